@@ -1,0 +1,156 @@
+"""What can be wrong in a ``router.yaml`` whose shape is right: references, reach, promises that cannot be kept."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from router_ml.config.schema import ClassWhen, Policy, RouterConfig, When
+from router_ml.contract.base import TIERS, highest
+
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Issue:
+    """A problem at a place of the configuration."""
+
+    path: _Path
+    message: str
+    fix: str
+
+
+def check(config: RouterConfig) -> list[Issue]:
+    """All issues of a configuration, in the order of its sections."""
+    return [
+        *_lanes(config),
+        *_tools_and_indexes(config),
+        *_guardrails(config),
+        *_policies(config),
+        *_classes(config),
+        *_plan(config),
+    ]
+
+
+def _unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
+    known = list(known)
+    for name in found:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            listed = ", ".join(known) if known else f"none; add it to the {what} section"
+            fix = f"Did you mean {close[0]!r}?" if close else f"Known: {listed}."
+            yield Issue(path, f"{name!r} is not a known {what}.", fix)
+
+
+def _lanes(config: RouterConfig) -> Iterator[Issue]:
+    if not any(lane.enabled for lane in config.lanes.values()):
+        yield Issue(("lanes",), "every lane is disabled.", "Enable at least one lane.")
+    for name, lane in config.lanes.items():
+        yield from _unknown(("lanes", name, "boundary"), [lane.boundary], config.boundaries, "boundary")
+        if config.regions:
+            yield from _unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
+
+
+def _tools_and_indexes(config: RouterConfig) -> Iterator[Issue]:
+    tools = ((("tools", name), tool.boundary, tool.region) for name, tool in config.tools.items())
+    indexes = ((("indexes", name), index.boundary, index.region) for name, index in config.indexes.items())
+    for path, boundary, region in (*tools, *indexes):
+        if boundary is not None:
+            yield from _unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
+        if region is not None and config.regions:
+            yield from _unknown((*path, "region"), [region], config.regions, "region")
+
+
+def _guardrails(config: RouterConfig) -> Iterator[Issue]:
+    if not config.taxonomy.risks:
+        return
+    rails = config.guardrails
+    for key, table in (("risk_tiers", rails.risk_tiers), ("risk_thresholds", rails.risk_thresholds)):
+        for risk in table:
+            yield from _unknown(("guardrails", key, risk), [risk], config.taxonomy.risks, "risk")
+
+
+def _policies(config: RouterConfig) -> Iterator[Issue]:
+    first: dict[str, int] = {}
+    for index, policy in enumerate(config.policies):
+        here: _Path = ("policies", index)
+        if policy.id in first:
+            message = f"policy {policy.id!r} is defined twice (also policies[{first[policy.id]}])."
+            yield Issue((*here, "id"), message, "Rename or remove one of them.")
+        first.setdefault(policy.id, index)
+        yield from _conditions((*here, "when"), policy.when, config)
+        yield from _effects((*here, "then"), policy, config)
+        yield from _reach(here, policy, config)
+
+
+def _conditions(path: _Path, when: When | ClassWhen, config: RouterConfig) -> Iterator[Issue]:
+    taxonomy = config.taxonomy
+    references = (
+        ("intent", taxonomy.intents, "intent"),
+        ("domain", taxonomy.domains, "domain"),
+        ("risk", taxonomy.risks, "risk"),
+        ("region", config.regions, "region"),
+        ("tool", tuple(config.tools), "tool"),
+    )
+    for key, known, what in references:
+        if known or what == "tool":
+            yield from _unknown((*path, key), getattr(when, key, None) or (), known, what)
+
+
+def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
+    then = policy.then
+    if then.boundary is not None:
+        yield from _unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
+    if then.regions is not None and config.regions:
+        yield from _unknown((*path, "regions"), then.regions, config.regions, "region")
+    if then.lanes is not None:
+        yield from _unknown((*path, "lanes", "allow"), then.lanes.allow or (), config.lanes, "lane")
+        yield from _unknown((*path, "lanes", "deny"), then.lanes.deny, config.lanes, "lane")
+    if then.output_contract is not None:
+        known = config.output_contracts
+        yield from _unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
+
+
+def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
+    """Rules that can never fire, or that do nothing when they do."""
+    when = policy.when
+    for key, value in when.model_dump().items():
+        if value == ():
+            message = "the list is empty, so the policy is unreachable."
+            yield Issue((*path, "when", key), message, "Name at least one value, or remove the key.")
+    if when.tier is not None and when.risk:
+        reached = [config.guardrails.risk_tiers.get(risk, "low") for risk in when.risk]
+        least = min(reached, key=TIERS.index)
+        if when.tier and TIERS.index(highest(*when.tier)) < TIERS.index(least):
+            message = f"unreachable: these risks raise the tier to at least {least}, the rule asks for {when.tier[0]}."
+            yield Issue((*path, "when", "tier"), message, f"Use tier [{least}] or higher, or remove the key.")
+    write_tools = {name for name, tool in config.tools.items() if tool.effect == "write"}
+    if when.write_tool and not write_tools:
+        yield Issue((*path, "when", "write_tool"), "unreachable: no tool has effect write.", "Remove the policy.")
+    if not policy.then.model_dump(exclude_defaults=True):
+        yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
+
+
+def _classes(config: RouterConfig) -> Iterator[Issue]:
+    names = list(config.traffic_classes)
+    for position, name in enumerate(names):
+        yield from _conditions(("traffic_classes", name, "when"), config.traffic_classes[name].when, config)
+        unconditional = config.traffic_classes[name].when == ClassWhen()
+        if unconditional and position < len(names) - 1:
+            message = f"{name!r} takes every request, so the classes after it are unreachable."
+            yield Issue(("traffic_classes", name), message, "Move it to the end, or give it a condition.")
+    if config.traffic_classes[names[-1]].when != ClassWhen():
+        message = f"the last class, {names[-1]!r}, has a condition: some requests would belong to no class."
+        yield Issue(("traffic_classes", names[-1]), message, "End with a class without 'when'.")
+
+
+def _plan(config: RouterConfig) -> Iterator[Issue]:
+    for index, rule in enumerate(config.plan):
+        here: _Path = ("plan", index)
+        yield from _conditions((*here, "when"), rule.when, config)
+        if rule.index is not None:
+            yield from _unknown((*here, "index"), [rule.index], config.indexes, "index")
+        if rule.output_contract is not None:
+            known = config.output_contracts
+            yield from _unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")

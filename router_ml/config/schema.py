@@ -1,0 +1,257 @@
+"""The shape of ``router.yaml``. Cross-references are checked in ``checks.py``, files are read in ``load.py``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from router_ml.contract.base import Channel, GuardState, JsonObject, Mode, OutputType, RetrievalStrategy, RiskTier
+from router_ml.contract.decision import Decoding
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Taxonomy(Section):
+    """The labels policies and classes may name. A bundle's classifier must know them all."""
+
+    intents: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+
+
+class Price(Section):
+    """USD per million tokens. There is no default: an unknown price is an error, never zero."""
+
+    input_per_mtok: NotNegative
+    output_per_mtok: NotNegative
+    cached_input_per_mtok: NotNegative | None = None
+    batch_discount: Fraction = 0.0
+
+
+class Latency(Section):
+    """Typical latency: ``base_ms`` to the first token, then ``ms_per_output_token``."""
+
+    base_ms: NotNegative
+    ms_per_output_token: NotNegative
+
+
+class Prior(Section):
+    """What is believed of a lane before any outcome: a mean, and how many outcomes that belief is worth."""
+
+    quality: Fraction
+    strength: Positive = 4.0
+
+
+class Lane(Section):
+    """One way to serve a request."""
+
+    model: str
+    provider: str
+    failure_domain: str
+    region: str
+    boundary: str
+    price: Price
+    latency: Latency
+    prior: Prior
+    context_window: int = Field(gt=0)
+    max_output_tokens: int = Field(gt=0)
+    capabilities: tuple[str, ...] = ()
+    grade: int = Field(default=1, ge=1, le=3)
+    outcomes: str | None = None
+    decoding: Decoding = Decoding()
+    enabled: bool = True
+
+
+class Tool(Section):
+    """A tool that lanes may be offered. Write tools change something."""
+
+    version: str
+    effect: Literal["read", "write"]
+    description: str = ""
+    approval: bool = False
+    region: str | None = None
+    boundary: str | None = None
+    parameters: JsonObject = Field(default_factory=dict)
+
+
+class Index(Section):
+    """A retrieval index and where its data lives."""
+
+    top_k: int = Field(default=5, gt=0)
+    reranker: str | None = None
+    region: str | None = None
+    boundary: str | None = None
+
+
+class ContractSpec(Section):
+    """A named output contract."""
+
+    type: OutputType = "text"
+    schema_: JsonObject | None = Field(default=None, alias="schema")
+    citations_required: bool = False
+
+
+class When(Section):
+    """Conditions of a rule: every key given must hold; a list holds when any of its values does. None: not asked."""
+
+    intent: tuple[str, ...] | None = None
+    domain: tuple[str, ...] | None = None
+    mode: tuple[Mode, ...] | None = None
+    channel: tuple[Channel, ...] | None = None
+    org: tuple[str, ...] | None = None
+    region: tuple[str, ...] | None = None
+    risk: tuple[str, ...] | None = None
+    tier: tuple[RiskTier, ...] | None = None
+    finding: tuple[str, ...] | None = None
+    guard_state: tuple[GuardState, ...] | None = None
+    tool: tuple[str, ...] | None = None
+    write_tool: bool | None = None
+    language_validated: bool | None = None
+
+
+class LaneSet(Section):
+    """Lanes to keep (``allow``) or to drop (``deny``)."""
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+
+
+class Then(Section):
+    """Effects of a rule. They only narrow."""
+
+    boundary: str | None = None
+    regions: tuple[str, ...] | None = None
+    lanes: LaneSet | None = None
+    min_grade: int | None = Field(default=None, ge=1, le=3)
+    tools: Literal["read_only", "none"] | None = None
+    approval: bool = False
+    human_review: str | None = None
+    refuse: str | None = None
+    output_contract: str | None = None
+    explore: Literal[False] | None = None
+
+
+class Policy(Section):
+    """One guardrail rule."""
+
+    id: str
+    version: str
+    owner: str
+    rationale: str
+    when: When
+    then: Then
+
+
+class ClassWhen(Section):
+    """Which requests belong to a traffic class."""
+
+    intent: tuple[str, ...] | None = None
+    domain: tuple[str, ...] | None = None
+    mode: tuple[Mode, ...] | None = None
+    channel: tuple[Channel, ...] | None = None
+    org: tuple[str, ...] | None = None
+
+
+class Budget(Section):
+    """Spend per day and what happens at the cap."""
+
+    daily_usd: Positive
+    at_cap: Literal["cheapest", "queue", "refuse"] = "cheapest"
+
+
+class ClassLimits(Section):
+    """Hard limits of each request of a class."""
+
+    max_input_tokens: int | None = Field(default=None, gt=0)
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    max_tool_calls: int = Field(default=4, ge=0)
+    deadline_ms: Positive | None = None
+    max_cost_usd: Positive | None = None
+
+
+class TrafficClass(Section):
+    """A named group of requests with a promise: floor, trade-off, budget, limits."""
+
+    when: ClassWhen = ClassWhen()
+    floor: Fraction
+    quality_per_usd: NotNegative
+    explore_share: Fraction = 0.1
+    budget: Budget | None = None
+    limits: ClassLimits = ClassLimits()
+
+
+class PlanRule(Section):
+    """What else a request gets besides a lane. The first rule that matches decides each field it sets."""
+
+    when: ClassWhen = ClassWhen()
+    retrieval: RetrievalStrategy | None = None
+    index: str | None = None
+    output_contract: str | None = None
+    require_tools: bool | None = None
+    temperature: NotNegative | None = None
+
+
+class Exploration(Section):
+    """Inverse-gap weighting (``gamma``) with a floor (``epsilon``); never at the listed tiers."""
+
+    epsilon: Fraction = 0.02
+    gamma: Positive = 200.0
+    never_at: tuple[RiskTier, ...] = ("high", "restricted")
+
+
+class FallbackRule(Section):
+    """How many other lanes to try, how often each, and what to do when nothing is left."""
+
+    lanes: int = Field(default=2, ge=0, le=5)
+    attempts: int = Field(default=1, ge=1, le=5)
+    backoff_ms: NotNegative = 250
+    finally_: Literal["human_review", "error", "static_answer"] = Field(default="error", alias="finally")
+
+
+class Guardrails(Section):
+    """Limits of the scan, thresholds of the risk classifier, and the tier each risk brings."""
+
+    max_bytes: int = Field(default=262_144, gt=0)
+    risk_tiers: dict[str, RiskTier] = Field(default_factory=dict)
+    risk_thresholds: dict[str, Fraction] = Field(default_factory=dict)
+    unknown_tier: RiskTier = "high"
+    unvalidated_language_tier: RiskTier = "medium"
+    unvalidated_language_min_chars: int = Field(default=40, ge=0)
+    abstained_tier: RiskTier = "low"
+
+
+class Logging(Section):
+    """Where decisions go and what of them is kept. Text is never kept for requests with findings."""
+
+    url: str | None = None
+    keep_text: bool = False
+    keep_embedding: bool = True
+
+
+class RouterConfig(Section):
+    """All of ``router.yaml``."""
+
+    version: Literal[1]
+    boundaries: tuple[str, ...] = ("private", "vendor", "public")
+    regions: tuple[str, ...] = ()
+    taxonomy: Taxonomy = Taxonomy()
+    lanes: dict[str, Lane] = Field(min_length=1)
+    tools: dict[str, Tool] = Field(default_factory=dict)
+    indexes: dict[str, Index] = Field(default_factory=dict)
+    output_contracts: dict[str, ContractSpec] = Field(default_factory=dict)
+    guardrails: Guardrails = Guardrails()
+    policies: tuple[Policy, ...] = ()
+    traffic_classes: dict[str, TrafficClass] = Field(min_length=1)
+    plan: tuple[PlanRule, ...] = ()
+    exploration: Exploration = Exploration()
+    fallback: FallbackRule = FallbackRule()
+    logging: Logging = Logging()

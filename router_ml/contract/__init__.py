@@ -1,0 +1,79 @@
+"""The routing contract: what comes in, what the router answers, what was done, what was learned later.
+
+These names are public; ``CONTRACT_VERSION`` changes when their meaning does. All models are frozen, refuse unknown
+fields and export JSON Schema. Units: USD, milliseconds, tokens; probabilities and qualities in 0..1. Labels of intents,
+domains and risks come from the bundle, not from code.
+"""
+
+from router_ml.contract.base import CONTRACT_VERSION, TIERS, Model, RiskTier, describe, highest
+from router_ml.contract.decision import (
+    Decoding,
+    Estimate,
+    Fallback,
+    Finding,
+    Label,
+    Language,
+    Limits,
+    ModeLabel,
+    PlannedTool,
+    PolicyFired,
+    Retrieval,
+    Risk,
+    RouteDecision,
+    State,
+    Step,
+    Versions,
+)
+from router_ml.contract.outcome import Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
+from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "TIERS",
+    "Constraints",
+    "Decoding",
+    "Estimate",
+    "Execution",
+    "Fallback",
+    "Finding",
+    "Hop",
+    "Label",
+    "Language",
+    "Limits",
+    "Message",
+    "ModeLabel",
+    "Model",
+    "Outcome",
+    "OutcomeLabels",
+    "OutputContract",
+    "PlannedTool",
+    "PolicyFired",
+    "Previous",
+    "Retrieval",
+    "Risk",
+    "RiskTier",
+    "RouteDecision",
+    "RouteRequest",
+    "State",
+    "Step",
+    "ToolCall",
+    "Validation",
+    "Versions",
+    "describe",
+    "highest",
+    "json_schemas",
+]
+
+
+def json_schemas() -> dict[str, dict[str, object]]:
+    """JSON Schema (draft 2020-12) of the four public models, by file name without ending."""
+    models: tuple[tuple[str, type[Model]], ...] = (
+        ("route_request", RouteRequest),
+        ("route_decision", RouteDecision),
+        ("execution", Execution),
+        ("outcome", Outcome),
+    )
+    return {
+        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(by_alias=True)}
+        for name, model in models
+    }

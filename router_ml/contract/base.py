@@ -1,0 +1,72 @@
+"""What all parts of the contract share: the model base, the vocabularies that code relies on, and error texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+
+CONTRACT_VERSION = "1.0"
+
+Channel = Literal["web", "app", "api", "batch"]
+Mode = Literal["chat", "batch"]
+Action = Literal["route", "clarify", "human_review", "refuse"]
+RiskTier = Literal["low", "medium", "high", "restricted"]
+GuardState = Literal["clean", "hit", "unknown"]
+RetrievalStrategy = Literal["none", "light", "deep", "clarify"]
+OutputType = Literal["text", "json", "label"]
+
+JsonObject = dict[str, JsonValue]
+
+TIERS: tuple[RiskTier, ...] = ("low", "medium", "high", "restricted")
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\w.:/@-]+$")]
+
+
+class Model(BaseModel):
+    """Base of the contract: immutable, refuses unknown fields, keyword aliases (``finally``, ``lambda``) on the wire."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+def highest(*tiers: RiskTier) -> RiskTier:
+    """The highest of some risk tiers; low when there is none."""
+    return max(tiers, key=TIERS.index, default="low")
+
+
+def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every string inside nested dicts, lists and tuples, keys included, as ``(path, string)``.
+
+    Iterative, so that depth of nesting cannot exhaust the stack.
+    """
+    stack: list[tuple[str, object]] = [(path, value)]
+    while stack:
+        here, item = stack.pop()
+        if isinstance(item, str):
+            yield here, item
+        elif isinstance(item, dict):
+            for index, (key, inner) in enumerate(reversed(item.items())):
+                stack.append((f"{here}[{len(item) - 1 - index}]", inner))
+                stack.append((f"{here}.key", str(key)))
+        elif isinstance(item, list | tuple):
+            stack.extend((f"{here}[{index}]", item[index]) for index in range(len(item) - 1, -1, -1))
+
+
+def _shown(part: int | str) -> str:
+    return str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else "?"  # a caller's key may itself be private
+
+
+def describe(error: ValidationError, what: str) -> str:
+    """A validation error in one line per field, without the values that were found in it."""
+    lines = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        where = ".".join(_shown(part) for part in item["loc"][:6]) or what
+        lines.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+    return f"The {what} is not valid. " + "; ".join(lines)

@@ -1,0 +1,241 @@
+"""What the router answers: one decision, with everything an auditor needs to see why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from router_ml import explanation
+from router_ml.contract.base import (
+    Action,
+    GuardState,
+    Identifier,
+    JsonObject,
+    Milliseconds,
+    Mode,
+    Model,
+    Probability,
+    RetrievalStrategy,
+    RiskTier,
+    Usd,
+)
+from router_ml.contract.request import OutputContract
+
+
+class Label(Model):
+    """A predicted label with its calibrated probabilities; ``abstained`` when the best one is not sure enough."""
+
+    label: str
+    probabilities: dict[str, Probability]
+    abstained: bool = False
+
+
+class ModeLabel(Label):
+    """chat or batch."""
+
+    label: Mode
+
+
+class Language(Model):
+    """Detected language (ISO 639-1, ``und`` if undetermined) and whether the encoder was validated on it."""
+
+    code: str
+    validated: bool
+
+
+class Risk(Model):
+    """A risk that fired, and who says so."""
+
+    name: str
+    probability: Probability
+    source: Literal["model", "rule"]
+
+
+class Finding(Model):
+    """Something a guardrail detected. Offsets count characters of the named part in the named view; never the value."""
+
+    type: str
+    part: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    view: str = "raw"
+
+
+class PolicyFired(Model):
+    """A rule that fired and what it did."""
+
+    id: str
+    version: str
+    effect: str
+
+
+class Decoding(Model):
+    """How the lane is to decode."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+    response_format: JsonObject | None = None
+
+
+class Limits(Model):
+    """Hard limits of the execution."""
+
+    max_input_tokens: int | None = None
+    max_context_tokens: int | None = None
+    max_tool_calls: int = 0
+    deadline_ms: Milliseconds | None = None
+    max_cost_usd: Usd | None = None
+
+
+class Retrieval(Model):
+    """Whether and where to look things up."""
+
+    strategy: RetrievalStrategy = "none"
+    index: str | None = None
+    top_k: int = 0
+    reranker: str | None = None
+
+
+class PlannedTool(Model):
+    """A tool the lane may (or, if required, must) call."""
+
+    name: str
+    version: str
+    required: bool = False
+    approval: bool = False
+
+
+class Step(Model):
+    """One step of a fallback: a lane, how often, and the pause between attempts."""
+
+    lane: str
+    attempts: int = Field(default=1, ge=1)
+    backoff_ms: Milliseconds = 0
+
+
+class Fallback(Model):
+    """What to do when the lane fails, by kind of failure, and when nothing is left."""
+
+    on_timeout: tuple[Step, ...] = ()
+    on_rate_limit: tuple[Step, ...] = ()
+    on_schema_failure: tuple[Step, ...] = ()
+    on_refusal: tuple[Step, ...] = ()
+    on_error: tuple[Step, ...] = ()
+    finally_: Literal["human_review", "error", "static_answer"] = Field(default="error", alias="finally")
+
+    def lanes(self) -> frozenset[str]:
+        """Every lane that any step names."""
+        rules = (self.on_timeout, self.on_rate_limit, self.on_schema_failure, self.on_refusal, self.on_error)
+        return frozenset(step.lane for rule in rules for step in rule)
+
+
+class Estimate(Model):
+    """What is believed of one lane for this request; a 90% interval and the effective number of outcomes behind it."""
+
+    quality: Probability
+    quality_low: Probability
+    quality_high: Probability
+    evidence: float = Field(ge=0)
+    cost_usd: Usd
+    latency_ms: Milliseconds
+
+
+class State(Model):
+    """What a replay needs beside the versions: the learning state that the decision was made in."""
+
+    bandit_step: int = 0
+    lambda_: float = Field(default=0.0, alias="lambda")
+    budget_left: float | None = None
+    explore_left: float | None = None
+    lane_health: dict[str, str] = Field(default_factory=dict)
+    arm: str = "champion"
+
+
+class Versions(Model):
+    """Exactly what decided."""
+
+    contract: str
+    bundle: str
+    policy_sha256: str
+    config_sha256: str
+    encoder: str
+    registry: str | None = None
+    prices: str
+
+
+class RouteDecision(Model):
+    """The router's answer to one request."""
+
+    decision_id: Identifier
+    trace_id: str
+    request_id: str | None
+    created_at: datetime
+    action: Action
+    question: str | None = None
+    missing: tuple[str, ...] = ()
+    queue: str | None = None
+    reason: str
+    route: str
+    traffic_class: str
+    floor: Probability
+    quality_per_usd: float
+    intent: Label
+    domain: Label
+    mode: ModeLabel
+    language: Language
+    risks: tuple[Risk, ...]
+    risk_tier: RiskTier
+    findings: tuple[Finding, ...]
+    guard_state: GuardState
+    lane: str | None
+    model: str | None
+    decoding: Decoding
+    limits: Limits
+    retrieval: Retrieval
+    tools: tuple[PlannedTool, ...]
+    output_contract: OutputContract
+    fallback: Fallback
+    eligible: tuple[str, ...]
+    excluded: dict[str, tuple[str, ...]]
+    learned_lane: str | None
+    overridden_by: tuple[str, ...]
+    estimates: dict[str, Estimate]
+    propensities: dict[str, Probability]
+    propensity: Probability | None
+    explored: bool
+    seed: int
+    state: State
+    policies: tuple[PolicyFired, ...]
+    versions: Versions
+
+    def to_json(self) -> str:
+        """Stable JSON: the same decision gives the same bytes."""
+        return self.model_dump_json()
+
+    def routing(self) -> dict[str, JsonValue]:
+        """The compact routing object: what a gateway needs to act, without the proof."""
+        return self.model_dump(
+            mode="json",
+            include={
+                "route": True,
+                "risk_tier": True,
+                "model": True,
+                "retrieval": {"index", "top_k", "reranker"},
+                "tools": {"__all__": {"name", "required"}},
+                "output_contract": {"type", "schema"},
+                "fallback": {"on_timeout"},
+            },
+        )
+
+    def explain(self, audience: explanation.Audience = "operator") -> str:
+        """Why, in plain words, for a user, an operator or an auditor."""
+        return explanation.explain(self, audience)
+
+    def _repr_html_(self) -> str:
+        return explanation.to_html(self)

@@ -1,0 +1,83 @@
+"""What was done with a decision, and what was learned later."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from router_ml.contract.base import Identifier, Milliseconds, Model, Probability, Usd
+
+ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
+
+
+class Hop(Model):
+    """One call to one lane."""
+
+    lane: str
+    provider: str
+    region: str
+    boundary: str
+    served_model: str | None = None
+    error: str | None = None
+    latency_ms: Milliseconds = 0
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+    cost_usd: Usd = 0
+
+
+class ToolCall(Model):
+    """One call to one tool."""
+
+    name: str
+    version: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    result: JsonValue = None
+    approval_id: str | None = None
+
+
+class Validation(Model):
+    """Whether the answer kept its output contract."""
+
+    status: ValidationStatus = "not_checked"
+    errors: tuple[str, ...] = ()
+
+
+class Execution(Model):
+    """What was done: every hop, every tool call, and the lane that answered."""
+
+    decision_id: Identifier
+    hops: tuple[Hop, ...] = ()
+    context_ids: tuple[str, ...] = ()
+    citations: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    validation: Validation = Validation()
+    refusal: bool = False
+    final_lane: str | None = None
+
+
+class OutcomeLabels(Model):
+    """What intent, domain and risks turned out to be, where someone looked."""
+
+    intent: str | None = None
+    domain: str | None = None
+    risks: tuple[str, ...] | None = None
+
+
+class Outcome(Model):
+    """What was learned later. ``quality`` None means not rated, which is not zero; ``rated_probability`` is the known
+    chance that this decision was picked for rating."""
+
+    decision_id: Identifier
+    executed_lane: str | None = None
+    quality: Probability | None = None
+    labels: OutcomeLabels | None = None
+    rated_probability: float = Field(default=1.0, gt=0.0, le=1.0)
+    cost_usd: Usd | None = None
+    latency_ms: Milliseconds | None = None
+    validation: Validation | None = None
+    refused: bool = False
+    source: str = "user"
+    at: datetime

@@ -1,0 +1,87 @@
+"""The exception tree.
+
+* RouterError
+  + InvalidRequestError (also ValueError)   a request, outcome or argument is not what the contract says
+  + ConfigError (also ValueError)           router.yaml is wrong; carries every problem with file, line, key and fix
+  + BundleError                             a bundle cannot be trusted or read
+    - BundleIntegrityError                  a file is missing or its sha256 differs
+    - BundleFormatError                     a format or library version that this release does not read
+  + EncoderMismatchError                    embeddings come from another encoder than the one that serves
+  + RegistryError                           the model registry cannot be reached or does not hold the version
+  + LogError                                the event log cannot be written or read
+  + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
+  + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
+
+Messages say what was found, what was expected and what to do. They never hold text of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RouterError(Exception):
+    """Base of everything this library raises on purpose."""
+
+
+class InvalidRequestError(RouterError, ValueError):
+    """A request, an outcome or an argument does not follow the contract."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a configuration file."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line is not None else self.file
+        return f"{place}: {self.key}: {self.message}" + (f" {self.fix}" if self.fix else "")
+
+
+class ConfigError(RouterError, ValueError):
+    """``router.yaml`` is wrong. ``problems`` lists all that was found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class BundleError(RouterError):
+    """A bundle cannot be trusted or read."""
+
+
+class BundleIntegrityError(BundleError):
+    """A file of a bundle is missing, unlisted or changed."""
+
+
+class BundleFormatError(BundleError):
+    """The bundle was written in a format that this release does not read."""
+
+
+class EncoderMismatchError(RouterError):
+    """Embeddings were made by another encoder than the one that serves."""
+
+
+class RegistryError(RouterError):
+    """The model registry cannot be reached, or does not hold what was asked for."""
+
+
+class LogError(RouterError):
+    """The event log cannot be written or read."""
+
+
+class OfflineDataError(RouterError, ValueError):
+    """Logged data does not allow the estimate that was asked for."""
+
+
+class MissingExtraError(RouterError, ImportError):
+    """An optional dependency is missing."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed. Install it with: pip install 'router-ml[{extra}]'")

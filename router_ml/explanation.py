@@ -1,0 +1,101 @@
+"""Decisions in words: for a user, an operator or an auditor, and as HTML for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from router_ml.contract.decision import RouteDecision
+
+Audience = Literal["user", "operator", "auditor"]
+
+
+def explain(decision: RouteDecision, audience: Audience) -> str:
+    """Why this request went where it went; never a value that a guardrail found."""
+    if audience == "user":
+        return _for_user(decision)
+    lines = [_headline(decision), *_understanding(decision), *_guardrails(decision), *_lanes(decision)]
+    if audience == "auditor":
+        lines += _proof(decision)
+    return "\n".join(lines)
+
+
+def _for_user(decision: RouteDecision) -> str:
+    if decision.action == "refuse":
+        return f"This request was not answered: {decision.reason}"
+    if decision.action == "human_review":
+        return f"A person will look at this request first: {decision.reason}"
+    if decision.action == "clarify":
+        return decision.question or "Please say more about what you need."
+    where = " It stays on our own machines because it holds private data." if decision.findings else ""
+    return f"Your request was answered by {decision.model}.{where}"
+
+
+def _headline(decision: RouteDecision) -> str:
+    target = f"lane {decision.lane} ({decision.model})" if decision.lane else f"no lane: {decision.action}"
+    return f"{decision.decision_id}: {target}. {decision.reason}"
+
+
+def _understanding(decision: RouteDecision) -> Iterator[str]:
+    parts = []
+    for name, label in (("intent", decision.intent), ("domain", decision.domain), ("mode", decision.mode)):
+        probability = label.probabilities.get(label.label)
+        sure = f" {probability:.2f}" if probability is not None else ""
+        parts.append(f"{name} {label.label}{sure}{' (unsure)' if label.abstained else ''}")
+    yield f"Understood: {', '.join(parts)}; language {decision.language.code}; risk tier {decision.risk_tier}."
+    if decision.risks:
+        yield "Risks: " + ", ".join(f"{r.name} {r.probability:.2f} by {r.source}" for r in decision.risks) + "."
+
+
+def _guardrails(decision: RouteDecision) -> Iterator[str]:
+    if decision.guard_state == "unknown":
+        yield "The request could not be scanned completely, so it is treated as a hit."
+    if decision.findings:
+        kinds = [finding.type for finding in decision.findings]
+        yield "Found: " + ", ".join(f"{kinds.count(kind)} x {kind}" for kind in sorted(set(kinds))) + "."
+    for fired in decision.policies:
+        yield f"Policy {fired.id} (version {fired.version}): {fired.effect}."
+
+
+def _lanes(decision: RouteDecision) -> Iterator[str]:
+    for lane, estimate in decision.estimates.items():
+        share = decision.propensities.get(lane, 0.0)
+        known = f"{estimate.evidence:.0f} outcomes" if estimate.evidence >= 1 else "no evidence"
+        mark = "->" if lane == decision.lane else "  "
+        yield (
+            f"{mark} {lane}: quality {estimate.quality:.2f} [{estimate.quality_low:.2f}, {estimate.quality_high:.2f}] "
+            f"({known}), ${estimate.cost_usd:.6f}, {estimate.latency_ms:.0f} ms, drawn with p {share:.3f}"
+        )
+    for lane, reasons in decision.excluded.items():
+        yield f" x {lane}: {'; '.join(reasons)}"
+
+
+def _proof(decision: RouteDecision) -> Iterator[str]:
+    versions = decision.versions
+    yield f"Seed {decision.seed}, propensity {decision.propensity}, explored {decision.explored}, state:"
+    yield f"  {decision.state.model_dump_json()}"
+    yield f"Contract {versions.contract}, bundle {versions.bundle}, encoder {versions.encoder}"
+    yield f"Policy {versions.policy_sha256}, config {versions.config_sha256}, prices {versions.prices}"
+    for finding in decision.findings:
+        yield f"  {finding.type} in {finding.part} [{finding.start}:{finding.end}] ({finding.view} view)"
+
+
+def to_html(decision: RouteDecision) -> str:
+    """A small table for notebooks."""
+    rows = "".join(
+        f"<tr><td>{'<b>' if lane == decision.lane else ''}{escape(lane)}</td><td>{e.quality:.3f} "
+        f"[{e.quality_low:.2f}, {e.quality_high:.2f}]</td><td>{e.evidence:.0f}</td><td>{e.cost_usd:.6f}</td>"
+        f"<td>{decision.propensities.get(lane, 0.0):.3f}</td></tr>"
+        for lane, e in decision.estimates.items()
+    )
+    excluded = "".join(
+        f"<tr><td>{escape(lane)}</td><td colspan=4>{escape('; '.join(reasons))}</td></tr>"
+        for lane, reasons in decision.excluded.items()
+    )
+    head = escape(f"{decision.action}: {decision.lane or 'no lane'} - {decision.reason}")
+    return (
+        f"<div><b>{head}</b><br>{escape(decision.route)}; tier {decision.risk_tier}<table><tr><th>lane</th>"
+        f"<th>quality (90%)</th><th>evidence</th><th>USD</th><th>propensity</th></tr>{rows}{excluded}</table></div>"
+    )
