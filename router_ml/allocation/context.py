@@ -1,0 +1,63 @@
+"""What allocation knows of a batch of requests: plain arrays, so that one row and a million rows take the same path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """Requests as arrays, one row each.
+
+    embedding: (n, d) unit length; surface: (n, s); intent: (n, i) and domain: (n, k) class probabilities;
+    tokens_in: (n,) tokens that a lane would be sent.
+    """
+
+    embedding: Floats
+    surface: Floats
+    intent: Floats
+    domain: Floats
+    tokens_in: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Contexts:
+        """The chosen rows."""
+        return Contexts(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @staticmethod
+    def stack(parts: list[Contexts]) -> Contexts:
+        """Several batches as one."""
+        return Contexts(
+            **{field.name: np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Contexts)}
+        )
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Contexts to the feature rows that the learned parts share: PCA of the embedding, scaled surface, class probabilities.
+
+    mean: (d,); components: (d, p); scale: (p,); surface_mean, surface_scale: (s,).
+    """
+
+    mean: Floats
+    components: Floats
+    scale: Floats
+    surface_mean: Floats
+    surface_scale: Floats
+
+    def semantic(self, contexts: Contexts) -> Floats:
+        """Whitened principal components, (n, p)."""
+        result: Floats = ((contexts.embedding - self.mean) @ self.components) / self.scale
+        return result
+
+    def features(self, contexts: Contexts) -> Floats:
+        """All features, (n, p + s + i + k)."""
+        surface = (contexts.surface - self.surface_mean) / self.surface_scale
+        return np.concatenate([self.semantic(contexts), surface, contexts.intent, contexts.domain], axis=1)

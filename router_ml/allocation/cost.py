@@ -1,0 +1,93 @@
+"""What this request would cost and how long it would take on each lane, before it is sent.
+
+Tokens in are counted; tokens out are predicted per lane, because the same prompt gets 80 tokens from one lane and 1,200
+from another. Prices come from the configuration, so that a price cut counts from the next decision on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts, Floats, Projection
+from router_ml.config import Lane
+
+TYPICAL_TOKENS_OUT = 300.0
+_MTOK = 1e6
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Ridge on log tokens out: slope (f, L), offset (L,), and the mean of exp(residual) that unlogs it without bias
+    (Duan's smearing estimate, 1983)."""
+
+    lanes: tuple[str, ...]
+    projection: Projection
+    slope: Floats
+    offset: Floats
+    smear: Floats
+
+    def tokens_out(self, contexts: Contexts) -> Floats:
+        """Expected tokens out, (n, L)."""
+        log = self.projection.features(contexts) @ self.slope + self.offset
+        result: Floats = np.exp(np.clip(log, 0, 11)) * self.smear
+        return result
+
+
+def expected_tokens_out(
+    model: CostModel | None, contexts: Contexts, lanes: Sequence[str], limits: Sequence[int]
+) -> NDArray[np.float64]:
+    """Tokens out per request and configured lane, (n, L), at most the lane's limit.
+
+    A lane without observations is expected to write as much as the others do (geometric mean); with no model at all,
+    ``TYPICAL_TOKENS_OUT``.
+    """
+    if model is None:
+        result = np.full((len(contexts), len(lanes)), TYPICAL_TOKENS_OUT)
+    else:
+        known = model.tokens_out(contexts).astype(np.float64)
+        typical = np.exp(np.log(np.maximum(known, 1)).mean(axis=1))
+        column = {lane: index for index, lane in enumerate(model.lanes)}
+        result = np.stack([known[:, column[lane]] if lane in column else typical for lane in lanes], axis=1)
+    return np.minimum(result, np.asarray(limits, np.float64))
+
+
+def price(
+    lanes: Sequence[Lane],
+    tokens_in: NDArray[np.int64],
+    tokens_out: NDArray[np.float64],
+    *,
+    cached_in: NDArray[np.float64] | None = None,
+    batch: bool = False,
+) -> NDArray[np.float64]:
+    """USD per request and lane, (n, L).
+
+    Args:
+        tokens_in: (n,). tokens_out: (n, L).
+        cached_in: (n, L) tokens of the prompt that the lane still holds in its cache; they cost the cached price.
+        batch: whether the batch discount of the lane applies.
+    """
+    tokens = np.broadcast_to(tokens_in[:, None].astype(np.float64), tokens_out.shape)
+    held = np.zeros_like(tokens_out) if cached_in is None else np.minimum(cached_in, tokens)
+    fresh = np.array([lane.price.input_per_mtok for lane in lanes])
+    cached = np.array(
+        [
+            lane.price.input_per_mtok if lane.price.cached_input_per_mtok is None else lane.price.cached_input_per_mtok
+            for lane in lanes
+        ]
+    )
+    output = np.array([lane.price.output_per_mtok for lane in lanes])
+    discount = np.array([1 - lane.price.batch_discount if batch else 1.0 for lane in lanes])
+    result: NDArray[np.float64] = ((tokens - held) * fresh + held * cached + tokens_out * output) * discount / _MTOK
+    return result
+
+
+def latency(lanes: Sequence[Lane], tokens_out: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Milliseconds until the last token, (n, L)."""
+    base = np.array([lane.latency.base_ms for lane in lanes])
+    per_token = np.array([lane.latency.ms_per_output_token for lane in lanes])
+    result: NDArray[np.float64] = base + per_token * tokens_out
+    return result

@@ -1,0 +1,94 @@
+"""Which lane, at which probability. Pure: the same estimates give the same distribution, bit for bit.
+
+The rule in one line: among eligible lanes whose lower quality bound reaches the floor, take the highest
+quality - lambda * cost; explore a capped share among lanes whose upper bound does.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.quality import Belief
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a traffic class asks of selection.
+
+    floor: quality 0..1; quality_per_usd: lambda; explore_share: largest probability of leaving the best lane;
+    epsilon: share of that spread evenly; gamma: how sharply inverse-gap weighting prefers small gaps.
+    """
+
+    floor: float
+    quality_per_usd: float
+    explore_share: float
+    epsilon: float
+    gamma: float
+
+
+def utility(belief: Belief, cost_usd: Floats, quality_per_usd: float) -> Floats:
+    """u = quality - lambda * cost, (n, L)."""
+    result: Floats = belief.quality - quality_per_usd * cost_usd
+    return result
+
+
+def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:
+    """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best lower bound.
+
+    Ties go to the cheaper lane, then to the first. Rows without an eligible lane get -1.
+    """
+    reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
+    any_reaches = reaches.any(axis=1)
+    score = np.where(any_reaches[:, None], utility(belief, cost_usd, rule.quality_per_usd), belief.low)
+    score = np.where(np.where(any_reaches[:, None], reaches, eligible), score, -np.inf)
+    top = score == score.max(axis=1, keepdims=True)
+    choice = np.where(top & eligible, cost_usd, np.inf).argmin(axis=1)
+    return np.where(eligible.any(axis=1), choice, -1)
+
+
+def distribution(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> Floats:
+    """Propensities (n, L): rows sum to 1, are 0 outside ``eligible``, and all 0 where nothing is eligible.
+
+    Explorable are the best lane and every eligible lane whose upper bound reaches the floor. Off the best lane a lane
+    gets 1 / (K + gamma * gap) (inverse-gap weighting, Abe & Long 1999; SquareCB, Foster & Rakhlin 2020), mixed with
+    an even spread of ``epsilon``, then scaled down so that all of it together is at most ``explore_share``.
+
+    Args:
+        belief: (n, L) quality and bounds. cost_usd: (n, L). eligible: (n, L).
+    """
+    exploit = best(belief, cost_usd, eligible, rule)
+    rows = np.flatnonzero(exploit >= 0)
+    result = np.zeros_like(cost_usd)
+    if rule.explore_share > 0 and len(rows):
+        explorable = eligible & (belief.high >= rule.floor)
+        explorable[rows, exploit[rows]] = True
+        value = utility(belief, cost_usd, rule.quality_per_usd)
+        gap = np.maximum(value[np.arange(len(value)), exploit][:, None] - value, 0)
+        count = explorable.sum(axis=1, keepdims=True)
+        weight = (1 - rule.epsilon) / (count + rule.gamma * gap) + rule.epsilon / np.maximum(count, 1)
+        result = np.where(explorable, weight, 0.0)
+        result[rows, exploit[rows]] = 0.0
+        total = result.sum(axis=1, keepdims=True)
+        result = result * np.minimum(1.0, rule.explore_share / np.maximum(total, 1e-300))
+    result[rows, exploit[rows]] = 1.0 - result[rows].sum(axis=1)
+    return result
+
+
+def draw(propensities: Floats, seed: int) -> int:
+    """One index from a row of propensities (L,); the same seed gives the same index.
+
+    Raises:
+        ValueError: the row does not sum to 1.
+    """
+    total = float(propensities.sum())
+    if abs(total - 1.0) > 1e-9:
+        raise ValueError(f"Propensities sum to {total!r}, expected 1.")
+    point = random.Random(seed).random() * total
+    index = int(np.searchsorted(np.cumsum(propensities), point, side="right"))
+    return min(index, int(np.flatnonzero(propensities)[-1]))

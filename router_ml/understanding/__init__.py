@@ -1,0 +1,1 @@
+"""What is asked: encoder, surface features, classifier, language."""

@@ -1,0 +1,139 @@
+"""Sentence embeddings without torch: tokenizers + ONNX Runtime.
+
+The only file that imports onnxruntime. Texts are cut into chunks of the encoder's window with some overlap, chunks of
+equal length run together, so that no row is ever padded and a text has the same embedding alone as in any batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from router_ml.errors import BundleFormatError
+
+FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+_ROWS_PER_RUN = 32
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """``encoder.json``: what the graph expects and where its weights come from."""
+
+    name: str
+    dimension: int
+    window: int
+    overlap: int
+    prefix: int
+    suffix: int
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One text: its embedding (d,), those of its chunks (c, d), all of unit length, and its number of tokens."""
+
+    embedding: Floats
+    chunks: Floats
+    tokens: int
+
+
+class Encoder:
+    """An ONNX sentence encoder; build it with ``Encoder.load``."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, spec: EncoderSpec, sha256: str):
+        self._session = session
+        self._tokenizer = tokenizer
+        self.spec = spec
+        self.sha256 = sha256
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Encoder:
+        """Open ``model.onnx``, ``tokenizer.json`` and ``encoder.json``.
+
+        Args:
+            folder: where the three files are.
+            threads: intra-op threads. More than one only helps long texts, and hurts on a busy machine.
+
+        Raises:
+            BundleFormatError: ``encoder.json`` is not the description of an encoder.
+        """
+        try:
+            spec = EncoderSpec(**json.loads((folder / "encoder.json").read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise BundleFormatError(f"{folder / 'encoder.json'} does not describe an encoder: {error}.") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        model = str(folder / "model.onnx")
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return cls(session, tokenizer, spec, fingerprint(folder))
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Embed texts of any length; the result of a text does not depend on its neighbours."""
+        ids = [self._tokenize(text) for text in texts]
+        owners = [(index, chunk) for index, tokens in enumerate(ids) for chunk in self._cut(tokens)]
+        vectors = self._run([chunk for _, chunk in owners])
+        mine: dict[int, list[int]] = defaultdict(list)
+        for row, (index, _) in enumerate(owners):
+            mine[index].append(row)
+        return [
+            _pool(vectors[mine[index]], [len(owners[row][1]) for row in mine[index]], len(tokens))
+            for index, tokens in enumerate(ids)
+        ]
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, special ones not counted."""
+        return len(self._tokenize(text))
+
+    def _tokenize(self, text: str) -> list[int]:
+        decodable = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be tokenised
+        ids: list[int] = self._tokenizer.encode(decodable, add_special_tokens=False).ids
+        return ids
+
+    def _cut(self, tokens: list[int]) -> Iterator[list[int]]:
+        room = self.spec.window - 2
+        step = room - self.spec.overlap
+        for start in range(0, max(len(tokens) - self.spec.overlap, 1), step):
+            yield [self.spec.prefix, *tokens[start : start + room], self.spec.suffix]
+
+    def _run(self, chunks: Sequence[list[int]]) -> Floats:
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for row, chunk in enumerate(chunks):
+            by_length[len(chunk)].append(row)
+        vectors = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
+        for rows in by_length.values():
+            for start in range(0, len(rows), _ROWS_PER_RUN):
+                some = rows[start : start + _ROWS_PER_RUN]
+                batch = np.array([chunks[row] for row in some], dtype=np.int64)
+                vectors[some] = self._session.run(["embedding"], {"input_ids": batch})[0]
+        return vectors
+
+
+def _pool(chunks: Floats, lengths: Sequence[int], tokens: int) -> Encoded:
+    """Mean of chunk embeddings weighted by their length, scaled to unit length."""
+    if len(chunks) == 1:
+        return Encoded(chunks[0], chunks, tokens)
+    mean = np.asarray(lengths, dtype=np.float32) @ chunks
+    return Encoded((mean / np.linalg.norm(mean)).astype(np.float32), chunks, tokens)
+
+
+def fingerprint(folder: Path) -> str:
+    """sha256 over the three files of an encoder: what stored embeddings and outcome packs are tied to."""
+    digest = hashlib.sha256()
+    for name in FILES:
+        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    return digest.hexdigest()

