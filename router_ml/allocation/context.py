@@ -41,7 +41,7 @@ class Contexts:
 
 @dataclass(frozen=True)
 class Projection:
-    """Contexts to the feature rows that the learned parts share: PCA of the embedding, scaled surface, class probabilities.
+    """Contexts to the rows that the learned parts share: PCA of the embedding, scaled surface, class probabilities.
 
     mean: (d,); components: (d, p); scale: (p,); surface_mean, surface_scale: (s,).
     """

@@ -52,7 +52,8 @@ def expected_tokens_out(
         typical = np.exp(np.log(np.maximum(known, 1)).mean(axis=1))
         column = {lane: index for index, lane in enumerate(model.lanes)}
         result = np.stack([known[:, column[lane]] if lane in column else typical for lane in lanes], axis=1)
-    return np.minimum(result, np.asarray(limits, np.float64))
+    capped: NDArray[np.float64] = np.minimum(result, np.asarray(limits, np.float64))
+    return capped
 
 
 def price(

@@ -46,7 +46,7 @@ class QualityModel:
     def predict(self, contexts: Contexts) -> Floats:
         """Expected quality, (n, L) in 0..1."""
         rows = [self._predict(contexts.take(slice(start, start + _ROWS))) for start in range(0, len(contexts), _ROWS)]
-        return np.concatenate(rows) if rows else np.empty((0, len(self.lanes)), np.float32)
+        return np.concatenate([np.empty((0, len(self.lanes)), np.float32), *rows])
 
     def evidence(self, contexts: Contexts) -> Floats:
         """Outcomes seen per lane in the request's cell, averaged over the class probabilities, (n, L)."""
@@ -59,7 +59,8 @@ class QualityModel:
         linear = self.projection.features(contexts) @ self.slope + self.offset
         semantic = self.projection.semantic(contexts)
         parts = np.stack([linear, self._near(semantic), self._cell(semantic)])
-        return np.clip(np.tensordot(self.weight, parts, axes=1), 0, 1).astype(np.float32)
+        result: Floats = np.clip(np.tensordot(self.weight, parts, axes=1), 0, 1).astype(np.float32)
+        return result
 
     def _near(self, semantic: Floats) -> Floats:
         """Mean observed quality of the k nearest prompts, shrunk to the lane's mean by two pseudo-outcomes."""

@@ -44,9 +44,9 @@ def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Ru
     Ties go to the cheaper lane, then to the first. Rows without an eligible lane get -1.
     """
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
-    any_reaches = reaches.any(axis=1)
-    score = np.where(any_reaches[:, None], utility(belief, cost_usd, rule.quality_per_usd), belief.low)
-    score = np.where(np.where(any_reaches[:, None], reaches, eligible), score, -np.inf)
+    some_reach = reaches.any(axis=1, keepdims=True)
+    score = np.where(some_reach, utility(belief, cost_usd, rule.quality_per_usd), belief.low)
+    score = np.where(np.where(some_reach, reaches, eligible), score, -np.inf)
     top = score == score.max(axis=1, keepdims=True)
     choice = np.where(top & eligible, cost_usd, np.inf).argmin(axis=1)
     return np.where(eligible.any(axis=1), choice, -1)

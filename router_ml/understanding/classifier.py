@@ -1,4 +1,4 @@
-"""Intent, domain, mode and risks from an embedding: one hidden layer and four heads, in numpy.
+"""Intent, domain, mode and risks: one hidden layer over the embedding, plus a linear part over hashed words, in numpy.
 
 Rows are computed one at a time on purpose: a matrix product may round differently for other batch sizes, and a decision
 must not depend on what else was in the batch.
@@ -7,9 +7,11 @@ must not depend on what else was in the batch.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ class RiskHead:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Calibrated probabilities by head, in the order of the head's labels."""
+    """Calibrated probabilities by head, in the order of the head's labels; each (k,)."""
 
     intent: Floats
     domain: Floats
@@ -84,16 +86,24 @@ class ClassifierSpec:
             raise BundleFormatError(f"classifier.json cannot be read: {error!r}.") from None
 
 
-def _tuples(fields: Mapping[str, object]) -> dict[str, object]:
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
 
 
 class Classifier:
-    """The served classifier. ``weights`` holds ``trunk.w (d, h)``, ``trunk.b (h,)`` and ``<head>.w (h, k)``, ``<head>.b``."""
+    """The served classifier.
 
-    def __init__(self, weights: Mapping[str, Floats], spec: ClassifierSpec) -> None:
+    ``weights``: ``trunk.w (d + s, h)``, ``trunk.b (h,)``, ``heads.w (h, k)``, ``heads.b (k,)``, ``words (BUCKETS, k)``;
+    the k columns are intents, domains, modes, risks.
+    """
+
+    def __init__(self, weights: Mapping[str, NDArray[np.floating]], spec: ClassifierSpec) -> None:
         self.spec = spec
         self._weights = dict(weights)
+        sizes = [len(head.labels) for head in (spec.intent, spec.domain, spec.mode, spec.risks)]
+        self._cuts = np.cumsum(sizes)[:-1].tolist()
+        self._slope = np.asarray(spec.risks.slope, np.float32)
+        self._offset = np.asarray(spec.risks.offset, np.float32)
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
@@ -107,34 +117,37 @@ class Classifier:
         save_file(self._weights, folder / "classifier.safetensors")
         (folder / "classifier.json").write_text(self.spec.to_json(), encoding="utf-8")
 
-    def logits(self, embedding: Floats, surface: Floats) -> dict[str, Floats]:
-        """Uncalibrated scores by head of one row; ``embedding (d,)``, ``surface (s,)``."""
+    def logits(self, embedding: Floats, surface: Floats, words: NDArray[np.int64]) -> Floats:
+        """Uncalibrated scores (k,) of one row: ``embedding (d,)``, ``surface (s,)``, hashed ``words``."""
         w = self._weights
         hidden = np.maximum(np.concatenate([embedding, surface]) @ w["trunk.w"] + w["trunk.b"], 0)
-        return {name: hidden @ w[f"{name}.w"] + w[f"{name}.b"] for name in ("intent", "domain", "mode", "risks")}
+        lexical = w["words"][words].sum(axis=0, dtype=np.float32) / np.float32(math.sqrt(max(len(words), 1)))
+        result: Floats = hidden @ w["heads.w"] + w["heads.b"] + lexical
+        return result
 
-    def predict(self, task: Encoded, surface: Floats, context: tuple[Encoded, ...] = ()) -> Prediction:
+    def predict(
+        self, task: Encoded, surface: Floats, words: NDArray[np.int64], context: Sequence[Encoded] = ()
+    ) -> Prediction:
         """Calibrated probabilities of one request.
 
         Intent, domain and mode are read from the whole task; a risk counts when any chunk of the task, or of the
         ``context`` (tool results), shows it.
         """
-        whole = self.logits(task.embedding, surface)
-        risks = whole["risks"]
-        chunks = [chunk for encoded in (task, *context) for chunk in encoded.chunks]
-        for chunk in chunks if len(chunks) > 1 else ():
-            risks = np.maximum(risks, self.logits(chunk, surface)["risks"])
+        intent, domain, mode, risks = np.split(self.logits(task.embedding, surface, words), self._cuts)
+        chunks = [*(task.chunks if len(task.chunks) > 1 else ()), *(c for other in context for c in other.chunks)]
+        for chunk in chunks:
+            risks = np.maximum(risks, self.logits(chunk, surface, words)[self._cuts[-1] :])
         spec = self.spec
-        scaled = np.asarray(spec.risks.slope, dtype=np.float32) * risks + np.asarray(spec.risks.offset, np.float32)
         return Prediction(
-            intent=_softmax(whole["intent"] / np.float32(spec.intent.temperature)),
-            domain=_softmax(whole["domain"] / np.float32(spec.domain.temperature)),
-            mode=_softmax(whole["mode"] / np.float32(spec.mode.temperature)),
-            risks=(1 / (1 + np.exp(-scaled))).astype(np.float32),
+            intent=softmax(intent / np.float32(spec.intent.temperature)),
+            domain=softmax(domain / np.float32(spec.domain.temperature)),
+            mode=softmax(mode / np.float32(spec.mode.temperature)),
+            risks=(1 / (1 + np.exp(-(self._slope * risks + self._offset)))).astype(np.float32),
         )
 
 
-def _softmax(scores: Floats) -> Floats:
+def softmax(scores: Floats) -> Floats:
+    """Probabilities of one row of scores."""
     exponentials = np.exp(scores - scores.max())
     result: Floats = (exponentials / exponentials.sum()).astype(np.float32)
     return result

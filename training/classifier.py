@@ -1,0 +1,221 @@
+"""Train intent, domain, mode and risks on the authored corpus, calibrate them across authors, and measure on one more.
+
+``python -m training.classifier [--out models/default]``. One author batch (``heldout``) is never trained on. The other
+batches are left out in turn: the scores of a batch come from a model that never saw its author, and temperatures,
+abstention thresholds and risk thresholds are set on those.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+
+from router_ml.understanding.classifier import Classifier, ClassifierSpec, Head, RiskHead
+from router_ml.understanding.encoder import Encoder
+from router_ml.understanding.lexical import BUCKETS, lexical
+from router_ml.understanding.surface import surface
+from training import corpus
+from training.metrics import Scores, abstention_threshold, platt, recall_threshold, temperature
+
+ROOT = Path(__file__).parents[1]
+HELD_OUT = "heldout"
+MODELS = 2  # averaged; two seeds side by side are one wider trunk
+HIDDEN = 256
+EPOCHS = 40
+BATCH = 128
+NOISE = 0.5
+DROP_TRUNK, DROP_WORDS = 0.3, 0.5
+RATE_TRUNK, RATE_WORDS = 2e-3, 3e-2
+MIN_ROWS_PER_WORD = 2
+ERROR_AMONG_ANSWERED = 0.15
+RISK_RECALL = 0.92
+MAX_FALSE_POSITIVES = 0.05
+
+Floats = NDArray[np.float32]
+CUTS = np.cumsum([len(corpus.INTENTS), len(corpus.DOMAINS), len(corpus.MODES)]).tolist()
+COLUMNS = CUTS[-1] + len(corpus.RISKS)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Corpus rows as arrays: dense (n, d + s), words per row, labels (n,), risks (n, r), author batch (n,)."""
+
+    dense: Floats
+    words: list[NDArray[np.int64]]
+    intent: NDArray[np.int64]
+    domain: NDArray[np.int64]
+    mode: NDArray[np.int64]
+    risks: Floats
+    batch: NDArray[np.str_]
+
+
+def examples(rows: list[corpus.Row], encoder: Encoder) -> Examples:
+    """Encode a corpus."""
+    encoded = encoder.encode([row.text for row in rows])
+    dense = [np.r_[e.embedding, surface(row.text, e.tokens)] for e, row in zip(encoded, rows, strict=True)]
+    return Examples(
+        dense=np.stack(dense).astype(np.float32),
+        words=[lexical(row.text) for row in rows],
+        intent=np.array([corpus.INTENTS.index(row.intent) for row in rows]),
+        domain=np.array([corpus.DOMAINS.index(row.domain) for row in rows]),
+        mode=np.array([corpus.MODES.index(row.mode) for row in rows]),
+        risks=np.array([[risk in row.risks for risk in corpus.RISKS] for row in rows], dtype=np.float32),
+        batch=np.array([row.batch for row in rows]),
+    )
+
+
+def fit(data: Examples, rows: NDArray[np.intp], *, seed: int) -> dict[str, Floats]:
+    """Weights of one trunk with its heads and its word table, trained on the given rows."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    mean, deviation = data.dense[rows].mean(axis=0), data.dense[rows].std(axis=0) + 1e-6
+    size = data.dense.shape[1] - len(surface("", 0))
+    scale = np.r_[np.full(size, deviation[:size].mean()), deviation[size:]].astype(np.float32)
+    dense = torch.tensor((data.dense - mean) / scale)
+    noise = torch.tensor(NOISE * deviation / scale)
+    known = np.bincount(np.concatenate([data.words[row] for row in rows]), minlength=BUCKETS) >= MIN_ROWS_PER_WORD
+    words = [row[known[row]] for row in data.words]
+
+    trunk, heads = nn.Linear(dense.shape[1], HIDDEN), nn.Linear(HIDDEN, COLUMNS)
+    table = nn.EmbeddingBag(BUCKETS, COLUMNS, mode="sum")
+    nn.init.zeros_(table.weight)
+    drop = nn.Dropout(DROP_TRUNK)
+    groups = [
+        {"params": [*trunk.parameters(), *heads.parameters()], "weight_decay": 1e-2},
+        {"params": table.parameters(), "weight_decay": 1e-3},
+    ]
+    steps = EPOCHS * -(-len(rows) // BATCH)
+    optimiser = torch.optim.AdamW(groups, lr=RATE_TRUNK)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE_TRUNK, RATE_WORDS], total_steps=steps + 1)
+
+    def scores(some: NDArray[np.intp]) -> Any:
+        kept = [words[row][random.random(len(words[row])) > DROP_WORDS] for row in some]
+        offsets = np.r_[0, np.cumsum([len(ids) for ids in kept])[:-1]]
+        weights = np.concatenate([np.full(len(i), len(data.words[r]) ** -0.5) for i, r in zip(kept, some, strict=True)])
+        noisy = dense[some] + noise * torch.randn(len(some), dense.shape[1])
+        lexical_part = table(
+            torch.tensor(np.concatenate(kept)), torch.tensor(offsets), per_sample_weights=torch.tensor(weights).float()
+        )
+        return heads(drop(torch.relu(trunk(noisy)))) + lexical_part
+
+    for _ in range(EPOCHS):
+        order = random.permutation(rows)
+        for start in range(0, len(order), BATCH):
+            some = order[start : start + BATCH]
+            loss = _loss(scores(some), data, some)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    weight, bias = trunk.weight.detach().numpy().T, trunk.bias.detach().numpy()
+    return {
+        "trunk.w": (weight / scale[:, None]).astype(np.float32),
+        "trunk.b": (bias - (mean / scale) @ weight).astype(np.float32),
+        "heads.w": heads.weight.detach().numpy().T.copy(),
+        "heads.b": heads.bias.detach().numpy(),
+        "words": table.weight.detach().numpy(),
+    }
+
+
+def _loss(scores: Any, data: Examples, rows: NDArray[np.intp]) -> Any:
+    import torch
+    from torch.nn import functional
+
+    intent, domain, mode = (torch.tensor(labels[rows]) for labels in (data.intent, data.domain, data.mode))
+    return (
+        functional.cross_entropy(scores[:, : CUTS[0]], intent, label_smoothing=0.05)
+        + functional.cross_entropy(scores[:, CUTS[0] : CUTS[1]], domain, label_smoothing=0.05)
+        + 0.5 * functional.cross_entropy(scores[:, CUTS[1] : CUTS[2]], mode)
+        + 2 * functional.binary_cross_entropy_with_logits(scores[:, CUTS[2] :], torch.tensor(data.risks[rows]))
+    )
+
+
+def train(data: Examples, rows: NDArray[np.intp]) -> dict[str, Floats]:
+    """The average of ``MODELS`` seeds as one set of weights."""
+    models = [fit(data, rows, seed=seed) for seed in range(MODELS)]
+    return {
+        "trunk.w": np.concatenate([m["trunk.w"] for m in models], axis=1),
+        "trunk.b": np.concatenate([m["trunk.b"] for m in models]),
+        "heads.w": np.concatenate([m["heads.w"] for m in models]) / MODELS,
+        "heads.b": np.mean([m["heads.b"] for m in models], axis=0),
+        "words": np.mean([m["words"] for m in models], axis=0).astype(np.float16),
+    }
+
+
+def uncalibrated() -> ClassifierSpec:
+    """Heads that pass scores through: for measuring before calibration."""
+    intent, domain, mode = (Head(labels, 1.0, 0.0) for labels in (corpus.INTENTS, corpus.DOMAINS, corpus.MODES))
+    count = len(corpus.RISKS)
+    risks = RiskHead(corpus.RISKS, (1.0,) * count, (0.0,) * count, (0.5,) * count)
+    return ClassifierSpec(intent, domain, mode, risks)
+
+
+def score(weights: dict[str, Floats], data: Examples, rows: NDArray[np.intp]) -> Floats:
+    """Uncalibrated scores (n, k) of rows, computed by the served code."""
+    classifier = Classifier(weights, uncalibrated())
+    size = data.dense.shape[1] - len(surface("", 0))
+    return np.stack(
+        [classifier.logits(data.dense[row, :size], data.dense[row, size:], data.words[row]) for row in rows]
+    )
+
+
+def calibrate(scores: Floats, data: Examples, rows: NDArray[np.intp]) -> ClassifierSpec:
+    """Temperatures, abstention thresholds and risk thresholds from scores of authors the model had not seen."""
+    parts = np.split(scores, CUTS, axis=1)
+    heads = []
+    for name, labels, part in zip(
+        ("intent", "domain", "mode"), (corpus.INTENTS, corpus.DOMAINS, corpus.MODES), parts[:3], strict=True
+    ):
+        truth = getattr(data, name)[rows]
+        heat = temperature(part, truth)
+        limit = ERROR_AMONG_ANSWERED if name != "mode" else 1.0
+        heads.append(Head(labels, heat, abstention_threshold(part / heat, truth, limit)))
+    fitted = [platt(parts[3][:, j], data.risks[rows, j]) for j in range(len(corpus.RISKS))]
+    thresholds = [
+        recall_threshold(
+            1 / (1 + np.exp(-(a * parts[3][:, j] + b))), data.risks[rows, j], RISK_RECALL, MAX_FALSE_POSITIVES
+        )
+        for j, (a, b) in enumerate(fitted)
+    ]
+    risks = RiskHead(corpus.RISKS, tuple(a for a, _ in fitted), tuple(b for _, b in fitted), tuple(thresholds))
+    return ClassifierSpec(heads[0], heads[1], heads[2], risks)
+
+
+def main(out: Annotated[Path, typer.Option(help="Bundle folder to write into.")] = ROOT / "models" / "default") -> None:
+    """Train, calibrate, measure, write ``classifier.safetensors``, ``classifier.json`` and ``metrics.json``."""
+    import torch
+
+    torch.set_num_threads(1)  # sums in one order: the same weights on every run
+    encoder = Encoder.load(out / "encoder")
+    data = examples(corpus.load((ROOT / "data" / "corpus").glob("*.jsonl")), encoder)
+    training = np.flatnonzero(data.batch != HELD_OUT)
+    test = np.flatnonzero(data.batch == HELD_OUT)
+    scores = np.zeros((len(data.batch), COLUMNS), dtype=np.float32)
+    for batch in track(sorted(set(data.batch[training])), "authors left out in turn"):
+        unseen = np.flatnonzero(data.batch == batch)
+        scores[unseen] = score(train(data, np.setdiff1d(training, unseen)), data, unseen)
+    spec = calibrate(scores[training], data, training)
+    weights = train(data, training)
+    Classifier(weights, spec).save(out)
+    report = {
+        "rows": {"train": len(training), "test": len(test)},
+        "authors_left_out": Scores.of(scores[training], data, training, spec).report(),
+        "held_out_author": Scores.of(score(weights, data, test), data, test, spec).report(),
+    }
+    (out / "classifier_metrics.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
