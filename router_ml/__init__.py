@@ -1,1 +1,27 @@
-"""x"""
+"""router_ml decides, for every LLM request, which lane, tools, retrieval and output contract to use, and proves why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
+    from router_ml.front_door import log_outcome, predict_route
+    from router_ml.router import Router
+
+__all__ = ["Execution", "Outcome", "RouteDecision", "RouteRequest", "Router", "log_outcome", "predict_route"]
+
+_HOMES = {"Router": "router_ml.router", "log_outcome": "router_ml.front_door", "predict_route": "router_ml.front_door"}
+
+
+def __getattr__(name: str) -> object:
+    """Load public names on first use, so that importing the package stays cheap."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "router_ml.contract")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -43,7 +43,8 @@ def temperature(scores: Floats, truth: NDArray[np.int64]) -> float:
             return rows if rows.shape[1] > 2 else rows[:, 1] - rows[:, 0]
 
         def predict(self, rows: Floats) -> NDArray[np.intp]:
-            return rows.argmax(axis=1)
+            result: NDArray[np.intp] = rows.argmax(axis=1)
+            return result
 
     frozen = FrozenEstimator(Scored().fit(scores, truth))
     calibrated = CalibratedClassifierCV(frozen, method="temperature").fit(scores, truth)

@@ -54,8 +54,7 @@ class Projection:
 
     def semantic(self, contexts: Contexts) -> Floats:
         """Whitened principal components, (n, p)."""
-        result: Floats = ((contexts.embedding - self.mean) @ self.components) / self.scale
-        return result
+        return (((contexts.embedding - self.mean) @ self.components) / self.scale).astype(np.float32, copy=False)
 
     def features(self, contexts: Contexts) -> Floats:
         """All features, (n, p + s + i + k)."""

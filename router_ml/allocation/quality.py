@@ -7,7 +7,6 @@ evidence: the outcomes seen in the request's (intent, domain) cell, up to a cap;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +51,7 @@ class QualityModel:
         """Outcomes seen per lane in the request's cell, averaged over the class probabilities, (n, L)."""
         joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
         flat = self.counts.reshape(-1, len(self.lanes))
-        result: Floats = joint.reshape(len(contexts), -1) @ flat
+        result: Floats = (joint.reshape(len(contexts), -1) @ flat).astype(np.float32)
         return result
 
     def _predict(self, contexts: Contexts) -> Floats:
@@ -67,7 +66,7 @@ class QualityModel:
         near = _closest(semantic, self.neighbours, min(self.k, len(self.neighbours)))
         observed = self.neighbour_observed[near]
         total = (self.neighbour_quality[near] * observed).sum(axis=1) + 2 * self.lane_mean
-        result: Floats = total / (observed.sum(axis=1) + 2)
+        result: Floats = (total / (observed.sum(axis=1) + 2)).astype(np.float32)
         return result
 
     def _cell(self, semantic: Floats) -> Floats:
@@ -118,12 +117,3 @@ def believe(
     half = Z_90 / (1 + z2 / weight) * np.sqrt(mean * (1 - mean) / weight + z2 / (4 * weight * weight))
     low, high = np.clip(centre - half, 0, mean), np.clip(centre + half, mean, 1)
     return Belief(mean, low, high, np.asarray(evidence, np.float64))
-
-
-def spread(lanes: tuple[str, ...], learned: Mapping[str, int], values: Floats) -> NDArray[np.float64]:
-    """Columns of a model over its own lanes to the columns of all ``lanes``; zero where a lane was not learned."""
-    result = np.zeros((len(values), len(lanes)))
-    for column, lane in enumerate(lanes):
-        if lane in learned:
-            result[:, column] = values[:, learned[lane]]
-    return result

@@ -29,7 +29,7 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, patt
 
 
 class Model(BaseModel):
-    """Base of the contract: immutable, refuses unknown fields, keyword aliases (``finally``, ``lambda``) on the wire."""
+    """Base of the contract: immutable, no unknown fields, keyword aliases (``finally``, ``lambda``) on the wire."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True

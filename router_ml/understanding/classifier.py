@@ -114,7 +114,9 @@ class Classifier:
     def save(self, folder: Path) -> None:
         """Write the two files."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(self._weights, folder / "classifier.safetensors")
+        # safetensors writes the buffer as it lies in memory, whatever the strides say
+        plain = {name: np.ascontiguousarray(value) for name, value in self._weights.items()}
+        save_file(plain, folder / "classifier.safetensors")
         (folder / "classifier.json").write_text(self.spec.to_json(), encoding="utf-8")
 
     def logits(self, embedding: Floats, surface: Floats, words: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,170 @@
+"""From what was found and chosen to the decision that says so. Pure: no clock, no randomness, no log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from router_ml.allocation.choose import Choice
+from router_ml.allocation.select import Rule
+from router_ml.config import RouterConfig, TrafficClass
+from router_ml.contract import (
+    Decoding,
+    Estimate,
+    Fallback,
+    Limits,
+    OutputContract,
+    PolicyFired,
+    Retrieval,
+    Risk,
+    RiskTier,
+    RouteDecision,
+    RouteRequest,
+    State,
+    Versions,
+)
+from router_ml.contract.base import Action
+from router_ml.guardrails.policy import Facts, Ruling
+from router_ml.guardrails.scan import Scan
+from router_ml.plan import Allowed, Plan, Situation, make_plan
+from router_ml.understanding.understand import Understanding
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request with everything that rules may look at."""
+
+    request: RouteRequest
+    understood: Understanding
+    scanned: Scan
+    risks: tuple[Risk, ...]
+    tier: RiskTier
+    situation: Situation
+    class_name: str
+    promise: TrafficClass
+    facts: Facts
+    pinned: bool
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What makes a decision this decision: identity, clock, seed, state, versions."""
+
+    decision_id: str
+    now: datetime
+    seed: int
+    state: State
+    versions: Versions
+
+
+def selection_rule(config: RouterConfig, case: Case, ruling: Ruling) -> Rule:
+    """What selection is asked for; no exploration where tier, policy or caller forbid it."""
+    may_explore = ruling.explore and case.request.constraints.explore and case.tier not in config.exploration.never_at
+    return Rule(
+        floor=case.promise.floor,
+        quality_per_usd=case.promise.quality_per_usd,
+        explore_share=case.promise.explore_share if may_explore else 0.0,
+        epsilon=config.exploration.epsilon,
+        gamma=config.exploration.gamma,
+    )
+
+
+def assemble(
+    config: RouterConfig,
+    case: Case,
+    ruling: Ruling,
+    choice: Choice | None,
+    estimates: Mapping[str, Estimate],
+    *,
+    learned_lane: str | None,
+    stamp: Stamp,
+) -> RouteDecision:
+    """The decision; ``choice`` is None when no lane may be used."""
+    action, reason = _action(case, ruling, choice)
+    plan = _plan(config, case, ruling, choice)
+    lane = choice.lane if choice else None
+    understood = case.understood
+    return RouteDecision(
+        decision_id=stamp.decision_id,
+        trace_id=hashlib.sha256(stamp.decision_id.encode()).hexdigest()[:32],
+        request_id=case.request.request_id,
+        created_at=stamp.now,
+        action=action,
+        queue=_queue(ruling, action),
+        reason=reason,
+        route=f"{case.situation.domain}_{case.situation.intent}_{case.tier}",
+        traffic_class=case.class_name,
+        floor=case.promise.floor,
+        quality_per_usd=case.promise.quality_per_usd,
+        intent=understood.intent_label,
+        domain=understood.domain_label,
+        mode=understood.mode_label,
+        language=understood.language,
+        risks=case.risks,
+        risk_tier=case.tier,
+        findings=case.scanned.findings,
+        guard_state=case.scanned.state,
+        lane=lane,
+        model=config.lanes[lane].model if lane else None,
+        decoding=plan.decoding,
+        limits=plan.limits,
+        retrieval=plan.retrieval,
+        tools=plan.tools,
+        output_contract=plan.output_contract,
+        fallback=plan.fallback,
+        eligible=ruling.eligible,
+        excluded=ruling.excluded,
+        learned_lane=learned_lane,
+        overridden_by=_overridden_by(ruling, learned_lane, lane),
+        estimates=dict(estimates),
+        propensities=choice.propensities if choice else {},
+        propensity=choice.propensities[choice.lane] if choice else None,
+        explored=choice.explored if choice else False,
+        seed=stamp.seed,
+        state=stamp.state,
+        policies=_policies(case, ruling),
+        versions=stamp.versions,
+    )
+
+
+def _action(case: Case, ruling: Ruling, choice: Choice | None) -> tuple[Action, str]:
+    if ruling.refuse:
+        return "refuse", ruling.refuse
+    if ruling.human_review:
+        by = ", ".join(f.id for f in ruling.fired if f"human_review {ruling.human_review}" in f.effect)
+        return "human_review", f"Policy {by} asks for a person ({ruling.human_review})."
+    if choice is None:
+        return "human_review", "No lane is eligible; the reasons are in excluded."
+    scanned = f" {'; '.join(case.scanned.reasons)}." if case.scanned.reasons else ""
+    return "route", choice.reason + scanned
+
+
+def _queue(ruling: Ruling, action: Action) -> str | None:
+    if action != "human_review":
+        return None
+    return ruling.human_review or "no-eligible-lane"
+
+
+def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | None) -> Plan:
+    if choice is None:
+        nothing = Fallback(finally_="human_review")
+        return Plan(Decoding(), Limits(), Retrieval(), (), OutputContract(name="none"), nothing)
+    allowed = Allowed(ruling.tools, ruling.approval, ruling.indexes, ruling.output_contract)
+    return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking)
+
+
+def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -> tuple[str, ...]:
+    """The policies that kept the request from the lane learning alone would have taken."""
+    if learned_lane is None or lane == learned_lane or (lane and learned_lane in ruling.eligible):
+        return ()
+    reasons = ruling.excluded.get(learned_lane, ())
+    named = [fired.id for fired in ruling.fired if any(fired.id in reason for reason in reasons)]
+    stops = [f.id for f in ruling.fired if "refuse" in f.effect or "human_review" in f.effect]
+    return tuple(dict.fromkeys([*named, *stops]))
+
+
+def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:
+    pin = PolicyFired(id="session-pin", version="1", effect="an earlier turn is not known to be clean: counts as pii")
+    return (pin, *ruling.fired) if case.pinned else ruling.fired

@@ -1,0 +1,57 @@
+"""``predict_route`` and ``log_outcome``: one shared router, loaded on first use.
+
+The router is ``Router.load()``: ``$ROUTER_ML_MODEL``, else the bundle that ships. It logs where ``$ROUTER_ML_LOG`` or
+its ``router.yaml`` says, else nowhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+
+from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.router import Router
+
+_lock = threading.Lock()
+_shared: list[Router] = []
+
+
+def default_router() -> Router:
+    """The shared router of this process."""
+    with _lock:
+        if not _shared:
+            _shared.append(Router.load())
+        return _shared[0]
+
+
+def predict_route(
+    request: str | RouteRequest | dict[str, Any],
+    *,
+    seed: int | None = None,
+    now: datetime | None = None,
+    decision_id: str | None = None,
+    **fields: Any,
+) -> RouteDecision:
+    """Decide where one request goes.
+
+    Args:
+        request: a text, a RouteRequest, or a mapping of its fields.
+        seed: of the draw; by default from the operating system, never from the content.
+        now: clock of the decision; by default the current time.
+        decision_id: by default a new random id.
+        **fields: further fields of the request (``metadata``, ``channel``, ``allowed_tools``, ``constraints``, ...).
+
+    Raises:
+        InvalidRequestError: the request does not follow the contract.
+    """
+    return default_router().predict_route(request, seed=seed, now=now, decision_id=decision_id, **fields)
+
+
+def log_outcome(decision_id: str, **fields: Any) -> bool:
+    """Log what became of a decision (``quality``, ``cost_usd``, ``labels``, ...); False when no log is configured.
+
+    Raises:
+        InvalidRequestError: a field is wrong. LogError: the decision is not in the log.
+    """
+    return default_router().log_outcome(decision_id, **fields)

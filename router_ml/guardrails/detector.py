@@ -1,0 +1,117 @@
+"""What a detector is, and how one runs over a text.
+
+A detector is a row of a table: a bounded pattern that proposes places, a cheap trigger that spares most texts the
+pattern, and a function that accepts or refuses each proposal. Every quantifier of a pattern is bounded and a refused
+proposal is retried one character later, so the work per character is bounded and a scan is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Span = tuple[int, int]
+Accept = Callable[[re.Match[str]], Span | None]
+
+# What a number is called when it is not personal. Looked for right before the number, so that "order 4158675309" is not
+# a phone and "tracking no. 123-45-6789" not a social security number.
+_OTHER_NUMBERS = (
+    "order|orders|purchase order|po|tracking|parcel|shipment|consignment|invoice|inv|bill|receipt|ticket|case|reference"
+    "|ref|part|sku|serial|s/n|model|item|product|article|art|isbn|issn|ean|upc|gtin|asin|barcode|imei|imsi|uuid|guid"
+    "|commit|build|version|ver|rev|revision|hash|sha|md5|checksum|rma|job|run|request|trace|span|session|epoch"
+    "|timestamp|unix|seed|pid|port|row|line|page|chapter|section|figure|table|step|transaction|txn|batch|lot|voucher"
+    "|coupon|booking|pnr|issue|pr|id|bestellung|bestellnummer|sendung|sendungsnummer|rechnung|rechnungsnummer|auftrag"
+    "|aktenzeichen|commande|facture|colis|pedido|factura|envío|ordine|fattura"
+)
+_NUMBER_WORDS = "nos?|nr|num|numbers?|nummer|numéro|número|code|ids?|is|was|ist|est|es|n"
+_LABEL_WINDOW = 48
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the triggers ask of a text, worked out once for all detectors."""
+
+    text: str
+    lowered: str
+    digits: int
+
+    @classmethod
+    def of(cls, text: str) -> Traits:
+        """The traits of a text."""
+        return cls(text, text.lower(), sum(map(text.count, "0123456789")))
+
+
+def whole(match: re.Match[str]) -> Span | None:
+    """Accept a proposal as it is: its group ``value`` where the pattern has one."""
+    return match.span("value" if "value" in match.re.groupindex else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """One kind of finding.
+
+    ``triggers``: at least one of them must occur in the lower-cased text (empty: not asked). ``digits``: so many ASCII
+    digits must occur in it. ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
+    """
+
+    type: str
+    risk: str
+    pattern: re.Pattern[str]
+    triggers: tuple[str, ...] = ()
+    digits: int = 0
+    accept: Accept = whole
+
+
+def find(detector: Detector, traits: Traits) -> Iterator[Span]:
+    """Spans of a detector's findings in a text, from left to right, not overlapping."""
+    if traits.digits < detector.digits:
+        return
+    if detector.triggers and not any(trigger in traits.lowered for trigger in detector.triggers):
+        return
+    position = 0
+    while (match := detector.pattern.search(traits.text, position)) is not None:
+        span = detector.accept(match)
+        if span is not None:
+            yield span
+        position = max(span[1] if span is not None else 0, match.start() + 1)
+
+
+def ascii_digits(value: str) -> str:
+    """The digits of a value and nothing else."""
+    return "".join(character for character in value if character in "0123456789")
+
+
+def words(*alternatives: str) -> re.Pattern[str]:
+    """A pattern for any of some words, whatever their case, not inside a longer word."""
+    return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})(?![^\W\d_])", re.IGNORECASE)
+
+
+def near(pattern: re.Pattern[str], text: str, span: Span, *, before: int = 48, after: int = 24) -> bool:
+    """Whether a pattern occurs close to a span: at most so many characters before its start or after its end."""
+    start, end = span
+    return (
+        pattern.search(text, max(0, start - before), start) is not None
+        or pattern.search(text, end, end + after) is not None
+    )
+
+
+def label(names: str, filler: str = _NUMBER_WORDS) -> re.Pattern[str]:
+    """A pattern for one of some names (group ``name``) right before a value, as in ``order no. is: ``."""
+    return re.compile(
+        rf"(?<![^\W\d_])(?P<name>{names})(?![^\W\d_])(?:\W{{0,4}}(?:{filler})(?![^\W\d_])){{0,4}}\W{{0,6}}$",
+        re.IGNORECASE,
+    )
+
+
+def labelled(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str] | None:
+    """The label that ends where a value starts."""
+    return pattern.search(text[max(0, start - _LABEL_WINDOW) : start])
+
+
+_OTHER_LABEL = label(_OTHER_NUMBERS)
+
+
+def labelled_otherwise(text: str, start: int) -> bool:
+    """Whether the words right before a number call it an order, a part, a commit or the like."""
+    return labelled(_OTHER_LABEL, text, start) is not None

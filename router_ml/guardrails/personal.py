@@ -1,0 +1,126 @@
+"""Personal data without a check digit: e-mail, US social security, and numbers that only their label gives away."""
+
+from __future__ import annotations
+
+import re
+
+from router_ml.guardrails.detector import Detector, Span, ascii_digits, labelled_otherwise, near, words
+from router_ml.guardrails.placeholders import is_counting, is_reserved_domain
+
+_EMAIL = re.compile(  # lengths of RFC 5321; Unicode letters are allowed on both sides
+    r"(?<![\w.+%-])(?P<local>[\w.+%'!#$&*/=?^`{|}~-]{1,64})@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24})"
+    r"(?![^\W_])"
+)
+_FILE_ENDINGS = re.compile(r"png|jpe?g|gif|svg|webp|ico|css|[jt]s|py|md|json|ya?ml|txt|html?")
+_STAND_INS = re.compile(r"you|your[._-]?(?:name|email|mail)|user(?:name)?|name|e?mail|someone|somebody|git|hg|svn")
+_ROLES = re.compile(  # a desk, not a person
+    r"(?:do[._-]?not|no)[._-]?reply|mailer-daemon|postmaster|webmaster|hostmaster|abuse|admin|info|contact|hello|help"
+    r"|help[._-]?desk|support|service|customer[._-]?(?:service|care|support)|sales|billing|invoices?|orders?|shop|office"
+    r"|press|media|news(?:desk|letter)?|marketing|pr|team|jobs|careers|hr|recruiting|legal|privacy|security|feedback"
+    r"|enquiries|inquiries|reception|bookings?|reservations?|ops|noc|studio"
+)
+_MAILBOXES = re.compile(r"gmail|googlemail|outlook|hotmail|yahoo|icloud|proton|pm\.me|gmx|web\.de|live|aol|mail\.")
+_REMOTE_LOGIN = re.compile(r"(?<!\w)(?:ssh|scp|sftp|rsync)(?: -\S{1,32}(?: \d{1,5})?){0,3} {1,4}$")
+_LEFT_OF_HOST = 80
+
+
+def _email(match: re.Match[str]) -> Span | None:
+    text, domain = match.string, match["domain"].lower()
+    local = match["local"].lstrip("'`{|/=*!?&#.").lower()
+    start = match.end("local") - len(local)
+    if not local or _STAND_INS.fullmatch(local) or (_ROLES.fullmatch(local) and not _MAILBOXES.match(domain)):
+        return None
+    if _FILE_ENDINGS.fullmatch(domain.rpartition(".")[2]) or is_reserved_domain(domain):
+        return None
+    before = text[max(0, start - _LEFT_OF_HOST) : start]
+    url = before.rpartition("://")
+    if url[1] and re.search(r"[\s/?#=&]", url[2]) is None:
+        return None  # user:password@host of a URL is a login, not an address
+    if text[match.end() : match.end() + 2] in (":/", ":~") or _REMOTE_LOGIN.search(before):
+        return None
+    return start, match.end()
+
+
+_SSN_WORDS = words("ssn", "ss#", "soc(?:ial)? sec(?:urity)?", "social (?:is|no|number|num)", "seguro social")
+
+
+def _ssn(match: re.Match[str]) -> Span | None:
+    """Structure by the Social Security Administration; nine digits alone need a word that says what they are."""
+    area, group, serial = match["area"], match["group"], match["serial"]
+    if area in ("000", "666") or area[0] == "9" or group == "00" or serial == "0000":
+        return None
+    if near(_SSN_WORDS, match.string, match.span()):
+        return match.span()
+    dashed = match[0][3] == "-" and match[0][6] == "-"
+    return match.span() if dashed and not labelled_otherwise(match.string, match.start()) else None
+
+
+def _not_made_up(match: re.Match[str]) -> Span | None:
+    digits = ascii_digits(match["value"])
+    return None if len(digits) < 4 or is_counting(digits) else match.span("value")
+
+
+def _labelled(name: str, label: str, value: str, triggers: str) -> Detector:
+    pattern = (
+        rf"(?<![^\W\d_])(?:{label})(?![^\W\d_])"
+        r"(?:\W{0,3}(?:numbers?|num|nr|nos?|nummer|número|numéro|id|is|was|ist|est|es|am|on|the)(?![^\W\d_])){0,3}\W{0,5}"
+        rf"(?P<value>{value})(?![^\W_])"
+    )
+    return Detector(
+        type=name,
+        risk="pii",
+        pattern=re.compile(pattern, re.IGNORECASE),
+        triggers=tuple(triggers.split()),
+        digits=4,
+        accept=_not_made_up,
+    )
+
+
+_FIGURES = r"\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}"
+_DATE = (
+    rf"(?:{_FIGURES}|\d{{1,2}}(?:st|nd|rd|th)?[ ./-]{{1,2}}[^\W\d_]{{3,9}}[ ./,-]{{1,2}}\d{{2,4}}"
+    r"|[^\W\d_]{3,9} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
+)
+_BIRTH = (
+    r"d\.?o\.?b\.?|date of birth|birth ?dates?|birthday|geburtsdatum|fecha de nacimiento|date de naissance"
+    r"|data di nascita|data de nascimento|geboortedatum"
+)
+
+PERSONAL = (
+    Detector(type="email", risk="pii", pattern=_EMAIL, triggers=("@",), accept=_email),
+    Detector(
+        type="us_ssn",
+        risk="pii",
+        pattern=re.compile(
+            r"(?<![^\W_])(?<!\d[-./])(?P<area>\d{3})[-. ]?(?P<group>\d\d)[-. ]?(?P<serial>\d{4})(?![^\W_]|[-./]\d)",
+            re.ASCII,
+        ),
+        digits=9,
+        accept=_ssn,
+    ),
+    _labelled(
+        "date_of_birth", _BIRTH, _DATE, "birth dob d.o.b geburt nacimiento naissance nascita nascimento geboorte"
+    ),
+    # a birthday in figures is how forms write it; prose about public figures spells the month
+    _labelled(
+        "date_of_birth", r"born|b\.|geb\.?|geboren|née?|nacid[oa] el|nat[oa] il", _FIGURES, "born b. geb né nac nat"
+    ),
+    _labelled(
+        "passport",
+        "passport|reisepass(?:nummer)?|passeport|pasaporte|passaporto|paspoort",
+        r"[A-Z]{0,2} ?\d[A-Z0-9]{5,8}",
+        "passport pass pasaporte paspoort",
+    ),
+    _labelled(
+        "bank_account",
+        r"(?<!aws )(?<!cloud )(?<!azure )(?<!service )(?:account|acct|a/c|konto|kontonummer|compte(?: bancaire)?|cuenta)",
+        r"(?!\d{4}-\d\d-\d\d)\d(?:[ -]?\d){6,16}",
+        "account acct a/c konto compte cuenta",
+    ),
+    _labelled(
+        "medical_record",
+        "mrn|medical record|patient|patienten|health insurance|insured|insurance|versicherten",
+        r"[A-Z]{0,2}\d(?:-?\d){5,11}",
+        "mrn medical patient insur versicher",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Judging policies without traffic: off-policy estimates, cost-quality curves, simulation."""

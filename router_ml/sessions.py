@@ -1,0 +1,29 @@
+"""The last decisions of this process: whether a session that refers to one of them must stay private."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+_SIZE = 10_000
+
+
+class Recent:
+    """A bounded memory of decision ids; forgets the oldest."""
+
+    def __init__(self, size: int = _SIZE) -> None:
+        self._size = size
+        self._private: OrderedDict[str, bool] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, decision_id: str, *, private: bool) -> None:
+        """Keep one decision."""
+        with self._lock:
+            self._private[decision_id] = private
+            while len(self._private) > self._size:
+                self._private.popitem(last=False)
+
+    def private(self, decision_id: str) -> bool | None:
+        """Whether it was private; None if it is not remembered."""
+        with self._lock:
+            return self._private.get(decision_id)

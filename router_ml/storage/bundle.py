@@ -1,0 +1,198 @@
+"""A bundle: everything learned, as one folder that proves what it is.
+
+``manifest.json`` lists the sha256 of every file. Nothing is opened before all of them have been checked, so a flipped
+byte, a missing or an extra file, or a format from the future is an error that says so, never a strange decision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from router_ml.allocation.bandit import Bandit
+from router_ml.allocation.context import Projection
+from router_ml.allocation.cost import CostModel
+from router_ml.allocation.estimate import Allocation
+from router_ml.allocation.quality import QualityModel
+from router_ml.config import RouterConfig, load_config
+from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
+from router_ml.understanding.classifier import Classifier
+from router_ml.understanding.encoder import Encoder
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ALLOCATION_FILES = ("quality.safetensors", "quality.json", "cost.safetensors", "cost.json", "bandit.vw", "bandit.json")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``manifest.json``. ``training`` says what it was made from: digests of data, metrics, parameters."""
+
+    name: str
+    created_at: str
+    encoder_sha256: str
+    files: dict[str, str]
+    training: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def id(self) -> str:
+        """Name and the first 12 digits of the digest of all files: changes when anything in the bundle does."""
+        digest = hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+        return f"{self.name}-{digest[:12]}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle."""
+
+    folder: Path
+    manifest: Manifest
+    config: RouterConfig
+    encoder: Encoder
+    classifier: Classifier
+    allocation: Allocation
+
+    @classmethod
+    def load(cls, folder: str | Path, *, threads: int = 1) -> Bundle:
+        """Check every file against the manifest, then open.
+
+        Raises:
+            BundleIntegrityError: a file is missing, unlisted or changed.
+            BundleFormatError: the format is one this release does not read.
+            EncoderMismatchError: the learned parts were made for another encoder.
+            ConfigError: its ``router.yaml`` is wrong.
+        """
+        folder = Path(folder)
+        manifest = verify(folder)
+        encoder = Encoder.load(folder / "encoder", threads=threads)
+        if encoder.sha256 != manifest.encoder_sha256:
+            raise EncoderMismatchError(
+                f"{folder} was trained on encoder {manifest.encoder_sha256[:12]}, it holds {encoder.sha256[:12]}. "
+                "Retrain the bundle with the encoder it ships."
+            )
+        classifier = Classifier.load(folder)
+        config = load_config(folder / "router.yaml", taxonomy(classifier))
+        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder))
+
+    @property
+    def taxonomy(self) -> dict[str, tuple[str, ...]]:
+        """The labels its classifier knows, as ``load_config`` takes them."""
+        return taxonomy(self.classifier)
+
+
+def taxonomy(classifier: Classifier) -> dict[str, tuple[str, ...]]:
+    """The labels a classifier knows."""
+    spec = classifier.spec
+    return {"intents": spec.intent.labels, "domains": spec.domain.labels, "risks": spec.risks.labels}
+
+
+def verify(folder: Path) -> Manifest:
+    """Check a bundle's files against its manifest without opening them.
+
+    Raises:
+        BundleIntegrityError, BundleFormatError: as ``Bundle.load`` does.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleIntegrityError(f"{folder} is not a bundle: it has no {MANIFEST}. Give the folder of a bundle.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record["format"]
+    except (ValueError, KeyError, TypeError):
+        raise BundleFormatError(f"{path} is not a manifest. Restore it, or build the bundle again.") from None
+    if version != FORMAT:
+        raise BundleFormatError(
+            f"{path} has format {version}, this release reads format {FORMAT}. Install the release that wrote it."
+        )
+    try:
+        manifest = Manifest(**record)
+    except TypeError as error:
+        raise BundleFormatError(f"{path} is not a manifest of format {FORMAT}: {error}.") from None
+    found = digests(folder)
+    for name in sorted(manifest.files.keys() | found.keys()):
+        if name not in found:
+            raise BundleIntegrityError(f"{folder / name} is missing. Restore it, or build the bundle again.")
+        if name not in manifest.files:
+            raise BundleIntegrityError(f"{folder / name} is not listed in the manifest. Remove it.")
+        if found[name] != manifest.files[name]:
+            raise BundleIntegrityError(
+                f"{folder / name} has sha256 {found[name][:12]}, the manifest says {manifest.files[name][:12]}. "
+                "The file was changed or damaged: restore it, or build the bundle again."
+            )
+    return manifest
+
+
+def seal(
+    folder: Path, *, name: str, created_at: datetime, encoder_sha256: str, training: Mapping[str, Any]
+) -> Manifest:
+    """Write the manifest over the files that are in the folder now."""
+    manifest = Manifest(
+        name=name,
+        created_at=created_at.isoformat(),
+        encoder_sha256=encoder_sha256,
+        files=digests(folder),
+        training=dict(training),
+    )
+    text = json.dumps({item.name: getattr(manifest, item.name) for item in fields(manifest)}, indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """sha256 by relative path of every file but the manifest; hidden files are left out."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(paths)
+        if path != folder / MANIFEST
+    }
+
+
+def save_allocation(folder: Path, allocation: Allocation) -> None:
+    """Write ``ALLOCATION_FILES``."""
+    _save(folder / "quality", allocation.quality, k=allocation.quality.k, blend=allocation.blend)
+    _save(folder / "cost", allocation.cost)
+    allocation.bandit.save(folder)
+
+
+def load_allocation(folder: Path) -> Allocation:
+    """Read ``ALLOCATION_FILES``.
+
+    Raises:
+        BundleFormatError: a file was written in another format.
+    """
+    quality, more = _load(folder / "quality")
+    cost, _ = _load(folder / "cost")
+    model = QualityModel(**quality, k=more["k"])
+    return Allocation(model, CostModel(**cost), Bandit.load(folder, model.projection), more["blend"])
+
+
+def _save(stem: Path, model: QualityModel | CostModel, **more: float) -> None:
+    arrays = {f"projection.{item.name}": getattr(model.projection, item.name) for item in fields(Projection)}
+    for item in fields(model):
+        value = getattr(model, item.name)
+        if isinstance(value, np.ndarray):
+            arrays[item.name] = value
+    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, f"{stem}.safetensors")
+    record = {"format": FORMAT, "lanes": list(model.lanes), **more}
+    Path(f"{stem}.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+def _load(stem: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    record = json.loads(Path(f"{stem}.json").read_text(encoding="utf-8"))
+    if record.pop("format") != FORMAT:
+        raise BundleFormatError(f"{stem}.json is in a format that this release does not read.")
+    arrays: dict[str, NDArray[np.float32]] = load_file(f"{stem}.safetensors")
+    projection = {name.removeprefix("projection."): arrays.pop(name) for name in list(arrays) if "." in name}
+    parts = {**arrays, "projection": Projection(**projection), "lanes": tuple(record.pop("lanes"))}
+    return parts, record

@@ -1,0 +1,119 @@
+"""References that lead nowhere and rules that can never act are found before a request does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from router_ml.config import parse_config
+from router_ml.errors import ConfigError, Problem
+
+Break = Callable[[str, str], tuple[dict[str, Problem], int]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "message", "fix"),
+    [
+        ("boundary: vendor", "boundary: vendr", "lanes.fast.boundary", "'vendr' is not a known boundary", "'vendor'"),
+        ("region: us", "region: mars", "lanes.fast.region", "'mars' is not a known region", "Known: eu, us"),
+        ("write, boundary: private", "write, boundary: x", "tools.refund.boundary", "boundary", "Known: private"),
+        ("effect: write", "effect: write, region: x", "tools.refund.region", "region", "Known: eu, us"),
+        ("top_k: 5, boundary: private", "boundary: x", "indexes.help.boundary", "boundary", "Known: private"),
+        ("{pii: high,", "{pi: high,", "guardrails.risk_tiers.pi", "'pi' is not a known risk", "'pii'"),
+        ("when: {risk: [pii]}", "when: {risk: [ppi]}", "policies[0].when.risk", "known risk", "'pii'"),
+        ("when: {risk: [pii]}", "when: {intent: [q]}", "policies[0].when.intent", "known intent", "'qa'"),
+        ("when: {risk: [pii]}", "when: {domain: [leg]}", "policies[0].when.domain", "known domain", "'legal'"),
+        ("when: {risk: [pii]}", "when: {region: [ue]}", "policies[0].when.region", "known region", "eu"),
+        ("when: {risk: [pii]}", "when: {tool: [refnd]}", "policies[0].when.tool", "known tool", "'refund'"),
+        ("{boundary: private}\n", "{boundary: privat}\n", "policies[0].then.boundary", "boundary", "'private'"),
+        ("{boundary: private}\n", "{regions: [ue]}\n", "policies[0].then.regions", "region", "eu"),
+        ("{boundary: private}\n", "{lanes: {allow: [x]}}\n", "policies[0].then.lanes.allow", "lane", "fast, own"),
+        ("{boundary: private}\n", "{lanes: {deny: [fst]}}\n", "policies[0].then.lanes.deny", "lane", "'fast'"),
+        ("{boundary: private}\n", "{output_contract: cite}\n", "policies[0].then.output_contract", "", "'cited'"),
+        ("domain: [legal]", "domain: [legl]", "traffic_classes.legal.when.domain", "known domain", "'legal'"),
+        ("intent: [qa]", "intent: [qaa]", "plan[0].when.intent", "known intent", "'qa'"),
+        ("index: help", "index: hepl", "plan[0].index", "known index", "'help'"),
+        ("output_contract: cited", "output_contract: c", "plan[0].output_contract", "output contract", "cited"),
+    ],
+    ids=lambda value: str(value).strip()[:30],
+)
+def test_a_name_that_is_defined_nowhere_is_found(
+    breaking: Break, old: str, new: str, key: str, message: str, fix: str
+) -> None:
+    """A policy with a typo in it protects nothing, and says so only when it is too late."""
+    problems, line = breaking(old, new)
+    assert list(problems) == [key]
+    assert problems[key].line == line
+    assert message in problems[key].message
+    assert fix in problems[key].fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("when: {risk: [pii]}", "when: {risk: []}", "policies[0].when.risk"),
+        ("when: {risk: [pii]}", "when: {risk: [pii], tier: [low, medium]}", "policies[0].when.tier"),
+        ("effect: write", "effect: read", "policies[1].when.write_tool"),
+        ("then: {approval: true}", "then: {}", "policies[1].then"),
+        ("then: {approval: true}", "then: {approval: false}", "policies[1].then"),
+        ("then: {approval: true}", "then: {lanes: {}}", "policies[1].then"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_policy_that_can_never_act_is_found(breaking: Break, old: str, new: str, key: str) -> None:
+    """Someone believes that this rule protects them."""
+    problems, _ = breaking(old, new)
+    assert list(problems) == [key]
+    assert problems[key].line is not None
+    assert "unreachable" in problems[key].message or "no effect" in problems[key].message
+    assert problems[key].fix
+
+
+@pytest.mark.parametrize("when", ["{risk: [pii, state_change], tier: [medium]}", "{risk: [pii], tier: [low, high]}"])
+def test_a_policy_that_some_request_reaches_is_left_alone(small: str, when: str) -> None:
+    assert parse_config(small.replace("when: {risk: [pii]}", f"when: {when}")).policies[0].id == "pii-private"
+
+
+def test_two_policies_of_one_id_are_found(breaking: Break) -> None:
+    """The decision log names policies by id: an auditor could not tell which of the two fired."""
+    problems, line = breaking("id: no-tools", "id: pii-private")
+    assert problems["policies[1].id"].line == line
+    assert "policies[0]" in problems["policies[1].id"].message
+    assert problems["policies[1].id"].fix
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    ["", "    when: {domain: [legal]}\n", "    when: {domain: [general, legal]}\n"],
+    ids=["takes everything", "asks for the same", "asks for more"],
+)
+def test_a_class_that_no_request_reaches_is_found(small: str, earlier: str) -> None:
+    """Its floor and its budget would never hold."""
+    first = f"traffic_classes:\n  first:\n{earlier}    floor: 0.5\n    quality_per_usd: 60\n"
+    with pytest.raises(ConfigError, match="unreachable") as caught:
+        parse_config(small.replace("traffic_classes:\n", first))
+    assert all(problem.key.startswith("traffic_classes.") for problem in caught.value.problems)
+    assert all(problem.line and problem.fix for problem in caught.value.problems)
+
+
+def test_classes_that_leave_requests_out_are_found(breaking: Break) -> None:
+    problems, line = breaking("  default:\n", "  default:\n    when: {mode: [chat]}\n")
+    problem = problems["traffic_classes.default"]
+    assert problem.line == line - 1
+    assert "no class" in problem.message
+    assert problem.fix
+
+
+def test_a_router_without_an_enabled_lane_is_found(small: str) -> None:
+    off = small.replace("    context_window: 100000\n", "    context_window: 100000\n    enabled: false\n")
+    with pytest.raises(ConfigError, match="every lane is disabled"):
+        parse_config(off)
+    one_on = off.replace("enabled: false", "enabled: true", 1)
+    assert [name for name, lane in parse_config(one_on).lanes.items() if lane.enabled] == ["fast"]
+
+
+def test_policies_can_only_narrow(breaking: Break) -> None:
+    """Nothing in a rule may widen the choice: exploration can be forbidden, not forced."""
+    problems, _ = breaking("then: {boundary: private}", "then: {boundary: private, explore: true}")
+    assert list(problems) == ["policies[0].then.explore"]

@@ -1,0 +1,130 @@
+"""Outcome packs: what is needed to learn allocation from an outcome matrix, without its texts.
+
+``python -m training.outcomes --data FILE.parquet --out data/outcomes/NAME`` reads ``prompt``, ``group``,
+``quality__<lane>`` and ``cost_usd__<lane>`` columns and writes ``NAME.safetensors`` and ``NAME.json``: embeddings,
+surface features, class probabilities, token counts, qualities, costs, groups and a sha256 of each prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+from safetensors.numpy import load_file, save_file
+
+from router_ml.allocation.context import Contexts
+from router_ml.errors import EncoderMismatchError
+from router_ml.understanding.classifier import Classifier
+from router_ml.understanding.encoder import Encoder
+from router_ml.understanding.lexical import lexical
+from router_ml.understanding.surface import surface
+
+ROOT = Path(__file__).parents[1]
+DEFAULT = ROOT / "data" / "outcomes" / "judged"
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,)."""
+
+    contexts: Contexts
+    quality: NDArray[np.float64]
+    cost_usd: NDArray[np.float64]
+    group: NDArray[np.int64]
+    lanes: tuple[str, ...]
+    encoder: str
+    digest: str
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Pack:
+        """The chosen rows."""
+        part = self.contexts.take(rows), self.quality[rows], self.cost_usd[rows], self.group[rows]
+        return Pack(*part, self.lanes, self.encoder, self.digest)
+
+    def split(self, *shares: float, seed: int) -> list[Pack]:
+        """Random parts by group, so that near-duplicates stay together; what the shares leave is the last part."""
+        groups = np.unique(self.group)
+        order = np.random.default_rng(seed).permutation(groups)
+        cuts = (np.cumsum(shares) * len(groups)).round().astype(int)
+        return [self.take(np.flatnonzero(np.isin(self.group, part))) for part in np.split(order, cuts)]
+
+
+def load_pack(stem: Path = DEFAULT, *, encoder: str | None = None) -> Pack:
+    """Read a pack.
+
+    Raises:
+        EncoderMismatchError: its embeddings come from another encoder than ``encoder`` (a sha256).
+    """
+    record = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    if encoder is not None and record["encoder"] != encoder:
+        raise EncoderMismatchError(
+            f"{stem} was embedded by encoder {record['encoder'][:12]}, the bundle has {encoder[:12]}. "
+            "Build the pack again: python -m training.outcomes --help"
+        )
+    arrays = load_file(stem.with_suffix(".safetensors"))
+    contexts = Contexts(
+        embedding=arrays["embedding"].astype(np.float32),
+        surface=arrays["surface"],
+        intent=arrays["intent"],
+        domain=arrays["domain"],
+        tokens_in=arrays["tokens_in"].astype(np.int64),
+    )
+    digest = hashlib.sha256(stem.with_suffix(".safetensors").read_bytes()).hexdigest()
+    quality, cost = arrays["quality"].astype(np.float64), arrays["cost_usd"].astype(np.float64)
+    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest)
+
+
+def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> Contexts:
+    """Contexts of plain texts."""
+    rows = []
+    for encoded, text in zip(track(encoder.encode(texts), "classify"), texts, strict=True):
+        shape = surface(text, encoded.tokens)
+        seen = classifier.predict(encoded, shape, lexical(text))
+        rows.append((encoded.embedding, shape, seen.intent, seen.domain, encoded.tokens))
+    embedding, shapes, intent, domain, tokens = (np.stack(column) for column in zip(*rows, strict=True))
+    return Contexts(embedding, shapes, intent, domain, tokens.astype(np.int64))
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Outcome matrix (Parquet).")],
+    out: Annotated[Path, typer.Option(help="Path without ending.")] = DEFAULT,
+    bundle: Annotated[Path, typer.Option(help="Folder with encoder and classifier.")] = ROOT / "models" / "default",
+) -> None:
+    """Build a pack from an outcome matrix."""
+    import pandas
+
+    frame = pandas.read_parquet(data)
+    lanes = [name.removeprefix("quality__") for name in frame.columns if name.startswith("quality__")]
+    encoder, classifier = Encoder.load(bundle / "encoder"), Classifier.load(bundle)
+    prompts = frame["prompt"].tolist()
+    contexts = contexts_of(prompts, encoder, classifier)
+    _, group = np.unique(frame["group"].astype(str), return_inverse=True)
+    hashes = [np.frombuffer(hashlib.sha256(prompt.encode("utf-8", "replace")).digest(), np.uint8) for prompt in prompts]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {
+            "embedding": contexts.embedding.astype(np.float16),
+            "surface": contexts.surface,
+            "intent": contexts.intent,
+            "domain": contexts.domain,
+            "tokens_in": contexts.tokens_in,
+            # safetensors writes the buffer as it lies in memory, and pandas hands out columns
+            "quality": np.ascontiguousarray(frame[[f"quality__{lane}" for lane in lanes]].to_numpy(np.float32)),
+            "cost_usd": np.ascontiguousarray(frame[[f"cost_usd__{lane}" for lane in lanes]].to_numpy(np.float32)),
+            "group": group.astype(np.int64),
+            "prompt_sha256": np.stack(hashes),
+        },
+        out.with_suffix(".safetensors"),
+    )
+    record = {"lanes": lanes, "rows": len(frame), "encoder": encoder.sha256, "source": data.name}
+    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,214 @@
+"""From outcomes to a new bundle: quality, cost and bandit are fitted again, encoder and classifier are kept.
+
+``python -m training.retrain --out FOLDER [--log URL] [--register]`` learns from the outcome pack that ships and, with
+``--log``, from logged decisions with outcomes; no text is needed for either. The result is a challenger: nothing routes
+with it until it is promoted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import Progress
+
+from router_ml.allocation.context import Contexts
+from router_ml.allocation.estimate import Allocation
+from router_ml.config import Lane, RouterConfig, load_config
+from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.storage.bundle import Manifest, save_allocation, seal
+from router_ml.storage.eventlog import EventLog
+from router_ml.storage.records import LoggedData
+from router_ml.understanding.classifier import Classifier
+from router_ml.understanding.encoder import fingerprint
+from router_ml.understanding.surface import NAMES
+from training.allocation import Outcomes, fit
+from training.outcomes import DEFAULT, Pack, load_pack
+
+ROOT = Path(__file__).parents[1]
+MIN_OUTCOMES = 20
+KEPT = ("encoder", "classifier.safetensors", "classifier.json", "router.yaml")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What retraining made and from how much."""
+
+    allocation: Allocation
+    from_pack: int
+    from_log: int
+    left_out: dict[str, int]
+
+
+def from_pack(pack: Pack, config: RouterConfig) -> tuple[Outcomes, dict[str, int]]:
+    """A pack as outcomes over all configured lanes (NaN for lanes it does not know).
+
+    Lanes are matched by ``outcomes`` in ``router.yaml``.
+
+    Raises:
+        OfflineDataError: no configured lane names a column of the pack.
+    """
+    lanes = list(config.lanes)
+    column = {name: pack.lanes.index(x.outcomes) for name, x in config.lanes.items() if x.outcomes in pack.lanes}
+    if not column:
+        raise OfflineDataError(
+            f"No lane has 'outcomes' set to one of {', '.join(pack.lanes)}. Name the columns in router.yaml."
+        )
+    quality, cost = np.full((2, len(pack.group), len(lanes)), np.nan)
+    for name, index in column.items():
+        quality[:, lanes.index(name)] = pack.quality[:, index]
+        cost[:, lanes.index(name)] = pack.cost_usd[:, index]
+    return Outcomes(pack.contexts, quality, cost, np.ones_like(quality)), column
+
+
+def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> tuple[Outcomes, dict[str, int]]:
+    """Rated decisions of a log as outcomes over all configured lanes, one lane per row; and why rows were left out."""
+    lanes = list(config.lanes)
+    position = np.array([lanes.index(lane) if lane in lanes else -1 for lane in data.lanes] or [-1])
+    executed = np.where(data.executed >= 0, data.executed, data.action)
+    lane = np.where(executed >= 0, position[np.maximum(executed, 0)], -1)
+    rated, embedded = np.isfinite(data.quality), np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.size > 0)
+    usable = rated & embedded & (lane >= 0)
+    left_out = {
+        "not rated": int((~rated).sum()),
+        "no embedding kept": int((rated & ~embedded).sum()),
+        "lane not configured": int((rated & embedded & (lane < 0)).sum()),
+    }
+    part = data.select(usable)
+    quality, cost, probability = np.full((3, len(part), len(lanes)), np.nan)
+    rows, lane = np.arange(len(part)), lane[usable]
+    quality[rows, lane], cost[rows, lane] = part.quality, part.cost_usd
+    drawn = part.propensities[rows, np.maximum(part.action, 0)] if len(part) else np.zeros(0)
+    probability[rows, lane] = np.where(drawn > 0, drawn, 1.0)
+    return Outcomes(_contexts(part, classifier), quality, cost, probability), left_out
+
+
+def _contexts(data: LoggedData, classifier: Classifier) -> Contexts:
+    sizes = (len(NAMES), len(classifier.spec.intent.labels), len(classifier.spec.domain.labels), 1)
+    found = data.features.shape[1]
+    if len(data) and found != sum(sizes):
+        raise OfflineDataError(
+            f"The log keeps {found} features per decision, this bundle expects {sum(sizes)}. "
+            "Retrain with the bundle that logged them, or only on newer rows."
+        )
+    features = data.features if len(data) else np.zeros((0, sum(sizes)), np.float32)
+    surface, intent, domain, tokens = np.split(features, np.cumsum(sizes)[:-1], axis=1)
+    return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
+
+
+def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> Allocation:
+    """Fit allocation to outcomes over all configured lanes; lanes with too few outcomes keep their prior alone.
+
+    Raises:
+        OfflineDataError: no lane has ``MIN_OUTCOMES``.
+    """
+    whole = Outcomes.stack([part for part in parts if len(part.contexts)])
+    seen = np.isfinite(whole.quality).sum(axis=0)
+    columns = [index for index, count in enumerate(seen) if count >= MIN_OUTCOMES]
+    if not columns:
+        raise OfflineDataError(f"No lane has {MIN_OUTCOMES} rated outcomes (most: {seen.max()}). Rate more first.")
+    names = list(config.lanes)
+    lanes: dict[str, Lane] = {names[index]: config.lanes[names[index]] for index in columns}
+    kept = Outcomes(
+        whole.contexts, whole.quality[:, columns], whole.cost_usd[:, columns], whole.probability[:, columns]
+    )
+    return fit(kept, lanes, seed=seed)
+
+
+def write_bundle(
+    base: Path, out: Path, allocation: Allocation, *, training: dict[str, object], now: datetime
+) -> Manifest:
+    """A bundle folder: what is kept of ``base`` with new allocation parts, sealed."""
+    out.mkdir(parents=True, exist_ok=True)
+    if out.resolve() != base.resolve():
+        for name in KEPT:
+            source, target = base / name, out / name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, target)
+    save_allocation(out, allocation)
+    return seal(out, name="router", created_at=now, encoder_sha256=fingerprint(out / "encoder"), training=training)
+
+
+def retrain(
+    *,
+    base: Path,
+    out: Path,
+    pack: Pack | None,
+    log: EventLog | None,
+    seed: int = 0,
+    now: datetime | None = None,
+) -> tuple[Manifest, Learned]:
+    """Learn from a pack, a log, or both, and write the new bundle to ``out``."""
+    encoder, classifier = fingerprint(base / "encoder"), Classifier.load(base)
+    spec = classifier.spec
+    labels = {"intents": spec.intent.labels, "domains": spec.domain.labels, "risks": spec.risks.labels}
+    config = load_config(base / "router.yaml", labels)
+    parts: list[Outcomes] = []
+    counts = [0, 0]
+    left_out: dict[str, int] = {}
+    with Progress(transient=True) as progress:
+        task = progress.add_task("reading outcomes", total=3)
+        if pack is not None:
+            if pack.encoder != encoder:
+                raise EncoderMismatchError("The outcome pack was embedded by another encoder. Build it again.")
+            parts.append(from_pack(pack, config)[0])
+            counts[0] = len(pack.group)
+        if log is not None:
+            outcomes, left_out = from_log(log.logged(encoder=encoder), config, classifier)
+            parts.append(outcomes)
+            counts[1] = len(outcomes.contexts)
+        progress.update(task, advance=1, description="fitting quality, cost, bandit")
+        allocation = learn(parts, config, seed=seed)
+        progress.update(task, advance=1, description="writing the bundle")
+        training = {
+            "outcomes_from_pack": counts[0],
+            "outcomes_from_log": counts[1],
+            "left_out": left_out,
+            "pack_sha256": pack.digest if pack else None,
+            "lanes": list(allocation.quality.lanes),
+            "seed": seed,
+        }
+        manifest = write_bundle(base, out, allocation, training=training, now=now or datetime.now(UTC))
+        progress.update(task, advance=1)
+    return manifest, Learned(allocation, counts[0], counts[1], left_out)
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
+    base: Annotated[Path, typer.Option(help="Bundle to start from.")] = ROOT / "models" / "default",
+    log: Annotated[str, typer.Option(help="URL or path of an event log to learn from.")] = "",
+    pack: Annotated[Path, typer.Option(help="Outcome pack, path without ending.")] = DEFAULT,
+    no_pack: Annotated[bool, typer.Option("--no-pack", help="Learn from the log alone.")] = False,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    register: Annotated[bool, typer.Option(help="Log the run and register the bundle in MLflow.")] = False,
+) -> None:
+    """Retrain allocation and write a challenger bundle."""
+    opened = EventLog(log) if log else None
+    manifest, learned = retrain(base=base, out=out, pack=None if no_pack else load_pack(pack), log=opened, seed=seed)
+    sys.stdout.write(
+        f"{manifest.id} in {out}: learned from {learned.from_pack} evaluated prompts and {learned.from_log} logged "
+        f"outcomes, lanes {', '.join(learned.allocation.quality.lanes)}.\n"
+    )
+    for reason, count in learned.left_out.items():
+        sys.stdout.write(f"  left out, {reason}: {count}\n")
+    if register:
+        from router_ml.storage.registry import log_bundle
+
+        numbers = {"outcomes_from_pack": learned.from_pack, "outcomes_from_log": learned.from_log}
+        version = log_bundle(
+            out, params={"seed": seed, "base": str(base)}, metrics=numbers, tags={"bundle": manifest.id}
+        )
+        sys.stdout.write(f"registered as {version.uri}\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
