@@ -9,7 +9,8 @@ from datetime import datetime
 
 from router_ml.allocation.choose import Choice
 from router_ml.allocation.select import Rule
-from router_ml.config import RouterConfig, TrafficClass
+from router_ml.case import Case
+from router_ml.config import RouterConfig
 from router_ml.contract import (
     Decoding,
     Estimate,
@@ -18,34 +19,13 @@ from router_ml.contract import (
     OutputContract,
     PolicyFired,
     Retrieval,
-    Risk,
-    RiskTier,
     RouteDecision,
-    RouteRequest,
     State,
     Versions,
 )
 from router_ml.contract.base import Action
-from router_ml.guardrails.policy import Facts, Ruling
-from router_ml.guardrails.scan import Scan
-from router_ml.plan import Allowed, Plan, Situation, make_plan
-from router_ml.understanding.understand import Understanding
-
-
-@dataclass(frozen=True)
-class Case:
-    """A request with everything that rules may look at."""
-
-    request: RouteRequest
-    understood: Understanding
-    scanned: Scan
-    risks: tuple[Risk, ...]
-    tier: RiskTier
-    situation: Situation
-    class_name: str
-    promise: TrafficClass
-    facts: Facts
-    pinned: bool
+from router_ml.guardrails.policy import Ruling
+from router_ml.plan import Allowed, Plan, make_plan
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from router_ml.allocation.choose import as_contract, choose, favourite
-from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Estimates, estimate
-from router_ml.assembly import Case, Stamp, assemble, selection_rule
+from router_ml.assembly import Stamp, assemble, selection_rule
+from router_ml.case import Case, build_case, contexts, features_vector
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
 from router_ml.contract import (
     CONTRACT_VERSION,
     Outcome,
-    Risk,
     RouteDecision,
     RouteRequest,
     State,
@@ -34,10 +33,10 @@ from router_ml.contract import (
 )
 from router_ml.errors import BundleError, InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.policy import Facts, Ruling, risk_tier, rule, within
-from router_ml.guardrails.scan import Scan, scan
-from router_ml.plan import Situation, smallest, traffic_class
-from router_ml.sessions import Recent
+from router_ml.guardrails.policy import Ruling, rule, within
+from router_ml.guardrails.scan import scan
+from router_ml.plan import smallest
+from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding, understand, unlearned
 
@@ -129,7 +128,7 @@ class Router:
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        return self._decide(parsed, self.understand([parsed])[0], seed=seed, now=now, decision_id=decision_id)
+        return self.decide(parsed, self.understand([parsed])[0], seed=seed, now=now, decision_id=decision_id)
 
     def predict_routes(
         self,
@@ -152,7 +151,7 @@ class Router:
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [_parse(request, index) for index, request in enumerate(requests)]
         return [
-            self._decide(
+            self.decide(
                 request,
                 understood,
                 seed=seeds[index] if seeds else None,
@@ -200,17 +199,18 @@ class Router:
         self.log.log_outcome(outcome)
         return True
 
-    def _decide(
+    def decide(
         self,
         request: RouteRequest,
         understood: Understanding,
         *,
-        seed: int | None,
-        now: datetime | None,
-        decision_id: str | None,
+        seed: int | None = None,
+        now: datetime | None = None,
+        decision_id: str | None = None,
     ) -> RouteDecision:
+        """Decide a request that has been understood already; for replays of what was embedded before."""
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
-        case = self._case(request, understood, scanned)
+        case = build_case(self.config, request, understood, scanned, pinned=self._pinned(request))
         ruling, estimates = self._rule(case)
         selection = selection_rule(self.config, case, ruling)
         lanes = list(self.config.lanes)
@@ -239,49 +239,6 @@ class Router:
         if self.log is not None:
             self._record(decision, understood)
         return decision
-
-    def _case(self, request: RouteRequest, understood: Understanding, scanned: Scan) -> Case:
-        """Everything rules may look at, from both the rules' and the model's findings."""
-        pinned = self._pinned(request)
-        rules = (*scanned.risks, *((Risk(name="pii", probability=1.0, source="rule"),) if pinned else ()))
-        risks = {risk.name: risk for risk in (*understood.risks, *rules)}  # a rule outranks the model
-        org, region = (_text(request.metadata.get(key)) for key in ("org", "region"))
-        rails = self.config.guardrails
-        tier = risk_tier(
-            rails,
-            risks=frozenset(risks),
-            guard_state=scanned.state,
-            language_validated=understood.language.validated,
-            language_chars=understood.language_characters,
-            abstained=understood.intent_label.abstained or understood.domain_label.abstained,
-        )
-        situation = Situation(
-            intent=understood.intent_label.label,
-            domain=understood.domain_label.label,
-            mode=understood.mode_label.label,
-            channel=request.channel,
-            org=org,
-        )
-        class_name, promise = traffic_class(self.config, request, situation)
-        facts = Facts(
-            intent=situation.intent,
-            domain=situation.domain,
-            mode=understood.mode_label.label,
-            channel=request.channel,
-            org=org,
-            region=region,
-            risks=frozenset(risks),
-            tier=tier,
-            findings=frozenset(finding.type for finding in scanned.findings),
-            guard_state=scanned.state,
-            tools=request.allowed_tools,
-            write_tool=any(
-                self.config.tools[tool].effect == "write" for tool in request.allowed_tools if tool in self.config.tools
-            ),
-            language_validated=understood.language.validated,
-        )
-        by_name = tuple(risks[name] for name in sorted(risks))
-        return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)
 
     def _rule(self, case: Case) -> tuple[Ruling, Estimates]:
         """Hard rules first, then the ceilings that need an estimate of cost and latency."""
@@ -346,29 +303,6 @@ class Router:
         self.log.log_decision(decision, features=features)
 
 
-def contexts(understood: Understanding) -> Contexts:
-    """One understood request as a batch of one."""
-    return Contexts(
-        embedding=understood.embedding[None],
-        surface=understood.surface[None],
-        intent=understood.intent[None],
-        domain=understood.domain[None],
-        tokens_in=np.array([understood.tokens_in]),
-    )
-
-
-def features_vector(understood: Understanding) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """What the log keeps beside the embedding: surface, intent and domain probabilities, tokens in."""
-    tokens = np.array([understood.tokens_in], np.float32)
-    return np.concatenate([understood.surface, understood.intent, understood.domain, tokens])
-
-
-def is_private(decision: RouteDecision) -> bool:
-    """Whether the session must stay private after this decision."""
-    risks = {risk.name for risk in decision.risks}
-    return bool(decision.findings or risks & {"pii", "secrets"} or decision.guard_state != "clean")
-
-
 def shipped_bundle() -> Path:
     """The bundle inside an installed wheel, else the one of a source checkout.
 
@@ -387,10 +321,6 @@ def _parse(request: object, index: int) -> RouteRequest:
         return RouteRequest.parse(request)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"Request {index}: {error}") from None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _check_eligible(decision: RouteDecision) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from router_ml.contract import RouteDecision
+
 _SIZE = 10_000
 
 
@@ -27,3 +29,9 @@ class Recent:
         """Whether it was private; None if it is not remembered."""
         with self._lock:
             return self._private.get(decision_id)
+
+
+def is_private(decision: RouteDecision) -> bool:
+    """Whether the session must stay private after this decision."""
+    risks = {risk.name for risk in decision.risks}
+    return bool(decision.findings or risks & {"pii", "secrets"} or decision.guard_state != "clean")

@@ -19,10 +19,10 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Allocation
 from router_ml.config import Lane, RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.offline.champion import logged_contexts
 from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import LoggedData
@@ -87,20 +87,9 @@ def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> 
     quality[rows, lane], cost[rows, lane] = part.quality, part.cost_usd
     drawn = part.propensities[rows, np.maximum(part.action, 0)] if len(part) else np.zeros(0)
     probability[rows, lane] = np.where(drawn > 0, drawn, 1.0)
-    return Outcomes(_contexts(part, classifier), quality, cost, probability), left_out
-
-
-def _contexts(data: LoggedData, classifier: Classifier) -> Contexts:
-    sizes = (len(NAMES), len(classifier.spec.intent.labels), len(classifier.spec.domain.labels), 1)
-    found = data.features.shape[1]
-    if len(data) and found != sum(sizes):
-        raise OfflineDataError(
-            f"The log keeps {found} features per decision, this bundle expects {sum(sizes)}. "
-            "Retrain with the bundle that logged them, or only on newer rows."
-        )
-    features = data.features if len(data) else np.zeros((0, sum(sizes)), np.float32)
-    surface, intent, domain, tokens = np.split(features, np.cumsum(sizes)[:-1], axis=1)
-    return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
+    spec = classifier.spec
+    sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
+    return Outcomes(logged_contexts(part, sizes), quality, cost, probability), left_out
 
 
 def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> Allocation:

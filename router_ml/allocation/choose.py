@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
-from router_ml.allocation.select import Rule, best, distribution, draw, utility
+from router_ml.allocation.select import Rule, best, distribution, draw
 from router_ml.contract import Estimate
 
 
@@ -58,10 +58,11 @@ def _reaches(estimates: Estimates, allowed: NDArray[np.bool_], rule: Rule) -> ND
 
 
 def _order(estimates: Estimates, allowed: NDArray[np.bool_], rule: Rule) -> list[int]:
-    """Eligible lanes, those that reach the floor first by utility, the others by their lower bound."""
-    value = utility(estimates.belief, estimates.cost_usd, rule.quality_per_usd)[0]
-    low, reaches = estimates.belief.low[0], _reaches(estimates, allowed, rule)
-    keys = [(not reaches[i], -value[i] if reaches[i] else -low[i], estimates.cost_usd[0, i]) for i in range(len(low))]
+    """Eligible lanes, those that reach the floor first by utility, the others by lower bound less lambda * cost."""
+    belief, cost = estimates.belief, estimates.cost_usd[0]
+    reaches = _reaches(estimates, allowed, rule)
+    score = np.where(reaches, belief.quality[0], belief.low[0]) - rule.quality_per_usd * cost
+    keys = [(not reaches[i], -score[i], cost[i]) for i in range(len(cost))]
     return sorted((int(i) for i in np.flatnonzero(allowed)), key=lambda i: keys[i])
 
 
@@ -85,7 +86,7 @@ def _reason(
             f"{rule.floor:.2f}."
         )
     evidence = "" if (estimates.belief.evidence[0][allowed] >= 1).any() else " (no evidence in this cell)"
-    return f"No eligible lane is known to reach the floor {rule.floor:.2f}: best lower bound{evidence}."
+    return f"No eligible lane is known to reach the floor {rule.floor:.2f}: best lower bound for the money{evidence}."
 
 
 def as_contract(estimates: Estimates, lanes: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:

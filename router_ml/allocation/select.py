@@ -1,7 +1,8 @@
 """Which lane, at which probability. Pure: the same estimates give the same distribution, bit for bit.
 
 The rule in one line: among eligible lanes whose lower quality bound reaches the floor, take the highest
-quality - lambda * cost; explore a capped share among lanes whose upper bound does.
+quality - lambda * cost; explore a capped share among lanes whose upper bound does. Where no lane is known to reach the
+floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def utility(belief: Belief, cost_usd: Floats, quality_per_usd: float) -> Floats:
 
 
 def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:
-    """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best lower bound.
+    """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best low - lambda * cost.
 
     Ties go to the cheaper lane, then to the first. Rows without an eligible lane get -1.
     """
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
     some_reach = reaches.any(axis=1, keepdims=True)
-    score = np.where(some_reach, utility(belief, cost_usd, rule.quality_per_usd), belief.low)
+    score = np.where(some_reach, belief.quality, belief.low) - rule.quality_per_usd * cost_usd
     score = np.where(np.where(some_reach, reaches, eligible), score, -np.inf)
     top = score == score.max(axis=1, keepdims=True)
     choice = np.where(top & eligible, cost_usd, np.inf).argmin(axis=1)

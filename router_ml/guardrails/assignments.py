@@ -24,7 +24,7 @@ _PASSWORD_NAME = (
     r"|(?<![^\W_])(?:senha|wachtwoord|hasło|parola|pwd?|pin|pass(?:code)?))"
 )
 _KEY_NAME = (
-    r"(?:api|key|token|secret|credentials?|bearer|authorization|signing|signature|auth|pat"
+    r"(?:api|key|token|secret|credentials?|bearer|authorization|signing|signature|auth"
     r"|(?:api|access|secret|private|auth|client|account)[_\-. ]?(?:key|token|secret))(?![^\W_])"
 )
 _LOGIN_NAME = r"(?<![^\W_])(?:log(?:in|s? in|ged in)|user(?:name)?|admin|creds?|credentials?|zugang|acceso)"
@@ -86,6 +86,12 @@ def _key(match: re.Match[str]) -> Span | None:
     return span
 
 
+def _basic(match: re.Match[str]) -> Span | None:
+    value = match["value"]
+    good = (_is_mixed(value) or kinds(value) >= 3) and not is_placeholder(value) and not _CODE.search(value)
+    return match.span("value") if good else None
+
+
 def _login(match: re.Match[str]) -> Span | None:
     value, span = _trimmed(match)
     return span if _is_unmistakable(value) and not is_placeholder(value) and not _CODE.search(value) else None
@@ -96,7 +102,8 @@ ASSIGNMENTS = (
         type="aws_secret_key",
         risk="secrets",
         pattern=re.compile(
-            r"(?i:aws|secret)[\w .\-]{0,32}[\"'`]?\s{0,3}[:=]\s{0,3}[\"'`]?(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+            r"(?i:aws|secret)[\w .\-]{0,32}[\"'`]?\s{0,3}[:=]\s{0,3}[\"'`]?"
+            r"(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
             re.ASCII,
         ),
         triggers=("aws", "secret"),
@@ -113,7 +120,7 @@ ASSIGNMENTS = (
         type="api_key",
         risk="secrets",
         pattern=re.compile(rf"{_KEY_NAME}{_LINK}(?P<value>[\w\-./+=~]{{16,512}})", re.IGNORECASE),
-        triggers=("key", "token", "secret", "credential", "sign", "bearer", "auth", "api", "pat"),
+        triggers=("key", "token", "secret", "credential", "signing", "signature", "bearer", "auth", "api"),
         digits=1,
         accept=_key,
     ),
@@ -127,5 +134,12 @@ ASSIGNMENTS = (
         triggers=("login", "log in", "logs in", "user", "admin", "cred", "zugang", "acceso"),
         digits=1,
         accept=_login,
+    ),
+    Detector(
+        type="password",
+        risk="secrets",
+        pattern=re.compile(r"(?<!\w)(?:-u|--user)[ =][\"']?[\w.@+-]{1,64}:(?P<value>[^\s\"'@:]{4,128})", re.ASCII),
+        triggers=("-u ", "--user"),
+        accept=_basic,
     ),
 )

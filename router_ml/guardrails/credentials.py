@@ -11,7 +11,7 @@ from router_ml.guardrails.placeholders import is_placeholder, looks_random
 _PREFIXED: tuple[tuple[str, str, str], ...] = (
     ("aws_access_key", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])", "akia asia abia acca"),
     ("github_token", r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{36,255}", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_"),
-    ("gitlab_token", r"gl(?:pat|ptt|dt|rt|cbt|soat|ft|imt|agent)-[\w-]{20,255}", "glpat- glptt- gldt- glrt- glcbt- glagent-"),
+    ("gitlab_token", r"gl(?:pat|ptt|dt|rt|cbt|agent)-[\w-]{20,255}", "glpat- glptt- gldt- glrt- glcbt- glagent-"),
     ("anthropic_key", r"sk-ant-[\w-]{20,255}", "sk-ant-"),
     ("stripe_key", r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}|whsec_[A-Za-z0-9+/=]{20,255}", "k_live_ k_test_ whsec_"),
     ("slack_token", r"xox[abeoprs]-[\w-]{10,255}|xapp-\d-[\w-]{10,255}", "xox xapp-"),

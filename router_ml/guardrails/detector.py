@@ -26,20 +26,20 @@ _OTHER_NUMBERS = (
 )
 _NUMBER_WORDS = "nos?|nr|num|numbers?|nummer|numéro|número|code|ids?|is|was|ist|est|es|n"
 _LABEL_WINDOW = 48
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
 class Traits:
     """What the triggers ask of a text, worked out once for all detectors."""
 
-    text: str
     lowered: str
     digits: int
 
     @classmethod
     def of(cls, text: str) -> Traits:
         """The traits of a text."""
-        return cls(text, text.lower(), sum(map(text.count, "0123456789")))
+        return cls(text.lower(), sum(map(text.count, "0123456789")))
 
 
 def whole(match: re.Match[str]) -> Span | None:
@@ -63,14 +63,20 @@ class Detector:
     accept: Accept = whole
 
 
-def find(detector: Detector, traits: Traits) -> Iterator[Span]:
-    """Spans of a detector's findings in a text, from left to right, not overlapping."""
+def is_triggered(detector: Detector, traits: Traits) -> bool:
+    """Whether a text is worth the detector's pattern."""
     if traits.digits < detector.digits:
-        return
-    if detector.triggers and not any(trigger in traits.lowered for trigger in detector.triggers):
-        return
+        return False
+    for trigger in detector.triggers:
+        if trigger in traits.lowered:
+            return True
+    return not detector.triggers
+
+
+def find(detector: Detector, text: str) -> Iterator[Span]:
+    """Spans of a detector's findings in a text, from left to right, not overlapping."""
     position = 0
-    while (match := detector.pattern.search(traits.text, position)) is not None:
+    while (match := detector.pattern.search(text, position)) is not None:
         span = detector.accept(match)
         if span is not None:
             yield span
@@ -90,9 +96,9 @@ def words(*alternatives: str) -> re.Pattern[str]:
 def near(pattern: re.Pattern[str], text: str, span: Span, *, before: int = 48, after: int = 24) -> bool:
     """Whether a pattern occurs close to a span: at most so many characters before its start or after its end."""
     start, end = span
-    return (
-        pattern.search(text, max(0, start - before), start) is not None
-        or pattern.search(text, end, end + after) is not None
+    return any(
+        _LETTER.search(text, first, last) is not None and pattern.search(text, first, last) is not None
+        for first, last in ((max(0, start - before), start), (end, end + after))
     )
 
 
@@ -106,7 +112,8 @@ def label(names: str, filler: str = _NUMBER_WORDS) -> re.Pattern[str]:
 
 def labelled(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str] | None:
     """The label that ends where a value starts."""
-    return pattern.search(text[max(0, start - _LABEL_WINDOW) : start])
+    window = text[max(0, start - _LABEL_WINDOW) : start]
+    return pattern.search(window) if _LETTER.search(window) is not None else None
 
 
 _OTHER_LABEL = label(_OTHER_NUMBERS)

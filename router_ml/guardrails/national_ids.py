@@ -151,7 +151,8 @@ NATIONAL_IDS = (
         type="uk_nino",
         risk="pii",
         pattern=re.compile(
-            r"(?<![^\W_])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:[ -]?\d\d){3}[ -]?[A-D](?![^\W_])",
+            r"(?<![^\W_])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:[ -]?\d\d){3}[ -]?[A-D]"
+            r"(?![^\W_])",
             re.ASCII,
         ),
         digits=6,

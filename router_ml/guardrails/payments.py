@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 from router_ml.guardrails.detector import Detector, Span, labelled_otherwise, near, words
 from router_ml.guardrails.placeholders import is_counting
@@ -21,35 +22,47 @@ _CARD_WORDS = words(
     r"|kreditkarte|karte|kartennummer|carte|tarjeta|carta|cartão|kaart|kort|karta|cvv|cvc|expir\w{0,6}|exp"
 )
 _USUAL_LENGTHS = (15, 16)
-_LAST_GROUP = re.compile(r"[ -]\d{1,7}$", re.ASCII)
+_SHORTEST = 12
 _GROUPED = re.compile(r"\d{4}[ -]\d{4,6}[ -]\d", re.ASCII)
 
 
-def luhn(digits: str) -> bool:
-    """Whether the last digit checks the others (ISO/IEC 7812-1, annex B)."""
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def luhn_lengths(digits: str) -> list[int]:
+    """Lengths at which the leading digits end in their check digit (ISO/IEC 7812-1, annex B), longest first."""
+    plain = [int(digit) for digit in digits]
+    doubled = [_DOUBLED[digit] for digit in plain]
+    even = accumulate(doubled[i] if i % 2 == 0 else plain[i] for i in range(len(plain)))
+    odd = accumulate(doubled[i] if i % 2 else plain[i] for i in range(len(plain)))
+    sums = enumerate(zip(even, odd, strict=True), start=1)
+    return [length for length, pair in sums if pair[length % 2] % 10 == 0][::-1]
 
 
 def _card(match: re.Match[str]) -> Span | None:
     """Luhn, and an issuer's prefix and length or a word near it that speaks of a card.
 
-    Unusual lengths without grouping are also those of time stamps and ids, so they need the word.
+    Unusual lengths without grouping are also those of time stamps and ids, so they need the word. Of "4111 ... 03"
+    the last group is no part of the number, so every length that ends a group is tried.
     """
-    text, (start, end) = match.string, match.span()
-    while True:
-        value = text[start:end]
-        digits = value.replace(" ", "").replace("-", "")
-        if luhn(digits) and not is_counting(digits):
-            break
-        cut = _LAST_GROUP.search(value)
-        if cut is None or len(digits) <= 12:
-            return None
-        end = start + cut.start()
-    issued = any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in _ISSUERS)
-    if issued and (len(digits) in _USUAL_LENGTHS or _GROUPED.match(value)) and not labelled_otherwise(text, start):
-        return start, end
-    return (start, end) if near(_CARD_WORDS, text, (start, end)) else None
+    text, start, value = match.string, match.start(), match[0]
+    ends = [i + 1 for i, character in enumerate(value) if character not in " -"]
+    digits = "".join(value[end - 1] for end in ends)
+    if len(set(digits)) == 1:
+        return None
+    named: bool | None = None
+    for length in luhn_lengths(digits):
+        end = ends[length - 1] if length >= _SHORTEST else 0
+        if not end or (end < len(value) and value[end] not in " -") or is_counting(digits[:length]):
+            continue
+        issued = any(length in lengths and prefix.match(digits) for prefix, lengths in _ISSUERS)
+        clear = length in _USUAL_LENGTHS or _GROUPED.match(value) is not None
+        if issued and clear and not labelled_otherwise(text, start):
+            return start, start + end
+        named = near(_CARD_WORDS, text, (start, start + end)) if named is None else named
+        if named:
+            return start, start + end
+    return None
 
 
 # Characters after two letters and two check digits, by country (SWIFT IBAN registry).

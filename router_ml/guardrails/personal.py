@@ -12,7 +12,9 @@ _EMAIL = re.compile(  # lengths of RFC 5321; Unicode letters are allowed on both
     r"(?![^\W_])"
 )
 _FILE_ENDINGS = re.compile(r"png|jpe?g|gif|svg|webp|ico|css|[jt]s|py|md|json|ya?ml|txt|html?")
-_STAND_INS = re.compile(r"you|your[._-]?(?:name|email|mail)|user(?:name)?|name|e?mail|someone|somebody|git|hg|svn")
+_STAND_INS = re.compile(
+    r"you|your[._-]?(?:name|email|mail)|user(?:name)?|name|e?mail|example|sample|test|someone|somebody|git|hg|svn"
+)
 _ROLES = re.compile(  # a desk, not a person
     r"(?:do[._-]?not|no)[._-]?reply|mailer-daemon|postmaster|webmaster|hostmaster|abuse|admin|info|contact|hello|help"
     r"|help[._-]?desk|support|service|customer[._-]?(?:service|care|support)|sales|billing|invoices?|orders?|shop|office"
@@ -113,7 +115,7 @@ PERSONAL = (
     ),
     _labelled(
         "bank_account",
-        r"(?<!aws )(?<!cloud )(?<!azure )(?<!service )(?:account|acct|a/c|konto|kontonummer|compte(?: bancaire)?|cuenta)",
+        r"(?<!aws )(?<!cloud )(?<!azure )(?<!service )(?:account|acct|a/c|konto|kontonummer|compte|cuenta)",
         r"(?!\d{4}-\d\d-\d\d)\d(?:[ -]?\d){6,16}",
         "account acct a/c konto compte cuenta",
     ),

@@ -1,4 +1,4 @@
-"""Phone numbers: international ones by their plan, national ones by their shape, bare digits by the words around."""
+"""Phone numbers: by a country's numbering plan, by the words around bare digits, or by an unmistakable shape."""
 
 from __future__ import annotations
 
@@ -6,37 +6,53 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from router_ml.guardrails.detector import Detector, Span, ascii_digits, label, labelled, labelled_otherwise, near, words
+from router_ml.guardrails.detector import (
+    Detector,
+    Span,
+    ascii_digits,
+    label,
+    labelled,
+    labelled_otherwise,
+    near,
+    words,
+)
 from router_ml.guardrails.placeholders import is_counting
 
 _WORDS = (
-    "phone|telephone|tele?|tel|cell|cellphone|mobile|mob|mobil|whats ?app|sms|fax|signal|dial|call|calls|called|ring"
-    "|text me|text her|text him|reach|hotline|landline|voicemail|handy|handynummer|telefon|telefonnummer|rufnummer"
-    "|anrufen|ruf|rufen|erreichbar|téléphone|portable|appelez|appeler|teléfono|telefono|móvil|celular|celu|llamar|llama"
-    "|llámame|cellulare|telefone|ligar|telefoon|bellen|gsm|puhelin|tlf|numer|phones?number"
+    "phone|phones?number|telephone|tele?|tel|cell|cellphone|mobile|mob|mobil|whats ?app|zap|sms|fax|signal|dial|calls?"
+    "|called|(?:my|his|her|their) (?:new |cell |work |home )?number|ring"
+    "|text (?:me|us|him|her|them)|reach|hotline|landline|voicemail|handy|handynummer|telefon|telefonnummer"
+    "|rufnummer|anrufen|ruf|rufen|erreichbar|téléphone|portable|appelez|appeler|teléfono|telefono|móvil|celular|celu"
+    "|llamar|llama|llámame|cellulare|telefone|ligar|telefoon|bellen|gsm|puhelin|tlf"
 )
-_CONTEXT = words(_WORDS)
+_TRIGGERS = (
+    "phone tel cell mob whats zap sms fax signal dial number call ring text reach hotline landline voicemail handy ruf"
+    " erreichbar portable appele móvil celu llam llám ligar bellen gsm puhelin tlf office home work privat"
+)
 _FILLER = r"no|nos|nr|num|number|nummer|me|us|him|her|them|back|is|ist|on|at|to|under|unter|via|home|work|office|the"
-_LABEL_BEFORE = label(_WORDS, _FILLER)
+_CONTEXT, _LABEL_BEFORE = words(_WORDS), label(_WORDS, _FILLER)
 _LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel|phone|handy|privat)\b", re.IGNORECASE)
 
-# Dates, clock times, IPv4 addresses and decimals have the digits of a phone number but not its meaning.
+# Dates, spans of years, IPv4 addresses and decimals have the digits of a phone number but not its meaning.
 _NOT_A_PHONE = re.compile(
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}.{0,10}|\d{1,2}([-/. ])\d{1,2}\2(?:19|20)\d\d.{0,10}|(?:19|20)\d\d[-/ ]+(?:19|20)\d\d"
     r"|\d{1,3}(?:\.\d{1,3}){3}|\d{1,12}\.\d{1,12}",
     re.ASCII,
 )
-_NANP = re.compile(r"(?:\+?1[-. ]{0,2})?(?:\(\d{3}\)[-. ]?|\d{3}[-. ])\d{3}[-. ]\d{4}", re.ASCII)
-_TRUNK = re.compile(r"\(?0\d{1,5}\)?[ /-]\d{2,8}(?:[ -]\d{2,8}){0,4}", re.ASCII)
-_TRUNK_REGIONS = ("GB", "DE", "FR", "NL", "AU", "IT", "CH", "AT", "BE", "SE")
+_NANP = r"(?:1[-. ])?(?:\(\d{3}\)[-. ]?|\d{3}[-. ])\d{3}[-. ]\d{4}"
+_TRUNK = r"\(?0\d{1,5}\)?[ /-]\d{2,8}(?:[ -]\d{2,8}){0,4}"
+_AMERICAN = re.compile(_NANP, re.ASCII)
+_TRUNK_REGIONS = ("GB", "DE", "FR", "NL", "AU")
 _FICTIONAL = re.compile(r"(?:.{3})?55501\d{2}")  # 555-0100 to 555-0199 is kept free for fiction and documentation
+_TOLL_FREE = re.compile(r"1?(?:8(?:00|33|44|55|66|77|88)|900)\d{7}")
 _LAST_GROUP = re.compile(r"[ ().\-/]{1,3}\d{1,14}$", re.ASCII)
 _LONE_DIGIT = re.compile(r"(?<!\d)\d(?!\d)", re.ASCII)
+_STARTS = r"(?<![\w+])(?<!\d[.\-/])"
 _ENDS = r"(?![^\W_xX]|[xX][^\W\d])"
 
 
 @cache
-def _toll_types() -> frozenset[int]:
+def _company_types() -> frozenset[int]:
     from phonenumbers import PhoneNumberType as kind  # noqa: N813 - slow to import, needed on hits only
 
     return frozenset({kind.TOLL_FREE, kind.PREMIUM_RATE, kind.SHARED_COST, kind.UAN})
@@ -54,17 +70,15 @@ def _exists(value: str, region: str | None, *, possible: bool = False) -> bool:
     except phonenumbers.NumberParseException:
         return False
     if phonenumbers.is_valid_number(number):
-        return phonenumbers.number_type(number) not in _toll_types()
+        return phonenumbers.number_type(number) not in _company_types()
     return possible and phonenumbers.is_possible_number(number)
 
 
-def _made_up(digits: str) -> bool:
-    national = digits[-10:] if len(digits) >= 10 else digits
-    return _FICTIONAL.fullmatch(national) is not None or is_counting(digits) or is_counting(national)
-
-
-def _is_labelled(text: str, span: Span) -> bool:
-    return labelled(_LABEL_BEFORE, text, span[0]) is not None or _LABEL_AFTER.match(text, span[1]) is not None
+def _is_nobodys(digits: str) -> bool:
+    """Made up for fiction or as an example, or a company's American toll-free number."""
+    national = digits[-10:]
+    known = _FICTIONAL.fullmatch(national) or _TOLL_FREE.fullmatch(digits)
+    return known is not None or is_counting(digits) or is_counting(national)
 
 
 def _heads(match: re.Match[str]) -> Iterator[tuple[Span, str]]:
@@ -90,35 +104,45 @@ def _international(match: re.Match[str]) -> Span | None:
     text = match.string
     if labelled_otherwise(text, match.start()):
         return None
+    named = labelled(_LABEL_BEFORE, text, match.start()) is not None
     for span, digits in _heads(match):
-        labelled = _is_labelled(text, span)
-        if not _made_up(digits) and _exists("+" + digits.removeprefix("00"), None, possible=labelled):
+        possible = named or _LABEL_AFTER.match(text, span[1]) is not None
+        if not _is_nobodys(digits) and _exists("+" + digits.removeprefix("00"), None, possible=possible):
             return span
     return None
 
 
-def _national(match: re.Match[str]) -> Span | None:
-    """A number without country code: labelled as a phone, or near such words, or unmistakable in shape."""
-    text = match.string
+def _in_context(match: re.Match[str]) -> Span | None:
+    """Digits labelled as a phone; or close to such words and as long and as written as phones are."""
+    text, start = match.string, match.start()
     if len(_LONE_DIGIT.findall(match[0])) > 2:
         return None
-    other = labelled_otherwise(text, match.start())
+    named = labelled(_LABEL_BEFORE, text, start) is not None
+    other = not named and labelled_otherwise(text, start)
     for span, digits in _heads(match):
         value = text[slice(*span)]
-        american, trunk = _NANP.fullmatch(value) is not None, _TRUNK.fullmatch(value) is not None
-        if _made_up(digits) or (_NOT_A_PHONE.fullmatch(value) and not american):
+        american = _AMERICAN.fullmatch(value) is not None
+        if _is_nobodys(digits):
+            return None
+        if _NOT_A_PHONE.fullmatch(value) and not american:
             continue
-        if _is_labelled(text, span):
+        if named or _LABEL_AFTER.match(text, span[1]):
             return span
-        if other or len(digits) < 9:
-            continue
-        if (american or trunk or digits[0] == "0" or len(digits) == 10) and near(_CONTEXT, text, span):
-            return span
-        if american and _exists(value, "US"):
-            return span
-        if trunk and 10 <= len(digits) <= 12 and any(_exists(value, region) for region in _TRUNK_REGIONS):
+        likely = not other and len(digits) >= 9 and (american or digits[0] == "0" or len(digits) == 10)
+        if likely and near(_CONTEXT, text, span):
             return span
     return None
+
+
+def _by_shape(match: re.Match[str]) -> Span | None:
+    """American groups, or a trunk zero with groups, that a numbering plan knows."""
+    text, span, digits = match.string, match.span(), ascii_digits(match[0])
+    if _is_nobodys(digits) or _NOT_A_PHONE.fullmatch(match[0]) or labelled_otherwise(text, span[0]):
+        return None
+    if _AMERICAN.fullmatch(match[0]):
+        return span if _exists(match[0], "US") else None
+    european = 10 <= len(digits) <= 12 and any(_exists(match[0], region) for region in _TRUNK_REGIONS)
+    return span if european else None
 
 
 PHONES = (
@@ -133,8 +157,16 @@ PHONES = (
     Detector(
         type="phone",
         risk="pii",
-        pattern=re.compile(rf"(?<![\w+])(?<!\d[.\-/])\(?\d(?:[ ().\-/]{{0,2}}\d){{6,13}}{_ENDS}", re.ASCII),
+        pattern=re.compile(rf"{_STARTS}\(?\d(?:[ ().\-/]{{0,2}}\d){{6,13}}{_ENDS}", re.ASCII),
+        triggers=tuple(_TRIGGERS.split()),
         digits=7,
-        accept=_national,
+        accept=_in_context,
+    ),
+    Detector(
+        type="phone",
+        risk="pii",
+        pattern=re.compile(rf"{_STARTS}(?:{_NANP}|{_TRUNK}){_ENDS}", re.ASCII),
+        digits=10,
+        accept=_by_shape,
     ),
 )

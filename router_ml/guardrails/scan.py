@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
-from router_ml.guardrails.detector import Detector, Span, Traits, find
+from router_ml.guardrails.detector import Detector, Span, Traits, find, is_triggered
 from router_ml.guardrails.patterns import DETECTORS
 from router_ml.guardrails.views import views
 from router_ml.guardrails.wording import asks_for_change
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")  # not escape: terminals colour logs with it
-_MANY_CONTROL, _CONTROL_SHARE = 8, 0.02
+_MANY_CONTROL, _CONTROL_SHARE = 8, 0.05
 _KEYED_LENGTH = 128
 
 
@@ -98,8 +98,10 @@ def _hits(text: str, detectors: Sequence[Detector], reasons: dict[str, None]) ->
     traits = Traits.of(text)
     claimed: dict[str, bytearray] = {}
     for detector in detectors:
+        if not is_triggered(detector, traits):
+            continue
         try:
-            for start, end in find(detector, traits):
+            for start, end in find(detector, text):
                 taken = claimed.setdefault(detector.risk, bytearray(len(text)))
                 if taken.find(1, start, end) < 0:
                     taken[start:end] = b"\x01" * (end - start)

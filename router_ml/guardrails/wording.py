@@ -20,27 +20,28 @@ def _any(words: str) -> str:
 _MINE = _any("my our this that these those all both the his her their customer user")
 _GAP = r"(?:[\w#'-]{1,24} ){0,4}?"
 _ORDERED = _any(
-    r"orders? subscriptions? reservations? bookings? memberships? appointments? meetings? flights? plans? trips? trials?"
-    r" payments? transfers? tickets? contracts? shipments? deliver(?:y|ies) standing_orders? direct_debits? renewals?"
-    r" auto-?_?renew\w{0,3}"
+    r"orders? subscriptions? reservations? bookings? memberships? appointments? meetings? flights? plans? trips?"
+    r" trials? payments? transfers? tickets? contracts? shipments? deliver(?:y|ies) standing_orders?"
+    r" direct_debits? renewals? auto-?_?renew\w{0,3}"
 )
 _STORED = _any(
     r"accounts? profiles? users? records? files? cards? subscriptions? bookings? photos? pictures backups? tables? data"
-    r" databases? buckets? instances? repos? repositor(?:y|ies) branch(?:es)? messages? e-?mails? history tickets? orders?"
-    r" events? entr(?:y|ies) address number payment_methods? permissions? access"
+    r" databases? buckets? instances? repos? repositor(?:y|ies) branch(?:es)? messages? e-?mails? history tickets?"
+    r" orders? events? entr(?:y|ies) address number payment_methods? permissions? access"
 )
 _SETTING = _any(
-    r"address e-?mail phone number password passcode pin plan subscription billing card payment profile name order booking"
-    r" reservation appointment delivery username account settings? limits? prices? iban bank shift status 2fa mfa seats?"
+    r"address e-?mail phone number password passcode pin plan subscription billing card payment profile name order"
+    r" booking reservation appointment delivery username account settings? limits? prices? iban bank shift status 2fa"
+    r" mfa seats?"
 )
 _VISIT = _any(
     r"tables? flights? hotels? rooms? appointments? meetings? calls? tickets? slots? cars? taxis? cabs? desks? demos?"
     r" trains? seats? viewings? visits? check-?ups? sessions? class(?:es)? posts? pickups?"
 )
 _RUNNING = _any(
-    r"prod production staging live servers? clusters? services? instances? deployments? releases? builds? branch app site"
-    r" pipelines? workers? pods? jobs? databases? caches? queues? certificates? keys? tokens? credentials? creds version"
-    r" hotfix flags? feature_flags? pr pull_request website store shop router"
+    r"prod production staging live servers? clusters? services? instances? deployments? releases? builds? branch app"
+    r" site pipelines? workers? pods? jobs? databases? caches? queues? certificates? keys? tokens? credentials? creds"
+    r" version hotfix flags? feature_flags? pr pull_request website store shop router"
 )
 _SENT = _any(
     r"e-?mails? mail messages? invoices? texts? sms reminders? invites? invitations? forms? report files? contract"
@@ -63,8 +64,8 @@ _PROSE = _any(
 # verbs, and what must follow them
 _CHANGES: tuple[tuple[str, str], ...] = (
     (
-        "cancel delete refund freeze block unblock reset renew suspend pause unsubscribe deactivate reactivate reschedule"
-        " postpone",
+        "cancel delete refund freeze block unblock reset renew suspend pause unsubscribe deactivate reactivate"
+        " reschedule postpone",
         rf"(?:my|our) (?!{_GAP}{_PROSE}\b)\w",
     ),
     ("refund", rf"(?:{_MINE}|me|order|\d)\b|[#$€£]"),
@@ -101,8 +102,8 @@ _CHANGES: tuple[tuple[str, str], ...] = (
         rf"(?:my|our|his|her|their|the customer's|the user's|customer|user|account) {_GAP}{_SETTING}\b",
     ),
     (
-        "deploy redeploy release ship roll_back rollback restart reboot merge revoke rotate shut_down promote trigger enable"
-        " disable turn_off turn_on scale_up scale_down stop start flush publish unpublish",
+        "deploy redeploy release ship roll_back rollback restart reboot merge revoke rotate shut_down promote trigger"
+        " enable disable turn_off turn_on scale_up scale_down stop start flush publish unpublish",
         rf"(?:{_MINE}|to|v?\d[\w.]{{0,10}}) {_GAP}{_RUNNING}\b|auto-? ?renew"
         r"|[\w.-]{2,32} (?:on|to|in) (?:prod|staging|[a-z]{2,12}-?\d)",
     ),
@@ -117,17 +118,26 @@ _CHANGES: tuple[tuple[str, str], ...] = (
         r"|to (?:my|the|our) (?:cart|basket|calendar|list|account|order)\b|down (?:for|as)\b)",
     ),
 )
-_TRIGGER = re.compile(rf"\b{_any(' '.join(verbs for verbs, _ in _CHANGES))}\b", re.IGNORECASE)
-_COMPILED: tuple[Change, ...] = tuple(
-    (re.compile(rf"{_any(verbs)}\b ", re.IGNORECASE), re.compile(wanted, re.IGNORECASE)) for verbs, wanted in _CHANGES
-)
+_WORD = re.compile(r"[A-Za-z][A-Za-z-]{1,16}")
+
+
+def _by_first_word() -> dict[str, list[Change]]:
+    table: dict[str, list[Change]] = {}
+    for verbs, wanted in _CHANGES:
+        change = (re.compile(rf"{_any(verbs)}\b ", re.IGNORECASE), re.compile(wanted, re.IGNORECASE))
+        for first in {verb.partition("_")[0] for verb in verbs.split()}:
+            table.setdefault(first, []).append(change)
+    return table
+
+
+_BY_FIRST_WORD = _by_first_word()
 
 # What may stand between the start of a sentence and the verb of an order.
 _HELLO = r"(?:hi|hello|hey|ok|okay|yes|no|well|so|alright|great|thanks|thank you|good (?:morning|evening))"
 _PLEASE = (
     r"please|pls|plz|kindly|just|now|go ahead and|also|then|and|immediately|asap|again|today|first|finally|next|quickly"
     r"|simply|(?:can|could|would|will) you(?: guys)?|i(?:'d| would) like(?: you)? to|i (?:want|need|wish)(?: you)? to"
-    r"|i wanna|i gotta|i have to|we (?:want|need)(?: you)? to|you (?:should|must|need to|have to)|help me(?: to)?|let'?s"
+    r"|i wanna|i have to|we (?:want|need)(?: you)? to|you (?:should|must|need to|have to)|help me(?: to)?|let'?s"
 )
 _ASKING = re.compile(
     r"(?:^|[.!?;\n,:-]\s{0,3}|\b(?:and|then|also|but|so|or)\s)\s{0,3}"
@@ -136,8 +146,8 @@ _ASKING = re.compile(
 )
 _ABOUT_TEXT = re.compile(
     r"\W{0,4}(?:(?:please|pls|can you|could you|help me(?: to)?|hi|hey|hello|i need you to|i want you to|quickly|just)"
-    r"[ ,]{1,2}){0,3}(?:write|draft|compose|translate|rewrite|rephrase|paraphrase|reword|proofread|summari[sz]e|classify"
-    r"|categori[sz]e|label|tag|extract|explain|describe|define|generate|code|implement|refactor|debug|fix|review|convert"
+    r"[ ,]{1,2}){0,3}(?:write|draft|compose|translate|rewrite|rephrase|paraphrase|reword|proofread|summari[sz]e"
+    r"|classify|categori[sz]e|label|tag|extract|explain|describe|define|generate|code|implement|refactor|debug|fix|review|convert"
     r"|parse|improve|correct|polish|shorten|edit|compare|analy[sz]e|what|why|how|when|where|who|which|is|are|does|do|did"
     r"|should|if|can i|could i|may i|am i|imagine|pretend|suppose|think|name|list|give me (?:an?|the|some|\d)"
     r"|make (?:this|it|that)|tl;?dr|you are|your (?:job|task|role)|turn this|put this into|sort"
@@ -161,11 +171,11 @@ def asks_for_change(task: str) -> bool:
     said = _own_words(task)
     if _ABOUT_TEXT.match(said) is not None:
         return False
-    for hit in _TRIGGER.finditer(said):
-        start = hit.start()
-        if _ASKING.search(said[max(0, start - _BEFORE) : start]) is None:
+    for word in _WORD.finditer(said):
+        changes, start = _BY_FIRST_WORD.get(word[0].lower()), word.start()
+        if changes is None or _ASKING.search(said[max(0, start - _BEFORE) : start]) is None:
             continue
-        for verb, wanted in _COMPILED:
+        for verb, wanted in changes:
             head = verb.match(said, start)
             if head is not None and wanted.match(said, head.end()) is not None:
                 return True

@@ -178,10 +178,10 @@ def _estimate(
 
 
 def _spread(influence: Floats, count: int) -> tuple[float, float]:
-    """Standard error of a mean over ``count`` decisions from the influence of each cluster, and the 97.5% quantile to go
-    with it: Student's t with the degrees of freedom that the variance estimate has at this kurtosis (Satterthwaite
-    1946), by the expansion of Abramowitz & Stegun 26.7.5. A few heavy weights make the variance itself uncertain; the
-    normal quantile would cover 90% where 30 effective rows are left, and it is the limit of many.
+    """Standard error of a mean over ``count`` decisions from the influence of each cluster, and the 97.5% quantile for
+    it: Student's t with the degrees of freedom that the variance estimate has at this kurtosis (Satterthwaite 1946), by
+    the expansion of Abramowitz & Stegun 26.7.5. Heavy weights make the variance itself uncertain: at 30 effective rows
+    the normal quantile, the limit for many, would cover 90%.
     """
     clusters, second = len(influence), float(np.square(influence).mean())
     error = math.sqrt(second / (clusters - 1) * clusters) * math.sqrt(clusters) / count
@@ -250,9 +250,10 @@ def cross_fit(
     return predictions
 
 
-def ridge(lanes: int, *, penalty: float = 1.0) -> Fit:
+def ridge(lanes: int, *, penalty: float = 10.0) -> Fit:
     """A reward model for ``cross_fit``: a ridge regression over all lanes, and one per lane on what that leaves over,
-    so that a lane with little data is shrunk towards the others. ``penalty`` counts in rows."""
+    so that a lane with little data is shrunk towards the others. ``penalty`` counts in rows; reduce
+    embeddings to some tens of columns first."""
 
     def fit(features: Floats, action: NDArray[np.int64], reward: Floats) -> Predict:
         centre, scale = features.mean(axis=0), features.std(axis=0)

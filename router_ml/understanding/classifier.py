@@ -144,7 +144,7 @@ class Classifier:
             intent=softmax(intent / np.float32(spec.intent.temperature)),
             domain=softmax(domain / np.float32(spec.domain.temperature)),
             mode=softmax(mode / np.float32(spec.mode.temperature)),
-            risks=(1 / (1 + np.exp(-(self._slope * risks + self._offset)))).astype(np.float32),
+            risks=(1 / (1 + np.exp(-np.clip(self._slope * risks + self._offset, -30, 30)))).astype(np.float32),
         )
 
 

@@ -79,7 +79,7 @@ def small() -> str:
 
 @pytest.fixture(scope="session")
 def breaking() -> Callable[[str, str], tuple[dict[str, Problem], int]]:
-    """Replace one part of the small configuration: what is found wrong with it by key, and the line that was changed."""
+    """Replace one part of the small configuration: the problems found in it by key, and the line that was changed."""
 
     def find(old: str, new: str) -> tuple[dict[str, Problem], int]:
         text = SMALL.replace(old, new, 1)

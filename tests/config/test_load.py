@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,7 @@ traffic_classes:
 
 def test_the_configuration_that_ships_is_valid(root: Path) -> None:
     config = load_config(root / "router_ml" / "router.yaml")
-    assert list(config.lanes) == "private balanced fast premium code extraction openai anthropic".split()
+    assert set(config.lanes) == {"private", "balanced", "fast", "premium", "code", "extraction", "openai", "anthropic"}
     assert next(reversed(config.traffic_classes)) == "default"
 
 
@@ -149,12 +150,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @example("\ud800")
 def test_any_text_is_a_configuration_or_a_configuration_error(text: str) -> None:
     """The command line prints ConfigErrors; anything else is a traceback for someone who mistyped a line."""
-    try:
-        parsed = parse_config(text)
-    except ConfigError as error:
-        assert error.problems
-    else:
-        assert isinstance(parsed, RouterConfig)
+    with contextlib.suppress(ConfigError):
+        assert isinstance(parse_config(text), RouterConfig)
+
+
+@given(st.data())
+def test_a_damaged_configuration_is_one_too(small: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(small)))
+    end = data.draw(st.integers(start, min(len(small), start + 40)))
+    inserted = data.draw(st.text("abz01 :,-[]{}#&*!|>'\"%@`~=<\n\t.\\", max_size=12))
+    with contextlib.suppress(ConfigError):
+        assert isinstance(parse_config(small[:start] + inserted + small[end:]), RouterConfig)
 
 
 def test_a_byte_order_mark_is_no_mistake(small: str, tmp_path: Path) -> None:

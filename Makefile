@@ -1,0 +1,52 @@
+# Each target works alone, from nothing but Python, make and the network.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test test-all lint bench train clean
+
+demo: $(VENV)/.demo  ## route, log, learn, evaluate, promote, simulate: the whole loop once
+	$(BIN)/python -m training.demo
+
+test: $(VENV)/.test  ## the quick suite
+	$(BIN)/python -m pytest -q -m "not slow" -n 2
+
+test-all: $(VENV)/.train  ## everything, with training (torch), the built wheel and the demo
+	$(BIN)/python -m pytest -q -n 2
+
+lint: $(VENV)/.dev  ## ruff and mypy --strict
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving path
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m training.benchmark routing
+
+train: $(VENV)/.train  ## rebuild the shipped bundle from the authored corpus and the outcome pack
+	$(BIN)/python -m training.encoder --out models/default/encoder
+	$(BIN)/python -m training.classifier --out models/default
+	$(BIN)/python -m training.retrain --base models/default --out models/default
+
+clean:
+	rm -rf $(VENV) runs dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[registry,offline]"
+	touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[test]"
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[dev]"
+	touch $@
+
+$(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[train,dev]"
+	touch $@

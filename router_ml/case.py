@@ -1,0 +1,100 @@
+"""A request with everything that rules, selection and plan may look at, from the scan and the classifier together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts
+from router_ml.config import RouterConfig, TrafficClass
+from router_ml.contract import Risk, RiskTier, RouteRequest
+from router_ml.guardrails.policy import Facts, risk_tier
+from router_ml.guardrails.scan import Scan
+from router_ml.plan import Situation, traffic_class
+from router_ml.understanding.understand import Understanding
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request as rules see it; ``pinned``: an earlier turn of its session is not known to have been clean."""
+
+    request: RouteRequest
+    understood: Understanding
+    scanned: Scan
+    risks: tuple[Risk, ...]
+    tier: RiskTier
+    situation: Situation
+    class_name: str
+    promise: TrafficClass
+    facts: Facts
+    pinned: bool
+
+
+def build_case(
+    config: RouterConfig, request: RouteRequest, understood: Understanding, scanned: Scan, *, pinned: bool
+) -> Case:
+    """Join what rules and model say. A rule outranks the model; the model adds risks and never takes one away.
+
+    Raises:
+        InvalidRequestError: the request names a traffic class that is not configured.
+    """
+    by_pin = (Risk(name="pii", probability=1.0, source="rule"),) if pinned else ()
+    risks = {risk.name: risk for risk in (*understood.risks, *scanned.risks, *by_pin)}
+    tier = risk_tier(
+        config.guardrails,
+        risks=frozenset(risks),
+        guard_state=scanned.state,
+        language_validated=understood.language.validated,
+        language_chars=understood.language_characters,
+        abstained=understood.intent_label.abstained or understood.domain_label.abstained,
+    )
+    org, region = (_text(request.metadata.get(key)) for key in ("org", "region"))
+    situation = Situation(
+        intent=understood.intent_label.label,
+        domain=understood.domain_label.label,
+        mode=understood.mode_label.label,
+        channel=request.channel,
+        org=org,
+    )
+    class_name, promise = traffic_class(config, request, situation)
+    tools = [config.tools[name] for name in request.allowed_tools if name in config.tools]
+    facts = Facts(
+        intent=situation.intent,
+        domain=situation.domain,
+        mode=understood.mode_label.label,
+        channel=request.channel,
+        org=org,
+        region=region,
+        risks=frozenset(risks),
+        tier=tier,
+        findings=frozenset(finding.type for finding in scanned.findings),
+        guard_state=scanned.state,
+        tools=request.allowed_tools,
+        write_tool=any(tool.effect == "write" for tool in tools),
+        language_validated=understood.language.validated,
+    )
+    by_name = tuple(risks[name] for name in sorted(risks))
+    return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)
+
+
+def contexts(understood: Understanding) -> Contexts:
+    """One understood request as a batch of one."""
+    return Contexts(
+        embedding=understood.embedding[None],
+        surface=understood.surface[None],
+        intent=understood.intent[None],
+        domain=understood.domain[None],
+        tokens_in=np.array([understood.tokens_in]),
+    )
+
+
+def features_vector(understood: Understanding) -> NDArray[np.float32]:
+    """What the log keeps beside the embedding: surface, intent and domain probabilities, tokens in."""
+    tokens = np.array([understood.tokens_in], np.float32)
+    return np.concatenate([understood.surface, understood.intent, understood.domain, tokens])
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

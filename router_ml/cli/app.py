@@ -1,0 +1,185 @@
+"""The commands. Each is a thin shell: open what is named, call one function, print the result."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+
+from router_ml.cli.check import check as check_config
+from router_ml.cli.document import contract_page, contract_record, write_schemas
+from router_ml.cli.inputs import build_request, logged_decision, open_config
+from router_ml.errors import ConfigError, RouterError
+
+_PIPED_WIDTH = 120
+_LARGEST_SEED = 2**53 - 1
+
+app = typer.Typer(
+    name="router-ml",
+    add_completion=False,
+    no_args_is_help=True,
+    help="Decide which LLM lane serves a request, and why.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+Model = Annotated[
+    str | None, typer.Option(help="Bundle folder or models:/ URI; default $ROUTER_ML_MODEL, else the shipped one.")
+]
+File = Annotated[
+    Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
+]
+Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
+
+
+class Audience(StrEnum):
+    """Whom an explanation is for."""
+
+    user = "user"
+    operator = "operator"
+    auditor = "auditor"
+
+
+@app.command()
+def route(  # noqa: PLR0913: a command line has as many options as it has
+    text: Annotated[str | None, typer.Argument(help="The request, or - for standard input.")] = None,
+    request: Annotated[Path | None, typer.Option(help="A request as JSON file, instead of TEXT.")] = None,
+    model: Model = None,
+    config: Annotated[Path | None, typer.Option(help="A router.yaml that replaces the bundle's.")] = None,
+    channel: Annotated[str | None, typer.Option(help="web, app, api or batch.")] = None,
+    org: Annotated[str | None, typer.Option(help="metadata.org")] = None,
+    region: Annotated[str | None, typer.Option(help="metadata.region")] = None,
+    tool: Annotated[list[str] | None, typer.Option(help="A tool the lane may use; repeatable.")] = None,
+    traffic_class: Annotated[
+        str | None, typer.Option("--class", help="Traffic class, instead of the first match.")
+    ] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Only this lane; repeatable.")] = None,
+    deny: Annotated[list[str] | None, typer.Option(help="Not this lane; repeatable.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Ceiling in USD.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=_LARGEST_SEED, help="Of the draw; default: random.")] = None,
+    log: Log = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide one request and say why."""
+    asked = build_request(
+        text,
+        file=request,
+        metadata={"org": org, "region": region},
+        constraints={"allow_lanes": allow, "deny_lanes": deny, "max_cost_usd": max_cost},
+        channel=channel,
+        allowed_tools=tool,
+        traffic_class=traffic_class,
+    )
+    from router_ml.router import Router
+
+    decision = Router.load(model, config=config, log=log).predict_route(asked, seed=seed)
+    if as_json:
+        _write(decision.to_json())
+        return
+    from router_ml.cli.show import decision_panel
+
+    _render(decision_panel(decision))
+
+
+@app.command()
+def explain(
+    decision_id: Annotated[str, typer.Argument(help="The id of a logged decision.")],
+    log: Log = None,
+    audience: Annotated[Audience, typer.Option(help="Whom it is for.")] = Audience.operator,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a logged decision was made."""
+    decision = logged_decision(decision_id, log=log)
+    told = decision.explain(audience.value)
+    if not as_json:
+        _write(told)
+        return
+    record: dict[str, Any] = {"decision_id": decision_id, "audience": audience.value, "explanation": told}
+    if audience is not Audience.user:
+        record["decision"] = decision.model_dump(mode="json")
+    _write_json(record)
+
+
+@app.command()
+def check(file: File = None, model: Model = None, as_json: AsJson = False) -> None:
+    """Find all that is wrong in a router.yaml (exit 1); of a valid one, what it promises."""
+    report = check_config(file, model=model)
+    if as_json:
+        _write_json(report.to_dict())
+    else:
+        from router_ml.cli.show import check_page
+
+        _render(check_page(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def contract(
+    file: File = None,
+    schema: Annotated[Path | None, typer.Option(help="Write JSON Schema files to this folder instead.")] = None,
+    model: Model = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print lanes, policies, classes and fallback rules as Markdown, or write the JSON Schemas."""
+    if schema is not None:
+        written = [str(path) for path in write_schemas(schema)]
+        _write_json({"written": written}) if as_json else _write("\n".join(written))
+        return
+    _, config = open_config(file, model=model)
+    _write_json(contract_record(config)) if as_json else _write(contract_page(config))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _write_json(value: object) -> None:
+    _write(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _render(content: RenderableType) -> None:
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    Console(file=sys.stdout, width=width, highlight=False).print(content)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0, 1 for a configuration with problems, 2 for anything that could not be done.
+
+    What the library raises becomes one line on standard error.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character is no reason to fail
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        code = 1
+    except ConfigError as error:
+        more = len(error.problems) - 1
+        code = _fail(str(error.problems[0]) + (f" And {more} more: router-ml check lists all." if more else ""))
+    except RouterError as error:
+        code = _fail(str(error))
+    except OSError as error:
+        code = _fail(f"{error.filename or 'The system'}: {error.strerror or 'cannot be used'}.")
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        typer.main.get_command(app)(arguments, prog_name="router-ml")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"router-ml: {' '.join(message.split())}\n")
+    return 2

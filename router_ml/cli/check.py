@@ -1,0 +1,59 @@
+"""``router-ml check``: what is wrong in a ``router.yaml``, and what a valid one promises."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from router_ml.cli.coverage import PolicyLanes, Stop, policy_lanes, stops
+from router_ml.cli.inputs import locate
+from router_ml.config import load_config
+from router_ml.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """``problems`` is empty for a valid file; only then the rest says something."""
+
+    file: str
+    problems: tuple[Problem, ...] = ()
+    lanes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    policies: tuple[PolicyLanes, ...] = ()
+    stops: tuple[Stop, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether a router can be opened with this file."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
+    """Check a ``router.yaml``.
+
+    Args:
+        path: the file; by default the one of the model.
+        model: a bundle whose classifier says which labels may be named; without a path, by default
+            ``$ROUTER_ML_MODEL``, else the bundle that ships.
+
+    Raises:
+        BundleError, RegistryError: the bundle cannot be trusted or fetched.
+    """
+    file, labels = locate(path, model=model)
+    try:
+        config = load_config(file, labels)
+    except ConfigError as error:
+        return CheckReport(str(file), problems=error.problems)
+    lanes = tuple(name for name, lane in config.lanes.items() if lane.enabled)
+    return CheckReport(
+        str(file),
+        lanes=lanes,
+        classes=tuple(config.traffic_classes),
+        policies=policy_lanes(config),
+        stops=stops(config),
+    )

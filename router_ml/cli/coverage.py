@@ -1,0 +1,156 @@
+"""Which lanes each policy leaves, and which traffic one outage stops. Pure, by asking the rules themselves.
+
+For each policy, and each class with up to two policies, one request is made up that meets their conditions, and
+``guardrails.policy.rule`` decides on it. Ceilings on cost and latency are left out: they depend on the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations, product
+from typing import Any
+
+from router_ml.config import Policy, RouterConfig
+from router_ml.config.schema import ClassWhen, When
+from router_ml.contract import Constraints
+from router_ml.guardrails.conditions import effect, fires
+from router_ml.guardrails.policy import Facts, risk_tier, rule
+from router_ml.plan import Situation, matches
+
+_MANY = 1_000  # characters: long enough for an unvalidated language to count
+_NEUTRAL: dict[str, tuple[Any, ...]] = {  # where nothing is asked: first what no rule is likely to name
+    "intent": ("",),
+    "domain": ("",),
+    "mode": ("chat", "batch"),
+    "channel": ("api", "web", "app", "batch"),
+    "org": (None,),
+    "region": (None,),
+    "guard_state": ("clean",),
+    "language_validated": (True,),
+}
+
+
+@dataclass(frozen=True)
+class PolicyLanes:
+    """What one policy does, and the lanes it leaves; None if no request could be found that it fires on."""
+
+    policy: str
+    effect: str
+    lanes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Traffic that one outage stops: requests of ``classes`` on which ``policies`` fire (none: any request).
+
+    ``kind`` and ``name`` say what has to fail: a ``failure domain``, a ``provider``, or ``nothing``: no lane is left.
+    """
+
+    classes: tuple[str, ...]
+    policies: tuple[str, ...]
+    lanes: tuple[str, ...]
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        when = f" when {' and '.join(self.policies)} fire{'s' if len(self.policies) == 1 else ''}" * bool(self.policies)
+        if not self.lanes:
+            return f"{', '.join(self.classes)}{when}: no lane is left, a person answers"
+        return f"{', '.join(self.classes)}{when}: only {', '.join(self.lanes)}, all of {self.kind} {self.name}"
+
+
+def policy_lanes(config: RouterConfig) -> tuple[PolicyLanes, ...]:
+    """Each policy evaluated alone."""
+    rows = []
+    for policy in config.policies:
+        facts = next(_requests(config, [policy]), None)
+        alone = config.model_copy(update={"policies": (policy,)})
+        left = None if facts is None else rule(alone, facts, constraints=Constraints(), tokens_in=0).eligible
+        rows.append(PolicyLanes(policy.id, effect(policy.then), left))
+    return tuple(rows)
+
+
+def stops(config: RouterConfig) -> tuple[Stop, ...]:
+    """All traffic that one provider or failure domain can stop, each in its mildest situation only."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for name in config.traffic_classes:
+        known: list[tuple[frozenset[str], tuple[str, str]]] = []
+        for policies in chain.from_iterable(combinations(config.policies, size) for size in range(3)):
+            outcome = _weakness(config, name, policies)
+            if outcome is None:
+                continue
+            fired, lanes, cause = outcome
+            if not any(earlier <= set(fired) and same == cause for earlier, same in known):
+                known.append((frozenset(fired), cause))
+                found.setdefault((fired, lanes, cause), []).append(name)
+    return tuple(Stop(tuple(names), fired, lanes, *cause) for (fired, lanes, cause), names in found.items())
+
+
+def _weakness(
+    config: RouterConfig, class_name: str, policies: Sequence[Policy]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, str]] | None:
+    """Fired policies, lanes left and what stops them all; None if nothing does, or no lane was to answer anyway."""
+    facts = next(_requests(config, policies, class_name), None)
+    if facts is None:
+        return None
+    needs = frozenset(["tools"] if facts.tools else ())
+    ruling = rule(config, facts, constraints=Constraints(), tokens_in=0, needs=needs)
+    if ruling.refuse or ruling.human_review:
+        return None
+    fired = tuple(policy.id for policy in ruling.fired)
+    left = [config.lanes[lane] for lane in ruling.eligible]
+    if not left:
+        return fired, (), ("nothing", "")
+    for kind, places in (
+        ("failure domain", {lane.failure_domain for lane in left}),
+        ("provider", {lane.provider for lane in left}),
+    ):
+        if len(places) == 1:
+            return fired, ruling.eligible, (kind, places.pop())
+    return None
+
+
+def _requests(config: RouterConfig, policies: Sequence[Policy], class_name: str | None = None) -> Iterator[Facts]:
+    """Facts of requests that all the policies fire on, and that belong to the class."""
+    asked = [policy.when for policy in policies]
+    own = [config.traffic_classes[class_name].when] if class_name is not None else []
+    singles = [_values(key, [*own, *asked]) for key in _NEUTRAL]
+    risks = [when.risk for when in asked if when.risk is not None]
+    for values in product(*singles, *risks):
+        single = dict(zip(_NEUTRAL, values, strict=False))
+        facts = _facts(config, asked, single, frozenset(values[len(_NEUTRAL) :]))
+        situation = Situation(facts.intent, facts.domain, facts.mode, facts.channel, facts.org)
+        in_class = next(n for n, item in config.traffic_classes.items() if matches(item.when, situation))
+        if all(fires(when, facts) for when in asked) and class_name in (None, in_class):
+            yield facts
+
+
+def _values(key: str, conditions: Sequence[When | ClassWhen]) -> tuple[Any, ...]:
+    """The values of one key that meet every condition that asks for it."""
+    wanted = [value for value in (getattr(condition, key, None) for condition in conditions) if value is not None]
+    lists = [value if isinstance(value, tuple) else (value,) for value in wanted]
+    return tuple(value for value in lists[0] if all(value in other for other in lists)) if lists else _NEUTRAL[key]
+
+
+def _facts(config: RouterConfig, asked: Sequence[When], single: dict[str, Any], risks: frozenset[str]) -> Facts:
+    tools = {when.tool[0]: None for when in asked if when.tool}
+    if any(when.write_tool for when in asked):
+        tools |= dict.fromkeys([name for name, tool in config.tools.items() if tool.effect == "write"][:1])
+    tier = risk_tier(
+        config.guardrails,
+        risks=risks,
+        guard_state=single["guard_state"],
+        language_validated=single["language_validated"],
+        language_chars=_MANY,
+        abstained=False,
+    )
+    tiers = next((when.tier for when in asked if when.tier), None)
+    return Facts(
+        **single,
+        risks=risks,
+        tier=tier if tiers is None or tier in tiers else tiers[-1],
+        findings=frozenset(when.finding[0] for when in asked if when.finding),
+        tools=tuple(tools),
+        write_tool=any(config.tools[name].effect == "write" for name in tools),
+    )

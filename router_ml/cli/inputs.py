@@ -1,0 +1,123 @@
+"""What a command line names, opened: a request, a decision in a log, the ``router.yaml`` that is meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from router_ml.config import RouterConfig, load_config
+from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.errors import InvalidRequestError, LogError
+from router_ml.router import LOG_VARIABLE, MODEL_VARIABLE, shipped_bundle
+
+Taxonomy = Mapping[str, tuple[str, ...]]
+
+
+def build_request(
+    text: str | None = None,
+    *,
+    file: Path | None = None,
+    metadata: Mapping[str, str | None] | None = None,
+    constraints: Mapping[str, object] | None = None,
+    **fields: object,
+) -> RouteRequest:
+    """A request from a text (``-``: standard input) or a JSON file, with options laid over it.
+
+    Args:
+        file: a JSON object of the request's fields.
+        metadata, constraints, fields: None and empty values leave what the file says.
+
+    Raises:
+        InvalidRequestError: both or neither of text and file, the file is not JSON, or it is not a request.
+        OSError: the file cannot be read.
+    """
+    if (text is None) == (file is None):
+        raise InvalidRequestError("Give a text, - for standard input, or --request FILE.json; one of them.")
+    record = _read(file) if file is not None else {"text": _decoded(text or "")}
+    for key, given in (("metadata", metadata), ("constraints", constraints)):
+        there = record.setdefault(key, {})
+        if isinstance(there, dict):  # anything else is refused below, with the name of the field
+            record[key] = {**there, **_given(given or {})}
+    return RouteRequest.parse({**record, **_given(fields)})
+
+
+def _given(options: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in options.items() if value is not None and value != []}
+
+
+def _decoded(text: str) -> str:
+    """Bytes that are not UTF-8 become replacement characters, which the guardrails count."""
+    raw = sys.stdin.buffer.read() if text == "-" else os.fsencode(text)
+    return raw.decode("utf-8", "replace")
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        record = json.loads(file.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise InvalidRequestError(f"{file} is not JSON. Give one object with the fields of a request.") from None
+    if not isinstance(record, dict):
+        raise InvalidRequestError(f"{file} holds a {type(record).__name__}, expected an object of a request's fields.")
+    return record
+
+
+def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecision:
+    """A decision from an event log, by default ``$ROUTER_ML_LOG``.
+
+    Raises:
+        LogError: no log is named, it does not exist or cannot be read, or it does not hold the decision.
+    """
+    url = log or os.environ.get(LOG_VARIABLE)
+    if not url:
+        raise LogError(f"No event log is named. Give --log URL, or set ${LOG_VARIABLE}.")
+    file = Path(url.removeprefix("sqlite:///"))
+    if "://" not in str(file) and not str(file).startswith("sqlite:") and not file.is_file():
+        raise LogError(f"There is no event log at {file}. Give the path or URL of the one the decision went to.")
+    from router_ml.storage.eventlog import EventLog
+
+    with EventLog(url) as events:
+        decision = events.decision(decision_id)
+    if decision is None:
+        raise LogError("The event log holds no decision with this id. Check the id, and that it went to this log.")
+    return decision
+
+
+def locate(path: Path | None = None, *, model: str | None = None) -> tuple[Path, Taxonomy | None]:
+    """The ``router.yaml`` that is meant, and the labels it may name (None: those it lists itself).
+
+    Args:
+        path: the file; by default the one of ``model``.
+        model: as ``Router.load`` takes it; with a path, only its labels count. With neither, ``$ROUTER_ML_MODEL``,
+            else the bundle that ships.
+
+    Raises:
+        BundleError, RegistryError: the bundle cannot be trusted or fetched.
+    """
+    if path is not None and model is None:
+        return path, None
+    source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
+    if source.endswith((".yaml", ".yml")):
+        return path or Path(source), None
+    from router_ml.storage.bundle import taxonomy, verify
+    from router_ml.understanding.classifier import Classifier
+
+    folder = Path(source)
+    if source.startswith("models:/"):
+        from router_ml.storage.registry import fetch
+
+        folder, _ = fetch(source)
+    verify(folder)
+    return path or folder / "router.yaml", taxonomy(Classifier.load(folder))
+
+
+def open_config(path: Path | None = None, *, model: str | None = None) -> tuple[Path, RouterConfig]:
+    """The file that ``locate`` finds, read and checked.
+
+    Raises:
+        ConfigError: it is wrong. BundleError, RegistryError: as ``locate``.
+    """
+    file, labels = locate(path, model=model)
+    return file, load_config(file, labels)

@@ -1,0 +1,141 @@
+"""Decisions and check reports as rich renderables. Names come from files of others, so nothing is read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from router_ml.cli.check import CheckReport
+from router_ml.contract import Label, PlannedTool, RouteDecision
+
+
+def decision_panel(decision: RouteDecision) -> RenderableType:
+    """One decision on one screen: where it goes, why, what was understood, and every lane with its numbers."""
+    title = f"{decision.lane}: {decision.model}" if decision.lane else f"no lane: {decision.action}"
+    parts: list[RenderableType] = [_facts(decision)]
+    if decision.estimates:
+        parts.append(_estimates(decision))
+    if decision.excluded:
+        parts.append(_excluded(decision))
+    style = "green" if decision.action == "route" else "yellow"
+    return Panel(Group(*parts), title=Text(title), subtitle=Text(decision.decision_id), border_style=style)
+
+
+def _facts(decision: RouteDecision) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, value in _lines(decision):
+        grid.add_row(Text(name), Text(value))
+    return grid
+
+
+def _lines(decision: RouteDecision) -> Iterator[tuple[str, str]]:
+    queue = f" (queue {decision.queue})" if decision.queue else ""
+    yield "action", f"{decision.action}{queue}, route {decision.route}"
+    yield "reason", decision.reason
+    labels = (("intent", decision.intent), ("domain", decision.domain), ("mode", decision.mode))
+    read = ", ".join(f"{name} {_label(label)}" for name, label in labels)
+    yield "understood", f"{read}, language {decision.language.code}"
+    yield "risk tier", decision.risk_tier
+    yield "risks", ", ".join(f"{r.name} {r.probability:.2f} ({r.source})" for r in decision.risks) or "none"
+    kinds = [finding.type for finding in decision.findings]
+    found = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in sorted(set(kinds))) or "nothing"
+    yield "findings", found if decision.guard_state != "unknown" else f"{found}; the scan is incomplete"
+    yield "policies", "; ".join(f"{p.id}: {p.effect}" for p in decision.policies) or "none fired"
+    promise = f"floor {decision.floor:.2f}, {decision.quality_per_usd:g} quality per USD"
+    yield "class", f"{decision.traffic_class}: {promise}"
+    if decision.lane is not None:
+        yield "plan", "; ".join(_plan(decision))
+
+
+def _label(label: Label) -> str:
+    probability = label.probabilities.get(label.label)
+    return label.label + (f" {probability:.2f}" if probability is not None else "") + " (unsure)" * label.abstained
+
+
+def _plan(decision: RouteDecision) -> Iterator[str]:
+    decoding, retrieval = decision.decoding, decision.retrieval
+    warmth = "" if decoding.temperature is None else f", temperature {decoding.temperature:g}"
+    yield f"at most {decoding.max_tokens} tokens{warmth}"
+    if retrieval.strategy != "none":
+        yield f"{retrieval.strategy} retrieval from {retrieval.index}, top {retrieval.top_k}"
+    if decision.tools:
+        yield "tools " + ", ".join(map(_tool, decision.tools))
+    cited = " with citations" * decision.output_contract.citations_required
+    yield f"output {decision.output_contract.name}{cited}"
+    steps = [step.lane for step in decision.fallback.on_error]
+    yield "falls back to " + ", then ".join([*steps, decision.fallback.finally_])
+
+
+def _tool(tool: PlannedTool) -> str:
+    marks = [word for word, holds in (("required", tool.required), ("with approval", tool.approval)) if holds]
+    return tool.name + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table
+
+
+def _estimates(decision: RouteDecision) -> Table:
+    table = _table("", "eligible", "quality", "90% interval", "evidence", "USD", "ms", "propensity")
+    for lane, estimate in decision.estimates.items():
+        table.add_row(
+            "->" if lane == decision.lane else "",
+            Text(lane),
+            f"{estimate.quality:.2f}",
+            f"{estimate.quality_low:.2f}-{estimate.quality_high:.2f}",
+            f"{estimate.evidence:.0f}" if estimate.evidence >= 1 else "no evidence",
+            f"{estimate.cost_usd:.6f}",
+            f"{estimate.latency_ms:.0f}",
+            f"{decision.propensities.get(lane, 0.0):.3f}",
+        )
+    return table
+
+
+def _excluded(decision: RouteDecision) -> Table:
+    table = _table("excluded", "because")
+    for lane, reasons in decision.excluded.items():
+        table.add_row(Text(lane), Text("; ".join(reasons)))
+    return table
+
+
+def check_page(report: CheckReport) -> RenderableType:
+    """The problems of a file; of a valid one, what each policy leaves and what one outage stops."""
+    if not report.ok:
+        count = len(report.problems)
+        return Group(*(Text(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
+    sizes = (f"{len(report.lanes)} lanes", f"{len(report.policies)} policies", f"{len(report.classes)} traffic classes")
+    head = Text(f"{report.file} is valid: {', '.join(sizes)}.\n")
+    return Group(head, _matrix(report), Text(""), *_stops(report))
+
+
+def _matrix(report: CheckReport) -> Table:
+    table = _table("policy", "effect", *report.lanes)
+    for row in report.policies:
+        marks = (
+            ["?"] * len(report.lanes) if row.lanes is None else ["x" if n in row.lanes else "-" for n in report.lanes]
+        )
+        table.add_row(Text(row.policy), Text(row.effect), *marks)
+    table.caption = "x: the policy leaves the lane, -: it takes it away" + (
+        ", ?: no request was found that it fires on" * any(row.lanes is None for row in report.policies)
+    )
+    return table
+
+
+def _stops(report: CheckReport) -> Iterator[Text]:
+    if not report.stops:
+        yield Text("No provider and no failure domain can stop a traffic class.")
+        return
+    yield Text("One outage stops:", style="bold")
+    for stop in report.stops:
+        yield Text(f"  {stop}")
+    yield Text("A lane in another failure domain and of another provider that these policies allow would end this.")

@@ -1,0 +1,171 @@
+"""Would another bundle have done better on what was logged? Quality and cost, challenger minus champion.
+
+Intention to treat: the action is the planned lane. Rows that were not randomised, and rows where the challenger would
+go where the log could not, are left out and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts
+from router_ml.allocation.estimate import Allocation, Estimates, estimate
+from router_ml.allocation.quality import Belief
+from router_ml.allocation.select import Rule, distribution
+from router_ml.config import RouterConfig
+from router_ml.errors import OfflineDataError
+from router_ml.offline.ope import Estimate, Feedback, SampleRatio, difference, sample_ratio
+from router_ml.storage.records import LoggedData
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Challenger minus champion per decision, with 95% intervals.
+
+    ``dr``: quality, doubly robust, the headline; ``snips``: quality, as a check; ``cost_usd``: cost, doubly robust.
+    ``rows`` were used, of ``rated`` with an outcome; ``not_randomised`` and ``no_support`` were left out.
+    """
+
+    dr: Estimate
+    snips: Estimate
+    cost_usd: Estimate
+    sample_ratio: SampleRatio
+    rows: int
+    rated: int
+    not_randomised: int
+    no_support: int
+
+    def verdict(self, margin: float) -> str:
+        """``promote`` if quality is at most ``margin`` worse with 97.5% confidence and cost is not higher, or quality is
+        surely better; ``reject`` if it is surely worse; else ``hold``."""
+        if self.dr.high < -margin:
+            return "reject"
+        if self.dr.low >= -margin and (self.cost_usd.value <= 0 or self.dr.low > 0):
+            return "promote"
+        return "hold"
+
+
+def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
+    """Contexts of logged decisions that kept their embedding.
+
+    Args:
+        sizes: number of surface features, intents and domains.
+
+    Raises:
+        OfflineDataError: the log was written by a bundle with other features.
+    """
+    expected = sum(sizes) + 1
+    features = data.features if len(data) else np.zeros((0, expected), np.float32)
+    if features.shape[1] != expected:
+        raise OfflineDataError(
+            f"The log keeps {features.shape[1]} features per decision, this bundle expects {expected}. "
+            "Use the bundle that logged them, or only newer rows."
+        )
+    surface, intent, domain, tokens = np.split(features, np.cumsum(sizes), axis=1)
+    return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
+
+
+def class_rule(config: RouterConfig, name: str) -> Rule:
+    """What selection is asked for in a traffic class."""
+    promise, exploration = config.traffic_classes[name], config.exploration
+    return Rule(
+        floor=promise.floor,
+        quality_per_usd=promise.quality_per_usd,
+        explore_share=promise.explore_share,
+        epsilon=exploration.epsilon,
+        gamma=exploration.gamma,
+    )
+
+
+def policy_of(
+    allocation: Allocation,
+    config: RouterConfig,
+    contexts: Contexts,
+    *,
+    eligible: NDArray[np.bool_],
+    traffic_class: NDArray[np.str_],
+) -> tuple[Floats, Estimates]:
+    """Propensities (n, L) over the configured lanes that a bundle gives to these requests, and its estimates.
+
+    Raises:
+        OfflineDataError: a traffic class is not configured any more.
+    """
+    unknown = set(traffic_class.tolist()) - set(config.traffic_classes)
+    if unknown:
+        raise OfflineDataError(f"Traffic classes {sorted(unknown)} of the log are not configured. Add them, or filter.")
+    estimates = estimate(allocation, config.lanes, contexts)
+    belief = estimates.belief
+    result = np.zeros(eligible.shape)
+    for name in np.unique(traffic_class):
+        rows = np.flatnonzero(traffic_class == name)
+        part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
+        result[rows] = distribution(part, estimates.cost_usd[rows], eligible[rows], class_rule(config, str(name)))
+    return result, estimates
+
+
+def compare(
+    challenger: Allocation, config: RouterConfig, data: LoggedData, *, sizes: tuple[int, int, int]
+) -> Comparison:
+    """Evaluate a challenger on a log.
+
+    Raises:
+        OfflineDataError: nothing in the log was drawn at random with its embedding kept.
+    """
+    lanes = list(config.lanes)
+    embedded = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
+    drawn = data.randomised & embedded
+    if not drawn.any():
+        raise OfflineDataError(
+            f"None of {len(data)} logged decisions was drawn at random with its embedding kept. "
+            "Allow exploration in a traffic class first."
+        )
+    part = data.select(drawn)
+    columns = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in lanes]
+    logging, eligible = _columns(part.propensities, columns), _columns(part.eligible, columns).astype(bool)
+    target, estimates = policy_of(
+        challenger,
+        config,
+        logged_contexts(part, sizes),
+        eligible=eligible,
+        traffic_class=part.traffic_class,
+    )
+    supported = ~((target > 0) & (logging <= 0)).any(axis=1)
+    rows = np.flatnonzero(supported)
+    action = np.array([lanes.index(part.lanes[index]) for index in part.action[rows]])
+    propensity = logging[rows, action]
+
+    def feedback(reward: Floats) -> Feedback:
+        return Feedback(
+            action=action,
+            propensity=propensity,
+            reward=reward,
+            rated_probability=part.rated_probability[rows],
+            logging=logging[rows],
+            left_out=int((~data.randomised).sum()),
+        )
+
+    quality = feedback(part.quality[rows])
+    cost = feedback(np.where(np.isfinite(part.quality[rows]), part.cost_usd[rows], np.nan))
+    logged_quality = np.nan_to_num(_columns(part.estimated_quality, columns)[rows])
+    return Comparison(
+        dr=difference(target[rows], logging[rows], quality, estimator="dr", reward_model=logged_quality),
+        snips=difference(target[rows], logging[rows], quality, estimator="snips"),
+        cost_usd=difference(target[rows], logging[rows], cost, estimator="dr", reward_model=estimates.cost_usd[rows]),
+        sample_ratio=sample_ratio(quality),
+        rows=len(rows),
+        rated=int(np.isfinite(part.quality[rows]).sum()),
+        not_randomised=int((~drawn).sum()),
+        no_support=int((~supported).sum()),
+    )
+
+
+def _columns(matrix: NDArray[np.floating] | NDArray[np.bool_], columns: list[int]) -> Floats:
+    """Columns of a log's lanes in the order of the configuration; zero where the log does not know the lane."""
+    padded = np.concatenate([matrix, np.zeros((len(matrix), 1), matrix.dtype)], axis=1)
+    result: Floats = padded[:, columns].astype(np.float64)
+    return result

@@ -1,0 +1,147 @@
+"""Plots: what quality costs under each policy, and who serves while a provider is dark.
+
+matplotlib is opened on the first plot and draws to a file without a display; its global state is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from router_ml.errors import MissingExtraError, OfflineDataError
+from router_ml.offline.simulate import Result
+
+Curve = tuple[ArrayLike, ArrayLike] | NDArray[np.float64]  # mean USD per request, mean quality: two rows (2, v)
+
+COLOURS = ("#1f5fa8", "#d1701f", "#2a8a6e", "#9b3d86", "#b8a21a", "#5b5b9e", "#a33a3a", "#3f97b5")
+_GREY, _INK, _DARK = "#8c8c8c", "#222222", "#c8443c"
+
+
+def cost_quality_plot(
+    path: str | Path,
+    *,
+    fixed: Mapping[str, tuple[float, float]],
+    hull: Curve,
+    oracle: Curve,
+    shuffled: Curve | None = None,
+    curves: Mapping[str, Curve] | None = None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "What quality costs",
+) -> Path:
+    """Save quality over cost (log scale, USD per 1,000 requests) and return where.
+
+    Args:
+        path: of the file; its ending gives the format (png, svg, pdf).
+        fixed: (cost, quality) of each fixed lane. hull, oracle: the bounds, 0% and 100% of the gap.
+        shuffled: the control that has the costs of a router but not its knowledge of the prompt.
+        curves: routers over their trade-off. points: single policies, such as the champion at its own lambda.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OfflineDataError: a cost is not above 0, so a log scale has no place for it.
+    """
+    curves, points = curves or {}, points or {}
+    lines = {"hull": hull, "oracle": oracle, **({"shuffled": shuffled} if shuffled is not None else {}), **curves}
+    _check_costs({**{name: cost for name, (cost, _) in lines.items()}, **{n: c for n, (c, _) in fixed.items()}})
+    figure, axes = _figure(8.0, 5.0)
+    axes.set_xscale("log")
+    _line(axes, oracle, "oracle (knows every outcome)", color=_GREY, linestyle=":", linewidth=1.6)
+    _line(axes, hull, "fixed lanes, mixed", color=_INK, linestyle="--", linewidth=1.4)
+    if shuffled is not None:
+        _line(axes, shuffled, "shuffled predictions", color=_GREY, linestyle="-.", linewidth=1.2)
+    for colour, (name, curve) in zip(_cycle(len(curves)), curves.items(), strict=True):
+        _line(axes, curve, name, color=colour, linewidth=2.2)
+    for colour, (name, (cost, quality)) in zip(_cycle(len(points)), points.items(), strict=True):
+        axes.plot(1000 * cost, quality, "*", color=colour, markersize=14, markeredgecolor="white", label=name)
+    for name, (cost, quality) in fixed.items():
+        axes.plot(1000 * cost, quality, "o", color=_INK, markersize=6)
+        axes.annotate(name, (1000 * cost, quality), (0, -13), textcoords="offset points", ha="center", fontsize=9)
+    axes.margins(x=0.1, y=0.08)
+    axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.10g}")
+    axes.set(xlabel="USD per 1,000 requests (log scale)", ylabel="mean quality", title=title)
+    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    return _save(figure, path)
+
+
+def outage_plot(path: str | Path, result: Result, *, title: str | None = None) -> Path:
+    """Save the share of requests by lane over time, the hours in which a provider is dark shaded, and return where.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, axes = _figure(9.0, 4.2)
+    share = result.timeline / np.maximum(result.timeline.sum(axis=1, keepdims=True), 1)
+    steps = np.concatenate([share, share[-1:]])
+    colours = [*_cycle(len(result.lanes)), "#ffffff"]
+    served = axes.stackplot(
+        result.edges, steps.T, step="post", colors=colours, labels=[*result.lanes, "no lane"], alpha=0.9
+    )
+    served[-1].set(hatch="////", edgecolor=_DARK, linewidth=0)
+    for outage in result.outages:
+        end = min(outage.end_hour, result.edges[-1])
+        axes.axvspan(outage.start_hour, end, facecolor="none", edgecolor=_DARK, linewidth=1.6, zorder=3)
+        axes.axvspan(outage.start_hour, end, facecolor=_INK, alpha=0.12, linewidth=0, zorder=2)
+        axes.annotate(
+            f"{outage.provider} dark, {outage.hours:g} h",
+            ((outage.start_hour + end) / 2, 1.0),
+            (0, 4),
+            textcoords="offset points",
+            ha="center",
+            color=_DARK,
+            fontsize=9,
+        )
+    axes.set(xlim=(0, result.edges[-1]), ylim=(0, 1), xlabel="hour", ylabel="share of requests")
+    axes.xaxis.set_major_locator(_ticker().MultipleLocator(24 if result.edges[-1] > 48 else 6))
+    axes.yaxis.set_major_formatter(_ticker().PercentFormatter(1.0))
+    axes.set_title(title or f"Who serves: {result.policy}", pad=20)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
+    return _save(figure, path)
+
+
+def _check_costs(costs: Mapping[str, ArrayLike]) -> None:
+    for name, cost in costs.items():
+        if not (np.asarray(cost, dtype=float) > 0).all():
+            raise OfflineDataError(f"{name} has a cost that is not above 0; a log scale needs positive costs.")
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[index % len(COLOURS)] for index in range(count)]
+
+
+def _line(axes: Any, curve: Curve, label: str, **style: Any) -> None:
+    cost, quality = np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float)
+    order = np.argsort(cost, kind="stable")
+    axes.plot(1000 * cost[order], quality[order], label=label, **style)
+
+
+def _ticker() -> Any:
+    from matplotlib import ticker
+
+    return ticker
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    """A figure of its own canvas: ``pyplot`` would keep it alive and pick a backend for the whole process."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("matplotlib", "offline") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _save(figure: Any, path: str | Path) -> Path:
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=150)
+    return target

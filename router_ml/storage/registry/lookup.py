@@ -1,0 +1,91 @@
+"""Which versions and aliases there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from router_ml.errors import RegistryError
+from router_ml.storage.registry.store import opened, redacted
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered bundle. ``bundle`` is the id of its manifest; ``aliases`` as of when it was asked for."""
+
+    name: str
+    version: str
+    run_id: str | None
+    bundle: str | None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """``models:/router/3``: what ``fetch`` takes."""
+        return f"models:/{self.name}/{self.version}"
+
+
+def set_alias(name: str, alias: str, version: str | int, *, tracking_uri: str | None = None) -> None:
+    """Let an alias point at a version, whatever it pointed at before.
+
+    Raises:
+        RegistryError: there is no such version.
+    """
+    with opened(tracking_uri) as (client, uri):
+        find(client, uri, name, str(version))
+        client.set_registered_model_alias(name, alias, str(version))
+
+
+def get_alias(name: str, alias: str, *, tracking_uri: str | None = None) -> str | None:
+    """The version that an alias points at, or None."""
+    with opened(tracking_uri) as (client, _):
+        return next((found.version for found in _versions(client, name) if alias in found.aliases), None)
+
+
+def versions(name: str = "router", *, tracking_uri: str | None = None) -> tuple[Version, ...]:
+    """All versions, newest first; none if the model does not exist."""
+    with opened(tracking_uri) as (client, _):
+        return _versions(client, name)
+
+
+def find(client: Any, store: str, name: str, version: str | None, *, alias: str | None = None) -> Version:
+    """The version with this number, or the one that the alias points at.
+
+    Raises:
+        RegistryError: there is none; says which versions and aliases, or else which models, the store holds.
+    """
+    known = _versions(client, name)
+    for found in known:
+        if found.version == version or alias in found.aliases:
+            return found
+    asked = f"{name}@{alias}" if alias else f"{name}/{version}"
+    if not known:
+        others = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
+        raise RegistryError(
+            f"There is no {asked} in {redacted(store)}: it has no versions of {name}; models there: {others}. "
+            "Register a bundle first, or name the right store in MLFLOW_TRACKING_URI."
+        )
+    numbers = ", ".join(found.version for found in known)
+    aliases = ", ".join(f"{alias} -> {found.version}" for found in known for alias in found.aliases) or "none"
+    raise RegistryError(
+        f"There is no {asked} in {redacted(store)}. Versions: {numbers}; aliases: {aliases}. "
+        "Ask for one of these, or let the alias point at one."
+    )
+
+
+def _versions(client: Any, name: str) -> tuple[Version, ...]:
+    registered = next(iter(client.search_registered_models(f"name = '{name}'")), None)
+    if registered is None:
+        return ()
+    found = sorted(client.search_model_versions(f"name = '{name}'"), key=lambda item: -int(item.version))
+    aliases = {alias: str(version) for alias, version in registered.aliases.items()}
+    return tuple(
+        Version(
+            name,
+            str(item.version),
+            item.run_id or None,
+            item.tags.get("bundle"),
+            tuple(sorted(alias for alias, version in aliases.items() if version == str(item.version))),
+        )
+        for item in found
+    )

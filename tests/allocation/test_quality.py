@@ -1,0 +1,157 @@
+"""Beliefs about quality: an honest interval, a prior that gives way to evidence, three estimators that do as said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts, Projection
+from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
+
+Make = Callable[..., Contexts]
+UNIT = st.floats(0, 1)
+EVIDENCE = st.floats(0, 1e6)
+STRENGTH = st.floats(0.1, 100)
+
+
+def belief(predicted: float, evidence: float, prior: float, strength: float) -> Belief:
+    return believe(
+        np.array([[predicted]]), np.array([[evidence]]), prior=np.array([prior]), strength=np.array([strength])
+    )
+
+
+def width(one: Belief) -> float:
+    return float(one.high[0, 0] - one.low[0, 0])
+
+
+@given(UNIT, EVIDENCE, UNIT, STRENGTH)
+def test_the_interval_holds_the_mean_and_stays_inside_0_and_1(p: float, n: float, prior: float, s: float) -> None:
+    """The contract refuses anything else: the request would fail."""
+    seen = belief(p, n, prior, s)
+    assert 0 <= seen.low[0, 0] <= seen.quality[0, 0] <= seen.high[0, 0] <= 1
+
+
+@given(UNIT, EVIDENCE, EVIDENCE, STRENGTH)
+def test_more_evidence_for_the_same_mean_never_widens(p: float, n: float, m: float, s: float) -> None:
+    less, more = sorted((n, m))
+    assert width(belief(p, more, p, s)) <= width(belief(p, less, p, s)) + 1e-12
+
+
+@given(UNIT, UNIT, EVIDENCE, EVIDENCE, STRENGTH)
+def test_more_evidence_moves_the_mean_from_the_prior_to_the_prediction(
+    p: float, prior: float, n: float, m: float, s: float
+) -> None:
+    less, more = (belief(p, value, prior, s).quality[0, 0] for value in sorted((n, m)))
+    assert abs(more - p) <= abs(less - p) + 1e-12
+    assert min(p, prior) - 1e-12 <= more <= max(p, prior) + 1e-12
+
+
+def test_without_evidence_the_prior_speaks_alone() -> None:
+    """Whatever a model extrapolates for a lane it has never seen must not count."""
+    for predicted in (0.0, 0.5, 1.0):
+        assert belief(predicted, 0, 0.8, 4).quality[0, 0] == 0.8
+
+
+def test_evidence_is_capped_in_the_interval_and_reported_in_full() -> None:
+    """Similar prompts are not independent draws: a million of them do not make a lane certain."""
+    many, enough = belief(0.9, 1e6, 0.5, 4), belief(0.9, EVIDENCE_CAP, 0.5, 4)
+    assert width(many) == width(enough) > 0.05
+    assert many.evidence[0, 0] == 1e6
+
+
+def test_the_interval_is_wilsons() -> None:
+    """5 of 10 and 19 of 20, against scipy's."""
+    stats = pytest.importorskip("scipy.stats", reason="scipy (extra: offline) is the oracle")
+    for good, n in ((5, 10), (19, 20)):
+        expected = stats.binomtest(good, n).proportion_ci(0.9, method="wilson")
+        seen = belief(good / n, n - 4, good / n, 4)
+        assert (seen.low[0, 0], seen.high[0, 0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_interval_covers_a_known_truth() -> None:
+    """90% of the time, over lanes whose quality comes from the prior that is believed."""
+    rng = np.random.default_rng(5)
+    truth = rng.beta(8, 2, 4000)
+    seen = rng.binomial(30, truth) / 30
+    held = believe(seen[:, None], np.full((4000, 1), 30.0), prior=np.array([0.8]), strength=np.array([10.0]))
+    assert 0.88 < ((held.low[:, 0] <= truth) & (truth <= held.high[:, 0])).mean() < 0.96
+
+
+@pytest.fixture
+def model(projection: Projection, make_contexts: Make) -> QualityModel:
+    rng = np.random.default_rng(2)
+    shape: Callable[..., NDArray[Any]] = lambda *size: rng.random(size).astype(np.float32)  # noqa: E731
+    return QualityModel(
+        lanes=("a", "b"),
+        projection=projection,
+        slope=(shape(21, 2) - 0.5) / 10,
+        offset=np.array([0.6, 0.7], np.float32),
+        neighbours=projection.semantic(make_contexts(40, 9)),
+        neighbour_quality=shape(40, 2),
+        neighbour_observed=(shape(40, 2) < 0.5).astype(np.float32),
+        cells=projection.semantic(make_contexts(5, 8)),
+        cell_quality=shape(5, 2),
+        lane_mean=np.array([0.6, 0.7], np.float32),
+        weight=np.array([0.5, 0.3, 0.2], np.float32),
+        counts=shape(3, 2, 2) * 20,
+        k=6,
+    )
+
+
+def only(model: QualityModel, part: int) -> QualityModel:
+    return replace(model, weight=np.eye(3, dtype=np.float32)[part])
+
+
+def test_predictions_are_qualities_of_every_request_and_lane(model: QualityModel, make_contexts: Make) -> None:
+    seen = model.predict(make_contexts(5000))
+    assert seen.shape == (5000, 2)
+    assert seen.dtype == np.float32
+    assert ((seen >= 0) & (seen <= 1)).all()
+    assert model.predict(make_contexts(0)).shape == (0, 2)
+    np.testing.assert_allclose(seen[4990:], model.predict(make_contexts(5000).take(slice(4990, None))), atol=1e-6)
+
+
+def test_a_prediction_is_the_weighted_average_of_its_parts(model: QualityModel, make_contexts: Make) -> None:
+    contexts = make_contexts(20)
+    parts = [only(model, part).predict(contexts) for part in range(3)]
+    np.testing.assert_allclose(model.predict(contexts), np.tensordot([0.5, 0.3, 0.2], parts, axes=1), atol=1e-5)
+
+
+def test_the_nearest_prompts_count_and_missing_ratings_do_not(model: QualityModel, make_contexts: Make) -> None:
+    """Asked for an evaluated prompt itself with k = 1: its rating, shrunk by two pseudo-outcomes at the lane's mean."""
+    near = replace(only(model, 1), k=1)
+    seen = near.predict(make_contexts(40, 9))
+    rated = model.neighbour_observed == 1
+    shrunk = (model.neighbour_quality + 2 * model.lane_mean) / 3
+    np.testing.assert_allclose(seen, np.where(rated, shrunk, model.lane_mean), atol=1e-5)
+    assert 0 < rated.sum() < rated.size
+
+
+def test_more_neighbours_than_prompts_means_all_of_them(model: QualityModel, make_contexts: Make) -> None:
+    everyone = replace(only(model, 1), k=1000).predict(make_contexts(3))
+    np.testing.assert_allclose(everyone, np.broadcast_to(everyone[0], (3, 2)), atol=1e-6)
+
+
+def test_a_cell_answers_with_its_own_mean(model: QualityModel, make_contexts: Make) -> None:
+    np.testing.assert_array_equal(only(model, 2).predict(make_contexts(5, 8)), model.cell_quality)
+
+
+def test_evidence_is_the_count_of_the_requests_cell(model: QualityModel, make_contexts: Make) -> None:
+    contexts = make_contexts(2)
+    sure = Contexts(
+        **{
+            **vars(contexts),
+            "intent": np.eye(3, dtype=np.float32)[[2, 0]],
+            "domain": np.eye(2, dtype=np.float32)[[1, 0]],
+        }
+    )
+    np.testing.assert_allclose(model.evidence(sure), [model.counts[2, 1], model.counts[0, 0]], rtol=1e-6)
+    unsure = Contexts(**{**vars(sure), "intent": np.full((2, 3), 1 / 3, np.float32)})
+    np.testing.assert_allclose(model.evidence(unsure)[0], model.counts[:, 1].mean(axis=0), rtol=1e-5)

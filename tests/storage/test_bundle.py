@@ -1,0 +1,84 @@
+"""A bundle proves what it is, or does not load."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router_ml.errors import BundleError, BundleFormatError, BundleIntegrityError
+from router_ml.router import shipped_bundle
+from router_ml.storage.bundle import MANIFEST, Bundle, verify
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shipped_bundle(), tmp_path / "bundle"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_flipped_byte_anywhere_is_refused(copy: Path, seed: int) -> None:
+    """A damaged model would still answer, wrongly: every file is checked before any is opened."""
+    files = sorted(path for path in copy.rglob("*") if path.is_file() and path.name != MANIFEST)
+    choice = random.Random(seed)
+    path = choice.choice(files)
+    data = bytearray(path.read_bytes())
+    data[choice.randrange(len(data))] ^= 1 << choice.randrange(8)
+    path.write_bytes(data)
+    with pytest.raises(BundleIntegrityError, match=path.name):
+        Bundle.load(copy)
+
+
+def test_a_missing_file_is_named(copy: Path) -> None:
+    """What is missing is said, so that it can be restored."""
+    (copy / "cost.json").unlink()
+    with pytest.raises(BundleIntegrityError, match=r"cost\.json is missing"):
+        Bundle.load(copy)
+
+
+def test_an_unlisted_file_is_refused(copy: Path) -> None:
+    """Nothing rides along that the manifest does not vouch for."""
+    (copy / "extra.bin").write_bytes(b"x")
+    with pytest.raises(BundleIntegrityError, match=r"extra\.bin is not listed"):
+        Bundle.load(copy)
+
+
+def _future(manifest: dict[str, object]) -> None:
+    manifest["format"] = 99
+
+
+def _no_format(manifest: dict[str, object]) -> None:
+    del manifest["format"]
+
+
+def _unknown_field(manifest: dict[str, object]) -> None:
+    manifest["surprise"] = 1
+
+
+@pytest.mark.parametrize("change", [_future, _no_format, _unknown_field])
+def test_a_manifest_of_another_format_is_refused(copy: Path, change: Callable[[dict[str, object]], None]) -> None:
+    """A bundle from a later release says so instead of being half understood."""
+    manifest = json.loads((copy / MANIFEST).read_text())
+    change(manifest)
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleFormatError):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "7", '{"format": []}'])
+def test_a_broken_manifest_is_a_bundle_error(copy: Path, text: str) -> None:
+    """No traceback of a parser reaches the caller."""
+    (copy / MANIFEST).write_text(text)
+    with pytest.raises(BundleError):
+        Bundle.load(copy)
+
+
+def test_the_shipped_bundle_is_what_its_manifest_says() -> None:
+    """What is committed loads, and knows where it came from."""
+    manifest = verify(shipped_bundle())
+    assert manifest.training["outcomes_from_pack"] > 0
+    assert manifest.id.startswith("router-")

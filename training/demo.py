@@ -1,0 +1,188 @@
+"""The whole loop once, on real outcomes: route, log, learn, evaluate, promote, simulate. ``make demo`` runs it.
+
+The outcome pack is split by group into three parts. The champion learns from the first, as if it had been evaluated. The
+second comes in as traffic: the champion draws a lane for each request, only that lane's outcome is seen, and 70% of them
+are rated. A challenger learns from both. The third part is held out: everything compared there was learned elsewhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteDecision, RouteRequest
+from router_ml.offline.champion import Comparison, class_rule, compare, policy_of
+from router_ml.router import Router, shipped_bundle
+from router_ml.storage.bundle import Bundle
+from router_ml.storage.registry import log_bundle, set_alias
+from router_ml.understanding.surface import NAMES
+from router_ml.understanding.understand import Understanding, label
+from training.demo_requests import telling_requests
+from training.demo_results import held_out, outages
+from training.outcomes import Pack, load_pack
+from training.retrain import retrain
+
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "runs" / "demo"
+STORE = f"sqlite:///{ROOT / 'mlflow' / 'mlflow.db'}"
+SEED = 7
+RATED = 0.7
+MARGIN = 0.02
+console = Console()
+
+
+def route_telling(router: Router) -> None:
+    """Route the telling requests, and a follow-up in the session of the first, and print why each went where it went."""
+    table = Table("request", "lane", "route", "why", title="Requests that tell", title_justify="left")
+    requests = telling_requests()
+    decisions = router.predict_routes([request for _, request in requests], seeds=range(len(requests)))
+    first = decisions[0]
+    previous = Previous(decision_id=first.decision_id, lane=first.lane, cached_tokens=400, turn=1)
+    follow_up = RouteRequest(text="And how fast are they?", previous=previous)
+    rows = [*zip((name for name, _ in requests), decisions, strict=True)]
+    rows.append(("follow-up in a session", router.predict_route(follow_up, seed=len(requests))))
+    for name, decision in rows:
+        policies = ", ".join(fired.id for fired in decision.policies)
+        why = f"{decision.reason} [dim]{policies}[/dim]" if policies else decision.reason
+        table.add_row(name, decision.lane or f"[bold]{decision.action}[/bold]", decision.route, why)
+    console.print(table)
+
+
+def understood(pack: Pack, row: int, bundle: Bundle) -> Understanding:
+    """A row of the pack as if it had just been encoded and classified."""
+    contexts, spec = pack.contexts, bundle.classifier.spec
+    return Understanding(
+        embedding=contexts.embedding[row],
+        surface=contexts.surface[row],
+        intent=contexts.intent[row],
+        domain=contexts.domain[row],
+        tokens_in=int(contexts.tokens_in[row]),
+        intent_label=label(spec.intent, contexts.intent[row]),
+        domain_label=label(spec.domain, contexts.domain[row]),
+        mode_label=ModeLabel(label="chat", probabilities={"chat": 1.0}),
+        risks=(),
+        language=Language(code="en", validated=True),
+        language_characters=int(np.expm1(contexts.surface[row, NAMES.index("log_characters")] * 7)),
+    )
+
+
+def traffic(router: Router, pack: Pack, lanes: dict[str, int]) -> list[RouteDecision]:
+    """Route the pack as traffic and log what the chosen lane really scored and cost."""
+    if router.bundle is None or router.log is None:
+        raise AssertionError("The demo routes with a bundle and a log.")
+    random = np.random.default_rng(SEED)
+    start = datetime.now(UTC) - timedelta(days=7)
+    withheld = RouteRequest(text="(not shipped)", constraints=Constraints(allow_lanes=tuple(lanes)))
+    decisions, outcomes = [], []
+    for row in track(range(len(pack.group)), "traffic", transient=True):
+        at = start + timedelta(days=7 * row / len(pack.group))
+        decision = router.decide(withheld, understood(pack, row, router.bundle), seed=int(random.integers(2**53)), now=at)
+        decisions.append(decision)
+        if decision.lane is None:
+            continue
+        column = lanes[decision.lane]
+        outcomes.append(
+            Outcome(
+                decision_id=decision.decision_id,
+                executed_lane=decision.lane,
+                quality=float(pack.quality[row, column]) if random.random() < RATED else None,
+                rated_probability=RATED,
+                cost_usd=float(pack.cost_usd[row, column]),
+                source="judge",
+                at=at + timedelta(minutes=5),
+            )
+        )
+    router.log.log_outcomes(outcomes)
+    return decisions
+
+
+def show_comparison(found: Comparison) -> None:
+    """What the log says of the challenger."""
+    table = Table("challenger - champion", "estimate", "95% interval", title="Off-policy", title_justify="left")
+    for name, estimate, form in (
+        ("quality, doubly robust", found.dr, "+.4f"),
+        ("quality, SNIPS", found.snips, "+.4f"),
+        ("USD per request, doubly robust", found.cost_usd, "+.6f"),
+    ):
+        table.add_row(name, f"{estimate.value:{form}}", f"[{estimate.low:{form}}, {estimate.high:{form}}]")
+    console.print(table)
+    console.print(
+        f"{found.rows} randomised decisions, {found.rated} rated; left out: {found.not_randomised} not randomised, "
+        f"{found.no_support} without support. Effective sample size {found.dr.effective_sample_size:.0f}."
+    )
+
+
+def main() -> None:
+    """Run the loop."""
+    started = time.monotonic()
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    base = shipped_bundle()
+    shipped = Bundle.load(base)
+    pack = load_pack(encoder=shipped.encoder.sha256)
+    evaluated, stream, test = pack.split(0.4, 0.35, seed=SEED)
+    lanes = {name: pack.lanes.index(x.outcomes) for name, x in shipped.config.lanes.items() if x.outcomes in pack.lanes}
+
+    console.rule("1. A champion, from evaluations")
+    manifest, _ = retrain(base=base, out=OUT / "champion", pack=evaluated, log=None)
+    version = log_bundle(
+        OUT / "champion", metrics={"prompts": len(evaluated.group)}, tags={"bundle": manifest.id}, tracking_uri=STORE
+    )
+    set_alias(version.name, "champion", version.version, tracking_uri=STORE)
+    console.print(f"{manifest.id}, learned from {len(evaluated.group)} evaluated prompts, is {version.uri} (champion).")
+
+    console.rule("2. Route, and log")
+    champion = Router.load(f"models:/{version.name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
+    route_telling(champion)
+    decisions = traffic(champion, stream, lanes)
+    explored = sum(decision.explored for decision in decisions)
+    console.print(f"{len(decisions)} more requests logged with outcomes, {explored} of them explored.")
+
+    console.rule("3. Learn from the log")
+    manifest, learned = retrain(base=OUT / "champion", out=OUT / "challenger", pack=evaluated, log=champion.log)
+    console.print(f"{manifest.id} learned from {learned.from_pack} evaluated prompts and {learned.from_log} outcomes.")
+
+    console.rule("4. Is it better? From the log, before any traffic sees it")
+    challenger = Bundle.load(OUT / "challenger")
+    if champion.log is None:
+        raise AssertionError("The demo routes with a log.")
+    spec = challenger.classifier.spec
+    sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
+    found = compare(challenger.allocation, challenger.config, champion.log.logged(), sizes=sizes)
+    show_comparison(found)
+
+    console.rule("5. Held-out prompts: what it costs and what it scores")
+    held_out(console, challenger, test, evaluated, lanes, OUT / "cost_quality.png")
+
+    console.rule("6. What if a vendor goes dark for 48 hours?")
+    outages(console, challenger, test, lanes, OUT / "outage.png")
+
+    console.rule("7. Promote")
+    verdict = found.verdict(MARGIN)
+    version = log_bundle(
+        OUT / "challenger",
+        metrics={"dr_quality": found.dr.value, "dr_low": found.dr.low, "dr_high": found.dr.high},
+        files=[OUT / "cost_quality.png", OUT / "outage.png"],
+        tags={"bundle": manifest.id, "verdict": verdict},
+        tracking_uri=STORE,
+    )
+    set_alias(version.name, "challenger", version.version, tracking_uri=STORE)
+    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{verdict}[/bold].")
+    if verdict == "promote":
+        set_alias(version.name, "champion", version.version, tracking_uri=STORE)
+    current = Router.load(f"models:/{version.name}@champion", tracking_uri=STORE)
+    decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)
+    console.print(f"Routed again by {decision.versions.registry}: {decision.lane}. {decision.reason}")
+    champion.log.close()
+    console.print(f"\nAll of it took {time.monotonic() - started:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()
