@@ -85,6 +85,7 @@ class Router:
         config: str | Path | None = None,
         log: str | Path | None = None,
         threads: int = 1,
+        tracking_uri: str | None = None,
     ) -> Router:
         """Open a router.
 
@@ -94,6 +95,7 @@ class Router:
             config: a ``router.yaml`` that replaces the bundle's.
             log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says.
             threads: of the encoder.
+            tracking_uri: of the registry; by default what MLflow is configured to.
 
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
@@ -103,7 +105,7 @@ class Router:
         if source.startswith("models:/"):
             from router_ml.storage.registry import fetch
 
-            folder, registry = fetch(source)
+            folder, registry = fetch(source, tracking_uri=tracking_uri)
             bundle = Bundle.load(folder, threads=threads)
         elif not source.endswith((".yaml", ".yml")):
             bundle = Bundle.load(source, threads=threads)

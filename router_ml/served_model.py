@@ -30,7 +30,8 @@ class RouterModel(PythonModel):  # type: ignore[misc]
             For each, in order, its ``RouteDecision`` as JSON.
 
         Raises:
-            InvalidRequestError: one of them is not a request; none is routed then.
+            InvalidRequestError: one of them is not a request; none is routed then. It stays what it is, since MLflow
+                would put the whole input into the text of an MlflowException.
         """
         requests = [RouteRequest.from_json(text) for text in model_input]
         return [decision.to_json() for decision in self.router.predict_routes(requests)]

@@ -1,13 +1,15 @@
-"""The whole loop once, on real outcomes: route, log, learn, evaluate, promote, simulate. ``make demo`` runs it.
+"""The whole loop once, on real outcomes: route, log, learn, evaluate, simulate, promote. ``make demo`` runs it.
 
-The outcome pack is split by group into three parts. The champion learns from the first, as if it had been evaluated. The
-second comes in as traffic: the champion draws a lane for each request, only that lane's outcome is seen, and 70% of them
-are rated. A challenger learns from both. The third part is held out: everything compared there was learned elsewhere.
+The outcome pack is split by group into three parts. The champion learns from the first, as if it had been evaluated.
+The second comes in as traffic of the class ``pilot``, which explores more than others: the champion draws a lane for
+each request, only that lane's outcome is seen, and 70% of them are rated. A challenger learns from both. The third part
+is held out: everything compared there was learned elsewhere.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteDecision, RouteRequest
-from router_ml.offline.champion import Comparison, class_rule, compare, policy_of
+from router_ml.offline.champion import Comparison, compare
 from router_ml.router import Router, shipped_bundle
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.registry import log_bundle, set_alias
@@ -35,7 +37,7 @@ STORE = f"sqlite:///{ROOT / 'mlflow' / 'mlflow.db'}"
 SEED = 7
 RATED = 0.7
 MARGIN = 0.02
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 132)
 
 
 def route_telling(router: Router) -> None:
@@ -79,11 +81,15 @@ def traffic(router: Router, pack: Pack, lanes: dict[str, int]) -> list[RouteDeci
         raise AssertionError("The demo routes with a bundle and a log.")
     random = np.random.default_rng(SEED)
     start = datetime.now(UTC) - timedelta(days=7)
-    withheld = RouteRequest(text="(not shipped)", constraints=Constraints(allow_lanes=tuple(lanes)))
+    withheld = RouteRequest(
+        text="(the text does not ship)", traffic_class="pilot", constraints=Constraints(allow_lanes=tuple(lanes))
+    )
     decisions, outcomes = [], []
     for row in track(range(len(pack.group)), "traffic", transient=True):
         at = start + timedelta(days=7 * row / len(pack.group))
-        decision = router.decide(withheld, understood(pack, row, router.bundle), seed=int(random.integers(2**53)), now=at)
+        decision = router.decide(
+            withheld, understood(pack, row, router.bundle), seed=int(random.integers(2**53)), now=at
+        )
         decisions.append(decision)
         if decision.lane is None:
             continue
@@ -181,7 +187,9 @@ def main() -> None:
     decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)
     console.print(f"Routed again by {decision.versions.registry}: {decision.lane}. {decision.reason}")
     champion.log.close()
-    console.print(f"\nAll of it took {time.monotonic() - started:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}.")
+    console.print(
+        f"\nAll of it took {time.monotonic() - started:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}."
+    )
 
 
 if __name__ == "__main__":

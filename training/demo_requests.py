@@ -12,14 +12,19 @@ def telling_requests() -> Sequence[tuple[str, RouteRequest]]:
     key = "sk-" + "proj-" + "T3BlbkFJ" * 5
     return (
         ("plain question", RouteRequest(text="Which planet has the strongest winds, and why?")),
-        ("word problem", RouteRequest(text="A train leaves at 9:40 and drives 210 km at 84 km/h. When does it arrive?")),
+        (
+            "word problem",
+            RouteRequest(text="A train leaves at 9:40 and drives 210 km at 84 km/h. When does it arrive?"),
+        ),
         (
             "coding",
             RouteRequest(text="why does this raise KeyError\n\ndef total(d):\n    return d['price'] * d['count']\n"),
         ),
         (
             "personal data",
-            RouteRequest(text="Summarise: Marta Lindqvist, born 4 May 1981, call her on +46 70 174 06 18, knee surgery"),
+            RouteRequest(
+                text="Summarise: Marta Lindqvist, born 4 May 1981, call her on +46 70 174 06 18, knee surgery"
+            ),
         ),
         ("leaked key", RouteRequest(text=f"my deploy fails, the env has OPENAI_API_KEY={key}, what is wrong?")),
         (

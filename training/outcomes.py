@@ -16,11 +16,12 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from safetensors.numpy import load_file, save_file
 
 from router_ml.allocation.context import Contexts
-from router_ml.errors import EncoderMismatchError
+from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 from router_ml.understanding.lexical import lexical
@@ -82,8 +83,8 @@ def load_pack(stem: Path = DEFAULT, *, encoder: str | None = None) -> Pack:
 
 def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> Contexts:
     """Contexts of plain texts."""
-    rows = []
-    for encoded, text in zip(track(encoder.encode(texts), "classify"), texts, strict=True):
+    rows, console = [], Console(stderr=True)  # what is piped stays clean
+    for encoded, text in zip(track(encoder.encode(texts), "classify", console=console), texts, strict=True):
         shape = surface(text, encoded.tokens)
         seen = classifier.predict(encoded, shape, lexical(text))
         rows.append((encoded.embedding, shape, seen.intent, seen.domain, encoded.tokens))
@@ -91,22 +92,44 @@ def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> C
     return Contexts(embedding, shapes, intent, domain, tokens.astype(np.int64))
 
 
-def main(
-    data: Annotated[Path, typer.Option(help="Outcome matrix (Parquet).")],
-    out: Annotated[Path, typer.Option(help="Path without ending.")] = DEFAULT,
-    bundle: Annotated[Path, typer.Option(help="Folder with encoder and classifier.")] = ROOT / "models" / "default",
-) -> None:
-    """Build a pack from an outcome matrix."""
+def read_matrix(path: Path, encoder: Encoder, classifier: Classifier) -> tuple[Pack, list[str]]:
+    """An outcome matrix (Parquet) as a pack, and the sha256 (hex) of each prompt.
+
+    Raises:
+        OfflineDataError: there is no such file, or columns are missing.
+    """
     import pandas
 
-    frame = pandas.read_parquet(data)
+    if not path.is_file():
+        raise OfflineDataError(f"There is no outcome matrix at {path}. Give a Parquet file, or a pack without ending.")
+    frame = pandas.read_parquet(path)
     lanes = [name.removeprefix("quality__") for name in frame.columns if name.startswith("quality__")]
-    encoder, classifier = Encoder.load(bundle / "encoder"), Classifier.load(bundle)
+    needed = ["prompt", "group", *(f"cost_usd__{lane}" for lane in lanes)]
+    missing = [name for name in needed if name not in frame.columns]
+    if missing or not lanes:
+        raise OfflineDataError(
+            f"{path.name} has no column {', '.join(missing) or 'quality__<lane>'}. An outcome matrix has prompt, group "
+            "and, for each lane, quality__<lane> (0..1) and cost_usd__<lane>."
+        )
     prompts = frame["prompt"].tolist()
-    contexts = contexts_of(prompts, encoder, classifier)
     _, group = np.unique(frame["group"].astype(str), return_inverse=True)
-    hashes = [np.frombuffer(hashlib.sha256(prompt.encode("utf-8", "replace")).digest(), np.uint8) for prompt in prompts]
-    out.parent.mkdir(parents=True, exist_ok=True)
+    pack = Pack(
+        contexts=contexts_of(prompts, encoder, classifier),
+        # single precision is what packs keep, so that a matrix and its pack give the same numbers
+        quality=frame[[f"quality__{lane}" for lane in lanes]].to_numpy(np.float32).astype(np.float64),
+        cost_usd=frame[[f"cost_usd__{lane}" for lane in lanes]].to_numpy(np.float32).astype(np.float64),
+        group=group.astype(np.int64),
+        lanes=tuple(lanes),
+        encoder=encoder.sha256,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    return pack, [hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest() for prompt in prompts]
+
+
+def save_pack(pack: Pack, stem: Path, *, prompt_sha256: list[str], source: str) -> None:
+    """Write ``stem.safetensors`` and ``stem.json``; embeddings are kept in half precision."""
+    contexts = pack.contexts
+    stem.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {
             "embedding": contexts.embedding.astype(np.float16),
@@ -115,15 +138,25 @@ def main(
             "domain": contexts.domain,
             "tokens_in": contexts.tokens_in,
             # safetensors writes the buffer as it lies in memory, and pandas hands out columns
-            "quality": np.ascontiguousarray(frame[[f"quality__{lane}" for lane in lanes]].to_numpy(np.float32)),
-            "cost_usd": np.ascontiguousarray(frame[[f"cost_usd__{lane}" for lane in lanes]].to_numpy(np.float32)),
-            "group": group.astype(np.int64),
-            "prompt_sha256": np.stack(hashes),
+            "quality": np.ascontiguousarray(pack.quality, dtype=np.float32),
+            "cost_usd": np.ascontiguousarray(pack.cost_usd, dtype=np.float32),
+            "group": pack.group,
+            "prompt_sha256": np.stack([np.frombuffer(bytes.fromhex(digest), np.uint8) for digest in prompt_sha256]),
         },
-        out.with_suffix(".safetensors"),
+        stem.with_suffix(".safetensors"),
     )
-    record = {"lanes": lanes, "rows": len(frame), "encoder": encoder.sha256, "source": data.name}
-    out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    record = {"lanes": list(pack.lanes), "rows": len(pack.group), "encoder": pack.encoder, "source": source}
+    stem.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Outcome matrix (Parquet).")],
+    out: Annotated[Path, typer.Option(help="Path without ending.")] = DEFAULT,
+    bundle: Annotated[Path, typer.Option(help="Folder with encoder and classifier.")] = ROOT / "models" / "default",
+) -> None:
+    """Build a pack from an outcome matrix."""
+    pack, digests = read_matrix(data, Encoder.load(bundle / "encoder"), Classifier.load(bundle))
+    save_pack(pack, out, prompt_sha256=digests, source=data.name)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,9 @@ class Audience(StrEnum):
 
 
 @app.command()
-def route(  # noqa: PLR0913: a command line has as many options as it has
+def route(  # noqa: PLR0913 - a command line has as many options as it has
     text: Annotated[str | None, typer.Argument(help="The request, or - for standard input.")] = None,
+    *,
     request: Annotated[Path | None, typer.Option(help="A request as JSON file, instead of TEXT.")] = None,
     model: Model = None,
     config: Annotated[Path | None, typer.Option(help="A router.yaml that replaces the bundle's.")] = None,
@@ -146,7 +147,7 @@ def _write_json(value: object) -> None:
 
 def _render(content: RenderableType) -> None:
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(content)
+    Console(file=sys.stdout, width=width, highlight=False).print(content, crop=False)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -33,7 +33,10 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {  # where nothing is asked: first what n
 
 @dataclass(frozen=True)
 class PolicyLanes:
-    """What one policy does, and the lanes it leaves; None if no request could be found that it fires on."""
+    """What one policy does, and the lanes it leaves: none if it refuses or asks for a person.
+
+    ``lanes`` is None if no request could be found that it fires on.
+    """
 
     policy: str
     effect: str
@@ -65,10 +68,16 @@ def policy_lanes(config: RouterConfig) -> tuple[PolicyLanes, ...]:
     rows = []
     for policy in config.policies:
         facts = next(_requests(config, [policy]), None)
-        alone = config.model_copy(update={"policies": (policy,)})
-        left = None if facts is None else rule(alone, facts, constraints=Constraints(), tokens_in=0).eligible
-        rows.append(PolicyLanes(policy.id, effect(policy.then), left))
+        rows.append(
+            PolicyLanes(policy.id, effect(policy.then), None if facts is None else _left(config, policy, facts))
+        )
     return tuple(rows)
+
+
+def _left(config: RouterConfig, policy: Policy, facts: Facts) -> tuple[str, ...]:
+    alone = config.model_copy(update={"policies": (policy,)})
+    ruling = rule(alone, facts, constraints=Constraints(), tokens_in=0)
+    return () if ruling.refuse or ruling.human_review else ruling.eligible
 
 
 def stops(config: RouterConfig) -> tuple[Stop, ...]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from router_ml.config import RouterConfig, load_config
 from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, LogError
-from router_ml.router import LOG_VARIABLE, MODEL_VARIABLE, shipped_bundle
 
 Taxonomy = Mapping[str, tuple[str, ...]]
 
@@ -36,7 +35,7 @@ def build_request(
     """
     if (text is None) == (file is None):
         raise InvalidRequestError("Give a text, - for standard input, or --request FILE.json; one of them.")
-    record = _read(file) if file is not None else {"text": _decoded(text or "")}
+    record: dict[str, object] = _read(file) if file is not None else {"text": _decoded(text or "")}
     for key, given in (("metadata", metadata), ("constraints", constraints)):
         there = record.setdefault(key, {})
         if isinstance(there, dict):  # anything else is refused below, with the name of the field
@@ -70,12 +69,14 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
     Raises:
         LogError: no log is named, it does not exist or cannot be read, or it does not hold the decision.
     """
+    from router_ml.router import LOG_VARIABLE
+
     url = log or os.environ.get(LOG_VARIABLE)
     if not url:
         raise LogError(f"No event log is named. Give --log URL, or set ${LOG_VARIABLE}.")
-    file = Path(url.removeprefix("sqlite:///"))
-    if "://" not in str(file) and not str(file).startswith("sqlite:") and not file.is_file():
-        raise LogError(f"There is no event log at {file}. Give the path or URL of the one the decision went to.")
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).is_file():  # opening would make an empty one
+        raise LogError(f"There is no event log at {path}. Give the path or URL of the one the decision went to.")
     from router_ml.storage.eventlog import EventLog
 
     with EventLog(url) as events:
@@ -98,6 +99,8 @@ def locate(path: Path | None = None, *, model: str | None = None) -> tuple[Path,
     """
     if path is not None and model is None:
         return path, None
+    from router_ml.router import MODEL_VARIABLE, shipped_bundle
+
     source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
     if source.endswith((".yaml", ".yml")):
         return path or Path(source), None

@@ -37,7 +37,7 @@ def _facts(decision: RouteDecision) -> Table:
 
 def _lines(decision: RouteDecision) -> Iterator[tuple[str, str]]:
     queue = f" (queue {decision.queue})" if decision.queue else ""
-    yield "action", f"{decision.action}{queue}, route {decision.route}"
+    yield "action", f"{decision.action}{queue} as {decision.route}"
     yield "reason", decision.reason
     labels = (("intent", decision.intent), ("domain", decision.domain), ("mode", decision.mode))
     read = ", ".join(f"{name} {_label(label)}" for name, label in labels)
@@ -112,20 +112,25 @@ def check_page(report: CheckReport) -> RenderableType:
     """The problems of a file; of a valid one, what each policy leaves and what one outage stops."""
     if not report.ok:
         count = len(report.problems)
-        return Group(*(Text(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
+        return Group(*(_unbroken(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
     sizes = (f"{len(report.lanes)} lanes", f"{len(report.policies)} policies", f"{len(report.classes)} traffic classes")
     head = Text(f"{report.file} is valid: {', '.join(sizes)}.\n")
     return Group(head, _matrix(report), Text(""), *_stops(report))
 
 
+def _unbroken(line: str) -> Text:
+    """A line that stays one when it is piped."""
+    return Text(line, no_wrap=True, overflow="ignore")
+
+
 def _matrix(report: CheckReport) -> Table:
-    table = _table("policy", "effect", *report.lanes)
+    table = _table("policy", *report.lanes)
     for row in report.policies:
         marks = (
             ["?"] * len(report.lanes) if row.lanes is None else ["x" if n in row.lanes else "-" for n in report.lanes]
         )
-        table.add_row(Text(row.policy), Text(row.effect), *marks)
-    table.caption = "x: the policy leaves the lane, -: it takes it away" + (
+        table.add_row(Text.assemble(row.policy, (f"\n  {row.effect}", "dim")), *marks)
+    table.caption = "x: the policy leaves the lane, -: it takes it away, or asks no lane" + (
         ", ?: no request was found that it fires on" * any(row.lanes is None for row in report.policies)
     )
     return table
@@ -137,5 +142,5 @@ def _stops(report: CheckReport) -> Iterator[Text]:
         return
     yield Text("One outage stops:", style="bold")
     for stop in report.stops:
-        yield Text(f"  {stop}")
+        yield _unbroken(f"  {stop}")
     yield Text("A lane in another failure domain and of another provider that these policies allow would end this.")

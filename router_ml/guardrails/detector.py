@@ -76,7 +76,7 @@ def is_triggered(detector: Detector, traits: Traits) -> bool:
 def find(detector: Detector, text: str) -> Iterator[Span]:
     """Spans of a detector's findings in a text, from left to right, not overlapping."""
     position = 0
-    while (match := detector.pattern.search(text, position)) is not None:
+    while position <= len(text) and (match := detector.pattern.search(text, position)) is not None:
         span = detector.accept(match)
         if span is not None:
             yield span

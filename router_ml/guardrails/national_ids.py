@@ -53,7 +53,12 @@ DOCUMENTS = (
     Document("ca_sin", "ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "sin|nas|social insurance"),
     Document("ch_ahv", "ch.ssn", r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d\d", "ahv|avs", alone=r"756\.\d{4}\.\d{4}\.\d\d"),
     Document("cl_rut", "cl.rut", r"\d{1,2}\.?\d{3}\.?\d{3}-[\dk]", "rut|run", alone=r"\d{1,2}\.\d{3}\.\d{3}-[\dk]"),
-    Document("cn_ric", "cn.ric", r"\d{17}[\dx]", "身份证|id card|resident id|identity"),
+    Document(
+        "cn_ric",
+        "iso7064.mod_11_2",  # stdnum.cn.ric also looks the district up and fails on retired ones
+        r"[1-9]\d{5}(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d{4}[\dx]",
+        "身份证|id card|resident id|identity",
+    ),
     Document("cz_rc", "cz.rc", r"\d{6}/?\d{3,4}", "rodné|rodne|birth number"),
     Document("de_idnr", "de.idnr", r"\d{2}(?: ?\d{3}){3}", "steuer-?id|steueridentifikation|idnr|tin"),
     Document("dk_cpr", "dk.cpr", r"\d{6}[- ]?\d{4}", "cpr|personnummer"),

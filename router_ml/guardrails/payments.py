@@ -67,11 +67,11 @@ def _card(match: re.Match[str]) -> Span | None:
 
 # Characters after two letters and two check digits, by country (SWIFT IBAN registry).
 IBAN_LENGTHS = {
-    **{11: "NO", 12: "BE BI", 14: "DK FO FI GL NL SD FK", 15: "MK SI", 16: "AT BA EE KZ XK LT LU MN"},
-    **{17: "CR HR LI LV CH", 18: "BH BG GE DE IE ME RS GB VA", 19: "GI IL AE TL IQ OM SO"},
-    **{20: "AD CZ MD PK RO SA SK ES SE TN VG", 21: "LY ST PT", 22: "IS TR", 23: "FR GR IT MR MC SM DJ"},
+    **{11: "NO", 12: "BE", 14: "DK FO FI GL NL SD FK", 15: "MK SI", 16: "AT BA EE KZ XK LT LU MN"},
+    **{17: "HR LI LV CH", 18: "CR BH BG GE DE IE ME RS GB VA", 19: "GI IL AE TL IQ OM SO"},
+    **{20: "AD CZ MD PK RO SA SK ES SE TN VG", 21: "LY ST PT", 22: "IS TR", 23: "BI FR GR IT MR MC SM DJ"},
     **{
-        24: "AL AZ CY DO GT HU LB PL SV NI BY",
+        24: "AL AZ CY DO GT HN HU LB PL SV NI BY",
         25: "BR EG PS QA UA",
         26: "JO KW MU YE",
         27: "MT SC",

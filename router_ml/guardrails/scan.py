@@ -20,6 +20,8 @@ from router_ml.guardrails.wording import asks_for_change
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")  # not escape: terminals colour logs with it
 _MANY_CONTROL, _CONTROL_SHARE = 8, 0.05
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FIELDS = re.compile(r"messages\[\d{1,9}\]\.key")  # the names of our own fields say nothing about a value
 _KEYED_LENGTH = 128
 
 
@@ -45,14 +47,16 @@ def scan(request: RouteRequest, *, max_bytes: int, detectors: Sequence[Detector]
     risks: dict[str, None] = {}
     reasons: dict[str, None] = {}
     for part, readings in _parts(request, max_bytes, reasons):
-        seen: set[tuple[str, str]] = set()
+        earlier: set[tuple[str, str]] = set()
         for view, text in readings:
+            here: set[tuple[str, str]] = set()
             for detector, (start, end) in _hits(text, detectors, reasons):
                 value = (detector.type, _bare(text[start:end]))
-                if value not in seen:  # the same value in another view is not another finding
-                    seen.add(value)
+                here.add(value)
+                if value not in earlier:  # what an earlier view showed is not another finding
                     risks[detector.risk] = None
                     findings.append(Finding(type=detector.type, part=part, start=start, end=end, view=view))
+            earlier |= here
     if asks_for_change(request.task):
         risks["state_change"] = None
     return Scan(
@@ -68,7 +72,7 @@ def _parts(
 ) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
     """The strings that fit, each with its readings as ``(view, text)``; adds why something cannot be read."""
     left, left_out = max_bytes, 0
-    key_part, key = "", ""
+    base, key = "", ""
     for part, text in request.strings():
         size = max(1, len(text.encode("utf-8", "surrogatepass")))
         if size > left:
@@ -77,11 +81,10 @@ def _parts(
         left -= size
         reasons |= dict.fromkeys(f"{part}: {reason}" for reason in _unreadable(text))
         if part.endswith(".key"):
-            key_part, key = part.removesuffix(".key"), text
+            base, key = part.removesuffix(".key"), "" if _FIELDS.fullmatch(part) else text
             yield part, views(text)
         else:
-            yield part, _readings(text, key if part.rpartition("[")[0] == key_part else "")
-            key_part = ""
+            yield part, _readings(text, key if part.startswith(f"{base}[") else "")
     if left_out:
         reasons[f"{left_out} bytes were not scanned, because guardrails.max_bytes is {max_bytes}"] = None
 
@@ -95,14 +98,18 @@ def _readings(text: str, key: str) -> Iterator[tuple[str, str]]:
 
 def _hits(text: str, detectors: Sequence[Detector], reasons: dict[str, None]) -> Iterator[tuple[Detector, Span]]:
     """All findings in one view; of two that overlap and imply the same risk, the detector that comes first wins."""
+    if not text:
+        return
     traits = Traits.of(text)
     claimed: dict[str, bytearray] = {}
     for detector in detectors:
-        if not is_triggered(detector, traits):
-            continue
         try:
-            for start, end in find(detector, text):
-                taken = claimed.setdefault(detector.risk, bytearray(len(text)))
+            for start, end in find(detector, text) if is_triggered(detector, traits) else ():
+                if not 0 <= start < end <= len(text):
+                    raise IndexError(f"a span of {detector.type} is outside the text")
+                if detector.risk not in claimed:
+                    claimed[detector.risk] = bytearray(len(text))
+                taken = claimed[detector.risk]
                 if taken.find(1, start, end) < 0:
                     taken[start:end] = b"\x01" * (end - start)
                     yield detector, (start, end)
@@ -112,7 +119,7 @@ def _hits(text: str, detectors: Sequence[Detector], reasons: dict[str, None]) ->
 
 def _unreadable(text: str) -> Iterator[str]:
     """Why a string is not text that detectors can be trusted on."""
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text) is not None:
         yield "it holds lone surrogates, which are not characters"
     controls = len(_CONTROL.findall(text)) if _CONTROL.search(text) is not None else 0
     if "\x00" in text or (controls >= _MANY_CONTROL and controls > _CONTROL_SHARE * len(text)):

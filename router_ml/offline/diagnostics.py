@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import Feedback, Floats
 
+MIN_EXPECTED = 5.0
+
 
 @dataclass(frozen=True)
 class SampleRatio:
@@ -76,7 +78,8 @@ def sample_ratio(feedback: Feedback) -> SampleRatio:
     """Chi-square test of the observed actions against the logged propensities.
 
     It takes the covariance of the counts, sum_i diag(p_i) - p_i p_i', so it holds where propensities differ from row to
-    row; where they do not, it is Pearson's test.
+    row; where they do not, it is Pearson's test. Lanes expected fewer than five times count as one lane (Cochran 1954):
+    the approximation does not hold for them, and one lucky draw would condemn a sound log.
 
     Raises:
         OfflineDataError: the full propensities were not given.
@@ -86,9 +89,13 @@ def sample_ratio(feedback: Feedback) -> SampleRatio:
         raise OfflineDataError("The sample-ratio test needs the full propensities. Give Feedback its logging=.")
     observed = np.bincount(action, minlength=propensities.shape[1])
     expected = propensities.sum(axis=0)
-    variance, axes = np.linalg.eigh(np.diag(expected) - propensities.T @ propensities)
+    pooled = np.eye(len(expected))[:, expected >= MIN_EXPECTED]
+    if pooled.shape[1] < len(expected):
+        pooled = np.column_stack([pooled, expected < MIN_EXPECTED])
+    joint = propensities @ pooled
+    variance, axes = np.linalg.eigh(np.diag(expected @ pooled) - joint.T @ joint)
     varies = variance > 1e-9 * len(action)
-    along = axes[:, varies].T @ (observed - expected)
+    along = axes[:, varies].T @ ((observed - expected) @ pooled)
     statistic, freedom = float((np.square(along) / variance[varies]).sum()), int(varies.sum())
     return SampleRatio(observed, expected, statistic, freedom, chi_square_tail(statistic, freedom))
 

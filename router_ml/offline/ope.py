@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.diagnostics import Diagnostics, SampleRatio, diagnose, effective_sample_size, sample_ratio
-from router_ml.offline.feedback import Feedback, Floats, of_action
+from router_ml.offline.feedback import TOLERANCE, Feedback, Floats, of_action
 
 __all__ = [
     "Diagnostics",
@@ -134,7 +134,7 @@ def _terms(
         return _Terms(weight * reward, weight)
     policy = np.asarray(target, dtype=float)
     predicted = _predictions(reward_model, policy, feedback, estimator)
-    modelled = np.where(policy > 0, predicted * policy, 0.0).sum(axis=1)
+    modelled = np.where(np.isfinite(predicted), predicted * policy, 0.0).sum(axis=1)
     if estimator == "dm":
         return _Terms(modelled, ones)
     return _Terms(modelled + weight * (reward - of_action(predicted, feedback.action)), ones)
@@ -146,7 +146,7 @@ def _predictions(reward_model: ArrayLike | None, policy: Floats, feedback: Feedb
     predicted = np.asarray(reward_model, dtype=float)
     if predicted.shape != policy.shape:
         raise OfflineDataError(f"The reward model is {predicted.shape}, the target policy {policy.shape}.")
-    needed = policy > 0
+    needed = policy > TOLERANCE
     if estimator == "dr":
         np.put_along_axis(needed, feedback.action[:, None], True, axis=1)
     if not np.isfinite(predicted[needed]).all():
@@ -210,6 +210,8 @@ def _bootstrap(terms: list[_Terms], feedback: Feedback, rounds: int, seed: int) 
     totals = np.stack([counts @ sums for counts in drawn])
     ratios = totals[:, 0::2] / totals[:, 1::2]
     replicates: Floats = ratios[:, 0] - (ratios[:, 1] if len(terms) > 1 else 0.0)
+    if rounds < 2 or not np.isfinite(replicates).all():
+        raise OfflineDataError("Too few rounds, or too few decisions of weight, for a bootstrap. Use bootstrap=0.")
     return replicates
 
 
@@ -252,7 +254,7 @@ def cross_fit(
 
 def ridge(lanes: int, *, penalty: float = 10.0) -> Fit:
     """A reward model for ``cross_fit``: a ridge regression over all lanes, and one per lane on what that leaves over,
-    so that a lane with little data is shrunk towards the others. ``penalty`` counts in rows; reduce
+    so that a lane with little data is shrunk towards the others. ``penalty`` counts in rows. Reduce
     embeddings to some tens of columns first."""
 
     def fit(features: Floats, action: NDArray[np.int64], reward: Floats) -> Predict:

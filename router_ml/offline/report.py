@@ -18,6 +18,7 @@ from router_ml.offline.simulate import Result
 Curve = tuple[ArrayLike, ArrayLike] | NDArray[np.float64]  # mean USD per request, mean quality: two rows (2, v)
 
 COLOURS = ("#1f5fa8", "#d1701f", "#2a8a6e", "#9b3d86", "#b8a21a", "#5b5b9e", "#a33a3a", "#3f97b5")
+_POINTS = 200
 _GREY, _INK, _DARK = "#8c8c8c", "#222222", "#c8443c"
 
 
@@ -59,7 +60,7 @@ def cost_quality_plot(
         axes.plot(1000 * cost, quality, "*", color=colour, markersize=14, markeredgecolor="white", label=name)
     for name, (cost, quality) in fixed.items():
         axes.plot(1000 * cost, quality, "o", color=_INK, markersize=6)
-        axes.annotate(name, (1000 * cost, quality), (0, -13), textcoords="offset points", ha="center", fontsize=9)
+        axes.annotate(name, (1000 * cost, quality), (6, -13), textcoords="offset points", fontsize=9)
     axes.margins(x=0.1, y=0.08)
     axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.10g}")
     axes.set(xlabel="USD per 1,000 requests (log scale)", ylabel="mean quality", title=title)
@@ -113,9 +114,13 @@ def _cycle(count: int) -> list[str]:
 
 
 def _line(axes: Any, curve: Curve, label: str, **style: Any) -> None:
+    """Between operating points lie their mixtures: straight in USD, so they bend on a log scale."""
     cost, quality = np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float)
     order = np.argsort(cost, kind="stable")
-    axes.plot(1000 * cost[order], quality[order], label=label, **style)
+    cost, quality = cost[order], quality[order]
+    between = np.concatenate([cost, np.geomspace(cost[0], cost[-1], _POINTS)])
+    dense = np.unique(np.clip(between, cost[0], cost[-1]))
+    axes.plot(1000 * dense, np.interp(dense, cost, quality), label=label, **style)
 
 
 def _ticker() -> Any:

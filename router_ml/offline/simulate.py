@@ -20,6 +20,7 @@ from router_ml.allocation.estimate import Allocation, estimate
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import Lane, RouterConfig
 from router_ml.errors import OfflineDataError
+from router_ml.offline.champion import class_rule
 from router_ml.offline.traffic import Outage, Traffic, lanes_of, periods_of, struck_by, traffic_from_matrix
 
 __all__ = [
@@ -109,18 +110,6 @@ class Result:
             "outage_without_lane": dark.requests_without_lane if dark else 0,
             "outage_quality": dark.quality if dark and dark.requests > dark.requests_without_lane else None,
         }
-
-
-def class_rule(config: RouterConfig, name: str) -> Rule:
-    """What the traffic class ``name`` asks of selection, for requests that may explore.
-
-    Raises:
-        OfflineDataError: there is no such class.
-    """
-    if name not in config.traffic_classes:
-        raise OfflineDataError(f"No traffic class {name!r}; expected one of {', '.join(config.traffic_classes)}.")
-    promise, exploration = config.traffic_classes[name], config.exploration
-    return Rule(promise.floor, promise.quality_per_usd, promise.explore_share, exploration.epsilon, exploration.gamma)
 
 
 def simulate(

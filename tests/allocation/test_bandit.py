@@ -159,13 +159,11 @@ def test_outcomes_that_do_not_match_the_requests_are_refused_too(
     assert np.array_equal(predict(bandit, contexts), before)
 
 
-def test_lanes_and_estimates_must_match(projection: Projection, contexts: Contexts) -> None:
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+def test_one_estimate_per_lane_is_needed(projection: Projection, contexts: Contexts, lanes: int) -> None:
     """One column for three lanes would be spread over all of them in silence."""
-    for lanes in (1, 2, 4):
-        with pytest.raises(ValueError):
-            Bandit(projection, LANES).predict(
-                contexts, prior(N)[:, :1].repeat(lanes, 1), cost(N)[:, :1].repeat(lanes, 1)
-            )
+    with pytest.raises(ValueError):
+        Bandit(projection, LANES).predict(contexts, np.full((N, lanes), 0.5, np.float32), np.full((N, lanes), 1e-3))
 
 
 def test_a_small_probability_is_learned_as_it_is(projection: Projection, contexts: Contexts) -> None:

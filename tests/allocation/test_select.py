@@ -1,4 +1,4 @@
-"""Propensities are exact: they are what the log says, what off-policy estimates divide by, and never leave the rules."""
+"""Propensities are exact: the log holds them, off-policy estimates divide by them, and they never leave the rules."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def cases(draw_from: st.DrawFn) -> Case:
 def test_rows_sum_to_one_inside_the_eligible_lanes_or_are_all_zero(case: Case) -> None:
     """Probability outside is a broken rule; a sum other than one is a wrong estimate."""
     belief, cost, eligible, rule = case
-    shares = distribution(belief, cost, eligible, rule)
+    with np.errstate(all="raise", under="ignore"):
+        shares = distribution(belief, cost, eligible, rule)
     some = eligible.any(axis=1)
     assert (shares >= 0).all()
     assert (shares[~eligible] == 0).all()
@@ -83,7 +84,8 @@ def test_the_best_lane_is_eligible_and_keeps_the_floor_where_one_does(case: Case
             assert value[lane] == value[reaches].max()
         else:
             assert eligible[row, lane]
-            assert belief.low[row, lane] == belief.low[row][eligible[row]].max()
+            value = belief.low[row] - rule.quality_per_usd * cost[row]
+            assert value[lane] == value[eligible[row]].max()
 
 
 RULE = Rule(floor=0.7, quality_per_usd=30, explore_share=0.1, epsilon=0.02, gamma=200)
@@ -95,6 +97,14 @@ def test_the_cheapest_lane_that_keeps_the_floor_wins() -> None:
     assert best(belief, cost, ALL, RULE).tolist() == [0]
     dear = Rule(floor=0.7, quality_per_usd=1, explore_share=0.1, epsilon=0.02, gamma=200)
     assert best(belief, cost, ALL, dear).tolist() == [1]
+
+
+def test_where_no_lane_is_known_to_keep_the_floor_the_safest_for_the_money_is_taken() -> None:
+    """Always the dearest lane would be the answer to every request that is unlike the evaluations."""
+    belief, cost = table((0.9, 0.69, 1, 20, 0.02), (0.7, 0.6, 0.8, 20, 0.0001), (0.8, 0.2, 1, 20, 0.0001))
+    assert best(belief, cost, ALL, RULE).tolist() == [1]
+    priceless = Rule(floor=0.7, quality_per_usd=0, explore_share=0.1, epsilon=0.02, gamma=200)
+    assert best(belief, cost, ALL, priceless).tolist() == [0]
 
 
 def test_a_lane_nobody_has_seen_is_explored_but_not_trusted() -> None:

@@ -158,6 +158,23 @@ def test_the_hull_lies_on_or_above_every_point_and_is_concave(points: list[tuple
     assert (np.diff(slopes) < 0).all()
 
 
+def test_a_tie_goes_to_the_cheaper_lane() -> None:
+    """Where two lanes are believed equal, paying more buys nothing; lane 1 is the cheap one here."""
+    cost = np.tile([0.02, 0.01, 0.03], (5, 1))
+    assert curves.sweep(np.full((5, 3), 0.7), cost).tolist() == [[1] * 5] * len(curves.LAMBDAS)
+
+
+def test_a_cheapest_lane_that_is_also_the_best_leaves_a_grid_of_one_budget() -> None:
+    """No range of budgets, yet the numbers stay finite and the fixed lane closes nothing."""
+    quality = np.tile([0.9, 0.5], (10, 1))
+    quality[0] = [0.0, 1.0]
+    cost = np.tile([0.01, 0.02], (10, 1))
+    found = curves.evaluate(quality, cost, {"cheapest": np.zeros((1, 10), dtype=int)})
+    assert found.reference.grid[0] == pytest.approx(0.01)
+    assert found.reference.grid[-1] == pytest.approx(0.010001)
+    assert found.routers["cheapest"].gap_closed == 0
+
+
 def test_the_bounds_are_zero_and_a_hundred_percent() -> None:
     """Fixed lanes close nothing, the oracle closes all."""
     quality, cost, _ = matrices(3)

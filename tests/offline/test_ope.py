@@ -143,6 +143,19 @@ def test_ips_and_snips_by_hand() -> None:
     assert snips.low < value < snips.high
 
 
+@pytest.mark.parametrize("reward", [[1, 0, 1, 1, 0, 0.5], [0, 0, 0, 0, 0, 1], [0, 1, 0, 1, 0, 1]])
+def test_few_or_heavy_rows_widen_the_interval_as_students_t_does(reward: list[float]) -> None:
+    """The variance of a handful of rows is itself a guess; the normal quantile would pretend to know it."""
+    stats = pytest.importorskip("scipy.stats", reason="scipy is the reference here")
+    estimate = ope.ips([[1.0]] * 6, Feedback(action=[0] * 6, propensity=[1.0] * 6, reward=reward))
+    away = np.array(reward) - np.mean(reward)
+    spread = (away**4).mean() - (away**2).mean() ** 2
+    freedom = max(2, min(5, 12 * (away**2).mean() ** 2 / spread if spread > 1e-12 else 5))
+    assert estimate.standard_error == pytest.approx(np.std(reward, ddof=1) / np.sqrt(6))
+    quantile = (estimate.high - estimate.value) / estimate.standard_error
+    assert quantile == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.02)
+
+
 def test_dm_and_dr_by_hand() -> None:
     """Model values .56, .6, .9, .8 under the target; residuals at the logged lane .2, -.6, .1, .2."""
     target = [[0.2, 0.8], [0.4, 0.6], [1, 0], [0, 1]]
@@ -342,6 +355,8 @@ def test_a_reward_model_that_is_missing_or_broken_is_refused() -> None:
         ope.snips(
             [[1.0, 0.0]] * 3, Feedback(action=[1, 1, 1], propensity=[0.5] * 3, reward=[1] * 3, logging=[[0.5, 0.5]] * 3)
         )
+    with np.errstate(invalid="ignore"), pytest.raises(OfflineDataError, match="too few decisions of weight"):
+        ope.snips(target, Feedback(**GOOD), bootstrap=100)
     with pytest.raises(OfflineDataError, match="one cluster"):
         ope.ips(target, Feedback(**GOOD, cluster=["a", "a", "a"]))
     with pytest.raises(OfflineDataError, match="features of 2 rows for 3 decisions"):

@@ -156,6 +156,13 @@ def test_logged_arrays_say_what_happened(log: EventLog) -> None:
     assert randomised.embeddings.shape == (1, 4)
 
 
+def test_a_lane_that_could_not_be_drawn_is_no_randomisation(log: EventLog) -> None:
+    """A vector of one and zeros is a fixed choice; counting it as an experiment would fake overlap."""
+    log.log_decision(make_decision(propensities={"fast": 1.0, "premium": 0.0}, propensity=1.0))
+    assert log.logged().randomised.tolist() == [False]
+    assert log.counts()["randomised"] == 0
+
+
 def test_an_empty_log_gives_empty_arrays(log: EventLog) -> None:
     """The first retraining on a fresh system must say "no data", not crash on a shape."""
     data = log.logged()
@@ -170,11 +177,11 @@ def test_a_repeated_outcome_replaces_only_its_own_source(log: EventLog) -> None:
     log.log_decision(make_decision())
     for quality in (0.0, 0.0, 1.0):
         log.log_outcome(make_outcome(quality=quality, source="user"))
-    log.log_outcome(make_outcome(quality=0.5, source="judge", rated_probability=0.1, at=NOON))
+    log.log_outcome(make_outcome(quality=0.5, source="web", rated_probability=0.1, at=NOON))
     assert log.counts() == {"decisions": 1, "randomised": 1, "embeddings": 0, "outcomes": 2, "rated": 2}
     assert log.logged().quality.tolist() == [1.0]
-    judged = log.logged(source="judge")
-    assert (judged.quality.tolist(), judged.rated_probability.tolist()) == ([0.5], [0.1])
+    web = log.logged(source="web")
+    assert (web.quality.tolist(), web.rated_probability.tolist()) == ([0.5], [0.1])
 
 
 def test_a_later_outcome_without_rating_does_not_erase_the_rating(log: EventLog) -> None:
@@ -353,8 +360,16 @@ def test_an_error_of_the_database_holds_no_logged_value(log: EventLog, tmp_path:
     shown = str(caught.value)
     assert "555" not in shown
     assert "INSERT" not in shown
-    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+    assert "555" not in str(caught.value.__context__)
+
+
+def test_an_error_about_a_row_does_not_quote_the_row(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases name the offending values; and no race may leave an outcome without its decision."""
+    monkeypatch.setattr(eventlog, "_column", lambda connection, ids, column: dict.fromkeys(ids, ""))
+    with pytest.raises(LogError, match=r"event log failed: IntegrityError\. Check"):
+        log.log_outcome(make_outcome(9, quality=1.0))
+    assert log.counts()["outcomes"] == 0
 
 
 def test_a_record_of_another_contract_is_named_not_guessed(log: EventLog, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def check_sqlite(uri: str, *, create: bool) -> None:
 
     Raises:
         RegistryError: there is no such file, and none may be created.
-        OSError: the file cannot be opened or is no database.
+        OSError: the file cannot be opened, is no database, or may not be written to although it must.
     """
     path = sqlite_path(uri)
     if path is None:
@@ -57,6 +57,8 @@ def check_sqlite(uri: str, *, create: bool) -> None:
         raise RegistryError(f"MLflow cannot open {path}: it decodes the %. Keep the registry in a folder without one.")
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(f"{path} may not be written to.")
     if path.is_file():
         try:
             with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:

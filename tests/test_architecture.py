@@ -1,0 +1,152 @@
+"""The direction of imports, the owner of each heavy library, and what ``import router_ml`` may cost.
+
+A reader can trust the layout only as long as this file holds it.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "router_ml"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TRAINING = sorted((ROOT / "training").rglob("*.py"))
+
+# Lowest first. A unit is a file or folder of router_ml; it imports only from lower rows.
+ORDER = (
+    {"errors"},
+    {"explanation"},
+    {"contract"},
+    {"config", "telemetry"},
+    {"understanding", "guardrails", "allocation"},
+    {"plan"},
+    {"storage"},
+    {"case", "sessions"},
+    {"assembly"},
+    {"router"},
+    {"front_door", "served_model"},
+    {"execution"},
+    {"offline", "integrations"},
+    {"serve"},
+    {"cli"},
+)
+RANK = {unit: rank for rank, units in enumerate(ORDER) for unit in units}
+
+OWNERS = {
+    "vowpalwabbit": ("allocation/bandit.py",),
+    "onnxruntime": ("understanding/encoder.py",),
+    "sqlalchemy": ("storage/",),
+    "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
+    "litellm": ("execution/lanes.py",),
+    "fastapi": ("serve/",),
+}
+SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy")
+UNSAFE = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports anywhere, also inside functions; type-checking blocks do not count."""
+    stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} has a relative import; write the whole name."
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            stack.extend(node.orelse)
+        else:
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def named(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def everything() -> list[Path]:
+    """Python files of the project, without virtual environments, caches, builds and a local model store."""
+    left_out = ("__pycache__", "build", "dist", "site-packages", "artifacts")
+    return [
+        path
+        for path in ROOT.rglob("*.py")
+        if not any(part.startswith(".") or part in left_out for part in path.relative_to(ROOT).parts)
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_file_imports_only_from_below(path: Path) -> None:
+    here = unit(path)
+    if here == "__init__":
+        return  # the public names, loaded lazily
+    assert here in RANK, f"{named(path)} has no place yet: give {here!r} a row in ORDER."
+    for name in imports(path):
+        parts = name.split(".")
+        assert parts[0] not in ("training", "tests"), f"{named(path)} imports {name}, which is not in the wheel."
+        if parts[0] == "router_ml" and parts[1] != here:
+            assert parts[1] in RANK, f"{named(path)} imports {name}, which is none of the units in ORDER."
+            assert RANK[parts[1]] < RANK[here], f"{named(path)} imports {name}, which is not below it."
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_each_heavy_library_has_one_owner(path: Path) -> None:
+    """Its traps are handled in one place, and it can be replaced there."""
+    if unit(path) == "integrations":
+        return
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        if owners is not None:
+            assert named(path).startswith(owners), f"{named(path)} imports {name}; only {', '.join(owners)} may."
+
+
+def test_the_owners_exist() -> None:
+    """A rename would leave the rules above without anything to hold."""
+    for library in ("vowpalwabbit", "onnxruntime", "sqlalchemy", "mlflow"):
+        users = {named(path) for path in FILES if any(name.split(".")[0] == library for name in imports(path))}
+        assert users, f"nothing imports {library} any more"
+
+
+def test_training_is_not_in_the_wheel_and_uses_the_package() -> None:
+    assert any(name.startswith("router_ml.") for path in TRAINING for name in imports(path))
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'packages = ["router_ml"]' in pyproject
+
+
+def test_nothing_unpickles() -> None:
+    """A pickle runs whatever its author wrote; a bundle from a registry must not."""
+    found = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in everything()
+        for name in imports(path)
+        if name.split(".")[0] in UNSAFE
+    }
+    assert found == set()
+
+
+def test_the_mlflow_folder_holds_no_python() -> None:
+    """One file there would shadow the library for everything that runs from the root."""
+    assert [path for path in everything() if path.is_relative_to(ROOT / "mlflow")] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import router_ml", "import router_ml; [getattr(router_ml, name) for name in router_ml.__all__]"],
+    ids=["import", "every public name"],
+)
+def test_importing_loads_no_slow_library(statement: str) -> None:
+    """They take seconds, and an installation without extras does not have them."""
+    code = f"import sys; {statement}; print([name for name in {SLOW!r} if name in sys.modules])"
+    command = [sys.executable, "-c", code]
+    seen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert seen.returncode == 0, seen.stderr
+    assert seen.stdout.strip() == "[]"

@@ -1,0 +1,31 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from router_ml.errors import RouterError
+from training.benchmark import routing
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("routing")(routing.main)
+
+
+@app.callback()
+def benchmarks() -> None:
+    """Measure the learned parts on held-out data."""
+
+
+def main() -> None:
+    """Run a benchmark; errors of ours become one line."""
+    try:
+        app()
+    except RouterError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""How routers are compared: what they may see of the training part, and how they are scored on the test part.
+
+A router predicts quality and cost per lane; sweeping lambda over them gives its policies. ``gap_closed`` reads the
+whole sweep. ``committed`` fixes lambda on the training part first, from predictions by models that had not seen the
+row; where only some outcomes were logged, from doubly robust ones: prediction + (outcome - prediction) / probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts
+from router_ml.offline.curves import (
+    Plan,
+    Policies,
+    apgr_cpt,
+    budgets,
+    commit,
+    committed_score,
+    evaluate,
+    hull,
+    realise,
+    sweep,
+)
+from training.allocation import Outcomes
+from training.benchmark.baselines import BASELINES, COSTS, CostKind, Fit, fit_batch, fit_ours
+from training.outcomes import Pack
+
+Floats = NDArray[np.float64]
+Feedback = Literal["full", "bandit", "prior+bandit"]
+
+FOLDS = 3
+EVALUATED = 200  # prompts run on every lane in prior+bandit
+MIX_STEPS = 161
+
+
+@dataclass(frozen=True)
+class Label:
+    """Which row of the table a router is. ``logging``: how the one lane per prompt was drawn; ``cost``: what lambda is
+    multiplied with; both None where they mean nothing."""
+
+    name: str
+    feedback: Feedback | None = None
+    logging: Literal["uniform"] | None = None
+    cost: CostKind | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A router on test: policies (s, n), plans committed on the training part, and for two lanes the predicted gain of
+    the stronger one (n,)."""
+
+    policies: Policies
+    plans: tuple[Plan, ...] = ()
+    margin: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All routers on one test part, and the budgets (USD per request, from the training means) they committed to."""
+
+    test: Pack
+    budgets: tuple[float, ...]
+    candidates: Mapping[Label, Candidate]
+    strong: int
+
+    def resample(self, seed: int) -> Contest:
+        """A bootstrap of the test part by group."""
+        groups, of_row = np.unique(self.test.group, return_inverse=True)
+        order = np.argsort(of_row, kind="stable")
+        members = np.split(order, np.cumsum(np.bincount(of_row))[:-1])
+        drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
+        rows = np.concatenate([members[group] for group in drawn])
+        candidates = {
+            label: Candidate(each.policies[:, rows], each.plans, None if each.margin is None else each.margin[rows])
+            for label, each in self.candidates.items()
+        }
+        return replace(self, test=self.test.take(rows), candidates=candidates)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One router on one test part; ``gap_closed`` and ``committed`` in percent, ``spend_vs_budget`` 1 when met.
+    None where a number means nothing: committed for controls, cost and quality for sweeps, APGR beyond two lanes."""
+
+    gap_closed: float
+    committed: float | None = None
+    spend_vs_budget: float | None = None
+    cost_usd: float | None = None
+    quality: float | None = None
+    apgr: float | None = None
+    cpt50: float | None = None
+    cpt80: float | None = None
+
+
+def observe(train: Pack, feedback: Feedback, *, seed: int) -> Outcomes:
+    """What a router may learn from: every outcome, or one lane per prompt, drawn evenly, or that beside ``EVALUATED``
+    prompts (at most half of them) that were run on every lane."""
+    count, lanes = train.quality.shape
+    if feedback == "full":
+        return Outcomes(train.contexts, train.quality, train.cost_usd, np.ones_like(train.quality))
+    random = np.random.default_rng(seed)
+    seen = np.eye(lanes, dtype=bool)[random.integers(0, lanes, count)]
+    probability = np.where(seen, 1 / lanes, np.nan)
+    if feedback == "prior+bandit":
+        evaluated = random.permutation(count)[: min(EVALUATED, count // 2)]
+        seen[evaluated], probability[evaluated] = True, 1.0
+    hidden = np.where(seen, 0.0, np.nan)
+    return Outcomes(train.contexts, train.quality + hidden, train.cost_usd + hidden, probability)
+
+
+def hold_contest(train: Pack, test: Pack, *, seed: int, step: Callable[[str], None]) -> Contest:
+    """Fit every router on ``train`` and let it choose on ``test``; ``step`` hears which one is next."""
+    spent = budgets(train.quality, train.cost_usd)
+    strong = int(train.quality.mean(axis=0).argmax())
+    candidates: dict[Label, Candidate] = {
+        Label(f"always {name}"): Candidate(np.full((1, len(test.group)), lane)) for lane, name in enumerate(train.lanes)
+    }
+    candidates[Label("random mix")] = Candidate(_random_mix(train, len(test.group), seed))
+    for contender in CONTENDERS:
+        step(contender.name)
+        outcomes = observe(train, contender.feedback, seed=seed)
+        ahead = _predict(contender, outcomes, test.contexts, seed)
+        calibration = _out_of_fold(contender, outcomes, train.group, seed)
+        margin = ahead.quality[:, strong] - ahead.quality[:, 1 - strong] if len(train.lanes) == 2 else None
+        for kind in contender.costs:
+            plans = _commit(outcomes, calibration, kind, spent)
+            policies = sweep(ahead.quality, ahead.cost[kind])
+            candidates[contender.label(kind)] = Candidate(policies, plans, margin)
+        if contender.label("predicted") == OURS:
+            order = np.random.default_rng(seed).permutation(len(test.group))
+            shuffled = sweep(ahead.quality[order], ahead.cost["predicted"][order])
+            candidates[SHUFFLED] = Candidate(shuffled)
+    return Contest(test, spent, candidates, strong)
+
+
+def score(contest: Contest) -> dict[Label, Score]:
+    """Every router's numbers on the contest's test part."""
+    quality, cost = contest.test.quality, contest.test.cost_usd
+    policies = {str(index): each.policies for index, each in enumerate(contest.candidates.values())}
+    found = evaluate(quality, cost, policies)
+    scores = {}
+    for (label, candidate), reached in zip(contest.candidates.items(), found.routers.values(), strict=True):
+        result = Score(reached.gap_closed)
+        if reached.point:
+            result = replace(result, cost_usd=reached.point.cost, quality=reached.point.quality)
+        if candidate.plans:
+            points = [realise(quality, cost, candidate.policies, plan) for plan in candidate.plans]
+            kept = committed_score(found.reference, points, contest.budgets)
+            result = replace(result, committed=kept.gap_closed, spend_vs_budget=1 + kept.overspend_pct / 100)
+        scores[label] = _two_lanes(result, candidate, quality, contest.strong)
+    return scores
+
+
+def _two_lanes(result: Score, candidate: Candidate, quality: Floats, strong: int) -> Score:
+    if candidate.margin is None or quality[:, strong].mean() <= quality[:, 1 - strong].mean():
+        return result
+    two = apgr_cpt(quality[:, 1 - strong], quality[:, strong], candidate.margin)
+    return replace(result, apgr=two.apgr, cpt50=two.cpt50, cpt80=two.cpt80)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A learner, what it may see, and which costs its lambda is tried with."""
+
+    name: str
+    fit: Fit
+    feedback: Feedback = "full"
+    costs: tuple[CostKind, ...] = ("predicted",)
+
+    def label(self, cost: CostKind) -> Label:
+        """Its row of the table with one kind of cost."""
+        return Label(self.name, self.feedback, None if self.feedback == "full" else "uniform", cost)
+
+
+CONTENDERS = (
+    *(Contender(name, fit, costs=("mean", "predicted")) for name, fit in BASELINES.items()),
+    Contender("ours, no bandit", fit_batch),
+    Contender("ours", fit_ours),
+    Contender("ours", fit_ours, "bandit"),
+    Contender("ours", fit_ours, "prior+bandit"),
+)
+OURS = Label("ours", "full", None, "predicted")
+SHUFFLED = Label("shuffled predictions")
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    quality: Floats
+    cost: dict[CostKind, Floats]
+
+
+def _predict(contender: Contender, outcomes: Outcomes, contexts: Contexts, seed: int) -> _Predicted:
+    cost = {kind: COSTS[kind](outcomes)(contexts) for kind in contender.costs}
+    return _Predicted(contender.fit(outcomes, seed)(contexts), cost)
+
+
+def _out_of_fold(contender: Contender, outcomes: Outcomes, group: NDArray[np.int64], seed: int) -> _Predicted:
+    """Predictions for the training rows, each by a model that saw neither the row nor its near-duplicates."""
+    groups, of_row = np.unique(group, return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[of_row]
+    quality = np.empty_like(outcomes.quality)
+    cost = {kind: np.empty_like(outcomes.quality) for kind in contender.costs}
+    for part in range(FOLDS):
+        mine = np.flatnonzero(fold == part)
+        predicted = _predict(
+            contender, _take(outcomes, np.flatnonzero(fold != part)), outcomes.contexts.take(mine), seed
+        )
+        quality[mine] = predicted.quality
+        for kind in contender.costs:
+            cost[kind][mine] = predicted.cost[kind]
+    return _Predicted(quality, cost)
+
+
+def _take(outcomes: Outcomes, rows: NDArray[np.intp]) -> Outcomes:
+    parts = outcomes.quality[rows], outcomes.cost_usd[rows], outcomes.probability[rows]
+    return Outcomes(outcomes.contexts.take(rows), *parts)
+
+
+def _commit(outcomes: Outcomes, calibration: _Predicted, kind: CostKind, spent: tuple[float, ...]) -> tuple[Plan, ...]:
+    policies = sweep(calibration.quality, calibration.cost[kind])
+    quality = _corrected(calibration.quality, outcomes.quality, outcomes.probability)
+    cost = _corrected(calibration.cost[kind], outcomes.cost_usd, outcomes.probability)
+    return tuple(commit(quality, cost, policies, budget) for budget in spent)
+
+
+def _corrected(predicted: Floats, observed: Floats, probability: Floats) -> Floats:
+    """Doubly robust outcome of every lane: the outcome itself where every lane was seen."""
+    seen = np.isfinite(observed)
+    return predicted + np.where(seen, (np.where(seen, observed, 0) - predicted) / np.where(seen, probability, 1), 0)
+
+
+def _random_mix(train: Pack, count: int, seed: int) -> Policies:
+    """Mixtures of the fixed lanes on the hull of the training part, from the cheapest to the best, blind to prompts."""
+    lane_cost, lane_quality = train.cost_usd.mean(axis=0), train.quality.mean(axis=0)
+    vertices = [int(np.flatnonzero(lane_cost == cost)[0]) for cost in hull(lane_cost, lane_quality)[0]]
+    place = np.linspace(0, len(vertices) - 1, MIX_STEPS)
+    luck = np.random.default_rng(seed).random((MIX_STEPS, count))
+    step = place.astype(int)[:, None] + (luck < (place % 1)[:, None])
+    return np.asarray(vertices)[step]
