@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.bandit import Bandit
 from router_ml.allocation.context import Contexts, Floats, Projection
-from router_ml.allocation.cost import CostModel
+from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, price
 from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import Lane
@@ -68,12 +68,19 @@ def project(contexts: Contexts) -> Projection:
 
 
 def ridge(features: Floats, target: Floats64, strength: float) -> tuple[Floats, Floats]:
-    """Slope (f, L) and offset (L,) of ridge regressions, each lane on the rows where it was observed."""
+    """Slope (f, L) and offset (L,) of ridge regressions, each lane on the rows where it was observed.
+
+    A lane that was not observed gets the mean of the others.
+    """
     from sklearn.linear_model import Ridge
 
     slopes, offsets = [], []
     for lane in range(target.shape[1]):
         seen = np.isfinite(target[:, lane])
+        if not seen.any():
+            slopes.append(np.zeros(features.shape[1]))
+            offsets.append(np.nanmean(target))
+            continue
         model = Ridge(alpha=strength).fit(features[seen], target[seen, lane])
         slopes.append(model.coef_)
         offsets.append(model.intercept_)
@@ -90,7 +97,8 @@ def fit_quality(outcomes: Outcomes, projection: Projection, lanes: Sequence[str]
     lane_mean = filled.sum(axis=0) / np.maximum(observed.sum(axis=0), 1)
     slope, offset = ridge(projection.features(contexts), quality, RIDGE)
     semantic = projection.semantic(contexts)
-    cells = KMeans(min(CELLS, len(semantic)), n_init=1, random_state=seed).fit(semantic)
+    distinct = len(np.unique(semantic, axis=0))
+    cells = KMeans(min(CELLS, distinct), n_init=1, random_state=seed).fit(semantic)
     member = np.eye(cells.n_clusters)[cells.labels_]
     total = member.T @ filled + CELL_SHRINKAGE * lane_mean
     joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
@@ -118,16 +126,29 @@ def fit_cost(outcomes: Outcomes, projection: Projection, lanes: dict[str, Lane])
     output = np.array([lane.price.output_per_mtok for lane in lanes.values()])
     tokens_out = (outcomes.cost_usd * 1e6 - outcomes.contexts.tokens_in[:, None] * fresh) / output
     log = np.log(np.maximum(tokens_out, 1))
+    if not np.isfinite(log).any():
+        log = np.full(log.shape, np.log(TYPICAL_TOKENS_OUT))
     features = projection.features(outcomes.contexts)
     slope, offset = ridge(features, log, RIDGE)
     residual = log - (features @ slope + offset)
-    return CostModel(tuple(lanes), projection, slope, offset, np.nanmean(np.exp(residual), axis=0).astype(np.float32))
+    observed = np.isfinite(residual)
+    smear = np.where(observed, np.exp(np.where(observed, residual, 0)), 0).sum(axis=0) / np.maximum(
+        observed.sum(axis=0), 1
+    )
+    return CostModel(
+        tuple(lanes), projection, slope, offset, np.where(observed.any(axis=0), smear, 1).astype(np.float32)
+    )
 
 
-def fit_bandit(outcomes: Outcomes, quality: QualityModel, *, folds: int = 4, seed: int = 0) -> Bandit:
-    """Warm start: learn every outcome once, in a fixed random order, on priors from models that had not seen it."""
+def fit_bandit(
+    outcomes: Outcomes, quality: QualityModel, cost_usd: Floats64, *, folds: int = 4, seed: int = 0
+) -> Bandit:
+    """Warm start: learn every outcome once, in a fixed random order, on priors from models that had not seen it.
+
+    Args:
+        cost_usd: (n, L) predicted cost, as the router will give it.
+    """
     prior = out_of_fold(outcomes, quality.projection, quality.lanes, folds=folds, seed=seed)
-    cost = np.where(np.isfinite(outcomes.cost_usd), outcomes.cost_usd, np.nanmean(outcomes.cost_usd, axis=0))
     rows, lanes = np.nonzero(np.isfinite(outcomes.quality))
     order = np.random.default_rng(seed).permutation(len(rows))
     rows, lanes = rows[order], lanes[order]
@@ -135,7 +156,7 @@ def fit_bandit(outcomes: Outcomes, quality: QualityModel, *, folds: int = 4, see
     bandit.learn(
         outcomes.contexts.take(rows),
         prior[rows],
-        cost[rows],
+        cost_usd[rows],
         action=lanes,
         quality=outcomes.quality[rows, lanes],
         probability=outcomes.probability[rows, lanes],
@@ -167,4 +188,6 @@ def fit(outcomes: Outcomes, lanes: dict[str, Lane], *, seed: int = 0) -> Allocat
     projection = project(outcomes.contexts)
     quality = fit_quality(outcomes, projection, tuple(lanes), seed=seed)
     cost = fit_cost(outcomes, projection, lanes)
-    return Allocation(quality, cost, fit_bandit(outcomes, quality, seed=seed), BLEND)
+    tokens_out = cost.tokens_out(outcomes.contexts).astype(np.float64)
+    predicted = price(list(lanes.values()), outcomes.contexts.tokens_in, tokens_out)
+    return Allocation(quality, cost, fit_bandit(outcomes, quality, predicted, seed=seed), BLEND)

@@ -41,7 +41,7 @@ console = Console(width=None if sys.stdout.isatty() else 132)
 
 
 def route_telling(router: Router) -> None:
-    """Route the telling requests, and a follow-up in the session of the first, and print why each went where it went."""
+    """Route the telling requests, and a follow-up in the session of the first, and print why they go where they go."""
     table = Table("request", "lane", "route", "why", title="Requests that tell", title_justify="left")
     requests = telling_requests()
     decisions = router.predict_routes([request for _, request in requests], seeds=range(len(requests)))

@@ -1,4 +1,4 @@
-"""What the demo shows at its end: held-out cost and quality beside baselines, and a vendor outage, as tables and plots."""
+"""What the demo shows at its end: held-out cost and quality beside baselines, and a vendor outage."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def held_out(console: Console, bundle: Bundle, test: Pack, train: Pack, lanes: d
             )
     console.print(table)
     console.print(
-        f"{len(quality)} held-out prompts of other groups. Gap closed: 0% = mixing the right fixed lanes, 100% = an oracle."
+        f"{len(quality)} held-out prompts of other groups. "
+        "Gap closed: 0% = mixing the right fixed lanes, 100% = an oracle."
     )
     shuffled = np.random.default_rng(0).permutation(len(quality))
     swept = {name: curves.means(quality, cost, policies[f"{name}, all trade-offs"]) for name in ("router_ml", "kNN 50")}

@@ -98,7 +98,12 @@ def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> 
     Raises:
         OfflineDataError: no lane has ``MIN_OUTCOMES``.
     """
-    whole = Outcomes.stack([part for part in parts if len(part.contexts)])
+    found = [part for part in parts if len(part.contexts)]
+    if not found:
+        raise OfflineDataError(
+            f"There is no rated outcome to learn from; a lane needs {MIN_OUTCOMES}. Rate more first."
+        )
+    whole = Outcomes.stack(found)
     seen = np.isfinite(whole.quality).sum(axis=0)
     columns = [index for index, count in enumerate(seen) if count >= MIN_OUTCOMES]
     if not columns:

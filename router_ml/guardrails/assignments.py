@@ -102,11 +102,11 @@ ASSIGNMENTS = (
         type="aws_secret_key",
         risk="secrets",
         pattern=re.compile(
-            r"(?i:aws|secret)[\w .\-]{0,32}[\"'`]?\s{0,3}[:=]\s{0,3}[\"'`]?"
+            r"(?i:aws[\w .\-]{0,32}|secret[_ -]?access[_ -]?key)[\"'`]?\s{0,3}[:=]\s{0,3}[\"'`]?"
             r"(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
             re.ASCII,
         ),
-        triggers=("aws", "secret"),
+        triggers=("aws", "access"),
         accept=lambda match: None if is_placeholder(match["value"]) else match.span("value"),
     ),
     Detector(

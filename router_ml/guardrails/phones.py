@@ -35,7 +35,7 @@ _LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel
 
 # Dates, spans of years, IPv4 addresses and decimals have the digits of a phone number but not its meaning.
 _NOT_A_PHONE = re.compile(
-    r"\d{4}([-/.])\d{1,2}\1\d{1,2}.{0,10}|\d{1,2}([-/. ])\d{1,2}\2(?:19|20)\d\d.{0,10}|(?:19|20)\d\d[-/ ]+(?:19|20)\d\d"
+    r"\d{4}([-/.])\d{1,2}\1\d{1,2}.{0,10}|\d{1,2}([-/. ])\d{1,2}\2(?:19|20)\d\d.{0,10}|(?:19|20)\d\d[-/ ]{1,3}(?:19|20)\d\d"
     r"|\d{1,3}(?:\.\d{1,3}){3}|\d{1,12}\.\d{1,12}",
     re.ASCII,
 )

@@ -7,7 +7,7 @@ import re
 
 _STAND_IN = re.compile(
     r"\{\{|\}\}|\$\{|\$\(|%\(|^\$[A-Za-z_]{1,64}$|^\$[A-Z_][A-Z0-9_]{0,64}$|^%\w{1,64}%$|^\{[\w.]{1,64}\}$"
-    r"|^\[[\w. -]{1,64}\]$|^<|>$|[xX]{4,}|[*•·]{3,}|\.{3,}|…|_{4,}|-{6,}|#{4,}"
+    r"|^\[[\w. -]{1,64}\]$|^<|>$|[xX]{4}|[*•·]{3}|\.{3}|…|_{4}|-{6}|#{4}"
     r"|(?i:your|example|sample|placeholder|change[_-]?(?:me|it|this)|redacted|dummy|replace[_-]?(?:me|this|with)"
     r"|masked|insert[_-]|not[_-]a?[_-]?real|fake|(?:key|token|secret|password|value)[_-]?here"
     r"|^my[_-]?(?:api|secret|key|token))"

@@ -15,7 +15,7 @@ from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
 from router_ml.guardrails.detector import Detector, Span, Traits, find, is_triggered
 from router_ml.guardrails.patterns import DETECTORS
-from router_ml.guardrails.views import views
+from router_ml.guardrails.views import normalize, views
 from router_ml.guardrails.wording import asks_for_change
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")  # not escape: terminals colour logs with it
@@ -127,4 +127,5 @@ def _unreadable(text: str) -> Iterator[str]:
 
 
 def _bare(value: str) -> str:
-    return "".join(filter(str.isalnum, value)).casefold()
+    """What makes two spellings of a value one: its letters and digits, undisguised."""
+    return "".join(filter(str.isalnum, normalize(value))).casefold()

@@ -9,7 +9,8 @@ allow a number, ``OfflineDataError`` says why.
 * ``dr``     doubly robust, model plus weighted residuals          Dudik, Langford & Li 2011; the headline
 
 A reward model must not have seen the rewards that it is judged on: ``cross_fit`` it (Chernozhukov et al. 2018), or take
-the estimates that were logged with the decisions.
+the estimates that were logged with the decisions. Nor may the policy: one that was learned from these rows looks better
+on them than it is, with any estimator. Learn on some decisions, judge on others.
 
 >>> feedback = Feedback(action=[0, 1, 0, 1], propensity=[0.5, 0.5, 0.8, 0.2], reward=[1.0, 0.0, 1.0, 1.0])
 >>> always_lane_1 = [[0.0, 1.0]] * 4

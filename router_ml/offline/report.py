@@ -19,6 +19,7 @@ Curve = tuple[ArrayLike, ArrayLike] | NDArray[np.float64]  # mean USD per reques
 
 COLOURS = ("#1f5fa8", "#d1701f", "#2a8a6e", "#9b3d86", "#b8a21a", "#5b5b9e", "#a33a3a", "#3f97b5")
 _POINTS = 200
+_CLOSE = 4.0  # times the cost
 _GREY, _INK, _DARK = "#8c8c8c", "#222222", "#c8443c"
 
 
@@ -58,9 +59,7 @@ def cost_quality_plot(
         _line(axes, curve, name, color=colour, linewidth=2.2)
     for colour, (name, (cost, quality)) in zip(_cycle(len(points)), points.items(), strict=True):
         axes.plot(1000 * cost, quality, "*", color=colour, markersize=14, markeredgecolor="white", label=name)
-    for name, (cost, quality) in fixed.items():
-        axes.plot(1000 * cost, quality, "o", color=_INK, markersize=6)
-        axes.annotate(name, (1000 * cost, quality), (6, -13), textcoords="offset points", fontsize=9)
+    _name_lanes(axes, fixed)
     axes.margins(x=0.1, y=0.08)
     axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.10g}")
     axes.set(xlabel="USD per 1,000 requests (log scale)", ylabel="mean quality", title=title)
@@ -121,6 +120,25 @@ def _line(axes: Any, curve: Curve, label: str, **style: Any) -> None:
     between = np.concatenate([cost, np.geomspace(cost[0], cost[-1], _POINTS)])
     dense = np.unique(np.clip(between, cost[0], cost[-1]))
     axes.plot(1000 * dense, np.interp(dense, cost, quality), label=label, **style)
+
+
+def _name_lanes(axes: Any, fixed: Mapping[str, tuple[float, float]]) -> None:
+    """Dots with names; a name steps down where the lane to its left is close."""
+    level, before = 0, 0.0
+    ordered = sorted(fixed.items(), key=lambda item: item[1][0])
+    for index, (name, (cost, quality)) in enumerate(ordered):
+        level = level + 1 if index and cost < _CLOSE * before else 0
+        before = cost
+        last = index == len(ordered) - 1 and index > 0
+        axes.plot(1000 * cost, quality, "o", color=_INK, markersize=6)
+        axes.annotate(
+            name,
+            (1000 * cost, quality),
+            (-6 if last else 6, -13 - 12 * level),
+            textcoords="offset points",
+            ha="right" if last else "left",
+            fontsize=9,
+        )
 
 
 def _ticker() -> Any:

@@ -351,6 +351,8 @@ def test_a_reward_model_that_is_missing_or_broken_is_refused() -> None:
     with pytest.raises(OfflineDataError, match="NaN or infinity where it is needed"):
         ope.dr(target, feedback, [[0.5, np.nan]] * 3)
     assert ope.dm(target, feedback, [[0.5, np.nan]] * 3).value == 0.5
+    with pytest.raises(OfflineDataError, match="NaN or infinity where it is needed"):
+        ope.dm([[0.9, 0.1]] * 3, feedback, [[0.5, np.nan]] * 3)
     with pytest.raises(OfflineDataError, match="No rated decision took a lane of the target"):
         ope.snips(
             [[1.0, 0.0]] * 3, Feedback(action=[1, 1, 1], propensity=[0.5] * 3, reward=[1] * 3, logging=[[0.5, 0.5]] * 3)

@@ -24,20 +24,40 @@ from router_ml.storage import registry
 from router_ml.storage.bundle import seal
 from router_ml.storage.registry.store import artifact_root, check_sqlite, redacted
 
-mlflow = pytest.importorskip("mlflow", reason="needs the extra 'registry'")
-pytest.importorskip("mlflow.pyfunc", reason="needs the extra 'registry'")
-
-from mlflow import MlflowClient  # noqa: E402
-
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def mlflow() -> Any:
+    """Imported within a test run, never while tests are collected: it is slow, and reports its use otherwise."""
+    pytest.importorskip("mlflow.pyfunc", reason="needs the extra 'registry': pip install -e '.[test]'")
+    import mlflow
+
+    return mlflow
+
+
+def client_of(store: str) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(store, store)
+
+
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store(mlflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store with MLflow's tables; making them takes a second, so tests copy it."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_registered_models()
+    client_of(f"sqlite:///{path}").search_registered_models()
     return path
+
+
+@pytest.fixture(scope="module")
+def known(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with one version, which is the challenger; for tests that only read."""
+    folder = tmp_path_factory.mktemp("known")
+    store = f"sqlite:///{shutil.copy(empty_store, folder)}"
+    registry.log_bundle(make_bundle(folder / "bundle"), tracking_uri=store)
+    registry.set_alias("router", "challenger", 1, tracking_uri=store)
+    return store
 
 
 @pytest.fixture
@@ -89,7 +109,7 @@ def test_a_run_keeps_how_the_bundle_was_made(store: str, bundle: Path, tmp_path:
         tags={"purpose": "test", "bundle": "a lie"},
         tracking_uri=store,
     )
-    client = MlflowClient(store, store)
+    client = client_of(store)
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["p204"] == "204"
@@ -143,19 +163,17 @@ def test_aliases_name_versions_and_move(store: str, tmp_path: Path) -> None:
         ("models:/router/latest", r"names no model\. Write models:/router@champion or models:/router/3"),
     ],
 )
-def test_asking_for_what_is_not_there_says_what_is(store: str, bundle: Path, uri: str, said: str) -> None:
+def test_asking_for_what_is_not_there_says_what_is(known: str, uri: str, said: str) -> None:
     """Whoever mistypes an alias at night needs the list, not a stack of HTTP errors."""
-    registry.log_bundle(bundle, tracking_uri=store)
-    registry.set_alias("router", "challenger", 1, tracking_uri=store)
     with pytest.raises(RegistryError, match=said):
-        registry.fetch(uri, tracking_uri=store)
+        registry.fetch(uri, tracking_uri=known)
 
 
-def test_an_alias_cannot_point_at_nothing(store: str, bundle: Path) -> None:
+def test_an_alias_cannot_point_at_nothing(known: str) -> None:
     """The next restart of every server would fail."""
-    registry.log_bundle(bundle, tracking_uri=store)
     with pytest.raises(RegistryError, match="There is no router/2"):
-        registry.set_alias("router", "champion", "2", tracking_uri=store)
+        registry.set_alias("router", "champion", "2", tracking_uri=known)
+    assert registry.get_alias("router", "champion", tracking_uri=known) is None
 
 
 def test_a_damaged_bundle_is_not_registered(store: str, bundle: Path) -> None:
@@ -163,7 +181,7 @@ def test_a_damaged_bundle_is_not_registered(store: str, bundle: Path) -> None:
     (bundle / "router.yaml").write_text("lanes: {x: 1}\n")
     with pytest.raises(BundleIntegrityError):
         registry.log_bundle(bundle, tracking_uri=store)
-    assert MlflowClient(store, store).get_experiment_by_name("router") is None
+    assert client_of(store).get_experiment_by_name("router") is None
 
 
 def test_a_failure_on_the_way_leaves_a_failed_run_and_no_version(store: str, bundle: Path, tmp_path: Path) -> None:
@@ -171,7 +189,7 @@ def test_a_failure_on_the_way_leaves_a_failed_run_and_no_version(store: str, bun
     with pytest.raises(RegistryError, match=r"no plot\.png"):
         registry.log_bundle(bundle, files=[tmp_path / "no plot.png"], tracking_uri=store)
     assert registry.versions(tracking_uri=store) == ()
-    client = MlflowClient(store, store)
+    client = client_of(store)
     experiment = client.get_experiment_by_name("router")
     assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
 
@@ -321,7 +339,7 @@ def test_remote_artifacts_are_downloaded_once(
     address, stop = artifact_server
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    MlflowClient(store, store).create_experiment("router", artifact_location=address)
+    client_of(store).create_experiment("router", artifact_location=address)
     for _ in range(2):
         registry.log_bundle(bundle, tracking_uri=store)
     folder, label = registry.fetch("models:/router/1", tracking_uri=store)
@@ -334,8 +352,11 @@ def test_remote_artifacts_are_downloaded_once(
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_mlflow_serves_a_version_without_losing_metadata(store: str, models: Path) -> None:
+def test_mlflow_serves_a_version_without_losing_metadata(
+    mlflow: Any, empty_store: Path, models: Path, tmp_path: Path
+) -> None:
     """``mlflow models serve`` must route as the library does: constraints and ids inside the JSON count."""
+    store = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
     registry.log_bundle(models, tracking_uri=store)
     served = mlflow.pyfunc.load_model(str(registry.fetch("models:/router/1", tracking_uri=store)[0].parents[1]))
     ask = {"text": "What is the capital of Peru?", "request_id": "r-1", "constraints": {"allow_lanes": ["premium"]}}

@@ -74,7 +74,7 @@ class Contest:
         groups, of_row = np.unique(self.test.group, return_inverse=True)
         order = np.argsort(of_row, kind="stable")
         members = np.split(order, np.cumsum(np.bincount(of_row))[:-1])
-        drawn = np.random.default_rng(seed).integers(0, len(groups), len(groups))
+        drawn = _stream(seed, "bootstrap").integers(0, len(groups), len(groups))
         rows = np.concatenate([members[group] for group in drawn])
         candidates = {
             label: Candidate(each.policies[:, rows], each.plans, None if each.margin is None else each.margin[rows])
@@ -104,7 +104,7 @@ def observe(train: Pack, feedback: Feedback, *, seed: int) -> Outcomes:
     count, lanes = train.quality.shape
     if feedback == "full":
         return Outcomes(train.contexts, train.quality, train.cost_usd, np.ones_like(train.quality))
-    random = np.random.default_rng(seed)
+    random = _stream(seed, "logging")
     seen = np.eye(lanes, dtype=bool)[random.integers(0, lanes, count)]
     probability = np.where(seen, 1 / lanes, np.nan)
     if feedback == "prior+bandit":
@@ -133,7 +133,7 @@ def hold_contest(train: Pack, test: Pack, *, seed: int, step: Callable[[str], No
             policies = sweep(ahead.quality, ahead.cost[kind])
             candidates[contender.label(kind)] = Candidate(policies, plans, margin)
         if contender.label("predicted") == OURS:
-            order = np.random.default_rng(seed).permutation(len(test.group))
+            order = _stream(seed, "shuffle").permutation(len(test.group))
             shuffled = sweep(ahead.quality[order], ahead.cost["predicted"][order])
             candidates[SHUFFLED] = Candidate(shuffled)
     return Contest(test, spent, candidates, strong)
@@ -203,7 +203,7 @@ def _predict(contender: Contender, outcomes: Outcomes, contexts: Contexts, seed:
 def _out_of_fold(contender: Contender, outcomes: Outcomes, group: NDArray[np.int64], seed: int) -> _Predicted:
     """Predictions for the training rows, each by a model that saw neither the row nor its near-duplicates."""
     groups, of_row = np.unique(group, return_inverse=True)
-    fold = (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[of_row]
+    fold = (_stream(seed, "folds").permutation(len(groups)) % FOLDS)[of_row]
     quality = np.empty_like(outcomes.quality)
     cost = {kind: np.empty_like(outcomes.quality) for kind in contender.costs}
     for part in range(FOLDS):
@@ -240,6 +240,12 @@ def _random_mix(train: Pack, count: int, seed: int) -> Policies:
     lane_cost, lane_quality = train.cost_usd.mean(axis=0), train.quality.mean(axis=0)
     vertices = [int(np.flatnonzero(lane_cost == cost)[0]) for cost in hull(lane_cost, lane_quality)[0]]
     place = np.linspace(0, len(vertices) - 1, MIX_STEPS)
-    luck = np.random.default_rng(seed).random((MIX_STEPS, count))
+    luck = _stream(seed, "mix").random((MIX_STEPS, count))
     step = place.astype(int)[:, None] + (luck < (place % 1)[:, None])
-    return np.asarray(vertices)[step]
+    policies: Policies = np.asarray(vertices)[step]
+    return policies
+
+
+def _stream(seed: int, purpose: str) -> np.random.Generator:
+    """Randomness of its own: with one stream for all, the lane that was logged and a fold would be the same number."""
+    return np.random.default_rng([seed, *purpose.encode()])

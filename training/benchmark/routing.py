@@ -67,8 +67,8 @@ def load(path: Path, bundle: Path) -> Pack:
     count, lanes = pack.quality.shape
     if lanes < 2 or count < ROWS_PER_LANE * lanes:
         raise OfflineDataError(
-            f"{path.name} has {count} prompts on {lanes} lanes; a benchmark needs two lanes and {ROWS_PER_LANE} prompts "
-            "per lane at least."
+            f"{path.name} has {count} prompts on {lanes} lanes; a benchmark needs two lanes and {ROWS_PER_LANE} "
+            "prompts per lane at least."
         )
     in_range = np.isfinite(pack.quality).all() and pack.quality.min() >= 0 and pack.quality.max() <= 1
     if not in_range or not (np.isfinite(pack.cost_usd) & (pack.cost_usd > 0)).all():

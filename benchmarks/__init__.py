@@ -1,0 +1,1 @@
+"""Measurements of speed and size, to be read beside their targets."""

@@ -1,0 +1,86 @@
+"""Work grows with the text, not with its square: no input can hang the guard."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from router_ml import guardrails
+from router_ml.contract import RouteRequest
+from router_ml.guardrails import scan, views, wording
+from router_ml.guardrails.detector import Detector, find
+from router_ml.guardrails.patterns import DETECTORS
+
+SIZE = 100_000
+RUNS = ("1", " ", "@", "(", "-", "a", "1 ", "a@", "a.", "=", "/", "12 34 ", "x: ", "\u0301\u0315")
+NOISE_SECONDS = 0.05  # below that, a shared machine measures itself
+
+
+def seconds(work: Callable[[str], object], text: str) -> float:
+    start = time.perf_counter()
+    work(text)
+    return time.perf_counter() - start
+
+
+def is_linear(work: Callable[[str], object], run: str) -> bool:
+    """Twice the text takes about twice as long; four times as long would be quadratic. Slow moments are retried."""
+    text = (run * SIZE)[:SIZE]
+    for _ in range(5):
+        whole = seconds(work, text)
+        if whole < NOISE_SECONDS or whole < 3 * seconds(work, text[: SIZE // 2]):
+            return True
+    return False
+
+
+def repeats_without_end(parsed: object) -> bool:
+    """Whether a parsed pattern holds an unbounded repetition of anything."""
+    if isinstance(parsed, tuple) and parsed and parsed[0] in (re._constants.MAX_REPEAT, re._constants.MIN_REPEAT):
+        return parsed[1][1] == re._constants.MAXREPEAT or repeats_without_end(parsed[1][2])
+    if isinstance(parsed, list | tuple | re._parser.SubPattern):
+        return any(repeats_without_end(item) for item in parsed)
+    return False
+
+
+def named(detector: Detector) -> str:
+    return f"{detector.type}-{DETECTORS.index(detector)}"
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=named)
+def test_every_pattern_is_linear_in_hostile_runs(detector: Detector) -> None:
+    """One unbounded repetition made 100 KB run for minutes elsewhere."""
+    for run in (*RUNS, *(f"{trigger} " for trigger in detector.triggers[:3])):
+        assert is_linear(lambda text: sum(1 for _ in find(detector, text)), run), run
+
+
+@pytest.mark.parametrize(
+    "run", ["%41", "&#1;", "QUFB", "a at b dot c ", "(at)", "\u0301\u0315", "\u0660", "\ufdfa", "<"]
+)
+def test_every_view_is_linear_in_hostile_runs(run: str) -> None:
+    """Unicode normalisation of whole texts is quadratic in runs of combining marks."""
+    assert is_linear(lambda text: list(views.views(text)), run)
+
+
+@pytest.mark.parametrize("run", ["please ", "my ", "a-", "\n", "cancel "])
+def test_the_wording_rule_is_linear_in_hostile_runs(run: str) -> None:
+    """It reads the task of every request."""
+    assert is_linear(wording.asks_for_change, run)
+
+
+def test_many_findings_cost_no_more_than_each_on_its_own() -> None:
+    """A table of addresses is legitimate, and each finding must not look at all others."""
+    line = "jane.roe" + "@" + "acme-widgets.com\n"
+    assert is_linear(lambda text: scan(RouteRequest(text=text), max_bytes=10 * SIZE), line)
+
+
+def test_every_quantifier_is_bounded() -> None:
+    """The tests above try some inputs; this holds for all of them."""
+    names = [f"router_ml.guardrails.{module.name}" for module in pkgutil.iter_modules(guardrails.__path__)]
+    values = [value for name in names for value in vars(importlib.import_module(name)).values()]
+    patterns = {value for value in values if isinstance(value, re.Pattern)} | {row.pattern for row in DETECTORS}
+    assert len(patterns) > len(DETECTORS) / 2
+    assert [pattern.pattern for pattern in patterns if repeats_without_end(re._parser.parse(pattern.pattern))] == []

@@ -1,0 +1,105 @@
+"""Retraining: from a pack, from a log, from both; and what it says when there is nothing to learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
+
+from router_ml import Outcome, Router, RouteRequest
+from router_ml.contract import Constraints
+from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.router import shipped_bundle
+from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
+from router_ml.storage.eventlog import EventLog
+from training.outcomes import Pack, load_pack
+from training.retrain import from_log, from_pack, learn, retrain
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEXTS = [f"Question {i}: which of these {thing} is the heaviest?" for i in range(6) for thing in ("birds", "metals")]
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return Bundle.load(shipped_bundle())
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    whole = load_pack()
+    return whole.take(np.arange(300))
+
+
+def test_retraining_is_byte_identical(pack: Pack, tmp_path: Path) -> None:
+    """The same outcomes give the same bundle, so that a digest says what was learned from what."""
+    one, two = (
+        retrain(base=shipped_bundle(), out=tmp_path / name, pack=pack, log=None, now=NOW)[0] for name in ("a", "b")
+    )
+    assert one == two
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in ALLOCATION_FILES)
+
+
+def test_a_log_alone_teaches_and_private_requests_are_counted(bundle: Bundle, tmp_path: Path) -> None:
+    """Rated decisions become a challenger; unrated ones and those without embedding are left out and counted."""
+    with EventLog(tmp_path / "log.sqlite") as log:
+        router = Router(bundle.config, bundle=bundle, log=log)
+        lanes = ("private", "balanced")
+        allow = Constraints(allow_lanes=lanes, explore=False)
+        for index in range(60):
+            only = Constraints(allow_lanes=(lanes[index % 2],))
+            decision = router.predict_route(RouteRequest(text=TEXTS[index % len(TEXTS)], constraints=only))
+            quality = None if index % 6 == 5 else float(index % 2)
+            log.log_outcome(Outcome(decision_id=decision.decision_id, quality=quality, cost_usd=1e-4, at=NOW))
+        private = router.predict_route(RouteRequest(text="mail nora.winter@posteo-mail.net", constraints=allow))
+        log.log_outcome(Outcome(decision_id=private.decision_id, quality=1.0, at=NOW))
+        manifest, learned = retrain(base=shipped_bundle(), out=tmp_path / "new", pack=None, log=log, now=NOW)
+    assert (learned.from_pack, learned.from_log) == (0, 50)
+    assert learned.left_out == {"not rated": 10, "no embedding kept": 1, "lane not configured": 0}
+    assert manifest.training["lanes"] == ["private", "balanced"]
+    new = Bundle.load(tmp_path / "new")
+    seen = Router(new.config, bundle=new).predict_route(TEXTS[0]).estimates
+    assert seen["balanced"].quality > seen["private"].quality, "balanced was always right in this log"
+    assert seen["premium"].evidence == 0
+
+
+def test_log_and_pack_add_up(bundle: Bundle, pack: Pack) -> None:
+    """Evidence counts the outcomes of both sources."""
+    outcomes, lanes = from_pack(pack, bundle.config)
+    once = learn([outcomes], bundle.config)
+    twice = learn([outcomes, outcomes], bundle.config)
+    assert sorted(lanes) == sorted(once.quality.lanes)
+    assert np.allclose(twice.quality.counts, 2 * once.quality.counts, rtol=1e-4)
+
+
+def test_too_little_is_said(bundle: Bundle, pack: Pack, tmp_path: Path) -> None:
+    """With hardly any outcome there is an error that says how many are needed, not a model of noise."""
+    with pytest.raises(OfflineDataError, match="20 rated outcomes"):
+        learn([from_pack(pack.take(np.arange(9)), bundle.config)[0]], bundle.config)
+    with EventLog(tmp_path / "log.sqlite") as log:
+        outcomes, _ = from_log(log.logged(), bundle.config, bundle.classifier)
+        assert len(outcomes.contexts) == 0
+        with pytest.raises(OfflineDataError):
+            retrain(base=shipped_bundle(), out=tmp_path / "new", pack=None, log=log)
+
+
+def test_a_pack_of_another_encoder_is_refused(pack: Pack, tmp_path: Path) -> None:
+    """Embeddings of different encoders must never be mixed."""
+    with pytest.raises(EncoderMismatchError):
+        retrain(base=shipped_bundle(), out=tmp_path, pack=replace(pack, encoder="0" * 64), log=None)
+    with pytest.raises(EncoderMismatchError):
+        load_pack(encoder="0" * 64)
+
+
+def test_the_shipped_bundle_is_what_retraining_makes(tmp_path: Path) -> None:
+    """What ships can be made again from what is in the repository."""
+    shipped = Bundle.load(shipped_bundle())
+    manifest, _ = retrain(base=shipped_bundle(), out=tmp_path, pack=load_pack(), log=None)
+    assert manifest.training["pack_sha256"] == shipped.manifest.training["pack_sha256"]
+    contexts = load_pack().contexts.take(slice(0, 50))
+    again = Bundle.load(tmp_path).allocation.quality.predict(contexts)
+    assert np.allclose(again, shipped.allocation.quality.predict(contexts), atol=0.02)
