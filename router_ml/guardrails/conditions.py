@@ -37,10 +37,13 @@ def fires(when: When, facts: Facts) -> bool:
 
     An incomplete scan counts as one that found everything: personal data, secrets, and any type of finding.
     """
+    if _holds(when, facts):
+        return True
     if facts.guard_state != "unknown":
-        return _holds(when, facts)
+        return False
+    state: GuardState = "hit" if when.guard_state is not None and "hit" in when.guard_state else "unknown"
     findings = facts.findings | frozenset(when.finding or ())
-    return _holds(when, replace(facts, risks=facts.risks | SCANNED_RISKS, findings=findings))
+    return _holds(when, replace(facts, guard_state=state, risks=facts.risks | SCANNED_RISKS, findings=findings))
 
 
 def presumed(when: When, facts: Facts) -> bool:
@@ -57,15 +60,14 @@ def _holds(when: When, facts: Facts) -> bool:
         (when.org, facts.org),
         (when.region, facts.region),
         (when.tier, facts.tier),
+        (when.guard_state, facts.guard_state),
     )
     several = ((when.risk, facts.risks), (when.finding, facts.findings), (when.tool, facts.tools))
     flags = ((when.write_tool, facts.write_tool), (when.language_validated, facts.language_validated))
-    states = {facts.guard_state, "hit"} if facts.guard_state == "unknown" else {facts.guard_state}
     return (
         all(wanted is None or found in wanted for wanted, found in singles)
         and all(wanted is None or not set(wanted).isdisjoint(found) for wanted, found in several)
         and all(wanted is None or wanted == found for wanted, found in flags)
-        and (when.guard_state is None or not states.isdisjoint(when.guard_state))
     )
 
 

@@ -21,11 +21,11 @@ _OTHER_NUMBERS = (
     "|ref|part|sku|serial|s/n|model|item|product|article|art|isbn|issn|ean|upc|gtin|asin|barcode|imei|imsi|uuid|guid"
     "|commit|build|version|ver|rev|revision|hash|sha|md5|checksum|rma|job|run|request|trace|span|session|epoch"
     "|timestamp|unix|seed|pid|port|row|line|page|chapter|section|figure|table|step|transaction|txn|batch|lot|voucher"
-    "|coupon|booking|pnr|issue|pr|id|bestellung|bestellnummer|sendung|sendungsnummer|rechnung|rechnungsnummer|auftrag"
+    "|coupon|booking|pnr|issue|pr|bestellung|bestellnummer|sendung|sendungsnummer|rechnung|rechnungsnummer|auftrag"
     "|aktenzeichen|commande|facture|colis|pedido|factura|envío|ordine|fattura"
 )
 _NUMBER_WORDS = "nos?|nr|num|numbers?|nummer|numéro|número|code|ids?|is|was|ist|est|es|n"
-_LABEL_WINDOW = 48
+_BEFORE, _AFTER = 48, 24
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -93,12 +93,19 @@ def words(*alternatives: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})(?![^\W\d_])", re.IGNORECASE)
 
 
-def near(pattern: re.Pattern[str], text: str, span: Span, *, before: int = 48, after: int = 24) -> bool:
-    """Whether a pattern occurs close to a span: at most so many characters before its start or after its end."""
+def has_letters(text: str, span: Span) -> bool:
+    """Whether letters stand close to a span: without them there is no word, so no label and no context."""
     start, end = span
-    return any(
-        _LETTER.search(text, first, last) is not None and pattern.search(text, first, last) is not None
-        for first, last in ((max(0, start - before), start), (end, end + after))
+    before = _LETTER.search(text, max(0, start - _BEFORE), start)
+    return before is not None or _LETTER.search(text, end, end + _AFTER) is not None
+
+
+def near(pattern: re.Pattern[str], text: str, span: Span) -> bool:
+    """Whether a pattern occurs close to a span: in the 48 characters before it or the 24 after it."""
+    start, end = span
+    return has_letters(text, span) and (
+        pattern.search(text, max(0, start - _BEFORE), start) is not None
+        or pattern.search(text, end, end + _AFTER) is not None
     )
 
 
@@ -112,7 +119,7 @@ def label(names: str, filler: str = _NUMBER_WORDS) -> re.Pattern[str]:
 
 def labelled(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str] | None:
     """The label that ends where a value starts."""
-    window = text[max(0, start - _LABEL_WINDOW) : start]
+    window = text[max(0, start - _BEFORE) : start]
     return pattern.search(window) if _LETTER.search(window) is not None else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
-from router_ml.guardrails.detector import Detector, Span, labelled_otherwise, near, words
+from router_ml.guardrails.detector import Detector, Span, label, labelled, labelled_otherwise, near, words
 from router_ml.guardrails.placeholders import is_counting
 
 # Issuer prefixes and lengths (ISO/IEC 7812; ranges as the networks publish them).
@@ -23,6 +23,7 @@ _CARD_WORDS = words(
 )
 _USUAL_LENGTHS = (15, 16)
 _SHORTEST = 12
+_ID = label("ids?|uid|gid|pk")
 _GROUPED = re.compile(r"\d{4}[ -]\d{4,6}[ -]\d", re.ASCII)
 
 
@@ -57,7 +58,7 @@ def _card(match: re.Match[str]) -> Span | None:
             continue
         issued = any(length in lengths and prefix.match(digits) for prefix, lengths in _ISSUERS)
         clear = length in _USUAL_LENGTHS or _GROUPED.match(value) is not None
-        if issued and clear and not labelled_otherwise(text, start):
+        if issued and clear and not labelled_otherwise(text, start) and not labelled(_ID, text, start):
             return start, start + end
         named = near(_CARD_WORDS, text, (start, start + end)) if named is None else named
         if named:

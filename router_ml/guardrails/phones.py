@@ -10,6 +10,7 @@ from router_ml.guardrails.detector import (
     Detector,
     Span,
     ascii_digits,
+    has_letters,
     label,
     labelled,
     labelled_otherwise,
@@ -35,8 +36,8 @@ _LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel
 
 # Dates, spans of years, IPv4 addresses and decimals have the digits of a phone number but not its meaning.
 _NOT_A_PHONE = re.compile(
-    r"\d{4}([-/.])\d{1,2}\1\d{1,2}.{0,10}|\d{1,2}([-/. ])\d{1,2}\2(?:19|20)\d\d.{0,10}|(?:19|20)\d\d[-/ ]{1,3}(?:19|20)\d\d"
-    r"|\d{1,3}(?:\.\d{1,3}){3}|\d{1,12}\.\d{1,12}",
+    r"\d{4}([-/.])\d{1,2}\1\d{1,2}.{0,10}|\d{1,2}([-/. ])\d{1,2}\2(?:19|20)\d\d.{0,10}"
+    r"|(?:19|20)\d\d[-/ ]{1,3}(?:19|20)\d\d|\d{1,3}(?:\.\d{1,3}){3}|\d{1,12}\.\d{1,12}",
     re.ASCII,
 )
 _NANP = r"(?:1[-. ])?(?:\(\d{3}\)[-. ]?|\d{3}[-. ])\d{3}[-. ]\d{4}"
@@ -115,7 +116,7 @@ def _international(match: re.Match[str]) -> Span | None:
 def _in_context(match: re.Match[str]) -> Span | None:
     """Digits labelled as a phone; or close to such words and as long and as written as phones are."""
     text, start = match.string, match.start()
-    if len(_LONE_DIGIT.findall(match[0])) > 2:
+    if not has_letters(text, match.span()) or len(_LONE_DIGIT.findall(match[0])) > 2:
         return None
     named = labelled(_LABEL_BEFORE, text, start) is not None
     other = not named and labelled_otherwise(text, start)

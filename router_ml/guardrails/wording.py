@@ -140,7 +140,7 @@ _PLEASE = (
     r"|i wanna|i have to|we (?:want|need)(?: you)? to|you (?:should|must|need to|have to)|help me(?: to)?|let'?s"
 )
 _ASKING = re.compile(
-    r"(?:^|[.!?;\n,:-]\s{0,3}|\b(?:and|then|also|but|so|or)\s)\s{0,3}"
+    r"(?:^|[.!?;\n,:-]\s{0,3}|\b(?:and|then|also|but|so)\s)\s{0,3}"
     rf"(?:{_HELLO}\b[ ,.!]{{0,3}}(?:\w{{2,12}}[,!] ?)?)?(?:(?:{_PLEASE})[ ,]{{1,2}}){{0,4}}$",
     re.IGNORECASE,
 )
@@ -155,6 +155,8 @@ _ABOUT_TEXT = re.compile(
     re.IGNORECASE,
 )
 _PAYLOAD = re.compile(r"[\"“”«»„`<>{}|]|\n\s{0,8}\n|:\s{0,4}\n|\n\s{0,4}[-*>#]|---|===")
+_QUESTION = re.compile(r"[^.!?\n]{0,200}\?")
+_POLITE = re.compile(r"\b(?:can|could|would|will) you\b|\bplease\b|\bpls\b", re.IGNORECASE)
 _GREETING, _HEAD, _BEFORE = 25, 400, 90
 
 
@@ -173,7 +175,8 @@ def asks_for_change(task: str) -> bool:
         return False
     for word in _WORD.finditer(said):
         changes, start = _BY_FIRST_WORD.get(word[0].lower()), word.start()
-        if changes is None or _ASKING.search(said[max(0, start - _BEFORE) : start]) is None:
+        asked = _ASKING.search(said[max(0, start - _BEFORE) : start]) if changes is not None else None
+        if changes is None or asked is None or (_QUESTION.match(said, start) and not _POLITE.search(asked[0])):
             continue
         for verb, wanted in changes:
             head = verb.match(said, start)

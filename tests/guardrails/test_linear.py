@@ -39,8 +39,10 @@ def is_linear(work: Callable[[str], object], run: str) -> bool:
 
 def repeats_without_end(parsed: object) -> bool:
     """Whether a parsed pattern holds an unbounded repetition of anything."""
-    if isinstance(parsed, tuple) and parsed and parsed[0] in (re._constants.MAX_REPEAT, re._constants.MIN_REPEAT):
-        return parsed[1][1] == re._constants.MAXREPEAT or repeats_without_end(parsed[1][2])
+    constants = re._constants
+    repeats = (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT)
+    if isinstance(parsed, tuple) and parsed and parsed[0] in repeats and isinstance(parsed[1], tuple):
+        return parsed[1][1] == constants.MAXREPEAT or repeats_without_end(parsed[1][2])
     if isinstance(parsed, list | tuple | re._parser.SubPattern):
         return any(repeats_without_end(item) for item in parsed)
     return False
@@ -82,5 +84,6 @@ def test_every_quantifier_is_bounded() -> None:
     names = [f"router_ml.guardrails.{module.name}" for module in pkgutil.iter_modules(guardrails.__path__)]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
     patterns = {value for value in values if isinstance(value, re.Pattern)} | {row.pattern for row in DETECTORS}
+    assert repeats_without_end(re._parser.parse("(?:a|b+)c"))
     assert len(patterns) > len(DETECTORS) / 2
     assert [pattern.pattern for pattern in patterns if repeats_without_end(re._parser.parse(pattern.pattern))] == []

@@ -62,6 +62,7 @@ def test_a_social_security_number_needs_dashes_or_a_word(types_in: Types) -> Non
     assert types_in(f"{area}-{group}-{serial}") == ["us_ssn"]
     assert types_in(f"my SSN is {area}{group}{serial}") == ["us_ssn"]
     assert types_in(f"social security no. {area} {group} {serial}") == ["us_ssn"]
+    assert types_in(f"ID: {area}-{group}-{serial}") == ["us_ssn"]
     for text in (f"{area}{group}{serial}", f"{area} {group} {serial}", f"part no. {area}-{group}-{serial}"):
         assert types_in(text) == []
     for wrong in (f"000-{group}-{serial}", f"666-{group}-{serial}", f"{area}-00-{serial}", f"{area}-{group}-0000"):

@@ -63,6 +63,7 @@ def test_an_order_to_change_something_is_recognised(task: str) -> None:
         "delete my last sentence and shorten the rest",
         "remove duplicates from the list",
         "Should I cancel my flight?",
+        "cancel my life insurance or keep paying?",
         "I cancelled my order yesterday, when do I get the money?",
         "text for the cancel anytime banner",
         "tell me a joke about refunds",

@@ -50,9 +50,14 @@ class Lesson:
         low, high = np.nanmin(log), np.nanmax(log)
 
         def predict(contexts: Contexts) -> Floats:
-            return np.exp(np.clip(self.projection.features(contexts) @ slope + offset, low, high)) * smear
+            log = self.projection.features(contexts) @ slope + offset
+            return np.asarray(np.exp(np.clip(log, low, high)) * smear, np.float64)
 
         return predict
+
+    def cost(self, kind: CostKind, contexts: Contexts) -> Floats:
+        """USD per lane, (n, L): of this prompt, or the lane's mean."""
+        return self.log_cost(contexts) if kind == "predicted" else self.mean_cost(contexts)
 
     def mean_cost(self, contexts: Contexts) -> Floats:
         """The lane's mean cost, whatever the prompt."""
@@ -61,9 +66,9 @@ class Lesson:
 
 def fit_ours(lesson: Lesson) -> Predict:
     """Ridge, neighbours and cells, blended with the bandit that starts from them."""
-    projection = lesson.projection
-    model = fit_quality(lesson.outcomes, projection, _lanes(lesson.outcomes), seed=lesson.seed)
-    bandit = fit_bandit(lesson.outcomes, model, seed=lesson.seed)
+    model = fit_quality(lesson.outcomes, lesson.projection, _lanes(lesson.outcomes), seed=lesson.seed)
+    predicted = lesson.log_cost(lesson.outcomes.contexts)
+    bandit = fit_bandit(lesson.outcomes, model, predicted, seed=lesson.seed)
 
     def predict(contexts: Contexts) -> Floats:
         batch = model.predict(contexts)
@@ -143,7 +148,7 @@ def _linear(lesson: Lesson, features: Callable[[Contexts], NDArray[np.float32]])
 
 
 def _lanes(outcomes: Outcomes) -> tuple[str, ...]:
-    return tuple(str(lane) for lane in range(lesson.outcomes.quality.shape[1]))
+    return tuple(str(lane) for lane in range(outcomes.quality.shape[1]))
 
 
 BASELINES: dict[str, Fit] = {

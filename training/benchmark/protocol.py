@@ -28,7 +28,7 @@ from router_ml.offline.curves import (
     sweep,
 )
 from training.allocation import Outcomes
-from training.benchmark.baselines import BASELINES, COSTS, CostKind, Fit, fit_batch, fit_ours
+from training.benchmark.baselines import BASELINES, CostKind, Fit, Lesson, fit_batch, fit_ours
 from training.outcomes import Pack
 
 Floats = NDArray[np.float64]
@@ -122,14 +122,15 @@ def hold_contest(train: Pack, test: Pack, *, seed: int, step: Callable[[str], No
         Label(f"always {name}"): Candidate(np.full((1, len(test.group)), lane)) for lane, name in enumerate(train.lanes)
     }
     candidates[Label("random mix")] = Candidate(_random_mix(train, len(test.group), seed))
+    courses = {kind: _course(train, kind, seed) for kind in dict.fromkeys(each.feedback for each in CONTENDERS)}
     for contender in CONTENDERS:
         step(contender.name)
-        outcomes = observe(train, contender.feedback, seed=seed)
-        ahead = _predict(contender, outcomes, test.contexts, seed)
-        calibration = _out_of_fold(contender, outcomes, train.group, seed)
+        course = courses[contender.feedback]
+        ahead = _predict(contender, course.whole, test.contexts)
+        calibration = _out_of_fold(contender, course)
         margin = ahead.quality[:, strong] - ahead.quality[:, 1 - strong] if len(train.lanes) == 2 else None
         for kind in contender.costs:
-            plans = _commit(outcomes, calibration, kind, spent)
+            plans = _commit(course.whole.outcomes, calibration, kind, spent)
             policies = sweep(ahead.quality, ahead.cost[kind])
             candidates[contender.label(kind)] = Candidate(policies, plans, margin)
         if contender.label("predicted") == OURS:
@@ -195,25 +196,39 @@ class _Predicted:
     cost: dict[CostKind, Floats]
 
 
-def _predict(contender: Contender, outcomes: Outcomes, contexts: Contexts, seed: int) -> _Predicted:
-    cost = {kind: COSTS[kind](outcomes)(contexts) for kind in contender.costs}
-    return _Predicted(contender.fit(outcomes, seed)(contexts), cost)
+@dataclass(frozen=True)
+class _Course:
+    """What one kind of feedback teaches: all of it, and for each fold its rows and a lesson without them."""
+
+    whole: Lesson
+    folds: tuple[tuple[NDArray[np.intp], Lesson], ...]
 
 
-def _out_of_fold(contender: Contender, outcomes: Outcomes, group: NDArray[np.int64], seed: int) -> _Predicted:
-    """Predictions for the training rows, each by a model that saw neither the row nor its near-duplicates."""
-    groups, of_row = np.unique(group, return_inverse=True)
+def _course(train: Pack, feedback: Feedback, seed: int) -> _Course:
+    outcomes = observe(train, feedback, seed=seed)
+    groups, of_row = np.unique(train.group, return_inverse=True)
     fold = (_stream(seed, "folds").permutation(len(groups)) % FOLDS)[of_row]
+    lessons = [Lesson(_take(outcomes, np.flatnonzero(fold != part)), seed) for part in range(FOLDS)]
+    return _Course(
+        Lesson(outcomes, seed), tuple((np.flatnonzero(fold == part), each) for part, each in enumerate(lessons))
+    )
+
+
+def _predict(contender: Contender, lesson: Lesson, contexts: Contexts) -> _Predicted:
+    cost = {kind: lesson.cost(kind, contexts) for kind in contender.costs}
+    return _Predicted(contender.fit(lesson)(contexts), cost)
+
+
+def _out_of_fold(contender: Contender, course: _Course) -> _Predicted:
+    """Predictions for the training rows, each by a model that saw neither the row nor its near-duplicates."""
+    outcomes = course.whole.outcomes
     quality = np.empty_like(outcomes.quality)
     cost = {kind: np.empty_like(outcomes.quality) for kind in contender.costs}
-    for part in range(FOLDS):
-        mine = np.flatnonzero(fold == part)
-        predicted = _predict(
-            contender, _take(outcomes, np.flatnonzero(fold != part)), outcomes.contexts.take(mine), seed
-        )
-        quality[mine] = predicted.quality
+    for rows, lesson in course.folds:
+        predicted = _predict(contender, lesson, outcomes.contexts.take(rows))
+        quality[rows] = predicted.quality
         for kind in contender.costs:
-            cost[kind][mine] = predicted.cost[kind]
+            cost[kind][rows] = predicted.cost[kind]
     return _Predicted(quality, cost)
 
 

@@ -1,0 +1,57 @@
+"""The benchmarks run, and compare like with like. Their numbers are not judged here: a test machine is a busy one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.serving import Measurement, Times, in_turns, near, show
+
+
+def test_every_promised_number_is_measured(root: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.serving", "--quick", "--json"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert (seen.returncode, seen.stderr) == (0, "")
+    found = {item["name"]: item for item in json.loads(seen.stdout)}
+    assert all(item["value"] > 0 for item in found.values() if item["unit"] != "s")
+    targets = {name: item["target"] for name, item in found.items() if item["target"] is not None}
+    assert targets == {
+        "import router_ml, over bare Python": 0.3,
+        "cold process to first decision": 2.0,
+        "peak memory, 20 decisions": 400,
+        "peak memory, one batch of 20": 400,
+        "predict_route / encoder, 60 tokens, p50": 1.8,
+    }
+    for tokens in (15, 60, 250):
+        for path in ("predict_route", "predict_route with log"):
+            p50, bare = (
+                found[f"{path}, {tokens} tokens, p50"]["value"],
+                found[f"encoder, {tokens} tokens, p50"]["value"],
+            )
+            assert found[f"{path} / encoder, {tokens} tokens, p50"]["value"] == pytest.approx(p50 / bare)
+
+
+def test_calls_take_turns_on_the_same_texts() -> None:
+    """Whoever always came second would find warm caches."""
+    seen: list[tuple[str, str]] = []
+    times = in_turns(
+        [lambda text: seen.append(("a", text)), lambda text: seen.append(("b", text))], ["1", "2"], warm_up=0
+    )
+    assert seen == [("a", "1"), ("b", "1"), ("b", "2"), ("a", "2")]
+    assert [len(both.wall) for both in times] == [2, 2]
+    assert isinstance(times[0], Times)
+
+
+def test_texts_are_as_long_as_they_are_said_to_be() -> None:
+    texts = ["a " * size for size in (5, 9, 10, 11, 12, 30)]
+    assert [len(text.split()) for text in near(texts, lambda text: len(text.split()), 10, size=4)] == [9, 10, 11, 9]
+
+
+def test_a_missed_target_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Measurement("slow", 2.0, "s", 1.0), Measurement("fast", 0.5, "s", 1.0), Measurement("plain", 3.0, "s")])
+    lines = capsys.readouterr().out.splitlines()
+    assert ["MISSED" in line for line in lines if "slow" in line or "fast" in line] == [True, False]
