@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from router_ml.contract import (
 )
 from router_ml.errors import BundleError, InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.policy import Ruling, rule, within
+from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
 from router_ml.plan import smallest
 from router_ml.sessions import Recent, is_private
@@ -245,14 +246,9 @@ class Router:
     def _rule(self, case: Case) -> tuple[Ruling, Estimates]:
         """Hard rules first, then the ceilings that need an estimate of cost and latency."""
         asked = case.request.constraints
-        ruling = rule(
-            self.config,
-            case.facts,
-            constraints=asked,
-            tokens_in=case.understood.tokens_in,
-            needs=frozenset(["tools"] if case.facts.tools else ()),
-            health=self._health,
-        )
+        ruling = self._hard_rules(case, case.facts)
+        if case.facts.write_tool and not self._writes(ruling.tools):  # a rule took the tool away
+            ruling = self._hard_rules(case, replace(case.facts, write_tool=False))
         estimates = self.estimate(case.request, case.understood)
         lanes = list(self.config.lanes)
         limits = case.promise.limits
@@ -264,6 +260,19 @@ class Router:
             max_latency_ms=smallest(limits.deadline_ms, asked.max_latency_ms),
         )
         return ruling, estimates
+
+    def _hard_rules(self, case: Case, facts: Facts) -> Ruling:
+        return rule(
+            self.config,
+            facts,
+            constraints=case.request.constraints,
+            tokens_in=case.understood.tokens_in,
+            needs=frozenset(["tools"] if facts.tools else ()),
+            health=self._health,
+        )
+
+    def _writes(self, tools: Sequence[str]) -> bool:
+        return any(self.config.tools[name].effect == "write" for name in tools)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -35,7 +35,8 @@ class Bandit:
         self.lanes = tuple(lanes)
         self.steps = steps
         self._lock = threading.Lock()
-        self._workspace = vw.Workspace(ARGUMENTS if model is None else f"--quiet -i {model}")
+        arguments = ARGUMENTS.split() if model is None else ["--quiet", "-i", str(model)]
+        self._workspace = vw.Workspace(arg_list=arguments)
 
     def predict(self, contexts: Contexts, prior: Floats, cost_usd: NDArray[np.float64]) -> Floats:
         """Expected quality (n, L) in 0..1.
@@ -69,12 +70,12 @@ class Bandit:
         Raises:
             InvalidRequestError: a value is outside its range; nothing has been learned then.
         """
-        _check(action, quality, probability, len(self.lanes))
+        _check(len(contexts), action, quality, probability, len(self.lanes))
         shared, actions = self._shared(contexts), self._actions(prior, cost_usd)
         with self._lock:
             for head, lines, lane, value, p in zip(shared, actions, action, quality, probability, strict=True):
                 labelled = list(lines)
-                labelled[lane] = f"0:{1 - value:.6f}:{p:.6f} {lines[lane]}"
+                labelled[lane] = f"0:{1 - value:.6f}:{p:.9g} {lines[lane]}"
                 self._workspace.learn([head, *labelled])
             self.steps += len(action)
 
@@ -108,6 +109,11 @@ class Bandit:
         ]
 
     def _actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
+        if prior.shape[1] != len(self.lanes) or cost_usd.shape != prior.shape:
+            raise InvalidRequestError(
+                f"Found priors of shape {prior.shape} and costs of shape {cost_usd.shape}, expected a column for each of "
+                f"{len(self.lanes)} lanes. Nothing was learned."
+            )
         log_cost = np.log10(np.maximum(cost_usd, 1e-9)) / 10
         return [
             [f"|A lane_{lane} prior:{q:.5f} cost:{c:.4f}" for lane, (q, c) in enumerate(zip(qs, cs, strict=True))]
@@ -116,8 +122,12 @@ class Bandit:
 
 
 def _check(
-    action: NDArray[np.intp], quality: NDArray[np.float64], probability: NDArray[np.float64], lanes: int
+    rows: int, action: NDArray[np.intp], quality: NDArray[np.float64], probability: NDArray[np.float64], lanes: int
 ) -> None:
+    for name, values in (("action", action), ("quality", quality), ("probability", probability)):
+        if len(values) != rows:
+            found = f"Found {len(values)} values of {name} for {rows} requests, expected as many."
+            raise InvalidRequestError(f"{found} Nothing was learned.")
     bad = (
         ("action", (action < 0) | (action >= lanes), f"an index below {lanes}"),
         ("quality", ~((quality >= 0) & (quality <= 1)), "a number in 0..1"),

@@ -47,10 +47,12 @@ def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Ru
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
     some_reach = reaches.any(axis=1, keepdims=True)
     score = np.where(some_reach, belief.quality, belief.low) - rule.quality_per_usd * cost_usd
-    score = np.where(np.where(some_reach, reaches, eligible), score, -np.inf)
-    top = score == score.max(axis=1, keepdims=True)
-    choice = np.where(top & eligible, cost_usd, np.inf).argmin(axis=1)
-    return np.where(eligible.any(axis=1), choice, -1)
+    candidate = np.where(some_reach, reaches, eligible)
+    score = np.where(candidate & np.isfinite(score), score, -np.inf)  # a broken estimate is the last resort
+    top = candidate & (score == score.max(axis=1, keepdims=True))
+    # cheapest of the best: those that are not candidates sort behind every cost, also behind an infinite one
+    order = np.lexsort((np.where(np.isnan(cost_usd), np.inf, cost_usd), ~top), axis=1)
+    return np.where(eligible.any(axis=1), order[:, 0], -1)
 
 
 def distribution(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> Floats:
@@ -72,7 +74,8 @@ def distribution(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], 
         value = utility(belief, cost_usd, rule.quality_per_usd)
         gap = np.maximum(value[np.arange(len(value)), exploit][:, None] - value, 0)
         count = explorable.sum(axis=1, keepdims=True)
-        weight = (1 - rule.epsilon) / (count + rule.gamma * gap) + rule.epsilon / np.maximum(count, 1)
+        count = np.maximum(count, 1)  # rows without an eligible lane stay zero
+        weight = (1 - rule.epsilon) / (count + rule.gamma * gap) + rule.epsilon / count
         result = np.where(explorable, weight, 0.0)
         result[rows, exploit[rows]] = 0.0
         total = result.sum(axis=1, keepdims=True)
@@ -88,7 +91,7 @@ def draw(propensities: Floats, seed: int) -> int:
         ValueError: the row does not sum to 1.
     """
     total = float(propensities.sum())
-    if abs(total - 1.0) > 1e-9:
+    if not abs(total - 1.0) <= 1e-9:  # so that NaN is refused too
         raise ValueError(f"Propensities sum to {total!r}, expected 1.")
     point = random.Random(seed).random() * total
     index = int(np.searchsorted(np.cumsum(propensities), point, side="right"))

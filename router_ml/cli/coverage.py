@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations, product
+from itertools import chain, combinations, islice, product
 from typing import Any
 
 from router_ml.config import Policy, RouterConfig
@@ -18,6 +18,7 @@ from router_ml.guardrails.conditions import effect, fires
 from router_ml.guardrails.policy import Facts, risk_tier, rule
 from router_ml.plan import Situation, matches
 
+_TRIES = 200
 _MANY = 1_000  # characters: long enough for an unvalidated language to count
 _NEUTRAL: dict[str, tuple[Any, ...]] = {  # where nothing is asked: first what no rule is likely to name
     "intent": ("",),
@@ -67,7 +68,7 @@ def policy_lanes(config: RouterConfig) -> tuple[PolicyLanes, ...]:
     """Each policy evaluated alone."""
     rows = []
     for policy in config.policies:
-        facts = next(_requests(config, [policy]), None)
+        facts = _mildest(config, [policy])
         rows.append(
             PolicyLanes(policy.id, effect(policy.then), None if facts is None else _left(config, policy, facts))
         )
@@ -100,7 +101,7 @@ def _weakness(
     config: RouterConfig, class_name: str, policies: Sequence[Policy]
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, str]] | None:
     """Fired policies, lanes left and what stops them all; None if nothing does, or no lane was to answer anyway."""
-    facts = next(_requests(config, policies, class_name), None)
+    facts = _mildest(config, policies, class_name)
     if facts is None:
         return None
     needs = frozenset(["tools"] if facts.tools else ())
@@ -118,6 +119,21 @@ def _weakness(
         if len(places) == 1:
             return fired, ruling.eligible, (kind, places.pop())
     return None
+
+
+def _mildest(config: RouterConfig, policies: Sequence[Policy], class_name: str | None = None) -> Facts | None:
+    """Of the requests that can be made up, one on which as few other policies fire as possible."""
+
+    def fired(facts: Facts) -> int:
+        return sum(fires(policy.when, facts) for policy in config.policies)
+
+    found: Facts | None = None
+    for facts in islice(_requests(config, policies, class_name), _TRIES):
+        if found is None or fired(facts) < fired(found):
+            found = facts
+        if fired(found) == len(policies):
+            break
+    return found
 
 
 def _requests(config: RouterConfig, policies: Sequence[Policy], class_name: str | None = None) -> Iterator[Facts]:

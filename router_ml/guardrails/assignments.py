@@ -44,12 +44,7 @@ def _is_mixed(value: str) -> bool:
 
 
 def _is_strong(value: str) -> bool:
-    return (
-        len(value) >= _STRONG_LENGTH
-        and kinds(value) >= 3
-        and any(map(str.isdigit, value))
-        and any(map(str.isalpha, value))
-    )
+    return len(value) >= _STRONG_LENGTH and kinds(value) >= 3 and _is_mixed(value)
 
 
 def _is_unmistakable(value: str) -> bool:

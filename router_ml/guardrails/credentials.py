@@ -93,7 +93,8 @@ CREDENTIALS = (
         type="connection_string",
         risk="secrets",
         pattern=re.compile(
-            r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,31}://(?P<user>[^\s:/@'\"<>]{0,128}):(?P<value>[^\s/@'\"<>]{1,256})@[^\s'\"<>/]{1,255}"
+            r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,31}://(?P<user>[^\s:/@'\"<>]{0,128}):"
+            r"(?P<value>[^\s/@'\"<>]{1,256})@[^\s'\"<>/]{1,255}"
         ),
         triggers=("://",),
         accept=_connection,

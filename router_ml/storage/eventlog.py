@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -30,11 +31,8 @@ BUSY_TIMEOUT_S = 10
 IDS_PER_QUERY = 500  # far below every database's limit on bound values
 # Opening takes the write lock before it creates tables, so that processes starting together do not collide.
 CREATION_LOCK = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(615027)"}
+TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-def _texts(*names: str) -> Iterator[sql.Column[str]]:
-    return (sql.Column(name, sql.String(200), nullable=False) for name in names)
 
 
 _metadata = sql.MetaData()
@@ -44,7 +42,7 @@ _decisions = sql.Table(
     _metadata,
     sql.Column("decision_id", sql.String(128), primary_key=True),
     sql.Column("created_at", sql.DateTime, nullable=False, index=True),
-    *_texts("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle"),
+    *(sql.Column(name, sql.String(200), nullable=False) for name in TEXTS),
     sql.Column("lane", sql.String(200)),
     sql.Column("propensity", sql.Double),
     sql.Column("explored", sql.Boolean, nullable=False),
@@ -55,7 +53,7 @@ _features = sql.Table(
     "features",
     _metadata,
     sql.Column("decision_id", sql.ForeignKey(_decisions.c.decision_id), primary_key=True),
-    *_texts("encoder"),
+    sql.Column("encoder", sql.String(200), nullable=False),
     sql.Column("embedding", sql.LargeBinary),
     sql.Column("surface", sql.LargeBinary, nullable=False),
 )
@@ -165,18 +163,15 @@ class EventLog:
     ) -> LoggedData:
         """The log as arrays for learning and off-policy evaluation.
 
-        ``encoder``: keep embeddings of this encoder alone. ``source``: read outcomes of this source alone, which is
-        the clean choice where sources differ in ``rated_probability``; by default the latest rating counts.
-
-        Raises:
-            EncoderMismatchError: embeddings of several encoders, and none was named.
+        ``encoder``: keep embeddings of this encoder alone; ``EncoderMismatchError`` where there are several and none is
+        named. ``source``: read outcomes of this source alone, the clean choice where sources differ in
+        ``rated_probability``; by default the latest rating counts.
         """
         where = _since(since, bundle)
-        one_source = [] if source is None else [_outcomes.c.source == source]
         decided = sql.select(_decisions, *_features.c["encoder", "embedding", "surface"])
         decided = decided.select_from(_decisions.outerjoin(_features)).where(*where)
         learned = sql.select(*_outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd"])
-        learned = learned.join(_decisions).where(*where, *one_source)
+        learned = learned.join(_decisions).where(*where, *([] if source is None else [_outcomes.c.source == source]))
         with self._transaction() as connection:
             rows = connection.execute(decided.order_by(*OLDEST_FIRST)).all()
             outcomes = connection.execute(learned.order_by(_outcomes.c.at, _outcomes.c.source)).all()
@@ -244,8 +239,15 @@ def _engine(url: str) -> sql.Engine:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {setting}")
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:  # SQLite's own timeout does not cover the switch of a new file to WAL
+        try:
+            connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
 
 
 def _prepare(connection: sql.Connection) -> None:

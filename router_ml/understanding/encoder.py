@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from router_ml.errors import BundleFormatError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; otherwise it keeps a device id and an upload queue
+import onnxruntime  # noqa: E402
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 _ROWS_PER_RUN = 32

@@ -108,9 +108,16 @@ def test_each_class_is_asked_with_requests_that_belong_to_it() -> None:
         "talk": {"when": {"channel": ["api", "web"]}, "floor": 0.5, "quality_per_usd": 30},
         "rest": {"floor": 0.5, "quality_per_usd": 30},
     }
-    rules = [policy("chats", {"mode": ["chat"]}, {"lanes": {"allow": ["a"]}})]
+    rules = [
+        policy("chats", {"mode": ["chat"]}, {"lanes": {"allow": ["a"]}}),
+        policy("calls", {"channel": ["api"]}, {"lanes": {"allow": ["b"]}}),
+    ]
     found = stops(configured(TWO, rules, traffic_classes=classes))
-    assert [(stop.classes, stop.policies) for stop in found] == [(("talk", "rest"), ("chats",))]
+    assert [(stop.classes, stop.policies, stop.lanes) for stop in found] == [
+        (("bulk",), ("calls",), ("b",)),
+        (("talk", "rest"), ("chats",), ("a",)),
+        (("talk",), ("chats", "calls"), ()),
+    ]
 
 
 @pytest.mark.parametrize(

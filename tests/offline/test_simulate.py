@@ -155,6 +155,11 @@ def test_playing_a_prompt_often_is_no_evidence(config: RouterConfig) -> None:
         total = simulate(config, None, traffic(requests=requests), rule=rule, fixed_lane="fast").total
         widths[requests] = total.quality_high - total.quality_low
     assert widths[200_000] == pytest.approx(widths[None], rel=0.15)
+    quality, pair = np.random.default_rng(1).random((30, 4)), np.arange(30).repeat(2)
+    alone = traffic_from_matrix(contexts(30), quality, np.ones((30, 4)), LANES)
+    twice = traffic_from_matrix(contexts(60), quality[pair], np.ones((60, 4)), LANES, cluster=pair)
+    first, second = (simulate(config, None, each, rule=rule, fixed_lane="fast").total for each in (alone, twice))
+    assert (first.quality_low, first.quality_high) == pytest.approx((second.quality_low, second.quality_high))
     one = traffic_from_matrix(
         contexts(9), np.full((9, 4), 0.5), np.ones((9, 4)), LANES, cluster=np.zeros(9, dtype=np.int64)
     )

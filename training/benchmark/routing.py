@@ -201,7 +201,9 @@ def main(
     source = f"{train.name} -> {test.name}" if train and test else data.name
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("fitting", total=len(CONTENDERS) * (1 if other else SPLITS))
-        rows, contest = benchmark(pack, other, step=lambda name: progress.update(task, advance=1, description=name))
+        rows, contest = benchmark(
+            pack, other, splits=SPLITS, step=lambda name: progress.update(task, advance=1, description=name)
+        )
     if plot_to:
         plot(contest, plot_to)
     repeats = BOOTSTRAPS if other else SPLITS
