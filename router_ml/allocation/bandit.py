@@ -111,8 +111,8 @@ class Bandit:
     def _actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
         if prior.shape[1] != len(self.lanes) or cost_usd.shape != prior.shape:
             raise InvalidRequestError(
-                f"Found priors of shape {prior.shape} and costs of shape {cost_usd.shape}, expected a column for each of "
-                f"{len(self.lanes)} lanes. Nothing was learned."
+                f"Found priors of shape {prior.shape} and costs of shape {cost_usd.shape}, expected a column for each "
+                f"of {len(self.lanes)} lanes. Nothing was learned."
             )
         log_cost = np.log10(np.maximum(cost_usd, 1e-9)) / 10
         return [

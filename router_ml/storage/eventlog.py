@@ -33,8 +33,6 @@ IDS_PER_QUERY = 500  # far below every database's limit on bound values
 CREATION_LOCK = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(615027)"}
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
 _metadata = sql.MetaData()
 _schema = sql.Table("schema_version", _metadata, sql.Column("version", sql.Integer, primary_key=True))
 _decisions = sql.Table(

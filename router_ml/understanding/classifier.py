@@ -100,6 +100,7 @@ class Classifier:
     def __init__(self, weights: Mapping[str, NDArray[np.floating]], spec: ClassifierSpec) -> None:
         self.spec = spec
         self._weights = dict(weights)
+        self._words = np.asarray(self._weights["words"], np.float32)  # stored as halves, which numpy adds slowly
         sizes = [len(head.labels) for head in (spec.intent, spec.domain, spec.mode, spec.risks)]
         self._cuts = np.cumsum(sizes)[:-1].tolist()
         self._slope = np.asarray(spec.risks.slope, np.float32)
@@ -123,7 +124,7 @@ class Classifier:
         """Uncalibrated scores (k,) of one row: ``embedding (d,)``, ``surface (s,)``, hashed ``words``."""
         w = self._weights
         hidden = np.maximum(np.concatenate([embedding, surface]) @ w["trunk.w"] + w["trunk.b"], 0)
-        lexical = w["words"][words].sum(axis=0, dtype=np.float32) / np.float32(math.sqrt(max(len(words), 1)))
+        lexical = self._words[words].sum(axis=0) / np.float32(math.sqrt(max(len(words), 1)))
         result: Floats = hidden @ w["heads.w"] + w["heads.b"] + lexical
         return result
 

@@ -20,8 +20,9 @@ from tokenizers import Tokenizer
 
 from router_ml.errors import BundleFormatError
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; otherwise it keeps a device id and an upload queue
-import onnxruntime  # noqa: E402
+# Read when onnxruntime is imported; without it a device id and an upload queue are written to the user's cache.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 _ROWS_PER_RUN = 32

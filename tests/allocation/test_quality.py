@@ -97,7 +97,7 @@ def model(projection: Projection, make_contexts: Make) -> QualityModel:
     return QualityModel(
         lanes=("a", "b"),
         projection=projection,
-        slope=(shape(21, 2) - 0.5) / 10,
+        slope=shape(21, 2) * np.float32(0.1) - np.float32(0.05),
         offset=np.array([0.6, 0.7], np.float32),
         neighbours=projection.semantic(make_contexts(40, 9)),
         neighbour_quality=shape(40, 2),

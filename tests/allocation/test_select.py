@@ -26,7 +26,7 @@ def cases(draw_from: st.DrawFn) -> Case:
     rows, lanes = draw_from(st.integers(1, 6)), draw_from(st.integers(1, 12))
     rng = np.random.default_rng(draw_from(st.integers(0, 2**32)))
     bounds = np.sort(rng.random((3, rows, lanes)).round(draw_from(st.sampled_from([1, 15]))), axis=0)
-    evidence = rng.integers(0, 3, (rows, lanes)) * 10.0
+    evidence = rng.integers(0, 3, (rows, lanes)).astype(np.float64) * 10
     cost = 10.0 ** rng.uniform(-7, -1, (rows, lanes))
     eligible = rng.random((rows, lanes)) < draw_from(st.sampled_from([0.1, 0.5, 1.0]))
     rule = Rule(

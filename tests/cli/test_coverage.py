@@ -153,7 +153,7 @@ def test_a_request_with_a_tool_needs_lanes_that_can_call_it() -> None:
 
 def test_the_configuration_that_ships_says_where_it_is_thin(root: Path) -> None:
     """Its own machines are one provider, so private data waits when they are down; everything else survives."""
-    found = stops(load_config(root / "router_ml" / "router.yaml"))
+    found = stops(load_config(root / "models" / "default" / "router.yaml"))
     assert found
     assert all(stop.policies for stop in found), "no class as a whole hangs on one provider"
     assert {stop.name for stop in found} <= {"vllm", "vllm-b"}

@@ -35,7 +35,7 @@ traffic_classes:
 
 
 def test_the_configuration_that_ships_is_valid(root: Path) -> None:
-    config = load_config(root / "router_ml" / "router.yaml")
+    config = load_config(root / "models" / "default" / "router.yaml")
     assert set(config.lanes) == {"private", "balanced", "fast", "premium", "code", "extraction", "openai", "anthropic"}
     assert next(reversed(config.traffic_classes)) == "default"
 

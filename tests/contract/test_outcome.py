@@ -45,7 +45,7 @@ def test_an_outcome_outside_its_range_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_outcome_and_execution_survive_json() -> None:
-    outcome = Outcome(decision_id="d", at=NOON, quality=0.5, labels={"risks": ["pii"]}, validation={"status": "passed"})  # type: ignore[arg-type]
+    outcome = Outcome(decision_id="d", at=NOON, quality=0.5, labels={"risks": ["pii"]}, validation={"status": "passed"})
     assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome
     hop = Hop(lane="fast", provider="google", region="us", boundary="vendor", error="timeout", latency_ms=1e4)
     execution = Execution(decision_id="d", hops=(hop,), final_lane="fast")

@@ -36,7 +36,7 @@ PROVIDERS = {"private": "vllm", "balanced": "mistral", "fast": "google", "premiu
 
 @pytest.fixture(scope="module")
 def config() -> RouterConfig:
-    return load_config(ROOT / "router_ml" / "router.yaml")
+    return load_config(ROOT / "models" / "default" / "router.yaml")
 
 
 def contexts(prompts: int) -> Contexts:
@@ -82,7 +82,7 @@ def dark(lane: str, outage: Outage) -> bool:
 @given(outages=outages, seed=st.integers(0, 5))
 def test_no_request_goes_to_a_dark_lane(outages: list[Outage], seed: int) -> None:
     """The whole point of an outage simulation: a dark lane serves nothing, and nothing else goes unserved."""
-    config = load_config(ROOT / "router_ml" / "router.yaml")
+    config = load_config(ROOT / "models" / "default" / "router.yaml")
     week = traffic(requests=300, seed=seed)
     rule = class_rule(config, "default")
     for lane in LANES:
@@ -169,7 +169,7 @@ def test_playing_a_prompt_often_is_no_evidence(config: RouterConfig) -> None:
 
 def test_the_shipped_champion_survives_its_main_vendor() -> None:
     """What the demo shows: with google dark for 48 hours every request still gets a lane, and none gets a dark one."""
-    config, pack = load_config(ROOT / "router_ml" / "router.yaml"), load_pack()
+    config, pack = load_config(ROOT / "models" / "default" / "router.yaml"), load_pack()
     columns = from_pack(pack, config)[1]
     index = list(columns.values())
     week = traffic_from_matrix(

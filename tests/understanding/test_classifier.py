@@ -72,6 +72,8 @@ def test_a_risk_in_any_chunk_or_tool_result_counts(classifier: Classifier, hot: 
     beside = classifier.predict(encoded(5), SHAPE, WORDS, [encoded(hot)]).risks
     assert (joined >= np.maximum(*alone)).all()
     np.testing.assert_array_equal(beside, np.maximum(*alone))
+    last = classifier.predict(encoded(5), SHAPE, WORDS, [encoded(5), encoded(5), encoded(hot)]).risks
+    np.testing.assert_array_equal(last, beside)
 
 
 def test_tool_results_do_not_change_what_is_asked(classifier: Classifier) -> None:
@@ -129,7 +131,7 @@ def shipped(models: Path) -> Classifier:
 
 def test_the_shipped_labels_are_those_of_the_shipped_configuration(shipped: Classifier, root: Path) -> None:
     """A rule on a label that the classifier does not know never fires."""
-    taxonomy = load_config(root / "router_ml" / "router.yaml").taxonomy
+    taxonomy = load_config(root / "models" / "default" / "router.yaml").taxonomy
     assert set(shipped.spec.intent.labels) == set(taxonomy.intents)
     assert set(shipped.spec.domain.labels) == set(taxonomy.domains)
     assert set(shipped.spec.risks.labels) == set(taxonomy.risks)

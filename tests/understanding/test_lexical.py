@@ -39,7 +39,7 @@ def test_case_and_exact_numbers_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("cancel my order", "order my cancel"),
+        ("please do this now: cancel my order", "please do this now: order my cancel"),
         ("is it done?", "is it done"),
         ("summarize: " + "x " * 2000, "translate: " + "x " * 2000),
         ("x " * 2000 + "in one sentence", "x " * 2000 + "as a table"),
