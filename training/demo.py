@@ -2,8 +2,8 @@
 
 The outcome pack is split by group into three parts. The champion learns from the first, as if it had been evaluated.
 The second comes in as traffic of the class ``pilot``, which explores more than others: the champion draws a lane for
-each request, only that lane's outcome is seen, and 70% of them are rated. A challenger learns from both. The third part
-is held out: everything compared there was learned elsewhere.
+each request, only that lane's outcome is seen, and 70% of them are rated. A challenger learns from the evaluations and
+from the first four days of traffic; the last three judge it. The third part is held out from everything.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previo
 from router_ml.offline.champion import Comparison, compare
 from router_ml.router import Router, shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.records import utc
 from router_ml.storage.registry import log_bundle, set_alias
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label
@@ -36,6 +37,7 @@ OUT = ROOT / "runs" / "demo"
 STORE = f"sqlite:///{ROOT / 'mlflow' / 'mlflow.db'}"
 SEED = 7
 RATED = 0.7
+LEARN_DAYS = 4
 MARGIN = 0.02
 console = Console(width=None if sys.stdout.isatty() else 132)
 
@@ -75,12 +77,11 @@ def understood(pack: Pack, row: int, bundle: Bundle) -> Understanding:
     )
 
 
-def traffic(router: Router, pack: Pack, lanes: dict[str, int]) -> list[RouteDecision]:
-    """Route the pack as traffic and log what the chosen lane really scored and cost."""
+def traffic(router: Router, pack: Pack, lanes: dict[str, int], start: datetime) -> list[RouteDecision]:
+    """Route the pack as a week of traffic and log what the chosen lane really scored and cost."""
     if router.bundle is None or router.log is None:
         raise AssertionError("The demo routes with a bundle and a log.")
     random = np.random.default_rng(SEED)
-    start = datetime.now(UTC) - timedelta(days=7)
     withheld = RouteRequest(
         text="(the text does not ship)", traffic_class="pilot", constraints=Constraints(allow_lanes=tuple(lanes))
     )
@@ -120,8 +121,8 @@ def show_comparison(found: Comparison) -> None:
         table.add_row(name, f"{estimate.value:{form}}", f"[{estimate.low:{form}}, {estimate.high:{form}}]")
     console.print(table)
     console.print(
-        f"{found.rows} randomised decisions, {found.rated} rated; left out: {found.not_randomised} not randomised, "
-        f"{found.no_support} without support. Effective sample size {found.dr.effective_sample_size:.0f}."
+        f"{found.rows} randomised decisions that it has not learned from, {found.rated} rated; left out: "
+        f"{found.not_randomised} not randomised, {found.no_support} without support. Effective sample size {found.dr.effective_sample_size:.0f}."
     )
 
 
@@ -147,13 +148,20 @@ def main() -> None:
     console.rule("2. Route, and log")
     champion = Router.load(f"models:/{version.name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
     route_telling(champion)
-    decisions = traffic(champion, stream, lanes)
+    start = datetime.now(UTC) - timedelta(days=8)
+    decisions = traffic(champion, stream, lanes, start)
     explored = sum(decision.explored for decision in decisions)
     console.print(f"{len(decisions)} more requests logged with outcomes, {explored} of them explored.")
 
     console.rule("3. Learn from the log")
-    manifest, learned = retrain(base=OUT / "champion", out=OUT / "challenger", pack=evaluated, log=champion.log)
-    console.print(f"{manifest.id} learned from {learned.from_pack} evaluated prompts and {learned.from_log} outcomes.")
+    cut = start + timedelta(days=LEARN_DAYS)
+    manifest, learned = retrain(
+        base=OUT / "champion", out=OUT / "challenger", pack=evaluated, log=champion.log, until=cut
+    )
+    console.print(
+        f"{manifest.id} learned from {learned.from_pack} evaluated prompts and {learned.from_log} outcomes of the first "
+        f"{LEARN_DAYS} days; the days after judge it."
+    )
 
     console.rule("4. Is it better? From the log, before any traffic sees it")
     challenger = Bundle.load(OUT / "challenger")
@@ -161,7 +169,9 @@ def main() -> None:
         raise AssertionError("The demo routes with a log.")
     spec = challenger.classifier.spec
     sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
-    found = compare(challenger.allocation, challenger.config, champion.log.logged(), sizes=sizes)
+    logged = champion.log.logged()
+    unseen = logged.select(logged.created_at >= np.datetime64(utc(cut), "us"))
+    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes)
     show_comparison(found)
 
     console.rule("5. Held-out prompts: what it costs and what it scores")

@@ -25,7 +25,7 @@ from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.offline.champion import logged_contexts
 from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData
+from router_ml.storage.records import LoggedData, utc
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
 from router_ml.understanding.surface import NAMES
@@ -138,10 +138,16 @@ def retrain(
     out: Path,
     pack: Pack | None,
     log: EventLog | None,
+    until: datetime | None = None,
     seed: int = 0,
     now: datetime | None = None,
 ) -> tuple[Manifest, Learned]:
-    """Learn from a pack, a log, or both, and write the new bundle to ``out``."""
+    """Learn from a pack, a log, or both, and write the new bundle to ``out``.
+
+    Args:
+        until: learn only from decisions before this. What a challenger has learned from cannot judge it: keep the later
+            decisions for ``router_ml.offline.champion.compare``.
+    """
     encoder, classifier = fingerprint(base / "encoder"), Classifier.load(base)
     spec = classifier.spec
     labels = {"intents": spec.intent.labels, "domains": spec.domain.labels, "risks": spec.risks.labels}
@@ -157,7 +163,10 @@ def retrain(
             parts.append(from_pack(pack, config)[0])
             counts[0] = len(pack.group)
         if log is not None:
-            outcomes, left_out = from_log(log.logged(encoder=encoder), config, classifier)
+            data = log.logged(encoder=encoder)
+            if until is not None:
+                data = data.select(data.created_at < np.datetime64(utc(until), "us"))
+            outcomes, left_out = from_log(data, config, classifier)
             parts.append(outcomes)
             counts[1] = len(outcomes.contexts)
         progress.update(task, advance=1, description="fitting quality, cost, bandit")
@@ -180,6 +189,9 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     base: Annotated[Path, typer.Option(help="Bundle to start from.")] = ROOT / "models" / "default",
     log: Annotated[str, typer.Option(help="URL or path of an event log to learn from.")] = "",
+    until: Annotated[
+        datetime | None, typer.Option(help="Learn only from decisions before this; judge it on later ones.")
+    ] = None,
     pack: Annotated[Path, typer.Option(help="Outcome pack, path without ending.")] = DEFAULT,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Learn from the log alone.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
@@ -187,7 +199,8 @@ def main(
 ) -> None:
     """Retrain allocation and write a challenger bundle."""
     opened = EventLog(log) if log else None
-    manifest, learned = retrain(base=base, out=out, pack=None if no_pack else load_pack(pack), log=opened, seed=seed)
+    evaluated = None if no_pack else load_pack(pack)
+    manifest, learned = retrain(base=base, out=out, pack=evaluated, log=opened, until=until, seed=seed)
     sys.stdout.write(
         f"{manifest.id} in {out}: learned from {learned.from_pack} evaluated prompts and {learned.from_log} logged "
         f"outcomes, lanes {', '.join(learned.allocation.quality.lanes)}.\n"

@@ -1,7 +1,8 @@
 """Would another bundle have done better on what was logged? Quality and cost, challenger minus champion.
 
 Intention to treat: the action is the planned lane. Rows that were not randomised, and rows where the challenger would
-go where the log could not, are left out and counted.
+go where the log could not, are left out and counted: the estimates speak of the others. The log must hold decisions
+that the challenger has not learned from; on its own training rows any policy looks better than it is.
 """
 
 from __future__ import annotations
