@@ -26,7 +26,7 @@ bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving
 
 train: $(VENV)/.train  ## rebuild the shipped bundle from the authored corpus and the outcome pack
 	$(BIN)/python -m training.encoder --out models/default/encoder
-	$(BIN)/python -m training.classifier --out models/default
+	$(BIN)/python -m training.classifier --out models/default $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.retrain --base models/default --out models/default
 
 clean:

@@ -29,8 +29,13 @@ def _for_user(decision: RouteDecision) -> str:
         return f"A person will look at this request first: {decision.reason}"
     if decision.action == "clarify":
         return decision.question or "Please say more about what you need."
-    where = " It stays on our own machines because it holds private data." if decision.findings else ""
+    where = " It stays on our own machines because it holds private data." if _kept_inside(decision) else ""
     return f"Your request was answered by {decision.model}.{where}"
+
+
+def _kept_inside(decision: RouteDecision) -> bool:
+    """Whether something was found and a rule, not chance, kept the request at home."""
+    return bool(decision.findings) and any("boundary private" in fired.effect for fired in decision.policies)
 
 
 def _headline(decision: RouteDecision) -> str:

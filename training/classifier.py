@@ -1,14 +1,16 @@
-"""Train intent, domain, mode and risks on the authored corpus, calibrate them across authors, and measure on one more.
+"""Train intent, domain, mode and risks on the authored corpus, calibrate across authors, measure on one more.
 
-``python -m training.classifier [--out models/default]``. One author batch (``heldout``) is never trained on. The other
-batches are left out in turn: the scores of a batch come from a model that never saw its author, and temperatures,
-abstention thresholds and risk thresholds are set on those.
+``python -m training.classifier [--out models/default] [--public FOLDER]``. One author batch (``heldout``) is never
+trained on. The other batches are left out in turn: the scores of a batch come from a model that never saw its author,
+and temperatures, abstention thresholds and risk thresholds are set on those. Public rows (``training/public.py``) are
+partly labelled; 60% of them are trained on, the rest is held out.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +26,7 @@ from router_ml.understanding.lexical import BUCKETS, lexical
 from router_ml.understanding.surface import surface
 from training import corpus
 from training.metrics import Scores, abstention_threshold, platt, recall_threshold, temperature
+from training.public import PublicRow, load_public
 
 ROOT = Path(__file__).parents[1]
 HELD_OUT = "heldout"
@@ -35,6 +38,10 @@ NOISE = 0.5
 DROP_TRUNK, DROP_WORDS = 0.3, 0.5
 RATE_TRUNK, RATE_WORDS = 2e-3, 3e-2
 MIN_ROWS_PER_WORD = 2
+SMOOTHING = 0.05
+WEIGHTS = (1.0, 1.0, 0.5)  # of intent, domain, mode in the loss
+RISK_WEIGHT = 2.0
+UNKNOWN = -1
 ERROR_AMONG_ANSWERED = 0.15
 RISK_RECALL = 0.92
 MAX_FALSE_POSITIVES = dict.fromkeys(corpus.RISKS, 0.04) | {"harmful": 0.02}  # a false refusal hurts more
@@ -46,7 +53,10 @@ COLUMNS = CUTS[-1] + len(corpus.RISKS)
 
 @dataclass(frozen=True)
 class Examples:
-    """Corpus rows as arrays: dense (n, d + s), words per row, labels (n,), risks (n, r), author batch (n,)."""
+    """Rows as arrays: dense (n, d + s), words per row, labels (n,), risks (n, r), author batch or public set (n,).
+
+    Unknown labels are -1, unknown risks NaN.
+    """
 
     dense: Floats
     words: list[NDArray[np.int64]]
@@ -57,19 +67,30 @@ class Examples:
     batch: NDArray[np.str_]
 
 
-def examples(rows: list[corpus.Row], encoder: Encoder) -> Examples:
-    """Encode a corpus."""
-    encoded = encoder.encode([row.text for row in rows])
-    dense = [np.r_[e.embedding, surface(row.text, e.tokens)] for e, row in zip(encoded, rows, strict=True)]
+def examples(rows: Sequence[corpus.Row], encoder: Encoder, public: Sequence[PublicRow] = ()) -> Examples:
+    """Encode a corpus, and public rows behind it."""
+    texts = [*(row.text for row in rows), *(row.text for row in public)]
+    encoded = encoder.encode(texts)
+    dense = [np.r_[e.embedding, surface(text, e.tokens)] for e, text in zip(encoded, texts, strict=True)]
+    authored = [[risk in row.risks for risk in corpus.RISKS] for row in rows]
+    mapped = [[row.risks.get(risk, np.nan) for risk in corpus.RISKS] for row in public]
     return Examples(
         dense=np.stack(dense).astype(np.float32),
-        words=[lexical(row.text) for row in rows],
-        intent=np.array([corpus.INTENTS.index(row.intent) for row in rows]),
-        domain=np.array([corpus.DOMAINS.index(row.domain) for row in rows]),
-        mode=np.array([corpus.MODES.index(row.mode) for row in rows]),
-        risks=np.array([[risk in row.risks for risk in corpus.RISKS] for row in rows], dtype=np.float32),
-        batch=np.array([row.batch for row in rows]),
+        words=[lexical(text) for text in texts],
+        intent=_indices([*(row.intent for row in rows), *(row.intent for row in public)], corpus.INTENTS),
+        domain=_indices([*(row.domain for row in rows), *(row.domain for row in public)], corpus.DOMAINS),
+        mode=_indices([*(row.mode for row in rows), *(None for _ in public)], corpus.MODES),
+        risks=np.array([*authored, *mapped], dtype=np.float32),
+        batch=np.array([*(row.batch for row in rows), *(_split(row) for row in public)]),
     )
+
+
+def _indices(labels: Sequence[str | None], known: Sequence[str]) -> NDArray[np.int64]:
+    return np.array([UNKNOWN if label is None else known.index(label) for label in labels])
+
+
+def _split(row: PublicRow) -> str:
+    return f"public train {row.source}" if row.for_training else f"public test {row.source}"
 
 
 def fit(data: Examples, rows: NDArray[np.intp], *, seed: int) -> dict[str, Floats]:
@@ -129,16 +150,28 @@ def fit(data: Examples, rows: NDArray[np.intp], *, seed: int) -> dict[str, Float
 
 
 def _loss(scores: Any, data: Examples, rows: NDArray[np.intp]) -> Any:
+    """Cross-entropy over what is known of each row; heads without a known label in the batch add nothing."""
     import torch
     from torch.nn import functional
 
-    intent, domain, mode = (torch.tensor(labels[rows]) for labels in (data.intent, data.domain, data.mode))
-    return (
-        functional.cross_entropy(scores[:, : CUTS[0]], intent, label_smoothing=0.05)
-        + functional.cross_entropy(scores[:, CUTS[0] : CUTS[1]], domain, label_smoothing=0.05)
-        + 0.5 * functional.cross_entropy(scores[:, CUTS[1] : CUTS[2]], mode)
-        + 2 * functional.binary_cross_entropy_with_logits(scores[:, CUTS[2] :], torch.tensor(data.risks[rows]))
+    total = torch.zeros(())
+    heads = ((data.intent, 0, CUTS[0]), (data.domain, CUTS[0], CUTS[1]), (data.mode, CUTS[1], CUTS[2]))
+    for (labels, start, end), weight in zip(heads, WEIGHTS, strict=True):
+        truth = labels[rows]
+        if (truth != UNKNOWN).any():
+            part = functional.cross_entropy(
+                scores[:, start:end], torch.tensor(truth), ignore_index=UNKNOWN, label_smoothing=SMOOTHING
+            )
+            total = total + weight * part
+    truth = data.risks[rows]
+    known = np.isfinite(truth)
+    each = functional.binary_cross_entropy_with_logits(
+        scores[:, CUTS[2] :],
+        torch.tensor(np.where(known, truth, 0)),
+        weight=torch.tensor(known).float(),
+        reduction="sum",
     )
+    return total + RISK_WEIGHT * each / max(int(known.sum()), 1)
 
 
 def train(data: Examples, rows: NDArray[np.intp]) -> dict[str, Floats]:
@@ -189,30 +222,68 @@ def calibrate(scores: Floats, data: Examples, rows: NDArray[np.intp]) -> Classif
     return ClassifierSpec(heads[0], heads[1], heads[2], risks)
 
 
-def main(out: Annotated[Path, typer.Option(help="Bundle folder to write into.")] = ROOT / "models" / "default") -> None:
-    """Train, calibrate, measure, write ``classifier.safetensors``, ``classifier.json`` and ``metrics.json``."""
+def public_report(scores: Floats, data: Examples, rows: NDArray[np.intp], spec: ClassifierSpec) -> dict[str, Any]:
+    """By public set: accuracy of intent where known; recall and false positives of each risk where known."""
+    thresholds = np.asarray(spec.risks.threshold)
+    logit = np.asarray(spec.risks.slope) * scores[:, CUTS[2] :] + np.asarray(spec.risks.offset)
+    fired = 1 / (1 + np.exp(-logit)) >= thresholds
+    result: dict[str, Any] = {}
+    for name in sorted(set(data.batch[rows])):
+        mine = data.batch[rows] == name
+        truth, risks = data.intent[rows][mine], data.risks[rows][mine]
+        found: dict[str, Any] = {"rows": int(mine.sum())}
+        if (truth != UNKNOWN).any():
+            right = scores[mine, : CUTS[0]].argmax(axis=1) == truth
+            found["intent_accuracy"] = round(float(right[truth != UNKNOWN].mean()), 3)
+        for column, risk in enumerate(corpus.RISKS):
+            for kind, value in (("recall", 1), ("false_positives", 0)):
+                known = risks[:, column] == value
+                if known.any():
+                    found[f"{risk} {kind}"] = round(float(fired[mine][known, column].mean()), 3)
+        result[name.removeprefix("public test ")] = found
+    return result
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Bundle folder to write into.")] = ROOT / "models" / "default",
+    public: Annotated[
+        Path | None, typer.Option(help="Folder of the public sets; without it, they are left out.")
+    ] = None,
+) -> None:
+    """Train, calibrate, measure; write the classifier, and its report beside the bundle."""
     import torch
 
     torch.set_num_threads(1)  # sums in one order: the same weights on every run
     encoder = Encoder.load(out / "encoder")
-    data = examples(corpus.load((ROOT / "data" / "corpus").glob("*.jsonl")), encoder)
-    training = np.flatnonzero(data.batch != HELD_OUT)
-    test = np.flatnonzero(data.batch == HELD_OUT)
+    authored = corpus.load((ROOT / "data" / "corpus").glob("*.jsonl"))
+    data = examples(authored, encoder, load_public(public) if public else ())
+    kind = np.array([name.split(" ")[1] if name.startswith("public ") else "authored" for name in data.batch])
+    own = np.flatnonzero((kind == "authored") & (data.batch != HELD_OUT))
+    more = np.flatnonzero(kind == "train")
+    test, public_test = np.flatnonzero(data.batch == HELD_OUT), np.flatnonzero(kind == "test")
     scores = np.zeros((len(data.batch), COLUMNS), dtype=np.float32)
-    for batch in track(sorted(set(data.batch[training])), "authors left out in turn"):
+    for batch in track(sorted(set(data.batch[own])), "authors left out in turn"):
         unseen = np.flatnonzero(data.batch == batch)
-        weights = train(data, np.setdiff1d(training, unseen))
+        weights = train(data, np.r_[np.setdiff1d(own, unseen), more])
         scores[unseen] = score(Classifier(weights, uncalibrated()), data, unseen)
-    spec = calibrate(scores[training], data, training)
-    Classifier(train(data, training), spec).save(out)
+    spec = calibrate(scores[own], data, own)
+    Classifier(train(data, np.r_[own, more]), spec).save(out)
     served = Classifier.load(out)
     report = {
-        "rows": {"train": len(training), "test": len(test)},
-        "authors_left_out": Scores.of(scores[training], data, training, spec).report(),
+        "rows": {
+            "authored": len(own),
+            "public": len(more),
+            "held_out_author": len(test),
+            "held_out_public": len(public_test),
+        },
+        "authors_left_out": Scores.of(scores[own], data, own, spec).report(),
         "held_out_author": Scores.of(score(served, data, test), data, test, spec).report(),
     }
-    (out / "classifier_metrics.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    if len(public_test):
+        report["held_out_public"] = public_report(score(served, data, public_test), data, public_test, spec)
+    text = json.dumps(report, indent=1) + "\n"
+    (out.parent / f"{out.name}_classifier.json").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteDecision, RouteRequest
+from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteRequest
 from router_ml.offline.champion import Comparison, compare
 from router_ml.router import Router, shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import utc
-from router_ml.storage.registry import log_bundle, set_alias
+from router_ml.storage.registry import Version, log_bundle, set_alias
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label
 from training.demo_requests import telling_requests
@@ -77,21 +78,18 @@ def understood(pack: Pack, row: int, bundle: Bundle) -> Understanding:
     )
 
 
-def traffic(router: Router, pack: Pack, lanes: dict[str, int], start: datetime) -> list[RouteDecision]:
+def traffic(router: Router, log: EventLog, pack: Pack, lanes: dict[str, int], start: datetime) -> None:
     """Route the pack as a week of traffic and log what the chosen lane really scored and cost."""
-    if router.bundle is None or router.log is None:
-        raise AssertionError("The demo routes with a bundle and a log.")
+    bundle = router.bundle or Bundle.load(shipped_bundle())
     random = np.random.default_rng(SEED)
     withheld = RouteRequest(
         text="(the text does not ship)", traffic_class="pilot", constraints=Constraints(allow_lanes=tuple(lanes))
     )
-    decisions, outcomes = [], []
+    outcomes, explored = [], 0
     for row in track(range(len(pack.group)), "traffic", transient=True):
         at = start + timedelta(days=7 * row / len(pack.group))
-        decision = router.decide(
-            withheld, understood(pack, row, router.bundle), seed=int(random.integers(2**53)), now=at
-        )
-        decisions.append(decision)
+        decision = router.decide(withheld, understood(pack, row, bundle), seed=int(random.integers(2**53)), now=at)
+        explored += decision.explored
         if decision.lane is None:
             continue
         column = lanes[decision.lane]
@@ -106,8 +104,8 @@ def traffic(router: Router, pack: Pack, lanes: dict[str, int], start: datetime) 
                 at=at + timedelta(minutes=5),
             )
         )
-    router.log.log_outcomes(outcomes)
-    return decisions
+    log.log_outcomes(outcomes)
+    console.print(f"{len(outcomes)} more requests logged with outcomes, {explored} of them explored.")
 
 
 def show_comparison(found: Comparison) -> None:
@@ -121,9 +119,59 @@ def show_comparison(found: Comparison) -> None:
         table.add_row(name, f"{estimate.value:{form}}", f"[{estimate.low:{form}}, {estimate.high:{form}}]")
     console.print(table)
     console.print(
-        f"{found.rows} randomised decisions that it has not learned from, {found.rated} rated; left out: "
-        f"{found.not_randomised} not randomised, {found.no_support} without support. Effective sample size {found.dr.effective_sample_size:.0f}."
+        f"{found.rows} randomised decisions that it has not learned from, {found.rated} of them rated; left out: "
+        f"{found.not_randomised} not randomised, {found.no_support} without support. "
+        f"Effective sample size {found.dr.effective_sample_size:.0f}."
     )
+
+
+def first_champion(base: Path, evaluated: Pack) -> Version:
+    """Learn from evaluations alone, register, and make it the champion."""
+    manifest, _ = retrain(base=base, out=OUT / "champion", pack=evaluated, log=None)
+    metrics = {"prompts": len(evaluated.group)}
+    version = log_bundle(OUT / "champion", metrics=metrics, datasets={"pack": evaluated.digest}, tracking_uri=STORE)
+    set_alias(version.name, "champion", version.version, tracking_uri=STORE)
+    console.print(f"{manifest.id}, learned from {len(evaluated.group)} evaluated prompts, is {version.uri} (champion).")
+    return version
+
+
+def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Comparison]:
+    """Learn from what was logged before ``cut``, and let what came after judge it."""
+    console.rule("3. Learn from the log")
+    base, out = OUT / "champion", OUT / "challenger"
+    manifest, learned = retrain(base=base, out=out, pack=evaluated, log=log, until=cut)
+    console.print(
+        f"{manifest.id} learned from {learned.from_pack} evaluated prompts and {learned.from_log} outcomes of the "
+        f"first {LEARN_DAYS} days; the days after judge it."
+    )
+    console.rule("4. Is it better? From the log, before any traffic sees it")
+    challenger = Bundle.load(out)
+    spec = challenger.classifier.spec
+    sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
+    logged = log.logged()
+    unseen = logged.select(logged.created_at >= np.datetime64(utc(cut), "us"))
+    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes)
+    show_comparison(found)
+    return challenger, found
+
+
+def promote(name: str, found: Comparison) -> None:
+    """Register the challenger, make it the champion if the verdict says so, and route by what is champion then."""
+    verdict = found.verdict(MARGIN)
+    version = log_bundle(
+        OUT / "challenger",
+        metrics={"dr_quality": found.dr.value, "dr_low": found.dr.low, "dr_high": found.dr.high},
+        files=[OUT / "cost_quality.png", OUT / "outage.png"],
+        tags={"verdict": verdict},
+        tracking_uri=STORE,
+    )
+    set_alias(name, "challenger", version.version, tracking_uri=STORE)
+    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{verdict}[/bold].")
+    if verdict == "promote":
+        set_alias(name, "champion", version.version, tracking_uri=STORE)
+    current = Router.load(f"models:/{name}@champion", tracking_uri=STORE)
+    decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)
+    console.print(f"Routed again by {decision.versions.registry}: {decision.lane}. {decision.reason}")
 
 
 def main() -> None:
@@ -131,75 +179,29 @@ def main() -> None:
     started = time.monotonic()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    base = shipped_bundle()
-    shipped = Bundle.load(base)
+    shipped = Bundle.load(shipped_bundle())
     pack = load_pack(encoder=shipped.encoder.sha256)
     evaluated, stream, test = pack.split(0.4, 0.35, seed=SEED)
     lanes = {name: pack.lanes.index(x.outcomes) for name, x in shipped.config.lanes.items() if x.outcomes in pack.lanes}
 
     console.rule("1. A champion, from evaluations")
-    manifest, _ = retrain(base=base, out=OUT / "champion", pack=evaluated, log=None)
-    version = log_bundle(
-        OUT / "champion", metrics={"prompts": len(evaluated.group)}, tags={"bundle": manifest.id}, tracking_uri=STORE
-    )
-    set_alias(version.name, "champion", version.version, tracking_uri=STORE)
-    console.print(f"{manifest.id}, learned from {len(evaluated.group)} evaluated prompts, is {version.uri} (champion).")
-
-    console.rule("2. Route, and log")
-    champion = Router.load(f"models:/{version.name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
-    route_telling(champion)
-    start = datetime.now(UTC) - timedelta(days=8)
-    decisions = traffic(champion, stream, lanes, start)
-    explored = sum(decision.explored for decision in decisions)
-    console.print(f"{len(decisions)} more requests logged with outcomes, {explored} of them explored.")
-
-    console.rule("3. Learn from the log")
-    cut = start + timedelta(days=LEARN_DAYS)
-    manifest, learned = retrain(
-        base=OUT / "champion", out=OUT / "challenger", pack=evaluated, log=champion.log, until=cut
-    )
-    console.print(
-        f"{manifest.id} learned from {learned.from_pack} evaluated prompts and {learned.from_log} outcomes of the first "
-        f"{LEARN_DAYS} days; the days after judge it."
-    )
-
-    console.rule("4. Is it better? From the log, before any traffic sees it")
-    challenger = Bundle.load(OUT / "challenger")
-    if champion.log is None:
-        raise AssertionError("The demo routes with a log.")
-    spec = challenger.classifier.spec
-    sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
-    logged = champion.log.logged()
-    unseen = logged.select(logged.created_at >= np.datetime64(utc(cut), "us"))
-    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes)
-    show_comparison(found)
+    name = first_champion(shipped.folder, evaluated).name
+    with EventLog(OUT / "log.sqlite") as log:
+        console.rule("2. Route, and log")
+        champion = Router.load(f"models:/{name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
+        route_telling(champion)
+        start = datetime.now(UTC) - timedelta(days=8)
+        traffic(champion, log, stream, lanes, start)
+        challenger, found = challenge(log, evaluated, start + timedelta(days=LEARN_DAYS))
 
     console.rule("5. Held-out prompts: what it costs and what it scores")
     held_out(console, challenger, test, evaluated, lanes, OUT / "cost_quality.png")
-
     console.rule("6. What if a vendor goes dark for 48 hours?")
     outages(console, challenger, test, lanes, OUT / "outage.png")
-
     console.rule("7. Promote")
-    verdict = found.verdict(MARGIN)
-    version = log_bundle(
-        OUT / "challenger",
-        metrics={"dr_quality": found.dr.value, "dr_low": found.dr.low, "dr_high": found.dr.high},
-        files=[OUT / "cost_quality.png", OUT / "outage.png"],
-        tags={"bundle": manifest.id, "verdict": verdict},
-        tracking_uri=STORE,
-    )
-    set_alias(version.name, "challenger", version.version, tracking_uri=STORE)
-    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{verdict}[/bold].")
-    if verdict == "promote":
-        set_alias(version.name, "champion", version.version, tracking_uri=STORE)
-    current = Router.load(f"models:/{version.name}@champion", tracking_uri=STORE)
-    decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)
-    console.print(f"Routed again by {decision.versions.registry}: {decision.lane}. {decision.reason}")
-    champion.log.close()
-    console.print(
-        f"\nAll of it took {time.monotonic() - started:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}."
-    )
+    promote(name, found)
+    took = time.monotonic() - started
+    console.print(f"\nAll of it took {took:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}.")
 
 
 if __name__ == "__main__":

@@ -56,10 +56,8 @@ def export(source: str, out: Path, *, name: str) -> Any:
             super().__init__()
             self.model = transformer.auto_model.eval()
 
-        def forward(self, input_ids: Any) -> tuple[Any, Any]:
-            mask = torch.ones_like(input_ids)
-            tokens = self.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
-            return torch.nn.functional.normalize(tokens.mean(dim=1), dim=-1), tokens
+        def forward(self, input_ids: Any) -> Any:
+            return self.model(input_ids=input_ids, attention_mask=torch.ones_like(input_ids)).last_hidden_state
 
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
@@ -71,10 +69,9 @@ def export(source: str, out: Path, *, name: str) -> Any:
             dynamo=False,
             opset_version=17,
             input_names=["input_ids"],
-            output_names=["embedding", "token_embeddings"],
+            output_names=["token_embeddings"],
             dynamic_axes={
                 "input_ids": {0: "batch", 1: "tokens"},
-                "embedding": {0: "batch"},
                 "token_embeddings": {0: "batch", 1: "tokens"},
             },
         )

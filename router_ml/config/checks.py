@@ -128,21 +128,32 @@ def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]
     write_tools = {name for name, tool in config.tools.items() if tool.effect == "write"}
     if when.write_tool and not write_tools:
         yield Issue((*path, "when", "write_tool"), "unreachable: no tool has effect write.", "Remove the policy.")
-    if not policy.then.model_dump(exclude_defaults=True):
+    if all(value == {} for value in policy.then.model_dump(exclude_defaults=True).values()):
         yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
 
 
 def _classes(config: RouterConfig) -> Iterator[Issue]:
     names = list(config.traffic_classes)
+    conditions = [config.traffic_classes[name].when for name in names]
     for position, name in enumerate(names):
         yield from _conditions(("traffic_classes", name, "when"), config.traffic_classes[name].when, config)
         unconditional = config.traffic_classes[name].when == ClassWhen()
         if unconditional and position < len(names) - 1:
             message = f"{name!r} takes every request, so the classes after it are unreachable."
             yield Issue(("traffic_classes", name), message, "Move it to the end, or give it a condition.")
+        earlier = next((i for i in range(position) if _covers(conditions[i], conditions[position])), None)
+        if earlier is not None and conditions[earlier] != ClassWhen():
+            message = f"unreachable: {names[earlier]!r} comes first and takes every request of it."
+            yield Issue(("traffic_classes", name), message, "Move it up, or change its condition.")
     if config.traffic_classes[names[-1]].when != ClassWhen():
         message = f"the last class, {names[-1]!r}, has a condition: some requests would belong to no class."
         yield Issue(("traffic_classes", names[-1]), message, "End with a class without 'when'.")
+
+
+def _covers(wide: ClassWhen, narrow: ClassWhen) -> bool:
+    """Whether every request that meets the narrow condition meets the wide one."""
+    pairs = ((allowed, getattr(narrow, key)) for key, allowed in wide)
+    return all(allowed is None or (asked is not None and set(asked) <= set(allowed)) for allowed, asked in pairs)
 
 
 def _plan(config: RouterConfig) -> Iterator[Issue]:

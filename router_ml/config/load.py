@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -17,6 +18,8 @@ from router_ml.errors import ConfigError, Problem
 
 _Path = tuple[str | int, ...]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 50
+_FIXES = {"string_type": "Put it in quotes.", "tuple_type": "Write a list: [first, second]."}
 
 
 class _Source:
@@ -27,7 +30,7 @@ class _Source:
         self.lines: dict[_Path, int] = {}
         self.problems: list[Problem] = []
         try:
-            root = yaml.compose(text, Loader=_Loader)
+            root = yaml.compose(text.encode("utf-8", "replace"), Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark is not None else None
@@ -36,12 +39,21 @@ class _Source:
         self.value = self._build(root, ()) if root is not None else None
 
     def _build(self, node: yaml.Node, path: _Path) -> object:
-        self.lines.setdefault(path, node.start_mark.line + 1)
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        if len(path) > _DEEPEST:
+            message = "nested too deeply, or an alias that contains itself."
+            raise ConfigError([Problem(self.file, line, dotted(path[:4]), message, "Flatten it.")])
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return yaml.constructor.SafeConstructor().construct_object(node)
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except (yaml.YAMLError, ValueError):  # a date that does not exist, a tag of another program
+            message = f"YAML cannot read it as {node.tag.rsplit(':', 1)[-1]}."
+            self.problems.append(Problem(self.file, line, dotted(path), message, "Put it in quotes."))
+            return node.value
 
     def _mapping(self, node: yaml.MappingNode, path: _Path) -> dict[str, object]:
         result: dict[str, object] = {}
@@ -115,7 +127,7 @@ def parse_config(
 def _shape_problems(error: ValidationError, source: _Source) -> Iterator[Problem]:
     for item in error.errors(include_url=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
-        message, fix = item["msg"] + ".", ""
+        message, fix = item["msg"] + ".", _FIXES.get(item["type"], "Correct the value.")
         if item["type"] == "extra_forbidden":
             message = "unknown key."
             known = _known_keys(path[:-1])
@@ -129,10 +141,13 @@ def _shape_problems(error: ValidationError, source: _Source) -> Iterator[Problem
 def _known_keys(path: _Path) -> list[str]:
     """Keys that the section at a path knows, by walking the types of the schema."""
     model: type[Section] | None = RouterConfig
+    named = False
     for part in path:
-        if model is None or not isinstance(part, str) or part not in _fields(model):
-            continue  # an index, or a name chosen by the user
-        model = _section(_fields(model)[part])
+        if named or isinstance(part, int) or model is None:
+            named = False  # an index, or a name chosen by the user
+            continue
+        annotation = _fields(model).get(part)
+        model, named = _section(annotation), get_origin(annotation) is dict
     return sorted(_fields(model)) if model is not None else []
 
 

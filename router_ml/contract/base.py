@@ -32,7 +32,12 @@ class Model(BaseModel):
     """Base of the contract: immutable, no unknown fields, keyword aliases (``finally``, ``lambda``) on the wire."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
     )
 
 
@@ -60,7 +65,8 @@ def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _shown(part: int | str) -> str:
-    return str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else "?"  # a caller's key may itself be private
+    safe = isinstance(part, int) or re.fullmatch(r"[A-Za-z_]{1,40}", part)
+    return str(part) if safe else "?"  # a caller's key may itself be private
 
 
 def describe(error: ValidationError, what: str) -> str:

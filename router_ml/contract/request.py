@@ -125,6 +125,8 @@ class RouteRequest(Model):
         for index, message in enumerate(self.messages):
             yield from walk_strings(message.model_dump(exclude={"role"}), f"messages[{index}]")
         yield from walk_strings(self.metadata, "metadata")
+        if self.request_id is not None:
+            yield "request_id", self.request_id
         if isinstance(self.output_contract, OutputContract):
             yield from walk_strings(self.output_contract.model_dump(), "output_contract")
 

@@ -82,7 +82,7 @@ class ClassifierSpec:
             parts = {name: _tuples(fields) for name, fields in record.items()}
             risks = RiskHead(**parts.pop("risks"))
             return cls(**{name: Head(**fields) for name, fields in parts.items()}, risks=risks)
-        except (TypeError, KeyError, ValueError) as error:
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise BundleFormatError(f"classifier.json cannot be read: {error!r}.") from None
 
 

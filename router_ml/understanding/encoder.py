@@ -123,8 +123,15 @@ class Encoder:
             for start in range(0, len(rows), _ROWS_PER_RUN):
                 some = rows[start : start + _ROWS_PER_RUN]
                 batch = np.array([chunks[row] for row in some], dtype=np.int64)
-                vectors[some] = self._session.run(["embedding"], {"input_ids": batch})[0]
+                vectors[some] = [_mean(row) for row in self._session.run(["token_embeddings"], {"input_ids": batch})[0]]
         return vectors
+
+
+def _mean(tokens: Floats) -> Floats:
+    """Unit mean (d,) of one row's token vectors (t, d). Outside the graph: its mean rounds differently in a batch."""
+    mean = tokens.mean(axis=0)
+    result: Floats = mean / np.linalg.norm(mean)
+    return result
 
 
 def _pool(chunks: Floats, lengths: Sequence[int], tokens: int) -> Encoded:
