@@ -26,6 +26,7 @@ RIDGE = 300.0
 CELL_SHRINKAGE = 10.0
 WEIGHT = (0.5, 0.3, 0.2)
 BLEND = 0.25
+FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
 
 Floats64 = NDArray[np.float64]
 
@@ -166,7 +167,7 @@ def fit_bandit(
 
 def out_of_fold(outcomes: Outcomes, projection: Projection, lanes: Sequence[str], *, folds: int, seed: int) -> Floats:
     """Predicted quality (n, L) of each row by a model fitted on the other folds."""
-    fold = np.random.default_rng(seed).integers(0, folds, len(outcomes.contexts))
+    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, folds, len(outcomes.contexts))
     result = np.zeros(outcomes.quality.shape, dtype=np.float32)
     for part in range(folds):
         rest, mine = np.flatnonzero(fold != part), np.flatnonzero(fold == part)

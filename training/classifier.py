@@ -163,14 +163,9 @@ def _loss(scores: Any, data: Examples, rows: NDArray[np.intp]) -> Any:
                 scores[:, start:end], torch.tensor(truth), ignore_index=UNKNOWN, label_smoothing=SMOOTHING
             )
             total = total + weight * part
-    truth = data.risks[rows]
-    known = np.isfinite(truth)
-    each = functional.binary_cross_entropy_with_logits(
-        scores[:, CUTS[2] :],
-        torch.tensor(np.where(known, truth, 0)),
-        weight=torch.tensor(known).float(),
-        reduction="sum",
-    )
+    known = np.isfinite(data.risks[rows])
+    risks, weight_of = torch.tensor(np.where(known, data.risks[rows], 0)), torch.tensor(known).float()
+    each = functional.binary_cross_entropy_with_logits(scores[:, CUTS[2] :], risks, weight=weight_of, reduction="sum")
     return total + RISK_WEIGHT * each / max(int(known.sum()), 1)
 
 

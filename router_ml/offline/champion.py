@@ -75,7 +75,14 @@ def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
 
 
 def class_rule(config: RouterConfig, name: str) -> Rule:
-    """What selection is asked for in a traffic class."""
+    """What selection is asked for in a traffic class.
+
+    Raises:
+        OfflineDataError: it is not configured.
+    """
+    if name not in config.traffic_classes:
+        known = ", ".join(config.traffic_classes)
+        raise OfflineDataError(f"Traffic class {name!r} is not configured. Known classes: {known}.")
     promise, exploration = config.traffic_classes[name], config.exploration
     return Rule(
         floor=promise.floor,
@@ -99,9 +106,6 @@ def policy_of(
     Raises:
         OfflineDataError: a traffic class is not configured any more.
     """
-    unknown = set(traffic_class.tolist()) - set(config.traffic_classes)
-    if unknown:
-        raise OfflineDataError(f"Traffic classes {sorted(unknown)} of the log are not configured. Add them, or filter.")
     estimates = estimate(allocation, config.lanes, contexts)
     belief = estimates.belief
     result = np.zeros(eligible.shape)
