@@ -38,8 +38,9 @@ def favourite(estimates: Estimates, lanes: Sequence[str], eligible: Sequence[str
 def choose(estimates: Estimates, lanes: Sequence[str], eligible: Sequence[str], rule: Rule, *, seed: int) -> Choice:
     """Draw a lane for one request, row 0 of ``estimates``; ``eligible`` must not be empty."""
     allowed = mask(lanes, eligible)
-    exploit = int(best(estimates.belief, estimates.cost_usd, allowed, rule)[0])
-    row = distribution(estimates.belief, estimates.cost_usd, allowed, rule)[0]
+    preferred = best(estimates.belief, estimates.cost_usd, allowed, rule)
+    exploit = int(preferred[0])
+    row = distribution(estimates.belief, estimates.cost_usd, allowed, rule, exploit=preferred)[0]
     drawn = draw(row, seed)
     order = _order(estimates, allowed[0], rule)
     return Choice(

@@ -8,6 +8,7 @@ evidence: the outcomes seen in the request's (intent, domain) cell, up to a cap;
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,20 +64,25 @@ class QualityModel:
 
     def _near(self, semantic: Floats) -> Floats:
         """Mean observed quality of the k nearest prompts, shrunk to the lane's mean by two pseudo-outcomes."""
-        near = _closest(semantic, self.neighbours, min(self.k, len(self.neighbours)))
+        near = _closest(semantic, self.neighbours, self._norms[0], min(self.k, len(self.neighbours)))
         observed = self.neighbour_observed[near]
         total = (self.neighbour_quality[near] * observed).sum(axis=1) + 2 * self.lane_mean
         result: Floats = (total / (observed.sum(axis=1) + 2)).astype(np.float32)
         return result
 
     def _cell(self, semantic: Floats) -> Floats:
-        result: Floats = self.cell_quality[_closest(semantic, self.cells, 1)[:, 0]]
+        result: Floats = self.cell_quality[_closest(semantic, self.cells, self._norms[1], 1)[:, 0]]
         return result
 
+    @cached_property
+    def _norms(self) -> tuple[Floats, Floats]:
+        """Squared lengths of neighbours and cells."""
+        return np.square(self.neighbours).sum(axis=1), np.square(self.cells).sum(axis=1)
 
-def _closest(rows: Floats, references: Floats, count: int) -> NDArray[np.intp]:
+
+def _closest(rows: Floats, references: Floats, norms: Floats, count: int) -> NDArray[np.intp]:
     """Indices (n, count) of the closest references by Euclidean distance, in no particular order."""
-    distance = (references * references).sum(axis=1) - 2 * (rows @ references.T)
+    distance = norms - 2 * (rows @ references.T)
     if count >= len(references):
         return np.broadcast_to(np.arange(len(references)), (len(rows), len(references)))
     return np.argpartition(distance, count - 1, axis=1)[:, :count]

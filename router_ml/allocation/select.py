@@ -55,7 +55,14 @@ def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Ru
     return np.where(eligible.any(axis=1), order[:, 0], -1)
 
 
-def distribution(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> Floats:
+def distribution(
+    belief: Belief,
+    cost_usd: Floats,
+    eligible: NDArray[np.bool_],
+    rule: Rule,
+    *,
+    exploit: NDArray[np.intp] | None = None,
+) -> Floats:
     """Propensities (n, L): rows sum to 1, are 0 outside ``eligible``, and all 0 where nothing is eligible.
 
     Explorable are the best lane and every eligible lane whose upper bound reaches the floor. Off the best lane a lane
@@ -64,8 +71,9 @@ def distribution(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], 
 
     Args:
         belief: (n, L) quality and bounds. cost_usd: (n, L). eligible: (n, L).
+        exploit: (n,) what ``best`` says, where it is known already.
     """
-    exploit = best(belief, cost_usd, eligible, rule)
+    exploit = best(belief, cost_usd, eligible, rule) if exploit is None else exploit
     rows = np.flatnonzero(exploit >= 0)
     result = np.zeros_like(cost_usd)
     if rule.explore_share > 0 and len(rows):

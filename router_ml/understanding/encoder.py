@@ -25,7 +25,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
-_ROWS_PER_RUN = 32
+_TOKENS_PER_RUN = 4096  # bounds the memory of a batch
 
 Floats = NDArray[np.float32]
 
@@ -119,9 +119,10 @@ class Encoder:
         for row, chunk in enumerate(chunks):
             by_length[len(chunk)].append(row)
         vectors = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
-        for rows in by_length.values():
-            for start in range(0, len(rows), _ROWS_PER_RUN):
-                some = rows[start : start + _ROWS_PER_RUN]
+        for length, rows in by_length.items():
+            at_once = max(1, _TOKENS_PER_RUN // length)
+            for start in range(0, len(rows), at_once):
+                some = rows[start : start + at_once]
                 batch = np.array([chunks[row] for row in some], dtype=np.int64)
                 vectors[some] = [_mean(row) for row in self._session.run(["token_embeddings"], {"input_ids": batch})[0]]
         return vectors
