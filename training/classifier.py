@@ -44,7 +44,7 @@ RISK_WEIGHT = 2.0
 UNKNOWN = -1
 ERROR_AMONG_ANSWERED = 0.15
 RISK_RECALL = 0.92
-MAX_FALSE_POSITIVES = dict.fromkeys(corpus.RISKS, 0.04) | {"harmful": 0.02}  # a false refusal hurts more
+MAX_FALSE_POSITIVES = dict.fromkeys(corpus.RISKS, 0.04) | {"harmful": 0.01}  # a false refusal hurts more
 
 Floats = NDArray[np.float32]
 CUTS = np.cumsum([len(corpus.INTENTS), len(corpus.DOMAINS), len(corpus.MODES)]).tolist()
@@ -197,23 +197,28 @@ def score(classifier: Classifier, data: Examples, rows: NDArray[np.intp]) -> Flo
     )
 
 
-def calibrate(scores: Floats, data: Examples, rows: NDArray[np.intp]) -> ClassifierSpec:
-    """Temperatures, abstention thresholds and risk thresholds from scores of authors the model had not seen."""
-    parts = np.split(scores, CUTS, axis=1)
+def calibrate(scores: Floats, data: Examples, authored: NDArray[np.intp], rows: NDArray[np.intp]) -> ClassifierSpec:
+    """Temperatures, abstention thresholds and risk thresholds from scores (n, k) of all rows by models that had not
+    seen them; labels are calibrated on ``authored``, risks on all ``rows`` that know them."""
     heads = []
+    parts = np.split(scores[authored], CUTS, axis=1)
     for name, labels, part in zip(
-        ("intent", "domain", "mode"), (corpus.INTENTS, corpus.DOMAINS, corpus.MODES), parts[:3], strict=True
+        ("intent", "domain", "mode"), (corpus.INTENTS, corpus.DOMAINS, corpus.MODES), parts, strict=False
     ):
-        truth = getattr(data, name)[rows]
+        truth = getattr(data, name)[authored]
         heat = temperature(part, truth)
         limit = ERROR_AMONG_ANSWERED if name != "mode" else 1.0
         heads.append(Head(labels, heat, abstention_threshold(part / heat, truth, limit)))
-    fitted = [platt(parts[3][:, j], data.risks[rows, j]) for j in range(len(corpus.RISKS))]
-    thresholds = []
-    for j, (risk, (slope, offset)) in enumerate(zip(corpus.RISKS, fitted, strict=True)):
-        probability = 1 / (1 + np.exp(-(slope * parts[3][:, j] + offset)))
-        thresholds.append(recall_threshold(probability, data.risks[rows, j], RISK_RECALL, MAX_FALSE_POSITIVES[risk]))
-    risks = RiskHead(corpus.RISKS, tuple(a for a, _ in fitted), tuple(b for _, b in fitted), tuple(thresholds))
+    slopes, offsets, thresholds = [], [], []
+    for column, risk in enumerate(corpus.RISKS):
+        known = rows[np.isfinite(data.risks[rows, column])]
+        score_of, truth = scores[known, CUTS[2] + column], data.risks[known, column]
+        slope, offset = platt(score_of, truth)
+        probability = 1 / (1 + np.exp(-(slope * score_of + offset)))
+        slopes.append(slope)
+        offsets.append(offset)
+        thresholds.append(recall_threshold(probability, truth, RISK_RECALL, MAX_FALSE_POSITIVES[risk]))
+    risks = RiskHead(corpus.RISKS, tuple(slopes), tuple(offsets), tuple(thresholds))
     return ClassifierSpec(heads[0], heads[1], heads[2], risks)
 
 
@@ -257,11 +262,12 @@ def main(
     more = np.flatnonzero(kind == "train")
     test, public_test = np.flatnonzero(data.batch == HELD_OUT), np.flatnonzero(kind == "test")
     scores = np.zeros((len(data.batch), COLUMNS), dtype=np.float32)
-    for batch in track(sorted(set(data.batch[own])), "authors left out in turn"):
-        unseen = np.flatnonzero(data.batch == batch)
-        weights = train(data, np.r_[np.setdiff1d(own, unseen), more])
+    authors = sorted(set(data.batch[own]))
+    for turn, author in enumerate(track(authors, "authors left out in turn")):
+        unseen = np.r_[np.flatnonzero(data.batch == author), more[turn :: len(authors)]]
+        weights = train(data, np.setdiff1d(np.r_[own, more], unseen))
         scores[unseen] = score(Classifier(weights, uncalibrated()), data, unseen)
-    spec = calibrate(scores[own], data, own)
+    spec = calibrate(scores, data, own, np.r_[own, more])
     Classifier(train(data, np.r_[own, more]), spec).save(out)
     served = Classifier.load(out)
     report = {

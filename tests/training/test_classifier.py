@@ -33,7 +33,9 @@ def test_training_learns_and_repeats(data: classifier.Examples, monkeypatch: pyt
     scores = classifier.score(Classifier(weights, classifier.uncalibrated()), data, test)
     right = (scores[:, : classifier.CUTS[0]].argmax(axis=1) == data.intent[test]).mean()
     assert right > 2 * np.bincount(data.intent[test]).max() / len(test)
-    spec = classifier.calibrate(scores, data, test)
+    everything = np.zeros((len(rows), classifier.COLUMNS), np.float32)
+    everything[test] = scores
+    spec = classifier.calibrate(everything, data, test, test)
     assert 0.1 < spec.intent.temperature < 10
     assert all(0 < threshold < 1 for threshold in spec.risks.threshold)
 
