@@ -42,14 +42,14 @@ class Comparison:
     no_support: int
 
     def verdict(self, margin: float, min_effective: float = 100.0) -> str:
-        """``promote`` if quality is at most ``margin`` worse with 97.5% confidence and cost is not higher, or quality
+        """``promote`` if quality is at most ``margin`` worse with 97.5% confidence and cost is surely lower, or quality
         is surely better; ``reject`` if it is surely worse; else, or with fewer than ``min_effective`` effective rows or
         choices that do not follow the logged propensities, ``hold``."""
         if self.dr.effective_sample_size < min_effective or self.sample_ratio.p_value < 0.001:
             return "hold"
         if self.dr.high < -margin:
             return "reject"
-        if self.dr.low >= -margin and (self.cost_usd.value <= 0 or self.dr.low > 0):
+        if self.dr.low >= -margin and (self.cost_usd.high < 0 or self.dr.low > 0):
             return "promote"
         return "hold"
 
