@@ -88,7 +88,7 @@ def in_turns(calls: Sequence[Call], texts: Sequence[str], *, warm_up: int = WARM
 def measure_latency(rounds: int, folder: Path) -> list[Measurement]:
     """p50 and p95 of one decision, without and with an SQLite log in ``folder``, beside the bare encoder."""
     from router_ml import Router
-    from router_ml.router import shipped_bundle
+    from router_ml.loading import shipped_bundle
     from router_ml.storage.bundle import Bundle
     from router_ml.storage.eventlog import EventLog
 
@@ -130,7 +130,7 @@ def _ratios(name: str, times: Times, bare: Times, promised: float | None) -> lis
 def measure_throughput(size: int) -> list[Measurement]:
     """Decisions per second of one call with ``size`` short texts, beside the bare encoder's one call; medians."""
     from router_ml import Router
-    from router_ml.router import shipped_bundle
+    from router_ml.loading import shipped_bundle
     from router_ml.storage.bundle import Bundle
 
     bundle = Bundle.load(shipped_bundle())

@@ -40,15 +40,11 @@ class Stamp:
 
 
 def selection_rule(config: RouterConfig, case: Case, ruling: Ruling) -> Rule:
-    """What selection is asked for; no exploration where tier, policy or caller forbid it."""
-    may_explore = ruling.explore and case.request.constraints.explore and case.tier not in config.exploration.never_at
-    return Rule(
-        floor=case.promise.floor,
-        quality_per_usd=case.promise.quality_per_usd,
-        explore_share=case.promise.explore_share if may_explore else 0.0,
-        epsilon=config.exploration.epsilon,
-        gamma=config.exploration.gamma,
-    )
+    """What selection is asked for; no exploration inside a session, nor where tier, policy or caller forbid it."""
+    request = case.request
+    explore = ruling.explore and request.constraints.explore and request.previous is None
+    explore = explore and case.tier not in config.exploration.never_at
+    return Rule.of(case.promise, config.exploration, explore=explore)
 
 
 def assemble(
@@ -69,7 +65,7 @@ def assemble(
     return RouteDecision(
         decision_id=stamp.decision_id,
         trace_id=hashlib.sha256(stamp.decision_id.encode()).hexdigest()[:32],
-        request_id=case.request.request_id,
+        request_id=_request_id(case),
         created_at=stamp.now,
         action=action,
         queue=_queue(ruling, action),
@@ -132,7 +128,8 @@ def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | Non
         nothing = Fallback(finally_="human_review")
         return Plan(Decoding(), Limits(), Retrieval(), (), OutputContract(name="none"), nothing)
     allowed = Allowed(ruling.tools, ruling.approval, ruling.indexes, ruling.output_contract)
-    return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking)
+    tokens = case.understood.tokens_in
+    return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking, tokens)
 
 
 def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -> tuple[str, ...]:
@@ -140,9 +137,17 @@ def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -
     if learned_lane is None or lane == learned_lane or (lane and learned_lane in ruling.eligible):
         return ()
     reasons = ruling.excluded.get(learned_lane, ())
-    named = [fired.id for fired in ruling.fired if any(fired.id in reason for reason in reasons)]
-    stops = [f.id for f in ruling.fired if "refuse" in f.effect or "human_review" in f.effect]
+    named = [fired.id for fired in ruling.fired if any(reason.startswith(f"policy {fired.id}:") for reason in reasons)]
+    stops = [f.id for f in ruling.fired if lane is None and ("refuse" in f.effect or "human_review" in f.effect)]
     return tuple(dict.fromkeys([*named, *stops]))
+
+
+def _request_id(case: Case) -> str | None:
+    """The caller's id; a digest of it where the scan found something in it."""
+    given = case.request.request_id
+    if given is None or all(finding.part != "request_id" for finding in case.scanned.findings):
+        return given
+    return f"sha256:{hashlib.sha256(given.encode()).hexdigest()[:32]}"
 
 
 def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from router_ml.allocation.context import Contexts
 from router_ml.config import RouterConfig, TrafficClass
 from router_ml.contract import Risk, RiskTier, RouteRequest
+from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.guardrails.policy import Facts, risk_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.plan import Situation, traffic_class
@@ -50,7 +51,7 @@ def build_case(
         language_chars=understood.language_characters,
         abstained=understood.intent_label.abstained or understood.domain_label.abstained,
     )
-    org, region = (_text(request.metadata.get(key)) for key in ("org", "region"))
+    org, region = _text(request.metadata.get("org")), _region(request.metadata.get("region"), config)
     situation = Situation(
         intent=understood.intent_label.label,
         domain=understood.domain_label.label,
@@ -97,4 +98,15 @@ def features_vector(understood: Understanding) -> NDArray[np.float32]:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return value.strip().casefold() if isinstance(value, str) else None
+
+
+def _region(value: object, config: RouterConfig) -> str | None:
+    """The configured region a request names, however it is spelled; ``ELSEWHERE`` for anything else but nothing."""
+    if value is None:
+        return None
+    known = {region.casefold(): region for region in config.regions}
+    text = _text(value)
+    if text is None:
+        return ELSEWHERE
+    return known.get(text, ELSEWHERE) if known else text

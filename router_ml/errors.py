@@ -73,7 +73,9 @@ class RegistryError(RouterError):
 
 
 class LogError(RouterError):
-    """The event log cannot be written or read."""
+    """The event log cannot be written or read. ``decision`` is the one that could not be logged, where there is one."""
+
+    decision: object | None = None
 
 
 class OfflineDataError(RouterError, ValueError):

@@ -51,7 +51,7 @@ def matches(when: ClassWhen, situation: Situation) -> bool:
         (when.domain, situation.domain),
         (when.mode, situation.mode),
         (when.channel, situation.channel),
-        (when.org, situation.org),
+        (when.org and tuple(org.casefold() for org in when.org), situation.org),
     )
     return all(wanted is None or found in wanted for wanted, found in conditions)
 
@@ -78,19 +78,22 @@ def make_plan(
     limits: TrafficClass,
     allowed: Allowed,
     ranking: Sequence[str],
+    tokens_in: int,
 ) -> Plan:
     """Plan the execution on ``ranking[0]``, with the other lanes of the ranking to fall back on, best first."""
     rules = [rule for rule in config.plan if matches(rule.when, situation)]
     contract = _output_contract(config, request, rules, allowed)
     lane = config.lanes[ranking[0]]
-    tools = _tools(config, rules, allowed)
+    tools = _tools(config, rules, allowed) if limits.limits.max_tool_calls else ()
+    steps = fallback(config, ranking)
+    used = [config.lanes[name] for name in (ranking[0], *sorted(steps.lanes()))]
     return Plan(
-        decoding=_decoding(lane, rules, limits, contract),
+        decoding=_decoding(used, rules, limits, contract, tokens_in=tokens_in),
         limits=_limits(request, lane, limits, bool(tools)),
         retrieval=_retrieval(config, rules, allowed),
         tools=tools,
         output_contract=contract,
-        fallback=fallback(config, ranking),
+        fallback=steps,
     )
 
 
@@ -111,10 +114,15 @@ def _output_contract(
     return OutputContract(name=name, type=spec.type, schema=spec.schema_, citations_required=spec.citations_required)
 
 
-def _decoding(lane: Lane, rules: Sequence[PlanRule], limits: TrafficClass, contract: OutputContract) -> Decoding:
+def _decoding(
+    lanes: Sequence[Lane], rules: Sequence[PlanRule], limits: TrafficClass, contract: OutputContract, *, tokens_in: int
+) -> Decoding:
+    """Decoding of the first lane, with an output length that every lane of the plan can serve."""
+    lane = lanes[0]
     temperature = next((rule.temperature for rule in rules if rule.temperature is not None), None)
-    longest = limits.limits.max_output_tokens or lane.decoding.max_tokens or lane.max_output_tokens
-    changes: dict[str, object] = {"max_tokens": min(longest, lane.max_output_tokens)}
+    room = [min(other.max_output_tokens, max(other.context_window - tokens_in, 1)) for other in lanes]
+    asked = limits.limits.max_output_tokens or lane.decoding.max_tokens or min(room)
+    changes: dict[str, object] = {"max_tokens": min(asked, *room)}
     if temperature is not None and lane.decoding.temperature is None:
         changes["temperature"] = temperature
     if contract.schema is not None and "json_schema" in lane.capabilities:

@@ -7,8 +7,8 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
-import os
-import secrets
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
+from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
 from router_ml.case import Case, build_case, contexts, features_vector
-from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
+from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.contract import (
     CONTRACT_VERSION,
     Outcome,
@@ -32,10 +33,11 @@ from router_ml.contract import (
     Versions,
     describe,
 )
-from router_ml.errors import BundleError, InvalidRequestError
+from router_ml.errors import InvalidRequestError, LogError
 from router_ml.guardrails import pins
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
+from router_ml.loading import open_parts
 from router_ml.plan import smallest
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
@@ -44,9 +46,8 @@ from router_ml.understanding.understand import Understanding, understand, unlear
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-MODEL_VARIABLE = "ROUTER_ML_MODEL"
-LOG_VARIABLE = "ROUTER_ML_LOG"
-_SEED_BITS = 53  # survives JSON readers that keep numbers as doubles
+
+logger = logging.getLogger(__name__)
 
 
 class Router:
@@ -66,7 +67,8 @@ class Router:
         self.log = log
         self.arm = arm
         self._registry = registry
-        self._health: dict[str, str] = {}
+        self._health: dict[str, str] = {}  # replaced as a whole, never changed: a decision reads one snapshot
+        self._health_lock = threading.Lock()
         self._recent = Recent()
         self._versions = Versions(
             contract=CONTRACT_VERSION,
@@ -101,21 +103,8 @@ class Router:
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
         """
-        source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
-        registry, bundle = None, None
-        if source.startswith("models:/"):
-            from router_ml.storage.registry import fetch
-
-            folder, registry = fetch(source, tracking_uri=tracking_uri)
-            bundle = Bundle.load(folder, threads=threads)
-        elif not source.endswith((".yaml", ".yml")):
-            bundle = Bundle.load(source, threads=threads)
-        if bundle is None:
-            settings = load_config(config or source)
-        else:
-            settings = load_config(config, bundle.taxonomy) if config else bundle.config
-        url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
-        return cls(settings, bundle=bundle, registry=registry, log=_open_log(url) if url else None)
+        opened = open_parts(source, config=config, log=log, threads=threads, tracking_uri=tracking_uri)
+        return cls(opened.config, bundle=opened.bundle, registry=opened.registry, log=opened.log)
 
     def predict_route(
         self,
@@ -149,20 +138,26 @@ class Router:
         Raises:
             InvalidRequestError: names the first request that is wrong; nothing has been decided then.
         """
+        if isinstance(requests, str) or not isinstance(requests, Sequence):
+            raise InvalidRequestError(f"Expected a list of requests, found {type(requests).__name__}.")
         for name, given in (("seeds", seeds), ("decision_ids", decision_ids)):
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
-        parsed = [_parse(request, index) for index, request in enumerate(requests)]
-        return [
-            self.decide(
-                request,
-                understood,
+        parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
+        understood = self.understand(parsed)
+
+        def decide(index: int) -> RouteDecision:
+            return self._decide(
+                parsed[index],
+                understood[index],
                 seed=seeds[index] if seeds else None,
                 now=now,
                 decision_id=decision_ids[index] if decision_ids else None,
             )
-            for index, (request, understood) in enumerate(zip(parsed, self.understand(parsed), strict=True))
-        ]
+
+        decisions = [numbered(index, decide, index) for index in range(len(parsed))]
+        self._record(decisions, understood)
+        return decisions
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
@@ -183,9 +178,9 @@ class Router:
         if name not in places or status not in ("up", "down"):
             expected = f"one of {', '.join(sorted(places))} and up or down"
             raise InvalidRequestError(f"Found {name!r} with status {status!r}, expected {expected}.")
-        self._health = {key: value for key, value in self._health.items() if key != name}
-        if status == "down":
-            self._health = {**self._health, name: "down"}
+        with self._health_lock:
+            down = {place for place in self._health if place != name} | ({name} if status == "down" else set())
+            self._health = dict.fromkeys(sorted(down), "down")
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
@@ -211,47 +206,55 @@ class Router:
         now: datetime | None = None,
         decision_id: str | None = None,
     ) -> RouteDecision:
-        """Decide a request that has been understood already; for replays of what was embedded before."""
+        """Decide and log a request that has been understood already; for replays of what was embedded before."""
+        decision = self._decide(request, understood, seed=seed, now=now, decision_id=decision_id)
+        self._record([decision], [understood])
+        return decision
+
+    def _decide(
+        self,
+        request: RouteRequest,
+        understood: Understanding,
+        *,
+        seed: int | None,
+        now: datetime | None,
+        decision_id: str | None,
+    ) -> RouteDecision:
+        seed, now, decision_id = stamped(seed, now, decision_id)
+        health = self._health
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
         case = build_case(self.config, request, understood, scanned, pinned=self._pinned(request))
-        ruling, estimates = self._rule(case)
+        ruling, estimates = self._rule(case, health)
         selection = selection_rule(self.config, case, ruling)
         lanes = list(self.config.lanes)
-        seed = secrets.randbits(_SEED_BITS) if seed is None else seed
         everything = [name for name, lane in self.config.lanes.items() if lane.enabled]
         stopped = ruling.refuse or ruling.human_review or not ruling.eligible
-        choice = None if stopped else choose(estimates, lanes, ruling.eligible, selection, seed=seed)
-        stamp = Stamp(
-            decision_id or f"dec_{secrets.token_hex(12)}",
-            now or datetime.now(UTC),
-            seed,
-            self._state(selection.quality_per_usd),
-            self._versions,
-        )
         decision = assemble(
             self.config,
             case,
             ruling,
-            choice,
+            None if stopped else choose(estimates, lanes, ruling.eligible, selection, seed=seed),
             as_contract(estimates, lanes, ruling.eligible),
             learned_lane=favourite(estimates, lanes, everything, selection),
-            stamp=stamp,
+            stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), self._versions),
         )
         _check_eligible(decision)
         self._recent.remember(decision.decision_id, private=is_private(decision))
-        if self.log is not None:
-            self._record(decision, understood)
         return decision
 
-    def _rule(self, case: Case) -> tuple[Ruling, Estimates]:
-        """Hard rules first, then the ceilings that need an estimate of cost and latency."""
-        asked = case.request.constraints
-        ruling = self._hard_rules(case, case.facts)
+    def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:
+        """Hard rules first, then the ceilings that need a count or an estimate of this request."""
+        asked, limits = case.request.constraints, case.promise.limits
+        ruling = self._hard_rules(case, case.facts, health)
         if case.facts.write_tool and not self._writes(ruling.tools):  # a rule took the tool away
-            ruling = self._hard_rules(case, replace(case.facts, write_tool=False))
+            ruling = self._hard_rules(case, replace(case.facts, write_tool=False), health)
+        tokens = case.understood.tokens_in
+        if limits.max_input_tokens is not None and tokens > limits.max_input_tokens:
+            reason = f"{tokens} tokens in, the class allows {limits.max_input_tokens}"
+            excluded = {lane: (*ruling.excluded.get(lane, ()), reason) for lane in self.config.lanes}
+            ruling = replace(ruling, eligible=(), excluded=excluded)
         estimates = self.estimate(case.request, case.understood)
         lanes = list(self.config.lanes)
-        limits = case.promise.limits
         ruling = within(
             ruling,
             dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
@@ -261,14 +264,14 @@ class Router:
         )
         return ruling, estimates
 
-    def _hard_rules(self, case: Case, facts: Facts) -> Ruling:
+    def _hard_rules(self, case: Case, facts: Facts, health: Mapping[str, str]) -> Ruling:
         return rule(
             self.config,
             facts,
             constraints=case.request.constraints,
             tokens_in=case.understood.tokens_in,
             needs=frozenset(["tools"] if facts.tools else ()),
-            health=self._health,
+            health=health,
         )
 
     def _writes(self, tools: Sequence[str]) -> bool:
@@ -299,48 +302,32 @@ class Router:
             known = None if logged is None else is_private(logged)
         return pins.is_pinned(previous.decision_id, previous.pin) if known is None else known
 
-    def _state(self, quality_per_usd: float) -> State:
+    def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
         steps = self.bundle.allocation.bandit.steps if self.bundle else 0
-        return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(self._health), arm=self.arm)
+        return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
 
-    def _record(self, decision: RouteDecision, understood: Understanding) -> None:
-        from router_ml.storage.records import Features
-
+    def _record(self, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
+        """Log decisions that have been made. If that fails, ``logging.on_error`` says whether traffic goes on; a
+        decision of the restricted tier never leaves without a record."""
         if self.log is None:
             return
-        private = is_private(decision) or not self.config.logging.keep_embedding or not len(understood.embedding)
-        embedding = None if private else understood.embedding
-        features = Features(self._versions.encoder, embedding, features_vector(understood))
-        self.log.log_decision(decision, features=features)
+        from router_ml.storage.records import Features
 
+        def features(decision: RouteDecision, seen: Understanding) -> Features:
+            keep = self.config.logging.keep_embedding and len(seen.embedding) and not is_private(decision)
+            return Features(self._versions.encoder, seen.embedding if keep else None, features_vector(seen))
 
-def shipped_bundle() -> Path:
-    """The bundle inside an installed wheel, else the one of a source checkout.
-
-    Raises:
-        BundleError: neither is there.
-    """
-    package = Path(__file__).parent
-    for folder in (package / "_bundle", package.parent / "models" / "default"):
-        if (folder / "manifest.json").is_file():
-            return folder
-    raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
-
-
-def _parse(request: object, index: int) -> RouteRequest:
-    try:
-        return RouteRequest.parse(request)
-    except InvalidRequestError as error:
-        raise InvalidRequestError(f"Request {index}: {error}") from None
+        try:
+            self.log.log_decisions([(d, features(d, seen)) for d, seen in zip(decisions, understood, strict=True)])
+        except LogError as error:
+            restricted = [decision for decision in decisions if decision.risk_tier == "restricted"]
+            if self.config.logging.on_error == "raise" or restricted:
+                error.decision = (restricted or decisions)[0]
+                raise
+            logger.error("%d decisions were made but not logged: %s", len(decisions), error)
 
 
 def _check_eligible(decision: RouteDecision) -> None:
     used = decision.fallback.lanes() | ({decision.lane} if decision.lane else set())
     if not used <= set(decision.eligible):
         raise AssertionError(f"{decision.decision_id} plans lanes that are not eligible.")
-
-
-def _open_log(url: str | Path) -> EventLog:
-    from router_ml.storage.eventlog import EventLog
-
-    return EventLog(url)

@@ -28,7 +28,7 @@ ORDER = (
     {"plan"},
     {"storage"},
     {"case", "sessions"},
-    {"assembly"},
+    {"assembly", "arguments", "loading"},
     {"router"},
     {"front_door", "served_model"},
     {"execution"},

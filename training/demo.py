@@ -20,8 +20,9 @@ from rich.progress import track
 from rich.table import Table
 
 from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteRequest
+from router_ml.loading import shipped_bundle
 from router_ml.offline.champion import Comparison, compare
-from router_ml.router import Router, shipped_bundle
+from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import utc
@@ -181,7 +182,7 @@ def main() -> None:
     OUT.mkdir(parents=True)
     shipped = Bundle.load(shipped_bundle())
     pack = load_pack(encoder=shipped.encoder.sha256)
-    evaluated, stream, test = pack.split(0.4, 0.35, seed=SEED)
+    evaluated, stream, test = pack.split(0.2, 0.55, seed=SEED)
     lanes = {name: pack.lanes.index(x.outcomes) for name, x in shipped.config.lanes.items() if x.outcomes in pack.lanes}
 
     console.rule("1. A champion, from evaluations")

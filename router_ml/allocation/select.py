@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.quality import Belief
+from router_ml.config.schema import Exploration, TrafficClass
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,17 @@ class Rule:
     explore_share: float
     epsilon: float
     gamma: float
+
+    @classmethod
+    def of(cls, promise: TrafficClass, exploration: Exploration, *, explore: bool = True) -> Rule:
+        """The rule of a traffic class; without ``explore`` the best lane is certain."""
+        return cls(
+            floor=promise.floor,
+            quality_per_usd=promise.quality_per_usd,
+            explore_share=promise.explore_share if explore else 0.0,
+            epsilon=exploration.epsilon,
+            gamma=exploration.gamma,
+        )
 
 
 def utility(belief: Belief, cost_usd: Floats, quality_per_usd: float) -> Floats:

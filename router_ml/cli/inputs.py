@@ -69,7 +69,7 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
     Raises:
         LogError: no log is named, it does not exist or cannot be read, or it does not hold the decision.
     """
-    from router_ml.router import LOG_VARIABLE
+    from router_ml.loading import LOG_VARIABLE
 
     url = log or os.environ.get(LOG_VARIABLE)
     if not url:
@@ -99,7 +99,7 @@ def locate(path: Path | None = None, *, model: str | None = None) -> tuple[Path,
     """
     if path is not None and model is None:
         return path, None
-    from router_ml.router import MODEL_VARIABLE, shipped_bundle
+    from router_ml.loading import MODEL_VARIABLE, shipped_bundle
 
     source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
     if source.endswith((".yaml", ".yml")):

@@ -230,11 +230,11 @@ class Guardrails(Section):
 
 
 class Logging(Section):
-    """Where decisions go and what of them is kept. Text is never kept for requests with findings."""
+    """Where decisions go and what of them is kept; text never is. ``on_error``: whether traffic goes on unlogged."""
 
     url: str | None = None
-    keep_text: bool = False
     keep_embedding: bool = True
+    on_error: Literal["continue", "raise"] = "continue"
 
 
 class RouterConfig(Section):

@@ -47,15 +47,17 @@ def highest(*tiers: RiskTier) -> RiskTier:
 
 
 def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every string inside nested dicts, lists and tuples, keys included, as ``(path, string)``.
+    """Every string and number inside nested dicts, lists and tuples, keys included, as ``(path, string)``.
 
-    Iterative, so that depth of nesting cannot exhaust the stack.
+    A card number is one whether it is quoted or not. Iterative, so that depth of nesting cannot exhaust the stack.
     """
     stack: list[tuple[str, object]] = [(path, value)]
     while stack:
         here, item = stack.pop()
         if isinstance(item, str):
             yield here, item
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            yield here, str(item)
         elif isinstance(item, dict):
             for index, (key, inner) in enumerate(reversed(item.items())):
                 stack.append((f"{here}[{len(item) - 1 - index}]", inner))

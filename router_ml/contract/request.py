@@ -20,6 +20,8 @@ from router_ml.contract.base import (
 )
 from router_ml.errors import InvalidRequestError
 
+_LONG_METADATA = 60  # characters; shorter values are names and ids
+
 
 class Message(Model):
     """One chat message in the OpenAI shape; content is text, a list of parts, or absent beside tool calls."""
@@ -109,9 +111,15 @@ class RouteRequest(Model):
         return said[-1] if said else next(text for text in reversed(list(self._texts())) if text.strip())
 
     @property
-    def tool_results(self) -> tuple[str, ...]:
-        """Texts of tool messages: data, not instructions, and a place where injections hide."""
-        return tuple(m.text for m in self.messages if m.role in ("tool", "function") and m.text.strip())
+    def context(self) -> tuple[str, ...]:
+        """Texts beside the task that may carry a risk: earlier user messages, tool results, long metadata.
+
+        What the operator wrote (system) and what a model answered is left out.
+        """
+        said = [m.text for m in self.messages if m.role in ("user", "tool", "function")]
+        more = [text for _, text in walk_strings(self.metadata) if len(text) >= _LONG_METADATA]
+        task = self.task
+        return tuple(text for text in dict.fromkeys((*said, *more)) if text.strip() and text != task)
 
     @property
     def conversation(self) -> str:

@@ -9,13 +9,17 @@ from router_ml.config.schema import Then, When
 from router_ml.contract import RiskTier
 from router_ml.contract.base import Channel, GuardState, Mode
 
-SCANNED_RISKS = frozenset({"pii", "secrets"})
+SCANNED_RISKS = frozenset({"pii", "secrets", "prompt_injection"})
 """Risks that only a complete scan can rule out."""
+
+ELSEWHERE = "?"
+"""The region of a request that names one which is not configured: every rule on regions counts as meant for it."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a rule may look at. ``findings`` are types, ``tools`` what the caller allows."""
+    """All that a rule may look at. ``findings`` are types, ``tools`` what the caller allows; ``region`` may be
+    ``ELSEWHERE``."""
 
     intent: str
     domain: str
@@ -57,8 +61,8 @@ def _holds(when: When, facts: Facts) -> bool:
         (when.domain, facts.domain),
         (when.mode, facts.mode),
         (when.channel, facts.channel),
-        (when.org, facts.org),
-        (when.region, facts.region),
+        (when.org and tuple(org.casefold() for org in when.org), facts.org),
+        (when.region, when.region[0] if when.region and facts.region == ELSEWHERE else facts.region),
         (when.tier, facts.tier),
         (when.guard_state, facts.guard_state),
     )

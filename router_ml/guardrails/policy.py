@@ -63,9 +63,10 @@ def risk_tier(
 ) -> RiskTier:
     """The highest tier that anything brings: a risk, an incomplete scan, an unvalidated language, abstention.
 
-    ``language_chars`` counts the characters that the language was judged by; few of them judge nothing.
+    ``language_chars`` counts the characters that the language was judged by; few of them judge nothing. A risk without
+    a tier of its own brings ``high``.
     """
-    tiers: list[RiskTier] = [guardrails.risk_tiers.get(risk, "low") for risk in risks]
+    tiers: list[RiskTier] = [guardrails.risk_tiers.get(risk, "high") for risk in risks]
     if guard_state == "unknown":
         tiers.append(guardrails.unknown_tier)
     if not language_validated and language_chars >= guardrails.unvalidated_language_min_chars:

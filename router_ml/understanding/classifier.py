@@ -129,17 +129,20 @@ class Classifier:
         return result
 
     def predict(
-        self, task: Encoded, surface: Floats, words: NDArray[np.int64], context: Sequence[Encoded] = ()
+        self,
+        task: Encoded,
+        surface: Floats,
+        words: NDArray[np.int64],
+        chunks: Sequence[tuple[Floats, Floats, NDArray[np.int64]]] = (),
     ) -> Prediction:
         """Calibrated probabilities of one request.
 
-        Intent, domain and mode are read from the whole task; a risk counts when any chunk of the task, or of the
-        ``context`` (tool results), shows it.
+        Intent, domain and mode are read from the whole task. A risk counts when the task shows it, or any of ``chunks``
+        (embedding, surface, words): pieces of a long task and of what came with it.
         """
         intent, domain, mode, risks = np.split(self.logits(task.embedding, surface, words), self._cuts)
-        chunks = [*(task.chunks if len(task.chunks) > 1 else ()), *(c for other in context for c in other.chunks)]
         for chunk in chunks:
-            risks = np.maximum(risks, self.logits(chunk, surface, words)[self._cuts[-1] :])
+            risks = np.maximum(risks, self.logits(*chunk)[self._cuts[-1] :])
         spec = self.spec
         return Prediction(
             intent=softmax(intent / np.float32(spec.intent.temperature)),

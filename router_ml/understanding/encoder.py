@@ -44,10 +44,21 @@ class EncoderSpec:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One text: its embedding (d,), those of its chunks (c, d), all of unit length, and its number of tokens."""
+    """One text: its embedding (d,), those of its chunks (c, d), all of unit length, its number of tokens, and the
+    stretch of text that each chunk covers."""
 
     embedding: Floats
     chunks: Floats
+    tokens: int
+    pieces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Token ids with the special ones, the text they cover, and the number of tokens of the whole text."""
+
+    ids: list[int]
+    piece: str
     tokens: int
 
 
@@ -88,31 +99,25 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Embed texts of any length; the result of a text does not depend on its neighbours."""
-        ids = [self._tokenize(text) for text in texts]
-        owners = [(index, chunk) for index, tokens in enumerate(ids) for chunk in self._cut(tokens)]
-        vectors = self._run([chunk for _, chunk in owners])
-        mine: dict[int, list[int]] = defaultdict(list)
-        for row, (index, _) in enumerate(owners):
-            mine[index].append(row)
-        return [
-            _pool(vectors[mine[index]], [len(owners[row][1]) for row in mine[index]], len(tokens))
-            for index, tokens in enumerate(ids)
-        ]
+        chunks = [list(self._cut(text)) for text in texts]
+        vectors = self._run([chunk.ids for own in chunks for chunk in own])
+        ends = np.cumsum([len(own) for own in chunks]).tolist()
+        return [_pool(vectors[end - len(own) : end], own) for own, end in zip(chunks, ends, strict=True)]
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has, special ones not counted."""
-        return len(self._tokenize(text))
+        return len(self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids)
 
-    def _tokenize(self, text: str) -> list[int]:
-        decodable = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be tokenised
-        ids: list[int] = self._tokenizer.encode(decodable, add_special_tokens=False).ids
-        return ids
-
-    def _cut(self, tokens: list[int]) -> Iterator[list[int]]:
-        room = self.spec.window - 2
-        step = room - self.spec.overlap
-        for start in range(0, max(len(tokens) - self.spec.overlap, 1), step):
-            yield [self.spec.prefix, *tokens[start : start + room], self.spec.suffix]
+    def _cut(self, text: str) -> Iterator[_Chunk]:
+        text = _decodable(text)
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids, room = encoding.ids, self.spec.window - 2
+        starts = range(0, max(len(ids) - self.spec.overlap, 1), room - self.spec.overlap)
+        offsets = encoding.offsets if len(starts) > 1 else []
+        for start in starts:
+            end = min(start + room, len(ids))
+            piece = text[offsets[start][0] : offsets[end - 1][1]] if offsets else text
+            yield _Chunk([self.spec.prefix, *ids[start:end], self.spec.suffix], piece, len(ids))
 
     def _run(self, chunks: Sequence[list[int]]) -> Floats:
         by_length: dict[int, list[int]] = defaultdict(list)
@@ -135,12 +140,18 @@ def _mean(tokens: Floats) -> Floats:
     return result
 
 
-def _pool(chunks: Floats, lengths: Sequence[int], tokens: int) -> Encoded:
+def _pool(vectors: Floats, chunks: Sequence[_Chunk]) -> Encoded:
     """Mean of chunk embeddings weighted by their length, scaled to unit length."""
-    if len(chunks) == 1:
-        return Encoded(chunks[0], chunks, tokens)
-    mean = np.asarray(lengths, dtype=np.float32) @ chunks
-    return Encoded((mean / np.linalg.norm(mean)).astype(np.float32), chunks, tokens)
+    pieces = tuple(chunk.piece for chunk in chunks)
+    if len(vectors) == 1:
+        return Encoded(vectors[0], vectors, chunks[0].tokens, pieces)
+    mean = np.array([len(chunk.ids) for chunk in chunks], dtype=np.float32) @ vectors
+    return Encoded((mean / np.linalg.norm(mean)).astype(np.float32), vectors, chunks[0].tokens, pieces)
+
+
+def _decodable(text: str) -> str:
+    """A lone surrogate cannot be tokenised."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def fingerprint(folder: Path) -> str:

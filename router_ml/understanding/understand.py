@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,8 @@ from router_ml.understanding.language import VALIDATED, detect
 from router_ml.understanding.lexical import lexical
 from router_ml.understanding.surface import NAMES, surface
 
-_CHARACTERS_PER_TOKEN = 4
-_END = 8_000
+_BYTES_PER_TOKEN = 2  # fewer than any common text has, so that limits err on the safe side
+_END = 1_000
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,47 @@ def understand(
 ) -> list[Understanding]:
     """Understand requests with one encoder pass over all of their texts.
 
-    A text over ``max_bytes`` is ``unknown`` to the guardrails whatever it says; only its two ends are encoded.
+    Texts beyond ``max_bytes`` per request make it ``unknown`` to the guardrails whatever they say; only their two ends
+    are encoded.
     """
-    texts = [tuple(_ends(text, max_bytes) for text in (request.task, *request.tool_results)) for request in requests]
+    texts = [list(_within(max_bytes, (request.task, *request.context))) for request in requests]
     encoded = iter(encoder.encode([text for group in texts for text in group]))
     result = []
     for request, group in zip(requests, texts, strict=True):
         task, *context = [next(encoded) for _ in group]
         shape = surface(group[0], task.tokens)
-        seen = classifier.predict(task, shape, lexical(group[0]), context)
+        seen = classifier.predict(task, shape, lexical(group[0]), list(_chunks(task, context)))
         whole = request.conversation
-        tokens = task.tokens if whole == group[0] else _count(whole, encoder)
+        tokens = task.tokens if whole == group[0] else _count(whole, encoder, max_bytes)
         result.append(_describe(group[0], task, shape, seen, classifier.spec, tokens))
     return result
 
 
-def _count(text: str, encoder: Encoder) -> int:
-    """Tokens of a conversation; estimated from the length where counting would take longer than deciding."""
-    return encoder.count_tokens(text) if len(text) <= 4 * _END else len(text) // _CHARACTERS_PER_TOKEN
+def _chunks(
+    task: Encoded, context: Sequence[Encoded]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+    """What to read for risks beside the whole task: each piece with features of its own."""
+    for encoded in (*((task,) if len(task.chunks) > 1 else ()), *context):
+        for vector, piece in zip(encoded.chunks, encoded.pieces, strict=True):
+            yield vector, surface(piece, encoded.tokens // len(encoded.pieces)), lexical(piece)
 
 
-def _ends(text: str, max_bytes: int) -> str:
-    if len(text) * 4 <= max_bytes or len(text.encode("utf-8", "replace")) <= max_bytes:
-        return text
-    return f"{text[:_END]}\n{text[-_END:]}"
+def _count(text: str, encoder: Encoder, max_bytes: int) -> int:
+    """Tokens of a conversation; beyond the byte cap an upper estimate."""
+    size = len(text.encode("utf-8", "replace"))
+    return encoder.count_tokens(text) if size <= max_bytes else size // _BYTES_PER_TOKEN
+
+
+def _within(max_bytes: int, texts: Sequence[str]) -> Iterator[str]:
+    """Texts as they are while they fit into one budget, then their two ends."""
+    left = max_bytes
+    for text in texts:
+        size = len(text.encode("utf-8", "replace"))
+        if size <= left:
+            left -= size
+            yield text
+        else:
+            yield f"{text[:_END]}\n{text[-_END:]}"
 
 
 def _describe(
@@ -118,7 +135,7 @@ def unlearned(request: RouteRequest) -> Understanding:
         surface=np.zeros(len(NAMES), np.float32),
         intent=np.zeros(0, np.float32),
         domain=np.zeros(0, np.float32),
-        tokens_in=1 + len(text) // _CHARACTERS_PER_TOKEN,
+        tokens_in=1 + len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN,
         intent_label=unknown,
         domain_label=unknown,
         mode_label=ModeLabel(label="batch" if request.channel == "batch" else "chat", probabilities={}, abstained=True),

@@ -11,8 +11,8 @@ import pytest
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints
 from router_ml.errors import OfflineDataError
+from router_ml.loading import shipped_bundle
 from router_ml.offline.champion import Comparison, compare
-from router_ml.router import shipped_bundle
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.understanding.surface import NAMES

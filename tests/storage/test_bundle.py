@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from router_ml.errors import BundleError, BundleFormatError, BundleIntegrityError
-from router_ml.router import shipped_bundle
+from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import MANIFEST, Bundle, verify
 
 

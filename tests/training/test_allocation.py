@@ -9,8 +9,8 @@ pytest.importorskip("sklearn", reason="fitting needs the 'offline' extra")
 
 from router_ml.allocation.estimate import estimate
 from router_ml.config import RouterConfig
+from router_ml.loading import shipped_bundle
 from router_ml.offline import curves
-from router_ml.router import shipped_bundle
 from router_ml.storage.bundle import Bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import load_pack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from router_ml.router import shipped_bundle
+from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
 from training.outcomes import DEFAULT, load_pack
 

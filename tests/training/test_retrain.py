@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints
 from router_ml.errors import EncoderMismatchError, OfflineDataError
-from router_ml.router import shipped_bundle
+from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
 from training.outcomes import Pack, load_pack

@@ -1,0 +1,73 @@
+"""Where a router comes from: a bundle folder, the registry, a ``router.yaml``, or the bundle that ships."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from router_ml.config import RouterConfig, load_config
+from router_ml.errors import BundleError
+from router_ml.storage.bundle import Bundle
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+
+MODEL_VARIABLE = "ROUTER_ML_MODEL"
+LOG_VARIABLE = "ROUTER_ML_LOG"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a router is made of; ``registry`` is the version in the model registry, where it came from there."""
+
+    config: RouterConfig
+    bundle: Bundle | None
+    registry: str | None
+    log: EventLog | None
+
+
+def open_parts(
+    source: str | Path | None,
+    *,
+    config: str | Path | None,
+    log: str | Path | None,
+    threads: int,
+    tracking_uri: str | None,
+) -> Parts:
+    """Open what ``Router.load`` was asked for."""
+    source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
+    registry, bundle = None, None
+    if source.startswith("models:/"):
+        from router_ml.storage.registry import fetch
+
+        folder, registry = fetch(source, tracking_uri=tracking_uri)
+        bundle = Bundle.load(folder, threads=threads)
+    elif not source.endswith((".yaml", ".yml")):
+        bundle = Bundle.load(source, threads=threads)
+    if bundle is None:
+        settings = load_config(config or source)
+    else:
+        settings = load_config(config, bundle.taxonomy) if config else bundle.config
+    url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
+    return Parts(settings, bundle, registry, _open_log(url) if url else None)
+
+
+def shipped_bundle() -> Path:
+    """The bundle inside an installed wheel, else the one of a source checkout.
+
+    Raises:
+        BundleError: neither is there.
+    """
+    package = Path(__file__).parent
+    for folder in (package / "_bundle", package.parent / "models" / "default"):
+        if (folder / "manifest.json").is_file():
+            return folder
+    raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
+
+
+def _open_log(url: str | Path) -> EventLog:
+    from router_ml.storage.eventlog import EventLog
+
+    return EventLog(url)
