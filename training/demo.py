@@ -182,7 +182,7 @@ def main() -> None:
     OUT.mkdir(parents=True)
     shipped = Bundle.load(shipped_bundle())
     pack = load_pack(encoder=shipped.encoder.sha256)
-    evaluated, stream, test = pack.split(0.2, 0.55, seed=SEED)
+    evaluated, stream, test = pack.split(0.12, 0.63, seed=SEED)
     lanes = {name: pack.lanes.index(x.outcomes) for name, x in shipped.config.lanes.items() if x.outcomes in pack.lanes}
 
     console.rule("1. A champion, from evaluations")

@@ -81,11 +81,11 @@ def _reason(
     if allowed.sum() == 1:
         return "The only eligible lane."
     reaching = int(_reaches(estimates, allowed, rule).sum())
+    if reaching == 1:
+        return f"The only eligible lane that is known to reach the floor {rule.floor:.2f}."
     if reaching:
-        return (
-            f"Best quality - {rule.quality_per_usd:g} x cost of the {reaching} eligible lanes that reach the floor "
-            f"{rule.floor:.2f}."
-        )
+        trade = f"quality - {rule.quality_per_usd:g} x cost"
+        return f"Best {trade} of the {reaching} eligible lanes that reach the floor {rule.floor:.2f}."
     evidence = "" if (estimates.belief.evidence[0][allowed] >= 1).any() else " (no evidence in this cell)"
     return f"No eligible lane is known to reach the floor {rule.floor:.2f}: best lower bound for the money{evidence}."
 
