@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-all lint bench train clean
+.PHONY: demo test test-all lint bench train wheel clean
 
 demo: $(VENV)/.demo  ## route, log, learn, evaluate, promote, simulate: the whole loop once
 	$(BIN)/python -m training.demo
@@ -28,6 +28,9 @@ train: $(VENV)/.train  ## rebuild the shipped bundle from the authored corpus an
 	$(BIN)/python -m training.encoder --out models/default/encoder
 	$(BIN)/python -m training.classifier --out models/default $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.retrain --base models/default --out models/default
+
+wheel: $(VENV)/.dev  ## the package with the shipped bundle inside
+	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
 	rm -rf $(VENV) runs dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -212,4 +212,5 @@ def main(
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
         return
     kind = "bootstraps of the test part" if other else "splits by group"
-    Console().print(as_table(rows, f"{source}: {len(pack.group)} prompts, {repeats} {kind}, mean ± sd"))
+    console = Console(width=None if sys.stdout.isatty() else 132)
+    console.print(as_table(rows, f"{source}: {len(pack.group)} prompts, {repeats} {kind}, mean ± sd"))
