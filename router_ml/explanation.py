@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
+from router_ml.errors import InvalidRequestError
+
 if TYPE_CHECKING:
     from router_ml.contract.decision import RouteDecision
 
@@ -13,7 +15,13 @@ Audience = Literal["user", "operator", "auditor"]
 
 
 def explain(decision: RouteDecision, audience: Audience) -> str:
-    """Why this request went where it went; never a value that a guardrail found."""
+    """Why this request went where it went; never a value that a guardrail found.
+
+    Raises:
+        InvalidRequestError: there is no such audience.
+    """
+    if audience not in ("user", "operator", "auditor"):
+        raise InvalidRequestError(f"Found audience {audience!r}, expected user, operator or auditor.")
     if audience == "user":
         return _for_user(decision)
     lines = [_headline(decision), *_understanding(decision), *_guardrails(decision), *_lanes(decision)]
@@ -30,7 +38,7 @@ def _for_user(decision: RouteDecision) -> str:
     if decision.action == "clarify":
         return decision.question or "Please say more about what you need."
     where = " It stays on our own machines because it holds private data." if _kept_inside(decision) else ""
-    return f"Your request was answered by {decision.model}.{where}"
+    return f"Your request goes to {decision.model}.{where}"
 
 
 def _kept_inside(decision: RouteDecision) -> bool:

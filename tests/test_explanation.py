@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from router_ml.contract import RouteDecision
+from router_ml.errors import InvalidRequestError
 
 Make = Callable[..., RouteDecision]
 PII = {"type": "email", "part": "messages[0]", "start": 5, "end": 21, "view": "raw"}
@@ -88,3 +89,9 @@ def test_html_shows_lanes_and_escapes_what_others_wrote(make_decision: Make) -> 
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "<td>0.840 [0.70, 0.92]</td>" in html
+
+
+def test_an_unknown_audience_is_an_error(make_decision: Make) -> None:
+    """A typo must not decide how much of a decision is shown."""
+    with pytest.raises(InvalidRequestError, match="user, operator or auditor"):
+        make_decision().explain("users")  # type: ignore[arg-type]

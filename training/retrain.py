@@ -34,7 +34,7 @@ from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
 MIN_OUTCOMES = 20
-KEPT = ("encoder", "classifier.safetensors", "classifier.json", "router.yaml")
+KEPT = ("encoder", "classifier.safetensors", "classifier.json")
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> 
 
 
 def write_bundle(
-    base: Path, out: Path, allocation: Allocation, *, training: dict[str, object], now: datetime
+    base: Path, out: Path, allocation: Allocation, *, settings: Path, training: dict[str, object], now: datetime
 ) -> Manifest:
-    """A bundle folder: what is kept of ``base`` with new allocation parts, sealed."""
+    """A bundle folder: what is kept of ``base`` with new allocation parts and the ``router.yaml`` given, sealed."""
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != base.resolve():
         for name in KEPT:
@@ -128,6 +128,8 @@ def write_bundle(
                 shutil.copytree(source, target, dirs_exist_ok=True)
             else:
                 shutil.copyfile(source, target)
+    if settings.resolve() != (out / "router.yaml").resolve():
+        shutil.copyfile(settings, out / "router.yaml")
     save_allocation(out, allocation)
     return seal(out, name="router", created_at=now, encoder_sha256=fingerprint(out / "encoder"), training=training)
 
@@ -138,6 +140,7 @@ def retrain(
     out: Path,
     pack: Pack | None,
     log: EventLog | None,
+    settings: Path | None = None,
     until: datetime | None = None,
     seed: int = 0,
     now: datetime | None = None,
@@ -145,13 +148,15 @@ def retrain(
     """Learn from a pack, a log, or both, and write the new bundle to ``out``.
 
     Args:
+        settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
         until: learn only from decisions before this. What a challenger has learned from cannot judge it: keep the later
             decisions for ``router_ml.offline.champion.compare``.
     """
     encoder, classifier = fingerprint(base / "encoder"), Classifier.load(base)
     spec = classifier.spec
     labels = {"intents": spec.intent.labels, "domains": spec.domain.labels, "risks": spec.risks.labels}
-    config = load_config(base / "router.yaml", labels)
+    settings = settings or base / "router.yaml"
+    config = load_config(settings, labels)
     parts: list[Outcomes] = []
     counts = [0, 0]
     left_out: dict[str, int] = {}
@@ -180,14 +185,18 @@ def retrain(
             "lanes": list(allocation.quality.lanes),
             "seed": seed,
         }
-        manifest = write_bundle(base, out, allocation, training=training, now=now or datetime.now(UTC))
+        made = now or datetime.now(UTC)
+        manifest = write_bundle(base, out, allocation, settings=settings, training=training, now=made)
         progress.update(task, advance=1)
     return manifest, Learned(allocation, counts[0], counts[1], left_out)
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it has
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     base: Annotated[Path, typer.Option(help="Bundle to start from.")] = ROOT / "models" / "default",
+    config: Annotated[
+        Path | None, typer.Option(help="router.yaml of the new bundle, with your own lanes; default: the base's.")
+    ] = None,
     log: Annotated[str, typer.Option(help="URL or path of an event log to learn from.")] = "",
     until: Annotated[
         datetime | None, typer.Option(help="Learn only from decisions before this; judge it on later ones.")
@@ -200,7 +209,7 @@ def main(
     """Retrain allocation and write a challenger bundle."""
     opened = EventLog(log) if log else None
     evaluated = None if no_pack else load_pack(pack)
-    manifest, learned = retrain(base=base, out=out, pack=evaluated, log=opened, until=until, seed=seed)
+    manifest, learned = retrain(base=base, out=out, pack=evaluated, log=opened, settings=config, until=until, seed=seed)
     sys.stdout.write(
         f"{manifest.id} in {out}: learned from {learned.from_pack} evaluated prompts and {learned.from_log} logged "
         f"outcomes, lanes {', '.join(learned.allocation.quality.lanes)}.\n"

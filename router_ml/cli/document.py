@@ -93,12 +93,11 @@ def _classes(config: RouterConfig) -> Iterator[str]:
             f"{item.floor:g}",
             f"{item.quality_per_usd:g}",
             f"{item.explore_share:g}",
-            f"{item.budget.daily_usd:g} USD a day, then {item.budget.at_cap}" if item.budget else "none",
             _listed(item.limits.model_dump(exclude_none=True)),
         )
         for name, item in config.traffic_classes.items()
     )
-    heads = ("class", "requests", "floor", "quality per USD", "explores at most", "budget", "limits")
+    heads = ("class", "requests", "floor", "quality per USD", "explores at most", "limits")
     yield from _table(heads, rows)
 
 

@@ -24,6 +24,7 @@ class Issue:
 def check(config: RouterConfig) -> list[Issue]:
     """All issues of a configuration, in the order of its sections."""
     return [
+        *_places(config),
         *_lanes(config),
         *_tools_and_indexes(config),
         *_guardrails(config),
@@ -41,6 +42,12 @@ def _unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str)
             listed = ", ".join(known) if known else f"none; add it to the {what} section"
             fix = f"Did you mean {close[0]!r}?" if close else f"Known: {listed}."
             yield Issue(path, f"{name!r} is not a known {what}.", fix)
+
+
+def _places(config: RouterConfig) -> Iterator[Issue]:
+    for key, names in (("boundaries", config.boundaries), ("regions", config.regions)):
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield Issue((key,), f"{name!r} is listed twice.", "Remove one of them.")
 
 
 def _lanes(config: RouterConfig) -> Iterator[Issue]:
@@ -65,10 +72,8 @@ def _tools_and_indexes(config: RouterConfig) -> Iterator[Issue]:
 def _guardrails(config: RouterConfig) -> Iterator[Issue]:
     if not config.taxonomy.risks:
         return
-    rails = config.guardrails
-    for key, table in (("risk_tiers", rails.risk_tiers), ("risk_thresholds", rails.risk_thresholds)):
-        for risk in table:
-            yield from _unknown(("guardrails", key, risk), [risk], config.taxonomy.risks, "risk")
+    for risk in config.guardrails.risk_tiers:
+        yield from _unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
 
 
 def _policies(config: RouterConfig) -> Iterator[Issue]:
@@ -160,6 +165,8 @@ def _plan(config: RouterConfig) -> Iterator[Issue]:
     for index, rule in enumerate(config.plan):
         here: _Path = ("plan", index)
         yield from _conditions((*here, "when"), rule.when, config)
+        if rule.retrieval in ("light", "deep") and rule.index is None:
+            yield Issue((*here, "retrieval"), f"{rule.retrieval} retrieval needs an index.", "Add 'index'.")
         if rule.index is not None:
             yield from _unknown((*here, "index"), [rule.index], config.indexes, "index")
         if rule.output_contract is not None:

@@ -171,9 +171,13 @@ def config_sha256(config: RouterConfig) -> str:
 
 
 def policy_sha256(config: RouterConfig) -> str:
-    """sha256 of what decides eligibility: policies, guardrails, boundaries."""
+    """sha256 of all that decides eligibility: rules, places, tools, indexes, limits, and lanes without their prices."""
     whole = config.model_dump(mode="json", by_alias=True)
-    return _digest({key: whole[key] for key in ("policies", "guardrails", "boundaries")})
+    learned = {"price", "prior", "latency", "outcomes", "decoding"}
+    lanes = {name: {k: v for k, v in lane.items() if k not in learned} for name, lane in whole["lanes"].items()}
+    limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
+    rules = {key: whole[key] for key in ("policies", "guardrails", "boundaries", "regions", "tools", "indexes")}
+    return _digest({**rules, "lanes": lanes, "limits": limits})
 
 
 def prices_sha256(config: RouterConfig) -> str:

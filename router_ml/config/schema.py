@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from router_ml.contract.base import Channel, GuardState, JsonObject, Mode, OutputType, RetrievalStrategy, RiskTier
+from router_ml.contract.base import Channel, GuardState, JsonObject, Mode, OutputType, RiskTier
 from router_ml.contract.decision import Decoding
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -161,13 +161,6 @@ class ClassWhen(Section):
     org: tuple[str, ...] | None = None
 
 
-class Budget(Section):
-    """Spend per day and what happens at the cap."""
-
-    daily_usd: Positive
-    at_cap: Literal["cheapest", "queue", "refuse"] = "cheapest"
-
-
 class ClassLimits(Section):
     """Hard limits of each request of a class."""
 
@@ -179,13 +172,12 @@ class ClassLimits(Section):
 
 
 class TrafficClass(Section):
-    """A named group of requests with a promise: floor, trade-off, budget, limits."""
+    """A named group of requests with a promise: floor, trade-off, limits."""
 
     when: ClassWhen = ClassWhen()
     floor: Fraction
     quality_per_usd: NotNegative
     explore_share: Fraction = 0.1
-    budget: Budget | None = None
     limits: ClassLimits = ClassLimits()
 
 
@@ -193,7 +185,7 @@ class PlanRule(Section):
     """What else a request gets besides a lane. The first rule that matches decides each field it sets."""
 
     when: ClassWhen = ClassWhen()
-    retrieval: RetrievalStrategy | None = None
+    retrieval: Literal["none", "light", "deep"] | None = None
     index: str | None = None
     output_contract: str | None = None
     require_tools: bool | None = None
@@ -218,11 +210,10 @@ class FallbackRule(Section):
 
 
 class Guardrails(Section):
-    """Limits of the scan, thresholds of the risk classifier, and the tier each risk brings."""
+    """Limits of the scan, and the tier that each risk, an incomplete scan or an unknown language brings."""
 
     max_bytes: int = Field(default=262_144, gt=0)
     risk_tiers: dict[str, RiskTier] = Field(default_factory=dict)
-    risk_thresholds: dict[str, Fraction] = Field(default_factory=dict)
     unknown_tier: RiskTier = "high"
     unvalidated_language_tier: RiskTier = "medium"
     unvalidated_language_min_chars: int = Field(default=40, ge=0)

@@ -2,7 +2,8 @@
 
 Intention to treat: the action is the planned lane. Rows that were not randomised, and rows where the challenger would
 go where the log could not, are left out and counted: the estimates speak of the others. The log must hold decisions
-that the challenger has not learned from; on its own training rows any policy looks better than it is.
+that the challenger has not learned from; on its own training rows any policy looks better than it is. Batch prices and
+cached tokens of a session are not in the log's arrays: decisions made with them are judged at full prices.
 """
 
 from __future__ import annotations
@@ -83,14 +84,7 @@ def class_rule(config: RouterConfig, name: str) -> Rule:
     if name not in config.traffic_classes:
         known = ", ".join(config.traffic_classes)
         raise OfflineDataError(f"Traffic class {name!r} is not configured. Known classes: {known}.")
-    promise, exploration = config.traffic_classes[name], config.exploration
-    return Rule(
-        floor=promise.floor,
-        quality_per_usd=promise.quality_per_usd,
-        explore_share=promise.explore_share,
-        epsilon=exploration.epsilon,
-        gamma=exploration.gamma,
-    )
+    return Rule.of(config.traffic_classes[name], config.exploration)
 
 
 def policy_of(
@@ -135,6 +129,8 @@ def compare(
     part = data.select(drawn)
     columns = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in lanes]
     logging, eligible = _columns(part.propensities, columns), _columns(part.eligible, columns).astype(bool)
+    # Given that none of the lanes that are gone was drawn, the others were drawn in proportion.
+    logging = logging / np.maximum(logging.sum(axis=1, keepdims=True), 1e-300)
     target, estimates = policy_of(
         challenger,
         config,
@@ -142,9 +138,14 @@ def compare(
         eligible=eligible,
         traffic_class=part.traffic_class,
     )
-    supported = ~((target > 0) & (logging <= 0)).any(axis=1)
+    planned = np.array([lanes.index(lane) if lane in lanes else -1 for lane in part.lanes])[part.action]
+    supported = ~((target > 0) & (logging <= 0)).any(axis=1) & (planned >= 0)
     rows = np.flatnonzero(supported)
-    action = np.array([lanes.index(part.lanes[index]) for index in part.action[rows]])
+    if len(rows) == 0:
+        raise OfflineDataError(
+            f"None of {len(part)} randomised decisions was drawn from lanes that are configured now."
+        )
+    action = planned[rows]
     propensity = logging[rows, action]
 
     def feedback(reward: Floats) -> Feedback:

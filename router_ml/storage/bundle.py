@@ -35,7 +35,8 @@ ALLOCATION_FILES = ("quality.safetensors", "quality.json", "cost.safetensors", "
 
 @dataclass(frozen=True)
 class Manifest:
-    """``manifest.json``. ``training`` says what it was made from: digests of data, metrics, parameters."""
+    """``manifest.json``. ``training`` says what it was made from: digests of data, metrics, parameters; ``seal`` is the
+    sha256 of all other fields."""
 
     name: str
     created_at: str
@@ -43,6 +44,7 @@ class Manifest:
     files: dict[str, str]
     training: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    seal: str = ""
 
     @property
     def id(self) -> str:
@@ -118,6 +120,8 @@ def verify(folder: Path) -> Manifest:
         manifest = Manifest(**record)
     except TypeError as error:
         raise BundleFormatError(f"{path} is not a manifest of format {FORMAT}: {error}.") from None
+    if manifest.seal != _seal(record):
+        raise BundleIntegrityError(f"{path} was changed after it was sealed. Restore it, or build the bundle again.")
     found = digests(folder)
     for name in sorted(manifest.files.keys() | found.keys()):
         if name not in found:
@@ -143,9 +147,15 @@ def seal(
         files=digests(folder),
         training=dict(training),
     )
-    text = json.dumps({item.name: getattr(manifest, item.name) for item in fields(manifest)}, indent=1, sort_keys=True)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    return manifest
+    record = {item.name: getattr(manifest, item.name) for item in fields(manifest)}
+    record["seal"] = _seal(record)
+    (folder / MANIFEST).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return Manifest(**record)
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from router_ml.config import parse_config
+from router_ml.config import parse_config, policy_sha256
 from router_ml.errors import ConfigError, Problem
 
 Break = Callable[[str, str], tuple[dict[str, Problem], int]]
@@ -117,3 +117,34 @@ def test_policies_can_only_narrow(breaking: Break) -> None:
     """Nothing in a rule may widen the choice: exploration can be forbidden, not forced."""
     problems, _ = breaking("then: {boundary: private}", "then: {boundary: private, explore: true}")
     assert list(problems) == ["policies[0].then.explore"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("boundaries: [private, vendor]", "boundaries: [private, vendor, private]", "boundaries"),
+        ("regions: [eu, us]", "regions: [eu, us, us]", "regions"),
+    ],
+)
+def test_a_place_that_is_listed_twice_is_found(small: str, old: str, new: str, key: str) -> None:
+    """From narrow to wide has one order only."""
+    with pytest.raises(ConfigError, match="listed twice") as caught:
+        parse_config(small.replace(old, new))
+    assert caught.value.problems[0].key == key
+
+
+def test_retrieval_without_an_index_is_found(small: str) -> None:
+    """It would silently look nothing up."""
+    with pytest.raises(ConfigError, match="needs an index"):
+        parse_config(small.replace("plan:\n", "plan:\n  - {when: {intent: [qa]}, retrieval: light}\n"))
+
+
+def test_the_policy_digest_covers_what_decides_eligibility(small: str) -> None:
+    """An auditor compares digests: moving a lane must change it, a price cut must not."""
+    digest = policy_sha256(parse_config(small))
+    moved = small.replace("boundary: vendor", "boundary: private", 1)
+    cheaper = small.replace("output_per_mtok: 8.0", "output_per_mtok: 4.0")
+    assert moved != small
+    assert cheaper != small
+    assert policy_sha256(parse_config(moved)) != digest
+    assert policy_sha256(parse_config(cheaper)) == digest

@@ -69,3 +69,18 @@ def test_few_effective_rows_hold(bundle: Bundle, tmp_path: Path) -> None:
     with _log(bundle, tmp_path / "log.sqlite", explore=True) as log:
         found: Comparison = compare(bundle.allocation, bundle.config, log.logged(), sizes=SIZES)
     assert found.verdict(0.02, min_effective=10_000) == "hold"
+
+
+def test_lanes_that_were_removed_are_left_out_and_counted(bundle: Bundle, tmp_path: Path) -> None:
+    """A log outlives the lanes in it; what was drawn from a lane that is gone says nothing about today's."""
+    raw = bundle.config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    del raw["lanes"]["premium"]
+    smaller = type(bundle.config).model_validate(raw)
+    with _log(bundle, tmp_path / "log.sqlite", explore=True) as log:
+        logged = log.logged()
+        drawn = logged.action == logged.lanes.index("premium")
+        assert 0 < drawn.sum() < len(logged)
+        found = compare(bundle.allocation, smaller, logged, sizes=SIZES)
+    assert found.no_support == drawn.sum()
+    assert found.rows == len(logged) - drawn.sum()
+    assert found.sample_ratio.p_value > 0.001, "the others were drawn in proportion"

@@ -82,3 +82,22 @@ def test_the_shipped_bundle_is_what_its_manifest_says() -> None:
     manifest = verify(shipped_bundle())
     assert manifest.training["outcomes_from_pack"] > 0
     assert manifest.id.startswith("router-")
+
+
+def test_a_manifest_that_was_changed_is_refused(copy: Path) -> None:
+    """A name or a training number that nobody measured must not ride on a sound bundle."""
+    for key, value in (("name", "other"), ("created_at", "2020-01-01"), ("training", {"outcomes_from_pack": 1})):
+        text = (copy / MANIFEST).read_text()
+        (copy / MANIFEST).write_text(json.dumps({**json.loads(text), key: value}))
+        with pytest.raises(BundleIntegrityError, match=MANIFEST):
+            Bundle.load(copy)
+        (copy / MANIFEST).write_text(text)
+
+
+@pytest.mark.parametrize("files", [[], None, "x", {"a": 1}])
+def test_a_manifest_with_wrong_types_is_a_bundle_error(copy: Path, files: object) -> None:
+    """No attribute error of ours reaches the caller."""
+    manifest = json.loads((copy / MANIFEST).read_text())
+    (copy / MANIFEST).write_text(json.dumps({**manifest, "files": files}))
+    with pytest.raises(BundleError):
+        Bundle.load(copy)

@@ -103,3 +103,17 @@ def test_the_shipped_bundle_is_what_retraining_makes(tmp_path: Path) -> None:
     contexts = load_pack().contexts.take(slice(0, 50))
     again = Bundle.load(tmp_path).allocation.quality.predict(contexts)
     assert np.allclose(again, shipped.allocation.quality.predict(contexts), atol=0.02)
+
+
+def test_own_lanes_are_sealed_into_the_new_bundle(pack: Pack, tmp_path: Path) -> None:
+    """A user's router.yaml goes into the bundle, and its lanes learn from the columns it names."""
+    text = (
+        (shipped_bundle() / "router.yaml").read_text().replace("  fast:\n", "  quick:\n").replace("private, fast", "")
+    )
+    (tmp_path / "mine.yaml").write_text(text)
+    manifest, learned = retrain(
+        base=shipped_bundle(), out=tmp_path / "new", pack=pack, log=None, settings=tmp_path / "mine.yaml", now=NOW
+    )
+    assert "quick" in learned.allocation.quality.lanes
+    assert "quick" in Bundle.load(tmp_path / "new").config.lanes
+    assert manifest.training["lanes"] == list(learned.allocation.quality.lanes)
