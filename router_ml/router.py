@@ -7,7 +7,6 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
-from router_ml.case import Case, build_case, contexts, features_vector
+from router_ml.case import Case, build_case, contexts
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.contract import (
     CONTRACT_VERSION,
@@ -33,21 +32,19 @@ from router_ml.contract import (
     Versions,
     describe,
 )
-from router_ml.errors import InvalidRequestError, LogError
+from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
 from router_ml.loading import open_parts
 from router_ml.plan import smallest
+from router_ml.recording import record
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding, understand, unlearned
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
-
-
-logger = logging.getLogger(__name__)
 
 
 class Router:
@@ -156,7 +153,7 @@ class Router:
             )
 
         decisions = [numbered(index, decide, index) for index in range(len(parsed))]
-        self._record(decisions, understood)
+        record(self.log, decisions, understood, encoder=self._versions.encoder, logging=self.config.logging)
         return decisions
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
@@ -208,7 +205,7 @@ class Router:
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before."""
         decision = self._decide(request, understood, seed=seed, now=now, decision_id=decision_id)
-        self._record([decision], [understood])
+        record(self.log, [decision], [understood], encoder=self._versions.encoder, logging=self.config.logging)
         return decision
 
     def _decide(
@@ -223,7 +220,9 @@ class Router:
         seed, now, decision_id = stamped(seed, now, decision_id)
         health = self._health
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
-        case = build_case(self.config, request, understood, scanned, pinned=self._pinned(request))
+        case = build_case(
+            self.config, request, understood, scanned, pinned=self._recent.is_pinned(request.previous, self.log)
+        )
         ruling, estimates = self._rule(case, health)
         selection = selection_rule(self.config, case, ruling)
         lanes = list(self.config.lanes)
@@ -291,40 +290,9 @@ class Router:
             batch=request.channel == "batch",
         )
 
-    def _pinned(self, request: RouteRequest) -> bool:
-        """Whether an earlier turn of the session held private data, as far as can be proven it did not."""
-        previous = request.previous
-        if previous is None:
-            return False
-        known = self._recent.private(previous.decision_id)
-        if known is None and self.log is not None:
-            logged = self.log.decision(previous.decision_id)
-            known = None if logged is None else is_private(logged)
-        return pins.is_pinned(previous.decision_id, previous.pin) if known is None else known
-
     def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
         steps = self.bundle.allocation.bandit.steps if self.bundle else 0
         return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
-
-    def _record(self, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
-        """Log decisions that have been made. If that fails, ``logging.on_error`` says whether traffic goes on; a
-        decision of the restricted tier never leaves without a record."""
-        if self.log is None:
-            return
-        from router_ml.storage.records import Features
-
-        def features(decision: RouteDecision, seen: Understanding) -> Features:
-            keep = self.config.logging.keep_embedding and len(seen.embedding) and not is_private(decision)
-            return Features(self._versions.encoder, seen.embedding if keep else None, features_vector(seen))
-
-        try:
-            self.log.log_decisions([(d, features(d, seen)) for d, seen in zip(decisions, understood, strict=True)])
-        except LogError as error:
-            restricted = [decision for decision in decisions if decision.risk_tier == "restricted"]
-            if self.config.logging.on_error == "raise" or restricted:
-                error.decision = (restricted or decisions)[0]
-                raise
-            logger.error("%d decisions were made but not logged: %s", len(decisions), error)
 
 
 def _check_eligible(decision: RouteDecision) -> None:

@@ -1,0 +1,53 @@
+"""Decisions go to the event log after they have been made, and only what policy lets the log keep."""
+
+from __future__ import annotations
+
+import logging as python_logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from router_ml.case import features_vector
+from router_ml.config.schema import Logging
+from router_ml.contract import RouteDecision
+from router_ml.errors import LogError
+from router_ml.sessions import is_private
+from router_ml.understanding.understand import Understanding
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+
+logger = python_logging.getLogger(__name__)
+
+
+def record(
+    log: EventLog | None,
+    decisions: Sequence[RouteDecision],
+    understood: Sequence[Understanding],
+    *,
+    encoder: str,
+    logging: Logging,
+) -> None:
+    """Log decisions; the embedding of a private one is not kept.
+
+    If the log cannot be written, ``logging.on_error`` says whether traffic goes on; a decision of the restricted tier
+    never leaves without a record.
+
+    Raises:
+        LogError: with the first decision that must not leave unlogged as ``decision``.
+    """
+    if log is None:
+        return
+    from router_ml.storage.records import Features
+
+    def features(decision: RouteDecision, seen: Understanding) -> Features:
+        keep = logging.keep_embedding and len(seen.embedding) and not is_private(decision)
+        return Features(encoder, seen.embedding if keep else None, features_vector(seen))
+
+    try:
+        log.log_decisions([(d, features(d, seen)) for d, seen in zip(decisions, understood, strict=True)])
+    except LogError as error:
+        restricted = [decision for decision in decisions if decision.risk_tier == "restricted"]
+        if logging.on_error == "raise" or restricted:
+            error.decision = (restricted or decisions)[0]
+            raise
+        logger.error("%d decisions were made but not logged: %s", len(decisions), error)
