@@ -68,6 +68,9 @@ def _guardrails(decision: RouteDecision) -> Iterator[str]:
     if decision.findings:
         kinds = [finding.type for finding in decision.findings]
         yield "Found: " + ", ".join(f"{kinds.count(kind)} x {kind}" for kind in sorted(set(kinds))) + "."
+    if decision.overridden_by:
+        by = ", ".join(decision.overridden_by)
+        yield f"Learning alone would have taken {decision.learned_lane}; overridden by {by}."
     for fired in decision.policies:
         yield f"Policy {fired.id} (version {fired.version}): {fired.effect}."
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from router_ml import Router
 from router_ml.contract import RouteDecision
+from router_ml.storage.bundle import Bundle
 from router_ml.understanding.encoder import Encoder
 
 settings.register_profile("router_ml", deadline=None)  # a shared machine may stall for longer than any deadline
@@ -29,6 +31,18 @@ def root() -> Path:
 def models(root: Path) -> Path:
     """The bundle that ships."""
     return root / "models" / "default"
+
+
+@pytest.fixture(scope="session")
+def bundle(models: Path) -> Bundle:
+    """The bundle that ships, opened."""
+    return Bundle.load(models)
+
+
+@pytest.fixture(scope="session")
+def router(bundle: Bundle) -> Router:
+    """A router on the shipped bundle that logs nowhere."""
+    return Router(bundle.config, bundle=bundle)
 
 
 @pytest.fixture(scope="session")

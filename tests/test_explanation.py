@@ -16,6 +16,7 @@ PII = {"type": "email", "part": "messages[0]", "start": 5, "end": 21, "view": "r
 def test_a_user_reads_which_model_answered_and_nothing_internal(make_decision: Make) -> None:
     text = make_decision().explain("user")
     assert "mistral/mistral-large-2512" in text
+    assert "was answered" not in text, "a decision is a plan: nothing has been answered yet"
     for internal in ("eu-residency", "0.95", "lane", "floor", "quality"):
         assert internal not in text
 

@@ -133,6 +133,9 @@ def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]
     write_tools = {name for name, tool in config.tools.items() if tool.effect == "write"}
     if when.write_tool and not write_tools:
         yield Issue((*path, "when", "write_tool"), "unreachable: no tool has effect write.", "Remove the policy.")
+    if when.write_tool is False and when.tool and write_tools.issuperset(when.tool):
+        message = "unreachable: every tool that the rule names has effect write, and it asks for requests without one."
+        yield Issue((*path, "when", "write_tool"), message, "Remove write_tool or the tool.")
     if all(value == {} for value in policy.then.model_dump(exclude_defaults=True).values()):
         yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
 

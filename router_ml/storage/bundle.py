@@ -120,6 +120,11 @@ def verify(folder: Path) -> Manifest:
         manifest = Manifest(**record)
     except TypeError as error:
         raise BundleFormatError(f"{path} is not a manifest of format {FORMAT}: {error}.") from None
+    if not _typed(manifest):
+        raise BundleFormatError(
+            f"{path} is not a manifest of format {FORMAT}: expected text for name, created_at, encoder_sha256, seal, "
+            "a mapping of text to text for files, a mapping for training. Restore it, or build the bundle again."
+        )
     if manifest.seal != _seal(record):
         raise BundleIntegrityError(f"{path} was changed after it was sealed. Restore it, or build the bundle again.")
     found = digests(folder)
@@ -151,6 +156,13 @@ def seal(
     record["seal"] = _seal(record)
     (folder / MANIFEST).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return Manifest(**record)
+
+
+def _typed(manifest: Manifest) -> bool:
+    """Whether the values, which come from a file, are of the types that the fields promise."""
+    texts = (manifest.name, manifest.created_at, manifest.encoder_sha256, manifest.seal)
+    mappings = isinstance(manifest.files, dict) and isinstance(manifest.training, dict)
+    return mappings and all(isinstance(text, str) for text in (*texts, *manifest.files.values()))
 
 
 def _seal(record: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, best, distribution, draw
+from router_ml.config.schema import Exploration, TrafficClass
 
 Case = tuple[Belief, NDArray[np.float64], NDArray[np.bool_], Rule]
 FRACTION = st.floats(0, 1)
@@ -86,6 +89,15 @@ def test_the_best_lane_is_eligible_and_keeps_the_floor_where_one_does(case: Case
             assert eligible[row, lane]
             value = belief.low[row] - rule.quality_per_usd * cost[row]
             assert value[lane] == value[eligible[row]].max()
+
+
+def test_the_rule_of_a_class_is_its_promise_and_only_exploration_can_be_taken_away() -> None:
+    """Served and evaluated policies are built by it alike; a mixed-up number would make every comparison wrong."""
+    promise = TrafficClass(floor=0.6, quality_per_usd=12, explore_share=0.3)
+    exploration = Exploration(epsilon=0.05, gamma=70)
+    expected = Rule(floor=0.6, quality_per_usd=12, explore_share=0.3, epsilon=0.05, gamma=70)
+    assert Rule.of(promise, exploration) == expected
+    assert Rule.of(promise, exploration, explore=False) == replace(expected, explore_share=0.0)
 
 
 RULE = Rule(floor=0.7, quality_per_usd=30, explore_share=0.1, epsilon=0.02, gamma=200)

@@ -55,6 +55,7 @@ def test_a_name_that_is_defined_nowhere_is_found(
         ("when: {risk: [pii]}", "when: {risk: []}", "policies[0].when.risk"),
         ("when: {risk: [pii]}", "when: {risk: [pii], tier: [low, medium]}", "policies[0].when.tier"),
         ("effect: write", "effect: read", "policies[1].when.write_tool"),
+        ("when: {risk: [pii]}", "when: {tool: [refund], write_tool: false}", "policies[0].when.write_tool"),
         ("then: {approval: true}", "then: {}", "policies[1].then"),
         ("then: {approval: true}", "then: {approval: false}", "policies[1].then"),
         ("then: {approval: true}", "then: {lanes: {}}", "policies[1].then"),
@@ -70,9 +71,18 @@ def test_a_policy_that_can_never_act_is_found(breaking: Break, old: str, new: st
     assert problems[key].fix
 
 
-@pytest.mark.parametrize("when", ["{risk: [pii, state_change], tier: [medium]}", "{risk: [pii], tier: [low, high]}"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{risk: [pii, state_change], tier: [medium]}",
+        "{risk: [pii], tier: [low, high]}",
+        "{tool: [refund, look_up], write_tool: false}",
+        "{tool: [refund], write_tool: true}",
+    ],
+)
 def test_a_policy_that_some_request_reaches_is_left_alone(small: str, when: str) -> None:
-    assert parse_config(small.replace("when: {risk: [pii]}", f"when: {when}")).policies[0].id == "pii-private"
+    text = small.replace("indexes:\n", '  look_up: {version: "1", effect: read}\nindexes:\n')
+    assert parse_config(text.replace("when: {risk: [pii]}", f"when: {when}")).policies[0].id == "pii-private"
 
 
 def test_two_policies_of_one_id_are_found(breaking: Break) -> None:
@@ -89,7 +99,7 @@ def test_two_policies_of_one_id_are_found(breaking: Break) -> None:
     ids=["takes everything", "asks for the same", "asks for more"],
 )
 def test_a_class_that_no_request_reaches_is_found(small: str, earlier: str) -> None:
-    """Its floor and its budget would never hold."""
+    """Its floor and its limits would never hold."""
     first = f"traffic_classes:\n  first:\n{earlier}    floor: 0.5\n    quality_per_usd: 60\n"
     with pytest.raises(ConfigError, match="unreachable") as caught:
         parse_config(small.replace("traffic_classes:\n", first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -24,13 +25,28 @@ def copy(tmp_path: Path) -> Path:
 def test_one_flipped_byte_anywhere_is_refused(copy: Path, seed: int) -> None:
     """A damaged model would still answer, wrongly: every file is checked before any is opened."""
     files = sorted(path for path in copy.rglob("*") if path.is_file() and path.name != MANIFEST)
-    choice = random.Random(seed)
-    path = choice.choice(files)
-    data = bytearray(path.read_bytes())
-    data[choice.randrange(len(data))] ^= 1 << choice.randrange(8)
-    path.write_bytes(data)
+    path = random.Random(seed).choice(files)
+    _flip(path, path.read_bytes(), seed)
     with pytest.raises(BundleIntegrityError, match=path.name):
         Bundle.load(copy)
+
+
+def test_one_flipped_byte_in_the_manifest_is_refused(copy: Path) -> None:
+    """The list of digests is as much part of a bundle as what it lists; no traceback of a parser comes out."""
+    path = copy / MANIFEST
+    sound = path.read_bytes()
+    for seed in range(60):
+        _flip(path, sound, seed)
+        with pytest.raises(BundleError):
+            verify(copy)
+    path.write_bytes(sound)
+    assert verify(copy).name == "router"
+
+
+def _flip(path: Path, content: bytes, seed: int) -> None:
+    choice, data = random.Random(seed), bytearray(content)
+    data[choice.randrange(len(data))] ^= 1 << choice.randrange(8)
+    path.write_bytes(data)
 
 
 def test_a_missing_file_is_named(copy: Path) -> None:
@@ -94,10 +110,16 @@ def test_a_manifest_that_was_changed_is_refused(copy: Path) -> None:
         (copy / MANIFEST).write_text(text)
 
 
-@pytest.mark.parametrize("files", [[], None, "x", {"a": 1}])
-def test_a_manifest_with_wrong_types_is_a_bundle_error(copy: Path, files: object) -> None:
-    """No attribute error of ours reaches the caller."""
-    manifest = json.loads((copy / MANIFEST).read_text())
-    (copy / MANIFEST).write_text(json.dumps({**manifest, "files": files}))
-    with pytest.raises(BundleError):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("files", []), ("files", None), ("files", "x"), ("files", {"a": 1}), ("name", 7), ("training", []), ("seal", 1)],
+)
+def test_a_manifest_with_wrong_types_is_of_another_format(copy: Path, key: str, value: object) -> None:
+    """Also where its seal is right: another program wrote it. No attribute error of ours reaches the caller."""
+    manifest = {**json.loads((copy / MANIFEST).read_text()), key: value}
+    if key != "seal":
+        rest = {name: field for name, field in manifest.items() if name != "seal"}
+        manifest["seal"] = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleFormatError, match=MANIFEST):
         Bundle.load(copy)
