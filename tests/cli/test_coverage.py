@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from router_ml.cli.coverage import Stop, policy_lanes, stops
-from router_ml.config import RouterConfig, load_config, parse_config
+from router_ml.config import Policy, RouterConfig, load_config, parse_config
 
 
 def lane(provider: str, domain: str, **more: Any) -> dict[str, Any]:
@@ -141,8 +141,10 @@ def test_a_request_is_found_for_every_kind_of_condition(when: dict[str, Any]) ->
 
 
 def test_a_policy_that_nothing_fires_is_not_said_to_leave_every_lane() -> None:
-    never = {"tier": ["low"], "guard_state": ["unknown"]}  # an incomplete scan is never of the lowest tier
-    (row,) = policy_lanes(configured(TWO, [policy("p", never, {"tools": "none"})]))
+    """The check refuses what it can see is unreachable; what it cannot see must not look like a rule that helps."""
+    never = policy("p", {"tool": ["pay"], "write_tool": False}, {"tools": "none"})
+    unchecked = configured(TWO, []).model_copy(update={"policies": (Policy.model_validate(never),)})
+    (row,) = policy_lanes(unchecked)
     assert row.lanes is None
 
 
