@@ -36,6 +36,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
+from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts
 from router_ml.plan import smallest
 from router_ml.recording import record
@@ -58,6 +59,7 @@ class Router:
         registry: str | None = None,
         log: EventLog | None = None,
         arm: str = "champion",
+        online: bool = False,
     ) -> None:
         self.config = config
         self.bundle = bundle
@@ -67,6 +69,7 @@ class Router:
         self._health: dict[str, str] = {}  # replaced as a whole, never changed: a decision reads one snapshot
         self._health_lock = threading.Lock()
         self._recent = Recent()
+        self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         self._versions = Versions(
             contract=CONTRACT_VERSION,
             bundle=bundle.manifest.id if bundle else "none",
@@ -86,6 +89,7 @@ class Router:
         log: str | Path | None = None,
         threads: int = 1,
         tracking_uri: str | None = None,
+        online: bool = False,
     ) -> Router:
         """Open a router.
 
@@ -96,12 +100,13 @@ class Router:
             log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
+            online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
 
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
         """
         opened = open_parts(source, config=config, log=log, threads=threads, tracking_uri=tracking_uri)
-        return cls(opened.config, bundle=opened.bundle, registry=opened.registry, log=opened.log)
+        return cls(opened.config, bundle=opened.bundle, registry=opened.registry, log=opened.log, online=online)
 
     def predict_route(
         self,
@@ -189,6 +194,8 @@ class Router:
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
+        if self._learner is not None:
+            self._learner.learn(outcome)
         if self.log is None:
             return False
         self.log.log_outcome(outcome)
@@ -239,6 +246,8 @@ class Router:
         )
         _check_eligible(decision)
         self._recent.remember(decision.decision_id, private=is_private(decision))
+        if self._learner is not None:
+            self._learner.remember(decision, contexts(understood))
         return decision
 
     def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:

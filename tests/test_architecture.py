@@ -28,7 +28,7 @@ ORDER = (
     {"plan"},
     {"storage"},
     {"case", "sessions"},
-    {"assembly", "arguments", "loading", "recording"},
+    {"assembly", "arguments", "learning", "loading", "recording"},
     {"router"},
     {"front_door", "served_model"},
     {"execution"},
