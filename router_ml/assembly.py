@@ -62,7 +62,7 @@ def assemble(
     plan = _plan(config, case, ruling, choice)
     lane = choice.lane if choice else None
     understood = case.understood
-    return RouteDecision(
+    decision = RouteDecision(
         decision_id=stamp.decision_id,
         trace_id=hashlib.sha256(stamp.decision_id.encode()).hexdigest()[:32],
         request_id=_request_id(case),
@@ -103,6 +103,8 @@ def assemble(
         policies=_policies(case, ruling),
         versions=stamp.versions,
     )
+    _check_eligible(decision)
+    return decision
 
 
 def _action(case: Case, ruling: Ruling, choice: Choice | None) -> tuple[Action, str]:
@@ -153,3 +155,9 @@ def _request_id(case: Case) -> str | None:
 def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:
     pin = PolicyFired(id="session-pin", version="1", effect="an earlier turn is not known to be clean: counts as pii")
     return (pin, *ruling.fired) if case.pinned else ruling.fired
+
+
+def _check_eligible(decision: RouteDecision) -> None:
+    used = decision.fallback.lanes() | ({decision.lane} if decision.lane else set())
+    if not used <= set(decision.eligible):
+        raise AssertionError(f"{decision.decision_id} plans lanes that are not eligible.")

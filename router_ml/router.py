@@ -23,15 +23,7 @@ from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
 from router_ml.case import Case, build_case, contexts
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
-from router_ml.contract import (
-    CONTRACT_VERSION,
-    Outcome,
-    RouteDecision,
-    RouteRequest,
-    State,
-    Versions,
-    describe,
-)
+from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
@@ -244,7 +236,6 @@ class Router:
             learned_lane=favourite(estimates, lanes, everything, selection),
             stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), self._versions),
         )
-        _check_eligible(decision)
         self._recent.remember(decision.decision_id, private=is_private(decision))
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
@@ -302,9 +293,3 @@ class Router:
     def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
         steps = self.bundle.allocation.bandit.steps if self.bundle else 0
         return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
-
-
-def _check_eligible(decision: RouteDecision) -> None:
-    used = decision.fallback.lanes() | ({decision.lane} if decision.lane else set())
-    if not used <= set(decision.eligible):
-        raise AssertionError(f"{decision.decision_id} plans lanes that are not eligible.")
