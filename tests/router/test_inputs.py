@@ -89,4 +89,5 @@ def test_an_id_with_personal_data_is_not_repeated(router: Router) -> None:
     """What the scan found in the caller's id must not reach the log through the decision."""
     decision = router.predict_route({"text": QUESTION, "request_id": "nora.winter@posteo-mail.net"})
     assert decision.guard_state == "hit"
+    assert decision.request_id is None
     assert "nora" not in decision.to_json()
