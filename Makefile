@@ -23,10 +23,13 @@ lint: $(VENV)/.dev  ## ruff and mypy --strict
 bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving path
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m training.benchmark routing
+	$(BIN)/python -m training.benchmark classifier
 
-train: $(VENV)/.train  ## rebuild the shipped bundle from the authored corpus and the outcome pack
-	$(BIN)/python -m training.encoder --out models/default/encoder
-	$(BIN)/python -m training.classifier --out models/default $(if $(PUBLIC),--public $(PUBLIC))
+train: $(VENV)/.train  ## rebuild the shipped bundle: PUBLIC=folder of public sets, OUTCOMES=outcome matrix
+	$(BIN)/python -m training.tuning --out runs/tuned $(if $(PUBLIC),--public $(PUBLIC))
+	$(BIN)/python -m training.encoder --source runs/tuned --out models/default/encoder --name all-MiniLM-L6-v2-router
+	$(BIN)/python -m training.classifier --heads runs/tuned/heads.safetensors $(if $(PUBLIC),--public $(PUBLIC))
+	$(if $(OUTCOMES),$(BIN)/python -m training.outcomes --data $(OUTCOMES))
 	$(BIN)/python -m training.retrain --base models/default --out models/default
 
 wheel: $(VENV)/.dev  ## the package with the shipped bundle inside

@@ -38,6 +38,7 @@ from router_ml.understanding.understand import Understanding, understand, unlear
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+    from router_ml.understanding.attribution import Attribution
 
 
 class Router:
@@ -158,8 +159,29 @@ class Router:
         if self.bundle is None:
             return [unlearned(request) for request in requests]
         return understand(
-            requests, self.bundle.encoder, self.bundle.classifier, max_bytes=self.config.guardrails.max_bytes
+            requests,
+            self.bundle.encoder,
+            self.bundle.classifier,
+            max_bytes=self.config.guardrails.max_bytes,
+            min_characters=self.config.guardrails.unvalidated_language_min_chars,
         )
+
+    def attribute(
+        self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
+    ) -> list[Attribution]:
+        """Which words of a request's task made the classifier say what it says; never needed for a decision.
+
+        Args:
+            top: keep only the words that count most.
+
+        Raises:
+            InvalidRequestError: the router has no learned part.
+        """
+        if self.bundle is None:
+            raise InvalidRequestError("This router has no classifier whose labels could be explained. Load a bundle.")
+        from router_ml.understanding.attribution import attribute
+
+        return attribute(RouteRequest.parse(request).task, self.bundle.encoder, self.bundle.classifier, top=top)
 
     def report_health(self, name: str, status: str) -> None:
         """Say that a lane, provider or failure domain is ``down`` or ``up``; eligibility follows at once.

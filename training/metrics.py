@@ -1,85 +1,20 @@
-"""Calibration, thresholds and reports of classifiers, from scores of rows the model has not seen."""
+"""What a classifier is worth on rows it has not seen: scores with intervals, calibration, abstention, risks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.understanding.classifier import ClassifierSpec
+from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Prediction
+from router_ml.understanding.encoder import Encoded
+from training.examples import UNKNOWN, Targets
 
 Floats = NDArray[np.float32]
-
-
-class Labels(Protocol):
-    """True labels: intent, domain, mode (n,); risks (n, r)."""
-
-    @property
-    def intent(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def domain(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def mode(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def risks(self) -> Floats: ...  # noqa: D102
-
-
-def temperature(scores: Floats, truth: NDArray[np.int64]) -> float:
-    """The temperature (Guo et al., 2017) that scikit-learn's calibration fits to scores (n, k) of unseen rows."""
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.frozen import FrozenEstimator
-
-    class Scored(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-        """A classifier whose input already is its score."""
-
-        def fit(self, rows: Floats, labels: NDArray[np.int64]) -> Scored:
-            self.classes_ = np.arange(rows.shape[1])
-            return self
-
-        def decision_function(self, rows: Floats) -> Floats:
-            return rows if rows.shape[1] > 2 else rows[:, 1] - rows[:, 0]
-
-        def predict(self, rows: Floats) -> NDArray[np.intp]:
-            result: NDArray[np.intp] = rows.argmax(axis=1)
-            return result
-
-    frozen = FrozenEstimator(Scored().fit(scores, truth))
-    calibrated = CalibratedClassifierCV(frozen, method="temperature").fit(scores, truth)
-    return float(1 / calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
-
-
-def platt(scores: Floats, truth: Floats) -> tuple[float, float]:
-    """Slope and offset (Platt, 1999) of the logit of one risk."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=1e3).fit(scores[:, None], truth > 0)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
-
-
-def softmax(scores: Floats) -> Floats:
-    """Probabilities by row."""
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return result
-
-
-def abstention_threshold(scores: Floats, truth: NDArray[np.int64], error: float) -> float:
-    """The lowest confidence from which on the error among answered rows stays within ``error``."""
-    probabilities = softmax(scores)
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = probabilities.argmax(axis=1)[order] != truth[order]
-    allowed = np.flatnonzero(np.cumsum(wrong) / np.arange(1, len(wrong) + 1) <= error)
-    return float(probabilities.max(axis=1)[order][allowed[-1]]) if len(allowed) else 1.0
-
-
-def recall_threshold(probability: Floats, truth: Floats, recall: float, false_positives: float) -> float:
-    """The threshold that reaches ``recall``, raised where it would let more than ``false_positives`` fire."""
-    for_recall = np.quantile(probability[truth > 0], 1 - recall)
-    for_precision = np.quantile(probability[truth == 0], 1 - false_positives)
-    return float(np.clip(max(for_recall, for_precision), 0.01, 0.99))
+BOOTSTRAPS = 200
 
 
 def calibration_error(probabilities: Floats, truth: NDArray[np.int64], bins: int = 15) -> float:
@@ -90,60 +25,94 @@ def calibration_error(probabilities: Floats, truth: NDArray[np.int64], bins: int
 
 
 def macro_f1(predicted: NDArray[np.intp], truth: NDArray[np.int64], classes: int) -> float:
-    """Mean F1 over classes."""
-    both = np.array([((predicted == c) & (truth == c)).sum() for c in range(classes)])
-    either = np.array([(predicted == c).sum() + (truth == c).sum() for c in range(classes)])
+    """Mean F1 over the classes that occur in the truth."""
+    occurring = [c for c in range(classes) if (truth == c).any()]
+    both = np.array([((predicted == c) & (truth == c)).sum() for c in occurring])
+    either = np.array([(predicted == c).sum() + (truth == c).sum() for c in occurring])
     return float(np.mean(2 * both / np.maximum(either, 1)))
 
 
-def interval(values: list[float]) -> list[float]:
-    """95% percentile interval of bootstrap values."""
+def bootstrap(statistic: Callable[[NDArray[np.intp]], float], rows: int, *, seed: int = 0) -> list[float]:
+    """95% percentile interval of a statistic over resampled row indices."""
+    random = np.random.default_rng(seed)
+    values = [statistic(random.integers(0, rows, rows)) for _ in range(BOOTSTRAPS)]
     return [round(float(value), 3) for value in np.quantile(values, [0.025, 0.975])]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Calibrated probabilities of unseen rows beside the truth."""
+def share(hits: NDArray[np.bool_]) -> dict[str, Any]:
+    """A share with its 95% Wilson interval, and of how many."""
+    count, z = len(hits), 1.959964
+    if not count:
+        return {"share": None, "interval": None, "rows": 0}
+    p = float(hits.mean())
+    centre, half = p + z * z / (2 * count), z * np.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
+    low, high = (centre - half) / (1 + z * z / count), (centre + half) / (1 + z * z / count)
+    return {"share": round(p, 3), "interval": [round(float(low), 3), round(float(high), 3)], "rows": count}
 
-    heads: dict[str, tuple[Floats, NDArray[np.int64], float]]
+
+@dataclass(frozen=True)
+class Predictions:
+    """Calibrated probabilities of n rows: (n, k) by head, risks (n, r)."""
+
+    heads: dict[str, Floats]
     risks: Floats
-    true_risks: Floats
     spec: ClassifierSpec
 
     @classmethod
-    def of(cls, scores: Floats, labels: Labels, rows: NDArray[np.intp], spec: ClassifierSpec) -> Scores:
-        """Calibrate scores (n, k) of the given rows."""
-        sizes = [len(head.labels) for head in (spec.intent, spec.domain, spec.mode)]
-        *parts, risks = np.split(scores, np.cumsum(sizes), axis=1)
-        heads = {}
-        for name, part in zip(("intent", "domain", "mode"), parts, strict=True):
-            head = getattr(spec, name)
-            heads[name] = softmax(part / head.temperature), getattr(labels, name)[rows], head.abstain_below
-        scaled = np.asarray(spec.risks.slope) * risks + np.asarray(spec.risks.offset)
-        return cls(heads, 1 / (1 + np.exp(-scaled)), labels.risks[rows], spec)
+    def of(cls, rows: Sequence[Prediction], spec: ClassifierSpec) -> Predictions:
+        """Rows as arrays."""
+        heads = {name: np.stack([getattr(row, name) for row in rows]) for name in HEADS}
+        return cls(heads, np.stack([row.risks for row in rows]), spec)
 
-    def report(self, bootstraps: int = 200) -> dict[str, Any]:
-        """Macro-F1 with 95% bootstrap interval, calibration error, abstention; recall and false positives by risk."""
-        random = np.random.default_rng(0)
-        result: dict[str, Any] = {}
-        for name, (probabilities, truth, threshold) in self.heads.items():
-            predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
-            draws = [random.integers(0, len(truth), len(truth)) for _ in range(bootstraps)]
-            answered = probabilities.max(axis=1) >= threshold
-            result[name] = {
-                "macro_f1": round(macro_f1(predicted, truth, classes), 3),
-                "macro_f1_95": interval([macro_f1(predicted[d], truth[d], classes) for d in draws]),
-                "ece": round(calibration_error(probabilities, truth), 3),
-                "answered": round(float(answered.mean()), 3),
-                "error_among_answered": round(float((predicted != truth)[answered].mean()), 3),
-            }
-        fired = self.risks >= np.asarray(self.spec.risks.threshold)
-        result["risks"] = {
-            risk: {
-                "recall": round(float(fired[self.true_risks[:, j] > 0, j].mean()), 3),
-                "false_positives": round(float(fired[self.true_risks[:, j] == 0, j].mean()), 3),
-                "positives": int(self.true_risks[:, j].sum()),
-            }
-            for j, risk in enumerate(self.spec.risks.labels)
-        }
-        return result
+    @property
+    def fired(self) -> NDArray[np.bool_]:
+        """Which risks fire, (n, r)."""
+        return self.risks >= np.asarray(self.spec.risks.threshold)
+
+    def abstained(self, name: str) -> NDArray[np.bool_]:
+        """Which rows a head is unsure of."""
+        below: NDArray[np.bool_] = self.heads[name].max(axis=1) < getattr(self.spec, name).abstain_below
+        return below
+
+    def take(self, rows: NDArray[np.intp]) -> Predictions:
+        """The chosen rows."""
+        return Predictions({name: part[rows] for name, part in self.heads.items()}, self.risks[rows], self.spec)
+
+
+def predict(classifier: Classifier, encoded: Sequence[Encoded], surfaces: Floats) -> Predictions:
+    """What the served classifier says of texts that were encoded with its columns."""
+    rows = [classifier.predict(one, shape) for one, shape in zip(encoded, surfaces, strict=True)]
+    return Predictions.of(rows, classifier.spec)
+
+
+def head_report(probabilities: Floats, truth: NDArray[np.int64], abstain_below: float) -> dict[str, Any]:
+    """Macro-F1 with 95% bootstrap interval, accuracy, calibration error, abstention and the error that is left."""
+    predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
+    answered = probabilities.max(axis=1) >= abstain_below
+    wrong = predicted != truth
+    return {
+        "rows": len(truth),
+        "macro_f1": round(macro_f1(predicted, truth, classes), 3),
+        "macro_f1_95": bootstrap(lambda draw: macro_f1(predicted[draw], truth[draw], classes), len(truth)),
+        "accuracy": round(float(1 - wrong.mean()), 3),
+        "ece": round(calibration_error(probabilities, truth), 3),
+        "answered": round(float(answered.mean()), 3),
+        "error_among_answered": round(float(wrong[answered].mean()), 3) if answered.any() else None,
+    }
+
+
+def report(predictions: Predictions, targets: Targets) -> dict[str, Any]:
+    """Scores of each head on the rows whose label is known; recall and false positives of each risk."""
+    result: dict[str, Any] = {}
+    for name in HEADS:
+        truth = targets.truth(name)
+        known = truth != UNKNOWN
+        if known.any():
+            head = getattr(predictions.spec, name)
+            result[name] = head_report(predictions.heads[name][known], truth[known], head.abstain_below)
+    fired, risks = predictions.fired, {}
+    for at, risk in enumerate(predictions.spec.risks.labels):
+        there = targets.risks[:, at]
+        if np.isfinite(there).any():
+            risks[risk] = {"recall": share(fired[there == 1, at]), "false_positives": share(fired[there == 0, at])}
+    return {**result, "risks": risks}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +24,11 @@ from router_ml.allocation.context import Contexts
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
-from router_ml.understanding.lexical import lexical
 from router_ml.understanding.surface import surface
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT / "data" / "outcomes" / "judged"
+AT_ONCE = 512  # texts
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Pack:
         """The chosen rows."""
         part = self.contexts.take(rows), self.quality[rows], self.cost_usd[rows], self.group[rows]
         return Pack(*part, self.lanes, self.encoder, self.digest)
+
+    def relabelled(self, intents: int, domains: int) -> Pack:
+        """For a classifier with other labels, of which the pack knows nothing: no row counts as evidence in a cell."""
+        rows = len(self.group)
+        intent, domain = np.zeros((rows, intents), np.float32), np.zeros((rows, domains), np.float32)
+        return replace(self, contexts=replace(self.contexts, intent=intent, domain=domain))
 
     def split(self, *shares: float, seed: int) -> list[Pack]:
         """Random parts by group, so that near-duplicates stay together; what the shares leave is the last part."""
@@ -84,10 +90,12 @@ def load_pack(stem: Path = DEFAULT, *, encoder: str | None = None) -> Pack:
 def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> Contexts:
     """Contexts of plain texts."""
     rows, console = [], Console(stderr=True)  # what is piped stays clean
-    for encoded, text in zip(track(encoder.encode(texts), "classify", console=console), texts, strict=True):
-        shape = surface(text, encoded.tokens)
-        seen = classifier.predict(encoded, shape, lexical(text))
-        rows.append((encoded.embedding, shape, seen.intent, seen.domain, encoded.tokens))
+    for start in track(range(0, len(texts), AT_ONCE), "encode and classify", console=console):
+        part = texts[start : start + AT_ONCE]
+        for encoded, text in zip(encoder.encode(part, classifier.columns), part, strict=True):
+            shape = surface(text, encoded.tokens)
+            seen = classifier.predict(encoded, shape)
+            rows.append((encoded.embedding, shape, seen.intent, seen.domain, encoded.tokens))
     embedding, shapes, intent, domain, tokens = (np.stack(column) for column in zip(*rows, strict=True))
     return Contexts(embedding, shapes, intent, domain, tokens.astype(np.int64))
 

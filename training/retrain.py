@@ -117,12 +117,19 @@ def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> 
 
 
 def write_bundle(
-    base: Path, out: Path, allocation: Allocation, *, settings: Path, training: dict[str, object], now: datetime
+    base: Path,
+    out: Path,
+    allocation: Allocation,
+    *,
+    settings: Path,
+    training: dict[str, object],
+    now: datetime,
+    kept: Sequence[str] = KEPT,
 ) -> Manifest:
     """A bundle folder: what is kept of ``base`` with new allocation parts and the ``router.yaml`` given, sealed."""
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != base.resolve():
-        for name in KEPT:
+        for name in kept:
             source, target = base / name, out / name
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)

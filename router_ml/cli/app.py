@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -15,8 +16,8 @@ from rich.console import Console, RenderableType
 
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
-from router_ml.cli.inputs import build_request, logged_decision, open_config
-from router_ml.errors import ConfigError, RouterError
+from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
+from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
 _PIPED_WIDTH = 120
 _LARGEST_SEED = 2**53 - 1
@@ -90,21 +91,36 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
 
 @app.command()
 def explain(
-    decision_id: Annotated[str, typer.Argument(help="The id of a logged decision.")],
+    decision_id: Annotated[str | None, typer.Argument(help="The id of a logged decision.", show_default=False)] = None,
     log: Log = None,
     audience: Annotated[Audience, typer.Option(help="Whom it is for.")] = Audience.operator,
+    text: Annotated[
+        str | None, typer.Option(help="A request's text (a log keeps none): which words made its labels; - for stdin.")
+    ] = None,
+    model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a logged decision was made."""
-    decision = logged_decision(decision_id, log=log)
-    told = decision.explain(audience.value)
-    if not as_json:
-        _write(told)
-        return
-    record: dict[str, Any] = {"decision_id": decision_id, "audience": audience.value, "explanation": told}
-    if audience is not Audience.user:
-        record["decision"] = decision.model_dump(mode="json")
-    _write_json(record)
+    """Say why a logged decision was made, or which words of a text made its labels."""
+    record: dict[str, Any] = {}
+    if decision_id is not None:
+        decision = logged_decision(decision_id, log=log)
+        told = decision.explain(audience.value)
+        record = {"decision_id": decision_id, "audience": audience.value, "explanation": told}
+        if audience is not Audience.user:
+            record["decision"] = decision.model_dump(mode="json")
+        if not as_json:
+            _write(told)
+    if text is not None:
+        said, found = attributions(text, model=model)
+        record["labels"] = [asdict(each) for each in found]
+        if not as_json:
+            from router_ml.cli.show import attribution_table
+
+            _render(attribution_table(said, found))
+    if not record:
+        raise InvalidRequestError("Found neither an id nor --text, expected one of them. See router-ml explain --help.")
+    if as_json:
+        _write_json(record)
 
 
 @app.command()

@@ -7,11 +7,16 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router_ml.config import RouterConfig, load_config
 from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, LogError
 
+if TYPE_CHECKING:
+    from router_ml.understanding.attribution import Attribution
+
+_WORDS_SHOWN = 8
 Taxonomy = Mapping[str, tuple[str, ...]]
 
 
@@ -84,6 +89,18 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
     if decision is None:
         raise LogError("The event log holds no decision with this id. Check the id, and that it went to this log.")
     return decision
+
+
+def attributions(text: str, *, model: str | None = None) -> tuple[str, list[Attribution]]:
+    """A text (``-``: standard input), and which of its words made its labels.
+
+    Raises:
+        InvalidRequestError: the model has no classifier.
+    """
+    from router_ml.router import Router
+
+    said = _decoded(text)
+    return said, Router.load(model).attribute(said, top=_WORDS_SHOWN)
 
 
 def locate(path: Path | None = None, *, model: str | None = None) -> tuple[Path, Taxonomy | None]:

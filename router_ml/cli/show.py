@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from router_ml.cli.check import CheckReport
 from router_ml.contract import Label, PlannedTool, RouteDecision
+from router_ml.understanding.attribution import Attribution
 
 
 def decision_panel(decision: RouteDecision) -> RenderableType:
@@ -24,6 +25,15 @@ def decision_panel(decision: RouteDecision) -> RenderableType:
         parts.append(_excluded(decision))
     style = "green" if decision.action == "route" else "yellow"
     return Panel(Group(*parts), title=Text(title), subtitle=Text(decision.decision_id), border_style=style)
+
+
+def attribution_table(text: str, found: Sequence[Attribution]) -> RenderableType:
+    """Each label with the words that speak for it (+) and against it (-), those that count most first."""
+    table = Table("head", "label", "p", "words, by their share of the score", box=box.SIMPLE)
+    for each in found:
+        words = ", ".join(f"{' '.join(text[start:end].split())} {share:+.2f}" for start, end, share in each.words)
+        table.add_row(Text(each.head), Text(each.label), f"{each.probability:.2f}", Text(words))
+    return table
 
 
 def _facts(decision: RouteDecision) -> Table:

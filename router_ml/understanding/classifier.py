@@ -1,15 +1,17 @@
-"""Intent, domain, mode and risks: one hidden layer over the embedding, plus a linear part over hashed words, in numpy.
+"""Intent, domain, mode and risks, read off the token vectors that the encoder has computed anyway.
 
-Rows are computed one at a time on purpose: a matrix product may round differently for other batch sizes, and a decision
-must not depend on what else was in the batch.
+Each head pays attention of its own: a score per token, and a weighted mean of what each token says about each label. A
+head is thus linear in the tokens, which makes it cheap and lets ``attribution`` say exactly how much each word
+contributed. Requests are read one at a time on purpose: a matrix product may round differently for other batch sizes,
+and a decision must not depend on what else was in the batch.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +23,44 @@ from router_ml.errors import BundleFormatError
 from router_ml.understanding.encoder import Encoded
 
 Floats = NDArray[np.float32]
-FORMAT = 1
+FORMAT = 2
+HEADS = ("intent", "domain", "mode")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What an abstention threshold was chosen for: with probability ``confidence`` over the draw of ``rows``
+    calibration rows, at most a share ``error`` of the answered requests is wrong (learn-then-test, Angelopoulos et al.,
+    2021)."""
+
+    error: float
+    confidence: float
+    rows: int
 
 
 @dataclass(frozen=True)
 class Head:
-    """One softmax head: its labels, temperature, and the confidence under which it abstains."""
+    """One softmax head: its labels, temperature, the confidence under which it abstains, and what that keeps."""
 
     labels: tuple[str, ...]
     temperature: float
     abstain_below: float
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True)
 class RiskHead:
-    """One sigmoid per risk: Platt scaling of its logit, and the probability from which it fires."""
+    """One sigmoid per risk: Platt scaling of its logit, and the probability from which it fires.
+
+    ``per_piece``: how much the logit of the most suspicious piece of a long text is lowered, times the logarithm of the
+    number of pieces: the highest of many scores is high by chance.
+    """
 
     labels: tuple[str, ...]
     slope: tuple[float, ...]
     offset: tuple[float, ...]
     threshold: tuple[float, ...]
+    per_piece: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -62,10 +82,20 @@ class ClassifierSpec:
     mode: Head
     risks: RiskHead
 
+    @cached_property
+    def readers(self) -> NDArray[np.intp]:
+        """Which attention each label is read with, (k,): one for each softmax head, one for each risk."""
+        sizes = [len(getattr(self, name).labels) for name in HEADS]
+        return np.repeat(np.arange(len(HEADS) + len(self.risks.labels)), [*sizes, *(1 for _ in self.risks.labels)])
+
+    @cached_property
+    def cuts(self) -> tuple[int, ...]:
+        """Where the columns of one head end and those of the next begin."""
+        return tuple(np.cumsum([len(getattr(self, name).labels) for name in HEADS]).tolist())
+
     def to_json(self) -> str:
         """The file's text."""
-        heads = {name: vars(getattr(self, name)) for name in ("intent", "domain", "mode", "risks")}
-        return json.dumps({"format": FORMAT, **heads}, indent=1) + "\n"
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> ClassifierSpec:
@@ -81,7 +111,7 @@ class ClassifierSpec:
                 raise BundleFormatError(f"classifier.json has format {found}, this release reads format {FORMAT}.")
             parts = {name: _tuples(fields) for name, fields in record.items()}
             risks = RiskHead(**parts.pop("risks"))
-            return cls(**{name: Head(**fields) for name, fields in parts.items()}, risks=risks)
+            return cls(**{name: _head(fields) for name, fields in parts.items()}, risks=risks)
         except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise BundleFormatError(f"classifier.json cannot be read: {error!r}.") from None
 
@@ -90,66 +120,97 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
 
 
-class Classifier:
-    """The served classifier.
+def _head(fields: dict[str, Any]) -> Head:
+    promise = fields.pop("promise", None)
+    return Head(**fields, promise=Promise(**promise) if promise else None)
 
-    ``weights``: ``trunk.w (d + s, h)``, ``trunk.b (h,)``, ``heads.w (h, k)``, ``heads.b (k,)``, ``words (BUCKETS, k)``;
-    the k columns are intents, domains, modes, risks.
+
+@dataclass(frozen=True)
+class Weights:
+    """``classifier.safetensors``: attention (d, g) and value (d, k) of each token, surface (s, k), bias (k,).
+
+    The k columns are the labels of intent, domain, mode and risks; the g columns their readers.
     """
 
-    def __init__(self, weights: Mapping[str, NDArray[np.floating]], spec: ClassifierSpec) -> None:
+    attention: Floats
+    value: Floats
+    surface: Floats
+    bias: Floats
+
+
+class Classifier:
+    """The served classifier."""
+
+    def __init__(self, weights: Weights, spec: ClassifierSpec) -> None:
         self.spec = spec
-        self._weights = dict(weights)
-        self._words = np.asarray(self._weights["words"], np.float32)  # stored as halves, which numpy adds slowly
-        sizes = [len(head.labels) for head in (spec.intent, spec.domain, spec.mode, spec.risks)]
-        self._cuts = np.cumsum(sizes)[:-1].tolist()
+        self.weights = weights
+        self.columns = np.ascontiguousarray(np.concatenate([weights.attention, weights.value], axis=1))
+        self._readers = weights.attention.shape[1]
         self._slope = np.asarray(spec.risks.slope, np.float32)
         self._offset = np.asarray(spec.risks.offset, np.float32)
+        self._per_piece = np.asarray(spec.risks.per_piece, np.float32)
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
-        """Open ``classifier.safetensors`` and ``classifier.json``."""
+        """Open ``classifier.safetensors`` and ``classifier.json``.
+
+        Raises:
+            BundleFormatError: a file was written for another release, or is damaged.
+        """
         spec = ClassifierSpec.from_json((folder / "classifier.json").read_text(encoding="utf-8"))
-        return cls(load_file(folder / "classifier.safetensors"), spec)
+        try:
+            weights = Weights(**load_file(folder / "classifier.safetensors"))
+        except TypeError as error:
+            raise BundleFormatError(f"classifier.safetensors does not hold the weights expected: {error}.") from None
+        return cls(weights, spec)
 
     def save(self, folder: Path) -> None:
         """Write the two files."""
         folder.mkdir(parents=True, exist_ok=True)
         # safetensors writes the buffer as it lies in memory, whatever the strides say
-        plain = {name: np.ascontiguousarray(value) for name, value in self._weights.items()}
+        plain = {name: np.ascontiguousarray(value) for name, value in vars(self.weights).items()}
         save_file(plain, folder / "classifier.safetensors")
         (folder / "classifier.json").write_text(self.spec.to_json(), encoding="utf-8")
 
-    def logits(self, embedding: Floats, surface: Floats, words: NDArray[np.int64]) -> Floats:
-        """Uncalibrated scores (k,) of one row: ``embedding (d,)``, ``surface (s,)``, hashed ``words``."""
-        w = self._weights
-        hidden = np.maximum(np.concatenate([embedding, surface]) @ w["trunk.w"] + w["trunk.b"], 0)
-        lexical = self._words[words].sum(axis=0) / np.float32(math.sqrt(max(len(words), 1)))
-        result: Floats = hidden @ w["heads.w"] + w["heads.b"] + lexical
+    def attend(self, reading: Floats) -> Floats:
+        """What each token of a reading (t, g + k) adds to each label's score: (t, k), summing to the score."""
+        scores = reading[:, : self._readers]
+        weight = np.exp(scores - scores.max(axis=0))
+        weight /= weight.sum(axis=0)
+        result: Floats = weight[:, self.spec.readers] * reading[:, self._readers :]
         return result
 
-    def predict(
-        self,
-        task: Encoded,
-        surface: Floats,
-        words: NDArray[np.int64],
-        chunks: Sequence[tuple[Floats, Floats, NDArray[np.int64]]] = (),
-    ) -> Prediction:
+    def logits(self, task: Encoded, surface: Floats) -> Floats:
+        """Uncalibrated scores (k,) of one text; a long one is read as a whole, its attention decides what counts."""
+        reading = task.readings[0] if len(task.readings) == 1 else np.concatenate(task.readings)
+        result: Floats = self.attend(reading).sum(axis=0) + surface @ self.weights.surface + self.weights.bias
+        return result
+
+    def predict(self, task: Encoded, surface: Floats, context: Sequence[Encoded] = ()) -> Prediction:
         """Calibrated probabilities of one request.
 
-        Intent, domain and mode are read from the whole task. A risk counts when the task shows it, or any of ``chunks``
-        (embedding, surface, words): pieces of a long task and of what came with it.
+        Intent, domain and mode are read from the whole task. A risk counts when any piece shows it: of the task, or of
+        ``context``, the texts that came with it.
         """
-        intent, domain, mode, risks = np.split(self.logits(task.embedding, surface, words), self._cuts)
-        for chunk in chunks:
-            risks = np.maximum(risks, self.logits(*chunk)[self._cuts[-1] :])
         spec = self.spec
+        intent, domain, mode, risks = np.split(self.logits(task, surface), spec.cuts)
+        pieces = [reading for text in (task, *context) for reading in text.readings]
+        if len(pieces) > 1:
+            risks = self._highest(pieces)
         return Prediction(
             intent=softmax(intent / np.float32(spec.intent.temperature)),
             domain=softmax(domain / np.float32(spec.domain.temperature)),
             mode=softmax(mode / np.float32(spec.mode.temperature)),
             risks=(1 / (1 + np.exp(-np.clip(self._slope * risks + self._offset, -30, 30)))).astype(np.float32),
         )
+
+    def _highest(self, pieces: Sequence[Floats]) -> Floats:
+        """Risk scores (r,) of many pieces: the highest of each, less what chance adds."""
+        first = self.spec.cuts[-1]
+        each = np.stack([self.attend(piece).sum(axis=0)[first:] for piece in pieces])
+        chance = self._per_piece * np.float32(np.log(len(pieces)))
+        result: Floats = each.max(axis=0) + self.weights.bias[first:] - chance
+        return result
 
 
 def softmax(scores: Floats) -> Floats:

@@ -25,6 +25,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+DEFAULT_LANGUAGES = ("en",)
 _TOKENS_PER_RUN = 4096  # bounds the memory of a batch
 
 Floats = NDArray[np.float32]
@@ -32,7 +33,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """``encoder.json``: what the graph expects and where its weights come from."""
+    """``encoder.json``: what the graph expects, where its weights come from, and the languages it was validated on."""
 
     name: str
     dimension: int
@@ -40,26 +41,19 @@ class EncoderSpec:
     overlap: int
     prefix: int
     suffix: int
+    languages: tuple[str, ...] = DEFAULT_LANGUAGES
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One text: its embedding (d,), those of its chunks (c, d), all of unit length, its number of tokens, and the
-    stretch of text that each chunk covers."""
+    """One text: its embedding (d,) of unit length, its number of tokens, and what heads read off each chunk.
+
+    ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given.
+    """
 
     embedding: Floats
-    chunks: Floats
     tokens: int
-    pieces: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Token ids with the special ones, the text they cover, and the number of tokens of the whole text."""
-
-    ids: list[int]
-    piece: str
-    tokens: int
+    readings: tuple[Floats, ...] = ()
 
 
 class Encoder:
@@ -83,8 +77,9 @@ class Encoder:
             BundleFormatError: ``encoder.json`` is not the description of an encoder.
         """
         try:
-            spec = EncoderSpec(**json.loads((folder / "encoder.json").read_text(encoding="utf-8")))
-        except (TypeError, ValueError) as error:
+            record = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+            spec = EncoderSpec(**{**record, "languages": tuple(record.get("languages", DEFAULT_LANGUAGES))})
+        except (AttributeError, TypeError, ValueError) as error:
             raise BundleFormatError(f"{folder / 'encoder.json'} does not describe an encoder: {error}.") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -97,40 +92,66 @@ class Encoder:
         tokenizer.no_truncation()
         return cls(session, tokenizer, spec, fingerprint(folder))
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """Embed texts of any length; the result of a text does not depend on its neighbours."""
+    def encode(self, texts: Sequence[str], columns: Floats | None = None) -> list[Encoded]:
+        """Embed texts of any length; the result of a text does not depend on its neighbours.
+
+        Args:
+            columns: (d, k) what to read off each token vector; the vectors themselves are too many to be kept.
+        """
         chunks = [list(self._cut(text)) for text in texts]
-        vectors = self._run([chunk.ids for own in chunks for chunk in own])
-        ends = np.cumsum([len(own) for own in chunks]).tolist()
-        return [_pool(vectors[end - len(own) : end], own) for own, end in zip(chunks, ends, strict=True)]
+        means, readings = self._run([ids for own in chunks for ids in own], columns)
+        result, start = [], 0
+        for own in chunks:
+            mine = slice(start, start + len(own))
+            tokens = self._content(own)
+            result.append(Encoded(_pool(means[mine], own), tokens, tuple(readings[mine])))
+            start += len(own)
+        return result
+
+    def spans(self, text: str) -> list[list[tuple[int, int]]]:
+        """Where each token of each chunk stands in the text, as ``encode`` cuts it; special ones are (0, 0)."""
+        offsets = self._tokenizer.encode(_decodable(text), add_special_tokens=False).offsets
+        return [[(0, 0), *offsets[start:end], (0, 0)] for start, end in self._windows(len(offsets))]
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has, special ones not counted."""
         return len(self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids)
 
-    def _cut(self, text: str) -> Iterator[_Chunk]:
-        text = _decodable(text)
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids, room = encoding.ids, self.spec.window - 2
-        starts = range(0, max(len(ids) - self.spec.overlap, 1), room - self.spec.overlap)
-        offsets = encoding.offsets if len(starts) > 1 else []
-        for start in starts:
-            end = min(start + room, len(ids))
-            piece = text[offsets[start][0] : offsets[end - 1][1]] if offsets else text
-            yield _Chunk([self.spec.prefix, *ids[start:end], self.spec.suffix], piece, len(ids))
+    def _cut(self, text: str) -> Iterator[list[int]]:
+        """Token ids of each chunk, with the special ones at its ends."""
+        ids = self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids
+        for start, end in self._windows(len(ids)):
+            yield [self.spec.prefix, *ids[start:end], self.spec.suffix]
 
-    def _run(self, chunks: Sequence[list[int]]) -> Floats:
+    def _windows(self, tokens: int) -> Iterator[tuple[int, int]]:
+        """Where each chunk of a text of so many tokens begins and ends."""
+        room = self.spec.window - 2
+        for start in range(0, max(tokens - self.spec.overlap, 1), room - self.spec.overlap):
+            yield start, min(start + room, tokens)
+
+    def _content(self, chunks: Sequence[list[int]]) -> int:
+        """Tokens of a text, from its chunks: without the special ones, shared ones counted once."""
+        return sum(len(ids) - 2 for ids in chunks) - self.spec.overlap * (len(chunks) - 1)
+
+    def _run(self, chunks: Sequence[list[int]], columns: Floats | None) -> tuple[Floats, list[Floats]]:
+        """Unit mean (c, d) and reading of each chunk; chunks of equal length run together."""
         by_length: dict[int, list[int]] = defaultdict(list)
         for row, chunk in enumerate(chunks):
             by_length[len(chunk)].append(row)
-        vectors = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
+        means = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
+        readings = [np.empty((0, 0), np.float32)] * len(chunks)
         for length, rows in by_length.items():
             at_once = max(1, _TOKENS_PER_RUN // length)
             for start in range(0, len(rows), at_once):
                 some = rows[start : start + at_once]
                 batch = np.array([chunks[row] for row in some], dtype=np.int64)
-                vectors[some] = [_mean(row) for row in self._session.run(["token_embeddings"], {"input_ids": batch})[0]]
-        return vectors
+                for row, tokens in zip(
+                    some, self._session.run(["token_embeddings"], {"input_ids": batch})[0], strict=True
+                ):
+                    means[row] = _mean(tokens)
+                    if columns is not None:
+                        readings[row] = tokens @ columns
+        return means, readings
 
 
 def _mean(tokens: Floats) -> Floats:
@@ -140,13 +161,14 @@ def _mean(tokens: Floats) -> Floats:
     return result
 
 
-def _pool(vectors: Floats, chunks: Sequence[_Chunk]) -> Encoded:
-    """Mean of chunk embeddings weighted by their length, scaled to unit length."""
-    pieces = tuple(chunk.piece for chunk in chunks)
-    if len(vectors) == 1:
-        return Encoded(vectors[0], vectors, chunks[0].tokens, pieces)
-    mean = np.array([len(chunk.ids) for chunk in chunks], dtype=np.float32) @ vectors
-    return Encoded((mean / np.linalg.norm(mean)).astype(np.float32), vectors, chunks[0].tokens, pieces)
+def _pool(means: Floats, chunks: Sequence[list[int]]) -> Floats:
+    """Mean (d,) of chunk embeddings weighted by their length, scaled to unit length."""
+    if len(means) == 1:
+        first: Floats = means[0]
+        return first
+    mean = np.array([len(ids) for ids in chunks], dtype=np.float32) @ means
+    result: Floats = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return result
 
 
 def _decodable(text: str) -> str:

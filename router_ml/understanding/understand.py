@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.contract import Label, Language, ModeLabel, Risk, RouteRequest
-from router_ml.contract.base import Mode
-from router_ml.understanding.classifier import Classifier, ClassifierSpec, Head, Prediction
-from router_ml.understanding.encoder import Encoded, Encoder
-from router_ml.understanding.language import VALIDATED, detect
-from router_ml.understanding.lexical import lexical
+from router_ml.understanding.classifier import Classifier, Head, RiskHead
+from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder
+from router_ml.understanding.language import detect
 from router_ml.understanding.surface import NAMES, surface
 
 _BYTES_PER_TOKEN = 2  # fewer than any common text has, so that limits err on the safe side
@@ -41,33 +39,57 @@ class Understanding:
 
 
 def understand(
-    requests: Sequence[RouteRequest], encoder: Encoder, classifier: Classifier, *, max_bytes: int
+    requests: Sequence[RouteRequest],
+    encoder: Encoder,
+    classifier: Classifier,
+    *,
+    max_bytes: int,
+    min_characters: int,
 ) -> list[Understanding]:
     """Understand requests with one encoder pass over all of their texts.
 
-    Texts beyond ``max_bytes`` per request make it ``unknown`` to the guardrails whatever they say; only their two ends
-    are encoded.
+    Args:
+        max_bytes: texts beyond this make a request ``unknown`` to the guardrails whatever they say; only their two ends
+            are encoded.
+        min_characters: from here on a language that the encoder was not validated on makes intent and domain abstain;
+            of fewer characters no language can be told.
     """
     texts = [list(_within(max_bytes, (request.task, *request.context))) for request in requests]
-    encoded = iter(encoder.encode([text for group in texts for text in group]))
+    encoded = iter(encoder.encode([text for group in texts for text in group], classifier.columns))
     result = []
     for request, group in zip(requests, texts, strict=True):
         task, *context = [next(encoded) for _ in group]
         shape = surface(group[0], task.tokens)
-        seen = classifier.predict(task, shape, lexical(group[0]), list(_chunks(task, context)))
+        seen = classifier.predict(task, shape, context)
         whole = request.conversation
         tokens = task.tokens if whole == group[0] else _count(whole, encoder, max_bytes)
-        result.append(_describe(group[0], task, shape, seen, classifier.spec, tokens))
+        code = detect(group[0])
+        language = Language(code=code, validated=code in encoder.spec.languages)
+        foreign = not language.validated and len(group[0]) >= min_characters
+        result.append(
+            Understanding(
+                embedding=task.embedding,
+                surface=shape,
+                intent=seen.intent,
+                domain=seen.domain,
+                tokens_in=tokens,
+                intent_label=label(classifier.spec.intent, seen.intent, abstain=foreign),
+                domain_label=label(classifier.spec.domain, seen.domain, abstain=foreign),
+                mode_label=ModeLabel(**dict(label(classifier.spec.mode, seen.mode))),
+                risks=_fired(classifier.spec.risks, seen.risks),
+                language=language,
+                language_characters=len(group[0]),
+            )
+        )
     return result
 
 
-def _chunks(
-    task: Encoded, context: Sequence[Encoded]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
-    """What to read for risks beside the whole task: each piece with features of its own."""
-    for encoded in (*((task,) if len(task.chunks) > 1 else ()), *context):
-        for vector, piece in zip(encoded.chunks, encoded.pieces, strict=True):
-            yield vector, surface(piece, encoded.tokens // len(encoded.pieces)), lexical(piece)
+def _fired(head: RiskHead, probabilities: NDArray[np.float32]) -> tuple[Risk, ...]:
+    return tuple(
+        Risk(name=name, probability=round(float(p), 4), source="model")
+        for name, p, threshold in zip(head.labels, probabilities, head.threshold, strict=True)
+        if p >= threshold
+    )
 
 
 def _count(text: str, encoder: Encoder, max_bytes: int) -> int:
@@ -88,41 +110,12 @@ def _within(max_bytes: int, texts: Sequence[str]) -> Iterator[str]:
             yield f"{text[:_END]}\n{text[-_END:]}"
 
 
-def _describe(
-    text: str,
-    task: Encoded,
-    shape: NDArray[np.float32],
-    seen: Prediction,
-    spec: ClassifierSpec,
-    tokens: int,
-) -> Understanding:
-    mode = label(spec.mode, seen.mode)
-    risks = tuple(
-        Risk(name=name, probability=round(float(p), 4), source="model")
-        for name, p, threshold in zip(spec.risks.labels, seen.risks, spec.risks.threshold, strict=True)
-        if p >= threshold
-    )
-    language = detect(text)
-    return Understanding(
-        embedding=task.embedding,
-        surface=shape,
-        intent=seen.intent,
-        domain=seen.domain,
-        tokens_in=tokens,
-        intent_label=label(spec.intent, seen.intent),
-        domain_label=label(spec.domain, seen.domain),
-        mode_label=ModeLabel(label=_mode(mode.label), probabilities=mode.probabilities, abstained=mode.abstained),
-        risks=risks,
-        language=Language(code=language, validated=language in VALIDATED),
-        language_characters=len(text),
-    )
-
-
-def label(head: Head, probabilities: NDArray[np.float32]) -> Label:
-    """The most likely label, with all probabilities to four digits."""
+def label(head: Head, probabilities: NDArray[np.float32], *, abstain: bool = False) -> Label:
+    """The most likely label, with all probabilities to four digits; ``abstain`` where it is not to be relied on."""
     top = int(probabilities.argmax())
     table = {name: round(float(p), 4) for name, p in zip(head.labels, probabilities, strict=True)}
-    return Label(label=head.labels[top], probabilities=table, abstained=bool(probabilities[top] < head.abstain_below))
+    unsure = abstain or bool(probabilities[top] < head.abstain_below)
+    return Label(label=head.labels[top], probabilities=table, abstained=unsure)
 
 
 def unlearned(request: RouteRequest) -> Understanding:
@@ -140,10 +133,6 @@ def unlearned(request: RouteRequest) -> Understanding:
         domain_label=unknown,
         mode_label=ModeLabel(label="batch" if request.channel == "batch" else "chat", probabilities={}, abstained=True),
         risks=(),
-        language=Language(code=language, validated=language in VALIDATED),
+        language=Language(code=language, validated=language in DEFAULT_LANGUAGES),
         language_characters=len(request.task),
     )
-
-
-def _mode(name: str) -> Mode:
-    return "batch" if name == "batch" else "chat"

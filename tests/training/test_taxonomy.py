@@ -1,0 +1,105 @@
+"""Labels of a user's own: trained on the shipped encoder, reported, and routed by; other heads stay as they ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs the 'train' extra; make test-all installs it")
+
+from router_ml.errors import ConfigError, OfflineDataError
+from router_ml.router import Router
+from router_ml.understanding.classifier import HEADS, Classifier
+from router_ml.understanding.surface import NAMES
+from training import corpus, taxonomy
+from training.classifier import own_labels
+from training.outcomes import load_pack
+
+pytestmark = pytest.mark.slow
+
+TEAMS = {"software": "engineering", "finance": "back office", "hr": "back office", "legal": "back office"}
+
+
+@pytest.fixture(scope="module")
+def data(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Requests of one author with the team that should get them as their domain; a few labels are wrong on purpose."""
+    rows = corpus.load([root / "data" / "corpus" / "everyday.jsonl", root / "data" / "corpus" / "plain.jsonl"])
+    path = tmp_path_factory.mktemp("own") / "teams.jsonl"
+    records = [{"text": row.text, "domain": TEAMS.get(row.domain, "front desk")} for row in rows]
+    for record in records[::60]:
+        record["domain"] = "engineering" if record["domain"] != "engineering" else "back office"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, models: Path) -> taxonomy.Trained:
+    return taxonomy.train(data, models)
+
+
+def test_own_labels_are_learned_and_the_other_heads_stay(trained: taxonomy.Trained, models: Path) -> None:
+    spec, shipped = trained.classifier.spec, Classifier.load(models)
+    assert spec.domain.labels == ("back office", "engineering", "front desk")
+    assert (spec.intent, spec.mode, spec.risks) == (shipped.spec.intent, shipped.spec.mode, shipped.spec.risks)
+    assert trained.found["domain"]["macro_f1"] > 0.6
+    intents = len(spec.intent.labels)
+    np.testing.assert_array_equal(trained.classifier.weights.value[:, :intents], shipped.weights.value[:, :intents])
+    assert trained.classifier.weights.surface.shape == (len(NAMES), len(spec.readers))
+
+
+def test_labels_that_were_flipped_are_suspected(trained: taxonomy.Trained) -> None:
+    suspects = {each.row for each in trained.suspects["domain"][:60]}
+    flipped = set(range(0, len(trained.table.examples), 60))
+    assert len(suspects & flipped) >= 0.4 * len(flipped)
+
+
+def test_the_report_has_tables_plots_and_no_text(trained: taxonomy.Trained, tmp_path: Path) -> None:
+    files = {path.name for path in taxonomy.write_report(trained, tmp_path)}
+    assert files == {"report.md", "report.json", "calibration.png", "confusion_domain.png"}
+    page = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| back office |" in page
+    assert "Suspected label errors" in page
+    assert trained.table.examples[0].text not in page + (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_rules_that_name_labels_which_are_gone_say_so(trained: taxonomy.Trained, models: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="legal"):
+        taxonomy.bundle(trained, models, tmp_path / "own", config=None, pack=load_pack())
+
+
+def test_a_bundle_with_own_labels_routes_by_them(data: Path, models: Path, tmp_path: Path) -> None:
+    """And it says "no evidence" in the new cells, since no outcome was seen in them."""
+    settings = (models / "router.yaml").read_text(encoding="utf-8")
+    known = "domains: [general, support, finance, hr, legal, medical, software, sales_marketing, science_education]"
+    for old, new in (
+        (known, "domains: [back office, engineering, front desk]"),
+        ("when: {domain: [medical, legal, finance, hr]}", "when: {domain: [back office]}"),
+        ("intent: [qa], domain: [support]", "intent: [qa], domain: [front desk]"),
+        ("intent: [qa], domain: [hr, legal, finance]", "intent: [qa], domain: [back office]"),
+    ):
+        assert old in settings
+        settings = settings.replace(old, new)
+    (tmp_path / "router.yaml").write_text(settings, encoding="utf-8")
+    out = tmp_path / "own"
+    told = own_labels(data, out, base=models, config=tmp_path / "router.yaml", seed=0, register=False)
+    assert "domain_macro_f1" in told
+    decision = Router.load(out).predict_route("Why does the nightly build fail on the database migration?")
+    assert decision.domain.label == "engineering"
+    assert all(estimate.evidence < 1 for estimate in decision.estimates.values())
+
+
+def test_a_file_without_enough_rows_is_refused(tmp_path: Path, models: Path) -> None:
+    (tmp_path / "few.jsonl").write_text('{"text": "hello", "intent": "greet"}\n', encoding="utf-8")
+    with pytest.raises(OfflineDataError, match="greet"):
+        taxonomy.train(tmp_path / "few.jsonl", models)
+
+
+def test_heads_of_two_classifiers_fit_together_in_any_mix(models: Path) -> None:
+    shipped = Classifier.load(models)
+    for trained in ((), ("intent",), ("domain", "risks"), (*HEADS, "risks")):
+        same = taxonomy.combine(shipped, shipped, trained)
+        np.testing.assert_array_equal(same.columns, shipped.columns)
+        assert same.spec == shipped.spec

