@@ -7,7 +7,6 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
+from router_ml.health import Health
 from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts
 from router_ml.plan import smallest
@@ -59,8 +59,7 @@ class Router:
         self.log = log
         self.arm = arm
         self._registry = registry
-        self._health: dict[str, str] = {}  # replaced as a whole, never changed: a decision reads one snapshot
-        self._health_lock = threading.Lock()
+        self._health = Health(config.lanes)
         self._recent = Recent()
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         self._versions = Versions(
@@ -158,21 +157,14 @@ class Router:
         """Encode and classify; without a bundle, only sizes and language are known."""
         if self.bundle is None:
             return [unlearned(request) for request in requests]
-        return understand(
-            requests,
-            self.bundle.encoder,
-            self.bundle.classifier,
-            max_bytes=self.config.guardrails.max_bytes,
-            min_characters=self.config.guardrails.unvalidated_language_min_chars,
-        )
+        rails, least = self.config.guardrails, self.config.guardrails.unvalidated_language_min_chars
+        parts = self.bundle.encoder, self.bundle.classifier
+        return understand(requests, *parts, max_bytes=rails.max_bytes, min_characters=least)
 
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
     ) -> list[Attribution]:
-        """Which words of a request's task made the classifier say what it says; never needed for a decision.
-
-        Args:
-            top: keep only the words that count most.
+        """Which words of a request's task made its labels, the ``top`` ones of each; never needed for a decision.
 
         Raises:
             InvalidRequestError: the router has no learned part.
@@ -189,14 +181,7 @@ class Router:
         Raises:
             InvalidRequestError: no lane, provider or failure domain has this name.
         """
-        lanes = self.config.lanes
-        places = {*lanes, *(x.provider for x in lanes.values()), *(x.failure_domain for x in lanes.values())}
-        if name not in places or status not in ("up", "down"):
-            expected = f"one of {', '.join(sorted(places))} and up or down"
-            raise InvalidRequestError(f"Found {name!r} with status {status!r}, expected {expected}.")
-        with self._health_lock:
-            down = {place for place in self._health if place != name} | ({name} if status == "down" else set())
-            self._health = dict.fromkeys(sorted(down), "down")
+        self._health.report(name, status)
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
@@ -239,7 +224,7 @@ class Router:
         decision_id: str | None,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(seed, now, decision_id)
-        health = self._health
+        health = self._health.snapshot
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
         case = build_case(
             self.config, request, understood, scanned, pinned=self._recent.is_pinned(request.previous, self.log)

@@ -27,7 +27,7 @@ ORDER = (
     {"understanding", "guardrails", "allocation"},
     {"plan"},
     {"storage"},
-    {"case", "sessions"},
+    {"case", "sessions", "health"},
     {"assembly", "arguments", "learning", "loading", "recording"},
     {"router"},
     {"front_door", "served_model"},

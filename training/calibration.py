@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.understanding.classifier import HEADS, ClassifierSpec, Head, Promise, RiskHead
-from training.examples import Taxonomy
+from training.examples import UNKNOWN, Targets, Taxonomy
 
 Floats = NDArray[np.float32]
+ERROR, DELTA = 0.10, 0.10  # among answered requests, and how often that promise may be broken
+RISK_RECALL, FALSE_POSITIVES = 0.96, 0.04
+# A false refusal hurts more than most; personal data that has a form is found by rules already.
+MAX_FALSE_POSITIVES = {"harmful": 0.01, "pii": 0.02}
 GRID = np.arange(0.99, 0.09, -0.01).round(2)  # fixed beforehand, strictest first
 
 
@@ -82,3 +86,33 @@ def recall_threshold(probability: Floats, truth: Floats, *, recall: float, false
     for_recall = positive[int(len(positive) * (1 - recall))] if len(positive) else 0.5
     for_precision = negative[min(int(np.ceil(len(negative) * (1 - false_positives))), len(negative) - 1)]
     return float(np.clip(max(for_recall, np.nextafter(for_precision, np.float32(1))), 0.01, 0.99))
+
+
+def calibrate(raw: Floats, targets: Targets) -> ClassifierSpec:
+    """Temperatures and thresholds from scores (n, k) of rows that the model has not seen."""
+    cuts = targets.taxonomy.cuts
+    heads = []
+    for name, part in zip(HEADS, np.split(raw, cuts, axis=1), strict=False):
+        labels, truth = targets.taxonomy.head(name), targets.truth(name)
+        known = truth != UNKNOWN
+        if not known.any():
+            heads.append(Head(labels, 1.0, 0.0))
+            continue
+        heat = temperature(part[known], truth[known])
+        probabilities = softmax(part[known] / np.float32(heat))
+        below, promise = abstention(probabilities, truth[known], error=ERROR, delta=DELTA)
+        heads.append(Head(labels, heat, below, promise))
+    slopes, offsets, thresholds = [], [], []
+    for at, risk in enumerate(targets.taxonomy.risks):
+        there = targets.risks[:, at]
+        known = np.isfinite(there)
+        score = raw[known, cuts[-1] + at]
+        slope, offset = platt(score, there[known])
+        probability = 1 / (1 + np.exp(-(slope * score + offset)))
+        limit = MAX_FALSE_POSITIVES.get(risk, FALSE_POSITIVES)
+        slopes.append(slope)
+        offsets.append(offset)
+        thresholds.append(recall_threshold(probability, there[known], recall=RISK_RECALL, false_positives=limit))
+    names = targets.taxonomy.risks
+    risks = RiskHead(names, tuple(slopes), tuple(offsets), tuple(thresholds), per_piece=(0.0,) * len(names))
+    return ClassifierSpec(heads[0], heads[1], heads[2], risks)

@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from router_ml.errors import InvalidRequestError, RouterError
-from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Head, RiskHead, Weights
+from router_ml.understanding.classifier import HEADS, Classifier, RiskHead, Weights
 from router_ml.understanding.encoder import Encoder
 from training import corpus
 from training.augment import pages
-from training.benchmark.stability import calm
-from training.calibration import abstention, platt, recall_threshold, softmax, temperature, uncalibrated
-from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, authored
+from training.calibration import calibrate, uncalibrated
+from training.examples import CALIBRATION, DEFAULT, HELD_OUT, Example, Targets, authored
 from training.metrics import Predictions, predict, report
 from training.outcomes import load_pack
 from training.plots import reliability
@@ -42,41 +41,7 @@ Floats = NDArray[np.float32]
 Plotted = dict[str, tuple[Floats, NDArray[np.int64]]]
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "models" / "default"
-ERROR, DELTA = 0.10, 0.10  # among answered requests, and how often that promise may be broken
-RISK_RECALL, FALSE_POSITIVES = 0.96, 0.04
 LONG_PAGES, LONG_DOCUMENTS, LONG_SEED, LONG_FALSE_POSITIVES = 20, 20, 7, 0.05
-# A false refusal hurts more than most; personal data that has a form is found by rules already.
-MAX_FALSE_POSITIVES = {"harmful": 0.01, "pii": 0.02}
-
-
-def calibrate(raw: Floats, targets: Targets) -> ClassifierSpec:
-    """Temperatures and thresholds from scores (n, k) of rows that the model has not seen."""
-    cuts = targets.taxonomy.cuts
-    heads = []
-    for name, part in zip(HEADS, np.split(raw, cuts, axis=1), strict=False):
-        labels, truth = targets.taxonomy.head(name), targets.truth(name)
-        known = truth != UNKNOWN
-        if not known.any():
-            heads.append(Head(labels, 1.0, 0.0))
-            continue
-        heat = temperature(part[known], truth[known])
-        probabilities = softmax(part[known] / np.float32(heat))
-        below, promise = abstention(probabilities, truth[known], error=ERROR, delta=DELTA)
-        heads.append(Head(labels, heat, below, promise))
-    slopes, offsets, thresholds = [], [], []
-    for at, risk in enumerate(targets.taxonomy.risks):
-        there = targets.risks[:, at]
-        known = np.isfinite(there)
-        score = raw[known, cuts[-1] + at]
-        slope, offset = platt(score, there[known])
-        probability = 1 / (1 + np.exp(-(slope * score + offset)))
-        limit = MAX_FALSE_POSITIVES.get(risk, FALSE_POSITIVES)
-        slopes.append(slope)
-        offsets.append(offset)
-        thresholds.append(recall_threshold(probability, there[known], recall=RISK_RECALL, false_positives=limit))
-    names = targets.taxonomy.risks
-    risks = RiskHead(names, tuple(slopes), tuple(offsets), tuple(thresholds), per_piece=(0.0,) * len(names))
-    return ClassifierSpec(heads[0], heads[1], heads[2], risks)
 
 
 def many_pieces(classifier: Classifier, encoder: Encoder, quiet: Sequence[str]) -> RiskHead:
@@ -117,7 +82,7 @@ def shipped(heads: Path, out: Path, public: Path | None) -> tuple[dict[str, Any]
     unseen = rows([example for example in authors if example.source == CALIBRATION])
     plain = Classifier(weights, uncalibrated(DEFAULT))
     spec = calibrate(scores(plain, unseen), unseen.targets)
-    quiet = calm([row for row in lines if row.batch == CALIBRATION])
+    quiet = corpus.calm([row for row in lines if row.batch == CALIBRATION])
     served = Classifier(weights, replace(spec, risks=many_pieces(Classifier(weights, spec), encoder, quiet)))
     served.save(out)
     held_out = rows([example for example in authors if example.source == HELD_OUT])

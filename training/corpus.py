@@ -57,6 +57,7 @@ MODES = ("chat", "batch")
 
 MAX_ROWS_PER_PATTERN = 3
 MAX_OVERLAP = 0.7
+MIN_PAGE_TEXT = 150  # characters
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _SLOT = re.compile(r"⟦([a-z_]+)⟧")
@@ -229,6 +230,11 @@ def load(paths: Iterable[Path]) -> list[Row]:
             except ValueError as error:
                 raise ValueError(f"{path}:{number}: {error}") from error
     return rows
+
+
+def calm(rows: Sequence[Row]) -> list[str]:
+    """Texts that harmless documents can be made of: some lines long, no risk, not written to look like one."""
+    return [row.text for row in rows if len(row.text) > MIN_PAGE_TEXT and not row.risks and not row.note]
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Counter[str]]:

@@ -27,7 +27,7 @@ LOSS_SHARE = {"intent": 1.0, "domain": 1.0, "mode": 0.5}
 RISK_SHARE = 2.0
 
 
-class Heads(nn.Module):
+class Heads(nn.Module):  # type: ignore[misc]
     """Scores (n, k) of texts from their token vectors (n, t, d) and scaled surface features (n, s)."""
 
     def __init__(self, dimension: int, taxonomy: Taxonomy, *, dropout: float) -> None:
@@ -125,7 +125,7 @@ def batches(
 
 
 def fit_heads(
-    tokens: Sequence[Floats],
+    tokens: Sequence[NDArray[np.float16]],
     surface: Floats,
     targets: Targets,
     rows: NDArray[np.intp],

@@ -78,7 +78,7 @@ def over_authors(rows: Sequence[corpus.Row], encoder: Encoder) -> dict[str, list
         found[name] = confident_learning(softmax(part / np.float32(temperature(part, truth))), truth)
     for at, risk in enumerate(DEFAULT.risks):
         there = 1 / (1 + np.exp(-raw[:, DEFAULT.cuts[-1] + at]))
-        both = np.stack([1 - there, there], axis=1)
+        both = np.stack([1 - there, there], axis=1).astype(np.float32)
         found[risk] = confident_learning(both, targets.risks[:, at].astype(np.int64))
     return found
 
@@ -94,8 +94,8 @@ def main(
         labels = names.get(name, ("no", "yes"))
         for each in suspects[:worst]:
             row = rows[each.row]
-            record = {"head": name, "given": labels[each.given], "suggested": labels[each.suggested]}
-            record |= {"margin": round(each.margin, 2), "batch": row.batch, "text": row.text}
+            found = {"head": name, "given": labels[each.given], "suggested": labels[each.suggested]}
+            record = {**found, "margin": round(each.margin, 2), "batch": row.batch, "text": row.text}
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 

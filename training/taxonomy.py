@@ -23,7 +23,7 @@ from router_ml.config import load_config
 from router_ml.storage.bundle import Manifest, taxonomy
 from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Weights
 from router_ml.understanding.encoder import Encoder, fingerprint
-from training.calibration import softmax, uncalibrated
+from training.calibration import calibrate, softmax, uncalibrated
 from training.examples import UNKNOWN, Targets, Taxonomy
 from training.heads import fit_heads
 from training.metrics import Predictions, predict, report
@@ -81,8 +81,6 @@ def train(path: Path, base: Path, *, seed: int = 0) -> Trained:
     Raises:
         OfflineDataError: the file is not what ``training.tables`` asks for.
     """
-    from training.classifier import calibrate
-
     table = read(path, seed=seed)
     check_trainable(table, path)
     encoder, shipped = Encoder.load(base / "encoder"), Classifier.load(base)

@@ -52,7 +52,6 @@ class Settings:
     batch: int = 24
     rate: float = 1e-4
     head_rate: float = 1e-3
-    frozen_layers: int = 0
     window: int = 192
     varied: float = 0.35
     enclosed: float = 0.05
@@ -68,17 +67,17 @@ class Tuned:
     tagger: tuple[Floats, Floats]
 
 
-class _Model(nn.Module):
-    def __init__(self, transformer: Any, taxonomy: Taxonomy, frozen_layers: int) -> None:
+class _Model(nn.Module):  # type: ignore[misc]
+    def __init__(self, transformer: Any, taxonomy: Taxonomy) -> None:
         super().__init__()
         size = transformer.config.hidden_size
         self.transformer = transformer
         self.heads = Heads(size, taxonomy, dropout=0.1)
         self.tagger = nn.Linear(size, len(entities.TAGS))
-        for layer in transformer.encoder.layer:  # without it attention takes the fused path, twice as fast on a CPU
-            layer.attention.self.dropout.p = 0.0
-        for part in (transformer.embeddings, *transformer.encoder.layer[:frozen_layers]):
-            part.requires_grad_(requires_grad=False)
+        transformer.get_input_embeddings().requires_grad_(requires_grad=False)
+        for module in transformer.modules():
+            if hasattr(module, "attention_head_size"):
+                module.dropout.p = 0.0  # without it attention takes the fused path, twice as fast on a CPU
 
     def tokens(self, ids: Any, mask: Any) -> Any:
         return self.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
@@ -127,7 +126,7 @@ def tune(
     """
     torch.manual_seed(seed)
     dice, random_rows = random.Random(seed), np.random.default_rng(seed)
-    model = _Model(transformer, taxonomy, settings.frozen_layers)
+    model = _Model(transformer, taxonomy)
     texts, targets = [example.text for example in examples], Targets.of(examples, taxonomy)
     lengths = np.array([len(tokens.ids(text)) for text in texts])
     scale = Scale(np.stack([surface(text, size) for text, size in zip(texts, lengths, strict=True)]))

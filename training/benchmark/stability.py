@@ -16,12 +16,12 @@ from router_ml.contract import RouteRequest
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding, understand
 from training.augment import VARIANTS, gibberish, pages
-from training.corpus import Row
+from training.corpus import Row, calm
 from training.examples import Example
 from training.metrics import share
 
 PAGES = 20
-PAGE_TEXT = 150  # characters; shorter texts do not look like parts of a document
+SENTENCE_UP_TO = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,6 @@ def abstention(read: Reader, examples: Sequence[Example], languages: Sequence[st
     }
 
 
-def calm(rows: Sequence[Row]) -> list[str]:
-    """Texts that pages are made of: without a risk, and not written to look like one."""
-    return [row.text for row in rows if len(row.text) > PAGE_TEXT and not row.risks and not row.note]
-
-
 def long_documents(read: Reader, rows: Sequence[Row], *, documents: int, seed: int) -> dict[str, dict[str, Any]]:
     """A risky sentence at the end of twenty pages is found; twenty pages without one stay quiet.
 
@@ -125,7 +120,7 @@ def long_documents(read: Reader, rows: Sequence[Row], *, documents: int, seed: i
     result: dict[str, dict[str, Any]] = {}
     quiet = read([pages(texts, PAGES, rng) for _ in range(documents)])
     for risk in read.bundle.classifier.spec.risks.labels:
-        short = [row.text for row in rows if row.risks == (risk,) and len(row.text) < 2 * PAGE_TEXT]
+        short = [row.text for row in rows if row.risks == (risk,) and len(row.text) < SENTENCE_UP_TO]
         chosen = rng.sample(short, min(documents, len(short)))
         loud = read([f"{pages(texts, PAGES, rng)}\n\n{text}" for text in chosen])
         result[risk] = {
