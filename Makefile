@@ -25,11 +25,12 @@ bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving
 	$(BIN)/python -m training.benchmark routing
 	$(BIN)/python -m training.benchmark classifier
 
-train: $(VENV)/.train  ## rebuild the shipped bundle: PUBLIC=folder of public sets, OUTCOMES=outcome matrix
+train: $(VENV)/.train  ## rebuild the shipped bundle: OUTCOMES=outcome matrix, PUBLIC=folder of public sets
+	@test -f "$(OUTCOMES)" || { echo "A new encoder needs a new outcome pack: make train OUTCOMES=FILE.parquet"; exit 1; }
 	$(BIN)/python -m training.tuning --out runs/tuned $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.encoder --source runs/tuned --out models/default/encoder --name all-MiniLM-L6-v2-router
 	$(BIN)/python -m training.classifier --heads runs/tuned/heads.safetensors $(if $(PUBLIC),--public $(PUBLIC))
-	$(if $(OUTCOMES),$(BIN)/python -m training.outcomes --data $(OUTCOMES))
+	$(BIN)/python -m training.outcomes --data $(OUTCOMES)
 	$(BIN)/python -m training.retrain --base models/default --out models/default
 
 wheel: $(VENV)/.dev  ## the package with the shipped bundle inside

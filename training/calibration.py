@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +14,8 @@ from training.examples import UNKNOWN, Targets, Taxonomy
 Floats = NDArray[np.float32]
 ERROR, DELTA = 0.10, 0.10  # among answered requests, and how often that promise may be broken
 RISK_RECALL, FALSE_POSITIVES = 0.96, 0.04
-# A false refusal hurts more than most; personal data that has a form is found by rules already.
-MAX_FALSE_POSITIVES = {"harmful": 0.01, "pii": 0.02}
+NEVER = 2.0  # no probability reaches it
+TAIL, MIN_TAIL = 0.9, 10  # quantile of harmless scores, and how many must lie above it
 GRID = np.arange(0.99, 0.09, -0.01).round(2)  # fixed beforehand, strictest first
 
 
@@ -61,8 +64,9 @@ def abstention(
 
     Learn-then-test (Angelopoulos et al., 2021) with fixed-sequence testing: thresholds are tested from the strictest on
     and the first that cannot be proven ends the search, so that P(error among answered > ``error``) <= ``delta`` over
-    the draw of the rows. Errors are 0/1, so the p-value of a threshold is the exact binomial tail. Without a threshold
-    that can be proven, everything abstains.
+    the draw of the rows. Errors are 0/1, so the p-value of a threshold is the exact binomial tail. It holds for each
+    head by itself, and for requests like the calibration rows. Without a threshold that can be proven, everything
+    abstains.
     """
     from scipy.stats import binom
 
@@ -76,43 +80,62 @@ def abstention(
         if binom.cdf(int(wrong[answered].sum()), count, error) > delta:
             break
         lowest = float(threshold)
-    return (1.0, None) if lowest is None else (lowest, Promise(error, 1 - delta, len(truth)))
+    return (NEVER, None) if lowest is None else (lowest, Promise(error, 1 - delta, len(truth)))
 
 
 def recall_threshold(probability: Floats, truth: Floats, *, recall: float, false_positives: float) -> float:
     """The highest threshold that reaches ``recall``; where that lets more than ``false_positives`` fire, the lowest
-    that does not."""
+    that does not. One half where there is nothing to choose by."""
     positive, negative = np.sort(probability[truth > 0]), np.sort(probability[truth == 0])
-    for_recall = positive[int(len(positive) * (1 - recall))] if len(positive) else 0.5
-    for_precision = negative[min(int(np.ceil(len(negative) * (1 - false_positives))), len(negative) - 1)]
-    return float(np.clip(max(for_recall, np.nextafter(for_precision, np.float32(1))), 0.01, 0.99))
+    for_recall, for_precision = (
+        (np.float32(0.5),) * 2 if not len(positive) else (positive[int(len(positive) * (1 - recall))], np.float32(0))
+    )
+    if len(negative):
+        at = min(int(np.ceil(len(negative) * (1 - false_positives))), len(negative) - 1)
+        for_precision = np.nextafter(negative[at], np.float32(1))
+    return float(np.clip(max(for_recall, for_precision), 0.01, 0.99))
 
 
-def calibrate(raw: Floats, targets: Targets) -> ClassifierSpec:
-    """Temperatures and thresholds from scores (n, k) of rows that the model has not seen."""
+def excess(scores: Floats, truth: Floats) -> float:
+    """How much the highest of e times as many harmless scores is higher: the mean excess of the scores (n,) of rows
+    without the risk over their 90% quantile, which is the scale of an exponential tail (Embrechts et al., 1997)."""
+    quiet = scores[truth == 0]
+    if len(quiet) < MIN_TAIL / (1 - TAIL):
+        return 0.0
+    limit = np.quantile(quiet, TAIL)
+    return round(float((quiet[quiet > limit] - limit).mean()), 4)
+
+
+def calibrate(raw: Floats, targets: Targets, *, limits: Mapping[str, float] = MappingProxyType({})) -> ClassifierSpec:
+    """Temperatures and thresholds from scores (n, k) of rows that the model has not seen.
+
+    Args:
+        limits: false positives allowed by risk, where others than ``FALSE_POSITIVES``.
+    """
     cuts = targets.taxonomy.cuts
     heads = []
     for name, part in zip(HEADS, np.split(raw, cuts, axis=1), strict=False):
         labels, truth = targets.taxonomy.head(name), targets.truth(name)
         known = truth != UNKNOWN
         if not known.any():
-            heads.append(Head(labels, 1.0, 0.0))
+            heads.append(Head(labels, 1.0, NEVER))
             continue
         heat = temperature(part[known], truth[known])
         probabilities = softmax(part[known] / np.float32(heat))
         below, promise = abstention(probabilities, truth[known], error=ERROR, delta=DELTA)
         heads.append(Head(labels, heat, below, promise))
-    slopes, offsets, thresholds = [], [], []
+    slopes, offsets, thresholds, per_piece = [], [], [], []
     for at, risk in enumerate(targets.taxonomy.risks):
         there = targets.risks[:, at]
         known = np.isfinite(there)
         score = raw[known, cuts[-1] + at]
         slope, offset = platt(score, there[known])
         probability = 1 / (1 + np.exp(-(slope * score + offset)))
-        limit = MAX_FALSE_POSITIVES.get(risk, FALSE_POSITIVES)
+        limit = limits.get(risk, FALSE_POSITIVES)
+        per_piece.append(excess(score, there[known]))
         slopes.append(slope)
         offsets.append(offset)
         thresholds.append(recall_threshold(probability, there[known], recall=RISK_RECALL, false_positives=limit))
     names = targets.taxonomy.risks
-    risks = RiskHead(names, tuple(slopes), tuple(offsets), tuple(thresholds), per_piece=(0.0,) * len(names))
+    risks = RiskHead(names, tuple(slopes), tuple(offsets), tuple(thresholds), tuple(per_piece))
     return ClassifierSpec(heads[0], heads[1], heads[2], risks)

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
+import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,14 +24,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from router_ml.errors import InvalidRequestError, RouterError
-from router_ml.understanding.classifier import HEADS, Classifier, RiskHead, Weights
+from router_ml.understanding.classifier import HEADS, Classifier, Weights
 from router_ml.understanding.encoder import Encoder
 from training import corpus
-from training.augment import pages
 from training.calibration import calibrate, uncalibrated
 from training.examples import CALIBRATION, DEFAULT, HELD_OUT, Example, Targets, authored
 from training.metrics import Predictions, predict, report
-from training.outcomes import load_pack
 from training.plots import reliability
 from training.public import load_public
 from training.readers import Rows, encode, read_columns, scores
@@ -41,25 +38,8 @@ Floats = NDArray[np.float32]
 Plotted = dict[str, tuple[Floats, NDArray[np.int64]]]
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "models" / "default"
-LONG_PAGES, LONG_DOCUMENTS, LONG_SEED, LONG_FALSE_POSITIVES = 20, 20, 7, 0.05
-
-
-def many_pieces(classifier: Classifier, encoder: Encoder, quiet: Sequence[str]) -> RiskHead:
-    """Risk heads whose ``per_piece`` keeps harmless long documents, made of ``quiet`` texts, from being flagged."""
-    rng = random.Random(LONG_SEED)
-    head, first = classifier.spec.risks, classifier.spec.cuts[-1]
-    texts = [pages(quiet, LONG_PAGES, rng) for _ in range(LONG_DOCUMENTS)]
-    highest, pieces = [], []
-    for text in texts:  # one at a time: a document has thousands of tokens
-        (one,) = encoder.encode([text], classifier.columns)
-        each = np.stack([classifier.attend(reading).sum(axis=0)[first:] for reading in one.readings])
-        highest.append(each.max(axis=0) + classifier.weights.bias[first:])
-        pieces.append(len(one.readings))
-    threshold = np.asarray(head.threshold)
-    limit = (np.log(threshold / (1 - threshold)) - np.asarray(head.offset)) / np.asarray(head.slope)
-    over = np.quantile(np.stack(highest), 1 - LONG_FALSE_POSITIVES, axis=0) - limit
-    per_piece = np.maximum(over, 0) / np.log(np.mean(pieces))
-    return replace(head, per_piece=tuple(round(float(value), 4) for value in per_piece))
+# A false refusal hurts more than most; personal data that has a form is found by rules already.
+LIMITS = {"harmful": 0.01, "pii": 0.02}
 
 
 def measure(classifier: Classifier, rows: Rows) -> tuple[dict[str, Any], Predictions]:
@@ -72,8 +52,7 @@ def shipped(heads: Path, out: Path, public: Path | None) -> tuple[dict[str, Any]
     """Calibrate and write the classifier that ships; what it measured, and what to plot of the held-out author."""
     encoder = Encoder.load(out / "encoder")
     weights = Weights(**load_file(heads))
-    lines = corpus.load((ROOT / "data" / "corpus").glob("*.jsonl"))
-    authors = authored(lines)
+    authors = authored(corpus.load((ROOT / "data" / "corpus").glob("*.jsonl")))
     more = [item.example for item in load_public(public) if not item.for_training] if public else []
 
     def rows(examples: Sequence[Example]) -> Rows:
@@ -81,10 +60,9 @@ def shipped(heads: Path, out: Path, public: Path | None) -> tuple[dict[str, Any]
 
     unseen = rows([example for example in authors if example.source == CALIBRATION])
     plain = Classifier(weights, uncalibrated(DEFAULT))
-    spec = calibrate(scores(plain, unseen), unseen.targets)
-    quiet = corpus.calm([row for row in lines if row.batch == CALIBRATION])
-    served = Classifier(weights, replace(spec, risks=many_pieces(Classifier(weights, spec), encoder, quiet)))
+    served = Classifier(weights, calibrate(scores(plain, unseen), unseen.targets, limits=LIMITS))
     served.save(out)
+    shutil.copyfile(heads.parent / "entities.safetensors", out.parent / f"{out.name}_entities.safetensors")
     held_out = rows([example for example in authors if example.source == HELD_OUT])
     found: dict[str, Any] = {"calibration": measure(served, unseen)[0]}
     found["held_out_author"], seen = measure(served, held_out)
@@ -126,14 +104,16 @@ def main(
 
 
 def own_labels(data: Path, out: Path, *, base: Path, config: Path | None, seed: int, register: bool) -> str:
-    """Train on a user's file, write bundle and report, and say what was reached."""
+    """Train on a user's file, write report and bundle, and say what was reached."""
     from training import taxonomy
 
-    trained = taxonomy.train(data, base, seed=seed)
-    pack = load_pack(encoder=Encoder.load(base / "encoder").sha256)
-    manifest = taxonomy.bundle(trained, base, out, config=config, pack=pack)
-    files = taxonomy.write_report(trained, out.parent / f"{out.name}_report")
-    lines = [f"{manifest.id} in {out}; report in {out.parent / f'{out.name}_report'}."]
+    table = taxonomy.checked(data, seed=seed)
+    plan = taxonomy.prepare(table, base, config=config)
+    trained = taxonomy.train(table, base, seed=seed)
+    folder = out.parent / f"{out.name}_report"
+    files = taxonomy.write_report(trained, folder)
+    manifest = taxonomy.bundle(trained, base, out, plan)
+    lines = [f"{manifest.id} in {out}; report in {folder}.", *(f"  left out: {gone}" for gone in plan.left_out)]
     if register:
         from router_ml.storage.registry import log_bundle
 
@@ -143,7 +123,6 @@ def own_labels(data: Path, out: Path, *, base: Path, config: Path | None, seed: 
             metrics=taxonomy.numbers(trained),
             datasets={"labels": hashlib.sha256(data.read_bytes()).hexdigest()},
             files=files,
-            tags={"bundle": manifest.id},
         )
         lines.append(f"registered as {version.uri}")
     lines += [f"  {name}: {value:.3f}" for name, value in taxonomy.numbers(trained).items()]

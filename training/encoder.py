@@ -139,7 +139,7 @@ def main(
 ) -> None:
     """Export an encoder and print how well it agrees with the original."""
     model = original(source or default_source())
-    export(model, out, name=name, languages=languages.split(","))
+    export(model, out, name=name, languages=[code.strip() for code in languages.split(",")])
     exported = Encoder.load(out)
     rows = corpus.load((Path(__file__).parents[1] / "data" / "corpus").glob("*.jsonl"))
     step = max(len(rows) // texts, 1)

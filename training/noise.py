@@ -1,8 +1,8 @@
 """Suspected label errors, by confident learning: rows whose label a model that has not seen them confidently denies.
 
 ``python -m training.noise [--base ENCODER]`` goes over the authored corpus. The encoder is fixed, a small model is
-trained on all author batches but one in turn, so no score comes from a model that knows the author. Give it an encoder
-that was not fine-tuned on the corpus.
+trained on all author batches but one in turn, so no score comes from a model that knows the author; nor does the
+encoder, which is the one from before fine-tuning.
 
 Confident learning (Northcutt et al., 2021): the threshold of a class is the mean probability of that class among rows
 labelled with it; a row whose highest probability over its threshold belongs to another class is a suspect.
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -84,13 +85,22 @@ def over_authors(rows: Sequence[corpus.Row], encoder: Encoder) -> dict[str, list
 
 
 def main(
-    base: Annotated[Path, typer.Option(help="Folder of the encoder.")] = ROOT / "models" / "default" / "encoder",
+    base: Annotated[
+        Path | None, typer.Option(help="Folder of an exported encoder; default: the original one, exported for this.")
+    ] = None,
     worst: Annotated[int, typer.Option(help="How many suspects of each head to print.")] = 40,
 ) -> None:
     """Print suspected label errors of the authored corpus as JSON lines."""
     rows = corpus.load((ROOT / "data" / "corpus").glob("*.jsonl"))
+    with TemporaryDirectory() as folder:
+        if base is None:
+            from training.encoder import default_source, export, original
+
+            base = Path(folder)
+            export(original(default_source()), base, name="original")
+        suspects_of = over_authors(rows, Encoder.load(base))
     names = {name: DEFAULT.head(name) for name in HEADS}
-    for name, suspects in over_authors(rows, Encoder.load(base)).items():
+    for name, suspects in suspects_of.items():
         labels = names.get(name, ("no", "yes"))
         for each in suspects[:worst]:
             row = rows[each.row]

@@ -76,7 +76,7 @@ def scores(classifier: Classifier, rows: Rows) -> Floats:
     """Uncalibrated scores (n, k), computed by the served code."""
     columns = classifier.columns
     pairs = zip(rows.encoded, rows.surface, strict=True)
-    return np.stack([classifier.logits(read_columns(one, columns), shape) for one, shape in pairs])
+    return np.stack([classifier.scores(read_columns(one, columns), shape) for one, shape in pairs])
 
 
 def _by_column(

@@ -8,11 +8,13 @@ ones says "no evidence" until outcomes come in.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,15 +22,16 @@ import yaml
 from numpy.typing import NDArray
 
 from router_ml.config import load_config
-from router_ml.storage.bundle import Manifest, taxonomy
+from router_ml.errors import OfflineDataError
+from router_ml.storage.bundle import MANIFEST, Manifest, taxonomy
 from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Weights
 from router_ml.understanding.encoder import Encoder, fingerprint
-from training.calibration import calibrate, softmax, uncalibrated
+from training.calibration import calibrate, softmax, temperature, uncalibrated
 from training.examples import UNKNOWN, Targets, Taxonomy
 from training.heads import fit_heads
 from training.metrics import Predictions, predict, report
 from training.noise import Suspect, confident_learning
-from training.outcomes import Pack
+from training.outcomes import Pack, load_pack
 from training.plots import confusion, reliability
 from training.readers import Rows, encode, read_columns, scores
 from training.retrain import from_pack, learn, write_bundle
@@ -75,30 +78,92 @@ def _columns(spec: ClassifierSpec, name: str) -> tuple[slice, slice]:
     return slice(at, at + 1), slice(cuts[at], cuts[at + 1])
 
 
-def train(path: Path, base: Path, *, seed: int = 0) -> Trained:
-    """Train heads on a file's training part, calibrate them on its calibration part, measure on its test part.
+def checked(path: Path, *, seed: int = 0) -> Table:
+    """A file's rows, once everything that training needs is known to be there.
 
     Raises:
         OfflineDataError: the file is not what ``training.tables`` asks for.
     """
     table = read(path, seed=seed)
     check_trainable(table, path)
+    return table
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bundle with new labels is made with; ``left_out``: rules of the base that name labels which are gone."""
+
+    settings: str
+    pack: Pack
+    left_out: tuple[str, ...]
+
+
+def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
+    """Check configuration and outcome pack before anything is trained.
+
+    Args:
+        config: ``router.yaml`` of the new bundle; by default that of ``base`` with the new labels, less plan rules and
+            traffic classes for labels that are gone. A policy is never left out.
+
+    Raises:
+        ConfigError: the configuration names labels that are not there. Give one that fits.
+        EncoderMismatchError: the outcome pack is of another encoder.
+    """
+    labels = _complete(table.taxonomy, Classifier.load(base))
+    names = {"intents": labels.intent, "domains": labels.domain, "risks": labels.risks}
+    pack = load_pack(encoder=fingerprint(base / "encoder"))
+    text, left_out = (base / "router.yaml").read_text(encoding="utf-8"), ()
+    if config is not None:
+        text = config.read_text(encoding="utf-8")
+    elif yaml.safe_load(text)["taxonomy"] != {name: list(own) for name, own in names.items()}:
+        text, left_out = _relabelled(text, names)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "router.yaml")
+        path.write_text(text, encoding="utf-8")
+        load_config(path, names)
+    return Plan(text, pack, left_out)
+
+
+def _relabelled(text: str, labels: dict[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+    """A configuration for other labels, without plan rules and classes that could never match again."""
+    record = yaml.safe_load(text)
+    record["taxonomy"] = {name: list(values) for name, values in labels.items()}
+    known = {"intent": labels["intents"], "domain": labels["domains"]}
+
+    def lives(when: Mapping[str, Sequence[str]]) -> bool:
+        return all(set(when[key]) & set(own) for key, own in known.items() if key in when)
+
+    left_out = []
+    for rule in list(record["plan"]):
+        if not lives(rule.get("when", {})):
+            record["plan"].remove(rule)
+            left_out.append(f"plan rule for {rule['when']}")
+    for name, promise in list(record["traffic_classes"].items()):
+        if not lives(promise.get("when", {})):
+            del record["traffic_classes"][name]
+            left_out.append(f"traffic class {name}")
+    for rule in (*record["plan"], *record["traffic_classes"].values()):
+        for key, own in known.items():
+            if key in rule.get("when", {}):
+                rule["when"][key] = [label for label in rule["when"][key] if label in own]
+    return yaml.safe_dump(record, sort_keys=False, allow_unicode=True), tuple(left_out)
+
+
+def train(table: Table, base: Path, *, seed: int = 0) -> Trained:
+    """Train heads on a table's training part, calibrate them on its calibration part, measure on its test part."""
     encoder, shipped = Encoder.load(base / "encoder"), Classifier.load(base)
     labels = _complete(table.taxonomy, shipped)
     rows = encode(encoder, [example.text for example in table.examples], Targets.of(table.examples, labels))
     parts = [table.rows(name) for name in SPLITS]
     weights = fit_heads(rows.tokens, rows.surface, rows.targets, parts[0], seed=seed)
     plain = Classifier(weights, uncalibrated(labels))
-    raw = scores(plain, rows.take(parts[1]))
-    spec = calibrate(raw, rows.targets.take(parts[1]))
+    spec = calibrate(scores(plain, rows.take(parts[1])), rows.targets.take(parts[1]))
     served = combine(shipped, Classifier(weights, spec), table.labels)
     test = rows.take(parts[2])
     seen = predict(served, [read_columns(one, served.columns) for one in test.encoded], test.surface)
-    targets = Targets.of([table.examples[row] for row in parts[2]], labels)
     found = {"rows": {name: len(part) for name, part in zip(SPLITS, parts, strict=True)}}
-    return Trained(
-        served, table, seen, targets, {**found, **report(seen, targets)}, _suspects(rows, table.labels, seed)
-    )
+    found |= report(seen, test.targets)
+    return Trained(served, table, seen, test.targets, found, _suspects(rows, table, seed))
 
 
 def _complete(own: Taxonomy, shipped: Classifier) -> Taxonomy:
@@ -109,9 +174,10 @@ def _complete(own: Taxonomy, shipped: Classifier) -> Taxonomy:
     )
 
 
-def _suspects(rows: Rows, labels: Sequence[str], seed: int) -> dict[str, list[Suspect]]:
-    """Suspected label errors by head, from heads trained on the other folds."""
-    fold = np.random.default_rng(seed).integers(0, FOLDS, len(rows.targets))
+def _suspects(rows: Rows, table: Table, seed: int) -> dict[str, list[Suspect]]:
+    """Suspected label errors by head, from heads trained on the other folds; rows of one unit share a fold."""
+    units = np.unique(table.units, return_inverse=True)[1]
+    fold = np.random.default_rng(seed).integers(0, FOLDS, units.max() + 1)[units]
     raw = np.zeros(rows.targets.values.shape, np.float32)
     for part in range(FOLDS):
         mine = np.flatnonzero(fold == part)
@@ -122,47 +188,43 @@ def _suspects(rows: Rows, labels: Sequence[str], seed: int) -> dict[str, list[Su
     for name, part_of in zip(HEADS, np.split(raw, rows.targets.taxonomy.cuts, axis=1), strict=False):
         truth = rows.targets.truth(name)
         known = np.flatnonzero(truth != UNKNOWN)
-        if name in labels and len(known):
-            found = confident_learning(softmax(part_of[known]), truth[known])
+        if name in table.labels:
+            heat = np.float32(temperature(part_of[known], truth[known]))
+            found = confident_learning(softmax(part_of[known] / heat), truth[known])
             result[name] = [replace(suspect, row=int(known[suspect.row])) for suspect in found]
     return result
 
 
-def bundle(
-    trained: Trained, base: Path, out: Path, *, config: Path | None, pack: Pack, now: datetime | None = None
-) -> Manifest:
-    """Write a bundle that routes by the new labels.
-
-    Args:
-        config: its ``router.yaml``; by default that of ``base`` with the new labels as its taxonomy.
+def bundle(trained: Trained, base: Path, out: Path, plan: Plan, *, now: datetime | None = None) -> Manifest:
+    """Write a bundle that routes by the new labels; one that was in ``out`` before is replaced once it is whole.
 
     Raises:
-        ConfigError: rules of the configuration name labels that are gone. Give one that fits.
+        OfflineDataError: ``out`` holds something that is not a bundle.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    trained.classifier.save(out)
+    if out.exists() and not (out / MANIFEST).is_file():
+        raise OfflineDataError(f"{out} exists and is not a bundle. Give a new folder, or one that holds a bundle.")
     labels = taxonomy(trained.classifier)
-    settings = config or _relabelled(base / "router.yaml", out / "router.yaml", labels)
-    parsed = load_config(settings, labels)
-    spec = trained.classifier.spec
-    fitted = learn([from_pack(pack.relabelled(len(spec.intent.labels), len(spec.domain.labels)), parsed)[0]], parsed)
-    record = {"rows": trained.found["rows"], "encoder": fingerprint(base / "encoder"), "pack_sha256": pack.digest}
-    return write_bundle(
-        base,
-        out,
-        fitted,
-        settings=settings,
-        training=record,
-        now=now or datetime.now(UTC),
-        kept=("encoder",),
-    )
+    with TemporaryDirectory(dir=_made(out.parent)) as temporary:
+        folder = Path(temporary, out.name)
+        trained.classifier.save(folder)
+        settings = folder / "router.yaml"
+        settings.write_text(plan.settings, encoding="utf-8")
+        parsed = load_config(settings, labels)
+        known = plan.pack.relabelled(len(labels["intents"]), len(labels["domains"]))
+        allocation = learn([from_pack(known, parsed)[0]], parsed)
+        record = {"rows": trained.found["rows"], "pack_sha256": plan.pack.digest}
+        made = now or datetime.now(UTC)
+        manifest = write_bundle(
+            base, folder, allocation, settings=settings, training=record, now=made, kept=("encoder",)
+        )
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.move(folder, out)
+    return manifest
 
 
-def _relabelled(source: Path, target: Path, labels: dict[str, tuple[str, ...]]) -> Path:
-    record = yaml.safe_load(source.read_text(encoding="utf-8"))
-    record["taxonomy"] = {name: list(values) for name, values in labels.items()}
-    target.write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return target
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def numbers(trained: Trained) -> dict[str, float]:

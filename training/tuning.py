@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,18 +41,19 @@ ROOT = Path(__file__).parents[1]
 NOISE_ROWS = 400
 TAG_EVERY, LOG_EVERY = 4, 100  # steps
 TAG_BATCH = 8
-ENCLOSED_UP_TO = 600  # characters
+PUBLIC_ENDS = 500, 250  # characters
+ENCLOSED_UP_TO, BACKGROUND = 600, (250, 1000)  # characters
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to fine-tune. ``window``: tokens of a text that training looks at, from both of its ends."""
 
-    epochs: int = 4
+    epochs: int = 3
     batch: int = 24
     rate: float = 1e-4
     head_rate: float = 1e-3
-    window: int = 192
+    window: int = 384
     varied: float = 0.35
     enclosed: float = 0.05
     tag_share: float = 0.5
@@ -92,13 +93,15 @@ class Tokens:
         self._tokenizer.no_truncation()
         self._ends, self._room = (tokenizer.cls_token_id, tokenizer.sep_token_id), window - 2
 
-    def ids(self, text: str) -> list[int]:
-        """Ids of a text; of a long one, its first two thirds of the window and its end."""
+    def ids(self, text: str) -> tuple[list[int], int]:
+        """Ids of a text with the special ones, of a long one its first two thirds of the window and its end; and how
+        many tokens the whole text has, as the served encoder counts."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if len(ids) > self._room:
+        count = len(ids)
+        if count > self._room:
             end = self._room // 3
             ids = ids[: self._room - end] + ids[-end:]
-        return [self._ends[0], *ids, self._ends[1]]
+        return [self._ends[0], *ids, self._ends[1]], count
 
     def tagged(self, text: str, spans: Sequence[entities.Span]) -> tuple[list[int], list[int]]:
         """Ids and tags of a short text; special tokens have no tag."""
@@ -128,22 +131,22 @@ def tune(
     dice, random_rows = random.Random(seed), np.random.default_rng(seed)
     model = _Model(transformer, taxonomy)
     texts, targets = [example.text for example in examples], Targets.of(examples, taxonomy)
-    lengths = np.array([len(tokens.ids(text)) for text in texts])
-    scale = Scale(np.stack([surface(text, size) for text, size in zip(texts, lengths, strict=True)]))
+    counts = np.array([tokens.ids(text)[1] for text in texts])
+    scale = Scale(np.stack([surface(text, count) for text, count in zip(texts, counts, strict=True)]))
     enclosure = _Enclosure(examples, targets, dice)
     total = settings.epochs * math.ceil(len(texts) / settings.batch)
     optimiser, schedule = _optimiser(model, settings, total)
     tag_batches = _TagBatches(templates, tokens, TAG_BATCH, seed)
     model.train()
     for epoch in range(settings.epochs):
-        for turn, rows in enumerate(batches(lengths, np.arange(len(texts)), settings.batch, random_rows)):
+        for turn, rows in enumerate(batches(counts, np.arange(len(texts)), settings.batch, random_rows)):
             shown, wanted = [texts[row] for row in rows], targets.take(rows)
             if dice.random() < settings.enclosed:  # all of a batch, or every batch would be padded to the longest
                 shown, wanted = enclosure.apply(shown, wanted)
             shown = [vary(text, dice) if dice.random() < settings.varied else text for text in shown]
-            ids = [tokens.ids(text) for text in shown]
-            shape = np.stack([surface(text, len(own)) for text, own in zip(shown, ids, strict=True)])
-            batch, mask = _padded(ids)
+            cut = [tokens.ids(text) for text in shown]
+            shape = np.stack([surface(text, count) for text, (_, count) in zip(shown, cut, strict=True)])
+            batch, mask = _padded([ids for ids, _ in cut])
             vectors = model.tokens(batch, mask)
             error = loss(model.heads(vectors, mask, scale(shape)), wanted, np.arange(len(rows)))
             if turn % TAG_EVERY == 0:
@@ -181,13 +184,20 @@ def _padded(ids: Sequence[list[int]], fill: int = 0) -> tuple[Any, Any]:
 
 
 class _Enclosure:
-    """Puts requests into the middle of other people's long texts, where only their risks are still known."""
+    """Puts requests into the middle of other people's long texts, where only their risks are still known.
+
+    An order in there may be the user's or an injection, so nothing is said of those two risks unless it is one.
+    """
 
     def __init__(self, examples: Sequence[Example], targets: Targets, dice: random.Random) -> None:
         calm = (targets.risks == 0).all(axis=1)
         self._backgrounds = [
-            example.text for example, quiet in zip(examples, calm, strict=True) if quiet and len(example.text) > 300
+            example.text
+            for example, quiet in zip(examples, calm, strict=True)
+            if quiet and BACKGROUND[0] < len(example.text) < BACKGROUND[1]
         ]
+        risks = targets.taxonomy.risks
+        self._unclear = [(risks.index(risk), value) for risk, value in (("state_change", 1), ("prompt_injection", 0))]
         self._dice = dice
 
     def apply(self, texts: list[str], targets: Targets) -> tuple[list[str], Targets]:
@@ -195,6 +205,9 @@ class _Enclosure:
         for row, text in enumerate(texts):
             if self._backgrounds and len(text) < ENCLOSED_UP_TO:
                 values[row, :cut] = np.nan
+                for risk, value in self._unclear:
+                    if values[row, cut + risk] == value:
+                        values[row, cut + risk] = np.nan
                 result.append(enclose(text, self._dice.choice(self._backgrounds), self._dice))
             else:
                 result.append(text)
@@ -224,14 +237,33 @@ def _tag_loss(model: _Model, ids: Any, mask: Any, tags: Any) -> Any:
 
 
 def training_examples(public: Path | None) -> list[Example]:
-    """What the shipped model learns from: authored batches, public sets, noise."""
-    rows = [
-        row
-        for row in corpus.load((ROOT / "data" / "corpus").glob("*.jsonl"))
-        if row.batch not in (CALIBRATION, HELD_OUT)
-    ]
-    more = [item.example for item in load_public(public) if item.for_training] if public else []
-    return [*authored(rows), *more, *noise(NOISE_ROWS, corpus.RISKS, seed=0)]
+    """What the shipped model learns from: authored batches, public sets, noise; nothing close to what is held out."""
+    rows = authored(corpus.load((ROOT / "data" / "corpus").glob("*.jsonl")))
+    items = load_public(public) if public else []
+    unseen = [row.text for row in rows if row.source in (CALIBRATION, HELD_OUT)]
+    unseen += [item.example.text for item in items if not item.for_training]
+    learned = [row for row in rows if row.source not in (CALIBRATION, HELD_OUT)]
+    learned += [item.example for item in items if item.for_training]
+    close = overlapping(unseen, [example.text for example in learned])
+    public_sets = {item.example.source for item in items}
+    kept = [example for row, example in enumerate(learned) if row not in close]
+    kept = [shortened(example) if example.source in public_sets else example for example in kept]
+    return [*kept, *noise(NOISE_ROWS, corpus.RISKS, seed=0)]
+
+
+def overlapping(unseen: Sequence[str], texts: Sequence[str]) -> set[int]:
+    """Which of the texts share most of their words with an unseen one."""
+    first = len(unseen)
+    pairs = corpus.overlapping_pairs([*unseen, *texts])
+    return {other - first for one, other, _ in pairs if one < first <= other}
+
+
+def shortened(example: Example) -> Example:
+    """A public text without its middle: of a long one, what it is shows at both ends."""
+    text = example.text
+    if len(text) <= sum(PUBLIC_ENDS):
+        return example
+    return replace(example, text=f"{text[: PUBLIC_ENDS[0]]}\n{text[-PUBLIC_ENDS[1] :]}")
 
 
 def main(

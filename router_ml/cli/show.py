@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from router_ml.cli.check import CheckReport
 from router_ml.contract import Label, PlannedTool, RouteDecision
-from router_ml.understanding.attribution import Attribution
+
+if TYPE_CHECKING:
+    from router_ml.understanding.attribution import Attribution
 
 
 def decision_panel(decision: RouteDecision) -> RenderableType:

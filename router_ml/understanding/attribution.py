@@ -1,8 +1,8 @@
 """Which words made the classifier say what it said: exact, because its heads are linear in the tokens. On request only.
 
-A label's score is a sum over tokens of attention times value, plus a rest (the shape of the text and a constant). Of an
-intent or domain, what counts is how much a word speaks for the label more than for the head's other labels on average.
-A token's vector has seen its neighbours, so a word's share also carries what they made of it.
+A label's score is a sum over tokens of attention times value, plus a rest (special tokens, the shape of the text, and a
+constant). Of an intent or domain, what counts is how much a word speaks for the label more than for the head's other
+labels on average. A token's vector has seen its neighbours, so a word's share also carries what they made of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.errors import InvalidRequestError
 from router_ml.understanding.classifier import HEADS, Classifier
 from router_ml.understanding.encoder import Encoder
 from router_ml.understanding.surface import surface
@@ -44,11 +45,17 @@ def attribute(
     Args:
         risks: more risks to explain, whether they fire or not.
         top: keep only so many words.
+
+    Raises:
+        InvalidRequestError: there is no such risk.
     """
     spec = classifier.spec
+    strange = sorted(set(risks) - set(spec.risks.labels))
+    if strange:
+        raise InvalidRequestError(f"Found the risk {strange[0]!r}, expected one of {', '.join(spec.risks.labels)}.")
     (task,) = encoder.encode([text], classifier.columns)
     shape = surface(text, task.tokens)
-    seen, score = classifier.predict(task, shape), classifier.logits(task, shape)
+    seen, score = classifier.predict(task, shape), classifier.scores(task, shape)
     pieces = encoder.spans(text)
     shares = classifier.attend(np.concatenate(task.readings))
     everywhere = [span for piece in pieces for span in piece]

@@ -9,6 +9,7 @@ and a decision must not depend on what else was in the batch.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from router_ml.errors import BundleFormatError
@@ -24,6 +26,7 @@ from router_ml.understanding.encoder import Encoded
 
 Floats = NDArray[np.float32]
 FORMAT = 2
+_MOST_CHANCE = math.log(64)  # or a request could be made to look harmless by padding it without end
 HEADS = ("intent", "domain", "mode")
 
 
@@ -52,8 +55,8 @@ class Head:
 class RiskHead:
     """One sigmoid per risk: Platt scaling of its logit, and the probability from which it fires.
 
-    ``per_piece``: how much the logit of the most suspicious piece of a long text is lowered, times the logarithm of the
-    number of pieces: the highest of many scores is high by chance.
+    ``per_piece``: how much the logit of the most suspicious of n pieces is lowered, times log n, up to a limit: where
+    scores of harmless texts have an exponential tail, the highest of n is higher by just that.
     """
 
     labels: tuple[str, ...]
@@ -160,8 +163,15 @@ class Classifier:
         spec = ClassifierSpec.from_json((folder / "classifier.json").read_text(encoding="utf-8"))
         try:
             weights = Weights(**load_file(folder / "classifier.safetensors"))
-        except TypeError as error:
+        except (TypeError, SafetensorError) as error:
             raise BundleFormatError(f"classifier.safetensors does not hold the weights expected: {error}.") from None
+        readers, columns = int(spec.readers.max()) + 1, len(spec.readers)
+        found = weights.attention.shape[-1], weights.value.shape[-1], weights.surface.shape[-1], weights.bias.shape[-1]
+        if found != (readers, columns, columns, columns) or weights.attention.shape[0] != weights.value.shape[0]:
+            raise BundleFormatError(
+                f"classifier.safetensors has {found} columns, classifier.json names {columns} labels with {readers} "
+                "readers. The two files are not of one classifier."
+            )
         return cls(weights, spec)
 
     def save(self, folder: Path) -> None:
@@ -180,37 +190,33 @@ class Classifier:
         result: Floats = weight[:, self.spec.readers] * reading[:, self._readers :]
         return result
 
-    def logits(self, task: Encoded, surface: Floats) -> Floats:
-        """Uncalibrated scores (k,) of one text; a long one is read as a whole, its attention decides what counts."""
-        reading = task.readings[0] if len(task.readings) == 1 else np.concatenate(task.readings)
-        result: Floats = self.attend(reading).sum(axis=0) + surface @ self.weights.surface + self.weights.bias
+    def scores(self, task: Encoded, surface: Floats, context: Sequence[Encoded] = ()) -> Floats:
+        """Uncalibrated scores (k,) of one request.
+
+        Intent, domain and mode are read from the whole task, however long: attention decides what counts. A risk is as
+        high as in the most suspicious piece, of the task or of ``context``, the texts that came with it; less what the
+        highest of so many pieces is higher by chance.
+        """
+        first = self.spec.cuts[-1]
+        whole = task.readings[0] if len(task.readings) == 1 else np.concatenate(task.readings)
+        shares = self.attend(whole).sum(axis=0)
+        pieces = [reading for text in (task, *context) for reading in text.readings]
+        if len(pieces) > 1:
+            each = np.stack([self.attend(piece).sum(axis=0)[first:] for piece in pieces])
+            shares[first:] = each.max(axis=0) - self._per_piece * np.float32(min(math.log(len(pieces)), _MOST_CHANCE))
+        result: Floats = shares + surface @ self.weights.surface + self.weights.bias
         return result
 
     def predict(self, task: Encoded, surface: Floats, context: Sequence[Encoded] = ()) -> Prediction:
-        """Calibrated probabilities of one request.
-
-        Intent, domain and mode are read from the whole task. A risk counts when any piece shows it: of the task, or of
-        ``context``, the texts that came with it.
-        """
+        """Calibrated probabilities of one request; arguments as for ``scores``."""
         spec = self.spec
-        intent, domain, mode, risks = np.split(self.logits(task, surface), spec.cuts)
-        pieces = [reading for text in (task, *context) for reading in text.readings]
-        if len(pieces) > 1:
-            risks = self._highest(pieces)
+        intent, domain, mode, risks = np.split(self.scores(task, surface, context), spec.cuts)
         return Prediction(
             intent=softmax(intent / np.float32(spec.intent.temperature)),
             domain=softmax(domain / np.float32(spec.domain.temperature)),
             mode=softmax(mode / np.float32(spec.mode.temperature)),
             risks=(1 / (1 + np.exp(-np.clip(self._slope * risks + self._offset, -30, 30)))).astype(np.float32),
         )
-
-    def _highest(self, pieces: Sequence[Floats]) -> Floats:
-        """Risk scores (r,) of many pieces: the highest of each, less what chance adds."""
-        first = self.spec.cuts[-1]
-        each = np.stack([self.attend(piece).sum(axis=0)[first:] for piece in pieces])
-        chance = self._per_piece * np.float32(np.log(len(pieces)))
-        result: Floats = each.max(axis=0) + self.weights.bias[first:] - chance
-        return result
 
 
 def softmax(scores: Floats) -> Floats:

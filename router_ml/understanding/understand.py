@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from router_ml.contract import Label, Language, ModeLabel, Risk, RouteRequest
 from router_ml.understanding.classifier import Classifier, Head, RiskHead
 from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder
-from router_ml.understanding.language import detect
+from router_ml.understanding.language import detect, extent
 from router_ml.understanding.surface import NAMES, surface
 
 _BYTES_PER_TOKEN = 2  # fewer than any common text has, so that limits err on the safe side
@@ -65,7 +65,8 @@ def understand(
         tokens = task.tokens if whole == group[0] else _count(whole, encoder, max_bytes)
         code = detect(group[0])
         language = Language(code=code, validated=code in encoder.spec.languages)
-        foreign = not language.validated and len(group[0]) >= min_characters
+        size = extent(group[0])
+        foreign = not language.validated and size >= min_characters
         result.append(
             Understanding(
                 embedding=task.embedding,
@@ -78,7 +79,7 @@ def understand(
                 mode_label=ModeLabel(**dict(label(classifier.spec.mode, seen.mode))),
                 risks=_fired(classifier.spec.risks, seen.risks),
                 language=language,
-                language_characters=len(group[0]),
+                language_characters=size,
             )
         )
     return result
@@ -134,5 +135,5 @@ def unlearned(request: RouteRequest) -> Understanding:
         mode_label=ModeLabel(label="batch" if request.channel == "batch" else "chat", probabilities={}, abstained=True),
         risks=(),
         language=Language(code=language, validated=language in DEFAULT_LANGUAGES),
-        language_characters=len(request.task),
+        language_characters=extent(request.task),
     )

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.calibration import GRID, abstention, platt, recall_threshold, softmax, temperature
+from training.calibration import (
+    GRID,
+    NEVER,
+    abstention,
+    calibrate,
+    excess,
+    platt,
+    recall_threshold,
+    softmax,
+    temperature,
+)
+from training.examples import Example, Targets, Taxonomy
 
 
 def drawn(seed: int, rows: int = 600, heat: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +73,11 @@ def test_the_threshold_is_of_the_grid_and_says_what_it_promises() -> None:
 def test_what_cannot_be_proven_abstains_from_everything() -> None:
     """Too few rows, or a head that is wrong however sure it is."""
     scores, truth = drawn(4, rows=12)
-    assert abstention(softmax(scores), truth, error=0.05, delta=0.05) == (1.0, None)
+    assert abstention(softmax(scores), truth, error=0.05, delta=0.05) == (NEVER, None)
     sure = softmax(np.eye(4, dtype=np.float32)[np.zeros(500, int)] * 9)
-    assert abstention(sure, np.ones(500, int), error=0.1, delta=0.1) == (1.0, None)
+    below, promise = abstention(sure, np.ones(500, int), error=0.1, delta=0.1)
+    assert promise is None
+    assert not (np.eye(4).max(axis=1) >= below).any()  # even certainty abstains
 
 
 def test_a_risk_threshold_reaches_the_recall_where_false_alarms_allow() -> None:
@@ -77,3 +90,33 @@ def test_a_risk_threshold_reaches_the_recall_where_false_alarms_allow() -> None:
     hard = rng.uniform(0, 1, 2200).astype(np.float32)
     threshold = recall_threshold(hard, truth, recall=0.95, false_positives=0.04)
     assert (hard[truth == 0] >= threshold).mean() <= 0.04
+
+
+def test_without_positives_or_negatives_there_is_still_a_threshold() -> None:
+    some = np.linspace(0, 1, 50).astype(np.float32)
+    for truth in (np.zeros(50, np.float32), np.ones(50, np.float32)):
+        assert 0 < recall_threshold(some, truth, recall=0.9, false_positives=0.05) < 1
+
+
+def test_what_the_highest_of_many_is_higher_by() -> None:
+    """Of an exponential tail: the threshold that one text in 25 passes is passed by one document of 58 pieces in 25,
+    once its highest score is lowered by excess times log 58."""
+    rng = np.random.default_rng(6)
+    quiet = rng.exponential(1.3, 4000).astype(np.float32)
+    scale = excess(quiet, np.zeros(4000))
+    assert scale == pytest.approx(1.3, rel=0.15)
+    highest = rng.exponential(1.3, (3000, 58)).max(axis=1) - scale * np.log(58)
+    assert (highest > np.quantile(quiet, 0.96)).mean() == pytest.approx(0.04, abs=0.03)
+    assert excess(quiet[:50], np.zeros(50)) == 0
+
+
+def test_a_head_without_a_calibration_row_never_answers() -> None:
+    taxonomy = Taxonomy(("a", "b"), ("c", "d"), ("chat", "batch"), ("r",))
+    examples = [Example(str(at), "x", {"intent": "ab"[at % 2]}, {"r": at % 3 == 0}) for at in range(90)]
+    targets = Targets.of(examples, taxonomy)
+    raw = np.nan_to_num(targets.values, nan=0.5) * 6 - 3
+    spec = calibrate(raw, targets)
+    assert spec.domain.abstain_below == NEVER
+    assert spec.domain.promise is None
+    assert spec.intent.abstain_below < 1
+    assert spec.intent.promise is not None

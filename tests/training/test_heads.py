@@ -58,7 +58,7 @@ def test_the_served_heads_score_as_the_trained_ones(encoder: Encoder) -> None:
     served = Classifier(export(heads, scale), uncalibrated(DEFAULT))
     for text, shape, wanted in zip(texts, shapes, expected, strict=True):
         (one,) = encoder.encode([text], served.columns)
-        np.testing.assert_allclose(served.logits(one, shape), wanted, atol=2e-3)
+        np.testing.assert_allclose(served.scores(one, shape), wanted, atol=2e-3)
     assert not served.weights.surface[:, DEFAULT.cuts[-1] :].any()
     assert served.weights.surface.shape == (len(NAMES), len(served.spec.readers))
 

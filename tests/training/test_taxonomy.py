@@ -16,7 +16,6 @@ from router_ml.understanding.classifier import HEADS, Classifier
 from router_ml.understanding.surface import NAMES
 from training import corpus, taxonomy
 from training.classifier import own_labels
-from training.outcomes import load_pack
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +36,7 @@ def data(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(data: Path, models: Path) -> taxonomy.Trained:
-    return taxonomy.train(data, models)
+    return taxonomy.train(taxonomy.checked(data), models)
 
 
 def test_own_labels_are_learned_and_the_other_heads_stay(trained: taxonomy.Trained, models: Path) -> None:
@@ -65,36 +64,47 @@ def test_the_report_has_tables_plots_and_no_text(trained: taxonomy.Trained, tmp_
     assert trained.table.examples[0].text not in page + (tmp_path / "report.json").read_text(encoding="utf-8")
 
 
-def test_rules_that_name_labels_which_are_gone_say_so(trained: taxonomy.Trained, models: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="legal"):
-        taxonomy.bundle(trained, models, tmp_path / "own", config=None, pack=load_pack())
-
-
-def test_a_bundle_with_own_labels_routes_by_them(data: Path, models: Path, tmp_path: Path) -> None:
-    """And it says "no evidence" in the new cells, since no outcome was seen in them."""
-    settings = (models / "router.yaml").read_text(encoding="utf-8")
-    known = "domains: [general, support, finance, hr, legal, medical, software, sales_marketing, science_education]"
-    for old, new in (
-        (known, "domains: [back office, engineering, front desk]"),
-        ("when: {domain: [medical, legal, finance, hr]}", "when: {domain: [back office]}"),
-        ("intent: [qa], domain: [support]", "intent: [qa], domain: [front desk]"),
-        ("intent: [qa], domain: [hr, legal, finance]", "intent: [qa], domain: [back office]"),
-    ):
-        assert old in settings
-        settings = settings.replace(old, new)
-    (tmp_path / "router.yaml").write_text(settings, encoding="utf-8")
+def test_own_labels_are_routed_by_and_what_names_gone_ones_is_left_out_and_said(
+    data: Path, models: Path, tmp_path: Path
+) -> None:
+    """And no outcome was seen in the new cells, so each lane says so."""
     out = tmp_path / "own"
-    told = own_labels(data, out, base=models, config=tmp_path / "router.yaml", seed=0, register=False)
+    told = own_labels(data, out, base=models, config=None, seed=0, register=False)
     assert "domain_macro_f1" in told
-    decision = Router.load(out).predict_route("Why does the nightly build fail on the database migration?")
+    assert "left out: traffic class regulated" in told
+    assert (tmp_path / "own_report" / "report.md").is_file()
+    router = Router.load(out)
+    assert [policy.id for policy in router.config.policies] == [p.id for p in Router.load(models).config.policies]
+    decision = router.predict_route("Why does the nightly build fail on the database migration?")
     assert decision.domain.label == "engineering"
     assert all(estimate.evidence < 1 for estimate in decision.estimates.values())
 
 
-def test_a_file_without_enough_rows_is_refused(tmp_path: Path, models: Path) -> None:
+def test_policies_that_name_risks_which_are_gone_stop_everything_before_training(models: Path, tmp_path: Path) -> None:
+    """A rule of protection is never left out silently."""
+    rows = [
+        {"text": f"{kind} number {at}", "risks": [kind] if kind == "fire" else []}
+        for kind in ("fire", "tea")
+        for at in range(20)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(ConfigError, match="pii"):
+        taxonomy.prepare(taxonomy.checked(tmp_path / "a.jsonl"), models, config=None)
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(trained: taxonomy.Trained, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    plan = taxonomy.prepare(trained.table, models, config=None)
+    with pytest.raises(OfflineDataError, match="not a bundle"):
+        taxonomy.bundle(trained, models, tmp_path / "own", plan)
+    assert (tmp_path / "own" / "thesis.txt").is_file()
+
+
+def test_a_file_without_enough_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "few.jsonl").write_text('{"text": "hello", "intent": "greet"}\n', encoding="utf-8")
-    with pytest.raises(OfflineDataError, match="greet"):
-        taxonomy.train(tmp_path / "few.jsonl", models)
+    with pytest.raises(OfflineDataError, match="no rows for"):
+        taxonomy.checked(tmp_path / "few.jsonl")
 
 
 def test_heads_of_two_classifiers_fit_together_in_any_mix(models: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_score_is_the_sum_of_what_each_token_adds(classifier: Classifier) -> N
     shares = classifier.attend(text.readings[0])
     assert shares.shape == (7, LABELS)
     rest = SHAPE @ classifier.weights.surface + classifier.weights.bias
-    np.testing.assert_allclose(shares.sum(axis=0) + rest, classifier.logits(text, SHAPE), rtol=1e-5)
+    np.testing.assert_allclose(shares.sum(axis=0) + rest, classifier.scores(text, SHAPE), rtol=1e-5)
 
 
 def test_attention_is_a_weighted_mean_whatever_the_scores(classifier: Classifier) -> None:

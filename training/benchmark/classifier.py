@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ from router_ml.understanding.surface import surface
 from training import corpus
 from training.benchmark.classifier_tables import render
 from training.benchmark.stability import Reader, abstention, long_documents, paraphrase_flips, variant_flips
-from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored
+from training.examples import DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored
 from training.metrics import Predictions, bootstrap, macro_f1, report, share
 from training.public import load_public
 from training.readers import READERS, encode
@@ -39,8 +40,8 @@ from training.tables import Table, read
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models" / "default"
 PROBE = "over-refusal probe"
-VARIANT_SEED = 20_000  # training draws its variants with other seeds
-SPEED_ROUNDS = 300
+VARIANT_SEED = 1
+SPEED_ROUNDS, BATCH_ROUNDS, BATCH = 300, 6, 1000
 Floats = NDArray[np.float32]
 
 
@@ -80,33 +81,47 @@ def hard_negatives(bundle: Bundle, rows: Sequence[corpus.Row]) -> dict[str, Any]
 def speed(bundle: Bundle, texts: Sequence[str]) -> dict[str, float]:
     """Milliseconds that reading all heads adds to one encoder pass, and throughput of a batch of 1,000 short texts.
 
-    Bare and read are timed in turns in one run; ``heads_ms`` is the median of the differences.
+    Bare and read are timed in turns in one run, and who comes first changes; numbers are medians of the differences and
+    ratios.
+
+    Raises:
+        OfflineDataError: no text has the length that is measured.
     """
     classifier, encoder = bundle.classifier, bundle.encoder
-    sixty = [text for text in texts if 50 <= encoder.count_tokens(text) <= 70][:SPEED_ROUNDS]
-    gaps, bare_times = [], []
-    for text in sixty * (SPEED_ROUNDS // max(len(sixty), 1) + 1):
-        start = time.perf_counter()
-        encoder.encode([text])
-        between = time.perf_counter()
-        (one,) = encoder.encode([text], classifier.columns)
-        classifier.predict(one, surface(text, one.tokens))
-        bare_times.append(between - start)
-        gaps.append(time.perf_counter() - between - bare_times[-1])
-    short = [text for text in texts if encoder.count_tokens(text) <= 20]
-    batch = (short * (1000 // max(len(short), 1) + 1))[:1000]
-    ratios = []
-    for _ in range(5):
-        start = time.perf_counter()
-        encoder.encode(batch)
-        between = time.perf_counter()
-        predictions(bundle, batch)
-        ratios.append((between - start) / (time.perf_counter() - between))
+    sizes = [encoder.count_tokens(text) for text in texts]
+    sixty = [text for text, size in zip(texts, sizes, strict=True) if 50 <= size <= 70]
+    short = [text for text, size in zip(texts, sizes, strict=True) if size <= 20]
+    if not sixty or not short:
+        raise OfflineDataError("Speed is measured on texts of 60 and of up to 20 tokens; there are none.")
+
+    def bare(some: Sequence[str]) -> None:
+        encoder.encode(some)
+
+    def read(some: Sequence[str]) -> None:
+        for one, text in zip(encoder.encode(some, classifier.columns), some, strict=True):
+            classifier.predict(one, surface(text, one.tokens))
+
+    single = _in_turns((bare, read), [[text] for text in islice(cycle(sixty), SPEED_ROUNDS)])
+    batch = _in_turns((bare, read), [list(islice(cycle(short), BATCH))] * BATCH_ROUNDS)
     return {
-        "encoder_ms": round(1000 * float(np.median(bare_times)), 3),
-        "heads_ms": round(1000 * float(np.median(gaps)), 3),
-        "batch_throughput_ratio": round(float(np.median(ratios)), 3),
+        "encoder_ms": round(1000 * float(np.median(single[0])), 3),
+        "heads_ms": round(1000 * float(np.median(single[1] - single[0])), 3),
+        "batch_throughput_ratio": round(float(np.median(batch[0] / batch[1])), 3),
     }
+
+
+def _in_turns(calls: Sequence[Callable[[Sequence[str]], None]], batches: Sequence[Sequence[str]]) -> Floats:
+    """Seconds (calls, batches) of each call on each batch."""
+    for call in calls:
+        call(batches[0])
+    seconds = np.zeros((len(calls), len(batches)), np.float32)
+    for turn, some in enumerate(batches):
+        for step in range(len(calls)):
+            which = (turn + step) % len(calls)
+            start = time.perf_counter()
+            calls[which](some)
+            seconds[which, turn] = time.perf_counter() - start
+    return seconds
 
 
 def compare(encoder: Encoder, train: Sequence[Example], test: Sequence[Example], taxonomy: Taxonomy) -> dict[str, Any]:
@@ -120,7 +135,7 @@ def compare(encoder: Encoder, train: Sequence[Example], test: Sequence[Example],
 
 
 def head_scores(scores: Floats, targets: Targets) -> dict[str, Any]:
-    """Macro-F1 of each softmax head from scores (n, k), with 95% intervals; recall of risks at 5% false positives."""
+    """Macro-F1 of each softmax head, mean recall of risks at 5% false positives, from scores (n, k); 95% intervals."""
     found: dict[str, Any] = {}
     for name, part in zip(HEADS, np.split(scores, targets.taxonomy.cuts, axis=1), strict=False):
         truth = targets.truth(name)
@@ -131,14 +146,26 @@ def head_scores(scores: Floats, targets: Targets) -> dict[str, Any]:
                 "macro_f1": round(macro_f1(predicted, true, part.shape[1]), 3),
                 "macro_f1_95": bootstrap(_f1_of(predicted, true, part.shape[1]), len(true)),
             }
-    recalls = []
-    for at in range(len(targets.taxonomy.risks)):
-        column, there = scores[:, targets.taxonomy.cuts[-1] + at], targets.risks[:, at]
-        if (there == 1).any() and (there == 0).any():
-            recalls.append(float((column[there == 1] > np.quantile(column[there == 0], 0.95)).mean()))
-    if recalls:
-        found["mean_risk_recall_at_5pct"] = round(float(np.mean(recalls)), 3)
+    first = targets.taxonomy.cuts[-1]
+    known = [
+        (scores[:, first + at], there)
+        for at, there in enumerate(targets.risks.T)
+        if (there == 1).any() and (there == 0).any()
+    ]
+    if known:
+        found["risk_recall"] = round(_recall_at(known, np.arange(len(scores))), 3)
+        found["risk_recall_95"] = bootstrap(lambda draw: _recall_at(known, draw), len(scores))
     return found
+
+
+def _recall_at(risks: Sequence[tuple[Floats, Floats]], rows: NDArray[np.intp]) -> float:
+    """Mean recall over risks at thresholds that let 5% of the rows without the risk fire."""
+    recalls = []
+    for column, there in risks:
+        score, truth = column[rows], there[rows]
+        if (truth == 1).any() and (truth == 0).any():
+            recalls.append(float((score[truth == 1] > np.quantile(score[truth == 0], 0.95)).mean()))
+    return float(np.mean(recalls))
 
 
 def _f1_of(predicted: NDArray[np.intp], truth: NDArray[np.int64], classes: int) -> Any:
@@ -146,14 +173,16 @@ def _f1_of(predicted: NDArray[np.intp], truth: NDArray[np.int64], classes: int) 
 
 
 def own_file(bundle: Bundle, path: Path) -> dict[str, Any]:
-    """The shipped classifier on a user's file.
+    """The shipped classifier on a user's file: its test part where it is split, else all of it.
 
     Raises:
         OfflineDataError: the file has labels that the classifier does not know.
     """
     table = read(path)
     check_labels(bundle, table, path)
-    return {"data": path.name, "rows": len(table.examples), "held_out": measure(bundle, table.examples)}
+    chosen = [table.examples[row] for row in table.rows("test")] if table.was_split else table.examples
+    part = "its test part" if table.was_split else "all rows; whether the bundle learned from them is not known"
+    return {"data": f"{path.name} ({part})", "rows": len(chosen), "held_out": measure(bundle, chosen)}
 
 
 def check_labels(bundle: Bundle, table: Table, path: Path) -> None:
@@ -164,7 +193,7 @@ def check_labels(bundle: Bundle, table: Table, path: Path) -> None:
         strange = sorted(set(getattr(own, name)) - set(expected))
         if strange:
             raise OfflineDataError(
-                f"{path}: {name} {', '.join(map(repr, strange[:3]))} is not known to this classifier, expected "
+                f"{path}: {name} {strange[0][:40]} is not known to this classifier, expected "
                 f"{', '.join(expected)}. Train one that knows it: python -m training.classifier --data {path.name}."
             )
 
@@ -175,7 +204,7 @@ def shipped(bundle: Bundle, public: Path | None, *, with_comparison: bool, quick
     held_out = [row for row in rows if row.batch == HELD_OUT]
     examples, texts = authored(held_out), [row.text for row in held_out if row.language == "en"]
     read_as_served = Reader(bundle)
-    found: dict[str, Any] = {"data": "data/corpus/heldout.jsonl", "rows": len(held_out)}
+    found: dict[str, Any] = {"data": "data/corpus/heldout.jsonl, an author never learned from", "rows": len(held_out)}
     found["held_out"] = measure(bundle, examples)
     found["hard_negatives"] = hard_negatives(bundle, held_out)
     injected = [e for e, row in zip(examples, held_out, strict=True) if "indirect" in row.note]
@@ -190,7 +219,9 @@ def shipped(bundle: Bundle, public: Path | None, *, with_comparison: bool, quick
         unseen = [item.example for item in load_public(public) if not item.for_training]
         found["held_out_public"] = measure(bundle, unseen)
     if with_comparison:
-        train = authored([row for row in rows if row.batch not in (CALIBRATION, HELD_OUT)])
+        from training.tuning import training_examples
+
+        train = training_examples(public)
         with TemporaryDirectory() as folder:
             from training.encoder import default_source, export, original
 
@@ -198,7 +229,7 @@ def shipped(bundle: Bundle, public: Path | None, *, with_comparison: bool, quick
             found["comparison"] = compare(Encoder.load(Path(folder)), train, examples, DEFAULT)
         ours = predictions(bundle, [example.text for example in examples])
         logs = [np.log(np.maximum(ours.heads[name], 1e-9)) for name in HEADS]
-        found["comparison"]["shipped: fine-tuned, all heads"] = head_scores(
+        found["comparison"]["shipped: fine-tuned with all heads"] = head_scores(
             np.concatenate([*logs, ours.risks], axis=1), Targets.of(examples)
         )
     return found
@@ -243,5 +274,5 @@ def _joined(train: Table, test: Table, path: Path) -> Taxonomy:
     for name in (*HEADS, "risks"):
         strange = sorted(set(getattr(test.taxonomy, name)) - set(getattr(labels, name)))
         if strange:
-            raise OfflineDataError(f"{path}: {name} {strange[0]!r} has no training row. Add some, or drop its rows.")
+            raise OfflineDataError(f"{path}: {name} {strange[0][:40]} has no training row. Add some, or drop its rows.")
     return labels

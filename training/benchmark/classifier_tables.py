@@ -9,13 +9,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-HEADS = ("intent", "domain", "mode")
+from router_ml.understanding.classifier import HEADS
 
 
 def render(found: Mapping[str, Any], console: Console) -> None:
     """Print what was found, a table each."""
-    console.print(f"{found['data']}: {found['rows']} requests that nothing was learned from")
-    for key, title in (("held_out", "Held out"), ("held_out_public", "Public sets, held out")):
+    console.print(f"{found['data']}: {found['rows']} requests")
+    for key, title in (("held_out", "Scores"), ("held_out_public", "Public sets, held out")):
         if key in found:
             _scores(found[key], title, console)
     if "comparison" in found:
@@ -26,9 +26,9 @@ def render(found: Mapping[str, Any], console: Console) -> None:
             table.add_row(name, _share(own), str(own["rows"]))
         console.print(table)
     if "flips" in found:
-        table = _table("Labels that change with the wording", "variant", *HEADS[:2], "risks")
+        table = _table("Labels that change with the wording", "variant", *HEADS, "risks")
         for name, own in (*found["flips"].items(), ("paraphrase", found["paraphrases"])):
-            table.add_row(name, *(_share(own[head]) for head in (*HEADS[:2], "risks")))
+            table.add_row(name, *(_share(own[head]) for head in (*HEADS, "risks")))
         console.print(table)
     if "abstention" in found:
         table = _table("Requests of which intent or domain is unsure", "requests", "unsure", "rows")
@@ -92,5 +92,8 @@ def _comparison(own: Mapping[str, Any], console: Console) -> None:
             else "-"
             for head in HEADS
         ]
-        table.add_row(name, *cells, str(row.get("mean_risk_recall_at_5pct", "-")))
+        recall = "-"
+        if "risk_recall" in row:
+            recall = f"{row['risk_recall']:.3f} [{row['risk_recall_95'][0]:.2f}, {row['risk_recall_95'][1]:.2f}]"
+        table.add_row(name, *cells, recall)
     console.print(table)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from router_ml.contract import RouteRequest
 from router_ml.storage.bundle import Bundle
+from router_ml.understanding.language import extent
 from router_ml.understanding.understand import Understanding, understand
-from training.augment import VARIANTS, gibberish, pages
+from training.augment import pages
+from training.benchmark.variants import THANKS, VARIANTS, scribble
 from training.corpus import Row, calm
 from training.examples import Example
 from training.metrics import share
@@ -44,22 +46,22 @@ class Reader:
 
 def _flips(before: Sequence[Understanding], after: Sequence[Understanding]) -> dict[str, Any]:
     pairs = list(zip(before, after, strict=True))
-    intent = np.array([a.intent_label.label != b.intent_label.label for a, b in pairs])
-    domain = np.array([a.domain_label.label != b.domain_label.label for a, b in pairs])
-    risks = np.array([{r.name for r in a.risks} != {r.name for r in b.risks} for a, b in pairs])
-    return {"intent": share(intent), "domain": share(domain), "risks": share(risks)}
+    intent = np.array([a.intent_label.label != b.intent_label.label for a, b in pairs], bool)
+    domain = np.array([a.domain_label.label != b.domain_label.label for a, b in pairs], bool)
+    mode = np.array([a.mode_label.label != b.mode_label.label for a, b in pairs], bool)
+    risks = np.array([{r.name for r in a.risks} != {r.name for r in b.risks} for a, b in pairs], bool)
+    return {"intent": share(intent), "domain": share(domain), "mode": share(mode), "risks": share(risks)}
 
 
 def variant_flips(read: Reader, texts: Sequence[str], *, seed: int) -> dict[str, Any]:
-    """Share of texts whose intent, domain or set of risks changes, by kind of variant.
-
-    The seed must not be one that training drew its variants with.
-    """
+    """Share of changed texts whose intent, domain, mode or set of risks changes with them, by kind of variant."""
     before = read(texts)
     result = {}
     for name, make in VARIANTS.items():
         rng = random.Random(f"{name} {seed}")
-        result[name] = _flips(before, read([make(text, rng) for text in texts]))
+        varied = [make(text, rng) for text in texts]
+        changed = [at for at, (text, other) in enumerate(zip(texts, varied, strict=True)) if text != other]
+        result[name] = _flips([before[at] for at in changed], read([varied[at] for at in changed]))
     return result
 
 
@@ -86,10 +88,11 @@ def _unsure(seen: Sequence[Understanding]) -> NDArray[np.bool_]:
 
 
 def abstention(read: Reader, examples: Sequence[Example], languages: Sequence[str], *, seed: int) -> dict[str, Any]:
-    """Share of requests whose intent or domain abstains: in scope, noise, and languages that were not validated.
+    """Share of requests whose intent or domain abstains: in scope (validated languages), noise, languages that were not
+    validated (from the policy's minimum length on); and of short thanks in twenty languages, those that were flagged.
 
     Args:
-        languages: of the examples; texts shorter than the policy's limit count as in scope whatever their language.
+        languages: of the examples.
     """
     rng = random.Random(f"noise {seed}")
     minimum = read.bundle.config.guardrails.unvalidated_language_min_chars
@@ -97,7 +100,7 @@ def abstention(read: Reader, examples: Sequence[Example], languages: Sequence[st
     foreign = [
         example.text
         for example, language in zip(examples, languages, strict=True)
-        if language not in validated and len(example.text) >= minimum
+        if language not in validated and extent(example.text) >= minimum
     ]
     known = [example.text for example, language in zip(examples, languages, strict=True) if language in validated]
     in_scope = read(known)
@@ -105,8 +108,11 @@ def abstention(read: Reader, examples: Sequence[Example], languages: Sequence[st
         "in scope": share(_unsure(in_scope)),
         "in scope, intent": share(np.array([one.intent_label.abstained for one in in_scope])),
         "in scope, domain": share(np.array([one.domain_label.abstained for one in in_scope])),
-        "gibberish": share(_unsure(read([gibberish(rng) for _ in range(300)]))),
+        "noise": share(_unsure(read([scribble(rng) for _ in range(300)]))),
         "other languages": share(_unsure(read(foreign))),
+        "short thanks, flagged": share(
+            np.array([one.language_characters >= minimum for one in read([*THANKS.values()])])
+        ),
     }
 
 
