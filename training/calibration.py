@@ -106,10 +106,17 @@ def excess(scores: Floats, truth: Floats) -> float:
     return round(float((quiet[quiet > limit] - limit).mean()), 4)
 
 
-def calibrate(raw: Floats, targets: Targets, *, limits: Mapping[str, float] = MappingProxyType({})) -> ClassifierSpec:
+def calibrate(
+    raw: Floats,
+    targets: Targets,
+    *,
+    errors: Mapping[str, float] = MappingProxyType({}),
+    limits: Mapping[str, float] = MappingProxyType({}),
+) -> ClassifierSpec:
     """Temperatures and thresholds from scores (n, k) of rows that the model has not seen.
 
     Args:
+        errors: promised error among answered by head, where another than ``ERROR``.
         limits: false positives allowed by risk, where others than ``FALSE_POSITIVES``.
     """
     cuts = targets.taxonomy.cuts
@@ -122,7 +129,7 @@ def calibrate(raw: Floats, targets: Targets, *, limits: Mapping[str, float] = Ma
             continue
         heat = temperature(part[known], truth[known])
         probabilities = softmax(part[known] / np.float32(heat))
-        below, promise = abstention(probabilities, truth[known], error=ERROR, delta=DELTA)
+        below, promise = abstention(probabilities, truth[known], error=errors.get(name, ERROR), delta=DELTA)
         heads.append(Head(labels, heat, below, promise))
     slopes, offsets, thresholds, per_piece = [], [], [], []
     for at, risk in enumerate(targets.taxonomy.risks):

@@ -76,6 +76,16 @@ def export(heads: Heads, scale: Scale) -> Weights:
     )
 
 
+def restore(heads: Heads, scale: Scale, weights: Weights) -> None:
+    """Undo ``export``, to train on from where an earlier run ended; the scale may be another."""
+    surface = weights.surface * scale.deviation[:, None]
+    with torch.no_grad():
+        heads.attention.weight.copy_(torch.tensor(weights.attention.T.copy()))
+        heads.value.weight.copy_(torch.tensor(weights.value.T.copy()))
+        heads.value.bias.copy_(torch.tensor(weights.bias + scale.mean @ weights.surface))
+        heads.surface.weight.copy_(torch.tensor(surface.T.copy()))
+
+
 def loss(scores: Any, targets: Targets, rows: NDArray[np.intp]) -> Any:
     """Cross-entropy over what is known of the rows; what is unknown adds nothing."""
     wanted = torch.tensor(targets.values[rows])

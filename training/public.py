@@ -10,7 +10,7 @@ set                   what its label says                            trained on 
 CLINC150              intent, domain, change of state by class       two thirds of its classes  the other classes
 BANKING77             domain finance, no risk but change of state    two thirds of its classes  the other classes
 MT-Bench              intent by category, no risk                    nothing                    all
-arena-hard            creative writing; never harmful or injected    v0.1                       v2.0
+arena-hard            creative writing; never harmful or injected    v0.1, two thirds of v2.0   the rest of v2.0
 MedQuAD               question, medical, no risk                     all                        nothing
 PubMedQA              question, medical, no risk                     nothing                    all
 MMLU stems            domain by subject                              two thirds of subjects     the other subjects
@@ -36,7 +36,6 @@ TRAIN_SHARE = 2 / 3
 _ROWS = {"clinc150": 3000, "banking77": 900, "medquad": 350, "pubmedqa": 300, "mmlu_stem": 600, "legalbench": 250}
 _HELD_OUT_SETS = {
     "mt_bench",
-    "arena_hard_v2.0",
     "pubmedqa",
     "simple_safety_tests",
     "malicious_instruct",
@@ -154,7 +153,9 @@ def _general(folder: Path) -> Iterator[PublicExample]:
         elif row.domain == "creative_writing":
             labels = {"intent": "writing"}
         risks = _absent("harmful", "prompt_injection", "secrets")
-        yield PublicExample(Example(row.prompt, row.dataset, labels, risks), row.dataset)
+        part = hashlib.sha256(row.prompt.encode("utf-8", "replace")).hexdigest()[:2]  # of single prompts, no classes
+        unit = f"{row.dataset} {part}"
+        yield PublicExample(Example(row.prompt, row.dataset, labels, risks), unit)
 
 
 def _regulated(folder: Path) -> Iterator[PublicExample]:

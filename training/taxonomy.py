@@ -112,7 +112,8 @@ def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
     labels = _complete(table.taxonomy, Classifier.load(base))
     names = {"intents": labels.intent, "domains": labels.domain, "risks": labels.risks}
     pack = load_pack(encoder=fingerprint(base / "encoder"))
-    text, left_out = (base / "router.yaml").read_text(encoding="utf-8"), ()
+    text = (base / "router.yaml").read_text(encoding="utf-8")
+    left_out: tuple[str, ...] = ()
     if config is not None:
         text = config.read_text(encoding="utf-8")
     elif yaml.safe_load(text)["taxonomy"] != {name: list(own) for name, own in names.items()}:

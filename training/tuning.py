@@ -22,7 +22,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
@@ -33,7 +33,7 @@ from training import corpus, entities
 from training.augment import enclose, vary
 from training.encoder import default_source, original
 from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored, noise
-from training.heads import Heads, Scale, batches, export, loss
+from training.heads import Heads, Scale, batches, export, loss, restore
 from training.public import load_public
 
 Floats = NDArray[np.float32]
@@ -111,7 +111,7 @@ class Tokens:
         return ids, [UNKNOWN, *tags, UNKNOWN]
 
 
-def tune(
+def tune(  # noqa: PLR0913 - what it starts from and learns from
     transformer: Any,
     tokens: Tokens,
     examples: Sequence[Example],
@@ -120,11 +120,13 @@ def tune(
     templates: Sequence[str],
     settings: Settings,
     seed: int,
+    earlier: Tuned | None = None,
     step: Callable[[float], None] = lambda loss: None,
 ) -> Tuned:
     """Fine-tune on examples and entity templates.
 
     Args:
+        earlier: heads to go on from, of the run that left the transformer as it is.
         step: hears the loss of each step.
     """
     torch.manual_seed(seed)
@@ -133,6 +135,11 @@ def tune(
     texts, targets = [example.text for example in examples], Targets.of(examples, taxonomy)
     counts = np.array([tokens.ids(text)[1] for text in texts])
     scale = Scale(np.stack([surface(text, count) for text, count in zip(texts, counts, strict=True)]))
+    if earlier is not None:
+        restore(model.heads, scale, earlier.weights)
+        with torch.no_grad():
+            model.tagger.weight.copy_(torch.tensor(earlier.tagger[0].T.copy()))
+            model.tagger.bias.copy_(torch.tensor(earlier.tagger[1]))
     enclosure = _Enclosure(examples, targets, dice)
     total = settings.epochs * math.ceil(len(texts) / settings.batch)
     optimiser, schedule = _optimiser(model, settings, total)
@@ -251,6 +258,12 @@ def training_examples(public: Path | None) -> list[Example]:
     return [*kept, *noise(NOISE_ROWS, corpus.RISKS, seed=0)]
 
 
+def _earlier(model: Any, folder: Path) -> Tuned:
+    tagger = load_file(folder / "entities.safetensors")
+    weights = Weights(**load_file(folder / "heads.safetensors"))
+    return Tuned(model[0].auto_model, weights, (tagger["weight"], tagger["bias"]))
+
+
 def overlapping(unseen: Sequence[str], texts: Sequence[str]) -> set[int]:
     """Which of the texts share most of their words with an unseen one."""
     first = len(unseen)
@@ -272,7 +285,11 @@ def main(
     public: Annotated[
         Path | None, typer.Option(help="Folder of the public sets; without it, they are left out.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the model and heads in SOURCE, which an earlier run wrote.")
+    ] = False,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = Settings.epochs,
+    rate: Annotated[float, typer.Option(help="Highest learning rate of the encoder.")] = Settings.rate,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
 ) -> None:
     """Fine-tune the encoder with all heads."""
@@ -280,7 +297,8 @@ def main(
     examples = training_examples(public)
     texts = [example.text for example in examples]
     tokens = Tokens(model.tokenizer, Settings.window)
-    settings = Settings(epochs=epochs)
+    settings = Settings(epochs=epochs, rate=rate, head_rate=10 * rate)
+    earlier = _earlier(model, Path(source)) if resume else None
     losses: list[float] = []
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("fine-tuning", total=epochs * math.ceil(len(texts) / settings.batch))
@@ -299,6 +317,7 @@ def main(
             templates=entities.load(ROOT / "data" / "entities" / "train.jsonl"),
             settings=settings,
             seed=seed,
+            earlier=earlier,
             step=step,
         )
     model.save_pretrained(str(out))
