@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+_FARTHEST = np.float32(4)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Projection:
         return (((contexts.embedding - self.mean) @ self.components) / self.scale).astype(np.float32, copy=False)
 
     def features(self, contexts: Contexts) -> Floats:
-        """All features, (n, p + s + i + k)."""
-        surface = (contexts.surface - self.surface_mean) / self.surface_scale
+        """All features, (n, p + s + i + k).
+
+        Surface features are cut at ``_FARTHEST`` deviations: a script that no evaluated prompt was written in would
+        otherwise lie hundreds away, and a linear model that meets it there says anything.
+        """
+        surface = np.clip((contexts.surface - self.surface_mean) / self.surface_scale, -_FARTHEST, _FARTHEST)
         return np.concatenate([self.semantic(contexts), surface, contexts.intent, contexts.domain], axis=1)
