@@ -27,7 +27,8 @@ bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving
 
 train: $(VENV)/.train  ## rebuild the shipped bundle: OUTCOMES=outcome matrix, PUBLIC=folder of public sets
 	@test -f "$(OUTCOMES)" || { echo "A new encoder needs a new outcome pack: make train OUTCOMES=FILE.parquet"; exit 1; }
-	$(BIN)/python -m training.tuning --out runs/tuned $(if $(PUBLIC),--public $(PUBLIC))
+	$(BIN)/python -m training.tuning --out runs/first $(if $(PUBLIC),--public $(PUBLIC))
+	$(BIN)/python -m training.tuning --source runs/first --resume --epochs 1 --rate 4e-5 --seed 1 --out runs/tuned $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.encoder --source runs/tuned --out models/default/encoder --name all-MiniLM-L6-v2-router
 	$(BIN)/python -m training.classifier --heads runs/tuned/heads.safetensors $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.outcomes --data $(OUTCOMES)

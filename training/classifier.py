@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +63,6 @@ def shipped(heads: Path, out: Path, public: Path | None) -> tuple[dict[str, Any]
     plain = Classifier(weights, uncalibrated(DEFAULT))
     served = Classifier(weights, calibrate(scores(plain, unseen), unseen.targets, errors=ERRORS, limits=LIMITS))
     served.save(out)
-    shutil.copyfile(heads.parent / "entities.safetensors", out.parent / f"{out.name}_entities.safetensors")
     held_out = rows([example for example in authors if example.source == HELD_OUT])
     found: dict[str, Any] = {"calibration": measure(served, unseen)[0]}
     found["held_out_author"], seen = measure(served, held_out)

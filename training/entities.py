@@ -3,8 +3,8 @@
 Templates (``data/entities``) are written by hand; Faker fills their slots with other values each time. What a tagger
 says of a token is one of ``TAGS``: outside, or the beginning or inside of one of three kinds.
 
-``python -m training.entities`` measures the tagger that was trained with the encoder that ships, on templates that
-nothing was trained on.
+``python -m training.entities`` measures a tagger that ``training.tuning`` wrote, on templates that nothing was trained
+on. The one trained with the encoder that ships is too weak to be used, so its weights do not ship (`models/README.md`).
 """
 
 from __future__ import annotations
@@ -159,10 +159,10 @@ def evaluate(encoder: Encoder, tagger: Path, templates: Sequence[str], *, seed: 
 
 
 def main(
-    tagger: Annotated[Path, typer.Option(help="Weights of the tagger.")] = ROOT
-    / "models"
-    / "default_entities.safetensors",
-    encoder: Annotated[Path, typer.Option(help="The encoder it was trained with.")] = ROOT / "models/default/encoder",
+    tagger: Annotated[Path, typer.Option(help="Weights that training.tuning wrote.")] = ROOT
+    / "runs/tuned/entities.safetensors",
+    encoder: Annotated[Path, typer.Option(help="The encoder that was exported from the same run.")] = ROOT
+    / "models/default/encoder",
 ) -> None:
     """Measure the tagger on held-out templates."""
     templates = load(ROOT / "data" / "entities" / "test.jsonl")

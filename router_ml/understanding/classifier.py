@@ -190,12 +190,14 @@ class Classifier:
         result: Floats = weight[:, self.spec.readers] * reading[:, self._readers :]
         return result
 
-    def scores(self, task: Encoded, surface: Floats, context: Sequence[Encoded] = ()) -> Floats:
+    def scores(
+        self, task: Encoded, surface: Floats, context: Sequence[Encoded] = (), ends: Sequence[Encoded] = ()
+    ) -> Floats:
         """Uncalibrated scores (k,) of one request.
 
         Intent, domain and mode are read from the whole task, however long: attention decides what counts. A risk is as
-        high as in the most suspicious piece, of the task or of ``context``, the texts that came with it; less what the
-        highest of so many pieces is higher by chance.
+        high as in the most suspicious piece, of the task or of ``context``, the texts that came with it, less what the
+        highest of so many pieces is higher by chance; or as in one of the ``ends`` of a long task.
         """
         first = self.spec.cuts[-1]
         whole = task.readings[0] if len(task.readings) == 1 else np.concatenate(task.readings)
@@ -204,13 +206,17 @@ class Classifier:
         if len(pieces) > 1:
             each = np.stack([self.attend(piece).sum(axis=0)[first:] for piece in pieces])
             shares[first:] = each.max(axis=0) - self._per_piece * np.float32(min(math.log(len(pieces)), _MOST_CHANCE))
+        for end in ends:
+            shares[first:] = np.maximum(shares[first:], self.attend(end.readings[0]).sum(axis=0)[first:])
         result: Floats = shares + surface @ self.weights.surface + self.weights.bias
         return result
 
-    def predict(self, task: Encoded, surface: Floats, context: Sequence[Encoded] = ()) -> Prediction:
+    def predict(
+        self, task: Encoded, surface: Floats, context: Sequence[Encoded] = (), ends: Sequence[Encoded] = ()
+    ) -> Prediction:
         """Calibrated probabilities of one request; arguments as for ``scores``."""
         spec = self.spec
-        intent, domain, mode, risks = np.split(self.scores(task, surface, context), spec.cuts)
+        intent, domain, mode, risks = np.split(self.scores(task, surface, context, ends), spec.cuts)
         return Prediction(
             intent=softmax(intent / np.float32(spec.intent.temperature)),
             domain=softmax(domain / np.float32(spec.domain.temperature)),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from router_ml.contract import Label, Language, ModeLabel, Risk, RouteRequest
 from router_ml.understanding.classifier import Classifier, Head, RiskHead
 from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder
+from router_ml.understanding.ends import ends
 from router_ml.understanding.language import detect, extent
 from router_ml.understanding.surface import NAMES, surface
 
@@ -46,7 +47,7 @@ def understand(
     max_bytes: int,
     min_characters: int,
 ) -> list[Understanding]:
-    """Understand requests with one encoder pass over all of their texts.
+    """Understand requests with one encoder pass over all of their texts, and one more over the ends of long ones.
 
     Args:
         max_bytes: texts beyond this make a request ``unknown`` to the guardrails whatever they say; only their two ends
@@ -60,7 +61,8 @@ def understand(
     for request, group in zip(requests, texts, strict=True):
         task, *context = [next(encoded) for _ in group]
         shape = surface(group[0], task.tokens)
-        seen = classifier.predict(task, shape, context)
+        alone = encoder.encode(ends(group[0]), classifier.columns) if len(task.readings) > 1 else []
+        seen = classifier.predict(task, shape, context, alone)
         whole = request.conversation
         tokens = task.tokens if whole == group[0] else _count(whole, encoder, max_bytes)
         code = detect(group[0])

@@ -120,11 +120,12 @@ def test_a_long_text_is_read_from_both_ends_and_never_padded(root: Path) -> None
     from training.tuning import Tokens
 
     tokens = Tokens(original(default_source()).tokenizer, 60)
-    assert len(tokens.ids("hello there")) == 4
-    long = tokens.ids("start " + "middle " * 300 + "end")
-    assert len(long) == 60
-    assert tokens.ids("start")[1] == long[1]
-    assert tokens.ids("end")[1] == long[-2]
+    assert tokens.ids("hello there") == (tokens.ids("hello there")[0], 2)
+    assert len(tokens.ids("hello there")[0]) == 4
+    long, count = tokens.ids("start " + "middle " * 300 + "end")
+    assert (len(long), count) == (60, 302)
+    assert tokens.ids("start")[0][1] == long[1]
+    assert tokens.ids("end")[0][1] == long[-2]
 
 
 def test_the_exported_encoder_agrees_with_the_original(root: Path, tmp_path: Path) -> None:
