@@ -47,7 +47,7 @@ def share(hits: NDArray[np.bool_]) -> dict[str, Any]:
     p = float(hits.mean())
     centre, half = p + z * z / (2 * count), z * np.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
     low, high = (centre - half) / (1 + z * z / count), (centre + half) / (1 + z * z / count)
-    return {"share": round(p, 3), "interval": [round(float(low), 3), round(float(high), 3)], "rows": count}
+    return {"share": round(p, 3), "interval": [round(max(float(low), 0), 3), round(float(high), 3)], "rows": count}
 
 
 @dataclass(frozen=True)

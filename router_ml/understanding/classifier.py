@@ -149,6 +149,7 @@ class Classifier:
         self.weights = weights
         self.columns = np.ascontiguousarray(np.concatenate([weights.attention, weights.value], axis=1))
         self._readers = weights.attention.shape[1]
+        self._columns = np.arange(weights.value.shape[1])
         self._slope = np.asarray(spec.risks.slope, np.float32)
         self._offset = np.asarray(spec.risks.offset, np.float32)
         self._per_piece = np.asarray(spec.risks.per_piece, np.float32)
@@ -184,11 +185,21 @@ class Classifier:
 
     def attend(self, reading: Floats) -> Floats:
         """What each token of a reading (t, g + k) adds to each label's score: (t, k), summing to the score."""
+        result: Floats = self._attention(reading)[:, self.spec.readers] * reading[:, self._readers :]
+        return result
+
+    def _read(self, reading: Floats) -> Floats:
+        """Scores (k,) of a reading without the constant: the sums of what ``attend`` gives, in one product."""
+        every: Floats = self._attention(reading).T @ reading[:, self._readers :]
+        result: Floats = every[self.spec.readers, self._columns]
+        return result
+
+    def _attention(self, reading: Floats) -> Floats:
+        """Weights (t, g) of the tokens for each reader, summing to 1."""
         scores = reading[:, : self._readers]
         weight = np.exp(scores - scores.max(axis=0))
         weight /= weight.sum(axis=0)
-        result: Floats = weight[:, self.spec.readers] * reading[:, self._readers :]
-        return result
+        return weight
 
     def scores(
         self, task: Encoded, surface: Floats, context: Sequence[Encoded] = (), ends: Sequence[Encoded] = ()
@@ -201,13 +212,13 @@ class Classifier:
         """
         first = self.spec.cuts[-1]
         whole = task.readings[0] if len(task.readings) == 1 else np.concatenate(task.readings)
-        shares = self.attend(whole).sum(axis=0)
+        shares = self._read(whole)
         pieces = [reading for text in (task, *context) for reading in text.readings]
         if len(pieces) > 1:
-            each = np.stack([self.attend(piece).sum(axis=0)[first:] for piece in pieces])
+            each = np.stack([self._read(piece)[first:] for piece in pieces])
             shares[first:] = each.max(axis=0) - self._per_piece * np.float32(min(math.log(len(pieces)), _MOST_CHANCE))
         for end in ends:
-            shares[first:] = np.maximum(shares[first:], self.attend(end.readings[0]).sum(axis=0)[first:])
+            shares[first:] = np.maximum(shares[first:], self._read(end.readings[0])[first:])
         result: Floats = shares + surface @ self.weights.surface + self.weights.bias
         return result
 
