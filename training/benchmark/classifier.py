@@ -213,7 +213,7 @@ def shipped(bundle: Bundle, public: Path | None, *, with_comparison: bool, quick
     found["flips"] = variant_flips(read_as_served, texts[:200] if quick else texts, seed=VARIANT_SEED)
     found["paraphrases"] = paraphrase_flips(read_as_served, ROOT / "data" / "stability" / "paraphrases.jsonl")
     found["abstention"] = abstention(read_as_served, examples, [row.language for row in held_out], seed=VARIANT_SEED)
-    found["twenty_pages"] = long_documents(read_as_served, held_out, documents=2 if quick else 10, seed=VARIANT_SEED)
+    found["twenty_pages"] = long_documents(read_as_served, held_out, documents=2 if quick else 5, seed=VARIANT_SEED)
     found["speed"] = speed(bundle, texts)
     if public is not None:
         unseen = [item.example for item in load_public(public) if not item.for_training]
