@@ -199,7 +199,8 @@ class Classifier:
         scores = reading[:, : self._readers]
         weight = np.exp(scores - scores.max(axis=0))
         weight /= weight.sum(axis=0)
-        return weight
+        result: Floats = weight
+        return result
 
     def scores(
         self, task: Encoded, surface: Floats, context: Sequence[Encoded] = (), ends: Sequence[Encoded] = ()
