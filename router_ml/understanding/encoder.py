@@ -26,7 +26,7 @@ import onnxruntime
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 DEFAULT_LANGUAGES = ("en",)
-_TOKENS_PER_RUN = 4096  # bounds the memory of a batch
+_TOKENS_PER_RUN, _PAIRS_PER_RUN = 1 << 12, 1 << 18  # bound the memory of a batch; attention looks at pairs of tokens
 
 Floats = NDArray[np.float32]
 
@@ -141,7 +141,7 @@ class Encoder:
         means = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
         readings = [np.empty((0, 0), np.float32)] * len(chunks)
         for length, rows in by_length.items():
-            at_once = max(1, _TOKENS_PER_RUN // length)
+            at_once = max(1, min(_TOKENS_PER_RUN // length, _PAIRS_PER_RUN // length**2))
             for start in range(0, len(rows), at_once):
                 some = rows[start : start + at_once]
                 batch = np.array([chunks[row] for row in some], dtype=np.int64)
