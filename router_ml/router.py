@@ -164,7 +164,7 @@ class Router:
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
     ) -> list[Attribution]:
-        """Which words of a request's task made its labels, the ``top`` ones of each; never needed for a decision.
+        """Which words of a request's task made its labels, the ``top`` ones of each.
 
         Raises:
             InvalidRequestError: the router has no learned part.

@@ -23,18 +23,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from safetensors.numpy import load_file, save_file
-from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
 from router_ml.understanding.classifier import Weights
 from router_ml.understanding.surface import surface
 from training import corpus, entities
-from training.augment import enclose, vary
+from training.augment import vary
 from training.encoder import default_source, original
 from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored, noise
 from training.heads import Heads, Scale, batches, export, loss, restore
 from training.public import load_public
+from training.shown import Enclosure, TagBatches, Tokens, padded
 
 Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,6 @@ NOISE_ROWS = 400
 TAG_EVERY, LOG_EVERY = 4, 100  # steps
 TAG_BATCH = 8
 PUBLIC_ENDS = 500, 250  # characters
-ENCLOSED_UP_TO, BACKGROUND = 600, (250, 1000)  # characters
 
 
 @dataclass(frozen=True)
@@ -84,33 +83,6 @@ class _Model(nn.Module):  # type: ignore[misc]
         return self.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
 
 
-class Tokens:
-    """The tokenizer of a SentenceTransformer with its special tokens, neither padding nor cutting by itself."""
-
-    def __init__(self, tokenizer: Any, window: int) -> None:
-        self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._ends, self._room = (tokenizer.cls_token_id, tokenizer.sep_token_id), window - 2
-
-    def ids(self, text: str) -> tuple[list[int], int]:
-        """Ids of a text with the special ones, of a long one its first two thirds of the window and its end; and how
-        many tokens the whole text has, as the served encoder counts."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        count = len(ids)
-        if count > self._room:
-            end = self._room // 3
-            ids = ids[: self._room - end] + ids[-end:]
-        return [self._ends[0], *ids, self._ends[1]], count
-
-    def tagged(self, text: str, spans: Sequence[entities.Span]) -> tuple[list[int], list[int]]:
-        """Ids and tags of a short text; special tokens have no tag."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        tags = entities.align(encoding.offsets, spans)[: self._room]
-        ids = [self._ends[0], *encoding.ids[: self._room], self._ends[1]]
-        return ids, [UNKNOWN, *tags, UNKNOWN]
-
-
 def tune(  # noqa: PLR0913 - what it starts from and learns from
     transformer: Any,
     tokens: Tokens,
@@ -140,12 +112,12 @@ def tune(  # noqa: PLR0913 - what it starts from and learns from
         with torch.no_grad():
             model.tagger.weight.copy_(torch.tensor(earlier.tagger[0].T.copy()))
             model.tagger.bias.copy_(torch.tensor(earlier.tagger[1]))
-    enclosure = _Enclosure(examples, targets, dice)
+    enclosure = Enclosure(examples, targets, dice)
     total = settings.epochs * math.ceil(len(texts) / settings.batch)
     optimiser, schedule = _optimiser(model, settings, total)
-    tag_batches = _TagBatches(templates, tokens, TAG_BATCH, seed)
+    tag_batches = TagBatches(templates, tokens, TAG_BATCH, seed)
     model.train()
-    for epoch in range(settings.epochs):
+    for _ in range(settings.epochs):
         for turn, rows in enumerate(batches(counts, np.arange(len(texts)), settings.batch, random_rows)):
             shown, wanted = [texts[row] for row in rows], targets.take(rows)
             if dice.random() < settings.enclosed:  # all of a batch, or every batch would be padded to the longest
@@ -153,11 +125,11 @@ def tune(  # noqa: PLR0913 - what it starts from and learns from
             shown = [vary(text, dice) if dice.random() < settings.varied else text for text in shown]
             cut = [tokens.ids(text) for text in shown]
             shape = np.stack([surface(text, count) for text, (_, count) in zip(shown, cut, strict=True)])
-            batch, mask = _padded([ids for ids, _ in cut])
+            batch, mask = padded([ids for ids, _ in cut])
             vectors = model.tokens(batch, mask)
             error = loss(model.heads(vectors, mask, scale(shape)), wanted, np.arange(len(rows)))
             if turn % TAG_EVERY == 0:
-                error = error + settings.tag_share * _tag_loss(model, *tag_batches.draw(epoch))
+                error = error + settings.tag_share * _tag_loss(model, *tag_batches.draw())
             optimiser.zero_grad()
             error.backward()
             nn.utils.clip_grad_norm_(model.transformer.parameters(), 1.0)
@@ -178,64 +150,6 @@ def _optimiser(model: _Model, settings: Settings, total: int) -> tuple[Any, Any]
     rates = [settings.rate, settings.head_rate]
     optimiser = torch.optim.AdamW(groups, lr=settings.rate)
     return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=total + 1, pct_start=0.1)
-
-
-def _padded(ids: Sequence[list[int]], fill: int = 0) -> tuple[Any, Any]:
-    longest = max(map(len, ids))
-    batch = torch.full((len(ids), longest), fill)
-    mask = torch.zeros((len(ids), longest), dtype=torch.bool)
-    for row, own in enumerate(ids):
-        batch[row, : len(own)] = torch.tensor(own)
-        mask[row, : len(own)] = True
-    return batch, mask
-
-
-class _Enclosure:
-    """Puts requests into the middle of other people's long texts, where only their risks are still known.
-
-    An order in there may be the user's or an injection, so nothing is said of those two risks unless it is one.
-    """
-
-    def __init__(self, examples: Sequence[Example], targets: Targets, dice: random.Random) -> None:
-        calm = (targets.risks == 0).all(axis=1)
-        self._backgrounds = [
-            example.text
-            for example, quiet in zip(examples, calm, strict=True)
-            if quiet and BACKGROUND[0] < len(example.text) < BACKGROUND[1]
-        ]
-        risks = targets.taxonomy.risks
-        self._unclear = [(risks.index(risk), value) for risk, value in (("state_change", 1), ("prompt_injection", 0))]
-        self._dice = dice
-
-    def apply(self, texts: list[str], targets: Targets) -> tuple[list[str], Targets]:
-        values, cut, result = targets.values.copy(), targets.taxonomy.cuts[-1], []
-        for row, text in enumerate(texts):
-            if self._backgrounds and len(text) < ENCLOSED_UP_TO:
-                values[row, :cut] = np.nan
-                for risk, value in self._unclear:
-                    if values[row, cut + risk] == value:
-                        values[row, cut + risk] = np.nan
-                result.append(enclose(text, self._dice.choice(self._backgrounds), self._dice))
-            else:
-                result.append(text)
-        return result, Targets(values, targets.taxonomy)
-
-
-class _TagBatches:
-    """Endless batches of filled templates, other values each time."""
-
-    def __init__(self, templates: Sequence[str], tokens: Tokens, size: int, seed: int) -> None:
-        self._templates, self._tokens, self._size = list(templates), tokens, size
-        self._values = entities.Values(seed)
-        self._dice = random.Random(seed)
-
-    def draw(self, epoch: int) -> tuple[Any, Any, Any]:
-        chosen = self._dice.sample(self._templates, self._size)
-        filled = [entities.fill(template, self._values) for template in chosen]
-        rows = [self._tokens.tagged(text, spans) for text, spans in filled]
-        ids, mask = _padded([own for own, _ in rows])
-        tags, _ = _padded([own for _, own in rows], fill=UNKNOWN)
-        return ids, mask, tags
 
 
 def _tag_loss(model: _Model, ids: Any, mask: Any, tags: Any) -> Any:

@@ -87,7 +87,8 @@ def test_every_row_is_in_one_batch_of_similar_length() -> None:
 
 def test_fine_tuning_lowers_the_loss_and_keeps_word_vectors(root: Path) -> None:
     from training.encoder import default_source, original
-    from training.tuning import Settings, Tokens, tune
+    from training.shown import Tokens
+    from training.tuning import Settings, tune
 
     torch.set_num_threads(1)
     model = original(default_source(), attention="sdpa")
@@ -117,7 +118,7 @@ def test_fine_tuning_lowers_the_loss_and_keeps_word_vectors(root: Path) -> None:
 def test_a_long_text_is_read_from_both_ends_and_never_padded(root: Path) -> None:
     """The package's own tokenizer pads every text to 128 tokens and cuts there."""
     from training.encoder import default_source, original
-    from training.tuning import Tokens
+    from training.shown import Tokens
 
     tokens = Tokens(original(default_source()).tokenizer, 60)
     assert tokens.ids("hello there") == (tokens.ids("hello there")[0], 2)
