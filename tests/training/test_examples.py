@@ -40,6 +40,7 @@ def test_noise_is_spread_over_all_labels_and_without_risk() -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the public sets are not on this machine; they do not ship")
 def test_public_sets_are_held_out_by_class_and_never_in_part() -> None:
     """A class on both sides would make the held-out score a memory test."""
+    pytest.importorskip("pyarrow", reason="reads Parquet; install router-ml[train]")
     from training.public import load_public
 
     items = load_public(SHARED)
