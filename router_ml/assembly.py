@@ -12,6 +12,7 @@ from router_ml.allocation.select import Rule
 from router_ml.case import Case
 from router_ml.config import RouterConfig
 from router_ml.contract import (
+    Circumstances,
     Decoding,
     Estimate,
     Fallback,
@@ -82,6 +83,8 @@ def assemble(
         risk_tier=case.tier,
         findings=case.scanned.findings,
         guard_state=case.scanned.state,
+        guard_reasons=case.scanned.reasons,
+        circumstances=_circumstances(case),
         lane=lane,
         model=config.lanes[lane].model if lane else None,
         decoding=plan.decoding,
@@ -92,6 +95,9 @@ def assemble(
         fallback=plan.fallback,
         eligible=ruling.eligible,
         excluded=ruling.excluded,
+        narrowing=ruling.narrowing,
+        destinations=ruling.destinations,
+        log_level=ruling.log,
         learned_lane=learned_lane,
         overridden_by=_overridden_by(ruling, learned_lane, lane),
         estimates=dict(estimates),
@@ -129,7 +135,7 @@ def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | Non
     if choice is None:
         nothing = Fallback(finally_="human_review")
         return Plan(Decoding(), Limits(), Retrieval(), (), OutputContract(name="none"), nothing)
-    allowed = Allowed(ruling.tools, ruling.approval, ruling.indexes, ruling.output_contract)
+    allowed = Allowed(ruling.tools, ruling.approval, ruling.destinations, ruling.output_contract)
     tokens = case.understood.tokens_in
     return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking, tokens)
 
@@ -148,6 +154,22 @@ def _request_id(case: Case) -> str | None:
     """The caller's id, unless the scan found something in it: a digest without a key could be guessed back."""
     found = any(finding.part == "request_id" for finding in case.scanned.findings)
     return None if found else case.request.request_id
+
+
+def _circumstances(case: Case) -> Circumstances:
+    """What rules looked at; of the organisation only where nothing was found in its name."""
+    found = {finding.part for finding in case.scanned.findings}
+    named = not any(part.startswith("metadata") for part in found)
+    return Circumstances(
+        channel=case.facts.channel,
+        org=case.facts.org if named else None,
+        region=case.facts.region,
+        tools=case.facts.tools,
+        constraints=case.request.constraints,
+        tokens_in=case.understood.tokens_in,
+        language_chars=case.understood.language_characters,
+        pinned=case.pinned,
+    )
 
 
 def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:

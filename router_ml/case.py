@@ -42,6 +42,7 @@ def build_case(
         InvalidRequestError: the request names a traffic class that is not configured.
     """
     by_pin = (Risk(name="pii", probability=1.0, source="rule"),) if pinned else ()
+    write_tool = any(config.tools[name].effect == "write" for name in request.allowed_tools if name in config.tools)
     risks = {risk.name: risk for risk in (*understood.risks, *scanned.risks, *by_pin)}
     tier = risk_tier(
         config.guardrails,
@@ -50,6 +51,8 @@ def build_case(
         language_validated=understood.language.validated,
         language_chars=understood.language_characters,
         abstained=understood.intent_label.abstained or understood.domain_label.abstained,
+        channel=request.channel,
+        write_tool=write_tool,
     )
     org, region = _text(request.metadata.get("org")), _region(request.metadata.get("region"), config)
     situation = Situation(
@@ -60,7 +63,6 @@ def build_case(
         org=org,
     )
     class_name, promise = traffic_class(config, request, situation)
-    tools = [config.tools[name] for name in request.allowed_tools if name in config.tools]
     facts = Facts(
         intent=situation.intent,
         domain=situation.domain,
@@ -73,8 +75,9 @@ def build_case(
         findings=frozenset(finding.type for finding in scanned.findings),
         guard_state=scanned.state,
         tools=request.allowed_tools,
-        write_tool=any(tool.effect == "write" for tool in tools),
+        write_tool=write_tool,
         language_validated=understood.language.validated,
+        language=understood.language.code,
     )
     by_name = tuple(risks[name] for name in sorted(risks))
     return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)

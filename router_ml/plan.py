@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from router_ml.config import Lane, RouterConfig, TrafficClass
 from router_ml.config.schema import ClassWhen, PlanRule
-from router_ml.contract import Decoding, Fallback, Limits, OutputContract, PlannedTool, Retrieval, RouteRequest, Step
+from router_ml.contract import (
+    Decoding,
+    Destinations,
+    Fallback,
+    Limits,
+    OutputContract,
+    PlannedTool,
+    Retrieval,
+    RouteRequest,
+    Step,
+)
 from router_ml.errors import InvalidRequestError
 
 
@@ -36,11 +46,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the policies left: tools, whether each needs approval, indexes, and an output contract they demand."""
+    """What the policies left: tools, whether each needs approval, other places, and an output contract they demand."""
 
     tools: tuple[str, ...]
     approval: bool
-    indexes: tuple[str, ...]
+    destinations: Destinations
     output_contract: str | None
 
 
@@ -150,10 +160,16 @@ def smallest(*values: float | None) -> float | None:
 def _retrieval(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed) -> Retrieval:
     """The first rule that asks for retrieval; none where policy does not let the index be used."""
     rule = next((rule for rule in rules if rule.retrieval is not None), None)
-    if rule is None or rule.retrieval is None or rule.retrieval == "none" or rule.index not in allowed.indexes:
+    if (
+        rule is None
+        or rule.retrieval is None
+        or rule.retrieval == "none"
+        or rule.index not in allowed.destinations.indexes
+    ):
         return Retrieval()
     index = config.indexes[rule.index]
-    return Retrieval(strategy=rule.retrieval, index=rule.index, top_k=index.top_k, reranker=index.reranker)
+    reranker = index.reranker if index.reranker in allowed.destinations.rerankers else None
+    return Retrieval(strategy=rule.retrieval, index=rule.index, top_k=index.top_k, reranker=reranker)
 
 
 def _tools(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed) -> tuple[PlannedTool, ...]:

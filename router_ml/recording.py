@@ -27,7 +27,7 @@ def record(
     encoder: str,
     logging: Logging,
 ) -> None:
-    """Log decisions; the embedding of a private one is not kept.
+    """Log decisions, at most what a policy's log level leaves; the embedding of a private one is not kept.
 
     If the log cannot be written, ``logging.on_error`` says whether traffic goes on; a decision of the restricted tier
     never leaves without a record.
@@ -39,8 +39,11 @@ def record(
         return
     from router_ml.storage.records import Features
 
-    def features(decision: RouteDecision, seen: Understanding) -> Features:
-        keep = logging.keep_embedding and len(seen.embedding) and not is_private(decision)
+    def features(decision: RouteDecision, seen: Understanding) -> Features | None:
+        allowed = decision.log_level == "embedding" and logging.keep_embedding and not is_private(decision)
+        keep = allowed and len(seen.embedding)
+        if decision.log_level == "decision":
+            return None
         return Features(encoder, seen.embedding if keep else None, features_vector(seen))
 
     try:

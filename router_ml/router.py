@@ -25,7 +25,7 @@ from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.policy import Facts, Ruling, rule, within
+from router_ml.guardrails.policy import Facts, Ruling, rule, within, without
 from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
@@ -256,9 +256,8 @@ class Router:
             ruling = self._hard_rules(case, replace(case.facts, write_tool=False), health)
         tokens = case.understood.tokens_in
         if limits.max_input_tokens is not None and tokens > limits.max_input_tokens:
-            reason = f"{tokens} tokens in, the class allows {limits.max_input_tokens}"
-            excluded = {lane: (*ruling.excluded.get(lane, ()), reason) for lane in self.config.lanes}
-            ruling = replace(ruling, eligible=(), excluded=excluded)
+            reason = (f"{tokens} tokens in, the class allows {limits.max_input_tokens}",)
+            ruling = without(ruling, dict.fromkeys(self.config.lanes, reason), rule="traffic class")
         estimates = self.estimate(case.request, case.understood)
         lanes = list(self.config.lanes)
         ruling = within(

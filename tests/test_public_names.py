@@ -17,13 +17,15 @@ FIELDS = {
     "Previous": "decision_id lane cached_tokens turn pin",
     "OutputContract": "name type schema citations_required",
     "RouteDecision": "decision_id trace_id request_id created_at action question missing queue reason route "
-    "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state lane model "
-    "decoding limits retrieval tools output_contract fallback eligible excluded learned_lane overridden_by estimates "
+    "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state "
+    "guard_reasons circumstances lane model "
+    "decoding limits retrieval tools output_contract fallback eligible excluded narrowing "
+    "destinations log_level learned_lane overridden_by estimates "
     "propensities propensity explored seed state policies versions",
     "Label": "label probabilities abstained",
     "ModeLabel": "label probabilities abstained",
     "Risk": "name probability source",
-    "Finding": "type part start end view",
+    "Finding": "type part start end view hard digest",
     "Decoding": "temperature top_p max_tokens seed stop reasoning_effort response_format",
     "Limits": "max_input_tokens max_context_tokens max_tool_calls deadline_ms max_cost_usd",
     "Retrieval": "strategy index top_k reranker",
@@ -32,8 +34,11 @@ FIELDS = {
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
     "State": "bandit_step lambda budget_left explore_left lane_health arm",
+    "Narrowing": "rule before after",
+    "Destinations": "indexes rerankers judges trace_sinks",
+    "Circumstances": "channel org region tools constraints tokens_in language_chars pinned",
     "PolicyFired": "id version effect",
-    "Versions": "contract bundle policy_sha256 config_sha256 encoder registry prices",
+    "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices",
     "Execution": "decision_id hops context_ids citations tool_calls validation refusal final_lane",
     "Hop": "lane provider region boundary served_model error latency_ms tokens_in tokens_out cached_tokens cost_usd",
     "ToolCall": "name version arguments result approval_id",

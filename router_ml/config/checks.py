@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from router_ml.config.schema import ClassWhen, Policy, RouterConfig, When
+from router_ml.config.rules import Policy, When
+from router_ml.config.schema import ClassWhen, RouterConfig
 from router_ml.contract.base import TIERS, highest
 
 _Path = tuple[str | int, ...]
@@ -26,7 +27,7 @@ def check(config: RouterConfig) -> list[Issue]:
     return [
         *_places(config),
         *_lanes(config),
-        *_tools_and_indexes(config),
+        *_destinations(config),
         *_guardrails(config),
         *_policies(config),
         *_classes(config),
@@ -59,14 +60,22 @@ def _lanes(config: RouterConfig) -> Iterator[Issue]:
             yield from _unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
 
 
-def _tools_and_indexes(config: RouterConfig) -> Iterator[Issue]:
+def _destinations(config: RouterConfig) -> Iterator[Issue]:
     tools = ((("tools", name), tool.boundary, tool.region) for name, tool in config.tools.items())
     indexes = ((("indexes", name), index.boundary, index.region) for name, index in config.indexes.items())
-    for path, boundary, region in (*tools, *indexes):
+    others = (
+        ((section, name), place.boundary, place.region)
+        for section in ("rerankers", "judges", "trace_sinks")
+        for name, place in getattr(config, section).items()
+    )
+    for path, boundary, region in (*tools, *indexes, *others):
         if boundary is not None:
             yield from _unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
         if region is not None and config.regions:
             yield from _unknown((*path, "region"), [region], config.regions, "region")
+    for name, index in config.indexes.items():
+        if index.reranker is not None:
+            yield from _unknown(("indexes", name, "reranker"), [index.reranker], config.rerankers, "reranker")
 
 
 def _guardrails(config: RouterConfig) -> Iterator[Issue]:

@@ -13,7 +13,8 @@ import yaml
 from pydantic import ValidationError
 
 from router_ml.config.checks import check
-from router_ml.config.schema import RouterConfig, Section
+from router_ml.config.schema import RouterConfig
+from router_ml.config.section import Section
 from router_ml.errors import ConfigError, Problem
 
 _Path = tuple[str | int, ...]

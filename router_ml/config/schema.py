@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from router_ml.contract.base import Channel, GuardState, JsonObject, Mode, OutputType, RiskTier
+from router_ml.config.rules import Guardrails, Notice, OutputPolicy, Policy
+from router_ml.config.section import Fraction, NotNegative, Positive, Section
+from router_ml.contract.base import Channel, JsonObject, Mode, OutputType, RiskTier
 from router_ml.contract.decision import Decoding
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """Base of all sections: immutable; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Taxonomy(Section):
@@ -92,63 +84,19 @@ class Index(Section):
     boundary: str | None = None
 
 
+class Destination(Section):
+    """Any other place that a request's data may go: a reranker, a judge, a sink of traces."""
+
+    region: str | None = None
+    boundary: str | None = None
+
+
 class ContractSpec(Section):
     """A named output contract."""
 
     type: OutputType = "text"
     schema_: JsonObject | None = Field(default=None, alias="schema")
     citations_required: bool = False
-
-
-class When(Section):
-    """Conditions of a rule: every key given must hold; a list holds when any of its values does. None: not asked."""
-
-    intent: tuple[str, ...] | None = None
-    domain: tuple[str, ...] | None = None
-    mode: tuple[Mode, ...] | None = None
-    channel: tuple[Channel, ...] | None = None
-    org: tuple[str, ...] | None = None
-    region: tuple[str, ...] | None = None
-    risk: tuple[str, ...] | None = None
-    tier: tuple[RiskTier, ...] | None = None
-    finding: tuple[str, ...] | None = None
-    guard_state: tuple[GuardState, ...] | None = None
-    tool: tuple[str, ...] | None = None
-    write_tool: bool | None = None
-    language_validated: bool | None = None
-
-
-class LaneSet(Section):
-    """Lanes to keep (``allow``) or to drop (``deny``)."""
-
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] = ()
-
-
-class Then(Section):
-    """Effects of a rule. They only narrow."""
-
-    boundary: str | None = None
-    regions: tuple[str, ...] | None = None
-    lanes: LaneSet | None = None
-    min_grade: int | None = Field(default=None, ge=1, le=3)
-    tools: Literal["read_only", "none"] | None = None
-    approval: bool = False
-    human_review: str | None = None
-    refuse: str | None = None
-    output_contract: str | None = None
-    explore: Literal[False] | None = None
-
-
-class Policy(Section):
-    """One guardrail rule."""
-
-    id: str
-    version: str
-    owner: str
-    rationale: str
-    when: When
-    then: Then
 
 
 class ClassWhen(Section):
@@ -209,17 +157,6 @@ class FallbackRule(Section):
     finally_: Literal["human_review", "error", "static_answer"] = Field(default="error", alias="finally")
 
 
-class Guardrails(Section):
-    """Limits of the scan, and the tier that each risk, an incomplete scan or an unknown language brings."""
-
-    max_bytes: int = Field(default=262_144, gt=0)
-    risk_tiers: dict[str, RiskTier] = Field(default_factory=dict)
-    unknown_tier: RiskTier = "high"
-    unvalidated_language_tier: RiskTier = "medium"
-    unvalidated_language_min_chars: int = Field(default=40, ge=0)
-    abstained_tier: RiskTier = "low"
-
-
 class Logging(Section):
     """Where decisions go and what of them is kept; text never is. ``on_error``: whether traffic goes on unlogged."""
 
@@ -238,9 +175,14 @@ class RouterConfig(Section):
     lanes: dict[str, Lane] = Field(min_length=1)
     tools: dict[str, Tool] = Field(default_factory=dict)
     indexes: dict[str, Index] = Field(default_factory=dict)
+    rerankers: dict[str, Destination] = Field(default_factory=dict)
+    judges: dict[str, Destination] = Field(default_factory=dict)
+    trace_sinks: dict[str, Destination] = Field(default_factory=dict)
     output_contracts: dict[str, ContractSpec] = Field(default_factory=dict)
     guardrails: Guardrails = Guardrails()
     policies: tuple[Policy, ...] = ()
+    notices: dict[str, Notice] = Field(default_factory=dict)
+    output_policies: tuple[OutputPolicy, ...] = ()
     traffic_classes: dict[str, TrafficClass] = Field(min_length=1)
     plan: tuple[PlanRule, ...] = ()
     exploration: Exploration = Exploration()

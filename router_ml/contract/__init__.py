@@ -7,7 +7,9 @@ domains and risks come from the bundle, not from code.
 
 from router_ml.contract.base import CONTRACT_VERSION, TIERS, Model, RiskTier, describe, highest
 from router_ml.contract.decision import (
+    Circumstances,
     Decoding,
+    Destinations,
     Estimate,
     Fallback,
     Finding,
@@ -15,6 +17,7 @@ from router_ml.contract.decision import (
     Language,
     Limits,
     ModeLabel,
+    Narrowing,
     PlannedTool,
     PolicyFired,
     Retrieval,
@@ -30,8 +33,10 @@ from router_ml.contract.request import Constraints, Message, OutputContract, Pre
 __all__ = [
     "CONTRACT_VERSION",
     "TIERS",
+    "Circumstances",
     "Constraints",
     "Decoding",
+    "Destinations",
     "Estimate",
     "Execution",
     "Fallback",
@@ -43,6 +48,7 @@ __all__ = [
     "Message",
     "ModeLabel",
     "Model",
+    "Narrowing",
     "Outcome",
     "OutcomeLabels",
     "OutputContract",

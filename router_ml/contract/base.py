@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 
 Channel = Literal["web", "app", "api", "batch"]
 Mode = Literal["chat", "batch"]
@@ -17,6 +17,8 @@ RiskTier = Literal["low", "medium", "high", "restricted"]
 GuardState = Literal["clean", "hit", "unknown"]
 RetrievalStrategy = Literal["none", "light", "deep", "clarify"]
 OutputType = Literal["text", "json", "label"]
+LogLevel = Literal["embedding", "features", "decision"]
+"""The most that a log may keep: everything; no embedding; neither embedding nor features."""
 
 JsonObject = dict[str, JsonValue]
 

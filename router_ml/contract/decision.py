@@ -10,9 +10,11 @@ from pydantic import Field, JsonValue
 from router_ml import explanation
 from router_ml.contract.base import (
     Action,
+    Channel,
     GuardState,
     Identifier,
     JsonObject,
+    LogLevel,
     Milliseconds,
     Mode,
     Model,
@@ -21,7 +23,7 @@ from router_ml.contract.base import (
     RiskTier,
     Usd,
 )
-from router_ml.contract.request import OutputContract
+from router_ml.contract.request import Constraints, OutputContract
 
 
 class Label(Model):
@@ -54,13 +56,19 @@ class Risk(Model):
 
 
 class Finding(Model):
-    """Something a guardrail detected. Offsets count characters of the named part in the named view; never the value."""
+    """Something a guardrail detected. Offsets count characters of the named part in the named view; never the value.
+
+    ``hard`` is False for what is recorded but brings no risk by itself, such as a name alone. ``digest`` is a keyed
+    HMAC of the value, for matching; None where no key is configured.
+    """
 
     type: str
     part: str
     start: int = Field(ge=0)
     end: int = Field(ge=0)
     view: str = "raw"
+    hard: bool = True
+    digest: str | None = None
 
 
 class PolicyFired(Model):
@@ -69,6 +77,40 @@ class PolicyFired(Model):
     id: str
     version: str
     effect: str
+
+
+class Narrowing(Model):
+    """One hard rule that took lanes away: the lanes before and after it."""
+
+    rule: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Destinations(Model):
+    """Where data of this request may go besides its lanes."""
+
+    indexes: tuple[str, ...] = ()
+    rerankers: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    trace_sinks: tuple[str, ...] = ()
+
+
+class Circumstances(Model):
+    """What rules looked at that is nowhere else in the decision, so that other rules can be tried on it later.
+
+    ``org`` and ``region`` as rules read them; ``tools`` are those the caller allowed; ``tokens_in`` is what a lane has
+    to hold; ``language_chars`` what the language was judged by.
+    """
+
+    channel: Channel = "api"
+    org: str | None = None
+    region: str | None = None
+    tools: tuple[str, ...] = ()
+    constraints: Constraints = Constraints()
+    tokens_in: int = 0
+    language_chars: int = 0
+    pinned: bool = False
 
 
 class Decoding(Model):
@@ -165,6 +207,9 @@ class Versions(Model):
     policy_sha256: str
     config_sha256: str
     encoder: str
+    classifier: str = "none"
+    entities: str = "none"
+    detectors: str = "none"
     registry: str | None = None
     prices: str
 
@@ -193,6 +238,8 @@ class RouteDecision(Model):
     risk_tier: RiskTier
     findings: tuple[Finding, ...]
     guard_state: GuardState
+    guard_reasons: tuple[str, ...] = ()
+    circumstances: Circumstances = Circumstances()
     lane: str | None
     model: str | None
     decoding: Decoding
@@ -203,6 +250,9 @@ class RouteDecision(Model):
     fallback: Fallback
     eligible: tuple[str, ...]
     excluded: dict[str, tuple[str, ...]]
+    narrowing: tuple[Narrowing, ...] = ()
+    destinations: Destinations = Destinations()
+    log_level: LogLevel = "embedding"
     learned_lane: str | None
     overridden_by: tuple[str, ...]
     estimates: dict[str, Estimate]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from router_ml.config.schema import Then, When
+from router_ml.config.rules import Then, When
 from router_ml.contract import RiskTier
 from router_ml.contract.base import Channel, GuardState, Mode
 
@@ -34,6 +34,7 @@ class Facts:
     tools: tuple[str, ...]
     write_tool: bool
     language_validated: bool
+    language: str = "und"
 
 
 def fires(when: When, facts: Facts) -> bool:
@@ -65,6 +66,7 @@ def _holds(when: When, facts: Facts) -> bool:
         (when.region, when.region[0] if when.region and facts.region == ELSEWHERE else facts.region),
         (when.tier, facts.tier),
         (when.guard_state, facts.guard_state),
+        (when.language, facts.language),
     )
     several = ((when.risk, facts.risks), (when.finding, facts.findings), (when.tool, facts.tools))
     flags = ((when.write_tool, facts.write_tool), (when.language_validated, facts.language_validated))
@@ -103,3 +105,5 @@ def _effects(then: Then) -> Iterator[str]:
         yield f"output_contract {then.output_contract}"
     if then.explore is False:
         yield "explore off"
+    if then.log is not None:
+        yield f"log {then.log}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from router_ml.config.schema import Index, Lane, Policy, RouterConfig, Tool
+from router_ml.config.rules import Policy
+from router_ml.config.schema import Destination, Index, Lane, RouterConfig, Tool
 from router_ml.contract import Constraints
 from router_ml.errors import InvalidRequestError
 
@@ -78,8 +79,8 @@ def forbids_place(config: RouterConfig, limit: Limit, boundary: str, region: str
         yield f"{limit.source}: region {region or 'not stated'}, {' or '.join(limit.regions) or 'none'} needed"
 
 
-def allows_destination(config: RouterConfig, limits: Sequence[Limit], destination: Tool | Index) -> bool:
-    """Whether a tool or an index may be used.
+def allows_destination(config: RouterConfig, limits: Sequence[Limit], destination: Tool | Index | Destination) -> bool:
+    """Whether a tool, an index or any other place may be used.
 
     One that states no boundary counts as the widest, so it serves ordinary requests but none that a rule narrows. One
     that states no region runs where our own machines do if its boundary is the narrowest; else its region is unknown,

@@ -6,13 +6,14 @@ only narrow. Each lane that falls out says why, with what was found and what was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from router_ml.config.schema import Guardrails, Lane, Policy, RouterConfig
-from router_ml.contract import Constraints, PolicyFired, RiskTier, highest
-from router_ml.contract.base import GuardState
+from router_ml.config.rules import Guardrails, Policy
+from router_ml.config.schema import Destination, Index, Lane, RouterConfig
+from router_ml.contract import Constraints, Destinations, Narrowing, PolicyFired, RiskTier, highest
+from router_ml.contract.base import Channel, GuardState, LogLevel
 from router_ml.guardrails.conditions import Facts, effect, fires, presumed
 from router_ml.guardrails.limits import (
     Limit,
@@ -24,8 +25,9 @@ from router_ml.guardrails.limits import (
     width,
 )
 
-__all__ = ["Facts", "Ruling", "risk_tier", "rule", "within"]
+__all__ = ["Facts", "Ruling", "risk_tier", "rule", "within", "without"]
 
+LOG_LEVELS: tuple[LogLevel, ...] = ("decision", "features", "embedding")
 _NO_HEALTH: Mapping[str, str] = MappingProxyType({})
 
 
@@ -34,8 +36,9 @@ class Ruling:
     """What the rules leave. ``eligible`` and ``excluded`` (lane to all its reasons) part the configured lanes.
 
     ``boundary`` is the widest allowed, ``regions`` None when all are. ``tools`` are those the caller allows and no rule
-    removes, ``indexes`` those that data may reach. Of several rules that set one, the first ``human_review``,
-    ``refuse`` and ``output_contract`` in the order of the configuration count.
+    removes, ``destinations`` all other places that data may reach. Of several rules that set one, the first
+    ``human_review``, ``refuse`` and ``output_contract`` in the order of the configuration count. ``narrowing`` has the
+    lanes before and after each rule that fired, and after whatever else took one away.
     """
 
     eligible: tuple[str, ...]
@@ -49,7 +52,9 @@ class Ruling:
     explore: bool
     boundary: str
     regions: tuple[str, ...] | None
-    indexes: tuple[str, ...]
+    destinations: Destinations
+    log: LogLevel
+    narrowing: tuple[Narrowing, ...]
 
 
 def risk_tier(
@@ -60,13 +65,18 @@ def risk_tier(
     language_validated: bool,
     language_chars: int,
     abstained: bool,
+    channel: Channel = "api",
+    write_tool: bool = False,
 ) -> RiskTier:
-    """The highest tier that anything brings: a risk, an incomplete scan, an unvalidated language, abstention.
+    """The highest tier that anything brings: risks, channel, tools, an incomplete scan, language, abstention.
 
     ``language_chars`` counts the characters that the language was judged by; few of them judge nothing. A risk without
     a tier of its own brings ``high``.
     """
     tiers: list[RiskTier] = [guardrails.risk_tiers.get(risk, "high") for risk in risks]
+    tiers.append(guardrails.channel_tiers.get(channel, "low"))
+    if write_tool:
+        tiers.append(guardrails.write_tool_tier)
     if guard_state == "unknown":
         tiers.append(guardrails.unknown_tier)
     if not language_validated and language_chars >= guardrails.unvalidated_language_min_chars:
@@ -97,20 +107,21 @@ def rule(
         InvalidRequestError: constraints or tools name what the configuration does not have.
     """
     check_known("allowed_tools", facts.tools, tuple(config.tools))
-    limits = [of_constraints(config, constraints)]
     policies = [policy for policy in config.policies if fires(policy.when, facts)]
-    limits += map(of_policy, policies)
-    reasons = {
-        name: (
-            *_unfit(name, lane, tokens_in=tokens_in, needs=needs, health=health),
-            *(reason for limit in limits for reason in forbids_lane(config, limit, name, lane)),
-        )
-        for name, lane in config.lanes.items()
-    }
+    limits = [of_constraints(config, constraints), *map(of_policy, policies)]
+    lanes = config.lanes.items()
+    steps = [
+        (
+            "lanes",
+            {name: _unfit(name, lane, tokens_in=tokens_in, needs=needs, health=health) for name, lane in lanes},
+        ),
+        *((limit.source, {name: forbids_lane(config, limit, name, lane) for name, lane in lanes}) for limit in limits),
+    ]
+    excluded, narrowing = _narrow(config, steps, always={limit.source for limit in limits[1:]})
     effects = [policy.then for policy in policies]
     return Ruling(
-        eligible=tuple(name for name, found in reasons.items() if not found),
-        excluded={name: found for name, found in reasons.items() if found},
+        eligible=tuple(name for name in config.lanes if name not in excluded),
+        excluded=excluded,
         fired=tuple(_fired(policy, facts) for policy in policies),
         tools=_tools(config, facts.tools, limits, {then.tools for then in effects}),
         approval=any(then.approval for then in effects),
@@ -120,7 +131,9 @@ def rule(
         explore=constraints.explore and all(then.explore is not False for then in effects),
         boundary=_boundary(config, limits),
         regions=_regions(limits),
-        indexes=tuple(name for name, index in config.indexes.items() if allows_destination(config, limits, index)),
+        destinations=_destinations(config, limits),
+        log=min(("embedding", *(then.log for then in effects if then.log is not None)), key=LOG_LEVELS.index),
+        narrowing=narrowing,
     )
 
 
@@ -136,15 +149,43 @@ def within(
 
     ``costs`` in USD and ``latencies`` in ms, per lane; a lane without a number is above every ceiling.
     """
-    excluded = dict(ruling.excluded)
-    for lane in (*ruling.eligible, *ruling.excluded):
-        over = (
+    over = {
+        lane: (
             *_over(costs.get(lane), max_cost_usd, "cost", "${:.6f}"),
             *_over(latencies.get(lane), max_latency_ms, "latency", "{:.0f} ms"),
         )
-        if over:
-            excluded[lane] = (*excluded.get(lane, ()), *over)
-    return replace(ruling, eligible=tuple(lane for lane in ruling.eligible if lane not in excluded), excluded=excluded)
+        for lane in (*ruling.eligible, *ruling.excluded)
+    }
+    return without(ruling, over, rule="ceilings")
+
+
+def without(ruling: Ruling, reasons: Mapping[str, tuple[str, ...]], *, rule: str) -> Ruling:
+    """A ruling with further reasons against lanes; ``rule`` names whose they are."""
+    excluded = dict(ruling.excluded)
+    for lane, found in reasons.items():
+        if found:
+            excluded[lane] = (*excluded.get(lane, ()), *found)
+    left = tuple(lane for lane in ruling.eligible if lane not in excluded)
+    step = () if left == ruling.eligible else (Narrowing(rule=rule, before=ruling.eligible, after=left),)
+    return replace(ruling, eligible=left, excluded=excluded, narrowing=(*ruling.narrowing, *step))
+
+
+def _narrow(
+    config: RouterConfig, steps: Sequence[tuple[str, Mapping[str, Iterator[str]]]], *, always: Set[str]
+) -> tuple[dict[str, tuple[str, ...]], tuple[Narrowing, ...]]:
+    """All reasons by lane, and the lanes before and after each step; a step not in ``always`` only if it took one."""
+    excluded: dict[str, tuple[str, ...]] = {}
+    narrowing: list[Narrowing] = []
+    left = tuple(config.lanes)
+    for source, reasons in steps:
+        for lane, found in reasons.items():
+            if told := tuple(found):
+                excluded[lane] = (*excluded.get(lane, ()), *told)
+        after = tuple(lane for lane in left if lane not in excluded)
+        if after != left or source in always:
+            narrowing.append(Narrowing(rule=source, before=left, after=after))
+        left = after
+    return {lane: excluded[lane] for lane in config.lanes if lane in excluded}, tuple(narrowing)
 
 
 def _over(found: float | None, ceiling: float | None, what: str, form: str) -> Iterator[str]:
@@ -180,6 +221,18 @@ def _tools(
         for name in dict.fromkeys(allowed)
         if not ("read_only" in restrictions and config.tools[name].effect == "write")
         and allows_destination(config, limits, config.tools[name])
+    )
+
+
+def _destinations(config: RouterConfig, limits: Sequence[Limit]) -> Destinations:
+    def reachable(places: Mapping[str, Index] | Mapping[str, Destination]) -> tuple[str, ...]:
+        return tuple(name for name, place in places.items() if allows_destination(config, limits, place))
+
+    return Destinations(
+        indexes=reachable(config.indexes),
+        rerankers=reachable(config.rerankers),
+        judges=reachable(config.judges),
+        trace_sinks=reachable(config.trace_sinks),
     )
 
 

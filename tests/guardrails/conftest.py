@@ -91,7 +91,7 @@ def _policy(number: int, when: dict[str, Any], then: dict[str, Any]) -> dict[str
     return {"id": f"p{number}", "version": "1", "owner": "o", "rationale": "r", "when": when, "then": then}
 
 
-def _config(*rules: tuple[dict[str, Any], dict[str, Any]], disabled: str = "") -> RouterConfig:
+def _config(*rules: tuple[dict[str, Any], dict[str, Any]], disabled: str = "", **more: Any) -> RouterConfig:
     lanes = {name: _lane(row) | {"enabled": name != disabled} for name, row in LANES.items()}
     return RouterConfig.model_validate(
         {
@@ -103,6 +103,7 @@ def _config(*rules: tuple[dict[str, Any], dict[str, Any]], disabled: str = "") -
             "indexes": INDEXES,
             "policies": [_policy(number, *parts) for number, parts in enumerate(rules)],
             "traffic_classes": {"default": {"floor": 0.5, "quality_per_usd": 1}},
+            **more,
         }
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from router_ml.config import RouterConfig
-from router_ml.config.schema import Guardrails
+from router_ml.config.rules import Guardrails
 from router_ml.contract import Constraints
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Facts, Ruling, risk_tier, rule, within
@@ -42,7 +43,11 @@ def test_without_rules_every_lane_tool_and_index_is_left(config: Config) -> None
     ruling = decide(config(), replace(FACTS, tools=("search", "refund")))
     assert ruling.eligible == tuple(config().lanes)
     assert (ruling.excluded, ruling.fired, ruling.regions) == ({}, (), None)
-    assert (ruling.tools, ruling.indexes, ruling.boundary) == (("search", "refund"), tuple(config().indexes), "public")
+    assert (ruling.tools, ruling.destinations.indexes, ruling.boundary) == (
+        ("search", "refund"),
+        tuple(config().indexes),
+        "public",
+    )
     assert ruling.explore
 
 
@@ -125,11 +130,33 @@ def test_tools_survive_effects_boundaries_and_regions(config: Config) -> None:
     assert decide(config(({}, {"regions": []})), facts).tools == ()
 
 
+def test_every_step_says_which_lanes_it_found_and_left(config: Config) -> None:
+    """An auditor reads what each rule did, also one that fired and took nothing."""
+    ruling = decide(config(({}, {"boundary": "vendor"}), ({}, {"boundary": "private"}), ({}, {"explore": False})))
+    steps = [step for step in ruling.narrowing if step.rule.startswith("policy")]
+    assert [step.rule for step in steps] == ["policy p0", "policy p1", "policy p2"]
+    assert all(set(step.after) <= set(step.before) for step in steps)
+    assert all(later.before == earlier.after for earlier, later in pairwise(ruling.narrowing))
+    assert steps[-1].after == steps[-1].before == ruling.eligible
+
+
+def test_the_most_private_log_level_counts(config: Config) -> None:
+    assert decide(config()).log == "embedding"
+    assert decide(config(({}, {"log": "decision"}), ({}, {"log": "features"}))).log == "decision"
+
+
+def test_rerankers_judges_and_trace_sinks_pass_it_too(config: Config) -> None:
+    places = {name: {"here": {"boundary": "private"}, "there": {}} for name in ("rerankers", "judges", "trace_sinks")}
+    free, bound = (decide(config(*rules, **places)).destinations for rules in ((), [({}, {"boundary": "private"})]))
+    assert free.rerankers == free.judges == free.trace_sinks == ("here", "there")
+    assert bound.rerankers == bound.judges == bound.trace_sinks == ("here",)
+
+
 def test_indexes_pass_the_same_intersection(config: Config) -> None:
     """Looking something up sends the question to where the index lives."""
-    assert decide(config(({}, {"boundary": "private"}))).indexes == ("manuals",)
-    assert decide(config(({}, {"regions": ["eu"]}))).indexes == ("manuals", "vendor-eu")
-    assert decide(config(), regions=("us",)).indexes == ("manuals",)
+    assert decide(config(({}, {"boundary": "private"}))).destinations.indexes == ("manuals",)
+    assert decide(config(({}, {"regions": ["eu"]}))).destinations.indexes == ("manuals", "vendor-eu")
+    assert decide(config(), regions=("us",)).destinations.indexes == ("manuals",)
 
 
 def test_all_conditions_of_a_rule_must_hold_and_any_value_of_a_list(config: Config) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_ml.config import RouterConfig
-from router_ml.config.schema import Policy
+from router_ml.config.rules import Policy
 from router_ml.contract import Constraints
 from router_ml.guardrails import Facts, rule
 
@@ -155,7 +155,8 @@ def test_another_rule_never_widens_anything(
     after = rule(config(*rules, (when, then)), facts, constraints=asked, tokens_in=10)
     assert set(after.eligible) <= set(before.eligible)
     assert set(after.tools) <= set(before.tools)
-    assert set(after.indexes) <= set(before.indexes)
+    for place in ("indexes", "rerankers", "judges", "trace_sinks"):
+        assert set(getattr(after.destinations, place)) <= set(getattr(before.destinations, place))
     assert BOUNDARIES.index(after.boundary) <= BOUNDARIES.index(before.boundary)
     assert before.regions is None or set(after.regions or ()) <= set(before.regions)
     assert after.approval >= before.approval
