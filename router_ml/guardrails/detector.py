@@ -73,10 +73,32 @@ def is_triggered(detector: Detector, traits: Traits) -> bool:
     return not detector.triggers
 
 
-def find(detector: Detector, text: str) -> Iterator[Span]:
-    """Spans of a detector's findings in a text, from left to right, not overlapping."""
-    position = 0
+class OutOfStepsError(Exception):
+    """A scan has used up its steps."""
+
+
+@dataclass
+class Steps:
+    """How many proposals a scan may still have checked. Counted, not timed, so that every machine stops at the same."""
+
+    left: int = 1_000_000
+
+    def take(self) -> None:
+        """Use one step.
+
+        Raises:
+            OutOfStepsError: there is none left.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise OutOfStepsError
+
+
+def find(detector: Detector, text: str, steps: Steps | None = None) -> Iterator[Span]:
+    """Spans of a detector's findings in a text, from left to right, not overlapping; each proposal is a step."""
+    steps, position = steps or Steps(), 0
     while position <= len(text) and (match := detector.pattern.search(text, position)) is not None:
+        steps.take()
         span = detector.accept(match)
         if span is not None:
             yield span

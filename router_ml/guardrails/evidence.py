@@ -1,0 +1,46 @@
+"""Whether a finding in a guess of a text is believed: its looks are beyond chance, or a label says what it is.
+
+A guess makes something of harmless text too: an order number read from its end may be a valid card number.
+"""
+
+from __future__ import annotations
+
+import re
+
+from router_ml.guardrails.detector import Detector, Span, words
+
+_SURE = frozenset({"iban", "it_codice_fiscale", "mx_curp", "in_pan", "uk_nino", "es_nie"})
+_ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app.route" has none
+    r"\.(?:com|org|net|edu|gov|mil|int|info|biz|name|pro|io|ai|app|dev|me|co|tv|eu|online|site|shop|xyz|cloud|tech|email"
+    r"|uk|de|fr|es|it|nl|be|at|ch|pl|cz|se|no|dk|fi|ie|pt|gr|ro|hu|bg|hr|si|sk|lt|lv|ee|lu|tr|ru|ua|us|ca|mx|br|ar|cl|pe"
+    r"|au|nz|jp|cn|kr|in|sg|hk|tw|th|my|id|ph|vn|za|ng|ke|eg|ma|il|ae|sa|pk)$",
+    re.IGNORECASE,
+)
+_CHECKED_ONLY = frozenset({"reversed", "mirrored", "rotated", "gathered"})
+_UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
+    {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
+)
+_LABELS = words(
+    r"cards?|card ?number|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta",
+    r"cart[ãa]o|kaart|karta|kart|accounts?|acct|konto|kontonummer|kontonr|compte|cuenta|conta|conto|rekening|rekeningnummer|bank",
+    r"routing|sort ?code|iban|ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport",
+    r"passeport|reisepass|pasaporte|licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon",
+    r"telefonnummer|teléfono|téléphone|telefono|telefone|reach|text|ring|dial|id|ids|dni|nif|nie",
+    r"nhs|pesel|cpf|bsn|tfn|sin|nir|cnp|egn|(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|id|no|nr|code|nummer)|steuer-?id",
+    r"hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz|patient|mrn|medical|record|birth|born|dob",
+    r"geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
+)
+_BEFORE, _AFTER = 80, 40
+
+
+def convinces(detector: Detector, view: str, text: str, span: Span, labels: str = "") -> bool:
+    """Whether a finding counts in a guess; ``labels`` is further text in which a label may stand."""
+    start, end = span
+    if detector.type in _UNCHECKED and view in _CHECKED_ONLY:
+        return False
+    if detector.type == "email":
+        return _ENDINGS.search(text[start:end]) is not None
+    if detector.risk == "secrets" or detector.type in _SURE:
+        return True
+    around = text[max(0, start - _BEFORE) : end + _AFTER]
+    return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

@@ -1,0 +1,100 @@
+"""The strings of a request that are scanned: each by itself, and the last messages and the metadata as one text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from router_ml.contract import Finding, RouteRequest
+from router_ml.contract.base import walk_strings
+from router_ml.guardrails.folding import unreadable_characters
+from router_ml.guardrails.views import joined
+
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")  # not escape: terminals colour logs with it
+_MANY_CONTROL, _CONTROL_SHARE = 8, 0.05
+_MANY_UNREADABLE = 6
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FIELDS = re.compile(r"messages\[\d{1,9}\]\.key")  # the names of our own fields say nothing about a value
+_KEYED_LENGTH = 128
+_LONGEST_JOINED = 16_384  # of each message, its end and its start: a value that is split stands at the seam
+
+
+@dataclass(frozen=True)
+class Part:
+    """One text to scan. ``key``: of a short value in a mapping. ``view``: the only view to read it in, if given.
+
+    ``labels``: further text in which a label of the value may stand.
+    """
+
+    name: str
+    text: str
+    key: str = ""
+    view: str | None = None
+    labels: str = ""
+
+    def known(self, findings: Sequence[Finding]) -> Iterator[str]:
+        """Types that its own pieces have already shown; only asked of a text that is joined from others."""
+        if self.view is not None:
+            yield from (finding.type for finding in findings if finding.part.startswith(self.name))
+
+
+def parts(request: RouteRequest, *, max_bytes: int, joined_messages: int, reasons: dict[str, None]) -> Iterator[Part]:
+    """All parts that fit ``max_bytes`` of UTF-8; adds to ``reasons`` why something cannot be read."""
+    left, left_out = max_bytes, 0
+    base, key = "", ""
+    for name, text in request.strings():
+        size = max(1, len(text.encode("utf-8", "surrogatepass")))
+        if size > left:
+            left_out += size
+            continue
+        left -= size
+        reasons |= dict.fromkeys(f"{name}: {reason}" for reason in _unreadable(text))
+        if name.endswith(".key"):
+            base, key = name.removesuffix(".key"), "" if _FIELDS.fullmatch(name) else text
+            yield Part(name, text)
+        else:
+            short = name.startswith(f"{base}[") and len(key) + len(text) <= _KEYED_LENGTH
+            yield Part(name, text, key if short else "")
+    if left_out:
+        reasons[f"{left_out} bytes were not scanned, because guardrails.max_bytes is {max_bytes}"] = None
+    else:
+        yield from _joined(request, joined_messages)
+
+
+def _joined(request: RouteRequest, last: int) -> Iterator[Part]:
+    """Values split over messages, or over the values of the metadata."""
+    said = [message for message in request.messages if message.text.strip()][-last:]
+    ours = [message.text for message in said if message.role == "user"]
+    everything = [message.text for message in said]
+    for texts in [everything, ours] if len(ours) < len(everything) else [everything]:
+        yield from _as_one("messages", texts, "\n".join(texts))
+    values = [text for path, text in walk_strings(request.metadata, "metadata") if not path.endswith(".key")]
+    if len(values) > 1:
+        every = "\n".join(text for _, text in walk_strings(request.metadata, "metadata"))
+        yield from _as_one("metadata", values, every)
+
+
+def _as_one(name: str, texts: list[str], labels: str) -> Iterator[Part]:
+    if len(texts) < 2:
+        return
+    for text in joined([_seams(text) for text in texts]):
+        yield Part(name, text, view="joined", labels=labels)
+
+
+def _seams(text: str) -> str:
+    half = _LONGEST_JOINED // 2
+    return text if len(text) <= _LONGEST_JOINED else f"{text[:half]}\n{text[-half:]}"
+
+
+def _unreadable(text: str) -> Iterator[str]:
+    """Why a string is not text that detectors can be trusted on."""
+    if not text.isascii() and _SURROGATE.search(text) is not None:
+        yield "it holds lone surrogates, which are not characters"
+        return
+    controls = len(_CONTROL.findall(text)) if _CONTROL.search(text) is not None else 0
+    if "\x00" in text or (controls >= _MANY_CONTROL and controls > _CONTROL_SHARE * len(text)):
+        yield "it looks binary"
+    foreign = unreadable_characters(text)
+    if foreign >= _MANY_UNREADABLE:
+        yield f"{foreign} characters are of no script that guards can read"
