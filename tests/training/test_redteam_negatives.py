@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stdnum import casrn, ean, isbn, issn, luhn
 
 from training.redteam.goods_numbers import dhl, fedex, s10, ups
@@ -44,6 +46,16 @@ def test_each_kind_of_hard_negative_has_twenty_texts() -> None:
     counts = Counter(each.kind for each in hard_negatives(0))
     assert len(counts) >= 30
     assert set(counts.values()) == {20}
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_every_seed_gives_full_sets_without_a_card(seed: int) -> None:
+    assert set(Counter(each.kind for each in hard_negatives(seed)).values()) == {20}
+    assert set(Counter(each.kind for each in multilingual(seed)).values()) == {12}
+    texts = {each.text for each in benign_technical(seed, count=50)}
+    assert len(texts) == 50
+    assert not any(looks_like_card(text) for text in texts)
 
 
 def test_twenty_languages_have_twelve_sentences_each() -> None:

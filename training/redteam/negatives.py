@@ -3,6 +3,7 @@
 Four sets, each filled from hand-written templates in ``data/redteam``: hard negatives (order ids, hashes, versions and
 fifty kinds more), technical texts, requests with dangerous words and a harmless meaning, and plain sentences in twenty
 languages. The templates were written apart from the detectors, and none was dropped because a detector fires on it.
+A few texts order something ("delete the cache entry"): that is a state change, and still no finding.
 What they do not tell: how often real traffic looks like this.
 """
 
@@ -100,7 +101,7 @@ def _of_each_kind(name: str, *, seed: int, count: int) -> list[Negative]:
 
 
 def hard_negatives(seed: int) -> list[Negative]:
-    """Twenty texts of each of 54 kinds that resemble personal data or secrets; the same for the same ``seed``."""
+    """Twenty texts of each of 55 kinds that resemble personal data or secrets; the same for the same ``seed``."""
     return _of_each_kind("hard_negatives", seed=seed, count=PER_KIND)
 
 

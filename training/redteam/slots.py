@@ -74,9 +74,9 @@ def _png(dice: random.Random) -> str:
 
 
 def _hex_dump(dice: random.Random) -> str:
-    """Two to six lines as of ``xxd``."""
+    """Two to twelve lines as of ``xxd``."""
     lines = []
-    for row in range(dice.randint(2, 6)):
+    for row in range(dice.randint(2, 12)):
         chunk = dice.randbytes(16)
         pairs = " ".join(chunk[place : place + 2].hex() for place in range(0, 16, 2))
         lines.append(f"{row * 16:08x}: {pairs}  " + "".join(chr(byte) if 32 < byte < 127 else "." for byte in chunk))
