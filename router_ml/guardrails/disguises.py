@@ -10,6 +10,7 @@ import codecs
 import re
 
 from router_ml.guardrails.numerals import spelled_out
+from router_ml.guardrails.placeholders import is_placeholder
 
 _BRACKETED = re.compile(
     r"\s{0,3}[(\[{<]\s{0,3}(at|dot|punkt|punto|point|arroba|arobase|@|\.)\s{0,3}[)\]}>]\s{0,3}", re.IGNORECASE
@@ -118,10 +119,10 @@ def unwrapped(text: str) -> str:
 
 _LABEL = re.compile(
     r"card|karte|carte|tarjeta|carta|iban|konto|account|compte|cuenta|conto|conta|rekening|ssn|social|number|nummer|numéro"
-    r"|número|numero|phone|mobile|cell|tel|handy|call|nhs|passport|pass|id\b|steuer|tax|dni|nif|pesel|cpf|bsn|tfn|sin\b",
+    r"|número|numero|phone|mobile|handy|nhs|passport|steuer|dni|pesel|cpf|bsn|tfn",
     re.IGNORECASE,
 )
-_SCATTERED = re.compile(r"\d[\d \-]{1,23}(?:[^\d]{1,60}\d[\d \-]{1,23}){1,5}")
+_SCATTERED = re.compile(r"\d[\d \-]{1,23}(?:[^\d\n\t{}\[\]<>\"$€£%]{1,48}\d[\d \-]{1,23}){1,5}")
 _LONGEST, _SHORTEST = 19, 9
 _LABEL_BEFORE = 80
 
@@ -150,6 +151,9 @@ _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
 _LETTERLIKE = re.compile(r"(?<![\w@$])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}")
 
 
+_LONGEST_WORD = 24
+
+
 def plain_letters(text: str) -> str:
     """Leet in both directions: digits in words as letters, letters in numbers as digits."""
     if re.search(r"[\d@$!|]", text) is None:
@@ -169,7 +173,8 @@ def _letters(match: re.Match[str]) -> str:
     if value.count("@") == 1:
         local, _, domain = value.partition("@")
         return f"{local.translate(_LIKE_LETTERS)}@{domain.translate(_LIKE_LETTERS)}"
-    return value.translate(_LIKE_LETTERS) if sum(map(str.isalpha, value)) >= 2 else value
+    letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
+    return value.translate(_LIKE_LETTERS) if letters >= max(2, digits) and len(value) <= _LONGEST_WORD else value
 
 
 _REVERSIBLE = re.compile(r"(?<!\S)(?=\S{0,255}[\d@])\S{2,256}(?: (?=\S{0,127}[\d@])\S{1,128}){0,8}")
@@ -185,8 +190,8 @@ def reversed_words(text: str) -> str:
 
 def _backwards(match: re.Match[str]) -> str:
     value = match[0]
-    if _ADDRESS.search(value) is not None:
-        return value  # reads as an address as it is
+    if _ADDRESS.search(value) is not None or is_placeholder(value):
+        return value  # reads as an address, or stands for a value, as it is
     telling = "@" in value or sum(map(str.isdigit, value)) >= 6 or (len(value) >= 8 and any(map(str.isalpha, value)))
     return value[::-1] if telling else value
 

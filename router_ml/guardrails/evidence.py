@@ -21,14 +21,14 @@ _UNCHECKED = frozenset(  # any digits would do, so a label finds them from eithe
     {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
 )
 _LABELS = words(
-    r"cards?|card ?number|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta",
-    r"cart[ãa]o|kaart|karta|kart|accounts?|acct|konto|kontonummer|kontonr|compte|cuenta|conta|conto|rekening|rekeningnummer|bank",
-    r"routing|sort ?code|iban|ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport",
-    r"passeport|reisepass|pasaporte|licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon",
-    r"telefonnummer|teléfono|téléphone|telefono|telefone|reach|text|ring|dial|id|ids|dni|nif|nie",
-    r"nhs|pesel|cpf|bsn|tfn|sin|nir|cnp|egn|(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|id|no|nr|code|nummer)|steuer-?id",
-    r"hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz|patient|mrn|medical|record|birth|born|dob",
-    r"geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
+    r"cards?|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta|cart[ãa]o|kaart|karta",
+    r"accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto|conta|rekening|bank|routing|sort ?code|iban|kart",
+    r"ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport|passeport|reisepass|pasaporte",
+    r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|telefonnummer|teléfono|téléphone",
+    r"telefono|telefone|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin|nir|cnp|egn|steuer-?id|hetu|curp",
+    r"rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz|patient|mrn|medical|record|birth|born",
+    r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)|dob|geburtsdatum|naissance|nacimiento",
+    r"nascita|e-?mail|mail",
 )
 _BEFORE, _AFTER = 80, 40
 

@@ -81,18 +81,22 @@ def _is_foreign(character: str) -> bool:
     category = unicodedata.category(character)
     if category in ("Co", "Cn"):
         return not 0x1F000 <= ord(character) <= 0x1FAFF  # pictures newer than this Python are no letters
-    if category == "So" and 0x2800 < ord(character) <= 0x28FF:
-        return True  # Braille patterns spell letters
+    if 0x2800 < ord(character) <= 0x283F:
+        return True  # six dots of Braille are a letter; eight dots draw pictures
     return category[0] == "L" and unicodedata.name(character, "?").split(" ", 1)[0] not in _SCRIPTS
 
 
 def unreadable_characters(text: str) -> int:
-    """How many characters of a text belong to no script that guards can read, or to no script at all.
+    """How many characters of a text spell something that guards cannot read: words in other scripts, private letters.
 
-    Of the latter each counts once: a private bullet at every line is a bullet, a private alphabet has many letters.
+    Of private and unassigned characters each counts once: a bullet at every line is a bullet, an alphabet has many
+    letters. Lone letters of other scripts are pictures, as in faces made of signs.
     """
     if text.isascii():
         return 0
     foreign = {c for c in set(text) if not c.isascii() and _is_foreign(c)}
-    letters = {c for c in foreign if unicodedata.category(c) not in ("Co", "Cn")}
-    return sum(map(text.count, letters)) + len(foreign - letters)
+    if not foreign:
+        return 0
+    letters = "".join(re.escape(c) for c in foreign if unicodedata.category(c) not in ("Co", "Cn"))
+    words = re.findall(f"[{letters}]{{3,256}}", text) if letters else []
+    return sum(map(len, words)) + sum(unicodedata.category(c) in ("Co", "Cn") for c in foreign)
