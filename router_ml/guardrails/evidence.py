@@ -24,7 +24,7 @@ _LABELS = words(
     r"cards?|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta|cart[ãa]o|kaart|karta",
     r"accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto|conta|rekening|bank|routing|sort ?code|iban|kart",
     r"ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport|passeport|reisepass|pasaporte",
-    r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|telefonnummer|teléfono|téléphone",
+    r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|teléfono|téléphone",
     r"telefono|telefone|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin|nir|cnp|egn|steuer-?id|hetu|curp",
     r"rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz|patient|mrn|medical|record|birth|born",
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)|dob|geburtsdatum|naissance|nacimiento",
