@@ -24,6 +24,7 @@ _MOST_REPLY_BYTES = 1 << 20
 _CHUNK = 1 << 16
 _REAP_S = 1.0
 _NUMBERS = 1 << 32
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # a program may have made SIGPIPE deadly
 
 
 class Unanswered(Exception):  # noqa: N818 - not an error of the caller; it becomes a fault and never leaves the package
@@ -92,7 +93,7 @@ class Worker:
         self._number = (self._number + 1) % _NUMBERS
         try:
             self._socket.settimeout(within_s)
-            self._socket.sendall(_HEADER.pack(len(body), self._number) + body)
+            self._socket.sendall(_HEADER.pack(len(body), self._number) + body, _NO_SIGNAL)
             reply = self._receive(until)
         except (TimeoutError, BlockingIOError):
             raise Unanswered(f"missed its deadline of {within_s * 1000:g} ms") from None
