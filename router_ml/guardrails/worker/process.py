@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,30 +53,34 @@ class Worker:
     def __init__(self, program: Program) -> None:
         self._ending = threading.Lock()
         self._number = 0
-        self._folder = tempfile.mkdtemp(prefix="router-ml-")
-        self._socket, theirs = socket.socketpair()
-        try:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self._folder,
-                env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": self._folder},
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._socket.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise Unanswered(f"could not be started: {error.strerror}") from None
-        finally:
-            theirs.close()
+        with ExitStack() as undo:
+            try:
+                self._folder = tempfile.mkdtemp(prefix="router-ml-")
+                undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+                self._socket, theirs = socket.socketpair()
+                undo.callback(self._socket.close)
+                with theirs:
+                    self._process = self._spawn(theirs.fileno())
+            except OSError as error:
+                raise Unanswered(f"could not be started: {error.strerror}") from None
+            undo.pop_all()
         self.declared: dict[str, Any] = {}
         try:
             self.declared = self.ask(encode(asdict(program)), within_s=program.start_s)
         except BaseException:
             self.end()
             raise
+
+    def _spawn(self, channel: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD)],
+            stdin=channel,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": self._folder},
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:

@@ -56,6 +56,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.py")
 
 
+def test_a_python_that_is_not_there_is_told(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is left behind."""
+    path = write()
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    monkeypatch.setattr("tempfile.tempdir", str(path.parent))
+    with pytest.raises(ConfigError, match="its process could not be started: No such file"):
+        load(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_what_was_loaded_can_be_recorded(make: Callable[..., UserDetector]) -> None:
     detector = make(deadline_ms=125)
     assert detector.sha256 == hashlib.sha256(detector.path.read_bytes()).hexdigest()
