@@ -126,7 +126,7 @@ def frame(reply: str, *, number: int = 2, size: int | None = None) -> bytes:
     "forged",
     [
         pytest.param(b"x" * 8, id="no frame"),
-        pytest.param(frame("{}", number=1), id="an answer to an earlier question"),
+        pytest.param(frame('{"spans": [[], []]}', number=1), id="an answer to an earlier question"),
         pytest.param(frame("[]"), id="no object"),
         pytest.param(frame("{}"), id="no answer"),
         pytest.param(frame("{"), id="no JSON"),
