@@ -15,9 +15,15 @@ from urllib.parse import unquote_to_bytes
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}){1,4096}")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
-_ESCAPE = re.compile(
-    r"\\(?:u\{(?P<braced>[0-9a-fA-F]{1,6})\}|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})"
+_ESCAPE = re.compile(  # backslashes double with each level of quoting
+    r"\\{1,8}(?:u\{(?P<braced>[0-9a-fA-F]{1,6})\}|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})"
     r"|x(?P<two>[0-9a-fA-F]{2})|(?P<octal>[01][0-7]{2})|(?P<quoted>[\"'/])|(?P<newline>n|r\\n))"
+)
+_CONTINUED = re.compile(r"\\\r?\n[ \t]{0,16}")
+_TAG = re.compile(  # markup that may stand inside a word; other angle brackets are placeholders or data
+    r"</?(?:b|i|u|s|em|strong|span|font|a|p|div|br|wbr|small|sub|sup|mark|code|tt|big|li|td|tr|th)(?:\s[^<>]{0,256})?/?>"
+    r"|<!--[^<>]{0,64}-->",
+    re.IGNORECASE,
 )
 _SOFT_BREAK = re.compile(r"=\r?\n")
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2}){1,4096}")
@@ -31,24 +37,33 @@ _HEX_PAIRS = re.compile(rf"(?:{_PAIR}[ :,;-]{{1,2}}){{5,16384}}{_PAIR}(?![0-9A-Z
 _DECIMALS = re.compile(r"(?<![\d.])(?:\d{2,3}[ ,;]{1,2}){6,16384}\d{2,3}(?![\d.])")
 _BITS = re.compile(r"(?<![01])(?:[01]{7,8} ?){5,16384}[01]{7,8}(?![01])")
 _HEX_DIGITS, _BASE32 = re.compile(r"(?:0x)?[0-9A-Fa-f]{12,65536}"), re.compile(r"[A-Z2-7]{13,65536}={0,6}")
-_MIN_PLAIN, _CLEARLY_TEXT = 6, 12
+_MIN_PLAIN, _CLEARLY_TEXT, _STRAY = 6, 12, 3
 _TELLING = re.compile(r"[\d@:=/_-]|\w \w")
 
 
 def decode(text: str) -> str:
-    """One step of decoding; the text itself where there is nothing to decode."""
+    """One step of decoding; the text itself where there is nothing to decode.
+
+    Escapes are one step and whole encoded runs another, since what escapes hide may be a token that looks encoded.
+    """
+    plain = _unescape(text)
+    return plain if plain != text else _from_pairs(_RUN.sub(_from_run, _join_wrapped(text)))
+
+
+def _unescape(text: str) -> str:
+    if "<" in text:
+        text = _TAG.sub("", text)
     if "%" in text:
         text = _PERCENT.sub(_from_percent, text)
     if "&" in text:
         text = _ENTITY.sub(_from_entity, text)
     if "\\" in text:
-        text = _ESCAPE.sub(_from_escape, text)
-    if "=" in text:
-        text = _from_quoted_printable(text)
-    if "\n" in text:
-        text = _WRAPPED.sub(_unwrap, text)
-    text = _RUN.sub(_from_run, text)
-    return _from_pairs(text)
+        text = _ESCAPE.sub(_from_escape, _CONTINUED.sub("", text))
+    return _from_quoted_printable(text) if "=" in text else text
+
+
+def _join_wrapped(text: str) -> str:
+    return _WRAPPED.sub(_unwrap, text) if "\n" in text else text
 
 
 def _from_percent(match: re.Match[str]) -> str:
@@ -162,6 +177,12 @@ def _from_pairs(text: str) -> str:
 
 
 def _bytes_of(match: re.Match[str], unit: str, base: int) -> str:
-    codes = [int(code, base) for code in re.findall(unit, match[0])]
-    plain = _telling(bytes(codes)) if max(codes) < 256 else None
-    return match[0] if plain is None or not plain.isascii() else plain
+    """The bytes as text; of "be 37 33" the first pair is a word, so a run may also begin or end a little later."""
+    units = list(re.finditer(unit, match[0]))
+    codes = [int(code[1], base) for code in units]
+    for first in range(min(_STRAY, len(codes))):
+        for last in range(len(codes), max(first, len(codes) - _STRAY), -1):
+            plain = _telling(bytes(codes[first:last])) if max(codes[first:last]) < 256 else None
+            if plain is not None and plain.isascii():
+                return match[0][: units[first].start()] + plain + match[0][units[last - 1].end() :]
+    return match[0]

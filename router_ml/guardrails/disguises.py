@@ -62,21 +62,19 @@ _FILLERS = (
     r"|(?:it )?(?:starts?|begins?|continues?|ends?|goes|finish\w{0,2})(?: on)?(?: (?:with|in))?|is|are|was)"
 )
 _SPACED_FILLERS = re.compile(
-    rf"(?<=\d)[\s,.;:\"'…()]{{1,4}}(?:{_FILLERS}[\s,.;:\"'…()]{{1,4}}){{1,5}}(?=\+?\d)", re.IGNORECASE
+    rf"(?<=[0-9A-Z])[\s,.;:\"'…()]{{1,4}}(?i:(?:{_FILLERS}[\s,.;:\"'…()]{{1,4}}){{1,5}})(?=[+0-9A-Z])"
 )
 
 
 def spoken(text: str) -> str:
     """Number words as digits, and digits that words were put between: ``4111 then 1111 then ...``."""
     lowered = text.lower()
-    said = spelled_out(text, lowered)
-    return _SPACED_FILLERS.sub(" ", said) if _SPACED_FILLERS.search(said) is not None else said
+    return _SPACED_FILLERS.sub(" ", spelled_out(text, lowered)) if any(map(str.isalnum, lowered)) else text
 
 
-_SINGLE = r"[^\W_]|[@+]"
 _SPACED = re.compile(
-    rf"(?<![^\W_])(?:{_SINGLE})(?P<gap>[ \t\n]{{1,2}}|[-._,/|*·•~:]|[ ]?[-._,/|*·•~][ ])"
-    r"(?:(?:[^\W_]|[@+._-])(?P=gap)){4,255}[^\W_](?![^\W_])"
+    r"(?<!\S)\S(?P<gap>[ \t]|\n)(?:\S(?P=gap)){4,2047}\S(?!\S)"
+    r"|(?<![^\W_])[^\W_]?[@+]?(?P<sign>[-._,/|*·•~:]| ?[-._,/|*·•~] )(?:(?:[^\W_]|[@+._-])(?P=sign)){4,2047}[^\W_](?![^\W_])"
 )
 _GROUPS = re.compile(
     r"(?<![\d.])\d{1,6}(?P<gap>[ ]{2,3}|\t|[ ]?[._,/|*·•~:+=>]{1,3}[ ]?|[ ]?-{2,3}[ ]?|[ ]-[ ])\d{1,6}"
@@ -104,19 +102,55 @@ def _grouped(match: re.Match[str]) -> str:
 
 
 def _closed(match: re.Match[str]) -> str:
-    gap = match["gap"]
-    characters = match[0].split(gap) if gap.strip() == "" else match[0].replace(gap, "\0").split("\0")
-    return "".join(characters)
+    """Every other piece of an alternation of characters and gaps."""
+    gap = match["gap"] or match["sign"]
+    first = match[0].find(gap)
+    return match[0][:first] + match[0][first + len(gap) :: 1 + len(gap)]
 
 
-_BREAK = re.compile(r"(?<=[\w@.+=/:-])[ \t]{0,4}\r?\n[ \t>|*#-]{0,8}(?=[\w@.+=/:-])")
+_BREAK = re.compile(r"(?<=[\w@.+=/:-])[ \t]{0,4}\r?\n[ \t>|*#-]{0,8}(?=(?P<next>[\w@.+=/:-]\S{0,63}))")
+_MIXED = re.compile(r"[\d@]|[a-z][A-Z]")
 
 
 def unwrapped(text: str) -> str:
-    """Lines joined without a space, for a value that was split over them."""
-    return _BREAK.sub("", text) if "\n" in text else text
+    """Lines joined without a space where the second begins with what may be the rest of a value."""
+    return _BREAK.sub(_joined_lines, text) if "\n" in text else text
 
 
+def _joined_lines(match: re.Match[str]) -> str:
+    open_end = match.string[match.start() - 1] in "@.+=/:-"
+    return "" if open_end or _MIXED.search(match["next"]) is not None else match[0]
+
+
+_MARKS = re.compile(r"(?<=\S)[*`~]{1,6}(?=\S)|[*`~]{2,6}(?=\S)")
+_QUOTES = re.compile(
+    r"[\"'][ \t]{0,3}(?:\\?\r?\n[ \t]{0,8})?(?:(?:\+|\.|&|\|\||<<|and|und|et|y|e|en|i)[ \t]{0,3})?"
+    r"(?:(?:\\?\r?\n[ \t]{0,8})?[A-Za-z_]\w{0,15} ?[:=] ?)?[\"']"
+)
+_LOW_LINE = re.compile(r"(?<=[^\W_])_(?=[^\W_])")
+
+
+def unmarked(text: str) -> str:
+    """Pieces that markup or code keeps apart as one: ``**4111****1111**``, ``"4111" + "1111"``, ``card_number_4111``."""
+    said = _MARKS.sub("", text) if any(mark in text for mark in "*`~") else text
+    said = _QUOTES.sub("", said) if said.count('"') + said.count("'") >= 4 else said
+    return _LOW_LINE.sub(" ", said) if "_" in said else said
+
+
+_CODE = r"(?=[^\W_]{0,7}\d)[^\W_]{1,8}"
+_REGROUPED = re.compile(
+    rf"(?<![\w.-])(?:[A-Z]{{1,4}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,3}}(?![^\W_]))){{1,8}}(?![\w-]|\.\d)"
+)
+
+
+def compact(text: str) -> str:
+    """Codes in groups as one word, for a number that is not grouped as usual: ``0069 8069 9``."""
+    if sum(map(text.count, "0123456789")) < _FEWEST:
+        return text
+    return _REGROUPED.sub(lambda match: "".join(filter(str.isalnum, match[0])), text)
+
+
+_FEWEST = 6
 _LABEL = re.compile(
     r"card|karte|carte|tarjeta|carta|iban|konto|account|compte|cuenta|conto|conta|rekening|ssn|social|number|nummer|numéro"
     r"|número|numero|phone|mobile|handy|nhs|passport|steuer|dni|pesel|cpf|bsn|tfn",
@@ -209,6 +243,11 @@ def mirrored(text: str) -> str:
     return text[::-1] if any(word in lowered for word in _MIRRORED_WORDS) else text
 
 
+_ROTATED_PROSE = frozenset(
+    codecs.encode(word, "rot13")
+    for word in "the and for this that with you please what number card account und ich ist der das bitte les des est que"
+    " por para una los che per con het een van nie jest oraz bir lütfen".split()
+)
 _ROTATED_WORDS = tuple(
     codecs.encode(word, "rot13")
     for word in "@gmail. .com .org .net ghp_ github_pat_ glpat- sk- akia asia k_live_ k_test_ xoxb- xoxp- aiza hf_ npm_"
@@ -221,6 +260,7 @@ def rotated(text: str) -> str:
     """The text with each Latin letter moved by 13 places, where that makes words or the start of a key of it."""
     lowered = text.lower()
     accounts = sum(map(text.count, "0123456789")) >= 8 and _ROTATED_IBAN.search(text) is not None
-    if accounts or any(word in lowered for word in _ROTATED_WORDS):
+    prose = not _ROTATED_PROSE.isdisjoint(re.split(r"[\W_]{1,8}", lowered))
+    if accounts or prose or any(word in lowered for word in _ROTATED_WORDS):
         return codecs.encode(text, "rot13")
     return text

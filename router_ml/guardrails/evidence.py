@@ -16,12 +16,13 @@ _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app
     r"|au|nz|jp|cn|kr|in|sg|hk|tw|th|my|id|ph|vn|za|ng|ke|eg|ma|il|ae|sa|pk)$",
     re.IGNORECASE,
 )
-_CHECKED_ONLY = frozenset({"reversed", "mirrored", "rotated", "gathered"})
+_CHECKED_ONLY = frozenset({"reversed", "gathered", "compact"})
+_FAITHFUL = frozenset({"spoken", "unspaced", "unmarked"})  # they change nothing that is not disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
     {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
 )
 _LABELS = words(
-    r"cards?|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta|cart[ãa]o|kaart|karta",
+    r"cards?|credit ?cards?|creditcardnummer|kart[eyęuı]|numer\w{0,2}|telem[óo]vel|celular|cellulare|telefoon|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta|cart[ãa]o|kaart|karta",
     r"accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto|conta|rekening|bank|routing|sort ?code|iban|kart",
     r"ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport|passeport|reisepass|pasaporte",
     r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|teléfono|téléphone",
@@ -40,7 +41,7 @@ def convinces(detector: Detector, view: str, text: str, span: Span, labels: str 
         return False
     if detector.type == "email":
         return _ENDINGS.search(text[start:end]) is not None
-    if detector.risk == "secrets" or detector.type in _SURE:
+    if detector.risk == "secrets" or detector.type in _SURE or view in _FAITHFUL:
         return True
     around = text[max(0, start - _BEFORE) : end + _AFTER]
     return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

@@ -27,6 +27,8 @@ _LOOK_ALIKES = str.maketrans(
     }
 )
 
+_OVERRIDE = "\u202e"  # shows what follows from right to left, so that a reader sees it reversed
+_OVERRIDDEN = re.compile("\u202e([^\u202c\u202d\u202e]{0,4096})")
 _WORD, _ASCII = re.compile(r"\S{1,256}"), re.compile(r"[A-Za-z0-9@]")
 
 
@@ -54,15 +56,18 @@ def fold(text: str) -> str:
     """A text without Unicode dress; the text itself where there is none."""
     if text.isascii():
         return text
+    if _OVERRIDE in text:
+        text = _OVERRIDDEN.sub(lambda match: match[1][::-1], text)
     table = {ord(c): folded for c in set(text) if not c.isascii() and (folded := _fold(c)) != c}
     text = text.translate(table) if table else text
     return text if text.isascii() else _WORD.sub(_latin, text)
 
 
 def _latin(match: re.Match[str]) -> str:
-    """A word that mixes alphabets, in one."""
+    """A word that mixes alphabets, or is a letter or two beside Latin ones, in Latin."""
     word = match[0]
-    return word if word.isascii() or _ASCII.search(word) is None else word.translate(_LOOK_ALIKES)
+    mixed = not word.isascii() and (_ASCII.search(word) is not None or len(word) <= 2)
+    return word.translate(_LOOK_ALIKES) if mixed else word
 
 
 # The scripts of UAX #31, table 5 (recommended), by the first word of their characters' names. Letters of any other
