@@ -56,8 +56,8 @@ def _unspeak(match: re.Match[str]) -> str:
 
 
 _FILLERS = (
-    r"(?:and|then|next|now|after that|followed by|dash|hyphen|minus|slash|space|dot|und|dann|gefolgt von|et|puis"
-    r"|suivi de|y|luego|después|e|poi|depois|en|daarna|i|potem"
+    r"(?:\.{2,3}|…|and|then|next|now|after that|followed by|dash|hyphen|minus|slash|space|dot|und|dann|gefolgt von|et"
+    r"|puis|suivi de|y|luego|después|e|poi|depois|en|daarna|i|potem"
     r"|the (?:rest|last|next|other)(?: (?:four|part|bit|digits|half|one))?"
     r"|(?:it )?(?:starts?|begins?|continues?|ends?|goes|finish\w{0,2})(?: on)?(?: (?:with|in))?|is|are|was)"
 )
@@ -73,8 +73,9 @@ def spoken(text: str) -> str:
 
 
 _SPACED = re.compile(
-    r"(?<!\S)\S(?P<gap>[ \t]|\n)(?:\S(?P=gap)){4,2047}\S(?!\S)"
-    r"|(?<![^\W_])[^\W_]?[@+]?(?P<sign>[-._,/|*·•~:]| ?[-._,/|*·•~] )(?:(?:[^\W_]|[@+._-])(?P=sign)){4,2047}[^\W_](?![^\W_])"
+    r"(?<![^\W_])[\w@+](?P<gap>[ \t]|\n)(?:\S(?P=gap)){4,2047}\S(?![^\W_])"
+    r"|(?<![^\W_])[^\W_]?[@+]?(?P<sign>[-._,/|*·•~:]| ?[-._,/|*·•~] )"
+    r"(?:(?:[^\W_]|[@+._-])(?P=sign)){4,2047}[^\W_](?![^\W_])"
 )
 _GROUPS = re.compile(
     r"(?<![\d.])\d{1,6}(?P<gap>[ ]{2,3}|\t|[ ]?[._,/|*·•~:+=>]{1,3}[ ]?|[ ]?-{2,3}[ ]?|[ ]-[ ])\d{1,6}"
@@ -122,21 +123,24 @@ def _joined_lines(match: re.Match[str]) -> str:
     return "" if open_end or _MIXED.search(match["next"]) is not None else match[0]
 
 
-_MARKS = re.compile(r"(?<=\S)[*`~]{1,6}(?=\S)|[*`~]{2,6}(?=\S)")
+_MARKS = re.compile(  # not three or more than four, which mask a value
+    r"(?<![*`~])(?:[*`~]{4}|[*`~]{2}|(?<=\S)[*`~](?=\S))(?![*`~])"
+)
 _QUOTES = re.compile(
     r"[\"'][ \t]{0,3}(?:\\?\r?\n[ \t]{0,8})?(?:(?:\+|\.|&|\|\||<<|and|und|et|y|e|en|i)[ \t]{0,3})?"
     r"(?:(?:\\?\r?\n[ \t]{0,8})?[A-Za-z_]\w{0,15} ?[:=] ?)?[\"']"
 )
-_LOW_LINE = re.compile(r"(?<=[^\W_])_(?=[^\W_])")
+_LOW_LINE = re.compile(r"(?<=[^\W\d_])_(?=\d)|(?<=\d)_(?=[^\W\d_])")
 
 
 def unmarked(text: str) -> str:
-    """Pieces that markup or code keeps apart as one: ``**4111****1111**``, ``"4111" + "1111"``, ``card_number_4111``."""
+    """Pieces that markup or code keeps apart as one: ``**4111****1111**``, ``"4111" + "1111"``; else ``card_4111``."""
     said = _MARKS.sub("", text) if any(mark in text for mark in "*`~") else text
     said = _QUOTES.sub("", said) if said.count('"') + said.count("'") >= 4 else said
-    return _LOW_LINE.sub(" ", said) if "_" in said else said
+    return _LOW_LINE.sub(" ", said) if said == text and "_" in said else said
 
 
+_FEWEST = 6
 _CODE = r"(?=[^\W_]{0,7}\d)[^\W_]{1,8}"
 _REGROUPED = re.compile(
     rf"(?<![\w.-])(?:[A-Z]{{1,4}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,3}}(?![^\W_]))){{1,8}}(?![\w-]|\.\d)"
@@ -150,7 +154,6 @@ def compact(text: str) -> str:
     return _REGROUPED.sub(lambda match: "".join(filter(str.isalnum, match[0])), text)
 
 
-_FEWEST = 6
 _LABEL = re.compile(
     r"card|karte|carte|tarjeta|carta|iban|konto|account|compte|cuenta|conto|conta|rekening|ssn|social|number|nummer|numéro"
     r"|número|numero|phone|mobile|handy|nhs|passport|steuer|dni|pesel|cpf|bsn|tfn",
@@ -196,10 +199,13 @@ def plain_letters(text: str) -> str:
 
 
 def _digits(match: re.Match[str]) -> str:
-    value = match[0]
-    digits = sum(map(str.isdigit, value))
-    letters = sum(map(str.isalpha, value)) + value.count("|") + value.count("!")
-    return value.translate(_LIKE_DIGITS) if letters and digits + letters >= 7 and digits >= 2 else value
+    """A number with letters that look like digits; words beside it, such as "ID", stay."""
+    value = "".join(
+        group.translate(_LIKE_DIGITS) if any(map(str.isdigit, group)) else group
+        for group in re.split(r"([ .\-/()])", match[0])
+    )
+    digits = sum(map(str.isdigit, match[0]))
+    return value if digits >= 2 and sum(map(str.isdigit, value)) >= _FEWEST else match[0]
 
 
 def _letters(match: re.Match[str]) -> str:
@@ -245,8 +251,8 @@ def mirrored(text: str) -> str:
 
 _ROTATED_PROSE = frozenset(
     codecs.encode(word, "rot13")
-    for word in "the and for this that with you please what number card account und ich ist der das bitte les des est que"
-    " por para una los che per con het een van nie jest oraz bir lütfen".split()
+    for word in "the and for this that with you please what number card account birth passport phone client"
+    " export ssn und ich ist der das bitte kunde angabe les des est que por para una los che per con het een van nie jest oraz bir lütfen".split()
 )
 _ROTATED_WORDS = tuple(
     codecs.encode(word, "rot13")

@@ -16,20 +16,22 @@ _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app
     r"|au|nz|jp|cn|kr|in|sg|hk|tw|th|my|id|ph|vn|za|ng|ke|eg|ma|il|ae|sa|pk)$",
     re.IGNORECASE,
 )
-_CHECKED_ONLY = frozenset({"reversed", "gathered", "compact"})
+_CHECKED_ONLY = frozenset({"reversed", "gathered"})
 _FAITHFUL = frozenset({"spoken", "unspaced", "unmarked"})  # they change nothing that is not disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
     {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
 )
+_LOOSE = frozenset({"phone", "bank_account", "password", "api_key"})
 _LABELS = words(
-    r"cards?|credit ?cards?|creditcardnummer|kart[eyęuı]|numer\w{0,2}|telem[óo]vel|celular|cellulare|telefoon|credit|debit|visa|mastercard|amex|karte|kreditkarte|kartennummer|carte|tarjeta|carta|cart[ãa]o|kaart|karta",
-    r"accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto|conta|rekening|bank|routing|sort ?code|iban|kart",
+    r"cards?|credit ?cards?|creditcardnummer|credit|debit|visa|mastercard|amex",
+    r"kreditkarten?(?:nummer)?|karten?(?:nummer)?|kart[aeyęuı]?|carte|tarjeta|carta|cart[ãa]o|kaart|accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto",
+    r"conta|rekening|bank|routing|sort ?code|iban|numer\w{0,2}|número|numéro|nummer",
     r"ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport|passeport|reisepass|pasaporte",
-    r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|teléfono|téléphone",
-    r"telefono|telefone|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin|nir|cnp|egn|steuer-?id|hetu|curp",
-    r"rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz|patient|mrn|medical|record|birth|born",
-    r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)|dob|geburtsdatum|naissance|nacimiento",
-    r"nascita|e-?mail|mail",
+    r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|teléfono|téléphone|telefono",
+    r"telefone|telefoon|telem[óo]vel|celular|cellulare|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin",
+    r"nir|cnp|egn|steuer-?id|hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz",
+    r"patient|mrn|medical|record|birth|born|dob|geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
+    r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )
 _BEFORE, _AFTER = 80, 40
 
@@ -37,11 +39,12 @@ _BEFORE, _AFTER = 80, 40
 def convinces(detector: Detector, view: str, text: str, span: Span, labels: str = "") -> bool:
     """Whether a finding counts in a guess; ``labels`` is further text in which a label may stand."""
     start, end = span
-    if detector.type in _UNCHECKED and view in _CHECKED_ONLY:
+    if detector.type in _UNCHECKED and (view in _CHECKED_ONLY or (view == "compact" and detector.type in _LOOSE)):
         return False
     if detector.type == "email":
         return _ENDINGS.search(text[start:end]) is not None
-    if detector.risk == "secrets" or detector.type in _SURE or view in _FAITHFUL:
+    named = bool(detector.triggers) and detector.type != "phone"  # it asks for a name of its own
+    if detector.risk == "secrets" or detector.type in _SURE or named or view in _FAITHFUL:
         return True
     around = text[max(0, start - _BEFORE) : end + _AFTER]
     return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

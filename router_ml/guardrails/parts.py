@@ -17,6 +17,8 @@ _MANY_UNREADABLE = 6
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = re.compile(r"messages\[\d{1,9}\]\.key")  # the names of our own fields say nothing about a value
 _KEYED_LENGTH = 128
+_DIGIT, _FEWEST_DIGITS, _SHORT = re.compile(r"\d", re.ASCII), 6, 32
+_LONGEST_PROSE, _STRETCH = 480, 40
 _LONGEST_JOINED = 16_384  # of each message, its end and its start: a value that is split stands at the seam
 
 
@@ -80,6 +82,19 @@ def _as_one(name: str, texts: list[str], labels: str) -> Iterator[Part]:
         return
     for text in joined([_seams(text) for text in texts]):
         yield Part(name, text, view="joined", labels=labels)
+    if (scattered := _beside_labels(texts)) is not None:
+        yield Part(name, scattered, view="joined", labels=labels)
+
+
+def _beside_labels(texts: list[str]) -> str | None:
+    """The short texts as one value, put beside each stretch of the others, one of which may say what it is."""
+    value = "".join(text.strip() for text in texts if len(text) <= _SHORT and _DIGIT.search(text) is not None)
+    prose = " ".join(text.strip() for text in texts if len(text) > _SHORT or _DIGIT.search(text) is None)[
+        :_LONGEST_PROSE
+    ]
+    if len(_DIGIT.findall(value)) < _FEWEST_DIGITS or not prose:
+        return None
+    return "\n".join(f"{prose[at : at + _STRETCH]}: {value}" for at in range(0, len(prose), _STRETCH // 2))
 
 
 def _seams(text: str) -> str:

@@ -3,8 +3,8 @@
 ``raw`` is the text. ``normalized`` undoes Unicode dress and masked addresses. ``decoded`` and ``decoded2`` read
 encodings, twice at most. These four say the same as the text. The others are guesses of what it could say: number words
 as digits, spaced-out characters closed up, pieces joined that markup, code or lines keep apart, scattered digits
-gathered, odd groups closed, leet, words or all of it reversed, letters rotated. A guess starts from the last of the first four. A view exists only where it differs from it, and none
-is longer than a small multiple of the text.
+gathered, odd groups closed, leet, words or all of it reversed, letters rotated. A guess starts from the last of the
+first four. A view exists only where it differs from it, and none is longer than a small multiple of the text.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _GUESSES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("unmarked", unmarked),
     ("unwrapped", unwrapped),
     ("gathered", gathered),
-    ("compact", lambda text: compact(spoken(text))),
+    ("compact", lambda text: compact(unspaced(spoken(text)))),
     ("leet", plain_letters),
     ("reversed", reversed_words),
     ("mirrored", mirrored),
     ("rotated", rotated),
 )
 GUESSES = frozenset(name for name, _ in _GUESSES) | {"joined"}
-"""Views that may also make something of harmless text: a finding there adds a type that the text itself did not show."""
+"""Views that make something of harmless text too: a finding there adds a type that the text itself did not show."""
 VIEWS = ("raw", "normalized", "decoded", "decoded2", "keyed", *(name for name, _ in _GUESSES), "joined")
 
 
@@ -73,16 +73,24 @@ def views(text: str) -> Iterator[tuple[str, str]]:
 def joined(texts: list[str]) -> Iterator[str]:
     """What several texts say together, for a value that is split over them: closed up, and with its digits gathered."""
     pieces = [normalize(text).strip() for text in texts]
-    closed = "".join(
-        piece if last is None else f"{seam(last, piece)}{piece}"
-        for last, piece in zip((None, *pieces), pieces, strict=False)
-    )
-    yield closed
-    for other in (compact(closed), gathered(spoken("\n".join(pieces).replace("\n", " ")))):
-        if other != closed:
-            yield other
+    closed = dict.fromkeys(_close(pieces, may_go_on) for may_go_on in (_starts_like_a_value, _is_cut))
+    others = [compact(text) for text in closed] + [gathered(spoken(" ".join(pieces)))]
+    yield from dict.fromkeys([*closed, *others])
 
 
-def seam(last: str, following: str) -> str:
-    """What stands between two texts that are read as one: nothing where a value may go on, else a new line."""
-    return "" if following and unwrapped(f"{last[-64:]}\n{following[:64]}").count("\n") == 0 else "\n"
+def _close(pieces: list[str], may_go_on: Callable[[str, str], bool]) -> str:
+    text = pieces[0]
+    for piece in pieces[1:]:
+        last, first = text.rpartition("\n")[2][-64:], piece.partition("\n")[0][:64]
+        text += piece if last and first and may_go_on(last, first) else f"\n{piece}"
+    return text
+
+
+def _starts_like_a_value(last: str, first: str) -> bool:
+    return "\n" not in unwrapped(f"{last}\n{first}")
+
+
+def _is_cut(last: str, first: str) -> bool:
+    """Whether a value may go on: one of the two words at the seam holds a digit or an @, or both are capitals."""
+    left, right = last.rsplit(maxsplit=1)[-1], first.split(maxsplit=1)[0]
+    return any(c.isdigit() or c == "@" for c in left + right) or (left.isupper() and right.isupper())
