@@ -251,8 +251,9 @@ def mirrored(text: str) -> str:
 
 _ROTATED_PROSE = frozenset(
     codecs.encode(word, "rot13")
-    for word in "the and for this that with you please what number card account birth passport phone client"
-    " export ssn und ich ist der das bitte kunde angabe les des est que por para una los che per con het een van nie jest oraz bir lütfen".split()
+    for word in "the and for this that with you please what number card account birth passport phone"
+    " export ssn und ich ist der das bitte kunde angabe les des est que por para una los che per con het een van nie"
+    " jest oraz bir lütfen".split()
 )
 _ROTATED_WORDS = tuple(
     codecs.encode(word, "rot13")

@@ -49,7 +49,7 @@ def measure(
         runs["spans"] = lambda: guardrails_recall.spans(data, peer=peer)
     found: dict[str, Any] = {"seed": seed, "cases": cases}
     found.update({name: run() for name, run in runs.items() if only in (None, name)})
-    if peer is not None:
+    if peer is not None and peer.version:
         found["peer"] = {"name": "Presidio without a model", "version": peer.version}
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ from router_ml.guardrails import Scan, scan
 from training.metrics import share
 
 MAX_BYTES = 262_144
+PRIVATE = ("pii", "secrets")
+ANY = "any"  # an item for which either risk counts
 SURE = 0.4  # score from which the peer's finding counts; below are digits of the right length without context
 PEER = Path(__file__).parents[1] / "redteam" / "peer.py"
 PEER_NEEDS = (
@@ -47,10 +50,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was said of an item: by rule, by being undecided, and by the peer (None: not asked)."""
+    """What was said of an item: by rule, by being undecided, in how long, and by the peer (None: not asked)."""
 
     reported: bool
     unknown: bool
+    seconds: float = 0.0
     peer: float | None = None
 
     @property
@@ -72,9 +76,11 @@ def judge(items: Sequence[Item], *, peer: Peer | None = None, what: str = "scann
 
 
 def _verdict(item: Item, score: float | None) -> Verdict:
+    began = time.perf_counter()
     said = scanned(item.request)
-    reported = any(risk.name == item.risk for risk in said.risks)
-    return Verdict(reported, said.state == "unknown" and not reported, score)
+    seconds = time.perf_counter() - began
+    reported = any(item.risk in (ANY, risk.name) for risk in said.risks if risk.name in PRIVATE)
+    return Verdict(reported, said.state == "unknown" and not reported, seconds, score)
 
 
 def counted(verdicts: Iterable[Verdict]) -> dict[str, Any]:
@@ -84,6 +90,7 @@ def counted(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "found": share(np.array([row.found for row in rows], bool)),
         "unknown": share(np.array([row.unknown for row in rows], bool))["share"],
+        "median_ms": round(1000 * float(np.median([row.seconds for row in rows])), 3) if rows else None,
     }
     if asked:
         made["peer"] = share(np.array([score >= SURE for score in asked], bool))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from router_ml.contract import RouteRequest
-from training.benchmark.guardrails_probe import Item, Peer, Verdict, by, counted, judge
+from training.benchmark.guardrails_probe import ANY, Item, Peer, Verdict, by, counted, judge
 from training.redteam.carriers import Case, make_cases
+from training.redteam.decoys import DECOYS
 from training.redteam.evasions import TECHNIQUES
 from training.redteam.kinds import Kind
 from training.redteam.technique import Technique, hide
@@ -17,6 +18,7 @@ from training.redteam.values import KINDS
 
 PEER_ROWS = 40  # per technique: the peer takes 10 ms a text
 ROWS = 30  # a technique for few classes gets more cases of each, up to about so many, or ten times as many
+DECOY_CASES = 4  # a technique fits few kinds of decoys
 _DRAWS = 3
 _LEVELS = (("families", "family"), ("techniques", "technique"), ("kinds", "kind"))
 
@@ -64,11 +66,27 @@ def hidden(*, cases: int, seed: int, peer: Peer | None) -> dict[str, Any]:
     for level, key in _LEVELS:
         for name, own in by(*some, key).items():
             made[level][name]["kept"] = own["found"]
+    _add_decoys(made, cases, seed)
     for name, own in made["techniques"].items():
         own["family"] = TECHNIQUES[name].family
     if peer is not None:
         _add_peer(made, items, peer, seed)
     return made
+
+
+def _add_decoys(made: dict[str, Any], cases: int, seed: int) -> None:
+    """False positives of each technique: harmless values that are hidden in the same way."""
+    items = [
+        Item(request, ANY, {"technique": technique.name, "family": technique.family})
+        for technique in TECHNIQUES.values()
+        for kind in DECOYS.values()
+        if technique.fits(kind)
+        for request, _ in _hidden(technique, kind, DECOY_CASES * cases, seed)
+    ]
+    verdicts = judge(items, what="hidden decoys")
+    for level, key in _LEVELS[:2]:
+        for name, own in by(items, verdicts, key).items():
+            made[level][name]["false_positives"] = own["found"]
 
 
 def _hidden_items(cases: int, seed: int) -> tuple[list[Item], list[Item]]:
@@ -104,7 +122,7 @@ def _add_peer(made: dict[str, Any], items: Sequence[Item], peer: Peer, seed: int
         rows = [item for item in items if item.keys["technique"] == name and item.risk == "pii"]
         sample += rng.sample(rows, min(PEER_ROWS, len(rows)))
     scores = peer.scores([item.text for item in sample])
-    verdicts = [Verdict(False, False, score) for score in scores]
+    verdicts = [Verdict(False, False, peer=score) for score in scores]
     for level, key in _LEVELS[:2]:
         for name, own in by(sample, verdicts, key).items():
             made[level][name]["peer"] = own["peer"]

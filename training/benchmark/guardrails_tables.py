@@ -49,8 +49,8 @@ def _rows(title: str, first: str, rows: Mapping[str, Any], console: Console) -> 
     )
     kept, peer = (any(part in own for own in rows.values()) for part in ("kept", "peer"))
     columns = [first, head, "undecided", "cases"]
-    columns += ["of those found plain", "cases"] if kept else []
-    columns += ["peer", "peer, any score", "cases"] if peer else []
+    columns += ["kept", "false", "ms"] if kept else []
+    columns += ["peer", "at any score"] if peer else []
     table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE)
     for name, own in rows.items():
         cells = [
@@ -60,17 +60,23 @@ def _rows(title: str, first: str, rows: Mapping[str, Any], console: Console) -> 
             str(own[key]["rows"]),
         ]
         if kept:
-            cells += [_share(own["kept"]), str(own["kept"]["rows"])] if "kept" in own else ["-", "0"]
+            cells += _cost_cells(own)
         if peer:
             cells += _peer_cells(own)
         table.add_row(*cells)
     console.print(table)
 
 
+def _cost_cells(own: Mapping[str, Any]) -> list[str]:
+    kept = f"{own['kept']['share']:.3f}" if "kept" in own else "-"
+    wrong = own.get("false_positives")
+    return [kept, "-" if wrong is None else f"{wrong['share']:.3f} of {wrong['rows']}", f"{own['median_ms']:.2f}"]
+
+
 def _peer_cells(own: Mapping[str, Any]) -> list[str]:
     if "peer" not in own:
-        return ["-", "-", "0"]
-    return [_share(own["peer"]), f"{own['peer_any_score']['share']:.3f}", str(own["peer"]["rows"])]
+        return ["-", "-"]
+    return [f"{own['peer']['share']:.3f} of {own['peer']['rows']}", f"{own['peer_any_score']['share']:.3f}"]
 
 
 def _worst_first(rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,6 +92,7 @@ def _plain(own: Mapping[str, Any], console: Console) -> None:
 
 
 def _hidden(own: Mapping[str, Any], console: Console) -> None:
+    console.print("Kept: of the values that are found plain. False: harmless values, hidden alike, that are flagged.")
     _rows("Hidden values by family of technique", "family", own["families"], console)
     for risk, families in own["risks"].items():
         _rows(f"The same, {risk} alone", "family", families, console)
@@ -98,8 +105,9 @@ def _hidden(own: Mapping[str, Any], console: Console) -> None:
 
 def _negatives(own: Mapping[str, Any], console: Console) -> None:
     for name, part in own.items():
-        title = f"False positives: {name.replace('_', ' ')}"
-        _rows(title, "texts like", {"all": part["all"], **part["kinds"]}, console)
+        fired = {kind: row for kind, row in part["kinds"].items() if row["flagged"]["share"]}
+        title = f"False positives: {name.replace('_', ' ')} ({len(part['kinds'])} kinds, {len(fired)} with a flag)"
+        _rows(title, "texts like", {"all": part["all"], **fired}, console)
 
 
 def _refusals(own: Mapping[str, Any], console: Console) -> None:

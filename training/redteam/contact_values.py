@@ -20,7 +20,7 @@ _MAILBOXES = (
 _COMPANIES = (
     "northgate-logistics.com", "brandtpartner.de", "halloran.ie", "moretti-studio.it", "kjeldsen.dk", "oyelaran.ng",
 )
-_REGIONS = (
+REGIONS = (
     "US", "CA", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "PT", "TR", "BR", "IN", "AU", "JP", "MX", "CH", "AT", "SE",
     "ZA",
 )
@@ -46,7 +46,7 @@ def phone(rng: random.Random) -> str:
     """A valid number of one of 20 regions, in one of several notations."""
     import phonenumbers as lib
 
-    region = rng.choice(_REGIONS)
+    region = rng.choice(REGIONS)
     kind = rng.choice((lib.PhoneNumberType.MOBILE, lib.PhoneNumberType.FIXED_LINE))
     example: Any = lib.example_number_for_type(region, kind)
     start = str(example.national_number)[:-6]

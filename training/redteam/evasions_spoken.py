@@ -42,7 +42,7 @@ def _say_loosely(value: str, rng: random.Random) -> str:
 
 
 def _hyphenated(value: str) -> str:
-    return say(value, "en").replace(" ", "-")
+    return say(re.sub("[ -]", "", value), "en").replace(" ", "-")
 
 
 def _at_dot(value: str, at: str, dot: str) -> str:

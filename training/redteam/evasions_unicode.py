@@ -16,6 +16,7 @@ _CIRCLED = str.maketrans(
 )
 _SUPERSCRIPT = str.maketrans(string.digits, "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
+_PRINTED_IN_FOURS = re.compile(r"[0-9]{14,19}|[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}")
 _DOTS = str.maketrans({".": "\u2024", "@": "\uff20"})
 
 
@@ -49,19 +50,19 @@ def _digits_from(start: int) -> dict[int, str]:
     return {ord("0") + number: chr(start + number) for number in range(10)}
 
 
+def _parted(text: str) -> str:
+    """A card number or IBAN without gaps gets them as they are printed, in fours."""
+    if _PRINTED_IN_FOURS.fullmatch(text):
+        return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+    return text
+
+
 def _spaced(text: str, space: str) -> str:
-    """Spaces become another one; a number without any is cut into groups first."""
-    if " " not in text:
-        text = text.replace("-", " ")
-    if " " not in text:
-        text = " ".join(text[at : at + 4] for at in range(0, len(text), 4))
-    return text.replace(" ", space)
+    return _parted(text).replace(" ", space)
 
 
 def _dashed(text: str, rng: random.Random) -> str:
-    if not re.search(r"[ -]", text):
-        text = "-".join(text[at : at + 4] for at in range(0, len(text), 4))
-    return re.sub(r"[ -]", lambda _: rng.choice(_DASHES), text)
+    return re.sub("[ -]", lambda _: rng.choice(_DASHES), _parted(text))
 
 
 def _marked(text: str) -> str:

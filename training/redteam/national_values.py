@@ -27,7 +27,7 @@ _OWN: dict[str, tuple[Shape, Make]] = {
     "sg_nric": ("code", recipes.singapore),
 }
 # Recipe and the module of python-stdnum that knows the check.
-_CHECKED: dict[str, tuple[Shape, Recipe, str]] = {
+CHECKED: dict[str, tuple[Shape, Recipe, str]] = {
     "us_itin": ("digits", _patterned("9##7#####"), "us.itin"),
     "ca_sin": ("digits", _patterned("#########"), "ca.sin"),
     "mx_curp": ("code", recipes.curp, "mx.curp"),
@@ -106,5 +106,5 @@ def _kind(name: str, shape: Shape, make: Make) -> Kind:
 
 KINDS = (
     *(_kind(name, shape, make) for name, (shape, make) in _OWN.items()),
-    *(_kind(name, shape, checked(recipe, module)) for name, (shape, recipe, module) in _CHECKED.items()),
+    *(_kind(name, shape, checked(recipe, module)) for name, (shape, recipe, module) in CHECKED.items()),
 )
