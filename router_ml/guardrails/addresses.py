@@ -8,103 +8,52 @@ from __future__ import annotations
 
 import re
 
-from router_ml.guardrails.detector import Detector, Span, either, literals
+from router_ml.guardrails.address_words import (
+    BEHIND,
+    BETWEEN,
+    FAMOUS,
+    FIRM,
+    LIVES,
+    NAMED,
+    NUMBER_FIRST,
+    NUMBER_LAST,
+    PERSONAL,
+    STATES,
+    SUFFIX,
+)
+from router_ml.guardrails.detector import Accept, Detector, Span, either, literals
 
-_SUFFIX = (
-    "street|st|str|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|way|terrace|ter|circle|cir"
-    "|parkway|pkwy|highway|hwy|square|sq|trail|trl|close|crescent|cres|gardens|gdns|grove|mews|row|hill|walk"
-    "|rise|loop"
-    "|alley|plaza|broadway|esplanade|parade|turnpike|crossing|ridge|heights|expressway|fwy"
-)
-_BEHIND = (  # written at the end of the street's name; the number follows
-    "straße|strasse|str\\.|gasse|weg|allee|platz|ring|damm|ufer|steig|straat|laan|plein|gracht|kade|dijk|singel|dreef"
-    "|gatan|gata|vägen|väg|gränd|stigen|gate|veien|vei|vej|gade|stræde|allé|katu|tie|kuja|polku|torg|torvet"
-)
-_NUMBER_FIRST = (
-    "rue|avenue|av\\.|boulevard|bd|bld|place|chemin|impasse|allée|quai|cours|route|square|calle|avenida|rua"
-    "|ul\\.|via|piazza"
-)
-_NUMBER_LAST = (
-    "calle|c/|avenida|avda\\.?|paseo|plaza|carrera|ronda|camino|travesía|rúa|via|viale|piazza|piazzale"
-    "|piazzetta|corso"
-    "|largo|vicolo|strada|rua|travessa|praça|alameda|ul\\.|ulica|al\\.|aleja|os\\.|pl\\.|plac|ulice|ул\\."
-    "|улица|улице|пр\\."
-    "|проспект|пер\\.|переулок|вул\\.|str\\."
-)
-_BETWEEN = "utca|út|útja|u\\.|tér|krt\\.|körút|tee|tänav|iela|gatvė|caddesi|cad\\.|sokak|sok\\.|mahallesi|mah\\."
-_UNIT = r"(?:apt|apartment|suite|ste|unit|flat|wohnung|appartement|piso|interno|bus|lok|m)\b"
 _WORD = r"[^\W\d_][\w'’.-]{0,24}"
 _NAME = r"[\w'’.-]{1,24}"
 _ARTICLES = r"(?:(?:d[eiuao]s?|des|dell[ae]|del|dei|la|las|los|les?|aux?) ){0,3}"
+_UPPER = r"[A-Z\u00c0-\u00de][\w'’.-]{1,24}"
 _NUMBER = (
     r"(?:n[ºo°]\.? ?|no: ?|№ ?|д\. ?|дом )?"
     r"\d{1,5}(?: ?[A-Za-z](?![^\W_])|(?: bis| ter)\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
 )
 
-_STATES = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH"
-    "|OK|OR|PA"
-    "|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|AA|AE|AP"
-)
 _POSTCODE = re.compile(
-    rf"(?<![A-Za-z0-9])(?:(?:{_STATES}),? {{0,2}}\d{{5}}(?:-\d{{4}})?|[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}"
+    rf"(?<![A-Za-z0-9])(?:(?:{STATES}),? {{0,2}}\d{{5}}(?:-\d{{4}})?|[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}"
     r"|[A-CEGHJ-NPR-TVXY]\d[A-CEGHJ-NPR-TV-Z] ?\d[A-CEGHJ-NPR-TV-Z]\d|(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4}"
     r"|[A-Z]\d[\dW] ?[A-Z0-9]{4}|\d{4} ?[A-Z]{2}|\d\d-\d{3}|\d{4,5}-\d{3}|\d{3} \d\d|(?:[A-Z]{1,3}-)?\d{4,6}"
     r"|〒?\d{3}-\d{4})(?![A-Za-z0-9]|[.,:/-]\d|%)",
     re.IGNORECASE,
 )
 _CLEAR_POSTCODE = re.compile(  # cannot be read as another number
-    rf"(?<![A-Za-z0-9])(?:(?:{_STATES}),? \d{{5}}|[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}|[A-Z]\d[A-Z] \d[A-Z]\d"
+    rf"(?<![A-Za-z0-9])(?:(?:{STATES}),? \d{{5}}|[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}|[A-Z]\d[A-Z] \d[A-Z]\d"
     r"|(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4})(?![A-Za-z0-9])"
 )
 _AFTER, _BEFORE_CHARACTERS = 80, 90
-_PERSONAL = re.compile(
-    either(
-        "liv(?:e|es|ed|ing) (?:at|in|on)|resid(?:e|es|ed|ing) (?:at|in)|moved? (?:to|from)|my place|my house"
-        "|my home|my flat"
-        "|my apartment|(?<!email )(?<!e-mail )(?<!mail )(?<!ip )(?<!mac )address(?:ed)?|ship(?:ped)?(?: it"
-        "| this| them)? to"
-        "|deliver(?:ed)?(?: it| this| them)? to|sen[dt](?: it| this| them)?(?: over)? to|mail(?:ed)?(?: it| this)? to"
-        "|visit (?:him|her|me) at|meet (?:me|you|him|her) at|pick (?:me|him|her) up (?:at|from)|(?:taxi|cab|ride) to"
-        "|drop (?:me|him|her) (?:off )?at|come to|home:|domiciled|(?:ich|er|sie|wir) wohn(?:e|t|en)|wohnhaft"
-        "|wohnt|wohne"
-        "|anschrift|adresse|lieferadresse|rechnungsadresse|wohnort|habite|habitons|domicilié|domicile"
-        "|demeurant|dirección"
-        "|vive en|vivo en|domicilio|indirizzo|abita|abito|residente|endereço|moro|mora|morada|reside|adres|woon|woont"
-        "|wonende|mieszka|mieszkam|zamieszka\\w{1,4}|adress|bor på|bor i|bopæl|osoite|asuu|bydlí|bydliště"
-        "|lakcím|lakik"
-        "|ikamet|oturuyor|адрес\\w{0,3}|прожива\\w{2,4}|живу|живет|живёт|адреса|住所|住在|地址|주소|العنوان|يسكن|पता"
-    ),
-    re.IGNORECASE,
-)
-_FIRM = re.compile(
-    either(
-        "gmbh|kg|ag|inc|llc|ltd|plc|corp|corporation|company|restaurant|caf[eé]|hotel|museum|office|offices"
-        "|shop|store|hq"
-        "|headquarters|library|school|university|station|embassy|clinic|hospital|courthouse|filiale|rathaus"
-        "|praxis|agency"
-        "|branch|venue|theatre|theater|gallery|church|stadium|registered office|s\\.a\\.|s\\.l\\."
-        "|s\\.r\\.l\\.|b\\.v\\.|sarl"
-        "|bakery|pharmacy|bank|centre|center|pub|bar|landmark|located|museo|musée|parish|warehouse|depot"
-    ),
-    re.IGNORECASE,
-)
-_FAMOUS = re.compile(
-    r"1600 pennsylvania|1[01] downing|221 ?b baker|350 (?:fifth|5th) ave|4 privet drive|742 evergreen|124 conch"
-    r"|1 infinite loop|one apple park|1 apple park|1 hacker way|1600 amphitheatre|405 lexington|11 wall st|42 wallaby"
-    r"|123 (?:main|fake|example|any|sample|elm|street)|1 main st|55 rue du faubourg saint-honor|1060 w(?:est)? addison"
-    r"|12 grimmauld|musterstra(?:ß|ss)e|musterweg|beispielstra(?:ß|ss)e"
-    r"|willy-brandt-stra(?:ß|ss)e 1\b|platz der republik 1\b",
-    re.IGNORECASE,
-)
 
 
 def _is_personal(text: str, start: int) -> bool:
-    return _PERSONAL.search(text, max(0, start - _BEFORE_CHARACTERS), start) is not None
+    """Whether words before an address say who lives there, or a name of two words stands right before it."""
+    before = text[max(0, start - _BEFORE_CHARACTERS) : start]
+    return PERSONAL.search(before) is not None or (NAMED.search(before) is not None and FIRM.search(before) is None)
 
 
 def _is_firm(text: str, start: int) -> bool:
-    return _FIRM.search(text, max(0, start - _BEFORE_CHARACTERS), start) is not None
+    return FIRM.search(text, max(0, start - _BEFORE_CHARACTERS), start) is not None
 
 
 def _extended(text: str, end: int) -> int:
@@ -119,7 +68,7 @@ def _extended(text: str, end: int) -> int:
 def _street(match: re.Match[str]) -> Span | None:
     """With a postcode unless it is a firm's; or a name in capitals and words that say who lives there."""
     text, (start, end) = match.string, match.span()
-    if _FAMOUS.search(match[0]) is not None:
+    if FAMOUS.search(match[0]) is not None:
         return None
     name = re.search(r"[^\W\d_]", match[0])
     capital = name is not None and (not name[0].islower() or "/" in match[0] or "." in match[0])
@@ -135,19 +84,27 @@ def _street(match: re.Match[str]) -> Span | None:
 
 def _flat(match: re.Match[str]) -> Span | None:
     text, start = match.string, match.start()
-    if _FAMOUS.search(match[0]) or (_is_firm(text, start) and not _is_personal(text, start)):
+    if FAMOUS.search(match[0]) or (_is_firm(text, start) and not _is_personal(text, start)):
         return None
     return start, _extended(text, match.end())
 
 
-def _row(pattern: str, triggers: str, *, digits: int = 1, flags: re.RegexFlag = re.IGNORECASE) -> Detector:
+def _certain(match: re.Match[str]) -> Span | None:
+    text, (start, end) = match.string, match.span()
+    famous = FAMOUS.search(match[0]) is not None
+    return None if famous or (_is_firm(text, start) and not _is_personal(text, start)) else (start, end)
+
+
+def _row(
+    pattern: str, triggers: str, *, digits: int = 1, flags: re.RegexFlag = re.IGNORECASE, accept: Accept | None = None
+) -> Detector:
     return Detector(
         type="address",
         risk="pii",
         pattern=re.compile(pattern, flags),
         triggers=tuple(triggers.split()),
         digits=digits,
-        accept=_street,
+        accept=accept or _street,
     )
 
 
@@ -156,25 +113,41 @@ _HOUSE = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?,?"
 
 ADDRESSES = (
     _row(
-        rf"{_EDGE}{_HOUSE} (?:{_NAME} ){{1,4}}?(?:{_SUFFIX})(?![^\W_])\.?",
+        rf"{_EDGE}{_HOUSE} (?:{_NAME} ){{1,4}}?(?:{SUFFIX})(?![^\W_])\.?",
         "street st av road rd boul blvd lane ln drive dr court ct place pl way ter cir park pkwy high hwy square sq tr"
         " close cres gard gdns grove mews row hill walk rise loop all espl para turn cross ridge heights exp fwy",
     ),
     _row(
-        rf"(?<![^\W\d_])(?:{_NAME} ){{0,2}}[^\W\d_][\w'’-]{{0,24}}?[ -]?(?:{_BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
+        rf"(?<![^\W\d_])(?:{_NAME} ){{0,2}}[^\W\d_][\w'’-]{{0,24}}?[ -]?(?:{BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
         "stra str. gasse weg alle platz ring damm ufer steig laan plein gracht kade dijk singel dreef gata väg gränd"
         " stig gate vei vej gade stræde allé katu tie kuja polku torg torv",
     ),
     _row(
-        rf"{_EDGE}{_HOUSE} (?:bis |ter )?(?:{_NUMBER_FIRST}) ?(?<=[ .]){_ARTICLES}{_WORD}"
+        rf"{_EDGE}{_HOUSE} (?:bis |ter )?(?:{NUMBER_FIRST}) ?(?<=[ .]){_ARTICLES}{_WORD}"
         rf"(?: {_WORD}){{0,2}}?(?![^\W_])",
-        " ".join(literals(_NUMBER_FIRST)),
+        " ".join(literals(NUMBER_FIRST)),
     ),
     _row(
-        rf"(?<![^\W_])(?:{_NUMBER_LAST}) ?(?<=[ ./])(?:{_NAME},? ){{0,5}}?{_WORD},? {_NUMBER}(?![^\W_]|[.,]\d)",
-        " ".join(literals(_NUMBER_LAST)),
+        rf"(?<![^\W_])(?:{NUMBER_LAST}) ?(?<=[ ./])(?:{_NAME},? ){{0,5}}?{_WORD},? {_NUMBER}(?![^\W_]|[.,]\d)",
+        " ".join(literals(NUMBER_LAST)),
     ),
-    _row(rf"(?:{_WORD} ){{1,4}}(?:{_BETWEEN}) ?{_NUMBER}", "utca út u. tér krt körút tee tänav iela gatvė cad sok mah"),
+    _row(
+        rf"{_EDGE}{_HOUSE} (?:[\w'’-]{{1,24}} ){{0,3}}?[^\W\d_][\w'’-]{{0,24}}?(?:{BEHIND})(?![^\W_])",
+        " ".join(literals(BEHIND)),
+    ),
+    _row(  # no street word: capitals, a number, a postcode and a town in capitals
+        rf"{_EDGE}(?:{_UPPER} ){{0,2}}{_UPPER} \d{{1,4}}[A-Za-z]?, (?:[A-Z]{{1,2}}-)?\d{{4,5}} (?={_UPPER})"
+        rf"|{_EDGE}\d{{1,4}}[A-Za-z]?,? (?:{_UPPER} ){{0,3}}{_UPPER}, \d{{4,5}} (?={_UPPER})"
+        rf"|{_EDGE}\d{{1,4}}[A-Za-z]? (?:{_UPPER} ){{0,3}}{_UPPER},? (?:{_UPPER},? ){{1,3}}"
+        r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}"
+        rf"|{_EDGE}\d{{1,5}}[A-Za-z]? (?:{_UPPER} ){{1,4}}?{_UPPER}?, (?:{_UPPER} ){{0,2}}{_UPPER}, "
+        rf"(?:{STATES}) \d{{5}}(?!\d)",
+        "",
+        digits=5,
+        flags=re.RegexFlag(0),
+        accept=_certain,
+    ),
+    _row(rf"(?:{_WORD} ){{1,4}}(?:{BETWEEN}) ?{_NUMBER}", "utca út u. tér krt körút tee tänav iela gatvė cad sok mah"),
     _row(
         rf"{_EDGE}p\.? ?o\.? box \d{{1,6}}|postfach \d[\d ]{{0,7}}|apartado(?: postal)? \d{{1,6}}",
         "box postfach apartado",
@@ -190,6 +163,16 @@ ADDRESSES = (
         triggers=("apt", "apartment", "flat", "suite", "ste", "unit"),
         digits=2,
         accept=_flat,
+    ),
+    Detector(  # "lives at" and a name with a number: the words make up for the missing street word
+        type="address",
+        risk="pii",
+        pattern=re.compile(
+            rf"(?i:{either(LIVES)})[: ]{{1,2}}(?P<value>(?:\d{{1,5}}[A-Za-z]?,? (?:{_NAME} ){{0,2}}?{_UPPER}"
+            rf"|(?:{_UPPER} ){{0,3}}{_UPPER},? \d{{1,5}}[A-Za-z]?(?![^\W_]|[.,:]\d)))"
+        ),
+        triggers=literals(LIVES),
+        digits=1,
     ),
     Detector(  # United States Postal Service, Publication 28, section 225 and 238
         type="address",

@@ -114,7 +114,8 @@ def _digit_sums(digits: str, weights: tuple[int, ...]) -> int:
 
 def germany_health(value: str) -> bool:
     """Krankenversichertennummer: sums of digits by weights 1 and 2 (section 290 SGB V, GKV-Spitzenverband)."""
-    return _digit_sums(f"{ord(value[0]) - 64:02d}{value[1:9]}", (1, 2) * 5) == int(value[9])
+    number = bare(value)
+    return _digit_sums(f"{ord(number[0]) - 64:02d}{number[1:9]}", (1, 2) * 5) == int(number[9])
 
 
 def germany_pension(value: str) -> bool:

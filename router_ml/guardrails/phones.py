@@ -30,7 +30,7 @@ _TRIGGERS = (
     "phone tel cell mob whats zap sms fax signal dial number call ring text reach hotline landline voicemail handy ruf"
     " erreichbar portable appele móvil celu llam llám ligar bellen gsm puhelin tlf office home work privat"
 )
-_FILLER = r"no|nos|nr|num|number|nummer|me|us|him|her|them|back|is|ist|on|at|to|under|unter|via|home|work|office|the"
+_FILLER = r"s|no|nos|nr|num|number|nummer|me|us|him|her|them|back|is|ist|on|at|to|under|unter|via|home|work|office|the"
 _CONTEXT, _LABEL_BEFORE = words(_WORDS), label(_WORDS, _FILLER)
 _LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel|phone|handy|privat)\b", re.IGNORECASE)
 

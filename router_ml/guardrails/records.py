@@ -68,8 +68,22 @@ _CUSTOMER = (
     "|numéro d'adhérent|número de cliente|numero cliente|codice cliente|klantnummer|numer klienta|kundnummer|kundenr"
     "|müşteri numarası|номер клиента|客户号|お客様番号|会員番号|고객번호"
 )
+_TAX_OR_ID = (
+    "tax (?:no|number|id|file number|ref(?:erence)?)|tin(?: no| number|:)|taxpayer (?:id|number)|national (?:id|identity"
+    "|insurance)(?: card)?"
+    "|identity (?:card|no|number)|id (?:card|no)"
+    "|(?<!user )(?<!order )(?<!product )(?<!customer )(?<!transaction )id number"
+    "|personal (?:id|identification|number|code)|citizen(?:ship)? (?:id|number)|pension (?:no|number)"
+    "|insurance (?:no|number)"
+    "|steuer-?(?:nummer|nr|id)|sozialversicherungs-?(?:nummer|nr)|numéro fiscal|numéro de sécurité sociale"
+    "|carte d'identité"
+    "|número de la seguridad social|documento de identidad|identificación fiscal|carta d'identità|partita iva"
+    "|número de identificação|bilhete de identidade|identiteitskaart|sofinummer|numer dowodu|personnummer"
+    "|kimlik no|vergi no"
+    "|инн|удостоверени\\w|税号|身份证号|納税者番号|납세자|رقم الهوية|पहचान पत्र"
+)
 _MEDICAL = (
-    "mrn|medical record|medical file|hospital (?:no|number)|patient|patienten|patientennummer"
+    "mrn|nhc|hi-no|kv-?nr|medical record|medical file|hospital (?:no|number)|patient|patienten|patientennummer"
     "|health insurance|health card|health (?:no|number)|insured|insurance|versicherten|numéro de dossier"
     "|dossier médical|dossier patient|historia cl[ií]nica|expediente|cartella clinica|tessera sanitaria"
     "|prontu[áa]rio|cartão de saúde|zorgverzekering|polisnummer|patiëntnummer|numer pacjenta"
@@ -88,7 +102,7 @@ HEALTH = (
     Document(
         "de_health",
         checks.germany_health,
-        r"[a-z]\d{9}",
+        r"[a-z] ?\d{3} ?\d{3} ?\d{3}",
         "krankenversicher|versichertennummer|versicherten|kvnr|krankenkasse|gesundheitskarte|egk",
         digits=9,
     ),
@@ -115,8 +129,17 @@ RECORDS = (
         "bank_account", _ACCOUNT, r"(?!\d{4}-\d\d-\d\d|\d{4}-\d{4}(?!\d))\d(?:[ -]?\d){6,16}", reverse=False, least=7
     ),
     *labelled_rows("customer_number", _CUSTOMER, r"[A-Z]{0,3}-?\d(?:[ -]?\d){4,11}", least=6),
-    *labelled_rows("medical_record", _MEDICAL, r"[A-Z]{0,3}-?\d(?:[ -]?\d){5,19}", least=6),
+    *labelled_rows("medical_record", _MEDICAL, r"[A-Z]{0,3}[ -]?\d(?:[ -]?\d){5,19}", least=6),
+    *labelled_rows(
+        "tax_or_national_id", _TAX_OR_ID, r"[A-Z]{0,3}[ -]?\d(?:[ ./-]?\d){6,15}(?:[ -]?[A-Z]{1,2})?", least=7
+    ),
     *(detector(document) for document in HEALTH),
+    Detector(  # HL7 version 2, segment PID: identifiers and the name of a patient
+        type="medical_record",
+        risk="pii",
+        pattern=re.compile(r"(?<![A-Za-z0-9])PID\|\d{0,4}\|[^|\n]{0,80}\|(?P<value>[^|\n]{3,120})\|", re.ASCII),
+        triggers=("pid|",),
+    ),
     Detector(  # Centers for Medicare & Medicaid Services: positions 2, 5, 8 and 9 are letters without S, L, O, I, B, Z
         type="us_medicare",
         risk="pii",
@@ -132,7 +155,8 @@ RECORDS = (
         type="driving_licence",
         risk="pii",
         pattern=re.compile(
-            r"(?<![A-Za-z0-9])[A-Z][A-Z9]{4} ?\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d|3[01])\d ?[A-Z][A-Z9]\d[A-Z]{2}"
+            r"(?<![A-Za-z0-9])[A-Z][A-Z9]{4} ?\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d"
+            r"|3[01])\d ?[A-Z][A-Z9]\d[A-Z]{2}"
             r"(?![A-Za-z0-9])",
             re.ASCII,
         ),
