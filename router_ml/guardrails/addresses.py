@@ -44,6 +44,8 @@ _CLEAR_POSTCODE = re.compile(  # cannot be read as another number
     r"|(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4})(?![A-Za-z0-9])"
 )
 _AFTER, _BEFORE_CHARACTERS = 80, 90
+_NAME_LENGTH = 40
+_LEFT = re.compile(r"(?<![^\W_])[^\W\d_][\w'’-]{0,24}[ -]?$")
 
 
 def _is_personal(text: str, start: int) -> bool:
@@ -65,21 +67,29 @@ def _extended(text: str, end: int) -> int:
     return postcode.end() if postcode is not None and crossed is None else end
 
 
-def _street(match: re.Match[str]) -> Span | None:
+def _judged(text: str, start: int, end: int) -> Span | None:
     """With a postcode unless it is a firm's; or a name in capitals and words that say who lives there."""
-    text, (start, end) = match.string, match.span()
-    if FAMOUS.search(match[0]) is not None:
+    street = text[start:end]
+    if FAMOUS.search(street) is not None:
         return None
-    name = re.search(r"[^\W\d_]", match[0])
-    capital = name is not None and (not name[0].islower() or "/" in match[0] or "." in match[0])
-    capital = capital or any(word[:1].isupper() for word in match[0].split())
+    capital = "/" in street or any(word[:1].isupper() for word in street.split())
     personal = _is_personal(text, start)
     last = _extended(text, end)
-    firm = _is_firm(text, start)
     clear = capital or personal or _CLEAR_POSTCODE.search(text[end:last].upper()) is not None
-    if last > end and clear and (personal or not firm):
+    if last > end and clear and (personal or not _is_firm(text, start)):
         return start, last
     return (start, end) if personal and capital else None
+
+
+def _street(match: re.Match[str]) -> Span | None:
+    return _judged(match.string, *match.span())
+
+
+def _street_behind(match: re.Match[str]) -> Span | None:
+    """The pattern starts at the street word, so the name before it is added."""
+    start = match.start()
+    name = _LEFT.search(match.string, max(0, start - _NAME_LENGTH), start)
+    return _judged(match.string, name.start(), match.end()) if name is not None else None
 
 
 def _flat(match: re.Match[str]) -> Span | None:
@@ -118,9 +128,10 @@ ADDRESSES = (
         " close cres gard gdns grove mews row hill walk rise loop all espl para turn cross ridge heights exp fwy",
     ),
     _row(
-        rf"(?<![^\W\d_])(?:{_NAME} ){{0,2}}[^\W\d_][\w'’-]{{0,24}}?[ -]?(?:{BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
+        rf"(?:{BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
         "stra str. gasse weg alle platz ring damm ufer steig laan plein gracht kade dijk singel dreef gata väg gränd"
         " stig gate vei vej gade stræde allé katu tie kuja polku torg torv",
+        accept=_street_behind,
     ),
     _row(
         rf"{_EDGE}{_HOUSE} (?:bis |ter )?(?:{NUMBER_FIRST}) ?(?<=[ .]){_ARTICLES}{_WORD}"
@@ -147,7 +158,11 @@ ADDRESSES = (
         flags=re.RegexFlag(0),
         accept=_certain,
     ),
-    _row(rf"(?:{_WORD} ){{1,4}}(?:{BETWEEN}) ?{_NUMBER}", "utca út u. tér krt körút tee tänav iela gatvė cad sok mah"),
+    _row(
+        rf"(?<= )(?:{BETWEEN}) ?{_NUMBER}",
+        "utca út u. tér krt körút tee tänav iela gatvė cad sok mah",
+        accept=_street_behind,
+    ),
     _row(
         rf"{_EDGE}p\.? ?o\.? box \d{{1,6}}|postfach \d[\d ]{{0,7}}|apartado(?: postal)? \d{{1,6}}",
         "box postfach apartado",

@@ -38,10 +38,10 @@ _KEY_NAME = (
 )
 _LOGIN_NAME = r"(?<![^\W_])(?:log(?:in|s? in|ged in)|user(?:name)?|admin|creds?|credentials?|zugang|acceso)"
 _SPEAKS_OF_ACCESS = words(
-    r"log(?:s|ged)? ?in(?:to|s)?|sign(?:ed)? ?in(?:to)?|wi-?fi|wlan|code(?: ?word)?|pass(?: ?word)?s?|pw",
-    r"passphrase|creds?|credentials|auth\w{0,12}|root|admins?|users?|account|keys?|secret|token|ssh|sftp|ftp|vpn|strong|weak",
-    r"rotated|vault|basic|new one|chat|kennwort|passwort|zugang\w{0,8}|anmeld\w{0,8}|senha|clave|contraseña|acceso|mot de passe",
-    r"wachtwoord|hasło",
+    r"log(?:s|ged)? ?in(?:to|s)?|sign(?:ed)? ?in(?:to)?|wi-?fi|wlan|code(?: ?word)?|pass(?: ?word)?s?",
+    r"pw|passphrase|creds?|credentials|auth\w{0,12}|root|admins?|users?|account|keys?|secret|token|ssh",
+    r"sftp|ftp|vpn|strong|weak|rotated|vault|basic|new one|chat|kennwort|passwort|zugang\w{0,8}|anmeld\w{0,8}|senha",
+    r"clave|contraseña|acceso|mot de passe|wachtwoord|hasło",
 )
 CODE = re.compile(r"[()\[\]|\\]|^[A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63}){1,8}$")
 _SIGNS = frozenset("!#$%&*@^?+~=")

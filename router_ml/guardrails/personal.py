@@ -19,6 +19,8 @@ _ROLES = re.compile(  # a desk, not a person
     r"(?:do[._-]?not|no)[._-]?reply|mailer-daemon|postmaster|webmaster|hostmaster|abuse|admin|info|contact|hello|help"
     r"|help[._-]?desk|support|service|customer[._-]?(?:service|care|support)|sales|billing|invoices?|orders?|shop|office"
     r"|press|media|news(?:desk|letter)?|marketing|pr|team|jobs|careers|hr|recruiting|legal|privacy|security|feedback"
+    r"|payroll|works[._-]?council|vertrieb|einkauf|buchhaltung|redaktion|kontakt|rechnung(?:en)?|bestellung(?:en)?"
+    r"|(?:front|service)?[._-]?desk|deals|offers|events?|editor|contacto|ventas|returns|dispatch|accounting|subscriptions?"
     r"|enquiries|inquiries|reception|bookings?|reservations?|ops|noc|studio"
 )
 _MAILBOXES = re.compile(r"gmail|googlemail|outlook|hotmail|yahoo|icloud|proton|pm\.me|gmx|web\.de|live|aol|mail\.")

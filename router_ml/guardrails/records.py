@@ -69,18 +69,15 @@ _CUSTOMER = (
     "|müşteri numarası|номер клиента|客户号|お客様番号|会員番号|고객번호"
 )
 _TAX_OR_ID = (
-    "tax (?:no|number|id|file number|ref(?:erence)?)|tin(?: no| number|:)|taxpayer (?:id|number)|national (?:id|identity"
-    "|insurance)(?: card)?"
-    "|identity (?:card|no|number)|id (?:card|no)"
-    "|(?<!user )(?<!order )(?<!product )(?<!customer )(?<!transaction )id number"
-    "|personal (?:id|identification|number|code)|citizen(?:ship)? (?:id|number)|pension (?:no|number)"
-    "|insurance (?:no|number)"
-    "|steuer-?(?:nummer|nr|id)|sozialversicherungs-?(?:nummer|nr)|numéro fiscal|numéro de sécurité sociale"
-    "|carte d'identité"
-    "|número de la seguridad social|documento de identidad|identificación fiscal|carta d'identità|partita iva"
-    "|número de identificação|bilhete de identidade|identiteitskaart|sofinummer|numer dowodu|personnummer"
-    "|kimlik no|vergi no"
-    "|инн|удостоверени\\w|税号|身份证号|納税者番号|납세자|رقم الهوية|पहचान पत्र"
+    "tax (?:no|number|id|file number|ref(?:erence)?)|tin(?: no| number|:)|taxpayer (?:id|number)"
+    "|national (?:id|identity|insurance)(?: card)?|identity (?:card|no|number)|id (?:card|no)"
+    "|(?<!user )(?<!order )(?<!product )(?<!customer )(?<!transaction )id number|personal (?:id"
+    "|identification|number|code)|citizen(?:ship)? (?:id|number)|pension (?:no|number)|insurance (?:no"
+    "|number)|steuer-?(?:nummer|nr|id)|sozialversicherungs-?(?:nummer|nr)|numéro fiscal"
+    "|numéro de sécurité sociale|carte d'identité|número de la seguridad social|documento de identidad"
+    "|identificación fiscal|carta d'identità|partita iva|número de identificação|bilhete de identidade"
+    "|identiteitskaart|sofinummer|numer dowodu|personnummer|kimlik no|vergi no|инн|удостоверени\\w|税号"
+    "|身份证号|納税者番号|납세자|رقم الهوية|पहचान पत्र"
 )
 _MEDICAL = (
     "mrn|nhc|hi-no|kv-?nr|medical record|medical file|hospital (?:no|number)|patient|patienten|patientennummer"
