@@ -24,9 +24,15 @@ _OTHER_NUMBERS = (
     "|coupon|booking|pnr|issue|pr|bestellung|bestellnummer|sendung|sendungsnummer|rechnung|rechnungsnummer|auftrag"
     "|aktenzeichen|commande|facture|colis|pedido|factura|envío|ordine|fattura"
 )
-_NUMBER_WORDS = "nos?|nr|num|numbers?|nummer|numéro|número|code|ids?|is|was|ist|est|es|n"
+_NUMBER_WORDS = (
+    "nos?|nr|num|numbers?|nummer|numéro|número|numero|numer|code|ids?|is|was|ist|est|es|é|è|jest|är|er|n|nº|n°"
+    "|номер|號碼|号码|番号|号|號|は|是|為|为|번호|رقم|هو"
+)
 _BEFORE, _AFTER = 48, 24
 _LETTER = re.compile(r"[^\W\d_]")
+_BARS = re.compile(r"\|(?![^()]{0,400}\))")  # those that no group holds
+_ESCAPED = re.compile(r"\\(.)")
+_SYNTAX = re.compile(r"\(\?<?[:=!][^()]{0,400}\)\??|\[[^\]]{1,40}\]\??|\\?.(?:\?|\{[\d,]{1,8}\})|\\[wdWsb]")
 
 
 @dataclass(frozen=True)
@@ -110,9 +116,34 @@ def ascii_digits(value: str) -> str:
     return "".join(character for character in value if character in "0123456789")
 
 
+def either(alternatives: str, *, suffix: str = "") -> str:
+    """Some words divided by bars, as one group that does not match inside a longer word; ``suffix`` may follow them.
+
+    Scripts from Hebrew on (U+0590) put no space between words, or write particles together with them, so what starts
+    with such a letter may stand anywhere.
+    """
+    parts = _BARS.split(alternatives)
+    spaced, joined = ("|".join(part for part in parts if (part[0] >= "\u0590") is late) for late in (False, True))
+    bounded = rf"(?<![^\W\d_])(?:{spaced}){suffix}(?![^\W\d_])"
+    return f"(?:{'|'.join(([bounded] if spaced else []) + ([joined] if joined else []))})"
+
+
+def literals(alternatives: str) -> tuple[str, ...]:
+    """Triggers for words divided by bars: the longest literal piece of each, in lower case, unless it holds another."""
+    longest = {
+        max((_ESCAPED.sub(r"\1", piece) for piece in _SYNTAX.split(part)), key=len).lower()
+        for part in _BARS.split(alternatives)
+    }
+    kept: list[str] = []
+    for piece in sorted(longest, key=lambda piece: (len(piece), piece)):
+        if not any(shorter in piece for shorter in kept):
+            kept.append(piece)
+    return tuple(kept)
+
+
 def words(*alternatives: str) -> re.Pattern[str]:
     """A pattern for any of some words, whatever their case, not inside a longer word."""
-    return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})(?![^\W\d_])", re.IGNORECASE)
+    return re.compile(either("|".join(alternatives)), re.IGNORECASE)
 
 
 def has_letters(text: str, span: Span) -> bool:
@@ -133,10 +164,7 @@ def near(pattern: re.Pattern[str], text: str, span: Span) -> bool:
 
 def label(names: str, filler: str = _NUMBER_WORDS) -> re.Pattern[str]:
     """A pattern for one of some names (group ``name``) right before a value, as in ``order no. is: ``."""
-    return re.compile(
-        rf"(?<![^\W\d_])(?P<name>{names})(?![^\W\d_])(?:\W{{0,4}}(?:{filler})(?![^\W\d_])){{0,4}}\W{{0,6}}$",
-        re.IGNORECASE,
-    )
+    return re.compile(rf"(?P<name>{either(names)})(?:[\W_]{{0,4}}{either(filler)}){{0,4}}[\W_]{{0,6}}$", re.IGNORECASE)
 
 
 def labelled(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str] | None:

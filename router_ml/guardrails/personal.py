@@ -1,11 +1,11 @@
-"""Personal data without a check digit: e-mail, US social security, and numbers that only their label gives away."""
+"""Personal data with a structure of its own and no check digit: e-mail addresses and US social security numbers."""
 
 from __future__ import annotations
 
 import re
 
-from router_ml.guardrails.detector import Detector, Span, ascii_digits, labelled_otherwise, near, words
-from router_ml.guardrails.placeholders import is_counting, is_reserved_domain
+from router_ml.guardrails.detector import Detector, Span, labelled_otherwise, near, words
+from router_ml.guardrails.placeholders import is_reserved_domain
 
 _EMAIL = re.compile(  # lengths of RFC 5321; Unicode letters are allowed on both sides
     r"(?<![\w.+%-])(?P<local>[\w.+%'!#$&*/=?^`{|}~-]{1,64})@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24})"
@@ -19,6 +19,8 @@ _ROLES = re.compile(  # a desk, not a person
     r"(?:do[._-]?not|no)[._-]?reply|mailer-daemon|postmaster|webmaster|hostmaster|abuse|admin|info|contact|hello|help"
     r"|help[._-]?desk|support|service|customer[._-]?(?:service|care|support)|sales|billing|invoices?|orders?|shop|office"
     r"|press|media|news(?:desk|letter)?|marketing|pr|team|jobs|careers|hr|recruiting|legal|privacy|security|feedback"
+    r"|payroll|works[._-]?council|vertrieb|einkauf|buchhaltung|redaktion|kontakt|rechnung(?:en)?|bestellung(?:en)?"
+    r"|(?:front|service)?[._-]?desk|deals|offers|events?|editor|contacto|ventas|returns|dispatch|accounting|subscriptions?"
     r"|enquiries|inquiries|reception|bookings?|reservations?|ops|noc|studio"
 )
 _MAILBOXES = re.compile(r"gmail|googlemail|outlook|hotmail|yahoo|icloud|proton|pm\.me|gmx|web\.de|live|aol|mail\.")
@@ -57,37 +59,6 @@ def _ssn(match: re.Match[str]) -> Span | None:
     return match.span() if dashed and not labelled_otherwise(match.string, match.start()) else None
 
 
-def _not_made_up(match: re.Match[str]) -> Span | None:
-    digits = ascii_digits(match["value"])
-    return None if len(digits) < 4 or is_counting(digits) else match.span("value")
-
-
-def _labelled(name: str, label: str, value: str, triggers: str) -> Detector:
-    pattern = (
-        rf"(?<![^\W\d_])(?:{label})(?![^\W\d_])"
-        r"(?:\W{0,3}(?:numbers?|num|nr|nos?|nummer|número|numéro|id|is|was|ist|est|es|am|on|the)(?![^\W\d_])){0,3}\W{0,5}"
-        rf"(?P<value>{value})(?![^\W_])"
-    )
-    return Detector(
-        type=name,
-        risk="pii",
-        pattern=re.compile(pattern, re.IGNORECASE),
-        triggers=tuple(triggers.split()),
-        digits=4,
-        accept=_not_made_up,
-    )
-
-
-_FIGURES = r"\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}"
-_DATE = (
-    rf"(?:{_FIGURES}|\d{{1,2}}(?:st|nd|rd|th)?[ ./-]{{1,2}}[^\W\d_]{{3,9}}[ ./,-]{{1,2}}\d{{2,4}}"
-    r"|[^\W\d_]{3,9} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
-)
-_BIRTH = (
-    r"d\.?o\.?b\.?|date of birth|birth ?dates?|birthday|geburtsdatum|fecha de nacimiento|date de naissance"
-    r"|data di nascita|data de nascimento|geboortedatum"
-)
-
 PERSONAL = (
     Detector(type="email", risk="pii", pattern=_EMAIL, triggers=("@",), accept=_email),
     Detector(
@@ -99,30 +70,5 @@ PERSONAL = (
         ),
         digits=9,
         accept=_ssn,
-    ),
-    _labelled(
-        "date_of_birth", _BIRTH, _DATE, "birth dob d.o.b geburt nacimiento naissance nascita nascimento geboorte"
-    ),
-    # a birthday in figures is how forms write it; prose about public figures spells the month
-    _labelled(
-        "date_of_birth", r"born|b\.|geb\.?|geboren|née?|nacid[oa] el|nat[oa] il", _FIGURES, "born b. geb né nac nat"
-    ),
-    _labelled(
-        "passport",
-        "passport|reisepass(?:nummer)?|passeport|pasaporte|passaporto|paspoort",
-        r"[A-Z]{0,2} ?\d[A-Z0-9]{5,8}",
-        "passport pass pasaporte paspoort",
-    ),
-    _labelled(
-        "bank_account",
-        r"(?<!aws )(?<!cloud )(?<!azure )(?<!service )(?:account|acct|a/c|konto|kontonummer|compte|cuenta)",
-        r"(?!\d{4}-\d\d-\d\d)\d(?:[ -]?\d){6,16}",
-        "account acct a/c konto compte cuenta",
-    ),
-    _labelled(
-        "medical_record",
-        "mrn|medical record|patient|patienten|health insurance|insured|insurance|versicherten",
-        r"[A-Z]{0,2}\d(?:-?\d){5,11}",
-        "mrn medical patient insur versicher",
     ),
 )

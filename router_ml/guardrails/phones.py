@@ -14,6 +14,7 @@ from router_ml.guardrails.detector import (
     label,
     labelled,
     labelled_otherwise,
+    literals,
     near,
     words,
 )
@@ -23,14 +24,21 @@ _WORDS = (
     "phone|phones?number|telephone|tele?|tel|cell|cellphone|mobile|mob|mobil|whats ?app|zap|sms|fax|signal|dial|calls?"
     "|called|(?:my|his|her|their) (?:new |cell |work |home )?number|ring"
     "|text (?:me|us|him|her|them)|reach|hotline|landline|voicemail|handy|handynummer|telefon|telefonnummer"
-    "|rufnummer|anrufen|ruf|rufen|erreichbar|téléphone|portable|appelez|appeler|teléfono|telefono|móvil|celular|celu"
-    "|llamar|llama|llámame|cellulare|telefone|ligar|telefoon|bellen|gsm|puhelin|tlf"
+    "|rufnummer|anrufen|ruf|rufen|erreichbar|téléphone|portable|appelez|appeler|appelle|joindre|teléfono|telefono|móvil"
+    "|celular|celu|llamar|llama|llamad|llámame|cellulare|chiamami|chiamare|chiama|recapito|(?:mio|meu|mi) número"
+    "|(?:mio|nuovo) numero|telefone|telemóvel|ligar|ligue|telefoon|telefoonnummer|mobiel|bellen|bel me|bel mij|gsm"
+    "|zadzwo\\w{1,4}|dzwoń|dzwonić|telefonu|komórk\\w{1,2}|mój numer|(?:mitt|mit) nummer|ring (?:mig|meg)|mobilnummer"
+    "|mobilnr|puhelin|puh|numeroni|tlf|telefonum|cep|numaram|arayın|telefonszám\\w{0,4}|hívj|zavolej\\w{0,2}|číslo"
+    "|τηλέφωνο|τηλ|κινητό|телефон\\w{0,3}|тел|моб|мобильн\\w{2,3}|позвони\\w{0,3}|звони\\w{0,3}|мой номер|дзвон\\w{1,4}"
+    "|điện thoại|sđt|gọi|telepon|hp|電話|电话|手机|手機|致电|拨打|携帯|連絡先|전화|휴대폰|핸드폰|연락처"
+    "|هاتف|جوال|موبايل|اتصل|تلفون|फोन|फ़ोन|मोबाइल|โทร|เบอร์|טלפון|נייד"
 )
-_TRIGGERS = (
-    "phone tel cell mob whats zap sms fax signal dial number call ring text reach hotline landline voicemail handy ruf"
-    " erreichbar portable appele móvil celu llam llám ligar bellen gsm puhelin tlf office home work privat"
+_FILLER = (
+    "s|no|nos|nr|num|number|nummer|numer|numero|número|numéro|me|us|him|her|them|back|is|ist|es|est|è|é|to|jest|är|er|je"
+    "|on|at|under|unter|via|home|work|office|the|al|au|a|para|pelo|op|på|pod|na|di|de|telefonu|telefono|по|на|номер"
+    "|мой|my|a|番号|号码|號碼|号|號|は|是|為|为|번호|는|은|رقم|ي|على|नंबर|है"
 )
-_FILLER = r"no|nos|nr|num|number|nummer|me|us|him|her|them|back|is|ist|on|at|to|under|unter|via|home|work|office|the"
+_TRIGGERS = (*literals(_WORDS), "office", "home", "work", "privat")
 _CONTEXT, _LABEL_BEFORE = words(_WORDS), label(_WORDS, _FILLER)
 _LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel|phone|handy|privat)\b", re.IGNORECASE)
 
@@ -45,7 +53,9 @@ _TRUNK = r"\(?0\d{1,5}\)?[ /-]\d{2,8}(?:[ -]\d{2,8}){0,4}"
 _AMERICAN = re.compile(_NANP, re.ASCII)
 _TRUNK_REGIONS = ("GB", "DE", "FR", "NL", "AU")
 _FICTIONAL = re.compile(r"(?:.{3})?55501\d{2}")  # 555-0100 to 555-0199 is kept free for fiction and documentation
-_TOLL_FREE = re.compile(r"1?(?:8(?:00|33|44|55|66|77|88)|900)\d{7}")
+_TOLL_FREE = re.compile(  # North America; freephone and service lines of Europe and Australia
+    r"1?(?:8(?:00|33|44|55|66|77|88)|900)\d{7}|0(?:800|808|848|900|180)\d{5,8}|1[38]00\d{6}"
+)
 _LAST_GROUP = re.compile(r"[ ().\-/]{1,3}\d{1,14}$", re.ASCII)
 _LONE_DIGIT = re.compile(r"(?<!\d)\d(?!\d)", re.ASCII)
 _STARTS = r"(?<![\w+])(?<!\d[.\-/])"
@@ -159,7 +169,7 @@ PHONES = (
         type="phone",
         risk="pii",
         pattern=re.compile(rf"{_STARTS}\(?\d(?:[ ().\-/]{{0,2}}\d){{6,13}}{_ENDS}", re.ASCII),
-        triggers=tuple(_TRIGGERS.split()),
+        triggers=_TRIGGERS,
         digits=7,
         accept=_in_context,
     ),
