@@ -1,16 +1,18 @@
 """Guard-only readings of a text: what it says once disguises are taken off. The request itself is never rewritten.
 
 ``raw`` is the text. ``normalized`` undoes Unicode dress and masked addresses. ``decoded`` and ``decoded2`` read
-encodings, twice at most. These four say the same as the text. The others are guesses of what it could say: number words
-as digits, spaced-out characters closed up, pieces joined that markup, code or lines keep apart, scattered digits
-gathered, odd groups closed, leet, words or all of it reversed, letters rotated. A guess starts from the last of the
-first four. A view exists only where it differs from it, and none is longer than a small multiple of the text.
+encodings, twice at most; ``keyed`` puts labels beside their values. These say the same as the text. The others are
+guesses of what it could say: number words as digits, spaced-out characters closed up, pieces joined that markup, code
+or lines keep apart, scattered digits gathered, odd groups closed, leet, words or all of it reversed, letters rotated. A
+guess starts from the text as decoded. A view exists only where it differs from it, and none is longer than a small
+multiple of the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from router_ml.guardrails.cells import worded
 from router_ml.guardrails.decoding import decode
 from router_ml.guardrails.disguises import (
     compact,
@@ -63,6 +65,10 @@ def views(text: str) -> Iterator[tuple[str, str]]:
         current = decoded
         yield "decoded" if depth == 1 else f"decoded{depth}", current
     seen = {current}
+    cells = worded(current)
+    if cells != current:
+        seen.add(cells)
+        yield "keyed", cells
     for name, read in _GUESSES:
         guess = read(current)
         if guess not in seen:

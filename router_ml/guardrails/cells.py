@@ -1,0 +1,56 @@
+"""What labels a value in data: the column of a table, a name such as ``tax_id`` or ``taxId``.
+
+Detectors look for a label beside a value. In a table it stands lines above, and in code its words are written as one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DELIMITERS = ("|", "\t", ";", ",")
+_RULE = re.compile(r"[\s|:+=-]{3,512}")
+_SNAKE = re.compile(r"(?<=[^\W\d_])[_-](?=[^\W\d_])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_MOST_COLUMNS, _LONGEST_CELL, _GROWTH = 64, 400, 3
+
+
+def worded(text: str) -> str:
+    """A text with tables as lines of ``column: cell`` and with the words of names apart; itself where there are none."""
+    said = _tables(text) if "\n" in text else text
+    said = _SNAKE.sub(" ", said) if "_" in said else said
+    return _CAMEL.sub(" ", said) if _CAMEL.search(said) is not None else said
+
+
+def _tables(text: str) -> str:
+    lines = text.split("\n")
+    delimiter = next((sign for sign in _DELIMITERS if sum(sign in line for line in lines) >= 2), None)
+    if delimiter is None:
+        return text
+    header: list[str] = []
+    said: list[str] = []
+    room = _GROWTH * len(text) + 1_000
+    for line in lines:
+        cells = _cells(line, delimiter)
+        if header and len(cells) == len(header) and room > 0:
+            rows = [f"{name}: {cell}" for name, cell in zip(header, cells, strict=True) if cell]
+            room -= sum(map(len, rows))
+            said += rows
+        elif header and _RULE.fullmatch(line):
+            continue
+        else:
+            header = cells if _is_header(cells) else []
+            said.append(line)
+    return "\n".join(said)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter not in line or line.count(delimiter) > _MOST_COLUMNS:
+        return []
+    bare = line.strip().strip("|") if delimiter == "|" else line
+    return [cell.strip(" \t\"'")[:_LONGEST_CELL] for cell in bare.split(delimiter)]
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Names of columns: words, without a number among them."""
+    named = [cell for cell in cells if cell]
+    return len(named) >= 2 and all(any(map(str.isalpha, cell)) and not re.search(r"\d{3}", cell) for cell in named)
