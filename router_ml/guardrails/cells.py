@@ -9,13 +9,13 @@ import re
 
 _DELIMITERS = ("|", "\t", ";", ",")
 _RULE = re.compile(r"[\s|:+=-]{3,512}")
-_SNAKE = re.compile(r"(?<=[^\W\d_])[_-](?=[^\W\d_])")
+_SNAKE = re.compile(r"(?<=[^\W\d_])_(?=[^\W\d_])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _MOST_COLUMNS, _LONGEST_CELL, _GROWTH = 64, 400, 3
 
 
 def worded(text: str) -> str:
-    """A text with tables as lines of ``column: cell`` and with the words of names apart; itself where there are none."""
+    """A text with tables as lines of ``column: cell`` and the words of names apart; itself where there are none."""
     said = _tables(text) if "\n" in text else text
     said = _SNAKE.sub(" ", said) if "_" in said else said
     return _CAMEL.sub(" ", said) if _CAMEL.search(said) is not None else said

@@ -42,8 +42,8 @@ _GUESSES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("mirrored", mirrored),
     ("rotated", rotated),
 )
-GUESSES = frozenset(name for name, _ in _GUESSES) | {"joined"}
-"""Views that make something of harmless text too: a finding there adds a type that the text itself did not show."""
+GUESSES = frozenset(name for name, _ in _GUESSES) | {"keyed", "joined"}
+"""Views that say more than the text does: a finding there adds a type that the text itself did not show."""
 VIEWS = ("raw", "normalized", "decoded", "decoded2", "keyed", *(name for name, _ in _GUESSES), "joined")
 
 
