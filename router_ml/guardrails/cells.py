@@ -28,7 +28,7 @@ def _tables(text: str) -> str:
         return text
     header: list[str] = []
     said: list[str] = []
-    room = _GROWTH * len(text) + 1_000
+    room = _GROWTH * len(text)
     for line in lines:
         cells = _cells(line, delimiter)
         if header and len(cells) == len(header) and room > 0:

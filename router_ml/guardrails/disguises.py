@@ -184,6 +184,7 @@ _LIKE_DIGITS = str.maketrans("OoQDlIi|!ZzEeAhSsGbTtBgq", "0000111112233445566778
 _DIGITLIKE = re.compile(
     r"(?<![^\W_])[0-9OoQDlIi|!ZzEeASsGbTtBgq]{1,34}(?:[ .\-/()]{1,2}[0-9OoQDlIi|!ZzEeASsGbTtBgq]{1,34}){0,8}(?![^\W_])"
 )
+_STROKES = re.compile(r"[lIO|o]{3,8}")
 _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
 _LETTERLIKE = re.compile(r"(?<![\w@$])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}")
 
@@ -201,11 +202,11 @@ def plain_letters(text: str) -> str:
 def _digits(match: re.Match[str]) -> str:
     """A number with letters that look like digits; words beside it, such as "ID", stay."""
     value = "".join(
-        group.translate(_LIKE_DIGITS) if any(map(str.isdigit, group)) else group
+        group.translate(_LIKE_DIGITS) if any(map(str.isdigit, group)) or _STROKES.fullmatch(group) else group
         for group in re.split(r"([ .\-/()])", match[0])
     )
-    digits = sum(map(str.isdigit, match[0]))
-    return value if digits >= 2 and sum(map(str.isdigit, value)) >= _FEWEST else match[0]
+    before, after = (sum(map(str.isdigit, text)) for text in (match[0], value))
+    return value if after >= _FEWEST and (before >= 2 or (before and after >= _SHORTEST)) else match[0]
 
 
 def _letters(match: re.Match[str]) -> str:

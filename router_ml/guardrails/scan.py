@@ -8,12 +8,21 @@ never what.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
-from router_ml.guardrails.detector import Detector, OutOfStepsError, Span, Steps, Traits, find, is_triggered
+from router_ml.guardrails.detector import (
+    Detector,
+    OutOfStepsError,
+    Span,
+    Steps,
+    Traits,
+    ascii_digits,
+    find,
+    is_triggered,
+)
 from router_ml.guardrails.evidence import convinces
 from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
@@ -22,6 +31,7 @@ from router_ml.guardrails.wording import asks_for_change
 
 _STEPS = 20_000
 _JOINED_MESSAGES = 8
+_TELLING_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class _Scanner:
                 value = (detector.type, bare(text[start:end]))
                 if view in GUESSES and (
                     detector.type in types
-                    or any(value[1] in known for _, known in values)
+                    or _is_part(value[1], values)
                     or not convinces(detector, view, text, (start, end), part.labels)
                 ):
                     continue
@@ -128,6 +138,13 @@ def _readings(part: Part) -> Iterable[tuple[str, str]]:
     yield from views(part.text)
     if part.key:
         yield "keyed", f"{part.key}: {part.text}"
+
+
+def _is_part(value: str, known: Set[tuple[str, str]]) -> bool:
+    """Whether a value, or the end of it, is part of one that is known already, read from either end."""
+    digits = ascii_digits(value)[-_TELLING_DIGITS:]
+    ends = [value, value[::-1], *([digits] if len(digits) == _TELLING_DIGITS else [])]
+    return any(end in other for _, other in known for end in ends)
 
 
 def bare(value: str) -> str:
