@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from router_ml.config.rules import Policy, When
+from router_ml.config.rules import OutputPolicy, OutputWhen, Policy, When
 from router_ml.config.schema import ClassWhen, RouterConfig
-from router_ml.contract.base import TIERS, highest
+from router_ml.contract.base import TIERS, RiskTier, highest
 
 _Path = tuple[str | int, ...]
 
@@ -30,6 +30,7 @@ def check(config: RouterConfig) -> list[Issue]:
         *_destinations(config),
         *_guardrails(config),
         *_policies(config),
+        *_output_policies(config),
         *_classes(config),
         *_plan(config),
     ]
@@ -85,14 +86,19 @@ def _guardrails(config: RouterConfig) -> Iterator[Issue]:
         yield from _unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
 
 
-def _policies(config: RouterConfig) -> Iterator[Issue]:
+def _twice(section: str, policies: Sequence[Policy | OutputPolicy]) -> Iterator[Issue]:
     first: dict[str, int] = {}
+    for index, policy in enumerate(policies):
+        if policy.id in first:
+            message = f"policy {policy.id!r} is defined twice (also {section}[{first[policy.id]}])."
+            yield Issue((section, index, "id"), message, "Rename or remove one of them.")
+        first.setdefault(policy.id, index)
+
+
+def _policies(config: RouterConfig) -> Iterator[Issue]:
+    yield from _twice("policies", config.policies)
     for index, policy in enumerate(config.policies):
         here: _Path = ("policies", index)
-        if policy.id in first:
-            message = f"policy {policy.id!r} is defined twice (also policies[{first[policy.id]}])."
-            yield Issue((*here, "id"), message, "Rename or remove one of them.")
-        first.setdefault(policy.id, index)
         yield from _conditions((*here, "when"), policy.when, config)
         yield from _effects((*here, "then"), policy, config)
         yield from _reach(here, policy, config)
@@ -129,16 +135,8 @@ def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issu
 def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     """Rules that can never fire, or that do nothing when they do."""
     when = policy.when
-    for key, value in when.model_dump().items():
-        if value == ():
-            message = "the list is empty, so the policy is unreachable."
-            yield Issue((*path, "when", key), message, "Name at least one value, or remove the key.")
-    if when.tier is not None and when.risk:
-        reached = [config.guardrails.risk_tiers.get(risk, "low") for risk in when.risk]
-        least = min(reached, key=TIERS.index)
-        if when.tier and TIERS.index(highest(*when.tier)) < TIERS.index(least):
-            message = f"unreachable: these risks raise the tier to at least {least}, the rule asks for {when.tier[0]}."
-            yield Issue((*path, "when", "tier"), message, f"Use tier [{least}] or higher, or remove the key.")
+    yield from _empty_lists((*path, "when"), when)
+    yield from _tier((*path, "when", "tier"), when.risk, when.tier, config)
     write_tools = {name for name, tool in config.tools.items() if tool.effect == "write"}
     if when.write_tool and not write_tools:
         yield Issue((*path, "when", "write_tool"), "unreachable: no tool has effect write.", "Remove the policy.")
@@ -147,6 +145,47 @@ def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]
         yield Issue((*path, "when", "write_tool"), message, "Remove write_tool or the tool.")
     if all(value == {} for value in policy.then.model_dump(exclude_defaults=True).values()):
         yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
+
+
+def _empty_lists(path: _Path, when: When | OutputWhen) -> Iterator[Issue]:
+    for key, value in when.model_dump().items():
+        if value == ():
+            message = "the list is empty, so the policy is unreachable."
+            yield Issue((*path, key), message, "Name at least one value, or remove the key.")
+
+
+def _tier(
+    path: _Path, risks: Sequence[str] | None, tiers: Sequence[RiskTier] | None, config: RouterConfig
+) -> Iterator[Issue]:
+    if not risks or not tiers:
+        return
+    least = min((config.guardrails.risk_tiers.get(risk, "high") for risk in risks), key=TIERS.index)
+    if TIERS.index(highest(*tiers)) < TIERS.index(least):
+        message = f"unreachable: these risks raise the tier to at least {least}, the rule asks for {tiers[0]}."
+        yield Issue(path, message, f"Use tier [{least}] or higher, or remove the key.")
+
+
+def _output_policies(config: RouterConfig) -> Iterator[Issue]:
+    yield from _twice("output_policies", config.output_policies)
+    taxonomy, notices = config.taxonomy, tuple(config.notices)
+    for index, policy in enumerate(config.output_policies):
+        when, then = policy.when, policy.then
+        here: _Path = ("output_policies", index, "when")
+        for key, known, what in (
+            ("risk", taxonomy.risks, "risk"),
+            ("request_risk", taxonomy.risks, "risk"),
+            ("domain", taxonomy.domains, "domain"),
+        ):
+            if known:
+                yield from _unknown((*here, key), getattr(when, key) or (), known, what)
+        yield from _unknown((*here, "notice_missing"), when.notice_missing or (), notices, "notice")
+        yield from _empty_lists(here, when)
+        yield from _tier((*here, "tier"), when.request_risk, when.tier, config)
+        then_here: _Path = ("output_policies", index, "then")
+        added = (then.add_notice,) if then.add_notice is not None else ()
+        yield from _unknown((*then_here, "add_notice"), added, notices, "notice")
+        if not then.model_dump(exclude_none=True):
+            yield Issue(then_here, "the policy has no effect.", "Give at least one effect, or remove the policy.")
 
 
 def _classes(config: RouterConfig) -> Iterator[Issue]:
