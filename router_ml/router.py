@@ -8,7 +8,6 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,8 @@ from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.policy import Facts, Ruling, rule, within, without
+from router_ml.guardrails.apply import apply_rules
+from router_ml.guardrails.policy import Ruling, within, without
 from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
@@ -251,10 +251,8 @@ class Router:
     def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:
         """Hard rules first, then the ceilings that need a count or an estimate of this request."""
         asked, limits = case.request.constraints, case.promise.limits
-        ruling = self._hard_rules(case, case.facts, health)
-        if case.facts.write_tool and not self._writes(ruling.tools):  # a rule took the tool away
-            ruling = self._hard_rules(case, replace(case.facts, write_tool=False), health)
         tokens = case.understood.tokens_in
+        ruling = apply_rules(self.config, case.facts, constraints=asked, tokens_in=tokens, health=health)
         if limits.max_input_tokens is not None and tokens > limits.max_input_tokens:
             reason = (f"{tokens} tokens in, the class allows {limits.max_input_tokens}",)
             ruling = without(ruling, dict.fromkeys(self.config.lanes, reason), rule="traffic class")
@@ -268,19 +266,6 @@ class Router:
             max_latency_ms=smallest(limits.deadline_ms, asked.max_latency_ms),
         )
         return ruling, estimates
-
-    def _hard_rules(self, case: Case, facts: Facts, health: Mapping[str, str]) -> Ruling:
-        return rule(
-            self.config,
-            facts,
-            constraints=case.request.constraints,
-            tokens_in=case.understood.tokens_in,
-            needs=frozenset(["tools"] if facts.tools else ()),
-            health=health,
-        )
-
-    def _writes(self, tools: Sequence[str]) -> bool:
-        return any(self.config.tools[name].effect == "write" for name in tools)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""
