@@ -124,8 +124,13 @@ def explain(
 
 
 @app.command()
-def check(file: File = None, model: Model = None, as_json: AsJson = False) -> None:
-    """Find all that is wrong in a router.yaml (exit 1); of a valid one, what it promises."""
+def check(
+    file: File = None,
+    model: Model = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for what only deserves a look, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find all that is wrong in a router.yaml (exit 1); of a valid one, what deserves a look and what it promises."""
     report = check_config(file, model=model)
     if as_json:
         _write_json(report.to_dict())
@@ -133,7 +138,7 @@ def check(file: File = None, model: Model = None, as_json: AsJson = False) -> No
         from router_ml.cli.show import check_page
 
         _render(check_page(report))
-    if not report.ok:
+    if not report.ok or (strict and report.notes):
         raise typer.Exit(1)
 
 

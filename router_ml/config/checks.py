@@ -36,7 +36,8 @@ def check(config: RouterConfig) -> list[Issue]:
     ]
 
 
-def _unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
+def unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
+    """An issue for each name that is not known, with the name that was probably meant, or all there are."""
     known = list(known)
     for name in found:
         if name not in known:
@@ -56,9 +57,9 @@ def _lanes(config: RouterConfig) -> Iterator[Issue]:
     if not any(lane.enabled for lane in config.lanes.values()):
         yield Issue(("lanes",), "every lane is disabled.", "Enable at least one lane.")
     for name, lane in config.lanes.items():
-        yield from _unknown(("lanes", name, "boundary"), [lane.boundary], config.boundaries, "boundary")
+        yield from unknown(("lanes", name, "boundary"), [lane.boundary], config.boundaries, "boundary")
         if config.regions:
-            yield from _unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
+            yield from unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
 
 
 def _destinations(config: RouterConfig) -> Iterator[Issue]:
@@ -71,19 +72,19 @@ def _destinations(config: RouterConfig) -> Iterator[Issue]:
     )
     for path, boundary, region in (*tools, *indexes, *others):
         if boundary is not None:
-            yield from _unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
+            yield from unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
         if region is not None and config.regions:
-            yield from _unknown((*path, "region"), [region], config.regions, "region")
+            yield from unknown((*path, "region"), [region], config.regions, "region")
     for name, index in config.indexes.items():
         if index.reranker is not None:
-            yield from _unknown(("indexes", name, "reranker"), [index.reranker], config.rerankers, "reranker")
+            yield from unknown(("indexes", name, "reranker"), [index.reranker], config.rerankers, "reranker")
 
 
 def _guardrails(config: RouterConfig) -> Iterator[Issue]:
     if not config.taxonomy.risks:
         return
     for risk in config.guardrails.risk_tiers:
-        yield from _unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
+        yield from unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
 
 
 def _twice(section: str, policies: Sequence[Policy | OutputPolicy]) -> Iterator[Issue]:
@@ -115,21 +116,21 @@ def _conditions(path: _Path, when: When | ClassWhen, config: RouterConfig) -> It
     )
     for key, known, what in references:
         if known or what == "tool":
-            yield from _unknown((*path, key), getattr(when, key, None) or (), known, what)
+            yield from unknown((*path, key), getattr(when, key, None) or (), known, what)
 
 
 def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     then = policy.then
     if then.boundary is not None:
-        yield from _unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
+        yield from unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
     if then.regions is not None and config.regions:
-        yield from _unknown((*path, "regions"), then.regions, config.regions, "region")
+        yield from unknown((*path, "regions"), then.regions, config.regions, "region")
     if then.lanes is not None:
-        yield from _unknown((*path, "lanes", "allow"), then.lanes.allow or (), config.lanes, "lane")
-        yield from _unknown((*path, "lanes", "deny"), then.lanes.deny, config.lanes, "lane")
+        yield from unknown((*path, "lanes", "allow"), then.lanes.allow or (), config.lanes, "lane")
+        yield from unknown((*path, "lanes", "deny"), then.lanes.deny, config.lanes, "lane")
     if then.output_contract is not None:
         known = config.output_contracts
-        yield from _unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
+        yield from unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
 
 
 def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
@@ -177,13 +178,13 @@ def _output_policies(config: RouterConfig) -> Iterator[Issue]:
             ("domain", taxonomy.domains, "domain"),
         ):
             if known:
-                yield from _unknown((*here, key), getattr(when, key) or (), known, what)
-        yield from _unknown((*here, "notice_missing"), when.notice_missing or (), notices, "notice")
+                yield from unknown((*here, key), getattr(when, key) or (), known, what)
+        yield from unknown((*here, "notice_missing"), when.notice_missing or (), notices, "notice")
         yield from _empty_lists(here, when)
         yield from _tier((*here, "tier"), when.request_risk, when.tier, config)
         then_here: _Path = ("output_policies", index, "then")
         added = (then.add_notice,) if then.add_notice is not None else ()
-        yield from _unknown((*then_here, "add_notice"), added, notices, "notice")
+        yield from unknown((*then_here, "add_notice"), added, notices, "notice")
         if not then.model_dump(exclude_none=True):
             yield Issue(then_here, "the policy has no effect.", "Give at least one effect, or remove the policy.")
 
@@ -219,7 +220,7 @@ def _plan(config: RouterConfig) -> Iterator[Issue]:
         if rule.retrieval in ("light", "deep") and rule.index is None:
             yield Issue((*here, "retrieval"), f"{rule.retrieval} retrieval needs an index.", "Add 'index'.")
         if rule.index is not None:
-            yield from _unknown((*here, "index"), [rule.index], config.indexes, "index")
+            yield from unknown((*here, "index"), [rule.index], config.indexes, "index")
         if rule.output_contract is not None:
             known = config.output_contracts
-            yield from _unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")
+            yield from unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")

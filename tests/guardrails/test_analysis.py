@@ -206,6 +206,12 @@ def test_a_rule_with_one_effect_of_its_own_is_not_shadowed(config: Config) -> No
         ({"tier": ["high"]}, PRIVATE), ({"risk": ["pii"]}, PRIVATE), guardrails={"risk_tiers": {"pii": "low"}}
     )
     assert found(wider, "shadowed") == [], "the risk no longer brings the tier"
+    presumed = config(
+        ({"risk": ["pii"]}, PRIVATE),
+        ({"tier": ["high", "restricted"]}, PRIVATE),
+        guardrails={**GUARDRAILS, "unknown_tier": "low"},
+    )
+    assert found(presumed, "shadowed") == [], "of an unscanned request the risk is presumed, its tier is not"
 
 
 def test_a_value_that_counts_only_because_its_rule_comes_first_is_not_shadowed(config: Config) -> None:
