@@ -24,13 +24,12 @@ from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.policy import Ruling, within, without
+from router_ml.guardrails.apply import apply_limits, apply_rules
+from router_ml.guardrails.policy import Ruling
 from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts
-from router_ml.plan import smallest
 from router_ml.recording import record
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
@@ -250,20 +249,16 @@ class Router:
 
     def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:
         """Hard rules first, then the ceilings that need a count or an estimate of this request."""
-        asked, limits = case.request.constraints, case.promise.limits
-        tokens = case.understood.tokens_in
+        asked, tokens, lanes = case.request.constraints, case.understood.tokens_in, list(self.config.lanes)
         ruling = apply_rules(self.config, case.facts, constraints=asked, tokens_in=tokens, health=health)
-        if limits.max_input_tokens is not None and tokens > limits.max_input_tokens:
-            reason = (f"{tokens} tokens in, the class allows {limits.max_input_tokens}",)
-            ruling = without(ruling, dict.fromkeys(self.config.lanes, reason), rule="traffic class")
         estimates = self.estimate(case.request, case.understood)
-        lanes = list(self.config.lanes)
-        ruling = within(
+        ruling = apply_limits(
             ruling,
-            dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
-            dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
-            max_cost_usd=smallest(limits.max_cost_usd, asked.max_cost_usd),
-            max_latency_ms=smallest(limits.deadline_ms, asked.max_latency_ms),
+            case.promise.limits,
+            constraints=asked,
+            tokens_in=tokens,
+            costs=dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
+            latencies=dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
         )
         return ruling, estimates
 

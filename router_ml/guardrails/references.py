@@ -39,9 +39,10 @@ def issues(config: RouterConfig) -> Iterator[Issue]:
 
 
 def _findings(config: RouterConfig) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    for section, policies in (("policies", config.policies), ("output_policies", config.output_policies)):
-        for index, policy in enumerate(policies):
-            yield section, index, policy.when.finding or ()
+    for index, policy in enumerate(config.policies):
+        yield "policies", index, policy.when.finding or ()
+    for index, answer in enumerate(config.output_policies):
+        yield "output_policies", index, answer.when.finding or ()
 
 
 def _types(path: tuple[str | int, ...], findings: Sequence[str], config: RouterConfig) -> Iterator[Issue]:
