@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -168,11 +169,39 @@ def test_a_lower_ceiling_is_applied_to_the_estimates_of_the_record() -> None:
     (decision,) = decided(before, {"text": TEXTS[0]})
     costs = {lane: estimate.cost_usd for lane, estimate in decision.estimates.items()}
     ceiling = sorted(costs.values())[2]
-    default = before.traffic_classes["default"]
-    limits = default.limits.model_copy(update={"max_cost_usd": ceiling})
-    classes = {**before.traffic_classes, "default": default.model_copy(update={"limits": limits})}
-    (change,) = compare_policies(before, before.model_copy(update={"traffic_classes": classes}), [decision]).changes
+    (change,) = compare_policies(before, with_ceiling(before, ceiling), [decision]).changes
     assert set(change.after.lanes) == {lane for lane, cost in costs.items() if cost <= ceiling}
+
+
+def with_ceiling(config: RouterConfig, usd: float) -> RouterConfig:
+    default = config.traffic_classes["default"]
+    limits = default.limits.model_copy(update={"max_cost_usd": usd})
+    classes = {**config.traffic_classes, "default": default.model_copy(update={"limits": limits})}
+    return config.model_copy(update={"traffic_classes": classes})
+
+
+def test_a_lane_that_was_over_a_ceiling_by_a_hair_was_over_it() -> None:
+    """The reason in the record is rounded to millionths of a dollar."""
+    (decision,) = decided(with_rules(), {"text": TEXTS[0]})
+    cost = sorted(estimate.cost_usd for estimate in decision.estimates.values())[3]
+    tight = with_ceiling(with_rules(), math.nextafter(cost, 0.0))
+    (decision,) = decided(tight, {"text": TEXTS[0]})
+    assert compare_policies(tight, tight, [decision]).reproduced == 1
+
+
+def test_a_higher_ceiling_brings_back_what_the_record_says_is_within_it() -> None:
+    (decision,) = decided(with_rules(), {"text": TEXTS[0]})
+    costs = {lane: estimate.cost_usd for lane, estimate in decision.estimates.items()}
+    tight, looser = (with_ceiling(with_rules(), sorted(costs.values())[place] + 1e-6) for place in (1, 4))
+    (change,) = compare_policies(tight, looser, decided(tight, {"text": TEXTS[0]})).changes
+    assert set(change.after.lanes) == {lane for lane, cost in costs.items() if cost <= sorted(costs.values())[4]}
+
+
+def test_lanes_come_back_when_the_rule_against_them_goes() -> None:
+    """Their estimates are not in the record, but that they were within the ceilings is."""
+    before = with_rules(policy("private", {}, {"boundary": "private"}))
+    (change,) = compare_policies(before, with_rules(), decided(before, {"text": TEXTS[0]})).changes
+    assert set(change.after.lanes) == {name for name in shipped().lanes if name != "openai"}, "which is down"
 
 
 def test_a_request_that_the_new_rules_do_not_take_is_invalid_there() -> None:
