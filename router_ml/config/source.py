@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from router_ml.config.section import Section
 from router_ml.errors import ConfigError, Problem
 
 _Path = tuple[str | int, ...]
@@ -92,8 +91,8 @@ def read(path: Path, *, expected: str) -> str:
         raise ConfigError([problem]) from None
 
 
-def shape_problems(error: ValidationError, source: Source, *, root: type[Section]) -> Iterator[Problem]:
-    """What a section of type ``root`` does not take, with lines and fixes."""
+def shape_problems(error: ValidationError, source: Source, *, root: type[BaseModel]) -> Iterator[Problem]:
+    """What a model does not take, with lines and fixes; ``root`` is the model, or that of the items of a list."""
     for item in error.errors(include_url=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
         message, fix = item["msg"] + ".", _FIXES.get(item["type"], "Correct the value.")
@@ -107,9 +106,9 @@ def shape_problems(error: ValidationError, source: Source, *, root: type[Section
         yield Problem(source.file, source.line(path), dotted(path), message, fix)
 
 
-def _known_keys(path: _Path, root: type[Section]) -> list[str]:
+def _known_keys(path: _Path, root: type[BaseModel]) -> list[str]:
     """Keys that the section at a path knows, by walking the types of the schema."""
-    model: type[Section] | None = root
+    model: type[BaseModel] | None = root
     named = False
     for part in path:
         if named or isinstance(part, int) or model is None:
@@ -120,12 +119,12 @@ def _known_keys(path: _Path, root: type[Section]) -> list[str]:
     return sorted(_fields(model)) if model is not None else []
 
 
-def _fields(model: type[Section]) -> dict[str, object]:
+def _fields(model: type[BaseModel]) -> dict[str, object]:
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
-def _section(annotation: object) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
+def _section(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
         found = _section(inner)

@@ -27,10 +27,10 @@ def packs() -> Mapping[str, Sequence[Detector]]:
 def issues(config: RouterConfig) -> Iterator[Issue]:
     """What can never be found as it is written: unknown packs, types of findings, language codes."""
     yield from unknown(("guardrails", "packs"), config.guardrails.packs, packs(), "pack of detectors")
-    for section, index, findings in _findings(config):
+    for section, index, named in _findings(config):
         here = (section, index, "when", "finding")
         if not config.guardrails.detectors:  # what those report is known when they run
-            yield from _types(here, findings, config)
+            yield from _types(here, named, config)
     for index, policy in enumerate(config.policies):
         for code in policy.when.language or ():
             if not _ISO_639.fullmatch(code):
@@ -45,9 +45,9 @@ def _findings(config: RouterConfig) -> Iterator[tuple[str, int, tuple[str, ...]]
         yield "output_policies", index, answer.when.finding or ()
 
 
-def _types(path: tuple[str | int, ...], findings: Sequence[str], config: RouterConfig) -> Iterator[Issue]:
-    known = _known(config)
-    for name in findings:
+def _types(path: tuple[str | int, ...], named: Sequence[str], config: RouterConfig) -> Iterator[Issue]:
+    known = findings(config)
+    for name in named:
         pack = next((pack for pack, rows in packs().items() if name in {row.type for row in rows}), None)
         if name not in known and pack is not None:
             yield Issue(path, f"{name!r} is not looked for.", f"Add {pack!r} to guardrails.packs.")
@@ -55,7 +55,8 @@ def _types(path: tuple[str | int, ...], findings: Sequence[str], config: RouterC
             yield from unknown(path, [name], known, "type of finding")
 
 
-def _known(config: RouterConfig) -> tuple[str, ...]:
+def findings(config: RouterConfig) -> tuple[str, ...]:
+    """Every type of finding that is looked for, those of one's own detectors aside."""
     rows = (*patterns.DETECTORS, *(row for pack in config.guardrails.packs for row in packs().get(pack, ())))
     return (*dict.fromkeys(row.type for row in rows), *ENTITIES)
 
@@ -75,9 +76,9 @@ def notes(config: RouterConfig, *, languages: frozenset[str]) -> Iterator[Note]:
             if not config.taxonomy.risks and risk not in by_rule:
                 message = f"{policy.id} asks for risk {risk}, which no detector brings; a bundle's classifier has to."
                 yield Note("reference", (policy.id,), message)
-    known = _known(config)
-    for section, index, findings in _findings(config) if config.guardrails.detectors else ():
-        for name in findings:
+    known = findings(config)
+    for section, index, named in _findings(config) if config.guardrails.detectors else ():
+        for name in named:
             if name not in known:
                 policy_id = getattr(config, section)[index].id
                 message = f"{policy_id} asks for finding {name}, which one of your own detectors has to report."

@@ -7,7 +7,7 @@ from typing import Literal
 
 from router_ml.config.schema import RouterConfig
 from router_ml.contract import Destinations, RiskTier
-from router_ml.contract.base import LogLevel
+from router_ml.contract.base import Action, LogLevel
 from router_ml.guardrails.policy import Ruling
 
 NO_LANE = "no-eligible-lane"
@@ -19,7 +19,7 @@ class Verdict:
     """What rules decide. ``policies`` are the ids of those that fired; ``action`` is ``invalid`` where a request names
     a tool, lane, boundary or region that is not configured."""
 
-    action: Literal["route", "human_review", "refuse", "invalid"]
+    action: Action | Literal["invalid"]
     queue: str | None
     tier: RiskTier
     lanes: tuple[str, ...]
@@ -34,7 +34,7 @@ class Verdict:
 
 def verdict(config: RouterConfig, ruling: Ruling, tier: RiskTier) -> Verdict:
     """A ruling on a request of this tier, in a few words."""
-    action: Literal["route", "human_review", "refuse"] = "route"
+    action: Action = "route"
     queue: str | None = None
     if ruling.refuse is not None:
         action = "refuse"
