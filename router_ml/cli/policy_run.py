@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -81,10 +82,11 @@ def policy_test(file: Path, *, config: Path | None = None, model: str | None = N
         return PolicyTestReport(str(file), str(config or model or ""), problems=error.problems)
     router: Router | None = None
     if any(example.request is not None for example in table.examples):
+        from router_ml.loading import MODEL_VARIABLE, shipped_bundle
         from router_ml.router import Router
 
         router = Router.load(model, config=config, log=_IN_MEMORY)
-        settings, where = router.config, config or model or "the bundle that ships"
+        settings, where = router.config, config or model or os.environ.get(MODEL_VARIABLE) or shipped_bundle()
     else:
         where, settings = open_config(config, model=model)
     problems = table.problems(settings)

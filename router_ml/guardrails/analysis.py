@@ -17,6 +17,7 @@ from router_ml.config.schema import RouterConfig
 from router_ml.contract import Constraints
 from router_ml.contract.base import LogLevel
 from router_ml.guardrails.apply import apply_rules
+from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.guardrails.limits import Limit, forbids_lane, of_policy, width
 from router_ml.guardrails.logic import example, implies, reachable, told
 from router_ml.guardrails.policy import LOG_LEVELS, Ruling
@@ -40,6 +41,8 @@ class Note:
 
 
 def _shown(value: JsonValue) -> str:
+    if value == ELSEWHERE:
+        return "that is not configured"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

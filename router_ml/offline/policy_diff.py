@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig, policy_sha256
@@ -48,7 +49,8 @@ class RuleChange:
 
 @dataclass(frozen=True)
 class DecisionChange:
-    """One decision that would come out otherwise: ``kinds`` says in what, ``rules`` because of which rules.
+    """One decision that would come out otherwise: ``kinds`` says in what, ``rules`` because of which rules:
+    of those that differ, the ones that make a difference by themselves.
 
     ``lane`` is the planned one; ``lane_stays`` whether the new rules would still allow it (None: there was none).
     """
@@ -108,7 +110,8 @@ def compare_policies(before: RouterConfig, after: RouterConfig, decisions: Itera
         *_rule_changes("output_policies", before.output_policies, after.output_policies),
     )
     settings = _settings(before, after)
-    edited = {change.rule for change in rules if change.section == "policies"}
+    edited = frozenset(change.rule for change in rules if change.section == "policies")
+    culprits = _Culprits(before, after, edited)
     digest, changes, broken, old, compared, checked = policy_sha256(before), [], [], 0, 0, 0
     for decision in decisions:
         if "circumstances" not in decision.model_fields_set:
@@ -120,9 +123,10 @@ def compare_policies(before: RouterConfig, after: RouterConfig, decisions: Itera
             checked += 1
             if set(first.lanes) != set(decision.eligible):
                 broken.append(decision.decision_id)
-        kinds = tuple(kind for kind in KINDS if _plain(first, kind) != _plain(second, kind))
-        if kinds:
-            changes.append(_change(decision, kinds, first, second, edited))
+        if kinds := _kinds(first, second):
+            stays = None if decision.lane is None else second.action == "route" and decision.lane in second.lanes
+            why = culprits.of(decision, first, second)
+            changes.append(DecisionChange(decision.decision_id, kinds, why, decision.lane, stays, first, second))
     return PolicyDiff(
         rules=rules,
         settings=settings,
@@ -155,13 +159,38 @@ def frame(changes: Sequence[DecisionChange]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, *(f"{kind}_{when}" for kind in KINDS for when in ("before", "after"))])
 
 
-def _change(
-    decision: RouteDecision, kinds: tuple[str, ...], first: Verdict, second: Verdict, edited: set[str]
-) -> DecisionChange:
-    fired, later = set(first.policies), set(second.policies)
-    rules = sorted((fired ^ later) | (edited & (fired | later))) or [OTHER]
-    stays = None if decision.lane is None else second.action == "route" and decision.lane in second.lanes
-    return DecisionChange(decision.decision_id, kinds, tuple(rules), decision.lane, stays, first, second)
+@dataclass(frozen=True)
+class _Culprits:
+    """The second configuration with one differing rule at a time as the first has it, to see what that rule does."""
+
+    before: RouterConfig
+    after: RouterConfig
+    edited: frozenset[str]
+
+    @cached_property
+    def _without(self) -> dict[str, RouterConfig]:
+        old = {rule.id: rule for rule in self.before.policies}
+        result = {}
+        for name in self.edited:
+            rules = [old.get(rule.id) if rule.id == name else rule for rule in self.after.policies]
+            if name not in {rule.id for rule in self.after.policies}:
+                rules.insert([*old].index(name), old[name])
+            kept = tuple(rule for rule in rules if rule is not None)
+            result[name] = self.after.model_copy(update={"policies": kept})
+        return result
+
+    def of(self, decision: RouteDecision, first: Verdict, second: Verdict) -> tuple[str, ...]:
+        """The rules because of which a decision comes out otherwise; unchanged ones where only they fired otherwise."""
+        fired, later = set(first.policies), set(second.policies)
+        suspects = sorted(self.edited & (fired | later))
+        guilty = suspects
+        if len(suspects) > 1:
+            guilty = [name for name in suspects if _kinds(rule_again(self._without[name], decision), second)]
+        return tuple(guilty or suspects or sorted(fired ^ later) or [OTHER])
+
+
+def _kinds(first: Verdict, second: Verdict) -> tuple[str, ...]:
+    return tuple(kind for kind in KINDS if _plain(first, kind) != _plain(second, kind))
 
 
 def _plain(verdict: Verdict, kind: str) -> Any:

@@ -141,6 +141,15 @@ def test_a_rule_that_ends_in_a_refusal_loses_the_planned_lane() -> None:
     assert compare_policies(before, after, decided(before, {"text": TEXTS[0]})).by_kind()["planned lane lost"] == 1
 
 
+def test_a_change_is_put_down_to_the_rule_that_makes_it_not_to_all_that_fired() -> None:
+    idle = policy("idle", {"channel": ["api"]}, {"boundary": "public"})
+    first, second = policy("no", {}, {"human_review": "a"}), policy("pii", {"risk": ["pii"]}, {"boundary": "private"})
+    before, after = with_rules(first), with_rules(idle, second)
+    mail, question = decided(before, {"text": MAIL}, {"text": TEXTS[0]})
+    rules = {change.decision_id: change.rules for change in compare_policies(before, after, [mail, question]).changes}
+    assert rules == {mail.decision_id: ("no", "pii"), question.decision_id: ("no",)}
+
+
 def test_content_that_changes_under_the_same_version_is_said() -> None:
     """Whoever reads an audit by id and version would take the two rules for one."""
     first = policy("a", {"risk": ["pii"]}, {"boundary": "private"})
