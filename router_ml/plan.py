@@ -19,6 +19,7 @@ from router_ml.contract import (
     Step,
 )
 from router_ml.errors import InvalidRequestError
+from router_ml.guardrails.limits import smallest
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,6 @@ def _limits(request: RouteRequest, lane: Lane, limits: TrafficClass, has_tools: 
         deadline_ms=smallest(own.deadline_ms, asked.max_latency_ms),
         max_cost_usd=smallest(own.max_cost_usd, asked.max_cost_usd),
     )
-
-
-def smallest(*values: float | None) -> float | None:
-    """The smallest of the ceilings that are set."""
-    return min((value for value in values if value is not None), default=None)
 
 
 def _retrieval(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed) -> Retrieval:

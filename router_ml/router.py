@@ -8,7 +8,6 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +24,12 @@ from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.policy import Facts, Ruling, rule, within, without
+from router_ml.guardrails.apply import apply_limits, apply_rules
+from router_ml.guardrails.policy import Ruling
 from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts
-from router_ml.plan import smallest
 from router_ml.recording import record
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
@@ -250,37 +249,18 @@ class Router:
 
     def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:
         """Hard rules first, then the ceilings that need a count or an estimate of this request."""
-        asked, limits = case.request.constraints, case.promise.limits
-        ruling = self._hard_rules(case, case.facts, health)
-        if case.facts.write_tool and not self._writes(ruling.tools):  # a rule took the tool away
-            ruling = self._hard_rules(case, replace(case.facts, write_tool=False), health)
-        tokens = case.understood.tokens_in
-        if limits.max_input_tokens is not None and tokens > limits.max_input_tokens:
-            reason = (f"{tokens} tokens in, the class allows {limits.max_input_tokens}",)
-            ruling = without(ruling, dict.fromkeys(self.config.lanes, reason), rule="traffic class")
+        asked, tokens, lanes = case.request.constraints, case.understood.tokens_in, list(self.config.lanes)
+        ruling = apply_rules(self.config, case.facts, constraints=asked, tokens_in=tokens, health=health)
         estimates = self.estimate(case.request, case.understood)
-        lanes = list(self.config.lanes)
-        ruling = within(
+        ruling = apply_limits(
             ruling,
-            dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
-            dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
-            max_cost_usd=smallest(limits.max_cost_usd, asked.max_cost_usd),
-            max_latency_ms=smallest(limits.deadline_ms, asked.max_latency_ms),
+            case.promise.limits,
+            constraints=asked,
+            tokens_in=tokens,
+            costs=dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
+            latencies=dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
         )
         return ruling, estimates
-
-    def _hard_rules(self, case: Case, facts: Facts, health: Mapping[str, str]) -> Ruling:
-        return rule(
-            self.config,
-            facts,
-            constraints=case.request.constraints,
-            tokens_in=case.understood.tokens_in,
-            needs=frozenset(["tools"] if facts.tools else ()),
-            health=health,
-        )
-
-    def _writes(self, tools: Sequence[str]) -> bool:
-        return any(self.config.tools[name].effect == "write" for name in tools)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -4,5 +4,16 @@ from router_ml.cli.app import main
 from router_ml.cli.check import CheckReport, check
 from router_ml.cli.document import contract_page, write_schemas
 from router_ml.cli.inputs import build_request, logged_decision
+from router_ml.cli.policy_run import PolicyTestReport, policy_test
 
-__all__ = ["CheckReport", "build_request", "check", "contract_page", "logged_decision", "main", "write_schemas"]
+__all__ = [
+    "CheckReport",
+    "PolicyTestReport",
+    "build_request",
+    "check",
+    "contract_page",
+    "logged_decision",
+    "main",
+    "policy_test",
+    "write_schemas",
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console, RenderableType
 
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
+from router_ml.cli.output import AsJson, Model, render, write, write_json
+from router_ml.cli.policy import app as policy
 from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
-_PIPED_WIDTH = 120
 _LARGEST_SEED = 2**53 - 1
 
 app = typer.Typer(
@@ -28,11 +27,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
+app.add_typer(policy)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Model = Annotated[
-    str | None, typer.Option(help="Bundle folder or models:/ URI; default $ROUTER_ML_MODEL, else the shipped one.")
-]
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
 ]
@@ -82,11 +78,11 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
 
     decision = Router.load(model, config=config, log=log).predict_route(asked, seed=seed)
     if as_json:
-        _write(decision.to_json())
+        write(decision.to_json())
         return
     from router_ml.cli.show import decision_panel
 
-    _render(decision_panel(decision))
+    render(decision_panel(decision))
 
 
 @app.command()
@@ -109,31 +105,36 @@ def explain(
         if audience is not Audience.user:
             record["decision"] = decision.model_dump(mode="json")
         if not as_json:
-            _write(told)
+            write(told)
     if text is not None:
         said, found = attributions(text, model=model)
         record["labels"] = [asdict(each) for each in found]
         if not as_json:
             from router_ml.cli.show import attribution_table
 
-            _render(attribution_table(said, found))
+            render(attribution_table(said, found))
     if not record:
         raise InvalidRequestError("Found neither an id nor --text, expected one of them. See router-ml explain --help.")
     if as_json:
-        _write_json(record)
+        write_json(record)
 
 
 @app.command()
-def check(file: File = None, model: Model = None, as_json: AsJson = False) -> None:
-    """Find all that is wrong in a router.yaml (exit 1); of a valid one, what it promises."""
+def check(
+    file: File = None,
+    model: Model = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for what only deserves a look, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find all that is wrong in a router.yaml (exit 1); of a valid one, what deserves a look and what it promises."""
     report = check_config(file, model=model)
     if as_json:
-        _write_json(report.to_dict())
+        write_json(report.to_dict())
     else:
         from router_ml.cli.show import check_page
 
-        _render(check_page(report))
-    if not report.ok:
+        render(check_page(report))
+    if not report.ok or (strict and report.notes):
         raise typer.Exit(1)
 
 
@@ -147,23 +148,10 @@ def contract(
     """Print lanes, policies, classes and fallback rules as Markdown, or write the JSON Schemas."""
     if schema is not None:
         written = [str(path) for path in write_schemas(schema)]
-        _write_json({"written": written}) if as_json else _write("\n".join(written))
+        write_json({"written": written}) if as_json else write("\n".join(written))
         return
     _, config = open_config(file, model=model)
-    _write_json(contract_record(config)) if as_json else _write(contract_page(config))
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-
-
-def _write_json(value: object) -> None:
-    _write(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _render(content: RenderableType) -> None:
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(content, crop=False)
+    write_json(contract_record(config)) if as_json else write(contract_page(config))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""``router-ml check``: what is wrong in a ``router.yaml``, and what a valid one promises."""
+"""``router-ml check``: what is wrong in a ``router.yaml``, what deserves a look, and what a valid one promises."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from router_ml.cli.coverage import PolicyLanes, Stop, policy_lanes, stops
 from router_ml.cli.inputs import locate
 from router_ml.config import load_config
 from router_ml.errors import ConfigError, Problem
+from router_ml.guardrails import analysis, references
+from router_ml.guardrails.analysis import Note
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """``problems`` is empty for a valid file; only then the rest says something."""
+    """``problems`` is empty for a valid file; only then the rest says something. ``notes`` only deserve a look."""
 
     file: str
     problems: tuple[Problem, ...] = ()
@@ -22,6 +24,7 @@ class CheckReport:
     classes: tuple[str, ...] = ()
     policies: tuple[PolicyLanes, ...] = ()
     stops: tuple[Stop, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -46,9 +49,11 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
     """
     file, labels = locate(path, model=model)
     try:
-        config = load_config(file, labels)
+        config = load_config(file, labels, also=references.issues)
     except ConfigError as error:
         return CheckReport(str(file), problems=error.problems)
+    from router_ml.understanding.language import CODES
+
     lanes = tuple(name for name, lane in config.lanes.items() if lane.enabled)
     return CheckReport(
         str(file),
@@ -56,4 +61,5 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
         classes=tuple(config.traffic_classes),
         policies=policy_lanes(config),
         stops=stops(config),
+        notes=(*references.notes(config, languages=CODES), *analysis.notes(config)),
     )

@@ -14,6 +14,7 @@ from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, LogError
 
 if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
@@ -74,6 +75,19 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
     Raises:
         LogError: no log is named, it does not exist or cannot be read, or it does not hold the decision.
     """
+    with event_log(log) as events:
+        decision = events.decision(decision_id)
+    if decision is None:
+        raise LogError("The event log holds no decision with this id. Check the id, and that it went to this log.")
+    return decision
+
+
+def event_log(log: str | None = None) -> EventLog:
+    """An event log that exists, opened; by default ``$ROUTER_ML_LOG``.
+
+    Raises:
+        LogError: no log is named, it does not exist or cannot be read.
+    """
     from router_ml.loading import LOG_VARIABLE
 
     url = log or os.environ.get(LOG_VARIABLE)
@@ -84,11 +98,7 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
         raise LogError(f"There is no event log at {path}. Give the path or URL of the one the decision went to.")
     from router_ml.storage.eventlog import EventLog
 
-    with EventLog(url) as events:
-        decision = events.decision(decision_id)
-    if decision is None:
-        raise LogError("The event log holds no decision with this id. Check the id, and that it went to this log.")
-    return decision
+    return EventLog(url)
 
 
 def attributions(text: str, *, model: str | None = None) -> tuple[str, list[Attribution]]:

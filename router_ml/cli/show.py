@@ -128,7 +128,7 @@ def check_page(report: CheckReport) -> RenderableType:
         return Group(*(_unbroken(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
     sizes = (f"{len(report.lanes)} lanes", f"{len(report.policies)} policies", f"{len(report.classes)} traffic classes")
     head = Text(f"{report.file} is valid: {', '.join(sizes)}.\n")
-    return Group(head, _matrix(report), Text(""), *_stops(report))
+    return Group(head, _matrix(report), Text(""), *_notes(report), *_stops(report))
 
 
 def _unbroken(line: str) -> Text:
@@ -149,11 +149,21 @@ def _matrix(report: CheckReport) -> Table:
     return table
 
 
+def _notes(report: CheckReport) -> Iterator[Text]:
+    if report.notes:
+        yield Text("Worth a look:", style="bold")
+        yield from (_unbroken(f"  {note}") for note in report.notes)
+        yield Text("")
+
+
 def _stops(report: CheckReport) -> Iterator[Text]:
-    if not report.stops:
+    """What one outage stops, without what the notes say already: that no lane is left at any time."""
+    noted = [set(note.policies) for note in report.notes if note.kind == "no lane"]
+    stops = [stop for stop in report.stops if stop.lanes or not any(known <= set(stop.policies) for known in noted)]
+    if not stops:
         yield Text("No provider and no failure domain can stop a traffic class.")
         return
     yield Text("One outage stops:", style="bold")
-    for stop in report.stops:
+    for stop in stops:
         yield _unbroken(f"  {stop}")
     yield Text("A lane in another failure domain and of another provider that these policies allow would end this.")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from router_ml.config.rules import Policy, When
+from router_ml.config.rules import OutputPolicy, OutputWhen, Policy, When
 from router_ml.config.schema import ClassWhen, RouterConfig
-from router_ml.contract.base import TIERS, highest
+from router_ml.contract.base import TIERS, RiskTier, highest
 
 _Path = tuple[str | int, ...]
 
@@ -30,12 +30,14 @@ def check(config: RouterConfig) -> list[Issue]:
         *_destinations(config),
         *_guardrails(config),
         *_policies(config),
+        *_output_policies(config),
         *_classes(config),
         *_plan(config),
     ]
 
 
-def _unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
+def unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
+    """An issue for each name that is not known, with the name that was probably meant, or all there are."""
     known = list(known)
     for name in found:
         if name not in known:
@@ -55,9 +57,9 @@ def _lanes(config: RouterConfig) -> Iterator[Issue]:
     if not any(lane.enabled for lane in config.lanes.values()):
         yield Issue(("lanes",), "every lane is disabled.", "Enable at least one lane.")
     for name, lane in config.lanes.items():
-        yield from _unknown(("lanes", name, "boundary"), [lane.boundary], config.boundaries, "boundary")
+        yield from unknown(("lanes", name, "boundary"), [lane.boundary], config.boundaries, "boundary")
         if config.regions:
-            yield from _unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
+            yield from unknown(("lanes", name, "region"), [lane.region], config.regions, "region")
 
 
 def _destinations(config: RouterConfig) -> Iterator[Issue]:
@@ -70,29 +72,34 @@ def _destinations(config: RouterConfig) -> Iterator[Issue]:
     )
     for path, boundary, region in (*tools, *indexes, *others):
         if boundary is not None:
-            yield from _unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
+            yield from unknown((*path, "boundary"), [boundary], config.boundaries, "boundary")
         if region is not None and config.regions:
-            yield from _unknown((*path, "region"), [region], config.regions, "region")
+            yield from unknown((*path, "region"), [region], config.regions, "region")
     for name, index in config.indexes.items():
         if index.reranker is not None:
-            yield from _unknown(("indexes", name, "reranker"), [index.reranker], config.rerankers, "reranker")
+            yield from unknown(("indexes", name, "reranker"), [index.reranker], config.rerankers, "reranker")
 
 
 def _guardrails(config: RouterConfig) -> Iterator[Issue]:
     if not config.taxonomy.risks:
         return
     for risk in config.guardrails.risk_tiers:
-        yield from _unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
+        yield from unknown(("guardrails", "risk_tiers", risk), [risk], config.taxonomy.risks, "risk")
+
+
+def _twice(section: str, policies: Sequence[Policy | OutputPolicy]) -> Iterator[Issue]:
+    first: dict[str, int] = {}
+    for index, policy in enumerate(policies):
+        if policy.id in first:
+            message = f"policy {policy.id!r} is defined twice (also {section}[{first[policy.id]}])."
+            yield Issue((section, index, "id"), message, "Rename or remove one of them.")
+        first.setdefault(policy.id, index)
 
 
 def _policies(config: RouterConfig) -> Iterator[Issue]:
-    first: dict[str, int] = {}
+    yield from _twice("policies", config.policies)
     for index, policy in enumerate(config.policies):
         here: _Path = ("policies", index)
-        if policy.id in first:
-            message = f"policy {policy.id!r} is defined twice (also policies[{first[policy.id]}])."
-            yield Issue((*here, "id"), message, "Rename or remove one of them.")
-        first.setdefault(policy.id, index)
         yield from _conditions((*here, "when"), policy.when, config)
         yield from _effects((*here, "then"), policy, config)
         yield from _reach(here, policy, config)
@@ -109,36 +116,28 @@ def _conditions(path: _Path, when: When | ClassWhen, config: RouterConfig) -> It
     )
     for key, known, what in references:
         if known or what == "tool":
-            yield from _unknown((*path, key), getattr(when, key, None) or (), known, what)
+            yield from unknown((*path, key), getattr(when, key, None) or (), known, what)
 
 
 def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     then = policy.then
     if then.boundary is not None:
-        yield from _unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
+        yield from unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
     if then.regions is not None and config.regions:
-        yield from _unknown((*path, "regions"), then.regions, config.regions, "region")
+        yield from unknown((*path, "regions"), then.regions, config.regions, "region")
     if then.lanes is not None:
-        yield from _unknown((*path, "lanes", "allow"), then.lanes.allow or (), config.lanes, "lane")
-        yield from _unknown((*path, "lanes", "deny"), then.lanes.deny, config.lanes, "lane")
+        yield from unknown((*path, "lanes", "allow"), then.lanes.allow or (), config.lanes, "lane")
+        yield from unknown((*path, "lanes", "deny"), then.lanes.deny, config.lanes, "lane")
     if then.output_contract is not None:
         known = config.output_contracts
-        yield from _unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
+        yield from unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
 
 
 def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     """Rules that can never fire, or that do nothing when they do."""
     when = policy.when
-    for key, value in when.model_dump().items():
-        if value == ():
-            message = "the list is empty, so the policy is unreachable."
-            yield Issue((*path, "when", key), message, "Name at least one value, or remove the key.")
-    if when.tier is not None and when.risk:
-        reached = [config.guardrails.risk_tiers.get(risk, "low") for risk in when.risk]
-        least = min(reached, key=TIERS.index)
-        if when.tier and TIERS.index(highest(*when.tier)) < TIERS.index(least):
-            message = f"unreachable: these risks raise the tier to at least {least}, the rule asks for {when.tier[0]}."
-            yield Issue((*path, "when", "tier"), message, f"Use tier [{least}] or higher, or remove the key.")
+    yield from _empty_lists((*path, "when"), when)
+    yield from _tier((*path, "when", "tier"), when.risk, when.tier, config)
     write_tools = {name for name, tool in config.tools.items() if tool.effect == "write"}
     if when.write_tool and not write_tools:
         yield Issue((*path, "when", "write_tool"), "unreachable: no tool has effect write.", "Remove the policy.")
@@ -147,6 +146,47 @@ def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]
         yield Issue((*path, "when", "write_tool"), message, "Remove write_tool or the tool.")
     if all(value == {} for value in policy.then.model_dump(exclude_defaults=True).values()):
         yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
+
+
+def _empty_lists(path: _Path, when: When | OutputWhen) -> Iterator[Issue]:
+    for key, value in when.model_dump().items():
+        if value == ():
+            message = "the list is empty, so the policy is unreachable."
+            yield Issue((*path, key), message, "Name at least one value, or remove the key.")
+
+
+def _tier(
+    path: _Path, risks: Sequence[str] | None, tiers: Sequence[RiskTier] | None, config: RouterConfig
+) -> Iterator[Issue]:
+    if not risks or not tiers:
+        return
+    least = min((config.guardrails.risk_tiers.get(risk, "high") for risk in risks), key=TIERS.index)
+    if TIERS.index(highest(*tiers)) < TIERS.index(least):
+        message = f"unreachable: these risks raise the tier to at least {least}, the rule asks for {tiers[0]}."
+        yield Issue(path, message, f"Use tier [{least}] or higher, or remove the key.")
+
+
+def _output_policies(config: RouterConfig) -> Iterator[Issue]:
+    yield from _twice("output_policies", config.output_policies)
+    taxonomy, notices = config.taxonomy, tuple(config.notices)
+    for index, policy in enumerate(config.output_policies):
+        when, then = policy.when, policy.then
+        here: _Path = ("output_policies", index, "when")
+        for key, known, what in (
+            ("risk", taxonomy.risks, "risk"),
+            ("request_risk", taxonomy.risks, "risk"),
+            ("domain", taxonomy.domains, "domain"),
+        ):
+            if known:
+                yield from unknown((*here, key), getattr(when, key) or (), known, what)
+        yield from unknown((*here, "notice_missing"), when.notice_missing or (), notices, "notice")
+        yield from _empty_lists(here, when)
+        yield from _tier((*here, "tier"), when.request_risk, when.tier, config)
+        then_here: _Path = ("output_policies", index, "then")
+        added = (then.add_notice,) if then.add_notice is not None else ()
+        yield from unknown((*then_here, "add_notice"), added, notices, "notice")
+        if not then.model_dump(exclude_none=True):
+            yield Issue(then_here, "the policy has no effect.", "Give at least one effect, or remove the policy.")
 
 
 def _classes(config: RouterConfig) -> Iterator[Issue]:
@@ -180,7 +220,7 @@ def _plan(config: RouterConfig) -> Iterator[Issue]:
         if rule.retrieval in ("light", "deep") and rule.index is None:
             yield Issue((*here, "retrieval"), f"{rule.retrieval} retrieval needs an index.", "Add 'index'.")
         if rule.index is not None:
-            yield from _unknown((*here, "index"), [rule.index], config.indexes, "index")
+            yield from unknown((*here, "index"), [rule.index], config.indexes, "index")
         if rule.output_contract is not None:
             known = config.output_contracts
-            yield from _unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")
+            yield from unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")

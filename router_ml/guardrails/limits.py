@@ -99,3 +99,8 @@ def allows_destination(config: RouterConfig, limits: Sequence[Limit], destinatio
 
 def _inside(config: RouterConfig, boundary: str, allowed: str) -> bool:
     return boundary in config.boundaries and width(config, boundary) <= width(config, allowed)
+
+
+def smallest(*values: float | None) -> float | None:
+    """The smallest of the ceilings that are set."""
+    return min((value for value in values if value is not None), default=None)

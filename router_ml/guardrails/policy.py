@@ -94,6 +94,7 @@ def rule(
     tokens_in: int,
     needs: frozenset[str] = frozenset(),
     health: Mapping[str, str] = _NO_HEALTH,
+    also: Facts | None = None,
 ) -> Ruling:
     """Apply every rule to a request.
 
@@ -102,19 +103,19 @@ def rule(
         tokens_in: tokens that a lane's context window has to hold.
         needs: capabilities that a lane has to have.
         health: ``down`` by name of a lane, a provider or a failure domain.
+        also: the same request read in another way; a rule that fires on either reading counts.
 
     Raises:
         InvalidRequestError: constraints or tools name what the configuration does not have.
     """
     check_known("allowed_tools", facts.tools, tuple(config.tools))
-    policies = [policy for policy in config.policies if fires(policy.when, facts)]
+    readings = (facts,) if also is None else (facts, also)
+    policies = [policy for policy in config.policies if any(fires(policy.when, each) for each in readings)]
     limits = [of_constraints(config, constraints), *map(of_policy, policies)]
     lanes = config.lanes.items()
+    fit = {name: _unfit(name, lane, tokens_in=tokens_in, needs=needs, health=health) for name, lane in lanes}
     steps = [
-        (
-            "lanes",
-            {name: _unfit(name, lane, tokens_in=tokens_in, needs=needs, health=health) for name, lane in lanes},
-        ),
+        ("lanes", fit),
         *((limit.source, {name: forbids_lane(config, limit, name, lane) for name, lane in lanes}) for limit in limits),
     ]
     excluded, narrowing = _narrow(config, steps, always={limit.source for limit in limits[1:]})
@@ -122,7 +123,7 @@ def rule(
     return Ruling(
         eligible=tuple(name for name in config.lanes if name not in excluded),
         excluded=excluded,
-        fired=tuple(_fired(policy, facts) for policy in policies),
+        fired=tuple(_fired(policy, readings) for policy in policies),
         tools=_tools(config, facts.tools, limits, {then.tools for then in effects}),
         approval=any(then.approval for then in effects),
         human_review=next((then.human_review for then in effects if then.human_review is not None), None),
@@ -149,14 +150,12 @@ def within(
 
     ``costs`` in USD and ``latencies`` in ms, per lane; a lane without a number is above every ceiling.
     """
-    over = {
-        lane: (
-            *_over(costs.get(lane), max_cost_usd, "cost", "${:.6f}"),
-            *_over(latencies.get(lane), max_latency_ms, "latency", "{:.0f} ms"),
-        )
-        for lane in (*ruling.eligible, *ruling.excluded)
-    }
-    return without(ruling, over, rule="ceilings")
+
+    def over(lane: str) -> tuple[str, ...]:
+        cost = _over(costs.get(lane), max_cost_usd, "cost", "${:.6f}")
+        return (*cost, *_over(latencies.get(lane), max_latency_ms, "latency", "{:.0f} ms"))
+
+    return without(ruling, {lane: over(lane) for lane in (*ruling.eligible, *ruling.excluded)}, rule="ceilings")
 
 
 def without(ruling: Ruling, reasons: Mapping[str, tuple[str, ...]], *, rule: str) -> Ruling:
@@ -206,8 +205,9 @@ def _unfit(name: str, lane: Lane, *, tokens_in: int, needs: frozenset[str], heal
         yield f"capability {need} is missing"
 
 
-def _fired(policy: Policy, facts: Facts) -> PolicyFired:
-    note = ", since an incomplete scan counts as a hit" if presumed(policy.when, facts) else ""
+def _fired(policy: Policy, readings: Sequence[Facts]) -> PolicyFired:
+    only = all(presumed(policy.when, facts) for facts in readings)
+    note = ", since an incomplete scan counts as a hit" if only else ""
     return PolicyFired(id=policy.id, version=policy.version, effect=effect(policy.then) + note)
 
 

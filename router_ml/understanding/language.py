@@ -14,6 +14,9 @@ UNDETERMINED = "und"
 _SAMPLE = 4000  # characters from each end; more does not change the answer
 _GUESS_UP_TO = 60  # characters; a longer text whose language cannot be told is not taken on a guess
 _ISO = {"iw": "he", "jw": "jv", "mo": "ro", "sh": "sr"}  # what CLD2 still calls by older codes
+CODES = frozenset(_ISO.get(code, code) for _, tag in pycld2.LANGUAGES for code in [tag.split("-")[0]]) | {UNDETERMINED}
+"""Every code that ``detect`` can answer."""
+
 _CLEAN = dict.fromkeys(range(32), " ") | {127: " "}
 
 

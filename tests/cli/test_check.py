@@ -63,3 +63,51 @@ def test_the_labels_of_a_bundle_count_where_one_is_given(small: str, tmp_path: P
     assert check(path).ok
     (problem,) = check(path, model=str(models)).problems
     assert problem.key == "policies[0].when.risk"
+
+
+EU_ONLY = """\
+  - id: in-the-us
+    version: "1"
+    owner: privacy
+    rationale: Stays there.
+    when: {region: [us]}
+    then: {regions: [us]}
+traffic_classes:
+"""
+
+
+def test_what_only_deserves_a_look_is_shown_and_fails_on_request(small: str, run: Run, tmp_path: Path) -> None:
+    """Two rules that are each right leave no lane together: a person has to answer, which may be meant."""
+    path = tmp_path / "router.yaml"
+    path.write_text(small.replace("traffic_classes:\n", EU_ONLY))
+    code, shown, _ = run("check", path)
+    assert code == 0
+    assert shown.count("pii-private and in-the-us fire") == 1, "said once, not again as an outage"
+    code, shown, _ = run("check", path, "--strict", "--json")
+    (note,) = json.loads(shown)["notes"]
+    assert (code, note["kind"], note["policies"]) == (1, "no lane", ["pii-private", "in-the-us"])
+    assert note["example"]["region"] == "us"
+
+
+def test_a_strict_check_of_a_file_without_notes_passes(run: Run, yaml: Path) -> None:
+    assert run("check", yaml, "--strict")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "fix"),
+    [
+        ("risk: [pii]}", "finding: [emial]}", "policies[0].when.finding", "Did you mean 'email'?"),
+        ("risk: [pii]}", "language: [English]}", "policies[0].when.language", "ISO 639"),
+        ("policies:\n", "guardrails: {packs: [gadgets]}\npolicies:\n", "guardrails.packs", ""),
+    ],
+)
+def test_names_that_only_detectors_know_are_checked(
+    small: str, tmp_path: Path, old: str, new: str, key: str, fix: str
+) -> None:
+    """A rule on a finding that nothing reports would never fire, and nobody would notice."""
+    path = tmp_path / "router.yaml"
+    path.write_text(small.replace(old, new))
+    (problem,) = check(path).problems
+    assert problem.key == key
+    assert problem.line is not None
+    assert fix in problem.fix

@@ -158,3 +158,40 @@ def test_the_policy_digest_covers_what_decides_eligibility(small: str) -> None:
     assert cheaper != small
     assert policy_sha256(parse_config(moved)) != digest
     assert policy_sha256(parse_config(cheaper)) == digest
+
+
+NOTICES = "notices: {medical: {text: Ask a doctor., phrases: [ask a doctor]}}\n"
+OUTPUT = """\
+output_policies:
+  - id: advice
+    version: "1"
+    owner: o
+    rationale: r
+    when: {request_risk: [pii], notice_missing: [medical]}
+    then: {add_notice: medical}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "message"),
+    [
+        ("request_risk: [pii]", "request_risk: [ppi]", "when.request_risk", "known risk"),
+        ("request_risk: [pii]", "risk: [ppi]", "when.risk", "known risk"),
+        ("request_risk: [pii]", "domain: [leg]", "when.domain", "known domain"),
+        ("request_risk: [pii]", "channel: []", "when.channel", "unreachable"),
+        ("[pii]", "[pii], tier: [low]", "when.tier", "unreachable"),
+        ("notice_missing: [medical]", "notice_missing: [med]", "when.notice_missing", "known notice"),
+        ("add_notice: medical", "add_notice: med", "then.add_notice", "known notice"),
+        ("{add_notice: medical}", "{}", "then", "no effect"),
+    ],
+)
+def test_rules_on_answers_are_checked_as_rules_on_requests_are(
+    small: str, old: str, new: str, key: str, message: str
+) -> None:
+    """A notice that no rule can find would be missing from every answer, or from none."""
+    parse_config(small + NOTICES + OUTPUT)
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_config(small + NOTICES + OUTPUT.replace(old, new))
+    assert [problem.key for problem in caught.value.problems] == [f"output_policies[0].{key}"]
+    with pytest.raises(ConfigError, match="defined twice"):
+        parse_config(small + NOTICES + OUTPUT + OUTPUT.removeprefix("output_policies:\n"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.understanding.language import UNDETERMINED, detect
+from router_ml.understanding.language import CODES, UNDETERMINED, detect
 
 TEXTS = {
     "en": "Please cancel my subscription at the end of the month and send me a confirmation.",
@@ -67,3 +67,10 @@ def test_any_text_has_an_answer(text: str) -> None:
 )
 def test_broken_characters_do_not_hide_the_language(text: str) -> None:
     assert detect(text) == "en"
+
+
+def test_every_code_that_is_detected_is_listed() -> None:
+    """Rules on languages are checked against the list."""
+    assert {detect(text) for text in TEXTS.values()} == set(TEXTS) <= CODES
+    assert {UNDETERMINED, "he", "jv"} <= CODES
+    assert not {"un", "iw"} & CODES

@@ -1,0 +1,119 @@
+"""What the hard rules of a configuration say on a logged decision, from what its record holds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+from router_ml.config import RouterConfig
+from router_ml.config.schema import ClassLimits
+from router_ml.contract import Estimate, RouteDecision
+from router_ml.errors import InvalidRequestError
+from router_ml.guardrails.apply import apply_limits, apply_rules
+from router_ml.guardrails.conditions import ELSEWHERE, Facts
+from router_ml.guardrails.limits import smallest
+from router_ml.guardrails.policy import risk_tier
+from router_ml.guardrails.verdict import Verdict, invalid, verdict
+from router_ml.plan import Situation, matches
+
+_OVER = re.compile(r"(cost|latency) (?:\$?(\d{1,16}(?:\.\d{1,9})?)|without an estimate)")
+
+
+def facts_of(config: RouterConfig, decision: RouteDecision) -> Facts:
+    """What rules may look at, with the tier that this configuration gives it.
+
+    An organisation that was left out of the record for what was found in its name is not known here either.
+    """
+    seen = decision.circumstances
+    risks = frozenset(risk.name for risk in decision.risks)
+    write_tool = any(config.tools[name].effect == "write" for name in seen.tools if name in config.tools)
+    known = seen.region in (None, ELSEWHERE, *config.regions) or not config.regions
+    return Facts(
+        intent=decision.intent.label,
+        domain=decision.domain.label,
+        mode=decision.mode.label,
+        channel=seen.channel,
+        org=seen.org,
+        region=seen.region if known else ELSEWHERE,
+        risks=risks,
+        tier=risk_tier(
+            config.guardrails,
+            risks=risks,
+            guard_state=decision.guard_state,
+            language_validated=decision.language.validated,
+            language_chars=seen.language_chars,
+            abstained=decision.intent.abstained or decision.domain.abstained,
+            channel=seen.channel,
+            write_tool=write_tool,
+        ),
+        findings=frozenset(finding.type for finding in decision.findings),
+        guard_state=decision.guard_state,
+        tools=seen.tools,
+        write_tool=write_tool,
+        language_validated=decision.language.validated,
+        language=decision.language.code,
+    )
+
+
+def rule_again(config: RouterConfig, decision: RouteDecision, facts: Facts | None = None) -> Verdict:
+    """What the rules of a configuration say on a logged decision.
+
+    The request keeps its traffic class where the configuration has one of that name; else it is in the first that
+    matches. A lane without a recorded estimate is within the ceilings that it was within, and above lower ones.
+
+    Args:
+        facts: what to look at instead of what the record says.
+    """
+    facts = facts or facts_of(config, decision)
+    asked, tokens = decision.circumstances.constraints, decision.circumstances.tokens_in
+    limits = _limits(config, decision, facts)
+    health = decision.state.lane_health
+    try:
+        ruling = apply_rules(config, facts, constraints=asked, tokens_in=tokens, health=health)
+    except InvalidRequestError:
+        return invalid(facts.tier)
+    cost, deadline = decision.limits.max_cost_usd, decision.limits.deadline_ms
+    if decision.lane is None:  # nothing was planned, so no limits are recorded: take those of the class
+        cost = smallest(limits.max_cost_usd, asked.max_cost_usd)
+        deadline = smallest(limits.deadline_ms, asked.max_latency_ms)
+    ruling = apply_limits(
+        ruling,
+        limits,
+        constraints=asked,
+        tokens_in=tokens,
+        costs=_recorded(config, decision, "cost", cost, lambda estimate: estimate.cost_usd),
+        latencies=_recorded(config, decision, "latency", deadline, lambda estimate: estimate.latency_ms),
+    )
+    return verdict(config, ruling, facts.tier)
+
+
+def _limits(config: RouterConfig, decision: RouteDecision, facts: Facts) -> ClassLimits:
+    classes = config.traffic_classes
+    if decision.traffic_class in classes:
+        return classes[decision.traffic_class].limits
+    situation = Situation(facts.intent, facts.domain, facts.mode, facts.channel, facts.org)
+    return next(item.limits for item in classes.values() if matches(item.when, situation))
+
+
+def _recorded(
+    config: RouterConfig,
+    decision: RouteDecision,
+    what: str,
+    ceiling: float | None,
+    number: Callable[[Estimate], float],
+) -> dict[str, float]:
+    """A number per lane on the right side of the ceiling that was in force, though records are rounded."""
+    found = {lane: number(estimate) for lane, estimate in decision.estimates.items()}
+    for lane in config.lanes:
+        over = [
+            match for reason in decision.excluded.get(lane, ()) if (match := _OVER.match(reason)) and match[1] == what
+        ]
+        if over and over[0][2] is None:
+            found.pop(lane, None)
+        elif over:
+            least = math.nextafter(ceiling, math.inf) if ceiling is not None else 0.0
+            found[lane] = max(float(over[0][2]), least)
+        elif ceiling is not None:
+            found[lane] = min(found.get(lane, ceiling), ceiling)
+    return found
