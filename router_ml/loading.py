@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from router_ml.config import RouterConfig, load_config
+from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
+from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
+from router_ml.guardrails.digests import key_from_environment
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def open_parts(
     tracking_uri: str | None,
 ) -> Parts:
     """Open what ``Router.load`` was asked for."""
+    key_from_environment()  # one that is too short is told now, not at the first finding
     source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
     registry, bundle = None, None
     if source.startswith("models:/"):
@@ -52,6 +55,20 @@ def open_parts(
         settings = load_config(config, bundle.taxonomy) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     return Parts(settings, bundle, registry, _open_log(url) if url else None)
+
+
+def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None) -> Versions:
+    """What decisions say they were made with."""
+    return Versions(
+        contract=CONTRACT_VERSION,
+        bundle=bundle.manifest.id if bundle else "none",
+        policy_sha256=policy_sha256(config),
+        config_sha256=config_sha256(config),
+        encoder=bundle.encoder.sha256 if bundle else "none",
+        classifier=bundle.manifest.classifier_sha256 if bundle else "none",
+        registry=registry,
+        prices=prices_sha256(config),
+    )
 
 
 def shipped_bundle() -> Path:

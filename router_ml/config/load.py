@@ -20,10 +20,14 @@ from router_ml.errors import ConfigError, Problem
 _Path = tuple[str | int, ...]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 50
+_RULES = (
+    *("policies", "guardrails", "output_policies", "notices", "boundaries", "regions"),
+    *("tools", "indexes", "rerankers", "judges", "trace_sinks"),
+)
 _FIXES = {"string_type": "Put it in quotes.", "tuple_type": "Write a list: [first, second]."}
 
 
-class _Source:
+class Source:
     """A parsed YAML text that remembers on which line each key stands."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -92,21 +96,28 @@ def load_config(path: str | Path, taxonomy: Mapping[str, Sequence[str]] | None =
     Raises:
         ConfigError: with every problem found, each with file, line, key and fix.
     """
-    path = Path(path)
+    return parse_config(read(path), file=str(path), taxonomy=taxonomy)
+
+
+def read(path: str | Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         fix = "Give the path of a router.yaml."
         raise ConfigError([Problem(str(path), None, "(file)", f"cannot be read: {reason}.", fix)]) from None
-    return parse_config(text, file=str(path), taxonomy=taxonomy)
 
 
 def parse_config(
     text: str, *, file: str = "router.yaml", taxonomy: Mapping[str, Sequence[str]] | None = None
 ) -> RouterConfig:
     """Like ``load_config``, from text."""
-    source = _Source(text, file)
+    source = Source(text, file)
     if not isinstance(source.value, dict):
         message = f"expected a mapping of sections, found {type(source.value).__name__}."
         raise ConfigError([Problem(file, 1, "(file)", message, "Start from the router.yaml that ships.")])
@@ -116,7 +127,7 @@ def parse_config(
     try:
         config = RouterConfig.model_validate(source.value)
     except ValidationError as error:
-        raise ConfigError([*problems, *_shape_problems(error, source)]) from None
+        raise ConfigError([*problems, *shape_problems(error, source)]) from None
     problems += [
         Problem(file, source.line(issue.path), dotted(issue.path), issue.message, issue.fix) for issue in check(config)
     ]
@@ -125,7 +136,8 @@ def parse_config(
     return config
 
 
-def _shape_problems(error: ValidationError, source: _Source) -> Iterator[Problem]:
+def shape_problems(error: ValidationError, source: Source) -> Iterator[Problem]:
+    """What pydantic found, with the line of each key and how to mend it."""
     for item in error.errors(include_url=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
         message, fix = item["msg"] + ".", _FIXES.get(item["type"], "Correct the value.")
@@ -172,12 +184,13 @@ def config_sha256(config: RouterConfig) -> str:
 
 
 def policy_sha256(config: RouterConfig) -> str:
-    """sha256 of all that decides eligibility: rules, places, tools, indexes, limits, and lanes without their prices."""
+    """sha256 of all that hard rules decide by: rules on requests and answers, places, limits, and lanes without their
+    prices."""
     whole = config.model_dump(mode="json", by_alias=True)
     learned = {"price", "prior", "latency", "outcomes", "decoding"}
     lanes = {name: {k: v for k, v in lane.items() if k not in learned} for name, lane in whole["lanes"].items()}
     limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
-    rules = {key: whole[key] for key in ("policies", "guardrails", "boundaries", "regions", "tools", "indexes")}
+    rules = {key: whole[key] for key in _RULES}
     return _digest({**rules, "lanes": lanes, "limits": limits})
 
 

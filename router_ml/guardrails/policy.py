@@ -94,6 +94,7 @@ def rule(
     tokens_in: int,
     needs: frozenset[str] = frozenset(),
     health: Mapping[str, str] = _NO_HEALTH,
+    write_tool_or_not: bool = False,
 ) -> Ruling:
     """Apply every rule to a request.
 
@@ -102,12 +103,14 @@ def rule(
         tokens_in: tokens that a lane's context window has to hold.
         needs: capabilities that a lane has to have.
         health: ``down`` by name of a lane, a provider or a failure domain.
+        write_tool_or_not: rules that fire without a tool that writes apply too, beside those that fire with one.
 
     Raises:
         InvalidRequestError: constraints or tools name what the configuration does not have.
     """
     check_known("allowed_tools", facts.tools, tuple(config.tools))
-    policies = [policy for policy in config.policies if fires(policy.when, facts)]
+    seen = (facts, replace(facts, write_tool=False)) if write_tool_or_not else (facts,)
+    policies = [policy for policy in config.policies if any(fires(policy.when, each) for each in seen)]
     limits = [of_constraints(config, constraints), *map(of_policy, policies)]
     lanes = config.lanes.items()
     steps = [
@@ -122,7 +125,7 @@ def rule(
     return Ruling(
         eligible=tuple(name for name in config.lanes if name not in excluded),
         excluded=excluded,
-        fired=tuple(_fired(policy, facts) for policy in policies),
+        fired=tuple(_fired(policy, seen) for policy in policies),
         tools=_tools(config, facts.tools, limits, {then.tools for then in effects}),
         approval=any(then.approval for then in effects),
         human_review=next((then.human_review for then in effects if then.human_review is not None), None),
@@ -206,8 +209,9 @@ def _unfit(name: str, lane: Lane, *, tokens_in: int, needs: frozenset[str], heal
         yield f"capability {need} is missing"
 
 
-def _fired(policy: Policy, facts: Facts) -> PolicyFired:
-    note = ", since an incomplete scan counts as a hit" if presumed(policy.when, facts) else ""
+def _fired(policy: Policy, seen: Sequence[Facts]) -> PolicyFired:
+    by_presumption = all(presumed(policy.when, facts) for facts in seen)
+    note = ", since an incomplete scan counts as a hit" if by_presumption else ""
     return PolicyFired(id=policy.id, version=policy.version, effect=effect(policy.then) + note)
 
 
