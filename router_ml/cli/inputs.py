@@ -14,6 +14,7 @@ from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, LogError
 
 if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
@@ -68,11 +69,11 @@ def _read(file: Path) -> dict[str, object]:
     return record
 
 
-def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecision:
-    """A decision from an event log, by default ``$ROUTER_ML_LOG``.
+def existing_log(log: str | None = None) -> EventLog:
+    """An event log that is there already, by default ``$ROUTER_ML_LOG``.
 
     Raises:
-        LogError: no log is named, it does not exist or cannot be read, or it does not hold the decision.
+        LogError: no log is named, or it does not exist or cannot be read.
     """
     from router_ml.loading import LOG_VARIABLE
 
@@ -81,10 +82,19 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
         raise LogError(f"No event log is named. Give --log URL, or set ${LOG_VARIABLE}.")
     path = url.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():  # opening would make an empty one
-        raise LogError(f"There is no event log at {path}. Give the path or URL of the one the decision went to.")
+        raise LogError(f"There is no event log at {path}. Give the path or URL of the one that was written.")
     from router_ml.storage.eventlog import EventLog
 
-    with EventLog(url) as events:
+    return EventLog(url)
+
+
+def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecision:
+    """A decision from an event log, by default ``$ROUTER_ML_LOG``.
+
+    Raises:
+        LogError: as for ``existing_log``, or the log does not hold the decision.
+    """
+    with existing_log(log) as events:
         decision = events.decision(decision_id)
     if decision is None:
         raise LogError("The event log holds no decision with this id. Check the id, and that it went to this log.")
