@@ -35,7 +35,7 @@ def changed(yaml: Path, tmp_path: Path) -> tuple[Path, list[AuditEvent]]:
     events = [
         begun,
         router.end_override(begun.event_id, who="lead", why="over", now=days[1]),
-        router.replace_policies(rules, who="lead", why="rules of March", now=days[2]),
+        router.replace_policies(rules, who="lead", why="March rules", now=days[2]),
     ]
     return log, events
 
@@ -48,7 +48,7 @@ def test_a_line_says_when_what_who_and_why(changed: tuple[Path, list[AuditEvent]
         f"2026-03-01T00:00:00+00:00 {begun.event_id} override (deny-fast) until 2026-04-01T00:00+00:00 "
         "by ops [red]: vendor incident",
         f"2026-03-02T00:00:00+00:00 {ended.event_id} override_ended ({begun.event_id}) by lead: over",
-        f"2026-03-03T00:00:00+00:00 {replaced.event_id} policies_replaced (removed pii-private) by lead: rules of March",
+        f"2026-03-03T00:00:00+00:00 {replaced.event_id} policies_replaced (removed pii-private) by lead: March rules",
     ]
 
 
