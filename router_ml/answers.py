@@ -71,7 +71,7 @@ class Answer:
     def without(self, values: Sequence[str]) -> RouteRequest | None:
         """What a model reads of it once some values are taken out; None where nothing is left to read."""
         texts = [self.text, "\n".join(self.other)]
-        for value in values:
+        for value in dict.fromkeys(values):
             texts = [text.replace(value, " ") for text in texts]
         roles = [(role, text) for role, text in zip(("user", "tool"), texts, strict=True) if text.strip()]
         return RouteRequest(messages=tuple(Message(role=role, content=text) for role, text in roles)) if roles else None
@@ -119,6 +119,7 @@ def check_answer(
         **_of_request(decision),
     )
     ruling = rule_output(config.output_policies, facts)
+    echoed = {id(finding) for finding in echoes.echoed}
     check_id, now = stamp
     return OutputCheck(
         check_id=check_id,
@@ -127,7 +128,7 @@ def check_answer(
         action=ruling.action,
         reason=ruling.reason,
         queue=ruling.queue,
-        findings=tuple(_placed(finding, finding in echoes.echoed) for finding in found.findings),
+        findings=tuple(_placed(finding, id(finding) in echoed) for finding in found.findings),
         echoed=dict(sorted(Counter(finding.type for finding in echoes.echoed).items())),
         risks=tuple(risks[name] for name in sorted(risks)),
         guard_state=state,

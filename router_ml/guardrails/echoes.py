@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from router_ml.contract import Finding, RouteRequest
 from router_ml.guardrails.digests import bare
 from router_ml.guardrails.views import normalize, views
 
 _SHORTEST = 4  # letters and digits; anything shorter stands in most texts by chance
+_MOST_PLACES = 1_000  # looked at for one value; what stands in more of them, and never as words, is a run of digits
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class Echoes:
         """
         if request is None or not findings:
             return cls(tuple(findings), (), ())
-        said = [reading for _, text in request.strings() for _, reading in views(text)]
-        found = [(finding, value) for finding, value in _values(answer, findings)]
-        echoed = [(finding, value) for finding, value in found if value is not None and _stands_in(said, value)]
+        said = [_Reading(reading) for _, text in request.strings() for _, reading in views(text)]
+
+        @cache
+        def is_said(wanted: str) -> bool:
+            return len(wanted) >= _SHORTEST and any(reading.holds(wanted) for reading in said)
+
+        found = list(_values(answer, findings))
+        echoed = [(finding, value) for finding, value in found if value is not None and is_said(bare(value))]
         known = {id(finding) for finding, _ in echoed}
         return cls(
             new=tuple(finding for finding, _ in found if id(finding) not in known),
@@ -56,34 +63,33 @@ def _values(answer: RouteRequest, findings: Sequence[Finding]) -> Iterator[tuple
         yield finding, None if reading is None else reading[finding.start : finding.end]
 
 
-def _stands_in(said: Sequence[str], value: str) -> bool:
-    """Whether a value stands in any of some texts, whatever its case, punctuation, spaces and disguise."""
-    wanted = bare(value)
-    return len(wanted) >= _SHORTEST and any(wanted in bare(text) and _as_words(text, wanted) for text in said)
+class _Reading:
+    """A text as it is compared: its letters and digits, and the place of each."""
 
+    def __init__(self, text: str) -> None:
+        self.text = normalize(text)
 
-def _as_words(text: str, wanted: str) -> bool:
-    """Whether letters and digits that stand in a text begin and end where words do."""
-    text = normalize(text)
-    plain: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        if character.isalnum():
-            folded = character.casefold()
-            plain.append(folded)
-            places += [place] * len(folded)
-    whole, start = "".join(plain), -1
-    while (start := whole.find(wanted, start + 1)) >= 0:
-        first, last = places[start], places[start + len(wanted) - 1]
-        if not (_joined(text, first - 1) or _joined(text, last)):
-            return True
-    return False
+    @cached_property
+    def _spelled(self) -> tuple[str, list[int]]:
+        folded = [(place, c.casefold()) for place, c in enumerate(self.text) if c.isalnum()]
+        return "".join(c for _, c in folded), [place for place, c in folded for _ in c]
 
-
-def _joined(text: str, place: int) -> bool:
-    """Whether the character at a place and the next one are of one word; scripts without spaces end where ASCII
-    begins."""
-    if not 0 <= place < len(text) - 1:
+    def holds(self, wanted: str) -> bool:
+        """Whether some letters and digits stand in it so that they begin and end where words do."""
+        plain, places = self._spelled
+        start = -1
+        for _ in range(_MOST_PLACES):
+            start = plain.find(wanted, start + 1)
+            if start < 0:
+                return False
+            if not (self._joined(places[start] - 1) or self._joined(places[start + len(wanted) - 1])):
+                return True
         return False
-    here, after = text[place], text[place + 1]
-    return here.isalnum() and after.isalnum() and here.isascii() == after.isascii()
+
+    def _joined(self, place: int) -> bool:
+        """Whether the character at a place and the next one are of one word; scripts that are written without spaces
+        end where ASCII begins."""
+        if not 0 <= place < len(self.text) - 1:
+            return False
+        here, after = self.text[place], self.text[place + 1]
+        return here.isalnum() and after.isalnum() and here.isascii() == after.isascii()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from router_ml.contract import RouteRequest
-from router_ml.guardrails import scan
+from router_ml.contract import Finding, RouteRequest
+from router_ml.guardrails import echoes, scan
 from router_ml.guardrails.echoes import Echoes
+from router_ml.guardrails.views import normalize
 
 MAIL = "nora.winter@posteo-mail.net"
 PHONE = "+46 70 174 06 18"
@@ -63,7 +62,23 @@ def test_a_view_that_cannot_be_read_back_is_new() -> None:
     assert Echoes.of(request, [finding], request).new == (finding,)
 
 
-def test_long_runs_are_compared_in_one_pass(made: Callable[..., str]) -> None:
-    """A request of one repeated digit offers a match at every place."""
-    found = compare("1" * 50_000, f"Call {PHONE}")
-    assert len(found.new) == 1
+def test_long_texts_are_spelled_out_once_for_all_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of a thousand contacts, repeated back, must not cost a thousand readings of a long request."""
+    people = [f"p{number}.winter@posteo-mail.net" for number in range(300)]
+    request, answer = RouteRequest(text="\n".join(people)), RouteRequest(text="; ".join(people))
+    findings = scan(answer, max_bytes=100_000).findings
+    calls: list[int] = []
+    monkeypatch.setattr(echoes, "normalize", lambda text: calls.append(len(text)) or normalize(text))
+    found = Echoes.of(answer, findings, request)
+    assert len(found.echoed) == len(findings) == 300
+    assert sum(calls) <= 2 * len(request.text or "")
+
+
+def test_a_run_of_one_digit_offers_a_match_at_every_place_and_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting places bounds the work; what is given up counts as new."""
+    places: list[int] = []
+    monkeypatch.setattr(echoes._Reading, "_joined", lambda self, place: places.append(place) or True)
+    answer = RouteRequest(text="11111111")
+    found = Echoes.of(answer, [Finding(type="id", part="text", start=0, end=8)], RouteRequest(text="1" * 50_000))
+    assert (len(found.new), found.echoed) == (1, ())
+    assert 0 < len(places) <= 2 * echoes._MOST_PLACES
