@@ -103,7 +103,7 @@ def rule(
         tokens_in: tokens that a lane's context window has to hold.
         needs: capabilities that a lane has to have.
         health: ``down`` by name of a lane, a provider or a failure domain.
-        write_tool_or_not: rules that fire without a tool that writes apply too, beside those that fire with one.
+        write_tool_or_not: rules that fire without a write tool apply too, beside those that fire with one.
 
     Raises:
         InvalidRequestError: constraints or tools name what the configuration does not have.
@@ -210,8 +210,7 @@ def _unfit(name: str, lane: Lane, *, tokens_in: int, needs: frozenset[str], heal
 
 
 def _fired(policy: Policy, seen: Sequence[Facts]) -> PolicyFired:
-    by_presumption = all(presumed(policy.when, facts) for facts in seen)
-    note = ", since an incomplete scan counts as a hit" if by_presumption else ""
+    note = ", since an incomplete scan counts as a hit" * all(presumed(policy.when, facts) for facts in seen)
     return PolicyFired(id=policy.id, version=policy.version, effect=effect(policy.then) + note)
 
 
@@ -232,12 +231,7 @@ def _destinations(config: RouterConfig, limits: Sequence[Limit]) -> Destinations
     def reachable(places: Mapping[str, Index] | Mapping[str, Destination]) -> tuple[str, ...]:
         return tuple(name for name, place in places.items() if allows_destination(config, limits, place))
 
-    return Destinations(
-        indexes=reachable(config.indexes),
-        rerankers=reachable(config.rerankers),
-        judges=reachable(config.judges),
-        trace_sinks=reachable(config.trace_sinks),
-    )
+    return Destinations(**{kind: reachable(getattr(config, kind)) for kind in Destinations.model_fields})
 
 
 def _boundary(config: RouterConfig, limits: Sequence[Limit]) -> str:
