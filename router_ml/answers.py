@@ -29,7 +29,7 @@ from router_ml.guardrails.conditions import SCANNED_RISKS
 from router_ml.guardrails.echoes import Echoes
 from router_ml.guardrails.output import OutputFacts, notices_in, rule_output
 from router_ml.guardrails.patterns import DETECTORS
-from router_ml.guardrails.scan import Scan, scan
+from router_ml.guardrails.scan import Scan
 
 Classify = Callable[[RouteRequest], Sequence[Risk]]
 """The risks that a model sees in a text."""
@@ -95,6 +95,7 @@ def check_answer(
     answer: Answer,
     *,
     request: RouteRequest | None,
+    scan: Callable[[RouteRequest], Scan],
     classify: Classify,
     versions: Versions,
     stamp: tuple[str, datetime],
@@ -104,9 +105,10 @@ def check_answer(
     Args:
         decision: what the answer was asked for with; its lane is not looked at.
         request: what was asked; without it nothing counts as echoed.
+        scan, classify: those that requests are read with.
         stamp: id and time of the check.
     """
-    found = scan(answer.scanned, max_bytes=config.guardrails.max_bytes)
+    found = scan(answer.scanned)
     echoes = Echoes.of(answer.scanned, found.findings, request)
     reduced = answer.without(echoes.values)
     by_rule, state = _without_echoes(found, echoes)

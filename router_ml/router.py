@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,16 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts, versions_of
 from router_ml.overrides import Governed, InForce, Rules
+from router_ml.reading import read, scan
 from router_ml.recording import logged, record, record_check
 from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
-from router_ml.understanding.understand import Understanding, understand, unlearned
+from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -105,7 +106,7 @@ class Router(Governed):
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
         rules = self._rules
-        understood = self._understand(rules.base.config, [parsed])
+        understood = read(rules.base.config, self.bundle, [parsed])
         decision = self._decide(rules, parsed, understood[0], stamp=(seed, now, decision_id))
         self._record(rules, [decision], understood)
         return decision
@@ -133,7 +134,7 @@ class Router(Governed):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
         rules = self._rules
-        understood = self._understand(rules.base.config, parsed)
+        understood = read(rules.base.config, self.bundle, parsed)
 
         def decide(index: int) -> RouteDecision:
             stamp = seeds[index] if seeds else None, now, decision_ids[index] if decision_ids else None
@@ -145,14 +146,7 @@ class Router(Governed):
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
-        return self._understand(self.config, requests)
-
-    def _understand(self, config: RouterConfig, requests: Sequence[RouteRequest]) -> list[Understanding]:
-        if self.bundle is None:
-            return [unlearned(request) for request in requests]
-        rails, least = config.guardrails, config.guardrails.unvalidated_language_min_chars
-        parts = self.bundle.encoder, self.bundle.classifier
-        return understand(requests, *parts, max_bytes=rails.max_bytes, min_characters=least)
+        return read(self.config, self.bundle, requests)
 
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
@@ -209,7 +203,8 @@ class Router(Governed):
             decided,
             answer,
             request=asked,
-            classify=lambda text: self._understand(force.config, [text])[0].risks,
+            scan=partial(scan, force.config),
+            classify=lambda text: read(force.config, self.bundle, [text])[0].risks,
             versions=force.versions,
             stamp=(check_id, now),
         )
@@ -256,7 +251,7 @@ class Router(Governed):
         seed, now, decision_id = stamped(*stamp)
         force, health = rules.at(now), self._health.snapshot
         config = force.config
-        scanned = scan(request, max_bytes=config.guardrails.max_bytes)
+        scanned = scan(config, request)
         pinned = self._recent.is_pinned(request.previous, self.log)
         case = build_case(config, request, understood, scanned, pinned=pinned)
         estimates = self.estimate(request, understood)
