@@ -89,13 +89,45 @@ def _lanes(decision: RouteDecision) -> Iterator[str]:
 
 
 def _proof(decision: RouteDecision) -> Iterator[str]:
+    """What an auditor checks: each step of the rules, what they looked at, where data may go, and what decided."""
+    yield from _steps(decision)
+    yield from _circumstances(decision)
     versions = decision.versions
     yield f"Seed {decision.seed}, propensity {decision.propensity}, explored {decision.explored}, state:"
     yield f"  {decision.state.model_dump_json()}"
-    yield f"Contract {versions.contract}, bundle {versions.bundle}, encoder {versions.encoder}"
+    yield f"Contract {versions.contract}, bundle {versions.bundle}, registry {versions.registry or 'none'}"
+    yield f"Encoder {versions.encoder}, classifier {versions.classifier}"
+    yield f"Detectors {versions.detectors}, entities {versions.entities}"
     yield f"Policy {versions.policy_sha256}, config {versions.config_sha256}, prices {versions.prices}"
     for finding in decision.findings:
-        yield f"  {finding.type} in {finding.part} [{finding.start}:{finding.end}] ({finding.view} view)"
+        soft = "" if finding.hard else ", no risk by itself"
+        matched = f", digest {finding.digest}" if finding.digest else ""
+        place = f"{finding.part} [{finding.start}:{finding.end}] ({finding.view} view{soft}{matched})"
+        yield f"  {finding.type} in {place}"
+
+
+def _steps(decision: RouteDecision) -> Iterator[str]:
+    for step in decision.narrowing:
+        gone = [lane for lane in step.before if lane not in step.after]
+        took = f"took {', '.join(gone)}" if gone else "took nothing"
+        yield f"Rule {step.rule}: {len(step.before)} lanes before, {took}; left {', '.join(step.after) or 'none'}."
+
+
+def _circumstances(decision: RouteDecision) -> Iterator[str]:
+    seen, allowed = decision.circumstances, decision.destinations
+    asked = seen.constraints.model_dump(mode="json", exclude_defaults=True)
+    yield (
+        f"Seen: channel {seen.channel}, org {seen.org or 'none'}, region {seen.region or 'none'}, tools "
+        f"{', '.join(seen.tools) or 'none'}, {seen.tokens_in} tokens in, language judged by {seen.language_chars} "
+        f"characters, session {'pinned' if seen.pinned else 'not pinned'}, constraints {asked or 'none'}."
+    )
+    places = (
+        f"{kind.replace('_', ' ')} {', '.join(names) or 'none'}" for kind, names in allowed if isinstance(names, tuple)
+    )
+    yield f"Data may also go to: {'; '.join(places)}."
+    yield f"The log may keep: {decision.log_level}."
+    for reason in decision.guard_reasons:
+        yield f"Not scanned: {reason}."
 
 
 def to_html(decision: RouteDecision) -> str:

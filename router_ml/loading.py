@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from router_ml.config import RouterConfig, load_config
+from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
+from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
 from router_ml.storage.bundle import Bundle
 
@@ -20,12 +21,17 @@ LOG_VARIABLE = "ROUTER_ML_LOG"
 
 @dataclass(frozen=True)
 class Parts:
-    """What a router is made of; ``registry`` is the version in the model registry, where it came from there."""
+    """What a router is made of.
+
+    ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
+    which is no bundle's.
+    """
 
     config: RouterConfig
     bundle: Bundle | None
     registry: str | None
     log: EventLog | None
+    folder: Path | None
 
 
 def open_parts(
@@ -51,7 +57,23 @@ def open_parts(
     else:
         settings = load_config(config, bundle.taxonomy) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
-    return Parts(settings, bundle, registry, _open_log(url) if url else None)
+    own = config or (source if bundle is None else None)
+    return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)
+
+
+def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
+    """What decisions say they were made with."""
+    return Versions(
+        contract=CONTRACT_VERSION,
+        bundle=bundle.manifest.id if bundle else "none",
+        policy_sha256=policy_sha256(config),
+        config_sha256=config_sha256(config),
+        encoder=bundle.encoder.sha256 if bundle else "none",
+        classifier=bundle.manifest.classifier_sha256 if bundle else "none",
+        detectors=detectors,
+        registry=registry,
+        prices=prices_sha256(config),
+    )
 
 
 def shipped_bundle() -> Path:

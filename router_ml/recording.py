@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from router_ml.case import features_vector
 from router_ml.config.schema import Logging
-from router_ml.contract import RouteDecision
+from router_ml.contract import OutputCheck, RouteDecision
 from router_ml.errors import LogError
 from router_ml.sessions import is_private
 from router_ml.understanding.understand import Understanding
@@ -54,3 +54,33 @@ def record(
             error.decision = (restricted or decisions)[0]
             raise
         logger.error("%d decisions were made but not logged: %s", len(decisions), error)
+
+
+def record_check(log: EventLog | None, check: OutputCheck, *, restricted: bool, logging: Logging) -> None:
+    """Log what was found in an answer; a failure counts as for decisions. ``restricted``: the tier of the decision.
+
+    Raises:
+        LogError: the check could not be logged, and must be.
+    """
+    if log is None:
+        return
+    try:
+        log.log_output_check(check)
+    except LogError as error:
+        if logging.on_error == "raise" or restricted:
+            raise
+        logger.error("An answer was checked but the check was not logged: %s", error)
+
+
+def logged(log: EventLog | None, decision_id: str) -> RouteDecision:
+    """The decision that an answer was asked for with.
+
+    Raises:
+        LogError: there is no log, it cannot be read, or it does not hold the decision.
+    """
+    if log is None:
+        raise LogError("Without an event log a decision cannot be looked up by its id. Give the decision itself.")
+    found = log.decision(decision_id)
+    if found is None:
+        raise LogError("The event log holds no decision with this id. Give the decision itself.")
+    return found

@@ -7,8 +7,10 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,30 +19,31 @@ from pydantic import ValidationError
 
 from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
+from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
-from router_ml.case import Case, build_case, contexts
-from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
-from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
+from router_ml.case import build_case, contexts
+from router_ml.config import RouterConfig
+from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.apply import apply_limits, apply_rules
-from router_ml.guardrails.policy import Ruling
-from router_ml.guardrails.scan import scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
-from router_ml.loading import open_parts
-from router_ml.recording import record
+from router_ml.loading import open_parts, versions_of
+from router_ml.overrides import Governed, InForce, Rules
+from router_ml.reading import Guards, read
+from router_ml.recording import logged, record, record_check
+from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
-from router_ml.understanding.understand import Understanding, understand, unlearned
+from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
     from router_ml.understanding.attribution import Attribution
 
 
-class Router:
+class Router(Governed):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     def __init__(
@@ -52,24 +55,16 @@ class Router:
         log: EventLog | None = None,
         arm: str = "champion",
         online: bool = False,
+        guards: Guards | None = None,
     ) -> None:
-        self.config = config
+        self._guards = guards or Guards.open(config)
+        versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
+        super().__init__(InForce(config, versions), log)
         self.bundle = bundle
-        self.log = log
         self.arm = arm
-        self._registry = registry
         self._health = Health(config.lanes)
         self._recent = Recent()
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
-        self._versions = Versions(
-            contract=CONTRACT_VERSION,
-            bundle=bundle.manifest.id if bundle else "none",
-            policy_sha256=policy_sha256(config),
-            config_sha256=config_sha256(config),
-            encoder=bundle.encoder.sha256 if bundle else "none",
-            registry=registry,
-            prices=prices_sha256(config),
-        )
 
     @classmethod
     def load(
@@ -97,7 +92,14 @@ class Router:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
         """
         opened = open_parts(source, config=config, log=log, threads=threads, tracking_uri=tracking_uri)
-        return cls(opened.config, bundle=opened.bundle, registry=opened.registry, log=opened.log, online=online)
+        return cls(
+            opened.config,
+            bundle=opened.bundle,
+            registry=opened.registry,
+            log=opened.log,
+            online=online,
+            guards=Guards.open(opened.config, folder=opened.folder),
+        )
 
     def predict_route(
         self,
@@ -113,7 +115,11 @@ class Router:
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        return self.decide(parsed, self.understand([parsed])[0], seed=seed, now=now, decision_id=decision_id)
+        rules = self._rules
+        understood = read(rules.base.config, self.bundle, [parsed])
+        decision = self._decide(rules, parsed, understood[0], stamp=(seed, now, decision_id))
+        self._record(rules, [decision], understood)
+        return decision
 
     def predict_routes(
         self,
@@ -137,28 +143,20 @@ class Router:
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
-        understood = self.understand(parsed)
+        rules = self._rules
+        understood = read(rules.base.config, self.bundle, parsed)
 
         def decide(index: int) -> RouteDecision:
-            return self._decide(
-                parsed[index],
-                understood[index],
-                seed=seeds[index] if seeds else None,
-                now=now,
-                decision_id=decision_ids[index] if decision_ids else None,
-            )
+            stamp = seeds[index] if seeds else None, now, decision_ids[index] if decision_ids else None
+            return self._decide(rules, parsed[index], understood[index], stamp=stamp)
 
         decisions = [numbered(index, decide, index) for index in range(len(parsed))]
-        record(self.log, decisions, understood, encoder=self._versions.encoder, logging=self.config.logging)
+        self._record(rules, decisions, understood)
         return decisions
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
-        if self.bundle is None:
-            return [unlearned(request) for request in requests]
-        rails, least = self.config.guardrails, self.config.guardrails.unvalidated_language_min_chars
-        parts = self.bundle.encoder, self.bundle.classifier
-        return understand(requests, *parts, max_bytes=rails.max_bytes, min_characters=least)
+        return read(self.config, self.bundle, requests)
 
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
@@ -186,6 +184,44 @@ class Router:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
         return pins.sign(decision.decision_id, pinned=is_private(decision))
 
+    def check_output(
+        self,
+        decision: RouteDecision | str,
+        output: str | Message | Mapping[str, Any],
+        *,
+        request: str | RouteRequest | Mapping[str, Any] | None = None,
+        now: datetime | None = None,
+    ) -> OutputCheck:
+        """Whether an answer may be shown: the detectors, the classifier and ``output_policies``, whatever the lane.
+
+        Args:
+            decision: what the answer was asked for with, or its id in the log.
+            output: a text, or a message with ``content`` and ``tool_calls``; every string of it is scanned.
+            request: what was asked. A value that stands in it too is no news to whoever asked, and brings no risk.
+            now: clock of the check; by default the current time.
+
+        Raises:
+            InvalidRequestError: the output cannot be read. LogError: the decision is not in the log, or the check
+                could not be logged. Nothing has been allowed then.
+        """
+        answer, asked = Answer.read(output), None if request is None else RouteRequest.parse(request)
+        decided = logged(self.log, decision) if isinstance(decision, str) else decision
+        _, now, check_id = stamped(0, now, f"chk_{secrets.token_hex(12)}")
+        force = self._rules.at(now)
+        check = check_answer(
+            force.config,
+            decided,
+            answer,
+            request=asked,
+            scan=partial(self._guards.scan, force.config),
+            classify=lambda text: read(force.config, self.bundle, [text])[0].risks,
+            versions=force.versions,
+            stamp=(check_id, now),
+        )
+        restricted = decided.risk_tier == "restricted"
+        record_check(self.log, check, restricted=restricted, logging=force.config.logging)
+        return check
+
     def log_outcome(self, decision_id: str, **fields: Any) -> bool:
         """Log what became of a decision; see ``router_ml.log_outcome``."""
         try:
@@ -209,58 +245,48 @@ class Router:
         decision_id: str | None = None,
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before."""
-        decision = self._decide(request, understood, seed=seed, now=now, decision_id=decision_id)
-        record(self.log, [decision], [understood], encoder=self._versions.encoder, logging=self.config.logging)
+        rules = self._rules
+        decision = self._decide(rules, request, understood, stamp=(seed, now, decision_id))
+        self._record(rules, [decision], [understood])
         return decision
 
     def _decide(
         self,
+        rules: Rules,
         request: RouteRequest,
         understood: Understanding,
         *,
-        seed: int | None,
-        now: datetime | None,
-        decision_id: str | None,
+        stamp: tuple[int | None, datetime | None, str | None],
     ) -> RouteDecision:
-        seed, now, decision_id = stamped(seed, now, decision_id)
-        health = self._health.snapshot
-        scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
-        case = build_case(
-            self.config, request, understood, scanned, pinned=self._recent.is_pinned(request.previous, self.log)
-        )
-        ruling, estimates = self._rule(case, health)
-        selection = selection_rule(self.config, case, ruling)
-        lanes = list(self.config.lanes)
-        everything = [name for name, lane in self.config.lanes.items() if lane.enabled]
+        seed, now, decision_id = stamped(*stamp)
+        force, health = rules.at(now), self._health.snapshot
+        config = force.config
+        scanned = self._guards.scan(config, request)
+        pinned = self._recent.is_pinned(request.previous, self.log)
+        case = build_case(config, request, understood, scanned, pinned=pinned)
+        estimates = self.estimate(request, understood)
+        ruling = rule_case(config, case, estimates, health=health)
+        selection = selection_rule(config, case, ruling)
+        lanes = list(config.lanes)
+        everything = [name for name, lane in config.lanes.items() if lane.enabled]
         stopped = ruling.refuse or ruling.human_review or not ruling.eligible
         decision = assemble(
-            self.config,
+            config,
             case,
             ruling,
             None if stopped else choose(estimates, lanes, ruling.eligible, selection, seed=seed),
             as_contract(estimates, lanes, ruling.eligible),
             learned_lane=favourite(estimates, lanes, everything, selection),
-            stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), self._versions),
+            stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), force.versions),
         )
         self._recent.remember(decision.decision_id, private=is_private(decision))
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision
 
-    def _rule(self, case: Case, health: Mapping[str, str]) -> tuple[Ruling, Estimates]:
-        """Hard rules first, then the ceilings that need a count or an estimate of this request."""
-        asked, tokens, lanes = case.request.constraints, case.understood.tokens_in, list(self.config.lanes)
-        ruling = apply_rules(self.config, case.facts, constraints=asked, tokens_in=tokens, health=health)
-        estimates = self.estimate(case.request, case.understood)
-        ruling = apply_limits(
-            ruling,
-            case.promise.limits,
-            constraints=asked,
-            tokens_in=tokens,
-            costs=dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
-            latencies=dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
-        )
-        return ruling, estimates
+    def _record(self, rules: Rules, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
+        base = rules.base
+        record(self.log, decisions, understood, encoder=base.versions.encoder, logging=base.config.logging)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -74,6 +74,42 @@ def test_an_auditor_also_gets_seed_state_and_versions(make_decision: Make) -> No
     assert "email in messages[0] [5:21] (raw view)" in text
 
 
+def test_an_auditor_sees_each_step_what_was_looked_at_and_where_data_may_go(make_decision: Make) -> None:
+    """An auditor asks which rule took which lane, on what facts, and by which release of what."""
+    decision = make_decision(
+        narrowing=[
+            {"rule": "policy eu-residency", "before": ["balanced", "fast"], "after": ["balanced"]},
+            {"rule": "policy quiet", "before": ["balanced"], "after": ["balanced"]},
+            {"rule": "ceilings", "before": ["balanced"], "after": []},
+        ],
+        circumstances={
+            **{"channel": "web", "org": "acme", "region": "eu", "tools": ["refund"], "tokens_in": 12, "pinned": True},
+            "constraints": {"max_cost_usd": 0.5},
+        },
+        destinations={"indexes": ["help"], "judges": ["house"]},
+        log_level="features",
+        guard_state="unknown",
+        guard_reasons=["text: it looks binary"],
+        findings=[{**PII, "hard": False, "digest": "f00d"}],
+        versions={**dict(make_decision().versions), "classifier": "ee55", "detectors": "ff66", "entities": "ab77"},
+    )
+    text = decision.explain("auditor")
+    for said in (
+        "Rule policy eu-residency: 2 lanes before, took fast; left balanced.",
+        "Rule policy quiet: 1 lanes before, took nothing; left balanced.",
+        "Rule ceilings: 1 lanes before, took balanced; left none.",
+        "channel web, org acme, region eu, tools refund, 12 tokens in",
+        "session pinned, constraints {'max_cost_usd': 0.5}.",
+        "Data may also go to: indexes help; rerankers none; judges house; trace sinks none.",
+        "The log may keep: features.",
+        "Not scanned: text: it looks binary.",
+        "(raw view, no risk by itself, digest f00d)",
+        *("classifier ee55", "Detectors ff66", "entities ab77"),
+    ):
+        assert said in text
+        assert said not in decision.explain("operator")
+
+
 def test_without_a_lane_the_headline_says_what_happens_instead(make_decision: Make) -> None:
     nothing = make_decision(action="human_review", lane=None, model=None, estimates={}, propensities={})
     assert "no lane: human_review" in nothing.explain("operator")

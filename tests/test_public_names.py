@@ -46,6 +46,10 @@ FIELDS = {
     "Outcome": "decision_id executed_lane quality labels rated_probability cost_usd latency_ms validation refused "
     "source at",
     "OutcomeLabels": "intent domain risks",
+    "OutputFinding": "type part start end view hard digest echoed",
+    "OutputCheck": "check_id decision_id at action reason queue findings echoed risks guard_state guard_reasons "
+    "notices policies versions",
+    "AuditEvent": "event_id at kind who why detail policy_sha256_before policy_sha256_after expires_at",
 }
 
 
@@ -81,4 +85,9 @@ def test_enumerations_keep_their_values() -> None:
     assert isinstance(properties, dict)
     assert properties["action"]["enum"] == ["route", "clarify", "human_review", "refuse"]
     assert properties["guard_state"]["enum"] == ["clean", "hit", "unknown"]
+    assert contract.OutputCheck.model_json_schema()["properties"]["action"]["enum"] == [
+        "pass",
+        "withhold",
+        "human_review",
+    ]
     assert properties["risk_tier"]["enum"] == list(contract.TIERS) == ["low", "medium", "high", "restricted"]

@@ -1,6 +1,7 @@
-"""``router-ml``: route, explain, check and describe from a shell. Each command has a twin here that returns values."""
+"""``router-ml``: route, explain, check, audit and describe from a shell. Each command has a twin here."""
 
 from router_ml.cli.app import main
+from router_ml.cli.audit import audit_events
 from router_ml.cli.check import CheckReport, check
 from router_ml.cli.document import contract_page, write_schemas
 from router_ml.cli.inputs import build_request, logged_decision
@@ -9,6 +10,7 @@ from router_ml.cli.policy_run import PolicyTestReport, policy_test
 __all__ = [
     "CheckReport",
     "PolicyTestReport",
+    "audit_events",
     "build_request",
     "check",
     "contract_page",

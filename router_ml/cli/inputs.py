@@ -95,7 +95,7 @@ def event_log(log: str | None = None) -> EventLog:
         raise LogError(f"No event log is named. Give --log URL, or set ${LOG_VARIABLE}.")
     path = url.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():  # opening would make an empty one
-        raise LogError(f"There is no event log at {path}. Give the path or URL of the one the decision went to.")
+        raise LogError(f"There is no event log at {path}. Give the path or URL of the one that was written.")
     from router_ml.storage.eventlog import EventLog
 
     return EventLog(url)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from router_ml.cli.check import CheckReport
-from router_ml.contract import Label, PlannedTool, RouteDecision
+from router_ml.contract import AuditEvent, Label, PlannedTool, RouteDecision
 
 if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
@@ -37,6 +37,30 @@ def attribution_table(text: str, found: Sequence[Attribution]) -> RenderableType
         words = ", ".join(f"{' '.join(text[start:end].split())} {share:+.2f}" for start, end, share in each.words)
         table.add_row(Text(each.head), Text(each.label), f"{each.probability:.2f}", Text(words))
     return table
+
+
+def audit_page(events: Sequence[AuditEvent]) -> RenderableType:
+    """One line per change of rules: when, which, what it was about, who and why."""
+    if not events:
+        return Text("No change of rules is logged.")
+    return Group(*(_unbroken(_line(event)) for event in events))
+
+
+def _line(event: AuditEvent) -> str:
+    until = f" until {event.expires_at.isoformat(timespec='minutes')}" if event.expires_at else ""
+    head = f"{event.at.isoformat(timespec='seconds')} {event.event_id} {event.kind}"
+    line = f"{head} ({_about(event)}){until} by {event.who}: {event.why}"
+    return "".join(character if character.isprintable() else " " for character in line)
+
+
+def _about(event: AuditEvent) -> str:
+    if event.kind == "override_ended":
+        return str(event.detail.get("override"))
+    policies = event.detail.get("policies")
+    if isinstance(policies, list):
+        return ", ".join(str(policy["id"]) for policy in policies if isinstance(policy, dict))
+    named = ((key, event.detail.get(key)) for key in ("added", "removed", "changed"))
+    return "; ".join(f"{key} {', '.join(map(str, ids))}" for key, ids in named if isinstance(ids, list) and ids)
 
 
 def _facts(decision: RouteDecision) -> Table:

@@ -14,6 +14,10 @@ from router_ml.config.schema import RouterConfig
 from router_ml.config.source import Source, dotted, read, shape_problems
 from router_ml.errors import ConfigError, Problem
 
+_RULES = (
+    *("policies", "guardrails", "output_policies", "notices", "boundaries", "regions"),
+    *("tools", "indexes", "rerankers", "judges", "trace_sinks"),
+)
 Check = Callable[[RouterConfig], Iterable[Issue]]
 
 
@@ -72,12 +76,13 @@ def config_sha256(config: RouterConfig) -> str:
 
 
 def policy_sha256(config: RouterConfig) -> str:
-    """sha256 of all that decides eligibility: rules, places, tools, indexes, limits, and lanes without their prices."""
+    """sha256 of all that hard rules decide by: rules on requests and answers, places, limits, and lanes without their
+    prices."""
     whole = config.model_dump(mode="json", by_alias=True)
     learned = {"price", "prior", "latency", "outcomes", "decoding"}
     lanes = {name: {k: v for k, v in lane.items() if k not in learned} for name, lane in whole["lanes"].items()}
     limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
-    rules = {key: whole[key] for key in ("policies", "guardrails", "boundaries", "regions", "tools", "indexes")}
+    rules = {key: whole[key] for key in _RULES}
     return _digest({**rules, "lanes": lanes, "limits": limits})
 
 

@@ -97,13 +97,16 @@ class OutputWhen(Section):
     """Conditions of a rule on an answer: every key given must hold; a list holds when any of its values does.
 
     ``risk``, ``finding`` and ``guard_state`` are of the answer; ``request_risk``, ``tier``, ``domain`` and ``channel``
-    of the request that it answers. ``notice_missing``: none of these notices is in the answer.
+    of the request that it answers. ``request_private``: personal data or secrets were found in that request or its
+    session; what could not be scanned is not known to have held any. ``notice_missing``: none of these notices is in
+    the answer.
     """
 
     risk: tuple[str, ...] | None = None
     finding: tuple[str, ...] | None = None
     guard_state: tuple[GuardState, ...] | None = None
     request_risk: tuple[str, ...] | None = None
+    request_private: bool | None = None
     tier: tuple[RiskTier, ...] | None = None
     domain: tuple[str, ...] | None = None
     channel: tuple[Channel, ...] | None = None

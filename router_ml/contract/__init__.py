@@ -1,10 +1,11 @@
-"""The routing contract: what comes in, what the router answers, what was done, what was learned later.
+"""The routing contract: what comes in, what the router answers, what was done and learned later, who changed the rules.
 
 These names are public; ``CONTRACT_VERSION`` changes when their meaning does. All models are frozen, refuse unknown
 fields and export JSON Schema. Units: USD, milliseconds, tokens; probabilities and qualities in 0..1. Labels of intents,
 domains and risks come from the bundle, not from code.
 """
 
+from router_ml.contract.audit import AuditEvent
 from router_ml.contract.base import CONTRACT_VERSION, TIERS, Model, RiskTier, describe, highest
 from router_ml.contract.decision import (
     Circumstances,
@@ -28,11 +29,13 @@ from router_ml.contract.decision import (
     Versions,
 )
 from router_ml.contract.outcome import Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
+from router_ml.contract.output import OutputCheck, OutputFinding
 from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
 
 __all__ = [
     "CONTRACT_VERSION",
     "TIERS",
+    "AuditEvent",
     "Circumstances",
     "Constraints",
     "Decoding",
@@ -51,7 +54,9 @@ __all__ = [
     "Narrowing",
     "Outcome",
     "OutcomeLabels",
+    "OutputCheck",
     "OutputContract",
+    "OutputFinding",
     "PlannedTool",
     "PolicyFired",
     "Previous",
@@ -72,12 +77,14 @@ __all__ = [
 
 
 def json_schemas() -> dict[str, dict[str, object]]:
-    """JSON Schema (draft 2020-12) of the four public models, by file name without ending."""
+    """JSON Schema (draft 2020-12) of the public models, by file name without ending."""
     models: tuple[tuple[str, type[Model]], ...] = (
         ("route_request", RouteRequest),
         ("route_decision", RouteDecision),
         ("execution", Execution),
         ("outcome", Outcome),
+        ("output_check", OutputCheck),
+        ("audit_event", AuditEvent),
     )
     return {
         name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(by_alias=True)}

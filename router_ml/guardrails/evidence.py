@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from router_ml.guardrails.detector import Detector, Span, words
+from router_ml.guardrails.external import External
 
 _SURE = frozenset({"iban", "it_codice_fiscale", "mx_curp", "in_pan", "uk_nino", "es_nie"})
 _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app.route" has none
@@ -36,8 +37,10 @@ _LABELS = words(
 _BEFORE, _AFTER = 80, 40
 
 
-def convinces(detector: Detector, view: str, text: str, span: Span, labels: str = "") -> bool:
+def convinces(detector: Detector | External, view: str, text: str, span: Span, labels: str = "") -> bool:
     """Whether a finding counts in a guess; ``labels`` is further text in which a label may stand."""
+    if not isinstance(detector, Detector):
+        return True  # its own affair
     start, end = span
     if detector.type in _UNCHECKED and (view in _CHECKED_ONLY or (view == "compact" and detector.type in _LOOSE)):
         return False

@@ -228,12 +228,7 @@ def _destinations(config: RouterConfig, limits: Sequence[Limit]) -> Destinations
     def reachable(places: Mapping[str, Index] | Mapping[str, Destination]) -> tuple[str, ...]:
         return tuple(name for name, place in places.items() if allows_destination(config, limits, place))
 
-    return Destinations(
-        indexes=reachable(config.indexes),
-        rerankers=reachable(config.rerankers),
-        judges=reachable(config.judges),
-        trace_sinks=reachable(config.trace_sinks),
-    )
+    return Destinations(**{kind: reachable(getattr(config, kind)) for kind in Destinations.model_fields})
 
 
 def _boundary(config: RouterConfig, limits: Sequence[Limit]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
@@ -23,10 +24,12 @@ from router_ml.guardrails.detector import (
     find,
     is_triggered,
 )
+from router_ml.guardrails.digests import bare, digest
 from router_ml.guardrails.evidence import convinces
+from router_ml.guardrails.external import DetectorFault, External
 from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
-from router_ml.guardrails.views import GUESSES, normalize, views
+from router_ml.guardrails.views import GUESSES, views
 from router_ml.guardrails.wording import asks_for_change
 
 _STEPS = 20_000
@@ -49,7 +52,9 @@ def scan(
     *,
     max_bytes: int,
     detectors: Sequence[Detector] = DETECTORS,
+    external: Sequence[External] = (),
     joined_messages: int = _JOINED_MESSAGES,
+    key: bytes | None = None,
 ) -> Scan:
     """Scan every string of a request, dictionary keys included. Never raises for what a request holds.
 
@@ -57,11 +62,20 @@ def scan(
         request: what came in.
         max_bytes: UTF-8 bytes to scan in all; a string that no longer fits is left out as a whole, and said so.
         detectors: in the order in which they claim a place.
+        external: detectors in processes of their own; each is asked once, for all texts.
         joined_messages: how many of the last messages are also read as one text.
+        key: for digests of what was found; without it there are none.
     """
-    scanner = _Scanner(detectors)
-    for part in parts(request, max_bytes=max_bytes, joined_messages=joined_messages, reasons=scanner.reasons):
-        scanner.read(part)
+    scanner = _Scanner(detectors, key)
+    found = parts(request, max_bytes=max_bytes, joined_messages=joined_messages, reasons=scanner.reasons)
+    if not external:
+        for part in found:
+            scanner.read(part, _readings(part))
+    else:
+        read = [(part, list(_readings(part))) for part in found]
+        scanner.ask(external, [text for _, readings in read for _, text in readings])
+        for part, readings in read:
+            scanner.read(part, readings)
     risks = dict.fromkeys(scanner.risks)
     if asks_for_change(request.task):
         risks["state_change"] = None
@@ -78,20 +92,39 @@ class _Scanner:
     """Reads part after part, and keeps what it found."""
 
     detectors: Sequence[Detector]
+    key: bytes | None
     findings: list[Finding] = field(default_factory=list)
     risks: dict[str, None] = field(default_factory=dict)
     reasons: dict[str, None] = field(default_factory=dict)
     steps: Steps = field(default_factory=lambda: Steps(_STEPS))
     exhausted: bool = False
+    answers: dict[str, list[tuple[External, Span]]] = field(default_factory=dict)
 
-    def read(self, part: Part) -> None:
+    def ask(self, external: Sequence[External], texts: Sequence[str]) -> None:
+        """Put all texts to the detectors that live elsewhere; one that gives no answer leaves the scan incomplete."""
+        texts = list(dict.fromkeys(texts))
+        for detector in external:
+            try:
+                answer = detector.ask(texts)
+                if not isinstance(answer, DetectorFault):
+                    for text, spans in zip(texts, answer, strict=True):
+                        found = [(detector, _inside(span, text, detector.type)) for span in spans]
+                        self.answers.setdefault(text, []).extend(found)
+                    continue
+            except Exception as error:  # noqa: BLE001 - whatever breaks a detector, the texts count as not scanned
+                answer = DetectorFault(f"detector {detector.type} failed with {type(error).__name__}")
+            self.reasons[answer.reason] = None
+
+    def read(self, part: Part, readings: Iterable[tuple[str, str]]) -> None:
         """Look at a part in all its views. What an earlier view showed is not another finding."""
         values: set[tuple[str, str]] = set()
         types: set[str] = set(part.known(self.findings))
-        for view, text in _readings(part):
+        for view, text in readings:
             here: set[tuple[str, str]] = set()
-            for detector, (start, end) in self._hits(text):
-                value = (detector.type, bare(text[start:end]))
+            hits: Iterator[tuple[Detector | External, Span]] = chain(self._hits(text), self.answers.get(text, ()))
+            for detector, (start, end) in hits:
+                shown = text[start:end]
+                value = (detector.type, bare(shown))
                 if view in GUESSES and (
                     detector.type in types
                     or _is_part(value[1], values)
@@ -101,7 +134,16 @@ class _Scanner:
                 here.add(value)
                 if value not in values:
                     self.risks[detector.risk] = None
-                    self.findings.append(Finding(type=detector.type, part=part.name, start=start, end=end, view=view))
+                    self.findings.append(
+                        Finding(
+                            type=detector.type,
+                            part=part.name,
+                            start=start,
+                            end=end,
+                            view=view,
+                            digest=digest(detector.type, shown, self.key),
+                        )
+                    )
             values |= here
             types |= {kind for kind, _ in here}
 
@@ -113,9 +155,8 @@ class _Scanner:
         claimed: dict[str, bytearray] = {}
         for detector in self.detectors:
             try:
-                for start, end in find(detector, text, self.steps) if is_triggered(detector, traits) else ():
-                    if not 0 <= start < end <= len(text):
-                        raise IndexError(f"a span of {detector.type} is outside the text")
+                for span in find(detector, text, self.steps) if is_triggered(detector, traits) else ():
+                    start, end = _inside(span, text, detector.type)
                     if detector.risk not in claimed:
                         claimed[detector.risk] = bytearray(len(text))
                     taken = claimed[detector.risk]
@@ -140,13 +181,20 @@ def _readings(part: Part) -> Iterable[tuple[str, str]]:
         yield "keyed", f"{part.key}: {part.text}"
 
 
+def _inside(span: Span, text: str, kind: str) -> Span:
+    """A span that lies inside a text.
+
+    Raises:
+        IndexError: it does not.
+    """
+    start, end = span
+    if not 0 <= start < end <= len(text):
+        raise IndexError(f"a span of {kind} is outside the text")
+    return span
+
+
 def _is_part(value: str, known: Set[tuple[str, str]]) -> bool:
     """Whether a value, or the end of it, is part of one that is known already, read from either end."""
     digits = ascii_digits(value)[-_TELLING_DIGITS:]
     ends = [value, value[::-1], *([digits] if len(digits) == _TELLING_DIGITS else [])]
     return any(end in other for _, other in known for end in ends)
-
-
-def bare(value: str) -> str:
-    """What makes two spellings of a value one: its letters and digits, undisguised."""
-    return "".join(filter(str.isalnum, normalize(value))).casefold()

@@ -52,6 +52,12 @@ class Manifest:
         digest = hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
         return f"{self.name}-{digest[:12]}"
 
+    @property
+    def classifier_sha256(self) -> str:
+        """sha256 over the digests of the classifier's files."""
+        files = {name: self.files[name] for name in sorted(self.files) if name.startswith("classifier.")}
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Bundle:

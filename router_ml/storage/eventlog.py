@@ -1,15 +1,13 @@
 """The event log: what was decided, with which probabilities, and what came of it. One SQL database, many writers.
 
-The only file that imports SQLAlchemy (half a second), so it is imported only where a log is configured. A decision is
-kept as its own stable JSON, beside the columns that queries need; embeddings only where the caller passes them. A
-write that returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Errors never hold logged values.
+SQLAlchemy takes half a second to import, so this is imported only where a log is configured. A decision is kept as its
+own stable JSON, beside the columns that queries need; embeddings only where the caller passes them. A write that
+returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Errors never hold logged values.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -19,54 +17,18 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
-from router_ml.contract import Outcome, RouteDecision
+from router_ml.contract import AuditEvent, Outcome, OutputCheck, RouteDecision
 from router_ml.errors import LogError
-from router_ml.storage import records
+from router_ml.storage import records, tables
+from router_ml.storage.engine import failure, open_engine
 from router_ml.storage.records import Features, LoggedData
+from router_ml.storage.tables import SCHEMA_VERSION, prepare
 
 __all__ = ["SCHEMA_VERSION", "EventLog", "Features", "LoggedData"]
 
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_S = 10
 IDS_PER_QUERY = 500  # far below every database's limit on bound values
-# Opening takes the write lock before it creates tables, so that processes starting together do not collide.
-CREATION_LOCK = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(615027)"}
-TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-_metadata = sql.MetaData()
-_schema = sql.Table("schema_version", _metadata, sql.Column("version", sql.Integer, primary_key=True))
-_decisions = sql.Table(
-    "decisions",
-    _metadata,
-    sql.Column("decision_id", sql.String(128), primary_key=True),
-    sql.Column("created_at", sql.DateTime, nullable=False, index=True),
-    *(sql.Column(name, sql.String(200), nullable=False) for name in TEXTS),
-    sql.Column("lane", sql.String(200)),
-    sql.Column("propensity", sql.Double),
-    sql.Column("explored", sql.Boolean, nullable=False),
-    sql.Column("randomised", sql.Boolean, nullable=False),
-    sql.Column("record", sql.Text, nullable=False),
-)
-_features = sql.Table(
-    "features",
-    _metadata,
-    sql.Column("decision_id", sql.ForeignKey(_decisions.c.decision_id), primary_key=True),
-    sql.Column("encoder", sql.String(200), nullable=False),
-    sql.Column("embedding", sql.LargeBinary),
-    sql.Column("surface", sql.LargeBinary, nullable=False),
-)
-_outcomes = sql.Table(
-    "outcomes",
-    _metadata,
-    sql.Column("decision_id", sql.ForeignKey(_decisions.c.decision_id), primary_key=True),
-    sql.Column("source", sql.String(100), primary_key=True),
-    sql.Column("executed_lane", sql.String(200)),
-    sql.Column("rated_probability", sql.Double, nullable=False),
-    *(sql.Column(name, sql.Double) for name in ("quality", "cost_usd", "latency_ms")),
-    sql.Column("at", sql.DateTime, nullable=False),
-    sql.Column("record", sql.Text, nullable=False),
-)
-OLDEST_FIRST = (_decisions.c.created_at, _decisions.c.decision_id)
+OLDEST_FIRST = (tables.decisions.c.created_at, tables.decisions.c.decision_id)
 
 
 class EventLog:
@@ -82,11 +44,11 @@ class EventLog:
 
     def __init__(self, url: str | Path) -> None:
         self._closed = False
-        self._engine = _engine(str(url))
+        self._engine = open_engine(str(url))
         on_sqlite = self._engine.dialect.name == "sqlite"  # there, threads queue here, not in its sleeping busy loop
         self._write: AbstractContextManager[object] = threading.Lock() if on_sqlite else nullcontext()
         with self._write, self._transaction() as connection:
-            _prepare(connection)
+            prepare(connection)
 
     def log_decision(self, decision: RouteDecision, *, features: Features | None = None) -> None:
         """Keep a decision, and what it was made from where that may be kept. Repeating it changes nothing; another
@@ -103,10 +65,10 @@ class EventLog:
             if features is not None:
                 kept[decision.decision_id] = records.features_row(decision.decision_id, features)
         with self._write, self._transaction() as connection:
-            for decision_id, record in _column(connection, list(rows), _decisions.c.record).items():
+            for decision_id, record in _column(connection, list(rows), tables.decisions.c.record).items():
                 records.refuse_other(record, rows.pop(decision_id))
                 kept.pop(decision_id, None)
-            for table, new in ((_decisions, rows), (_features, kept)):
+            for table, new in ((tables.decisions, rows), (tables.features, kept)):
                 if new:
                     connection.execute(sql.insert(table), list(new.values()))
 
@@ -120,32 +82,60 @@ class EventLog:
         rows = {(outcome.decision_id, outcome.source): records.outcome_row(outcome) for outcome in outcomes}
         ids = list(dict.fromkeys(decision_id for decision_id, _ in rows))
         with self._write, self._transaction() as connection:
-            known = _column(connection, ids, _decisions.c.decision_id)
+            known = _column(connection, ids, tables.decisions.c.decision_id)
             if missing := [decision_id for decision_id in ids if decision_id not in known]:
                 raise LogError(
                     f"{len(missing)} of {len(ids)} decisions are not in this log, first {missing[0]}. Log a decision "
                     "before its outcome, and check that both go to the same log."
                 )
             if rows:
-                _upsert(connection, _outcomes, list(rows.values()))
+                _upsert(connection, tables.outcomes, list(rows.values()))
+
+    def log_output_check(self, check: OutputCheck) -> None:
+        """Keep what was found in an answer. Repeating it changes nothing; another under its id is a ``LogError``."""
+        with self._write, self._transaction() as connection:
+            _append(connection, tables.output_checks, records.output_check_row(check))
+
+    def log_audit_event(self, event: AuditEvent) -> None:
+        """Keep who changed the rules in force, and why; as for output checks, nothing is ever replaced."""
+        with self._write, self._transaction() as connection:
+            _append(connection, tables.audit_events, records.audit_event_row(event))
+
+    def output_checks(self, decision_id: str) -> list[OutputCheck]:
+        """What was found in the answers to a decision, oldest first."""
+        table = tables.output_checks
+        query = sql.select(table.c.check_id, table.c.record).where(table.c.decision_id == decision_id)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(table.c.at, table.c.check_id)).all()
+        return [records.parse(OutputCheck, row.record, f"Output check {row.check_id}") for row in rows]
+
+    def audit_events(self, since: datetime | None = None) -> list[AuditEvent]:
+        """Who changed the rules in force and why, oldest first."""
+        table = tables.audit_events
+        query = sql.select(table.c.event_id, table.c.record)
+        if since is not None:
+            query = query.where(table.c.at >= records.utc(since))
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(table.c.at, table.c.event_id)).all()
+        return [records.parse(AuditEvent, row.record, f"Audit event {row.event_id}") for row in rows]
 
     def decision(self, decision_id: str) -> RouteDecision | None:
         """The decision with this id as it was made, None where there is none."""
         with self._transaction() as connection:
-            record = _column(connection, [decision_id], _decisions.c.record).get(decision_id)
-        return None if record is None else records.parse_decision(record, decision_id)
+            record = _column(connection, [decision_id], tables.decisions.c.record).get(decision_id)
+        return None if record is None else records.parse(RouteDecision, record, f"Decision {decision_id}")
 
     def decisions(
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
     ) -> Iterator[RouteDecision]:
         """Decisions, oldest first, read in pages between which nothing is held open."""
         at, key = OLDEST_FIRST
-        query = sql.select(at, key, _decisions.c.record).where(*_since(since, bundle))
+        query = sql.select(at, key, tables.decisions.c.record).where(*_since(since, bundle))
         query = page_query = query.order_by(*OLDEST_FIRST).limit(batch_size)
         while True:
             with self._transaction() as connection:
                 page = connection.execute(page_query).all()
-            yield from (records.parse_decision(row.record, row.decision_id) for row in page)
+            yield from (records.parse(RouteDecision, row.record, f"Decision {row.decision_id}") for row in page)
             if len(page) < batch_size:
                 return
             last = page[-1]
@@ -166,23 +156,27 @@ class EventLog:
         ``rated_probability``; by default the latest rating counts.
         """
         where = _since(since, bundle)
-        decided = sql.select(_decisions, *_features.c["encoder", "embedding", "surface"])
-        decided = decided.select_from(_decisions.outerjoin(_features)).where(*where)
-        learned = sql.select(*_outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd"])
-        learned = learned.join(_decisions).where(*where, *([] if source is None else [_outcomes.c.source == source]))
+        decided = sql.select(tables.decisions, *tables.features.c["encoder", "embedding", "surface"])
+        decided = decided.select_from(tables.decisions.outerjoin(tables.features)).where(*where)
+        learned = sql.select(
+            *tables.outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd"]
+        )
+        learned = learned.join(tables.decisions).where(
+            *where, *([] if source is None else [tables.outcomes.c.source == source])
+        )
         with self._transaction() as connection:
             rows = connection.execute(decided.order_by(*OLDEST_FIRST)).all()
-            outcomes = connection.execute(learned.order_by(_outcomes.c.at, _outcomes.c.source)).all()
+            outcomes = connection.execute(learned.order_by(tables.outcomes.c.at, tables.outcomes.c.source)).all()
         return records.to_arrays(rows, outcomes, encoder)
 
     def counts(self) -> dict[str, int]:
         """How many decisions, of these drawn from several lanes and with embedding, outcomes, of these rated."""
         counted = {
-            "decisions": sql.select(sql.func.count()).select_from(_decisions),
-            "randomised": sql.select(sql.func.count()).where(_decisions.c.randomised),
-            "embeddings": sql.select(sql.func.count(_features.c.embedding)),
-            "outcomes": sql.select(sql.func.count()).select_from(_outcomes),
-            "rated": sql.select(sql.func.count(_outcomes.c.quality)),
+            "decisions": sql.select(sql.func.count()).select_from(tables.decisions),
+            "randomised": sql.select(sql.func.count()).where(tables.decisions.c.randomised),
+            "embeddings": sql.select(sql.func.count(tables.features.c.embedding)),
+            "outcomes": sql.select(sql.func.count()).select_from(tables.outcomes),
+            "rated": sql.select(sql.func.count(tables.outcomes.c.quality)),
         }
         with self._transaction() as connection:
             return {name: connection.execute(query).scalar_one() for name, query in counted.items()}
@@ -206,61 +200,7 @@ class EventLog:
             with self._engine.begin() as connection:
                 yield connection
         except sql.exc.SQLAlchemyError as error:
-            raise _failure(error) from None
-
-
-def _engine(url: str) -> sql.Engine:
-    try:
-        parsed = sql.make_url(url) if "://" in url else sql.URL.create("sqlite", database=url)
-        if parsed.get_backend_name() != "sqlite":
-            return sql.create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-        in_memory = parsed.database in (None, "", ":memory:")
-        if not in_memory:
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = sql.create_engine(
-            parsed,
-            hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-            poolclass=sql.QueuePool,
-            **({"pool_size": 1, "max_overflow": 0} if in_memory else {}),  # a second connection would be a second log
-        )
-    except sql.exc.ArgumentError:
-        raise LogError(
-            "The URL of the event log cannot be read. Give a file path, or one like postgresql+psycopg://user@host/name."
-        ) from None
-    except ImportError as error:
-        raise LogError(f"The database driver {error.name} is not installed. Install it, or name another one.") from None
-    except OSError as error:
-        raise LogError(f"The folder of the event log cannot be made: {error.strerror}. Choose another path.") from None
-    sql.event.listen(engine, "connect", _configure_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
-    while True:  # SQLite's own timeout does not cover the switch of a new file to WAL
-        try:
-            connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-
-
-def _prepare(connection: sql.Connection) -> None:
-    if not sql.inspect(connection).has_table(_schema.name):
-        if lock := CREATION_LOCK.get(connection.dialect.name):
-            connection.exec_driver_sql(lock)
-        _metadata.create_all(connection)
-        if connection.execute(sql.select(_schema)).first() is None:
-            connection.execute(sql.insert(_schema).values(version=SCHEMA_VERSION))
-    found = list(connection.execute(sql.select(_schema.c.version)).scalars())
-    if found != [SCHEMA_VERSION]:
-        raise LogError(
-            f"The event log has schema version {found}, this release reads and writes {SCHEMA_VERSION}. Use the "
-            "release that wrote it, or start a new log."
-        )
+            raise failure(error) from None
 
 
 def _upsert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
@@ -275,26 +215,25 @@ def _upsert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, A
     connection.execute(sql.insert(table), rows)
 
 
+def _append(connection: sql.Connection, table: sql.Table, row: dict[str, Any]) -> None:
+    (key,) = table.primary_key
+    found = connection.execute(sql.select(table.c.record).where(key == row[key.name])).scalar()
+    if found is None:
+        connection.execute(sql.insert(table), [row])
+    elif found != row["record"]:
+        raise LogError(f"Another record is already logged as {row[key.name]}. Give each its own id.")
+
+
 def _column(connection: sql.Connection, ids: list[str], column: sql.Column[Any]) -> dict[str, Any]:
     """One column of the decisions with these ids, by id."""
     found: dict[str, Any] = {}
     for start in range(0, len(ids), IDS_PER_QUERY):
-        some = _decisions.c.decision_id.in_(ids[start : start + IDS_PER_QUERY])
-        query = sql.select(_decisions.c.decision_id, column).where(some)
+        some = tables.decisions.c.decision_id.in_(ids[start : start + IDS_PER_QUERY])
+        query = sql.select(tables.decisions.c.decision_id, column).where(some)
         found.update((row[0], row[1]) for row in connection.execute(query))
     return found
 
 
 def _since(since: datetime | None, bundle: str | None) -> list[sql.ColumnElement[bool]]:
-    after = [] if since is None else [_decisions.c.created_at >= records.utc(since)]
-    return after if bundle is None else [*after, _decisions.c.bundle == bundle]
-
-
-def _failure(error: sql.exc.SQLAlchemyError) -> LogError:
-    """Only messages about the connection or the file are passed on; others may quote the row that was refused."""
-    told = isinstance(error, sql.exc.OperationalError) or type(error) is sql.exc.DatabaseError
-    detail = str(getattr(error, "orig", error)).partition("\n")[0] if told else type(error).__name__
-    return LogError(
-        f"The event log failed: {detail}. Check that the database can be reached and written, then repeat the call; "
-        "repeating a write is safe."
-    )
+    after = [] if since is None else [tables.decisions.c.created_at >= records.utc(since)]
+    return after if bundle is None else [*after, tables.decisions.c.bundle == bundle]

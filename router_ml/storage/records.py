@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from router_ml.contract import Outcome, RouteDecision
+from router_ml.contract import AuditEvent, Model, Outcome, OutputCheck, RouteDecision
 from router_ml.errors import EncoderMismatchError, LogError
+
+Kept = TypeVar("Kept", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,27 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     return {**row, "at": utc(outcome.at), "record": outcome.model_dump_json()}
 
 
-def parse_decision(record: str, decision_id: str) -> RouteDecision:
-    """The decision from its record; ``LogError`` when another contract wrote it."""
+def output_check_row(check: OutputCheck) -> dict[str, Any]:
+    """The row of a check of an answer."""
+    row = {"check_id": check.check_id, "decision_id": check.decision_id, "action": check.action}
+    return {**row, "at": utc(check.at), "record": check.model_dump_json()}
+
+
+def audit_event_row(event: AuditEvent) -> dict[str, Any]:
+    """The row of a change of the rules in force."""
+    return {"event_id": event.event_id, "at": utc(event.at), "kind": event.kind, "record": event.model_dump_json()}
+
+
+def parse(model: type[Kept], record: str, what: str) -> Kept:
+    """A record as it was written; ``LogError`` when another contract wrote it. ``what`` names it."""
     try:
-        return RouteDecision.model_validate_json(record)
+        return model.model_validate_json(record)
     except ValidationError:
-        raise _other_contract(decision_id) from None
+        raise _other_contract(what) from None
 
 
-def _other_contract(decision_id: str) -> LogError:
-    return LogError(
-        f"Decision {decision_id} was written under another contract. Read it with the release that wrote it."
-    )
+def _other_contract(what: str) -> LogError:
+    return LogError(f"{what} was written under another contract. Read it with the release that wrote it.")
 
 
 def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | None = None) -> LoggedData:
@@ -193,7 +204,7 @@ def _parts(record: str, decision_id: str) -> dict[str, Any]:
         whole = from_json(record)
         return {part: whole[part] for part in ("eligible", "estimates", "propensities")}
     except (ValueError, KeyError, TypeError):
-        raise _other_contract(decision_id) from None
+        raise _other_contract(f"Decision {decision_id}") from None
 
 
 def _latest(outcomes: Iterable[Any], row_of: Mapping[str, int], index: Mapping[str, int]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router_ml import Router
-from router_ml.errors import BundleError, InvalidRequestError, LogError, RouterError
+from router_ml.errors import BundleError, ConfigError, InvalidRequestError, LogError, RouterError
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 
@@ -53,6 +53,24 @@ def test_what_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
         Router.load(tmp_path)
     with pytest.raises(RouterError):
         Router.load(tmp_path / "router.yaml")
+
+
+def test_a_decision_names_its_classifier(router: Router, bundle: Bundle, tmp_path: Path) -> None:
+    assert router.predict_route(GREETING).versions.classifier == bundle.manifest.classifier_sha256
+    path = tmp_path / "router.yaml"
+    path.write_text(ONE_LANE)
+    assert Router.load(path).predict_route(GREETING).versions.classifier == "none"
+
+
+def test_a_key_for_matching_that_is_too_short_is_told_when_the_router_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the first finding, which may come days later."""
+    path = tmp_path / "router.yaml"
+    path.write_text(ONE_LANE)
+    monkeypatch.setenv("ROUTER_ML_MATCH_KEY", "short")
+    with pytest.raises(ConfigError, match="ROUTER_ML_MATCH_KEY"):
+        Router.load(path)
 
 
 def test_health_counts_from_the_next_decision_on(bundle: Bundle) -> None:

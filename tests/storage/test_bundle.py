@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_a_missing_file_is_named(copy: Path) -> None:
     (copy / "cost.json").unlink()
     with pytest.raises(BundleIntegrityError, match=r"cost\.json is missing"):
         Bundle.load(copy)
+
+
+def test_the_digest_of_the_classifier_follows_its_files_alone(copy: Path) -> None:
+    """A decision says which classifier read it; another price list makes no other classifier."""
+    manifest = verify(copy)
+    for name, changes in (("classifier.json", True), ("classifier.safetensors", True), ("router.yaml", False)):
+        other = replace(manifest, files={**manifest.files, name: "0" * 64})
+        assert (other.classifier_sha256 != manifest.classifier_sha256) is changes
 
 
 def test_an_unlisted_file_is_refused(copy: Path) -> None:

@@ -1,0 +1,32 @@
+"""Who changed the rules in force, when and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from router_ml.contract.base import Identifier, JsonObject, Model
+
+AuditKind = Literal["override", "override_ended", "policies_replaced"]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class AuditEvent(Model):
+    """One change of the rules in force, written before it took effect.
+
+    ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended.
+    ``policy_sha256_before`` and ``policy_sha256_after`` are those that decisions record. ``expires_at``: until when an
+    override holds; None until it is ended.
+    """
+
+    event_id: Identifier
+    at: datetime
+    kind: AuditKind
+    who: Said
+    why: Said
+    detail: JsonObject = Field(default_factory=dict)
+    policy_sha256_before: str
+    policy_sha256_after: str
+    expires_at: datetime | None = None

@@ -1,0 +1,191 @@
+"""The rules in force, and how they change while a router runs: overrides that only narrow, and newer sets of rules.
+
+A decision reads one immutable state once, so it never sees half a change. Each change is written to the event log
+before it takes effect, with who and why; what cannot be written does not happen. Nothing survives a restart: a router
+starts with its ``router.yaml`` alone, so what is to last is put there.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
+from router_ml.config.changes import added_policies, compare_rules, newer_rules, with_policies
+from router_ml.contract import AuditEvent, Versions, describe
+from router_ml.errors import InvalidRequestError, LogError
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What one decision is made with: ``versions`` name the very rules of ``config``."""
+
+    config: RouterConfig
+    versions: Versions
+
+    def changed(self, config: RouterConfig) -> InForce:
+        """The same with other rules."""
+        digests = {"policy_sha256": policy_sha256(config), "config_sha256": config_sha256(config)}
+        return InForce(config, self.versions.model_copy(update=digests))
+
+
+@dataclass(frozen=True)
+class Override:
+    """Policies laid over the others by one event (here without its digests), until ``event.expires_at``."""
+
+    event: AuditEvent
+    policies: tuple[Policy, ...]
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it has not expired."""
+        return self.event.expires_at is None or now < self.event.expires_at
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that may be in force, as of one moment."""
+
+    base: InForce
+    overrides: tuple[Override, ...] = ()
+    _combined: dict[tuple[str, ...], InForce] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def everything(self) -> RouterConfig:
+        """The base with every override, expired or not."""
+        return with_policies(self.base.config, [policy for override in self.overrides for policy in override.policies])
+
+    def at(self, now: datetime) -> InForce:
+        """What is in force at a time: the base and every override that has not expired by then."""
+        active = [override for override in self.overrides if override.holds(now)]
+        if not active:
+            return self.base
+        key = tuple(override.event.event_id for override in active)
+        if key not in self._combined:  # hashing takes a millisecond; threads that race here compute the same
+            added = [policy for override in active for policy in override.policies]
+            self._combined[key] = self.base.changed(with_policies(self.base.config, added))
+        return self._combined[key]
+
+
+class Governed:
+    """What a router is besides a chooser: rules in force that can be changed, and never without a trace."""
+
+    def __init__(self, base: InForce, log: EventLog | None) -> None:
+        self.log = log
+        self._rules = Rules(base)  # replaced as a whole, never changed
+        self._changing = threading.Lock()
+
+    @property
+    def config(self) -> RouterConfig:
+        """The configuration in force, without overrides."""
+        return self._rules.base.config
+
+    def override(
+        self,
+        policies: Policy | Mapping[str, Any] | str | Path,
+        *,
+        who: str,
+        why: str,
+        expires_at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> AuditEvent:
+        """Lay policies over those in force, for decisions from now on. They can only narrow what is allowed.
+
+        Args:
+            policies: a policy, a mapping of its fields or with the key ``policies``, or the path of such a YAML file.
+            who, why: for the audit log.
+            expires_at: until when, by the clock of each decision; None: until ``end_override``. A restart ends it too:
+                what is to last is put into ``router.yaml``.
+            now: clock of the event; by default the current time.
+
+        Raises:
+            ConfigError: a policy is wrong. InvalidRequestError: who or why is missing, or the time has passed.
+            LogError: there is no event log, or the event could not be written; nothing has changed then.
+        """
+        now, expires_at = _zoned(now) or datetime.now(UTC), _zoned(expires_at)
+        if expires_at is not None and expires_at <= now:
+            raise InvalidRequestError("expires_at has passed already. Give a later time, or none.")
+        with self._changing:
+            rules = self._rules
+            added = added_policies(rules.everything, policies)
+            detail = {"policies": [policy.model_dump(mode="json", exclude_none=True) for policy in added]}
+            event = _event("override", now, who, why, detail, expires_at)
+            return self._take_effect(event, rules.base, (*rules.overrides, Override(event, added)))
+
+    def end_override(self, event_id: str, *, who: str, why: str, now: datetime | None = None) -> AuditEvent:
+        """End what ``override`` began; errors as there, InvalidRequestError also for an id that is not known."""
+        with self._changing:
+            rules = self._rules
+            left = tuple(override for override in rules.overrides if override.event.event_id != event_id)
+            if len(left) == len(rules.overrides):
+                known = ", ".join(override.event.event_id for override in rules.overrides) or "none"
+                raise InvalidRequestError(f"No override of this router has this id. Known: {known}.")
+            event = _event("override_ended", _zoned(now) or datetime.now(UTC), who, why, {"override": event_id})
+            return self._take_effect(event, rules.base, left)
+
+    def replace_policies(
+        self, rules: RouterConfig | str | Path, *, who: str, why: str, now: datetime | None = None
+    ) -> AuditEvent:
+        """Put a newer set of rules in force: ``policies``, ``guardrails``, ``output_policies``, ``notices``.
+
+        The only way to weaken a rule without a restart; the event lists the ids added, removed and changed. Overrides
+        stay. A restart goes back to the ``router.yaml`` that the router is opened with.
+
+        Args:
+            rules: a configuration, or a YAML file; sections of rules that it leaves out stay as they are, and any other
+                section has to be as it is in force.
+
+        Raises:
+            ConfigError, InvalidRequestError, LogError: as for ``override``; nothing has changed then.
+        """
+        with self._changing:
+            before = self._rules
+            config = newer_rules(before.base.config, rules)
+            for override in before.overrides:
+                added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
+            detail = compare_rules(before.base.config, config)
+            event = _event("policies_replaced", _zoned(now) or datetime.now(UTC), who, why, detail)
+            return self._take_effect(event, before.base.changed(config), before.overrides)
+
+    def _take_effect(self, event: AuditEvent, base: InForce, overrides: tuple[Override, ...]) -> AuditEvent:
+        """Write the event, then put in force what it is about."""
+        if self.log is None:
+            raise LogError(
+                "Rules are changed only where the change can be audited, and this router has no event log. Open it "
+                "with log=, or change router.yaml and restart."
+            )
+        after = Rules(base, overrides)
+        digests = {
+            "policy_sha256_before": self._rules.at(event.at).versions.policy_sha256,
+            "policy_sha256_after": after.at(event.at).versions.policy_sha256,
+        }
+        event = event.model_copy(update=digests)
+        self.log.log_audit_event(event)
+        self._rules = after
+        return event
+
+
+def _event(
+    kind: str, at: datetime, who: str, why: str, detail: Mapping[str, Any], expires_at: datetime | None = None
+) -> AuditEvent:
+    """An event without its digests, checked."""
+    fields = {"kind": kind, "at": at, "who": who, "why": why, "detail": detail, "expires_at": expires_at}
+    digests = {"policy_sha256_before": "", "policy_sha256_after": ""}
+    try:
+        return AuditEvent.model_validate({"event_id": f"aud_{secrets.token_hex(12)}", **fields, **digests})
+    except ValidationError as error:
+        raise InvalidRequestError(describe(error, "change of rules")) from None
+
+
+def _zoned(at: datetime | None) -> datetime | None:
+    """A time without a zone counts as UTC."""
+    return at.replace(tzinfo=UTC) if isinstance(at, datetime) and at.tzinfo is None else at
