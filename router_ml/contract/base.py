@@ -69,7 +69,7 @@ def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _shown(part: int | str) -> str:
-    safe = isinstance(part, int) or re.fullmatch(r"[A-Za-z_]{1,40}", part)
+    safe = isinstance(part, int) or re.fullmatch(r"[a-z_]{1,20}", part)
     return str(part) if safe else "?"  # a caller's key may itself be private
 
 

@@ -18,7 +18,9 @@ _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app
     re.IGNORECASE,
 )
 _CHECKED_ONLY = frozenset({"reversed", "gathered"})
-_FAITHFUL = frozenset({"keyed", "spoken", "unspaced", "unmarked"})  # they change nothing that is not disguised
+_FAITHFUL = frozenset(
+    {"keyed", "worded", "spoken", "unspaced", "unmarked"}
+)  # they change nothing that is not disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
     {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
 )

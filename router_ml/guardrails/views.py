@@ -1,11 +1,11 @@
 """Guard-only readings of a text: what it says once disguises are taken off. The request itself is never rewritten.
 
 ``raw`` is the text. ``normalized`` undoes Unicode dress and masked addresses. ``decoded`` and ``decoded2`` read
-encodings, twice at most; ``keyed`` puts labels beside their values. These say the same as the text. The others are
-guesses of what it could say: number words as digits, spaced-out characters closed up, pieces joined that markup, code
-or lines keep apart, scattered digits gathered, odd groups closed, leet, words or all of it reversed, letters rotated. A
-guess starts from the text as decoded. A view exists only where it differs from it, and none is longer than a small
-multiple of the text.
+encodings, twice at most; ``worded`` puts labels beside their values, ``keyed`` the key of a mapping. These say the same
+as the text. The others are guesses of what it could say: number words as digits, spaced-out characters closed up,
+pieces joined that markup, code or lines keep apart, scattered digits gathered, odd groups closed, leet, words or all of
+it reversed, letters rotated. A guess starts from the text as decoded. A view exists only where it differs from it, and
+none is longer than a small multiple of the text.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _GUESSES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("mirrored", mirrored),
     ("rotated", rotated),
 )
-GUESSES = frozenset(name for name, _ in _GUESSES) | {"keyed", "joined"}
+GUESSES = frozenset(name for name, _ in _GUESSES) | {"keyed", "worded", "joined"}
 """Views that say more than the text does: a finding there adds a type that the text itself did not show."""
-VIEWS = ("raw", "normalized", "decoded", "decoded2", "keyed", *(name for name, _ in _GUESSES), "joined")
+VIEWS = ("raw", "normalized", "decoded", "decoded2", "keyed", "worded", *(name for name, _ in _GUESSES), "joined")
 
 
 def normalize(text: str) -> str:
@@ -68,7 +68,7 @@ def views(text: str) -> Iterator[tuple[str, str]]:
     cells = worded(current)
     if cells != current:
         seen.add(cells)
-        yield "keyed", cells
+        yield "worded", cells
     for name, read in _GUESSES:
         guess = read(current)
         if guess not in seen:
