@@ -154,7 +154,7 @@ ADDRESSES = (
         rf"|{_EDGE}\d{{1,5}}[A-Za-z]? (?:{_UPPER} ){{1,4}}?{_UPPER}?, (?:{_UPPER} ){{0,2}}{_UPPER}, "
         rf"(?:{STATES}) \d{{5}}(?!\d)",
         "",
-        digits=5,
+        digits=3,
         flags=re.RegexFlag(0),
         accept=_certain,
     ),

@@ -28,7 +28,7 @@ _NUMBER_WORDS = (
     "nos?|nr|num|numbers?|nummer|numéro|número|numero|numer|code|ids?|is|was|ist|est|es|é|è|jest|är|er|n|nº|n°"
     "|номер|號碼|号码|番号|号|號|は|是|為|为|번호|رقم|هو"
 )
-_BEFORE, _AFTER = 48, 24
+_BEFORE, _AFTER = 48, 32
 _LETTER = re.compile(r"[^\W\d_]")
 _BARS = re.compile(r"\|(?![^()]{0,400}\))")  # those that no group holds
 _ESCAPED = re.compile(r"\\(.)")
@@ -132,7 +132,7 @@ def has_letters(text: str, span: Span) -> bool:
 
 
 def near(pattern: re.Pattern[str], text: str, span: Span) -> bool:
-    """Whether a pattern occurs close to a span: in the 48 characters before it or the 24 after it."""
+    """Whether a pattern occurs close to a span: in the 48 characters before it or the 32 after it."""
     start, end = span
     return has_letters(text, span) and (
         pattern.search(text, max(0, start - _BEFORE), start) is not None

@@ -20,7 +20,7 @@ _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
 DEVICES = (
     detector(Document("imei", checks.luhn, r"\d{2}[- ]?\d{6}[- ]?\d{6}[- ]?\d", "imei|imei number", digits=15)),
-    *labelled_rows("imsi", "imsi", r"\d{14,15}", least=14),
+    *labelled_rows("imsi", "imsi", r"\d{14,15}", least=14, accept=lambda match: match.span("value")),
     *labelled_rows("iccid", "iccid|sim card number|sim number", r"89\d{16,18}", least=18),
     *labelled_rows(
         "advertising_id", "idfa|idfv|gaid|aaid|advertising|ad id|advertising identifier|device id|android id|udid",
