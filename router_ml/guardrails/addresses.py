@@ -35,7 +35,8 @@ _NUMBER = (
 _POSTCODE = re.compile(
     rf"(?<![A-Za-z0-9])(?:(?:{STATES}),? {{0,2}}\d{{5}}(?:-\d{{4}})?|[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}"
     r"|[A-CEGHJ-NPR-TVXY]\d[A-CEGHJ-NPR-TV-Z] ?\d[A-CEGHJ-NPR-TV-Z]\d|(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4}"
-    r"|[A-Z]\d[\dW] ?[A-Z0-9]{4}|\d{4} ?[A-Z]{2}|\d\d-\d{3}|\d{4,5}-\d{3}|\d{3} \d\d|(?:[A-Z]{1,3}-)?\d{4,6}"
+    r"|[A-Z]\d[\dW] ?[A-Z0-9]{4}|\d{4} ?[A-Z]{2}|\d\d-\d{3}|\d{4,5}-\d{3}|\d{3} \d\d"
+    r"|(?:[A-Z]{1,3}-)?(?:\d{5,6}|(?!19|20)\d{4}|(?:19|20)\d\d(?= (?-i:[A-Z\u00c0-\u00de])))"
     r"|〒?\d{3}-\d{4})(?![A-Za-z0-9]|[.,:/-]\d|%)",
     re.IGNORECASE,
 )
@@ -92,6 +93,11 @@ def _street_behind(match: re.Match[str]) -> Span | None:
     return _judged(match.string, name.start(), match.end()) if name is not None else None
 
 
+def _lives(match: re.Match[str]) -> Span | None:
+    start, end = match.span("value")
+    return None if FAMOUS.match(match.string, start, end + _NAME_LENGTH) else (start, end)
+
+
 def _flat(match: re.Match[str]) -> Span | None:
     text, start = match.string, match.start()
     if FAMOUS.search(match[0]) or (_is_firm(text, start) and not _is_personal(text, start)):
@@ -123,7 +129,7 @@ _HOUSE = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?,?"
 
 ADDRESSES = (
     _row(
-        rf"{_EDGE}{_HOUSE} (?:{_NAME} ){{1,4}}?(?:{SUFFIX})(?![^\W_])\.?",
+        rf"{_EDGE}{_HOUSE} (?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}?(?:{SUFFIX})(?![^\W_])\.?",
         "street st av road rd boul blvd lane ln drive dr court ct place pl way ter cir park pkwy high hwy square sq tr"
         " close cres gard gdns grove mews row hill walk rise loop all espl para turn cross ridge heights exp fwy",
     ),
@@ -188,6 +194,7 @@ ADDRESSES = (
         ),
         triggers=literals(LIVES),
         digits=1,
+        accept=_lives,
     ),
     Detector(  # United States Postal Service, Publication 28, section 225 and 238
         type="address",

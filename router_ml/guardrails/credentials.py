@@ -56,6 +56,7 @@ CREDENTIALS = (
             risk="secrets",
             pattern=re.compile(rf"(?<![A-Za-z0-9])(?P<value>{pattern})", re.ASCII),
             triggers=tuple(triggers.split()),
+            run=True,
             accept=_prefixed,
         )
         for name, pattern, triggers in PREFIXED
@@ -65,6 +66,7 @@ CREDENTIALS = (
         risk="secrets",
         pattern=re.compile(r"(?<![A-Za-z0-9-])(?P<value>sk-[\w-]{20,255})", re.ASCII),
         triggers=("sk-",),
+        run=True,
         accept=_openai,
     ),
     Detector(
@@ -72,6 +74,7 @@ CREDENTIALS = (
         risk="secrets",
         pattern=re.compile(r"(?<![\w-])eyJ[\w-]{10,2048}\.[\w-]{10,16384}\.[\w-]{10,2048}", re.ASCII),
         triggers=("eyj",),
+        run=True,
     ),
     Detector(
         type="private_key",
@@ -111,6 +114,7 @@ CREDENTIALS = (
         ),
         triggers=tuple(VENDORS.split("|")),
         digits=1,
+        run=True,
         accept=_named_vendor,
     ),
     Detector(

@@ -29,6 +29,7 @@ _NUMBER_WORDS = (
     "|номер|號碼|号码|番号|号|號|は|是|為|为|번호|رقم|هو"
 )
 _BEFORE, _AFTER = 48, 32
+_RUN = re.compile(r"[A-Za-z0-9_+/=.:~%$-]{14}")
 _LETTER = re.compile(r"[^\W\d_]")
 _BARS = re.compile(r"\|(?![^()]{0,400}\))")  # those that no group holds
 _ESCAPED = re.compile(r"\\(.)")
@@ -41,11 +42,12 @@ class Traits:
 
     lowered: str
     digits: int
+    has_run: bool
 
     @classmethod
     def of(cls, text: str) -> Traits:
         """The traits of a text."""
-        return cls(text.lower(), sum(map(text.count, "0123456789")))
+        return cls(text.lower(), sum(map(text.count, "0123456789")), _RUN.search(text) is not None)
 
 
 def whole(match: re.Match[str]) -> Span | None:
@@ -58,7 +60,8 @@ class Detector:
     """One kind of finding.
 
     ``triggers``: at least one of them must occur in the lower-cased text (empty: not asked). ``digits``: so many ASCII
-    digits must occur in it. ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
+    digits must occur in it. ``run``: fourteen characters of a key must stand in a row, which prose rarely has.
+    ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
     """
 
     type: str
@@ -66,12 +69,13 @@ class Detector:
     pattern: re.Pattern[str]
     triggers: tuple[str, ...] = ()
     digits: int = 0
+    run: bool = False
     accept: Accept = whole
 
 
 def is_triggered(detector: Detector, traits: Traits) -> bool:
     """Whether a text is worth the detector's pattern."""
-    if traits.digits < detector.digits:
+    if traits.digits < detector.digits or (detector.run and not traits.has_run):
         return False
     for trigger in detector.triggers:
         if trigger in traits.lowered:

@@ -74,7 +74,8 @@ VEHICLES = (
 WORKPLACE = (
     *labelled_rows(
         "employee_number",
-        "employee|emp|personnel|staff|payroll|worker|badge|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
+        "(?:employee|emp|personnel|staff|payroll|worker|badge)[ _-]?(?:no\\.?|nr|num|number|id|code)"
+        "|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
         "|matricola|funcionário|personeelsnummer|numer pracownika|anställningsnummer|sicil no|табельный"
         "|工号|社員番号|사번",
         r"[A-Z]{0,3}-?\d{3,10}",

@@ -66,6 +66,9 @@ def test_an_address_is_found_as_it_is_written_in_its_country(text: str, types_in
         "the string 12 and the ring 7 are set",
         "drive 120 miles on route 66",
         "via email 12 times",
+        "Article 5, Paragraph 3 of the Street Law 2019",
+        "Sherlock Holmes lives at 221B Baker Street",
+        "Harry Potter lives at 4 Privet Drive",
     ],
 )
 def test_places_that_are_nobodys_home_are_not_addresses(text: str, types_in: Types) -> None:
