@@ -14,7 +14,7 @@ SUFFIX = (
 )
 BEHIND = (  # written at the end of the street's name; the number follows
     "straße|strasse|str\\.|gasse|weg|allee|platz|(?<!sp)(?<!st)(?<![boieu])ring|damm|ufer|steig|straat|laan|plein|gracht|kade|dijk|singel|dreef"
-    "|gatan|gata|vägen|väg|gränd|stigen|(?<=\\w{3})gate|veien|vei|vej|gade|stræde|allé|katu|(?<=\\w{3})tie|kuja|polku|torg|torvet"
+    "|gatan|gata|vägen|väg|gränd|stigen|(?<=\\w{3})gate|veien|vei|vej|gade|stræde|stræti|allé|katu|(?<=\\w{3})tie|kuja|polku|torg|torvet"
 )
 NUMBER_FIRST = (
     "rue|avenue|av\\.|boulevard|bd|bld|place|chemin|impasse|allée|quai|cours|route|square|calle|avenida|rua"

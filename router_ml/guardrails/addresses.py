@@ -68,8 +68,11 @@ def _extended(text: str, end: int) -> int:
     return postcode.end() if postcode is not None and crossed is None else end
 
 
-def _judged(text: str, start: int, end: int) -> Span | None:
-    """With a postcode unless it is a firm's; or a name in capitals and words that say who lives there."""
+def _judged(text: str, start: int, end: int, *, sure: bool = False) -> Span | None:
+    """With a postcode unless it is a firm's; or a name in capitals and words that say who lives there.
+
+    ``sure``: the street word is no other word, so that capitals are not asked for.
+    """
     street = text[start:end]
     if FAMOUS.search(street) is not None:
         return None
@@ -79,7 +82,7 @@ def _judged(text: str, start: int, end: int) -> Span | None:
     clear = capital or personal or _CLEAR_POSTCODE.search(text[end:last].upper()) is not None
     if last > end and clear and (personal or not _is_firm(text, start)):
         return start, last
-    return (start, end) if personal and capital else None
+    return (start, end) if personal and (capital or sure) else None
 
 
 def _street(match: re.Match[str]) -> Span | None:
@@ -90,7 +93,7 @@ def _street_behind(match: re.Match[str]) -> Span | None:
     """The pattern starts at the street word, so the name before it is added."""
     start = match.start()
     name = _LEFT.search(match.string, max(0, start - _NAME_LENGTH), start)
-    return _judged(match.string, name.start(), match.end()) if name is not None else None
+    return _judged(match.string, name.start(), match.end(), sure=True) if name is not None else None
 
 
 def _lives(match: re.Match[str]) -> Span | None:
@@ -136,7 +139,7 @@ ADDRESSES = (
     _row(
         rf"(?:{BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
         "stra str. gasse weg alle platz ring damm ufer steig laan plein gracht kade dijk singel dreef gata väg gränd"
-        " stig gate vei vej gade stræde allé katu tie kuja polku torg torv",
+        " stig gate vei vej gade stræ allé katu tie kuja polku torg torv",
         accept=_street_behind,
     ),
     _row(
@@ -177,7 +180,7 @@ ADDRESSES = (
         type="address",
         risk="pii",
         pattern=re.compile(
-            rf"{_EDGE}{_HOUSE} (?:[\w'’.-]{{1,24}},? ){{0,6}}?[\w'’.-]{{1,24}},?\s{{1,3}}"
+            rf"{_EDGE}{_HOUSE} (?:[\w'’.-]{{1,24}},? ){{0,6}}?[\w'’.-]{{1,24}},?[\s>]{{1,5}}"
             r"(?:(?:apt|apartment|flat)\.? ?#? ?\d{1,5}[a-z]?|(?-i:Suite|Ste\.?|Unit) #?\d{1,5})(?![^\W_])",
             re.IGNORECASE,
         ),
