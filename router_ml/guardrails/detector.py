@@ -31,6 +31,7 @@ _NUMBER_WORDS = (
 _BEFORE, _AFTER = 48, 32
 _RUN = re.compile(r"[A-Za-z0-9_+/=.:~%$-]{14}")
 _LETTER = re.compile(r"[^\W\d_]")
+FIRST_UNSPACED = "\u0590"
 _BARS = re.compile(r"\|(?![^()]{0,400}\))")  # those that no group holds
 _ESCAPED = re.compile(r"\\(.)")
 _SYNTAX = re.compile(r"\(\?<?[:=!][^()]{0,400}\)\??|\[[^\]]{1,40}\]\??|\\?.(?:\?|\{[\d,]{1,8}\})|\\[wdWsb]")
@@ -105,7 +106,7 @@ def either(alternatives: str, *, suffix: str = "") -> str:
     with such a letter may stand anywhere.
     """
     parts = _BARS.split(alternatives)
-    spaced, joined = ("|".join(part for part in parts if (part[0] >= "\u0590") is late) for late in (False, True))
+    spaced, joined = ("|".join(part for part in parts if (part[0] >= FIRST_UNSPACED) is late) for late in (False, True))
     bounded = rf"(?<![^\W\d_])(?:{spaced}){suffix}(?![^\W\d_])"
     return f"(?:{'|'.join(([bounded] if spaced else []) + ([joined] if joined else []))})"
 

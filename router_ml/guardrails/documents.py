@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from router_ml.guardrails.detector import (
+    FIRST_UNSPACED,
     Accept,
     Detector,
     Span,
@@ -68,7 +69,9 @@ def _accept(document: Document, near_by: re.Pattern[str]) -> Accept:
             return match.span() if fits and not labelled_otherwise(text, match.start()) else None
         name = labelled(right_before, text, match.start())
         enough = _CLEAR_NAME if document.check is not None else _CLEAR_NAME - 2
-        clear = name is not None and (len(name["name"]) >= enough or name["name"].isupper())
+        clear = name is not None and (
+            len(name["name"]) >= enough or name["name"].isupper() or name["name"] >= FIRST_UNSPACED
+        )
         return match.span() if clear and not is_counting(ascii_digits(value)) else None
 
     return accept
