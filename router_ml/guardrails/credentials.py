@@ -94,7 +94,7 @@ CREDENTIALS = (
         type="private_key",
         risk="secrets",
         pattern=re.compile(r"\"d\"\s{0,2}:\s{0,2}\"(?P<value>[A-Za-z0-9_-]{40,1024})\"", re.ASCII),  # RFC 7517
-        triggers=('"kty"',),
+        triggers=('"d"',),
     ),
     Detector(
         type="basic_auth",

@@ -71,11 +71,15 @@ VEHICLES = (
     ),
 )
 
+_STAFF = "|".join(
+    rf"{who}[ _-]?(?:no\.?|nr|num|number|id|code)"
+    for who in ["employee", "emp", "personnel", "staff", "payroll", "worker", "badge"]
+)
+
 WORKPLACE = (
     *labelled_rows(
         "employee_number",
-        "(?:employee|emp|personnel|staff|payroll|worker|badge)[ _-]?(?:no\\.?|nr|num|number|id|code)"
-        "|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
+        f"{_STAFF}|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
         "|matricola|funcionário|personeelsnummer|numer pracownika|anställningsnummer|sicil no|табельный"
         "|工号|社員番号|사번",
         r"[A-Z]{0,3}-?\d{3,10}",
