@@ -47,7 +47,10 @@ _CLEAR_POSTCODE = re.compile(  # cannot be read as another number
 )
 _AFTER, _BEFORE_CHARACTERS = 80, 90
 _NAME_LENGTH = 40
-_LEFT = re.compile(r"(?<![^\W_])[^\W\d_][\w'’-]{0,24}[ -]?$")
+_STREET_LEFT = re.compile(
+    rf"(?<![^\W_])[^\W\d_][\w'’-]{{0,24}}?(?:[ -]?(?:{BEHIND})| (?:{BETWEEN})) ?(?:n[ºo°]\.? ?|no: ?|nr\. ?)?$",
+    re.IGNORECASE,
+)
 
 
 def is_personal(text: str, start: int) -> bool:
@@ -92,10 +95,10 @@ def _street(match: re.Match[str]) -> Span | None:
 
 
 def _street_behind(match: re.Match[str]) -> Span | None:
-    """The pattern starts at the street word, so the name before it is added."""
+    """Numbers are rare and letters are not, so the pattern is the number, and the street before it is sought here."""
     start = match.start()
-    name = _LEFT.search(match.string, max(0, start - _NAME_LENGTH), start)
-    return _judged(match.string, name.start(), match.end(), sure=True) if name is not None else None
+    street = _STREET_LEFT.search(match.string, max(0, start - _NAME_LENGTH), start)
+    return _judged(match.string, street.start(), match.end(), sure=True) if street is not None else None
 
 
 def _row(pattern: str, triggers: str, *, accept: Accept | None = None) -> Detector:
@@ -116,12 +119,6 @@ STREETS = (
         " close cres gard gdns grove mews row hill walk rise loop all espl para turn cross ridge heights exp fwy",
     ),
     _row(
-        rf"(?:{BEHIND}) ?{_NUMBER}(?![^\W_]|[.,]\d)",
-        "stra str. gasse weg alle platz ring damm ufer steig laan plein gracht kade dijk singel dreef gata väg gränd"
-        " stig gate vei vej gade stræ allé katu tie kuja polku torg torv",
-        accept=_street_behind,
-    ),
-    _row(
         rf"{EDGE}{HOUSE} (?:bis |ter )?(?:{NUMBER_FIRST}) ?(?<=[ .]){_ARTICLES}{_WORD}"
         rf"(?: {_WORD}){{0,2}}?(?![^\W_])",
         " ".join(literals(NUMBER_FIRST)),
@@ -135,8 +132,8 @@ STREETS = (
         " ".join(literals(BEHIND)),
     ),
     _row(
-        rf"(?<= )(?:{BETWEEN}) ?{_NUMBER}",
-        "utca út u. tér krt körút tee tänav iela gatvė cad sok mah",
+        r"(?<![\w.,/$€£-])\d{1,5}(?: ?[A-Za-z](?![^\W_]))?(?:[-/]\d{1,4}[A-Za-z]?)?(?![^\W_]|[.,]\d)",
+        " ".join(literals(f"{BEHIND}|{BETWEEN}")),
         accept=_street_behind,
     ),
     _row(

@@ -56,9 +56,9 @@ def whole(match: re.Match[str]) -> Span | None:
     return match.span("value" if "value" in match.re.groupindex else 0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Detector:
-    """One kind of finding.
+    """One kind of finding; compared by identity, so that a set of them is looked up fast.
 
     ``triggers``: at least one of them must occur in the lower-cased text (empty: not asked). ``digits``: so many ASCII
     digits must occur in it. ``run``: fourteen characters of a key must stand in a row, which prose rarely has.
