@@ -7,31 +7,32 @@ import re
 from router_ml.guardrails.detector import either
 
 SUFFIX = (
-    "street|st|str|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|way|terrace|ter|circle|cir"
-    "|parkway|pkwy|highway|hwy|square|sq|trail|trl|close|crescent|cres|gardens|gdns|grove|mews|row|hill|walk"
-    "|rise|loop"
-    "|alley|plaza|broadway|esplanade|parade|turnpike|crossing|ridge|heights|expressway|fwy"
+    "street|st|str|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|way|terrace|ter"
+    "|circle|cir|parkway|pkwy|highway|hwy|square|sq|trail|trl|close|crescent|cres|gardens|gdns|grove|mews|row"
+    "|hill|walk|rise|loop|alley|plaza|broadway|esplanade|parade|turnpike|crossing|ridge|heights|expressway|fwy"
 )
 BEHIND = (  # written at the end of the street's name; the number follows
-    "straße|strasse|str\\.|gasse|weg|allee|platz|(?<!sp)(?<!st)(?<![boieu])ring|damm|ufer|steig|straat|laan|plein|gracht|kade|dijk|singel|dreef"
-    "|gatan|gata|vägen|väg|gränd|stigen|(?<=\\w{3})gate|veien|vei|vej|gade|stræde|allé|katu|(?<=\\w{3})tie|kuja|polku|torg|torvet"
+    "straße|strasse|str\\.|gasse|weg|allee|platz|(?<!sp)(?<!st)(?<![boieu])ring|damm|ufer|steig|straat|laan"
+    "|plein|gracht|kade|dijk|singel|dreef|gatan|gata|vägen|väg|gränd|stigen|(?<=\\w{3})gate|veien|vei|vej|gade"
+    "|stræde|stræti|allé|katu|(?<=\\w{3})tie|kuja|polku|torg|torvet|boulevard|stien|backen|plassen|bulevardi"
 )
 NUMBER_FIRST = (
     "rue|avenue|av\\.|boulevard|bd|bld|place|chemin|impasse|allée|quai|cours|route|square|calle|avenida|rua"
-    "|ul\\.|via|piazza"
+    "|ul\\.|via|piazza|montée|carré|corso"
 )
 NUMBER_LAST = (
     "calle|c/|avenida|avda\\.?|paseo|plaza|carrera|ronda|camino|travesía|rúa|via|viale|piazza|piazzale"
-    "|piazzetta|corso"
-    "|largo|vicolo|strada|rua|travessa|praça|alameda|ul\\.|ulica|al\\.|aleja|os\\.|pl\\.|plac|ulice|ул\\."
-    "|улица|улице|пр\\."
-    "|проспект|пер\\.|переулок|вул\\.|str\\."
+    "|piazzetta|corso|largo|vicolo|strada|rua|travessa|praça|alameda|ul\\.|ulica|al\\.|aleja|os\\.|pl\\.|plac"
+    "|ulice|ул\\.|улица|улице|пр\\.|проспект|пер\\.|переулок|вул\\.|str\\.|c\\.|av\\.|r\\.|rúa|cañada|diagonal"
+    "|calzada|callejón|privada|cerrada|prolongación|circuito|pasaje|rambla|cuesta|glorieta|contrada|stretto"
+    "|borgo|rotonda|lungomare|estrada|rodovia|rod\\.|ladeira|jardim|setor|vila|avenida|strada|intrarea"
+    "|bulevardul|b-dul|calea|aleea|șoseaua|piața|бул\\.|бульвар|наб\\.|набережная|ш\\.|шоссе|шосе|аллея|пл\\."
+    "|площадь|площа|вулиця|провулок|узвіз"
 )
 BETWEEN = "utca|út|útja|u\\.|tér|krt\\.|körút|tee|tänav|iela|gatvė|caddesi|cad\\.|sokak|sok\\.|mahallesi|mah\\."
 STATES = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH"
-    "|OK|OR|PA"
-    "|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|AA|AE|AP"
+    "|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|AA|AE|AP"
 )
 PERSONAL = re.compile(
     either(

@@ -27,7 +27,7 @@ COMMAND_LINES = (
         type="password",
         risk="secrets",
         pattern=re.compile(r"(?<!\w)(?:-u|--user)[ =][\"']?[\w.@+-]{1,64}:(?P<value>[^\s\"'@:]{4,128})", re.ASCII),
-        triggers=("-u ", "--user"),
+        triggers=("-u", "--user"),
         accept=_basic,
     ),
     Detector(
@@ -65,11 +65,11 @@ COMMAND_LINES = (
         type="password",
         risk="secrets",
         pattern=re.compile(
-            r"(?<![\w.*:-])[\w.*-]{1,255}:(?:\d{4,5}"
-            r"|\*):[\w.*-]{1,63}:[\w.@*-]{1,63}:(?P<value>[^\s:\"'<>]{4,128})(?!\S)",
+            r"(?<![\w.*:-])[\w.*-]{1,255}:(?:54\d\d|6432|\*):"
+            r"[\w.*-]{1,63}:[\w.@*-]{1,63}:(?P<value>[^\s:\"'<>]{4,128})(?!\S)",
             re.ASCII,
         ),
-        triggers=(":5432:", ":5433:", ":6432:", ":*:", "pgpass"),
+        triggers=(":54", ":6432:", ":*:"),
         accept=_basic,
     ),
     Detector(  # <password>x</password>, <add key="DbPassword" value="x"/>

@@ -56,6 +56,7 @@ CREDENTIALS = (
             risk="secrets",
             pattern=re.compile(rf"(?<![A-Za-z0-9])(?P<value>{pattern})", re.ASCII),
             triggers=tuple(triggers.split()),
+            run=True,
             accept=_prefixed,
         )
         for name, pattern, triggers in PREFIXED
@@ -65,6 +66,7 @@ CREDENTIALS = (
         risk="secrets",
         pattern=re.compile(r"(?<![A-Za-z0-9-])(?P<value>sk-[\w-]{20,255})", re.ASCII),
         triggers=("sk-",),
+        run=True,
         accept=_openai,
     ),
     Detector(
@@ -72,6 +74,7 @@ CREDENTIALS = (
         risk="secrets",
         pattern=re.compile(r"(?<![\w-])eyJ[\w-]{10,2048}\.[\w-]{10,16384}\.[\w-]{10,2048}", re.ASCII),
         triggers=("eyj",),
+        run=True,
     ),
     Detector(
         type="private_key",
@@ -91,7 +94,7 @@ CREDENTIALS = (
         type="private_key",
         risk="secrets",
         pattern=re.compile(r"\"d\"\s{0,2}:\s{0,2}\"(?P<value>[A-Za-z0-9_-]{40,1024})\"", re.ASCII),  # RFC 7517
-        triggers=('"kty"',),
+        triggers=('"d"',),
     ),
     Detector(
         type="basic_auth",
@@ -111,6 +114,7 @@ CREDENTIALS = (
         ),
         triggers=tuple(VENDORS.split("|")),
         digits=1,
+        run=True,
         accept=_named_vendor,
     ),
     Detector(

@@ -28,8 +28,10 @@ _NUMBER_WORDS = (
     "nos?|nr|num|numbers?|nummer|numéro|número|numero|numer|code|ids?|is|was|ist|est|es|é|è|jest|är|er|n|nº|n°"
     "|номер|號碼|号码|番号|号|號|は|是|為|为|번호|رقم|هو"
 )
-_BEFORE, _AFTER = 48, 24
+_BEFORE, _AFTER = 48, 32
+_RUN = re.compile(r"[A-Za-z0-9_+/=.:~%$-]{14}")
 _LETTER = re.compile(r"[^\W\d_]")
+FIRST_UNSPACED = "\u0590"
 _BARS = re.compile(r"\|(?![^()]{0,400}\))")  # those that no group holds
 _ESCAPED = re.compile(r"\\(.)")
 _SYNTAX = re.compile(r"\(\?<?[:=!][^()]{0,400}\)\??|\[[^\]]{1,40}\]\??|\\?.(?:\?|\{[\d,]{1,8}\})|\\[wdWsb]")
@@ -41,11 +43,12 @@ class Traits:
 
     lowered: str
     digits: int
+    has_run: bool
 
     @classmethod
     def of(cls, text: str) -> Traits:
         """The traits of a text."""
-        return cls(text.lower(), sum(map(text.count, "0123456789")))
+        return cls(text.lower(), sum(map(text.count, "0123456789")), _RUN.search(text) is not None)
 
 
 def whole(match: re.Match[str]) -> Span | None:
@@ -53,12 +56,13 @@ def whole(match: re.Match[str]) -> Span | None:
     return match.span("value" if "value" in match.re.groupindex else 0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Detector:
-    """One kind of finding.
+    """One kind of finding; compared by identity, so that a set of them is looked up fast.
 
     ``triggers``: at least one of them must occur in the lower-cased text (empty: not asked). ``digits``: so many ASCII
-    digits must occur in it. ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
+    digits must occur in it. ``run``: fourteen characters of a key must stand in a row, which prose rarely has.
+    ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
     """
 
     type: str
@@ -66,12 +70,13 @@ class Detector:
     pattern: re.Pattern[str]
     triggers: tuple[str, ...] = ()
     digits: int = 0
+    run: bool = False
     accept: Accept = whole
 
 
 def is_triggered(detector: Detector, traits: Traits) -> bool:
     """Whether a text is worth the detector's pattern."""
-    if traits.digits < detector.digits:
+    if traits.digits < detector.digits or (detector.run and not traits.has_run):
         return False
     for trigger in detector.triggers:
         if trigger in traits.lowered:
@@ -123,7 +128,7 @@ def either(alternatives: str, *, suffix: str = "") -> str:
     with such a letter may stand anywhere.
     """
     parts = _BARS.split(alternatives)
-    spaced, joined = ("|".join(part for part in parts if (part[0] >= "\u0590") is late) for late in (False, True))
+    spaced, joined = ("|".join(part for part in parts if (part[0] >= FIRST_UNSPACED) is late) for late in (False, True))
     bounded = rf"(?<![^\W\d_])(?:{spaced}){suffix}(?![^\W\d_])"
     return f"(?:{'|'.join(([bounded] if spaced else []) + ([joined] if joined else []))})"
 
@@ -154,7 +159,7 @@ def has_letters(text: str, span: Span) -> bool:
 
 
 def near(pattern: re.Pattern[str], text: str, span: Span) -> bool:
-    """Whether a pattern occurs close to a span: in the 48 characters before it or the 24 after it."""
+    """Whether a pattern occurs close to a span: in the 48 characters before it or the 32 after it."""
     start, end = span
     return has_letters(text, span) and (
         pattern.search(text, max(0, start - _BEFORE), start) is not None

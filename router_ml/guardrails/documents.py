@@ -10,8 +10,10 @@ import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from router_ml.guardrails.detector import (
+    FIRST_UNSPACED,
     Accept,
     Detector,
     Span,
@@ -54,24 +56,46 @@ class Document:
         return bool(importlib.import_module(f"stdnum.{self.check}").is_valid(value.upper()))
 
 
-def _accept(document: Document, near_by: re.Pattern[str]) -> Accept:
-    """Valid and named near by; or valid and unmistakable in shape; or mistyped, which is still personal, and named."""
+def _accept(document: Document, also: str) -> Accept:
+    """Valid and named near by; or valid and unmistakable in shape; or mistyped, which is still personal, and named.
+
+    The words are compiled when a shape first fits, because most processes never meet most documents.
+    """
     alone = re.compile(document.alone, re.ASCII) if document.alone is not None else None
-    right_before = label(document.names)
 
     def accept(match: re.Match[str]) -> Span | None:
-        text, value = match.string, match[0]
+        text, value, span = match.string, match[0], match.span()
         if document.is_valid(value):
-            if near(near_by, text, match.span()):
-                return match.span()
+            if near(_near_by(document.names), text, span) or (also and near(_near_by(also), text, span)):
+                return span
             fits = alone is not None and alone.fullmatch(value) is not None
-            return match.span() if fits and not labelled_otherwise(text, match.start()) else None
-        name = labelled(right_before, text, match.start())
-        enough = _CLEAR_NAME if document.check is not None else _CLEAR_NAME - 2
-        clear = name is not None and (len(name["name"]) >= enough or name["name"].isupper())
-        return match.span() if clear and not is_counting(ascii_digits(value)) else None
+            return span if fits and not labelled_otherwise(text, match.start()) else None
+        found = labelled(_right_before(document.names), text, match.start())
+        clear = found is not None and _is_clear(found["name"], document)
+        return span if clear and not is_counting(ascii_digits(value)) else None
 
     return accept
+
+
+def _is_clear(name: str, document: Document) -> bool:
+    """Whether a name is not also a word: it is long, in capitals, or of a script without spaces."""
+    enough = _CLEAR_NAME if document.check is not None else _CLEAR_NAME - 2
+    return len(name) >= enough or name.isupper() or name >= FIRST_UNSPACED
+
+
+@cache
+def _right_before(names: str) -> re.Pattern[str]:
+    return label(names)
+
+
+@cache
+def _near_by(names: str) -> re.Pattern[str]:
+    """Any of some names, the long ones also as the beginning of a longer word."""
+    split = names.split("|")
+    short = "|".join(name for name in split if len(name) < _CLEAR_NAME)
+    long = "|".join(name for name in split if len(name) >= _CLEAR_NAME)
+    groups = ([either(short)] if short else []) + ([either(long, suffix=r"\w{0,16}")] if long else [])
+    return re.compile("|".join(groups), re.IGNORECASE)
 
 
 def detector(document: Document, *, also: str = "", risk: str = "pii") -> Detector:
@@ -85,14 +109,5 @@ def detector(document: Document, *, also: str = "", risk: str = "pii") -> Detect
         ),
         triggers=literals(names) if document.alone is None else (),
         digits=document.digits,
-        accept=_accept(document, _near_by(names)),
+        accept=_accept(document, also),
     )
-
-
-def _near_by(names: str) -> re.Pattern[str]:
-    """Any of some names, the long ones also as the beginning of a longer word."""
-    split = names.split("|")
-    short = "|".join(name for name in split if len(name) < _CLEAR_NAME)
-    long = "|".join(name for name in split if len(name) >= _CLEAR_NAME)
-    groups = ([either(short)] if short else []) + ([either(long, suffix=r"\w{0,16}")] if long else [])
-    return re.compile("|".join(groups), re.IGNORECASE)

@@ -26,7 +26,7 @@ def fingerprint(detectors: Sequence[Detector]) -> str:
 def _fingerprint(detectors: tuple[Detector, ...]) -> str:
     rows = [
         (
-            *(row.type, row.risk, row.pattern.pattern, row.pattern.flags, row.triggers, row.digits),
+            *(row.type, row.risk, row.pattern.pattern, row.pattern.flags, row.triggers, row.digits, row.run),
             f"{getattr(row.accept, '__module__', '')}.{getattr(row.accept, '__qualname__', '')}",
         )
         for row in detectors

@@ -20,7 +20,7 @@ WORLD = (
     Document("au_tfn", "au.tfn", r"\d{3} ?\d{3} ?\d{2,3}", "tfn|tax file"),
     Document("au_medicare", checks.australia_medicare, r"[2-6]\d{3} ?\d{5} ?\d(?:[ /]?\d)?", "medicare"),
     Document("br_cpf", "br.cpf", r"\d{3}\.?\d{3}\.?\d{3}-?\d\d", "cpf", alone=r"\d{3}\.\d{3}\.\d{3}-\d\d"),
-    Document("br_rg", None, r"\d{1,2}\.\d{3}\.\d{3}-?[\dx]|\d{8,9}", "rg|registro geral|identidade"),
+    Document("br_rg", None, r"\d{1,2}\.\d{3}\.\d{3}-?[\dx]|\d{8}[\dx]?", "rg|registro geral|identidade"),
     Document("br_pis", None, r"\d{3}\.?\d{5}\.?\d\d-?\d", "pis|pasep|nis|nit"),
     Document("ca_sin", "ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "sin|nas|social insurance|assurance sociale"),
     Document("cl_rut", "cl.rut", r"\d{1,2}\.?\d{3}\.?\d{3}-[\dk]", "rut|run", alone=r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]"),

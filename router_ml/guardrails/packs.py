@@ -20,7 +20,7 @@ _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
 DEVICES = (
     detector(Document("imei", checks.luhn, r"\d{2}[- ]?\d{6}[- ]?\d{6}[- ]?\d", "imei|imei number", digits=15)),
-    *labelled_rows("imsi", "imsi", r"\d{14,15}", least=14),
+    *labelled_rows("imsi", "imsi", r"\d{14,15}", least=14, accept=lambda match: match.span("value")),
     *labelled_rows("iccid", "iccid|sim card number|sim number", r"89\d{16,18}", least=18),
     *labelled_rows(
         "advertising_id", "idfa|idfv|gaid|aaid|advertising|ad id|advertising identifier|device id|android id|udid",
@@ -71,10 +71,15 @@ VEHICLES = (
     ),
 )
 
+_STAFF = "|".join(
+    rf"{who}[ _-]?(?:no\.?|nr|num|number|id|code)"
+    for who in ["employee", "emp", "personnel", "staff", "payroll", "worker", "badge"]
+)
+
 WORKPLACE = (
     *labelled_rows(
         "employee_number",
-        "employee|emp|personnel|staff|payroll|worker|badge|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
+        f"{_STAFF}|personalnummer|personal-?nr|mitarbeiternummer|matricule|empleado"
         "|matricola|funcionário|personeelsnummer|numer pracownika|anställningsnummer|sicil no|табельный"
         "|工号|社員番号|사번",
         r"[A-Z]{0,3}-?\d{3,10}",

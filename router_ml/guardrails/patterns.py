@@ -3,7 +3,7 @@
 A detector is one row (``detector.Detector``): a type, the risk it implies, a bounded pattern, a cheap trigger, and a
 function that accepts or refuses what the pattern proposes. Rows live beside their validators: secrets in
 ``credentials``, ``assignments`` and ``command_lines``; personal data in ``payments``, ``banking``, ``personal``,
-``records``, ``national_ids``, ``network``, ``phones`` and ``addresses``; rarer kinds in ``packs``.
+``records``, ``national_ids``, ``network``, ``phones``, ``addresses`` and ``whole_addresses``; rarer kinds in ``packs``.
 To add one, add a row; to use your own set, pass ``detectors=(*DETECTORS, mine)`` to ``scan``.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router_ml.guardrails.addresses import ADDRESSES
 from router_ml.guardrails.assignments import ASSIGNMENTS
 from router_ml.guardrails.banking import BANKING
 from router_ml.guardrails.command_lines import COMMAND_LINES
@@ -25,6 +24,7 @@ from router_ml.guardrails.payments import PAYMENTS
 from router_ml.guardrails.personal import PERSONAL
 from router_ml.guardrails.phones import PHONES
 from router_ml.guardrails.records import RECORDS
+from router_ml.guardrails.whole_addresses import ADDRESSES
 
 __all__ = ["DETECTORS", "PACKS", "detectors", "fingerprint"]
 

@@ -30,8 +30,9 @@ _LEFT_OF_HOST = 80
 
 def _email(match: re.Match[str]) -> Span | None:
     text, domain = match.string, match["domain"].lower()
-    local = match["local"].lstrip("'`{|/=*!?&#.").lower()
+    local = match["local"].lstrip("'`{|/=*!?&#.")
     start = match.end("local") - len(local)
+    local = local.lower()  # after its length is known: a capital I with a dot grows
     if not local or _STAND_INS.fullmatch(local) or (_ROLES.fullmatch(local) and not _MAILBOXES.match(domain)):
         return None
     if _FILE_ENDINGS.fullmatch(domain.rpartition(".")[2]) or is_reserved_domain(domain):

@@ -52,8 +52,9 @@ _PASSPORT = (
 )
 _LICENCE = (
     "driv(?:er'?s?|ers?’?s?|ing) ?licen[cs]es?|driver’s licen[cs]es?|licen[cs]e to drive|dl|d\\.l\\.|führerschein"
-    "|fahrerlaubnis|permis de conduire|licencia de conduc(?:ir|ción)|carn[eé] de conducir|permiso de conducir"
-    "|patente di guida|patente|carteira de (?:habilitação|motorista)|carta de condução|cnh|rijbewijs|prawo jazdy"
+    "|fahrerlaubnis|permis de conduire|licencia de conduc(?:ir|ción)|carnets? de conducir|carné de conducir"
+    "|permiso de conducir|patente di guida|patente|carteira de (?:habilitação|motorista)"
+    "|carta de condução|cnh|rijbewijs|prawo jazdy"
     "|prawa jazdy|körkort|førerkort|kørekort|ajokort\\w?|řidičsk\\w{1,3} průkaz|sürücü belgesi|ehliyet"
     "|водительск\\w{2,3} удостоверени\\w|права|驾驶证|驾照|駕照|運転免許|免許証|운전면허|رخصة القيادة|ड्राइविंग लाइसेंस"
 )
@@ -108,6 +109,7 @@ HEALTH = (
 )
 
 RECORDS = (
+    *(detector(document) for document in HEALTH),
     *labelled_rows("date_of_birth", _BIRTH, _DATE, accept=_birth, glued=False),
     *labelled_rows(  # "date of birth of the patient was given as": only figures, which prose rarely holds
         "date_of_birth",
@@ -130,7 +132,6 @@ RECORDS = (
     *labelled_rows(
         "tax_or_national_id", _TAX_OR_ID, r"[A-Z]{0,3}[ -]?\d(?:[ ./-]?\d){6,15}(?:[ -]?[A-Z]{1,2})?", least=7
     ),
-    *(detector(document) for document in HEALTH),
     Detector(  # HL7 version 2, segment PID: identifiers and the name of a patient
         type="medical_record",
         risk="pii",

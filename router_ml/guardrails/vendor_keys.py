@@ -21,7 +21,7 @@ PREFIXED: tuple[tuple[str, str, str], ...] = (
     ("sendgrid_key", r"SG\.[\w-]{16,64}\.[\w-]{16,128}", "sg."),
     ("twilio_key", r"SK[0-9a-f]{32}(?![A-Za-z0-9])", "sk"),
     ("digitalocean_token", r"do[opr]_v1_[a-f0-9]{64}", "_v1_"),
-    ("telegram_token", r"\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])", ":aa"),
+    ("telegram_token", r"\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", ":aa"),
     ("shopify_token", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", "shpat_ shpca_ shppa_ shpss_"),
     ("groq_key", r"gsk_[A-Za-z0-9]{40,64}", "gsk_"),
     ("xai_key", r"xai-[A-Za-z0-9]{40,128}", "xai-"),

@@ -41,6 +41,42 @@ KEYS: dict[str, tuple[str, int, str]] = {
     "linear_key": ("lin_" + "api_", 40, ""),
     "mailgun_key": ("ke" + "y-", 32, HEX),
     "newrelic_key": ("NR" + "AK-", 27, UPPER),
+    "aws_bedrock_key": ("AB" + "SK", 120, ""),
+    "aws_session_token": ("IQo" + "Jb3JpZ2luX2Vj", 300, ""),
+    "heroku_key": ("HR" + "KU-", 40, ""),
+    "figma_token": ("fi" + "gd_", 40, ""),
+    "notion_token": ("nt" + "n_", 46, ""),
+    "postman_key": ("PM" + "AK-" + "5f" * 12 + "-", 34, HEX),
+    "grafana_token": ("gl" + "c_", 60, ""),
+    "sentry_token": ("sn" + "trys_", 80, ""),
+    "supabase_key": ("sb" + "p_", 40, HEX),
+    "planetscale_token": ("psc" + "ale_tkn_", 43, ""),
+    "doppler_token": ("dp" + ".pt.", 43, ""),
+    "fly_token": ("fo" + "1_", 43, ""),
+    "netlify_token": ("nf" + "p_", 40, ""),
+    "vercel_token": ("vc" + "p_", 30, ""),
+    "perplexity_key": ("pp" + "lx-", 48, ""),
+    "nvidia_key": ("nv" + "api-", 64, ""),
+    "langsmith_key": ("ls" + "v2_pt_" + "3d" * 16 + "_", 10, HEX),
+    "pinecone_key": ("pc" + "sk_", 60, ""),
+    "tavily_key": ("tv" + "ly-", 32, ""),
+    "docker_token": ("dc" + "kr_pat_", 27, ""),
+    "terraform_token": ("a1B2c3D4e5F6g7" + ".atl" + "asv1.", 66, ""),
+    "pulumi_token": ("pu" + "l-", 40, HEX),
+    "tailscale_key": ("ts" + "key-auth-", 30, ""),
+    "brevo_key": ("xke" + "ysib-" + "4c" * 32 + "-", 16, ""),
+    "hubspot_token": ("pa" + "t-na1-12345678-9abc-4def-8abc-", 12, HEX),
+    "contentful_token": ("CF" + "PAT-", 43, ""),
+    "sonar_token": ("sq" + "u_", 40, HEX),
+    "rubygems_key": ("ruby" + "gems_", 48, HEX),
+    "discord_token": ("MTA4" + "NzY1NDMyMTA5ODc2NTQz" + ".Gh" + "7kLp.", 38, ""),
+    "azure_client_secret": ("ab1" + "8Q~", 34, ""),
+    "airtable_token": ("pa" + "tAbCdEfGhIj1234" + ".", 64, HEX),
+    "teams_webhook": (
+        "webhook.off" + "ice.com/webhookb2/" + "1f" * 18 + "/IncomingWebhook/" + "2b" * 16 + "/",
+        36,
+        HEX,
+    ),
 }
 
 
@@ -67,6 +103,19 @@ def test_tokens_keys_and_connection_strings_are_found(types_in: Types, made: Mad
         assert types_in(f"url {scheme}://{user}:{made(12)}9{'@'}db-1.corp-internal.net:5432/prod") == [
             "connection_string"
         ]
+    for text, kind in (
+        (f"openrouter {'sk-' + 'or-v1-'}{made(64, HEX)}", "openai_key"),
+        (f"Authorization: Basic {base64.b64encode(b'bob:' + b'hunter2x').decode()}", "basic_auth"),
+        (f"my datadog api key is {made(32, HEX)}", "vendor_key"),
+        (f"Cohere token: {made(40)}", "vendor_key"),
+        (f"MISTRAL_API_KEY={made(32)}", "vendor_key"),
+        (f'{{"kty":"RSA","d":"{made(86)}"}}', "private_key"),
+        (f"Private-Lines: 14\n{made(64)}", "private_key"),
+        (f"https://x.blob.core.windows.net/c?sv=2022-11-02&sig={made(43)}%3D", "azure_sas"),
+    ):
+        assert types_in(text)[:1] == [kind], kind
+    for scheme in ("redis", "rediss", "amqp"):
+        assert types_in(f"{scheme}://:{made(12)}9{'@'}cache.corp-internal.net:6379") == ["connection_string"]
     key = base64.b64encode(rng.randbytes(64)).decode()
     assert types_in(f"DefaultEndpointsProtocol=https;AccountName=x;AccountKey={key}") == ["azure_storage_key"]
 
@@ -89,6 +138,13 @@ def test_tokens_keys_and_connection_strings_are_found(types_in: Types, made: Mad
         "pip install scikit-learn sk-learn-compatible-estimators",
         "550e8400-e29b-41d4-a716-446655440000",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "Vercel deploy of commit 9fceb02d0ae598e95dc970b74767f19372d61af8 needs a token",
+        "integrity: sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K/uxy9rx7HNQlGYl1kPzQho1wx4JwY8wC",
+        "secret: sha256:9fceb02d0ae598e95dc970b74767f19372d61af89fceb02d0ae598e95dc970b7",
+        "Authorization: Basic <base64>",
+        "basic knowledge of dXNlcg== encoding",
+        "a basic introduction to cryptography",
+        "the datadog agent key metric is cpu_user_percent_total_by_host",
     ],
 )
 def test_placeholders_and_look_alikes_are_not_secrets(text: str, types_in: Types) -> None:

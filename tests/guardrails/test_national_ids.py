@@ -95,6 +95,7 @@ def test_digits_alone_are_not_findings_without_a_name(types_in: Types) -> None:
 def test_a_mistyped_id_beside_its_name_is_still_personal(types_in: Types) -> None:
     """A wrong digit leaves the rest of the number readable; counting digits are an example."""
     assert types_in("PESEL 44051401358") == ["pl_pesel"]
+    assert types_in("주민등록번호 750803-1817266") == ["kr_rrn"]
     assert types_in("PESEL 12345678901") == []
     assert types_in("the tin 44051401358 cans") == []
 

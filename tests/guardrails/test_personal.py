@@ -19,6 +19,7 @@ AT = "@"
         f"grün.müller{AT}bücher-haus.de",
         f"info{AT}gmail.com",
         f"a{AT}b.museum",
+        f"İpek{AT}acme-widgets.com",
         f"{'x' * 64}{AT}acme.io",
     ],
 )
