@@ -6,6 +6,8 @@ A guess makes something of harmless text too: an order number read from its end 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from router_ml.guardrails.detector import Detector, Span, words
 from router_ml.guardrails.external import External
@@ -17,14 +19,15 @@ _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app
     r"|au|nz|jp|cn|kr|in|sg|hk|tw|th|my|id|ph|vn|za|ng|ke|eg|ma|il|ae|sa|pk)$",
     re.IGNORECASE,
 )
-_CHECKED_ONLY = frozenset({"reversed", "gathered"})
 _FAITHFUL = frozenset(
     {"keyed", "worded", "spoken", "unspaced", "unmarked"}
 )  # they change nothing that is not disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
-    {"phone", "bank_account", "medical_record", "passport", "date_of_birth", "password", "api_key"}
+    "phone bank_account medical_record passport date_of_birth driving_licence customer_number tax_or_national_id address"
+    " ip_address mac_address swift password api_key".split()
 )
-_LOOSE = frozenset({"phone", "bank_account", "password", "api_key"})
+_NUMERIC = frozenset({"address", "ip_address", "mac_address"})
+_LOOSE = _NUMERIC | {"phone", "bank_account", "customer_number", "password", "api_key"}
 _LABELS = words(
     r"cards?|credit ?cards?|creditcardnummer|credit|debit|visa|mastercard|amex",
     r"kreditkarten?(?:nummer)?|karten?(?:nummer)?|kart[aeyęuı]?|carte|tarjeta|carta|cart[ãa]o|kaart|accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto",
@@ -37,6 +40,10 @@ _LABELS = words(
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )
 _BEFORE, _AFTER = 80, 40
+NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"reversed": _UNCHECKED, "gathered": _UNCHECKED, "compact": _LOOSE, "leet": _NUMERIC}
+)
+"""Types that are not believed in a view, so that nobody need look for them there."""
 
 
 def convinces(detector: Detector | External, view: str, text: str, span: Span, labels: str = "") -> bool:
@@ -44,8 +51,6 @@ def convinces(detector: Detector | External, view: str, text: str, span: Span, l
     if not isinstance(detector, Detector):
         return True  # its own affair
     start, end = span
-    if detector.type in _UNCHECKED and (view in _CHECKED_ONLY or (view == "compact" and detector.type in _LOOSE)):
-        return False
     if detector.type == "email":
         return _ENDINGS.search(text[start:end]) is not None
     named = bool(detector.triggers) and detector.type != "phone"  # it asks for a name of its own

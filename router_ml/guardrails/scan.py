@@ -14,6 +14,7 @@ from itertools import chain
 
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
+from router_ml.guardrails.changes import changed_places
 from router_ml.guardrails.detector import (
     Detector,
     OutOfStepsError,
@@ -25,7 +26,7 @@ from router_ml.guardrails.detector import (
     is_triggered,
 )
 from router_ml.guardrails.digests import bare, digest
-from router_ml.guardrails.evidence import convinces
+from router_ml.guardrails.evidence import NEVER, convinces
 from router_ml.guardrails.external import DetectorFault, External
 from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
@@ -35,6 +36,8 @@ from router_ml.guardrails.wording import asks_for_change
 _STEPS = 20_000
 _JOINED_MESSAGES = 8
 _TELLING_DIGITS = 8
+_PLAIN = frozenset({"raw", "normalized", "decoded", "decoded2"})
+_WHOLE = frozenset({"raw", "keyed", "joined"})
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,17 @@ class _Scanner:
         """Look at a part in all its views. What an earlier view showed is not another finding."""
         values: set[tuple[str, str]] = set()
         types: set[str] = set(part.known(self.findings))
+        plain = ""
         for view, text in readings:
             here: set[tuple[str, str]] = set()
-            hits: Iterator[tuple[Detector | External, Span]] = chain(self._hits(text), self.answers.get(text, ()))
+            places = [(0, len(text))] if view in _WHOLE else changed_places(plain, text)
+            plain = text if view in _PLAIN else plain
+            hits: Iterator[tuple[Detector | External, Span]] = chain(
+                self._places(
+                    text, places, known=types | NEVER.get(view, frozenset()) if view in GUESSES else frozenset()
+                ),
+                self.answers.get(text, ()),
+            )
             for detector, (start, end) in hits:
                 shown = text[start:end]
                 value = (detector.type, bare(shown))
@@ -147,13 +158,24 @@ class _Scanner:
             values |= here
             types |= {kind for kind, _ in here}
 
-    def _hits(self, text: str) -> Iterator[tuple[Detector, Span]]:
-        """All findings in one view; of two that overlap and imply the same risk, the detector that comes first wins."""
+    def _places(self, text: str, places: Sequence[Span], *, known: Set[str]) -> Iterator[tuple[Detector, Span]]:
+        """All findings at some places of a view."""
+        for first, last in places:
+            for detector, (start, end) in self._hits(text[first:last], known=known):
+                yield detector, (first + start, first + end)
+
+    def _hits(self, text: str, *, known: Set[str]) -> Iterator[tuple[Detector, Span]]:
+        """All findings in one view, but those of types that are known.
+
+        Of two that overlap and imply the same risk, the detector that comes first wins.
+        """
         if not text or self.exhausted:
             return
         traits = Traits.of(text)
         claimed: dict[str, bytearray] = {}
         for detector in self.detectors:
+            if detector.type in known:
+                continue
             try:
                 for span in find(detector, text, self.steps) if is_triggered(detector, traits) else ():
                     start, end = _inside(span, text, detector.type)
