@@ -11,12 +11,13 @@ import re
 from router_ml.guardrails.detector import Detector, Span, words
 from router_ml.guardrails.placeholders import is_placeholder, is_uuid, kinds, looks_random
 
-_GAP = r"(?:\s{1,3}[\w'-]{1,16}){1,6}?"
-_IS = "is|was|to|ist|lautet|war|es|est|é|è|to jest|jest|är|er|это|je"
+_GAP = r"(?:,?\s{1,3}[\w'-]{1,16}){1,6}?"
+_IS = "is|is now|was|c'est(?: maintenant)?|agora é|ahora es|to|ist|lautet|war|es|est|é|è|to jest|jest|är|er|это|je"
 _LINK = (
     r"[\"'`\])]{0,2}(?:"
-    r"(?P<assigned>[ \t]{0,4}(?:=>|:=|==?|->|:)\s{0,4}(?:(?:bearer|basic|token|apikey)[: ]{1,2})?)"
+    r"(?P<assigned>[ \t]{0,4}(?:=>|:=|==?|->|:)\s{0,4}(?:[\"'`]?(?:bearer|basic|token|apikey)[: ]{1,2})?)"
     rf"|(?P<said>\s{{1,3}}(?:{_IS})[: \t]{{1,3}}|\s{{0,2}}(?:是|は|為|为|은|는|है|هي|هو)[: \t]{{0,3}})"
+    r"|(?P<answered>\?\s{1,4}(?:[\w']{1,16}[,:]?\s{1,3}){1,4})"
     rf"|(?P<apart>{_GAP}(?:\s{{1,3}}(?:be|{_IS})[: \t]{{1,3}}|:\s{{1,3}}))"
     r"|(?P<beside>[ \t(]{1,2}))(?P<quote>[\"'`]?)"
 )
@@ -77,7 +78,17 @@ def _is_told(match: re.Match[str], value: str) -> bool:
     """Whether "the password for X is Y" tells one: quoted, or a letter first and more than letters."""
     quoted = bool(match["quote"]) and match.string[match.end("value") : match.end("value") + 1] == match["quote"]
     whose = _WHOSE.match(match["apart"]) is not None and is_mixed(value)
-    return _is_unmistakable(value) or (whose and (quoted or (value[0].isalpha() and _PHRASE.search(value) is None)))
+    strong = (
+        _is_strong(value)
+        and value[0].isalpha()
+        and _PHRASE.search(value) is None
+        and not match["apart"].rstrip().endswith(":")
+    )
+    return (
+        _is_unmistakable(value)
+        or strong
+        or (whose and (quoted or (value[0].isalpha() and _PHRASE.search(value) is None)))
+    )
 
 
 def _password(match: re.Match[str]) -> Span | None:
@@ -91,6 +102,8 @@ def _password(match: re.Match[str]) -> Span | None:
         good = mixed or literal or kinds(value) >= 3
     elif match["said"] is not None:
         good = mixed
+    elif match["answered"] is not None:
+        good = _is_strong(value)
     elif match["beside"] is not None:
         good = _is_strong(value) and (not _SIGNS.isdisjoint(value) or value.isalnum())
     else:
@@ -101,7 +114,8 @@ def _password(match: re.Match[str]) -> Span | None:
 def _key(match: re.Match[str]) -> Span | None:
     value, span = _trimmed(match)
     loose = match["beside"] is not None or match["apart"] is not None
-    if len(value) < (20 if loose else 16) or CODE.search(value) or _HASHES.match(value):
+    answered = match["answered"] is not None
+    if len(value) < (20 if loose or answered else 16) or CODE.search(value) or _HASHES.match(value):
         return None
     if is_uuid(value):
         return span if match["assigned"] is not None and "key" in match[0].partition(value)[0].lower() else None

@@ -43,7 +43,7 @@ BANKING = (
         least=0,
         accept=_swift,
     ),
-    *labelled_rows("uk_sort_code", "sort ?code|sortcode", r"\d\d[- ]?\d\d[- ]?\d\d", least=6),
+    *labelled_rows("uk_sort_code", "sort ?code|sortcode", r"\d\d[- ]?\d\d[- ]?\d\d", loose=3, least=6),
     *labelled_rows("au_bsb", "bsb", r"\d{3}[- ]?\d{3}", least=6),
     *labelled_rows("de_blz", "blz|bankleitzahl", r"\d{3} ?\d{3} ?\d\d", least=8),
     *labelled_rows("ca_transit", "transit|institution", r"\d{5}-\d{3}|0\d{3}\d{5}", least=8),

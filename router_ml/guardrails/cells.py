@@ -10,7 +10,8 @@ import re
 _DELIMITERS = ("|", "\t", ";", ",")
 _RULE = re.compile(r"[\s|:+=-]{3,512}")
 _SNAKE = re.compile(r"(?<=[^\W\d_])_(?=[^\W\d_])")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_CAMEL = re.compile(r"(?<![^\W_])[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,5}(?![^\W_])")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_COLUMNS, _LONGEST_CELL, _GROWTH = 64, 400, 3
 
 
@@ -18,7 +19,7 @@ def worded(text: str) -> str:
     """A text with tables as lines of ``column: cell`` and the words of names apart; itself where there are none."""
     said = _tables(text) if "\n" in text else text
     said = _SNAKE.sub(" ", said) if "_" in said else said
-    return _CAMEL.sub(" ", said) if _CAMEL.search(said) is not None else said
+    return _CAMEL.sub(lambda match: _HUMP.sub(" ", match[0]), said)
 
 
 def _tables(text: str) -> str:

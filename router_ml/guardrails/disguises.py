@@ -98,7 +98,9 @@ def _grouped(match: re.Match[str]) -> str:
     """Groups of digits with usual gaps, unless they are a date, a time, or an address of the internet."""
     value, gap = match[0], match["gap"]
     groups = value.split(gap)
-    plain = sum(map(len, groups)) <= _LONGEST_DATE or (gap == "." and len(groups) == 4 and max(map(len, groups)) <= 3)
+    if gap == ":" and min(map(len, groups[1:])) <= 2:
+        return value
+    plain = sum(map(len, groups)) <= _LONGEST_DATE or (gap == "." and max(map(len, groups[:4])) <= 3 < len(groups) < 6)
     return value if plain and len(gap) == 1 else " ".join(groups)
 
 
@@ -110,6 +112,7 @@ def _closed(match: re.Match[str]) -> str:
 
 
 _BREAK = re.compile(r"(?<=[\w@.+=/:-])[ \t]{0,4}\r?\n[ \t>|*#-]{0,8}(?=(?P<next>[\w@.+=/:-]\S{0,63}))")
+_LAST_WORD = 64
 _MIXED = re.compile(r"[\d@]|[a-z][A-Z]")
 
 
@@ -119,8 +122,9 @@ def unwrapped(text: str) -> str:
 
 
 def _joined_lines(match: re.Match[str]) -> str:
-    open_end = match.string[match.start() - 1] in "@.+=/:-"
-    return "" if open_end or _MIXED.search(match["next"]) is not None else match[0]
+    last = match.string[max(0, match.start() - _LAST_WORD) : match.start()].rpartition(" ")[2]
+    open_end = last[-1] in "@+=/-" or ("@" in last and last[-1] == ".")
+    return "" if open_end or (last[-1] not in ".:" and _MIXED.search(match["next"]) is not None) else match[0]
 
 
 _MARKS = re.compile(  # not three or more than four, which mask a value
@@ -189,7 +193,7 @@ _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
 _LETTERLIKE = re.compile(r"(?<![\w@$])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}")
 
 
-_LONGEST_WORD = 24
+_LONGEST_WORD, _COUNTED = 24, re.compile(r"\d{1,4}-[a-z]")
 
 
 def plain_letters(text: str) -> str:
@@ -214,6 +218,8 @@ def _letters(match: re.Match[str]) -> str:
     if value.count("@") == 1:
         local, _, domain = value.partition("@")
         return f"{local.translate(_LIKE_LETTERS)}@{domain.translate(_LIKE_LETTERS)}"
+    if _COUNTED.match(value) is not None:
+        return value  # "12-character"
     letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
     return value.translate(_LIKE_LETTERS) if letters >= max(2, digits) and len(value) <= _LONGEST_WORD else value
 

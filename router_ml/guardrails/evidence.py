@@ -12,7 +12,7 @@ from types import MappingProxyType
 from router_ml.guardrails.detector import Detector, Span, words
 from router_ml.guardrails.external import External
 
-_SURE = frozenset({"iban", "it_codice_fiscale", "mx_curp", "in_pan", "uk_nino", "es_nie"})
+_SURE = frozenset({"iban", "it_codice_fiscale", "mx_curp", "in_pan", "es_nie"})
 _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app.route" has none
     r"\.(?:com|org|net|edu|gov|mil|int|info|biz|name|pro|io|ai|app|dev|me|co|tv|eu|online|site|shop|xyz|cloud|tech|email"
     r"|uk|de|fr|es|it|nl|be|at|ch|pl|cz|se|no|dk|fi|ie|pt|gr|ro|hu|bg|hr|si|sk|lt|lv|ee|lu|tr|ru|ua|us|ca|mx|br|ar|cl|pe"
@@ -23,8 +23,8 @@ _FAITHFUL = frozenset(
     {"keyed", "worded", "spoken", "unspaced", "unmarked"}
 )  # they change nothing that is not disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
-    "phone bank_account medical_record passport date_of_birth driving_licence customer_number tax_or_national_id address"
-    " ip_address mac_address swift password api_key".split()
+    "phone bank_account medical_record passport date_of_birth driving_licence customer_number tax_or_national_id"
+    " address ip_address mac_address swift password api_key".split()
 )
 _NUMERIC = frozenset({"address", "ip_address", "mac_address"})
 _LOOSE = _NUMERIC | {"phone", "bank_account", "customer_number", "password", "api_key"}

@@ -23,7 +23,7 @@ WORLD = (
     Document("br_rg", None, r"\d{1,2}\.\d{3}\.\d{3}-?[\dx]|\d{8}[\dx]?", "rg|registro geral|identidade"),
     Document("br_pis", None, r"\d{3}\.?\d{5}\.?\d\d-?\d", "pis|pasep|nis|nit"),
     Document("ca_sin", "ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "sin|nas|social insurance|assurance sociale"),
-    Document("cl_rut", "cl.rut", r"\d{1,2}\.?\d{3}\.?\d{3}-[\dk]", "rut|run", alone=r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]"),
+    Document("cl_rut", "cl.rut", r"\d{1,2}\.?\d{3}\.?\d{3}-?[\dk]", "rut|run", alone=r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]"),
     Document(
         "cn_ric",
         "iso7064.mod_11_2",  # stdnum.cn.ric also looks the district up and fails on retired ones

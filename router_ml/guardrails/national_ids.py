@@ -13,8 +13,12 @@ DOCUMENTS: tuple[Document, ...] = (*EUROPE, *WORLD)
 
 _ANY = (
     "national id|national identity|personal id|identity number|identity card|identification number|tax id|tax number"
-    "|id number|id no|ausweis|carte d'identité|numéro d'identité|documento de identidad|número de identidad"
-    "|carta d'identità|documento de identidade|identiteitskaart|identiteitsbewijs|dowód osobisty|numer identyfikacyjny"
+    "|tax code|id number|id no|id card|social security|social insurance|national insurance|national number"
+    "|national register|personal code|personal number|personal identity|citizen service number|citizen number"
+    "|birth number"
+    "|resident registration|resident id|pension number|insurance number|taxpayer|numéro de sécurité sociale|ausweis"
+    "|carte d'identité|numéro d'identité|documento de identidad|número de identidad|carta d'identità|codice fiscale"
+    "|documento de identidade|identiteitskaart|identiteitsbewijs|dowód osobisty|numer identyfikacyjny"
     "|kimlik|удостоверение личности|证件号|身份号码"
 )
 

@@ -18,13 +18,15 @@ _ISSUERS = (
     (re.compile(r"5018|50[23]8|56|57|58|6304|67|0604"), tuple(range(12, 20))),
 )
 _CARD_WORDS = words(
-    r"cards?|cc|credit|debit|visa|mastercard|amex|american express|discover|diners|jcb|maestro|unionpay|pan"
-    r"|kreditkarte|karte|kartennummer|carte|tarjeta|carta|cartão|kaart|kort|karta|cvv|cvc|expir\w{0,6}|exp"
+    r"cards?|cc|credit ?cards?|creditcard\w{0,6}|credit|debit|visa|mastercard|amex|american express|discover|diners"
+    r"|jcb|maestro|unionpay|pan"
+    r"|kreditkarte|karte|kartennummer|carte|tarjeta|carta|cartão|kaart|kort|kart[aeyęuı]?|kredi|cvv|cvc|expir\w{0,6}|exp"
 )
 _USUAL_LENGTHS = (15, 16)
 _SHORTEST = 12
 _ID = label("ids?|uid|gid|pk")
 _GROUPED = re.compile(r"\d{4}[ -]\d{4,6}[ -]\d", re.ASCII)
+_SHORT_GROUP = re.compile(r"(?<!\d)\d{1,2}[ -]", re.ASCII)  # rows of numbers, not a card in groups
 
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -57,7 +59,9 @@ def _card(match: re.Match[str]) -> Span | None:
         if not end or (end < len(value) and value[end] not in " -") or is_counting(digits[:length]):
             continue
         issued = any(length in lengths and prefix.match(digits) for prefix, lengths in _ISSUERS)
-        clear = length in _USUAL_LENGTHS or _GROUPED.match(value) is not None
+        clear = _GROUPED.match(value) is not None or (
+            length in _USUAL_LENGTHS and _SHORT_GROUP.search(value[:end]) is None
+        )
         if issued and clear and not labelled_otherwise(text, start) and not labelled(_ID, text, start):
             return start, start + end
         named = near(_CARD_WORDS, text, (start, start + end)) if named is None else named

@@ -40,7 +40,11 @@ _FILLER = (
 )
 _TRIGGERS = (*literals(_WORDS), "office", "home", "work", "privat")
 _CONTEXT, _LABEL_BEFORE = words(_WORDS), label(_WORDS, _FILLER)
-_LABEL_AFTER = re.compile(r"[\s\-(,]{0,3}(?:office|fax|home|work|mobile|cell|tel|phone|handy|privat)\b", re.IGNORECASE)
+_LABEL_AFTER = re.compile(
+    r"[\s\-(]{1,3}(?:office|fax|home|work|mobile|cell|tel|phone|handy|privat)\s{0,2}(?:[).,;:!?\n]|$)", re.IGNORECASE
+)
+_EPOCH = re.compile(r"1[4-9]\d{8}", re.ASCII)
+_SPACED_ONLY = re.compile(r"[\d ]{8,20}", re.ASCII)
 
 # Dates, spans of years, IPv4 addresses and decimals have the digits of a phone number but not its meaning.
 _NOT_A_PHONE = re.compile(
@@ -53,6 +57,12 @@ _TRUNK = r"\(?0\d{1,5}\)?[ /-]\d{2,8}(?:[ -]\d{2,8}){0,4}"
 _AMERICAN = re.compile(_NANP, re.ASCII)
 _TRUNK_REGIONS = ("GB", "DE", "FR", "NL", "AU")
 _FICTIONAL = re.compile(r"(?:.{3})?55501\d{2}")  # 555-0100 to 555-0199 is kept free for fiction and documentation
+_KEPT_FREE = re.compile(  # by Ofcom, the Bundesnetzagentur, Arcep and ACMA, for fiction; national numbers
+    r"0(?:1(?:13|14|15|16|17|18|21|31|41|51|61)4960|2079460|1914980|289649|292018|1632960|7700900|3069990)\d{2,3}\d?"
+    r"|0(?:3023125|6990009|4066969|2214710|8999998)\d{2,3}|0(?:199|261|353|465|536)00\d{4}|0(?:[2378]5550|[2378]7010)\d{4}"
+    r"|0491570\d{3}"
+)
+_COUNTRY = re.compile(r"(?:00)?(?:44|49|33|61)")
 _TOLL_FREE = re.compile(  # North America; freephone and service lines of Europe and Australia
     r"1?(?:8(?:00|33|44|55|66|77|88)|900)\d{7}|0(?:800|808|848|900|180)\d{5,8}|1[38]00\d{6}"
 )
@@ -88,7 +98,8 @@ def _exists(value: str, region: str | None, *, possible: bool = False) -> bool:
 def _is_nobodys(digits: str) -> bool:
     """Made up for fiction or as an example, or a company's American toll-free number."""
     national = digits[-10:]
-    known = _FICTIONAL.fullmatch(national) or _TOLL_FREE.fullmatch(digits)
+    local = _COUNTRY.sub("0", digits, count=1) if _COUNTRY.match(digits) else digits
+    known = _FICTIONAL.fullmatch(national) or _TOLL_FREE.fullmatch(digits) or _KEPT_FREE.fullmatch(local)
     return known is not None or is_counting(digits) or is_counting(national)
 
 
@@ -139,7 +150,8 @@ def _in_context(match: re.Match[str]) -> Span | None:
             continue
         if named or _LABEL_AFTER.match(text, span[1]):
             return span
-        likely = not other and len(digits) >= 9 and (american or digits[0] == "0" or len(digits) == 10)
+        dialled = american or digits[0] == "0" or len(digits) == 10
+        likely = not other and _EPOCH.fullmatch(value) is None and len(digits) >= 9 and dialled
         if likely and near(_CONTEXT, text, span):
             return span
     return None
@@ -151,7 +163,7 @@ def _by_shape(match: re.Match[str]) -> Span | None:
     if _is_nobodys(digits) or _NOT_A_PHONE.fullmatch(match[0]) or labelled_otherwise(text, span[0]):
         return None
     if _AMERICAN.fullmatch(match[0]):
-        return span if _exists(match[0], "US") else None
+        return span if _SPACED_ONLY.fullmatch(match[0]) is None and _exists(match[0], "US") else None
     european = 10 <= len(digits) <= 12 and any(_exists(match[0], region) for region in _TRUNK_REGIONS)
     return span if european else None
 

@@ -11,7 +11,7 @@ _STAND_IN = re.compile(
     r"|(?i:your|example|sample|placeholder|change[_-]?(?:me|it|this)|redacted|dummy|replace[_-]?(?:me|this|with)"
     r"|masked|insert[_-]|not[_-]a?[_-]?real|fake|(?:key|token|secret|password|value)[_-]?here"
     r"|^my[_-]?(?:api|secret|key|token))"
-    r"|(?i:environ|getenv|process\.env|secrets\.|vault[:.]|config[\[.(]|settings\.|import\.meta|self\.|this\.)"
+    r"|^env[:.]|(?i:environ|getenv|process\.env|secrets\.|vault[:.]|config[\[.(]|settings\.|import\.meta|self\.|this\.)"
 )
 _NOBODYS_SECRET = re.compile(
     r"pass(?:word|wd|wort|phrase|code)?|secret|token|user(?:name)?|admin|root|postgres|mysql|guest|test(?:ing)?|foo|bar"

@@ -33,14 +33,16 @@ def _birth(match: re.Match[str]) -> Span | None:
 
 _BIRTH = (
     "dob|d\\.o\\.b\\.?|dates? of birth|birth ?dates?|geburtsdatum|geb\\.-?datum|geburtstag|fecha de nacimiento"
-    "|date de naissance|data di nascita|data de nascimento|geboortedatum|data urodzenia|födelsedatum|fødselsdato"
+    "|date de naissance|data di nascita|data de nascimento|geboortedatum|data urodzenia|datę urodzenia"
+    "|födelsedatum|fødselsdato"
     "|syntymäaika|datum narození|doğum tarihi|дата рождения|дата народження"
     "|生年月日|出生日期|出生年月|생년월일"
     "|تاريخ الميلاد|जन्म ?तिथि|birthday|anniversaire|cumpleaños|compleanno|aniversário|verjaardag|urodziny"
     "|생일|生日|誕生日"
 )
 _BORN = (
-    "born|b\\.|geb\\.?|geboren|née?|nacid[oa]|nat[oa] il|nascid[oa]|urodzon[ya]|född|født|doğumlu|родил(?:ся|ась)|生于"
+    "born(?: on)?|b\\.|geb\\.?|geboren(?: op| am)?|née?|nacid[oa]|nat[oa] il|nascid[oa]"
+    "|urodzon[ya]|född|født|doğumlu|родил(?:ся|ась)|生于"
 )
 _I_WAS_BORN = (
     "i was born|i am born|i'm born|ich bin geboren|ich wurde geboren|je suis née?|nací|sono nat[oa]|nasci"
@@ -60,7 +62,7 @@ _LICENCE = (
 )
 _ACCOUNT = (
     "(?<!aws )(?<!cloud )(?<!azure )(?<!service )account|acct|a/c|bank acc|konto|bankkonto|kontonummer|compte|cuenta"
-    "|conto|conto corrente|conta|conta corrente|rekening|rekeningnummer|rachunku?|nr konta|kontonr|tilinumero|účtu"
+    "|conto|conto corrente|conta|conta corrente|rekening|rekeningnummer|rachunku?|konta|kontonr|tilinumero|účtu"
     "|hesap(?: no| numarası)?|счета?|рахунок|口座|账号|账户|帐号|帳號|계좌|الحساب|खाता"
 )
 _CUSTOMER = (
@@ -81,7 +83,8 @@ _TAX_OR_ID = (
     "|身份证号|納税者番号|납세자|رقم الهوية|पहचान पत्र"
 )
 _MEDICAL = (
-    "mrn|nhc|hi-no|kv-?nr|medical record|medical file|hospital (?:no|number)|patient|patienten|patientennummer"
+    "mrn|krankenakten?|patientenakte|nhc|hi-no|kv-?nr|medical record|medical file|hospital (?:no|number)"
+    "|patient|patienten"
     "|health insurance|health card|health (?:no|number)|insured|insurance|versicherten|numéro de dossier"
     "|dossier médical|dossier patient|historia cl[ií]nica|expediente|cartella clinica|tessera sanitaria"
     "|prontu[áa]rio|cartão de saúde|zorgverzekering|polisnummer|patiëntnummer|numer pacjenta"
@@ -122,7 +125,7 @@ RECORDS = (
     # a birthday in figures is how forms write it; prose about public figures spells the month
     *labelled_rows("date_of_birth", _BORN, _FIGURES, accept=_birth, glued=False),
     *labelled_rows("date_of_birth", _I_WAS_BORN, _DATE, accept=_birth, glued=False),
-    *labelled_rows("passport", _PASSPORT, _PASSPORT_NUMBER, loose=4, reverse=True, least=3),
+    *labelled_rows("passport", _PASSPORT, _PASSPORT_NUMBER, loose=4, reverse=True, least=2),
     *labelled_rows("driving_licence", _LICENCE, _LICENCE_NUMBER, loose=2, reverse=True, least=5),
     *labelled_rows(
         "bank_account", _ACCOUNT, r"(?!\d{4}-\d\d-\d\d|\d{4}-\d{4}(?!\d))\d(?:[ -]?\d){6,16}", reverse=False, least=7
