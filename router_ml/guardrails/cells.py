@@ -10,7 +10,7 @@ import re
 _DELIMITERS = ("|", "\t", ";", ",")
 _RULE = re.compile(r"[\s|:+=-]{3,512}")
 _SNAKE = re.compile(r"(?<=[^\W\d_])_(?=[^\W\d_])")
-_CAMEL = re.compile(r"(?<![^\W_])[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,5}(?![^\W_])")
+_CAMEL = re.compile(r"(?<![\w/+=-])[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,5}(?![^\W_]|[/+-])")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_COLUMNS, _LONGEST_CELL, _GROWTH = 64, 400, 3
 
