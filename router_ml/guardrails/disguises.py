@@ -190,7 +190,9 @@ _DIGITLIKE = re.compile(
 )
 _STROKES = re.compile(r"[lIO|o]{3,8}")
 _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
-_LETTERLIKE = re.compile(r"(?<![\w@$])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}")
+_LETTERLIKE = re.compile(
+    r"(?<![\w@$/+=])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}(?!/)"
+)
 
 
 _LONGEST_WORD, _COUNTED = 24, re.compile(r"\d{1,4}-[a-z]")
