@@ -10,14 +10,23 @@ import re
 _DELIMITERS = ("|", "\t", ";", ",")
 _RULE = re.compile(r"[\s|:+=-]{3,512}")
 _SNAKE = re.compile(r"(?<=[^\W\d_])_(?=[^\W\d_])")
+_KEY = re.compile(  # a name in front of its value; keys and tokens with a low line stay whole
+    r"(?<![^\W_])[^\W\d_]{2,24}(?:_[^\W\d_]{1,24}){1,6}(?=[\"'\])]{0,2}\s{0,2}[:=>])"
+)
 _CAMEL = re.compile(r"(?<![\w/+=-])[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,5}(?![^\W_]|[/+-])")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_COLUMNS, _LONGEST_CELL, _GROWTH = 64, 400, 3
 
 
-def worded(text: str) -> str:
-    """A text with tables as lines of ``column: cell`` and the words of names apart; itself where there are none."""
+def labelled_cells(text: str) -> str:
+    """A text with tables as lines of ``column: cell`` and the words of keys apart; itself where there are none."""
     said = _tables(text) if "\n" in text else text
+    return _KEY.sub(lambda match: match[0].replace("_", " "), said) if "_" in said else said
+
+
+def worded(text: str) -> str:
+    """``labelled_cells`` with the words of all names apart."""
+    said = labelled_cells(text)
     said = _SNAKE.sub(" ", said) if "_" in said else said
     return _CAMEL.sub(lambda match: _HUMP.sub(" ", match[0]), said)
 

@@ -13,7 +13,7 @@ from router_ml.guardrails.numerals import spelled_out
 from router_ml.guardrails.placeholders import is_placeholder
 
 _BRACKETED = re.compile(
-    r"\s{0,3}[(\[{<]\s{0,3}(at|dot|punkt|punto|point|arroba|arobase|@|\.)\s{0,3}[)\]}>]\s{0,3}", re.IGNORECASE
+    r"\s{0,3}[(\[{<]\s{0,3}(at|dot|punkt|punto|point|arroba|arobase|@|\.|:)\s{0,3}[)\]}>]\s{0,3}", re.IGNORECASE
 )
 _DOT = r"(?:\.| (?:dot|punkt|punto|ponto|point|kropka|nokta) )"
 _JOINT = rf"(?:{_DOT}| (?:underscore|dash|hyphen|minus|plus) )"
@@ -38,7 +38,7 @@ def unmasked_address(text: str) -> str:
     """``jane (at) acme [dot] com`` and ``jane dot doe at acme dot com`` as addresses."""
     lowered = text.lower()
     if any(bracket in lowered for bracket in "([{<"):
-        text = _BRACKETED.sub(lambda match: "@" if match[1][0] in "aA@" else ".", text)
+        text = _BRACKETED.sub(lambda match: "@" if match[1][0] in "aA@" else ":" if match[1] == ":" else ".", text)
     return _SPOKEN.sub(_unspeak, text) if any(word in lowered for word in _AT_WORDS) else text
 
 
@@ -75,7 +75,7 @@ def spoken(text: str) -> str:
 _SPACED = re.compile(
     r"(?<![^\W_])[\w@+](?P<gap>[ \t]|\n)(?:\S(?P=gap)){4,2047}\S(?![^\W_])"
     r"|(?<![^\W_])[^\W_]?[@+]?(?P<sign>[-._,/|*·•~:]| ?[-._,/|*·•~] )"
-    r"(?:(?:[^\W_]|[@+._-])(?P=sign)){4,2047}[^\W_](?![^\W_])"
+    r"(?:(?:[^\W_]|[@+._:/-])(?P=sign)){4,2047}[^\W_](?![^\W_])"
 )
 _GROUPS = re.compile(
     r"(?<![\d.])\d{1,6}(?P<gap>[ ]{2,3}|\t|[ ]?[._,/|*·•~:+=>]{1,3}[ ]?|[ ]?-{2,3}[ ]?|[ ]-[ ])\d{1,6}"
@@ -123,8 +123,10 @@ def unwrapped(text: str) -> str:
 
 def _joined_lines(match: re.Match[str]) -> str:
     last = match.string[max(0, match.start() - _LAST_WORD) : match.start()].rpartition(" ")[2]
-    open_end = last[-1] in "@+=/-" or ("@" in last and last[-1] == ".")
-    return "" if open_end or (last[-1] not in ".:" and _MIXED.search(match["next"]) is not None) else match[0]
+    _, at, domain = last.partition("@")
+    open_end = last[-1] in "@+=/-" or (at and (last[-1] == "." or "." not in domain))
+    ended = last[-1] in ".:" and not last[-2:-1].isdigit()
+    return "" if open_end or (not ended and _MIXED.search(match["next"]) is not None) else match[0]
 
 
 _MARKS = re.compile(  # not three or more than four, which mask a value
@@ -147,7 +149,7 @@ def unmarked(text: str) -> str:
 _FEWEST = 6
 _CODE = r"(?=[^\W_]{0,7}\d)[^\W_]{1,8}"
 _REGROUPED = re.compile(
-    rf"(?<![\w.-])(?:[A-Z]{{1,4}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,3}}(?![^\W_]))){{1,8}}(?![\w-]|\.\d)"
+    rf"(?<![\w.-])(?:[A-Z]{{1,2}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,3}}(?![^\W_]))){{1,8}}(?![\w-]|\.\d)"
 )
 
 
@@ -188,7 +190,7 @@ _LIKE_DIGITS = str.maketrans("OoQDlIi|!ZzEeAhSsGbTtBgq", "0000111112233445566778
 _DIGITLIKE = re.compile(
     r"(?<![^\W_])[0-9OoQDlIi|!ZzEeASsGbTtBgq]{1,34}(?:[ .\-/()]{1,2}[0-9OoQDlIi|!ZzEeASsGbTtBgq]{1,34}){0,8}(?![^\W_])"
 )
-_STROKES = re.compile(r"[lIO|o]{3,8}")
+_STROKES = re.compile(r"[lIO|o]{1,8}")
 _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
 _LETTERLIKE = re.compile(
     r"(?<![\w@$/+=])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}(?!/)"
@@ -209,7 +211,7 @@ def _digits(match: re.Match[str]) -> str:
     """A number with letters that look like digits; words beside it, such as "ID", stay."""
     value = "".join(
         group.translate(_LIKE_DIGITS) if any(map(str.isdigit, group)) or _STROKES.fullmatch(group) else group
-        for group in re.split(r"([ .\-/()])", match[0])
+        for group in re.split(r"([ /()])", match[0])
     )
     before, after = (sum(map(str.isdigit, text)) for text in (match[0], value))
     return value if after >= _FEWEST and (before >= 2 or (before and after >= _SHORTEST)) else match[0]
@@ -267,7 +269,8 @@ _ROTATED_PROSE = frozenset(
 _ROTATED_WORDS = tuple(
     codecs.encode(word, "rot13")
     for word in "@gmail. .com .org .net ghp_ github_pat_ glpat- sk- akia asia k_live_ k_test_ xoxb- xoxp- aiza hf_ npm_"
-    " sg. eyj -----begin password iban card account dapi shpat_ hvs. pypi- ya29 gocspx dop_v1 lin_api r8_ gsk_".split()
+    " numer nummer telefon phone adresse address konto passeport reisepass pasaporte permis geburt naissance"
+    " nacimiento birth routing licence license patient medical sg. eyj -----begin password iban card account dapi shpat_ hvs. pypi- ya29 gocspx dop_v1 lin_api r8_ gsk_".split()
 )
 _ROTATED_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[0-9A-Za-z]{4}){2}")
 

@@ -40,10 +40,17 @@ _LABELS = words(
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )
 _BEFORE, _AFTER = 80, 40
-NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
+_SAYS_SO = re.compile(
+    r"reversed|backwards|rückwärts|à l.envers|al rev[eé]s|al contrario|ao contr[aá]rio|achterste|wspak"
+)
+_NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
     {"reversed": _UNCHECKED, "gathered": _UNCHECKED, "compact": _LOOSE, "leet": _NUMERIC}
 )
-"""Types that are not believed in a view, so that nobody need look for them there."""
+
+
+def never(view: str, text: str) -> frozenset[str]:
+    """Types that are not believed in a view, so that nobody need look for them there."""
+    return frozenset() if view == "reversed" and _SAYS_SO.search(text) is not None else _NEVER.get(view, frozenset())
 
 
 def convinces(detector: Detector | External, view: str, text: str, span: Span, labels: str = "") -> bool:
@@ -54,7 +61,7 @@ def convinces(detector: Detector | External, view: str, text: str, span: Span, l
     if detector.type == "email":
         return _ENDINGS.search(text[start:end]) is not None
     named = bool(detector.triggers) and detector.type != "phone"  # it asks for a name of its own
-    if detector.risk == "secrets" or detector.type in _SURE or named or view in _FAITHFUL:
+    if detector.risk == "secrets" or detector.type in _SURE or named or view in _FAITHFUL or _SAYS_SO.search(text):
         return True
     around = text[max(0, start - _BEFORE) : end + _AFTER]
     return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

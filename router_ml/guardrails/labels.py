@@ -17,7 +17,7 @@ from router_ml.guardrails.placeholders import is_counting
 
 _GLUED = r"(?:s|_?(?:number|nummer|num|no|nr|id|code))?"
 _FILLERS = either(
-    "it|this|that|numarası|numaram|číslo|numbers?|num|nr|nos?|nº|n°|nummer|número|numéro|numero|numer|id|code|is|was|are"
+    "it|this|that|backwards|reversed|numarası|numaram|číslo|numbers?|num|nr|nos?|nº|n°|nummer|número|numéro|numero|numer|id|code|is|was|are"
     "|ist|war|lautet|est|es|è|é|jest|to|er|är|am|on|den|le|el|il|de|do|för|for|für|the|of|ending|with|at|by|номер|号码|號碼|番号|号|號|は|が|是|為|为"
     "|번호|는|은|رقم|هو|नंबर|है"
 )

@@ -53,6 +53,7 @@ def _table() -> dict[str, int]:
 
 
 NUMBERS = _table()
+_HEXADECIMAL = tuple("abcdef")
 _TIMES = {"double": 2, "doppel": 2, "doble": 2, "triple": 3, "treble": 3, "dreifach": 3}
 _SIGNS = {
     **dict.fromkeys(("dash", "hyphen", "minus", "bindestrich", "tiret", "guion", "guión", "trattino", "streepje"), "-"),
@@ -62,6 +63,7 @@ _SIGNS = {
 }
 _TOKEN = re.compile(r"[^\W_]{1,24}(?:-[^\W\d_]{1,16}){0,2}")
 _BETWEEN = re.compile(r"[ \t\n,.;:_/|()-]{0,4}")
+_KEPT_SIGNS = (".", ":", "/", "-")
 _LEAST_WORDS = 4
 
 
@@ -103,7 +105,7 @@ def _run(text: str, first: re.Match[str]) -> tuple[str, int] | None:
     words, end, times, tens = 0, first.start(), 1, False
     token: re.Match[str] | None = first
     while token is not None:
-        read = _read(token[0])
+        read = _read(token[0]) or (("itself", token[0]) if parts and token[0] in _HEXADECIMAL else None)
         if read is None:
             break
         kind, value = read
@@ -124,8 +126,11 @@ def _run(text: str, first: re.Match[str]) -> tuple[str, int] | None:
             tens, times = False, 1
             end = end if kind == "sign" else token.end()
         gap = _BETWEEN.match(text, token.end())
+        if gap is not None and parts and (sign := gap[0].strip()) in _KEPT_SIGNS and gap[0] != sign:
+            parts.append(sign)
+            tens = False
         token = _TOKEN.match(text, gap.end() if gap is not None else token.end())
-    return ("".join(parts).rstrip(" .-+"), end) if words >= _LEAST_WORDS else None
+    return ("".join(parts).rstrip(" .:/-+"), end) if words >= _LEAST_WORDS else None
 
 
 def _read(token: str) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ from router_ml.guardrails.detector import (
     is_triggered,
 )
 from router_ml.guardrails.digests import bare, digest
-from router_ml.guardrails.evidence import NEVER, convinces
+from router_ml.guardrails.evidence import convinces, never
 from router_ml.guardrails.external import DetectorFault, External
 from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
@@ -128,9 +128,7 @@ class _Scanner:
             places = [(0, len(text))] if view in _WHOLE else changed_places(plain, text)
             plain = text if view in _PLAIN else plain
             hits: Iterator[tuple[Detector | External, Span]] = chain(
-                self._places(
-                    text, places, known=types | NEVER.get(view, frozenset()) if view in GUESSES else frozenset()
-                ),
+                self._places(text, places, known=types | never(view, plain) if view in GUESSES else frozenset()),
                 self.answers.get(text, ()),
             )
             for detector, (start, end) in hits:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from router_ml.guardrails.cells import worded
+from router_ml.guardrails.cells import labelled_cells, worded
 from router_ml.guardrails.decoding import decode
 from router_ml.guardrails.disguises import (
     compact,
@@ -69,6 +69,7 @@ def views(text: str) -> Iterator[tuple[str, str]]:
     if cells != current:
         seen.add(cells)
         yield "worded", cells
+    current = labelled_cells(current)
     for name, read in _GUESSES:
         guess = read(current)
         if guess not in seen:
