@@ -269,8 +269,9 @@ _ROTATED_PROSE = frozenset(
 _ROTATED_WORDS = tuple(
     codecs.encode(word, "rot13")
     for word in "@gmail. .com .org .net ghp_ github_pat_ glpat- sk- akia asia k_live_ k_test_ xoxb- xoxp- aiza hf_ npm_"
-    " numer nummer telefon phone adresse address konto passeport reisepass pasaporte permis geburt naissance"
-    " nacimiento birth routing licence license patient medical sg. eyj -----begin password iban card account dapi shpat_ hvs. pypi- ya29 gocspx dop_v1 lin_api r8_ gsk_".split()
+    " sg. eyj -----begin dapi shpat_ hvs. pypi- ya29 gocspx dop_v1 lin_api r8_ gsk_ password iban card account numer"
+    " nummer telefon phone adresse address konto passeport reisepass pasaporte permis geburt naissance nacimiento birth"
+    " routing licence license patient medical".split()
 )
 _ROTATED_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[0-9A-Za-z]{4}){2}")
 

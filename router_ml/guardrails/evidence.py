@@ -37,6 +37,8 @@ _LABELS = words(
     r"telefone|telefoon|telem[óo]vel|celular|cellulare|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin",
     r"nir|cnp|egn|steuer-?id|hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz",
     r"patient|mrn|medical|record|birth|born|dob|geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
+    r"nric|fin|cuit|cuil|rfc|niss|henkilötunnus|rodn[ée]|c[ée]dula|cnic|nino|ni number|codice fiscale|cf|ausweis",
+    r"rijksregister|registre|registration|kennitala|permit|certificate",
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )
 _BEFORE, _AFTER = 80, 40
