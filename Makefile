@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-all lint bench train wheel clean
+.PHONY: demo test test-all lint bench fuzz train wheel clean
 
 demo: $(VENV)/.demo  ## route, log, learn, evaluate, promote, simulate: the whole loop once
 	$(BIN)/python -m training.demo
@@ -24,6 +24,10 @@ bench: $(VENV)/.demo  ## latency, throughput, start-up and memory of the serving
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m training.benchmark routing
 	$(BIN)/python -m training.benchmark classifier
+	$(BIN)/python -m training.benchmark guardrails
+
+fuzz: $(VENV)/.demo  ## the guardrails on input that nobody would write, for SECONDS (60)
+	$(BIN)/python -m benchmarks.fuzz --seconds $(or $(SECONDS),60)
 
 train: $(VENV)/.train  ## rebuild the shipped bundle: OUTCOMES=outcome matrix, PUBLIC=folder of public sets
 	@test -f "$(OUTCOMES)" || { echo "A new encoder needs a new outcome pack: make train OUTCOMES=FILE.parquet"; exit 1; }

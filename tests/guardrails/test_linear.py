@@ -60,9 +60,70 @@ def test_every_pattern_is_linear_in_hostile_runs(detector: Detector) -> None:
         assert is_linear(lambda text: sum(1 for _ in find(detector, text)), run), run
 
 
-@pytest.mark.parametrize(
-    "run", ["%41", "&#1;", "QUFB", "a at b dot c ", "(at)", "\u0301\u0315", "\u0660", "\ufdfa", "<"]
+VIEW_RUNS = (
+    *(
+        "%41",
+        "&#1;",
+        "QUFB",
+        "a at b dot c ",
+        "(at)",
+        "\u0301\u0315",
+        "\u0660",
+        "\ufdfa",
+        "<",
+        "</b>",
+        "<!--",
+        "\\u0041",
+    ),
+    *(
+        "=41",
+        "QUFB\n",
+        "0x41 ",
+        "41 ",
+        "0100 ",
+        "\u202e1",
+        "\u202e",
+        "\u0430a",
+        "\u0430",
+        "one ",
+        "one two dash ",
+        "1 then ",
+    ),
+    *(
+        "a b ",
+        "a  b ",
+        "1-2-",
+        "1.2.",
+        "1,2\n",
+        "a,b\n1,2\n",
+        "|1|2|\n",
+        "card 1 x ",
+        "card 11 22 ",
+        '"a" + ',
+        "**a",
+        "a*1",
+    ),
+    *(
+        "a_b ",
+        "aB",
+        "a_1",
+        "4l ",
+        "l4",
+        "p4ss",
+        "1a2b ",
+        "4a 4a ",
+        "a@",
+        "@1 ",
+        "drac 1 ",
+        "QR89 ",
+        "gur ",
+        "1\n",
+        "a@\n",
+    ),
 )
+
+
+@pytest.mark.parametrize("run", VIEW_RUNS)
 def test_every_view_is_linear_in_hostile_runs(run: str) -> None:
     """Unicode normalisation of whole texts is quadratic in runs of combining marks."""
     assert is_linear(lambda text: list(views.views(text)), run)
@@ -72,6 +133,12 @@ def test_every_view_is_linear_in_hostile_runs(run: str) -> None:
 def test_the_wording_rule_is_linear_in_hostile_runs(run: str) -> None:
     """It reads the task of every request."""
     assert is_linear(wording.asks_for_change, run)
+
+
+@pytest.mark.parametrize("run", ["1 ", "a@b.c ", "card 4111 ", "+49 30 1", "DE89 37", "key=Ab1", "x: 1\n", "07 "])
+def test_a_whole_scan_is_linear_or_stops(run: str) -> None:
+    """Beyond its steps a scan is unknown; before that, twice the text is twice the work."""
+    assert is_linear(lambda text: scan(RouteRequest(text=text), max_bytes=10 * SIZE), run)
 
 
 def test_many_findings_cost_no_more_than_each_on_its_own() -> None:
