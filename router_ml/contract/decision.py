@@ -54,13 +54,17 @@ class Risk(Model):
 
 
 class Finding(Model):
-    """Something a guardrail detected. Offsets count characters of the named part in the named view; never the value."""
+    """Something a guardrail detected. Offsets count characters of the named part in the named view; never the value.
+
+    ``hard``: it is a hit by itself. What is not, as a name alone, is recorded and may be named by a policy.
+    """
 
     type: str
     part: str
     start: int = Field(ge=0)
     end: int = Field(ge=0)
     view: str = "raw"
+    hard: bool = True
 
 
 class PolicyFired(Model):

@@ -25,6 +25,8 @@ from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
+from router_ml.guardrails.entities import FILES as ENTITY_FILES
+from router_ml.guardrails.entities import Tagger
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 
@@ -55,7 +57,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle."""
+    """An opened bundle; without a ``tagger``, patterns alone look for personal data."""
 
     folder: Path
     manifest: Manifest
@@ -63,6 +65,7 @@ class Bundle:
     encoder: Encoder
     classifier: Classifier
     allocation: Allocation
+    tagger: Tagger | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1) -> Bundle:
@@ -84,7 +87,8 @@ class Bundle:
             )
         classifier = Classifier.load(folder)
         config = load_config(folder / "router.yaml", taxonomy(classifier))
-        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder))
+        tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
+        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder), tagger)
 
     @property
     def taxonomy(self) -> dict[str, tuple[str, ...]]:
