@@ -11,6 +11,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.config import RouterConfig, TrafficClass
 from router_ml.contract import Risk, RiskTier, RouteRequest
 from router_ml.guardrails.conditions import ELSEWHERE
+from router_ml.guardrails.entities import Chunk, Entity, Tagger
 from router_ml.guardrails.policy import Facts, risk_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.plan import Situation, traffic_class
@@ -78,6 +79,18 @@ def build_case(
     )
     by_name = tuple(risks[name] for name in sorted(risks))
     return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)
+
+
+def entities(understood: Understanding, tagger: Tagger | None) -> dict[str, tuple[Entity, ...]]:
+    """People, addresses and organisations in each text of a request that was read for the tagger."""
+    if tagger is None:
+        return {}
+    found = {}
+    for passage in understood.passages:
+        one = passage.encoded
+        chunks = [Chunk(*parts) for parts in zip(one.ids, one.offsets, one.readings, strict=True)]
+        found[passage.text] = tagger.find(passage.text, chunks)
+    return found
 
 
 def contexts(understood: Understanding) -> Contexts:

@@ -97,7 +97,8 @@ def _proof(decision: RouteDecision) -> Iterator[str]:
     yield f"Contract {versions.contract}, bundle {versions.bundle}, encoder {versions.encoder}"
     yield f"Policy {versions.policy_sha256}, config {versions.config_sha256}, prices {versions.prices}"
     for finding in decision.findings:
-        yield f"  {finding.type} in {finding.part} [{finding.start}:{finding.end}] ({finding.view} view{'' if finding.hard else ', alone no hit'})"
+        alone = "" if finding.hard else ", alone no hit"
+        yield f"  {finding.type} in {finding.part} [{finding.start}:{finding.end}] ({finding.view} view{alone})"
 
 
 def to_html(decision: RouteDecision) -> str:

@@ -20,12 +20,11 @@ from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
-from router_ml.case import Case, build_case, contexts
+from router_ml.case import Case, build_case, contexts, entities
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.entities import Chunk, Entity
 from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
@@ -36,7 +35,6 @@ from router_ml.plan import smallest
 from router_ml.recording import record
 from router_ml.sessions import Recent, is_private
 from router_ml.storage.bundle import Bundle
-from router_ml.understanding.encoder import Floats
 from router_ml.understanding.understand import Understanding, understand, unlearned
 
 if TYPE_CHECKING:
@@ -64,7 +62,6 @@ class Router:
         self._registry = registry
         self._health = Health(config.lanes)
         self._recent = Recent()
-        self._columns = _columns(bundle) if bundle else None
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         self._versions = Versions(
             contract=CONTRACT_VERSION,
@@ -163,17 +160,9 @@ class Router:
             return [unlearned(request) for request in requests]
         rails, least = self.config.guardrails, self.config.guardrails.unvalidated_language_min_chars
         parts = self.bundle.encoder, self.bundle.classifier
-        return understand(requests, *parts, max_bytes=rails.max_bytes, min_characters=least, columns=self._columns)
-
-    def entities(self, understood: Understanding) -> dict[str, tuple[Entity, ...]]:
-        """People, addresses and organisations in each text of a request that was understood; none without a tagger."""
-        tagger = self.bundle.tagger if self.bundle else None
-        found = {}
-        for passage in understood.passages if tagger else ():
-            one = passage.encoded
-            chunks = [Chunk(*parts) for parts in zip(one.ids, one.offsets, one.readings, strict=True)]
-            found[passage.text] = tagger.find(passage.text, chunks) if tagger else ()
-        return found
+        return understand(
+            requests, *parts, max_bytes=rails.max_bytes, min_characters=least, columns=self.bundle.columns
+        )
 
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
@@ -240,7 +229,7 @@ class Router:
         seed, now, decision_id = stamped(seed, now, decision_id)
         health = self._health.snapshot
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
-        scanned = with_entities(scanned, request, self.entities(understood))
+        scanned = with_entities(scanned, request, entities(understood, self.bundle.tagger if self.bundle else None))
         case = build_case(
             self.config, request, understood, scanned, pinned=self._recent.is_pinned(request.previous, self.log)
         )
@@ -315,10 +304,3 @@ class Router:
     def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
         steps = self.bundle.allocation.bandit.steps if self.bundle else 0
         return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
-
-
-def _columns(bundle: Bundle) -> Floats | None:
-    """What is read off each token vector beyond the classifier's part, after that part; None where nothing is."""
-    if bundle.tagger is None:
-        return None
-    return np.concatenate([bundle.classifier.columns, bundle.tagger.columns], axis=1)

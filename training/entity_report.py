@@ -1,4 +1,4 @@
-"""What guardrails pin with the entity tagger beside patterns alone: recall, precision, and what clean requests trigger."""
+"""What guardrails pin with the entity tagger, beside patterns alone: recall, precision, what clean requests trigger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public texts with marked personal data (presidio-research, MIT), split by template: half to learn from, half to measure.
+"""Public texts with marked personal data (presidio-research, MIT), split by template: learned from, and measured.
 
 The file is read where it is and its text never kept; of the half to learn from, names get other values each time.
 """

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from router_ml.guardrails.entities import DILATION, SHAPES, TAGS, TAPS, Floats, Ints, Weights, shapes
+from router_ml.guardrails.entities import DILATION, TAGS, TAPS, Weights
+from router_ml.guardrails.token_shapes import SHAPES, Floats, Ints, shapes
 from router_ml.understanding.encoder import Encoder
 from training.entity_texts import Tagged, align
 
@@ -24,13 +25,13 @@ from training.entity_texts import Tagged, align
 class Settings:
     """How to train; ``forgotten``: how often a word piece is hidden, so that context and shape have to do."""
 
-    epochs: int = 12
+    epochs: int = 8
     batch: int = 32
     rate: float = 2e-3
-    forgotten: float = 0.2
-    dropout: float = 0.15
-    projection: int = 64
-    pieces: int = 16
+    forgotten: float = 0.4
+    dropout: float = 0.3
+    projection: int = 48
+    pieces: int = 8
     channels: int = 64
 
 
@@ -133,7 +134,7 @@ def train(
             schedule.step()
             losses.append(float(error.detach()))
         step(float(np.mean(losses)))
-    return _exported(network)
+    return exported(network)
 
 
 def _batch(some: Sequence[Example]) -> tuple[torch.Tensor, ...]:
@@ -151,7 +152,9 @@ def _batch(some: Sequence[Example]) -> tuple[torch.Tensor, ...]:
     return tuple(map(torch.from_numpy, (vectors, ids, looks, tags, mask)))
 
 
-def _exported(network: Network) -> Weights:
+def exported(network: Network) -> Weights:
+    """The arrays that are served."""
+
     def array(tensor: torch.Tensor) -> Floats:
         result: Floats = tensor.detach().numpy().copy()
         return result

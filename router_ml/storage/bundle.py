@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMis
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.guardrails.entities import Tagger
 from router_ml.understanding.classifier import Classifier
-from router_ml.understanding.encoder import Encoder
+from router_ml.understanding.encoder import Encoder, Floats
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -89,6 +90,13 @@ class Bundle:
         config = load_config(folder / "router.yaml", taxonomy(classifier))
         tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
         return cls(folder, manifest, config, encoder, classifier, load_allocation(folder), tagger)
+
+    @cached_property
+    def columns(self) -> Floats | None:
+        """What is read off each token vector: the classifier's part, then the tagger's; None without a tagger."""
+        if self.tagger is None:
+            return None
+        return np.concatenate([self.classifier.columns, self.tagger.columns], axis=1)
 
     @property
     def taxonomy(self) -> dict[str, tuple[str, ...]]:

@@ -122,6 +122,11 @@ class Encoder:
         """Where each token of each chunk stands in the text, as ``encode`` cuts it; special ones are (0, 0)."""
         return self._places(self._tokenizer.encode(_decodable(text), add_special_tokens=False).offsets)
 
+    @property
+    def vocabulary(self) -> int:
+        """How many word pieces the tokenizer knows."""
+        return int(self._tokenizer.get_vocab_size())
+
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has, special ones not counted."""
         return len(self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids)
