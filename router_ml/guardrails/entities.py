@@ -99,6 +99,7 @@ class Tagger:
         self.weights = weights
         self.spec = spec
         self.columns = weights.projection
+        self._pieces = weights.pieces.astype(np.float32)
 
     @classmethod
     def load(cls, folder: Path) -> Tagger:
@@ -139,8 +140,7 @@ class Tagger:
     def scores(self, text: str, chunk: Chunk) -> Floats:
         """Scores (t, len(TAGS)) of the tokens of one chunk, special ones included."""
         weights = self.weights
-        pieces = weights.pieces[chunk.ids].astype(np.float32)
-        joined = np.concatenate([chunk.reading, pieces, shapes(text, chunk.offsets)], axis=1)
+        joined = np.concatenate([chunk.reading, self._pieces[chunk.ids], shapes(text, chunk.offsets)], axis=1)
         joined[0] = joined[-1] = 0  # the special tokens are the edge, as zeros are beyond it
         near = np.maximum(_windows(joined, 1) @ weights.near + weights.near_bias, 0)
         near[0] = near[-1] = 0

@@ -24,45 +24,57 @@ def _character_classes() -> NDArray[np.uint8]:
     return np.array([*table, _CASELESS], np.uint8)
 
 
+def _kinds(*kinds: int) -> Floats:
+    """One row per class of characters, one column per kind asked for."""
+    result: Floats = np.equal.outer(np.arange(_CASELESS + 1), np.array(kinds)).astype(np.float32)
+    return result
+
+
 _CLASSES = _character_classes()
+_ENDS_SENTENCE = np.isin(np.arange(_CODES + 1), _SENTENCE_ENDS)
+_KINDS_OF_FIRST = _kinds(_OTHER, _DIGIT, _LOWER, _UPPER, _CASELESS)
+_KINDS_BEFORE = _kinds(_OTHER, _SPACE, _NEWLINE, _DIGIT)
+_KINDS_AFTER = _kinds(_OTHER, _SPACE, _NEWLINE)
 
 
 def shapes(text: str, offsets: Ints) -> Floats:
     """What tokens look like in a text: (t, SHAPES) of 0 and 1, but for a length and a share of capitals.
 
     Args:
-        offsets: (t, 2) characters of each token; a special token is an empty span.
+        offsets: (t, 2) characters of each token of one chunk, in order; special tokens at the ends are empty spans.
     """
-    codes = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
-    if not len(codes):
-        return np.zeros((len(offsets), SHAPES), np.float32)
-    classes = np.concatenate([_CLASSES[np.minimum(codes, _CODES)], [np.uint8(_NEWLINE)]])  # the end is like a new line
-    start, end = offsets[:, 0], offsets[:, 1]
-    last = np.maximum(end - 1, 0)
+    first = int(offsets[1, 0]) if len(offsets) > 2 else 0
+    begin = max(first - 1, 0)
+    codes = np.minimum(_codes(text[begin : int(offsets[:, 1].max(initial=0)) + 1]), _CODES)
+    classes = np.append(_CLASSES[codes], np.uint8(_NEWLINE))  # the end of a text is like a new line
+    start, end = np.maximum(offsets - begin, 0).T
+    last, size = np.maximum(end - 1, 0), end - start
     first_class, last_class = classes[start], classes[last]
-    before, after = classes[np.maximum(start, 1) - 1], classes[end]
-    before = np.where(start == 0, _NEWLINE, before)
+    before = classes[np.maximum(start, 1) - 1]
+    before[start == 0] = _NEWLINE
     inside = _goes_on(offsets, first_class, last_class)
     word = np.maximum.accumulate(np.where(inside, 0, np.arange(len(offsets))))
     upper = first_class == _UPPER
-    ended = np.isin(codes[last], _SENTENCE_ENDS)
-    opens = np.concatenate([[True], ended[:-1] | (end[:-1] == 0)])
-    seen = classes[start[start < end].min(initial=0) : end.max(initial=0)]
-    capitals, letters = int((seen == _UPPER).sum()), int(((seen == _UPPER) | (seen == _LOWER)).sum())
-    columns = [
-        *(first_class == kind for kind in (_OTHER, _DIGIT, _LOWER, _UPPER, _CASELESS)),
-        upper & (last_class == _UPPER) & (end - start > 1),
-        last_class == _DIGIT,
-        *(before == kind for kind in (_OTHER, _SPACE, _NEWLINE, _DIGIT)),
-        *(after == kind for kind in (_OTHER, _SPACE, _NEWLINE)),
-        opens,
-        upper[word],
-        inside,
-        np.minimum(end - start, 12) / 12,
-        np.full(len(offsets), capitals / max(letters, 1)),
-        np.full(len(offsets), capitals == 0),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    seen = np.bincount(classes[first - begin : -1], minlength=_UPPER + 1)
+    result = np.empty((len(offsets), SHAPES), np.float32)
+    result[:, :5] = _KINDS_OF_FIRST[first_class]
+    result[:, 5] = upper & (last_class == _UPPER) & (size > 1)
+    result[:, 6] = last_class == _DIGIT
+    result[:, 7:11] = _KINDS_BEFORE[before]
+    result[:, 11:14] = _KINDS_AFTER[classes[end]]
+    result[0, 14] = True
+    result[1:, 14] = (_ENDS_SENTENCE[codes[last[:-1]]] if len(codes) else False) | (end[:-1] == 0)
+    result[:, 15] = upper[word]
+    result[:, 16] = inside
+    result[:, 17] = np.minimum(size, 12) / 12
+    result[:, 18] = seen[_UPPER] / max(seen[_UPPER] + seen[_LOWER], 1)
+    result[:, 19] = seen[_UPPER] == 0
+    return result
+
+
+def _codes(text: str) -> NDArray[np.uint32]:
+    """Code points; a lone surrogate, which the tokenizer cannot read either, is a question mark."""
+    return np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
 
 
 def _goes_on(offsets: Ints, first_class: NDArray[np.uint8], last_class: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -75,6 +87,5 @@ def _goes_on(offsets: Ints, first_class: NDArray[np.uint8], last_class: NDArray[
 
 def continues(text: str, offsets: Ints) -> NDArray[np.bool_]:
     """Whether each token (t,) goes on with the word of the one before it."""
-    codes = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
-    classes = _CLASSES[np.minimum(codes, _CODES)]
+    classes = _CLASSES[np.minimum(_codes(text), _CODES)]
     return _goes_on(offsets, classes[offsets[:, 0]], classes[np.maximum(offsets[:, 1] - 1, 0)])
