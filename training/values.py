@@ -86,6 +86,7 @@ class Values:
         self._more = dict(more or {})
         self._words: dict[str, list[str]] = json.loads(VOCABULARY.read_text(encoding="utf-8"))
         self._faker: Any = self._fakers[0]
+        self._italian = self._fakers[_LOCALES.index("it_IT")]
 
     def __call__(self, slot: str) -> str:
         """A value for one slot.
@@ -135,8 +136,15 @@ class Values:
 
     def _made(self, kind: str) -> str:
         """A value of the locale drawn, or, where Faker has none for it, of American English."""
+        if self._faker is self._italian and kind in ("city", "address", "postcode"):
+            return self._made_italian(kind)
         result: str = getattr(self._faker if hasattr(self._faker, kind) else self._fakers[0], kind)()
         return result
+
+    def _made_italian(self, kind: str) -> str:
+        """Faker draws Italian towns from a set, whose order changes with every process."""
+        town, code = self._dice.choice(self._words["italian_town"]), f"{self._dice.randint(10, 98100):05d}"
+        return {"city": town, "postcode": code}.get(kind) or f"{self._faker.street_address()}\n{code}, {town}"
 
     def _name(self, part: str) -> str:
         """A first or last name of the right third."""
