@@ -20,12 +20,11 @@ from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
-from router_ml.case import Case, build_case, contexts, entities
+from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.contract import CONTRACT_VERSION, Outcome, RouteDecision, RouteRequest, State, Versions, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import pins
-from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, Ruling, rule, within
 from router_ml.guardrails.scan import scan
 from router_ml.health import Health
@@ -229,7 +228,7 @@ class Router:
         seed, now, decision_id = stamped(seed, now, decision_id)
         health = self._health.snapshot
         scanned = scan(request, max_bytes=self.config.guardrails.max_bytes)
-        scanned = with_entities(scanned, request, entities(understood, self.bundle.tagger if self.bundle else None))
+        scanned = with_entities_of(scanned, request, understood, self.bundle.tagger if self.bundle else None)
         case = build_case(
             self.config, request, understood, scanned, pinned=self._recent.is_pinned(request.previous, self.log)
         )

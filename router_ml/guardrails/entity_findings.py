@@ -47,7 +47,7 @@ def with_entities(scanned: Scan, request: RouteRequest, tagged: Mapping[str, Seq
 
 
 def _is_raw_pii(finding: Finding, part: str) -> bool:
-    return finding.part == part and finding.view == "raw" and finding.type != "ip_address"
+    return finding.part == part and finding.view == "raw" and finding.hard and finding.type != "ip_address"
 
 
 def _places(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from router_ml import Router
 from router_ml.contract import RouteRequest
+from router_ml.guardrails.entities import Chunk, Entity, Tagger
 from router_ml.storage.bundle import Bundle
 
 PRIVATE = "Please rewrite: our patient Margaret Ellison was diagnosed with diabetes and starts insulin on Monday."
@@ -63,3 +65,17 @@ def test_without_a_tagger_everything_else_is_as_before(router: Router, bundle: B
     one, other = (some.predict_route("What is the capital of France?", seed=3) for some in (router, plain))
     assert (one.lane, one.risks, one.findings) == (other.lane, other.risks, other.findings)
     assert plain.predict_route(HOME, seed=1).findings == ()
+
+
+def test_a_tagger_that_fails_makes_the_request_unknown(bundle: Bundle) -> None:
+    """Nothing that goes wrong in a detector lets a request through."""
+
+    class Broken(Tagger):
+        def find(self, text: str, chunks: Sequence[Chunk]) -> tuple[Entity, ...]:
+            raise ZeroDivisionError(text)
+
+    assert bundle.tagger is not None
+    broken = Router(bundle.config, bundle=replace(bundle, tagger=Broken(bundle.tagger.weights, bundle.tagger.spec)))
+    decision = broken.predict_route(NAMED, seed=1)
+    assert decision.guard_state == "unknown"
+    assert "Margaret" not in decision.to_json()
