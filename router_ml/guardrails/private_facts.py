@@ -15,7 +15,7 @@ from router_ml.guardrails.entities import Entity
 Span = tuple[int, int]
 REACH = 120  # characters on either side that a passage may have
 
-_TERMS = {  # a line break separates as a bar does
+_TERMS = {  # a line break separates as a bar does; no term is a common word of another of the languages
     "en": r"""
         (?:bank|savings|checking|customer|current) account|account(?! (?:manager|executive|team|director|lead))|iban
         sort code|routing number|(?:credit|debit) ?card|card (?:number|statement)|cardholder|salary|payroll|payslip
@@ -33,7 +33,7 @@ _TERMS = {  # a line break separates as a bar does
     """,
     "de": r"""
         kontonummer|konto|kontoinhaber(?:in)?|iban|kreditkarte|gehalt|lohn|gehaltsabrechnung|lohnabrechnung|darlehen
-        hypothek|schulden|steuer-?id|steuernummer|patient(?:in)?|diagnose|rezept|medikamente?|krebs
+        hypothek|schulden|steuer-?id|steuernummer|patient(?:in)?|diagnose|auf rezept|medikamente?|krebs
         schwanger(?:schaft)?|befund|krankenakte|versichertennummer|allergie|krankgeschrieben|reisepass
         personalausweis|sozialversicherungsnummer|führerschein|personalnummer|geburtsdatum|geboren am|geb\.
         geburtsname|mädchenname|wohnhaft|wohnt (?:in|am)|privatadresse|sorgerecht|scheidung|unterhalt|kläger(?:in)?
@@ -41,51 +41,51 @@ _TERMS = {  # a line break separates as a bar does
     """,
     "fr": r"""
         compte bancaire|numéro de compte|titulaire du compte|carte bancaire|salaire|bulletin de paie|fiche de paie
-        prêt|dettes?|numéro fiscal|patiente?|diagnostic|ordonnance|médicaments?|cancer|enceinte|grossesse
-        dossier médical|sécurité sociale|passeport|carte d'identité|permis de conduire|date de naissance|née? le
-        nom de jeune fille|domiciliée?|habite (?:à|au)|garde des enfants|divorce|pension alimentaire|plaignante?
-        accusée?|casier judiciaire|licenciée?
+        prêt (?:immobilier|bancaire)|dettes?|numéro fiscal|patiente?|diagnostic|ordonnance|médicaments?|cancer
+        enceinte|grossesse|dossier médical|sécurité sociale|passeport|carte d'identité|permis de conduire
+        date de naissance|née? le|nom de jeune fille|domiciliée?|habite (?:à|au)|garde des enfants|divorce
+        pension alimentaire|plaignante?|accusée?|casier judiciaire|licenciée?
     """,
     "es": r"""
         cuenta bancaria|número de cuenta|titular de la cuenta|tarjeta de crédito|salario|sueldo|nómina|préstamo
-        hipoteca|deudas?|paciente|diagnóstic[oa]|receta|medicamentos?|cáncer|embarazada|historia(?:l)? clínic[oa]
-        seguridad social|pasaporte|dni|nie|carnet de conducir|fecha de nacimiento|nacid[oa] el|apellido de soltera
-        domicilio|vive en|custodia|divorcio|pensión alimenticia|demandante|acusad[oa]|antecedentes penales
-        despedid[oa]|baja médica
+        hipoteca|deudas?|paciente|diagnóstic[oa]|receta médica|medicamentos?|cáncer|embarazada
+        historia(?:l)? clínic[oa]|seguridad social|pasaporte|dni|número de nie|carnet de conducir
+        fecha de nacimiento|nacid[oa] el|apellido de soltera|domicilio|vive en|custodia|divorcio|pensión alimenticia
+        demandante|acusad[oa]|antecedentes penales|despedid[oa]|baja médica
     """,
     "it": r"""
         conto corrente|numero di conto|intestatario|carta di credito|stipendio|busta paga|prestito|mutuo|debiti
-        paziente|diagnosi|ricetta|farmaci|cancro|tumore|incinta|cartella clinica|codice fiscale|passaporto
-        carta d'identità|patente|data di nascita|nat[oa] il|cognome da nubile|residente|abita (?:a|in)|affidamento
-        divorzio|mantenimento|imputat[oa]|fedina penale|licenziat[oa]|in malattia
+        paziente|diagnosi|ricetta medica|farmaci|cancro|tumore|incinta|cartella clinica|codice fiscale|passaporto
+        carta d'identità|patente di guida|data di nascita|nat[oa] il|cognome da nubile|residente|abita (?:a|in)
+        affidamento|divorzio|mantenimento|imputat[oa]|fedina penale|licenziat[oa]|in malattia
     """,
     "nl": r"""
         rekeningnummer|bankrekening|rekeninghouder|creditcard|salaris|loonstrook|lening|hypotheek|schulden|patiënte?
-        diagnose|recept|medicijnen|kanker|zwanger|medisch dossier|bsn|paspoort|rijbewijs|geboortedatum|geboren op
+        diagnose|op recept|medicijnen|kanker|zwanger|medisch dossier|bsn|paspoort|rijbewijs|geboortedatum|geboren op
         meisjesnaam|woont (?:in|op)|woonachtig|voogdij|scheiding|alimentatie|verdachte|strafblad|ontslagen
         ziekgemeld
     """,
     "pl": r"""
         numer konta|rachunek bankowy|karta kredytowa|pensja|wynagrodzenie|pożyczka|kredyt|długi?|pacjentk?[aięo]?
-        diagnoza|recepta|leki|rak|w ciąży|pesel|dowód osobisty|paszport|prawo jazdy|data urodzenia|urodzon[ya]
+        diagnoza|recepta|leki|nowotwór|w ciąży|pesel|dowód osobisty|paszport|prawo jazdy|data urodzenia|urodzon[ya]
         nazwisko panieńskie|zamieszkał[ya]|mieszka (?:w|przy)|rozwód|alimenty|oskarżon[ya]|zwolnion[ya]
         zwolnienie lekarskie
     """,
     "pt": r"""
         conta bancária|número da conta|titular da conta|cartão de crédito|salário|holerite|empréstimo|hipoteca
-        dívidas?|paciente|diagnóstico|receita médica|medicamentos?|câncer|cancro|grávida|prontuário|cpf|rg
-        passaporte|carta de condução|data de nascimento|nascid[oa] em|nome de solteira|residente|mora (?:em|na|no)
+        dívidas?|paciente|diagnóstico|receita médica|medicamentos?|câncer|cancro|grávida|prontuário|cpf|passaporte
+        carta de condução|data de nascimento|nascid[oa] em|nome de solteira|residente|mora (?:em|na|no)
         guarda dos filhos|divórcio|pensão alimentícia|réu|antecedentes criminais|demitid[oa]|baixa médica
     """,
     "sv": r"""
-        kontonummer|bankkonto|kreditkort|lön|lönebesked|lån|bolån|skulder|patient(?:en)?|diagnos|recept|mediciner
-        cancer|gravid|journal|personnummer|pass|körkort|födelsedatum|född|bor (?:på|i)|vårdnad|skilsmässa|underhåll
-        åtalad|uppsagd|sjukskriven
+        kontonummer|bankkonto|kreditkort|lön|lönebesked|lån|bolån|skulder|patient(?:en)?|diagnos|på recept|mediciner
+        cancer|gravid|patientjournal|personnummer|passnummer|körkort|födelsedatum|född|bor (?:på|i)|vårdnad
+        skilsmässa|underhåll|åtalad|uppsagd|sjukskriven
     """,
     "tr": r"""
-        hesap numarası|banka hesabı|kredi kartı|maaş|bordro|kredi|borcu?|hasta(?:sı)?|teşhis|reçete|ilaç(?:lar)?
-        kanser|hamile|tc kimlik|kimlik no|pasaport|ehliyet|doğum tarihi|doğumlu|kızlık soyadı|ikamet|velayet|boşanma
-        nafaka|sanık|sabıka|işten çıkarıldı
+        hesap numarası|banka hesabı|kredi kartı|maaş|bordro|kredi borcu|hasta (?:adı|kaydı|dosyası)|teşhis|reçete
+        ilaç(?:lar)?|kanser|hamile|tc kimlik|kimlik no|pasaport|ehliyet|doğum tarihi|doğumlu|kızlık soyadı|ikamet
+        velayet|boşanma|nafaka|sanık|sabıka|işten çıkarıldı
     """,
 }
 
