@@ -10,6 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ _LOCALES = (  # the first ones several times: most requests are in them
     *("yo_NG", "sw", "tw_GH", "az_AZ", "el_GR", "ru_RU", "uk_UA", "bg_BG"),
 )
 _OTHER_SCRIPTS = ("ja_JP", "zh_CN", "ko_KR", "hi_IN", "ar_AA")
+_NO_LATER = datetime(2026, 1, 1, tzinfo=UTC)  # up to now, Faker would say, and every run would differ
 _OTHER_SCRIPT, _OWN_NAME, _RETRIES = 0.03, 0.3, 60
 
 
@@ -124,11 +126,11 @@ class Values:
             "month": lambda: self._made("month_name"),
             "email": lambda: self._made("email"),
             "phone": lambda: self._made("phone_number"),
-            "date_of_birth": lambda: faker.date_of_birth().strftime(dice.choice(("%d.%m.%Y", "%Y-%m-%d", "%m/%d/%Y"))),
+            "date_of_birth": lambda: faker.date(dice.choice(("%d.%m.%Y", "%Y-%m-%d", "%m/%d/%Y")), _NO_LATER),
             "national_id": lambda: self._made("ssn"),
             "account": lambda: faker.numerify(dice.choice(("##########", "DE####################", "AC-#######"))),
             "medical_record": lambda: faker.numerify(dice.choice(("MRN ######", "P-#####", "########"))),
-            "date": lambda: faker.date(dice.choice(("%d.%m.%Y", "%Y-%m-%d", "%d %B", "%B %d, %Y"))),
+            "date": lambda: faker.date(dice.choice(("%d.%m.%Y", "%Y-%m-%d", "%d %B", "%B %d, %Y")), _NO_LATER),
             "order_id": lambda: faker.bothify(dice.choice(("#####", "??-######", "ORD-####-###"))).upper(),
             "amount": lambda: dice.choice(("${}", "{} EUR", "{}", "€{}", "£{}")).format(dice.randint(5, 9000)),
             "url": lambda: self._made("url"),
