@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from router_ml.allocation.context import Contexts
 from router_ml.config import RouterConfig, TrafficClass
 from router_ml.contract import Risk, RiskTier, RouteRequest
 from router_ml.guardrails.conditions import ELSEWHERE
+from router_ml.guardrails.entities import Chunk, Entity, Tagger
+from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, risk_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.plan import Situation, traffic_class
@@ -81,6 +83,29 @@ def build_case(
     )
     by_name = tuple(risks[name] for name in sorted(risks))
     return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)
+
+
+def with_entities_of(
+    scanned: Scan, request: RouteRequest, understood: Understanding, tagger: Tagger | None, *, key: bytes | None = None
+) -> Scan:
+    """A scan with the entities that the tagger finds; where it fails, the texts count as not scanned."""
+    try:
+        return with_entities(scanned, request, entities(understood, tagger), key=key)
+    except Exception as error:  # noqa: BLE001 - whatever breaks a detector, its text counts as not scanned
+        reason = f"the entity tagger failed with {type(error).__name__}"
+        return replace(scanned, state="unknown", reasons=(*scanned.reasons, reason))
+
+
+def entities(understood: Understanding, tagger: Tagger | None) -> dict[str, tuple[Entity, ...]]:
+    """People, addresses and organisations in each text of a request that was read for the tagger."""
+    if tagger is None:
+        return {}
+    found = {}
+    for passage in understood.passages:
+        one = passage.encoded
+        chunks = [Chunk(*parts) for parts in zip(one.ids, one.offsets, one.readings, strict=True)]
+        found[passage.text] = tagger.find(passage.text, chunks)
+    return found
 
 
 def contexts(understood: Understanding) -> Contexts:

@@ -43,7 +43,8 @@ def _for_user(decision: RouteDecision) -> str:
 
 def _kept_inside(decision: RouteDecision) -> bool:
     """Whether something was found and a rule, not chance, kept the request at home."""
-    return bool(decision.findings) and any("boundary private" in fired.effect for fired in decision.policies)
+    found = any(finding.hard for finding in decision.findings)
+    return found and any("boundary private" in fired.effect for fired in decision.policies)
 
 
 def _headline(decision: RouteDecision) -> str:
@@ -66,7 +67,7 @@ def _guardrails(decision: RouteDecision) -> Iterator[str]:
     if decision.guard_state == "unknown":
         yield "The request could not be scanned completely, so it is treated as a hit."
     if decision.findings:
-        kinds = [finding.type for finding in decision.findings]
+        kinds = [finding.type if finding.hard else f"{finding.type} alone" for finding in decision.findings]
         yield "Found: " + ", ".join(f"{kinds.count(kind)} x {kind}" for kind in sorted(set(kinds))) + "."
     if decision.overridden_by:
         by = ", ".join(decision.overridden_by)

@@ -70,6 +70,7 @@ def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | 
         config_sha256=config_sha256(config),
         encoder=bundle.encoder.sha256 if bundle else "none",
         classifier=bundle.manifest.classifier_sha256 if bundle else "none",
+        entities=bundle.manifest.entities_sha256 if bundle else "none",
         detectors=detectors,
         registry=registry,
         prices=prices_sha256(config),

@@ -89,4 +89,5 @@ def read(config: RouterConfig, bundle: Bundle | None, requests: Sequence[RouteRe
         return [unlearned(request) for request in requests]
     rails = config.guardrails
     least = rails.unvalidated_language_min_chars
-    return understand(requests, bundle.encoder, bundle.classifier, max_bytes=rails.max_bytes, min_characters=least)
+    parts = bundle.encoder, bundle.classifier
+    return understand(requests, *parts, max_bytes=rails.max_bytes, min_characters=least, columns=bundle.columns)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble, selection_rule
-from router_ml.case import build_case, contexts
+from router_ml.case import build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails import pins
+from router_ml.guardrails import Scan, pins
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner
 from router_ml.loading import open_parts, versions_of
@@ -213,7 +212,7 @@ class Router(Governed):
             decided,
             answer,
             request=asked,
-            scan=partial(self._guards.scan, force.config),
+            scan=lambda text: self._scan(force.config, text, read(force.config, self.bundle, [text])[0]),
             classify=lambda text: read(force.config, self.bundle, [text])[0].risks,
             versions=force.versions,
             stamp=(check_id, now),
@@ -261,7 +260,7 @@ class Router(Governed):
         seed, now, decision_id = stamped(*stamp)
         force, health = rules.at(now), self._health.snapshot
         config = force.config
-        scanned = self._guards.scan(config, request)
+        scanned = self._scan(config, request, understood)
         pinned = self._recent.is_pinned(request.previous, self.log)
         case = build_case(config, request, understood, scanned, pinned=pinned)
         estimates = self.estimate(request, understood)
@@ -283,6 +282,12 @@ class Router(Governed):
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision
+
+    def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
+        """What detectors and tagger find in a request, or in an answer in the shape of one."""
+        found = self._guards.scan(config, request)
+        tagger = self.bundle.tagger if self.bundle else None
+        return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
     def _record(self, rules: Rules, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
         base = rules.base

@@ -53,4 +53,5 @@ class Recent:
 def is_private(decision: RouteDecision) -> bool:
     """Whether the session must stay private after this decision."""
     risks = {risk.name for risk in decision.risks}
-    return bool(decision.findings or risks & {"pii", "secrets"} or decision.guard_state != "clean")
+    found = any(finding.hard for finding in decision.findings)
+    return bool(found or risks & {"pii", "secrets"} or decision.guard_state != "clean")

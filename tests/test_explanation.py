@@ -35,6 +35,16 @@ def test_a_user_who_gets_no_answer_reads_why(make_decision: Make, fields: dict[s
     assert said in make_decision(lane=None, model=None, **fields).explain("user")
 
 
+def test_a_name_alone_is_said_and_is_no_private_data(make_decision: Make) -> None:
+    name = {**PII, "type": "person", "view": "entities", "hard": False}
+    kept = [{"id": "local", "version": "1", "effect": "boundary private"}]
+    decision = make_decision(findings=[name], policies=kept)
+    assert "private data" not in decision.explain("user")
+    assert "1 x person alone" in decision.explain("operator")
+    assert "no risk by itself" in decision.explain("auditor")
+    assert "private data" in make_decision(findings=[{**name, "hard": True}], policies=kept).explain("user")
+
+
 def test_a_user_is_not_told_that_data_stayed_inside_when_no_rule_kept_it_there(make_decision: Make) -> None:
     """A finding alone proves nothing about where the request went; a false promise of privacy is worse than none."""
     sent_to_a_vendor = make_decision(findings=[PII], policies=[], lane="openai", model="openai/gpt-4.1")

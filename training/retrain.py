@@ -22,6 +22,7 @@ from rich.progress import Progress
 from router_ml.allocation.estimate import Allocation
 from router_ml.config import Lane, RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.offline.champion import logged_contexts
 from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.eventlog import EventLog
@@ -34,7 +35,7 @@ from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
 MIN_OUTCOMES = 20
-KEPT = ("encoder", "classifier.safetensors", "classifier.json")
+KEPT = ("encoder", "classifier.safetensors", "classifier.json", *ENTITY_FILES)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def write_bundle(
             source, target = base / name, out / name
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
-            else:
+            elif source.exists() or name not in ENTITY_FILES:
                 shutil.copyfile(source, target)
     if settings.resolve() != (out / "router.yaml").resolve():
         shutil.copyfile(settings, out / "router.yaml")

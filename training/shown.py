@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from training import entities
+from training import entity_texts
 from training.augment import enclose
 from training.examples import UNKNOWN, Example, Targets
+from training.values import Values
 
 ENCLOSED_UP_TO, BACKGROUND = 600, (250, 1000)  # characters
 
@@ -36,10 +37,10 @@ class Tokens:
             ids = ids[: self._room - end] + ids[-end:]
         return [self._ends[0], *ids, self._ends[1]], count
 
-    def tagged(self, text: str, spans: Sequence[entities.Span]) -> tuple[list[int], list[int]]:
+    def tagged(self, text: str, spans: Sequence[entity_texts.Span]) -> tuple[list[int], list[int]]:
         """Ids and tags of a short text; special tokens have no tag."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        tags = entities.align(encoding.offsets, spans)[: self._room]
+        tags = entity_texts.align(encoding.offsets, spans)[: self._room]
         ids = [self._ends[0], *encoding.ids[: self._room], self._ends[1]]
         return ids, [UNKNOWN, *tags, UNKNOWN]
 
@@ -92,13 +93,13 @@ class TagBatches:
 
     def __init__(self, templates: Sequence[str], tokens: Tokens, size: int, seed: int) -> None:
         self._templates, self._tokens, self._size = list(templates), tokens, size
-        self._values = entities.Values(seed)
+        self._values = Values(seed)
         self._dice = random.Random(seed)
 
     def draw(self) -> tuple[Any, Any, Any]:
         """Ids, where there is a token, and tags."""
         chosen = self._dice.sample(self._templates, self._size)
-        filled = [entities.fill(template, self._values) for template in chosen]
+        filled = [entity_texts.fill(template, self._values) for template in chosen]
         rows = [self._tokens.tagged(text, spans) for text, spans in filled]
         ids, mask = padded([own for own, _ in rows])
         tags, _ = padded([own for _, own in rows], fill=UNKNOWN)

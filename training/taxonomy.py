@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from router_ml.config import load_config
 from router_ml.errors import OfflineDataError
+from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.storage.bundle import MANIFEST, Manifest, taxonomy
 from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Weights
 from router_ml.understanding.encoder import Encoder, fingerprint
@@ -216,7 +217,7 @@ def bundle(trained: Trained, base: Path, out: Path, plan: Plan, *, now: datetime
         record = {"rows": trained.found["rows"], "pack_sha256": plan.pack.digest}
         made = now or datetime.now(UTC)
         manifest = write_bundle(
-            base, folder, allocation, settings=settings, training=record, now=made, kept=("encoder",)
+            base, folder, allocation, settings=settings, training=record, now=made, kept=("encoder", *ENTITY_FILES)
         )
         shutil.rmtree(out, ignore_errors=True)
         shutil.move(folder, out)

@@ -26,9 +26,10 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
+from router_ml.guardrails.entities import TAGS
 from router_ml.understanding.classifier import Weights
 from router_ml.understanding.surface import surface
-from training import corpus, entities
+from training import corpus, entity_texts
 from training.augment import vary
 from training.encoder import default_source, original
 from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored, noise
@@ -73,7 +74,7 @@ class _Model(nn.Module):  # type: ignore[misc]
         size = transformer.config.hidden_size
         self.transformer = transformer
         self.heads = Heads(size, taxonomy, dropout=0.1)
-        self.tagger = nn.Linear(size, len(entities.TAGS))
+        self.tagger = nn.Linear(size, len(TAGS))
         transformer.get_input_embeddings().requires_grad_(requires_grad=False)
         for module in transformer.modules():
             if hasattr(module, "attention_head_size"):
@@ -228,7 +229,7 @@ def main(
             tokens,
             examples,
             DEFAULT,
-            templates=entities.load(ROOT / "data" / "entities" / "train.jsonl"),
+            templates=entity_texts.load(ROOT / "data" / "entities" / "train.jsonl"),
             settings=settings,
             seed=seed,
             earlier=earlier,

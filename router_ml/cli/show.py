@@ -81,7 +81,7 @@ def _lines(decision: RouteDecision) -> Iterator[tuple[str, str]]:
     yield "understood", f"{read}, language {decision.language.code}"
     yield "risk tier", decision.risk_tier
     yield "risks", ", ".join(f"{r.name} {r.probability:.2f} ({r.source})" for r in decision.risks) or "none"
-    kinds = [finding.type for finding in decision.findings]
+    kinds = [finding.type if finding.hard else f"{finding.type} alone" for finding in decision.findings]
     found = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in sorted(set(kinds))) or "nothing"
     yield "findings", found if decision.guard_state != "unknown" else f"{found}; the scan is incomplete"
     yield "policies", "; ".join(f"{p.id}: {p.effect}" for p in decision.policies) or "none fired"

@@ -193,7 +193,7 @@ _DIGITLIKE = re.compile(
 _STROKES = re.compile(r"[lIO|o]{1,8}")
 _LIKE_LETTERS = str.maketrans("0134578@$", "oieastbas")
 _LETTERLIKE = re.compile(
-    r"(?<![\w@$/+=])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}(?!/)"
+    r"(?<![\w@$/+=:])(?=[\w@$.+-]{0,63}[^\W\d_])(?=[\w@$.+-]{0,63}[0134578$])[^\W_][\w@$.+-]{1,63}(?!/)"
 )
 
 

@@ -56,7 +56,7 @@ def _values(answer: RouteRequest, findings: Sequence[Finding]) -> Iterator[tuple
     wanted = {finding.part for finding in findings}
     for part, text in answer.strings():
         if part in wanted:
-            strings[part] = {**dict(views(text)), "keyed": f"{key}: {text}"}
+            strings[part] = {**dict(views(text)), "keyed": f"{key}: {text}", "entities": text}
         key = text if part.endswith(".key") else key
     for finding in findings:
         reading = strings.get(finding.part, {}).get(finding.view)

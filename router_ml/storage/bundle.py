@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
+from router_ml.guardrails.entities import FILES as ENTITY_FILES
+from router_ml.guardrails.entities import Tagger
 from router_ml.understanding.classifier import Classifier
-from router_ml.understanding.encoder import Encoder
+from router_ml.understanding.encoder import Encoder, Floats
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -55,13 +58,21 @@ class Manifest:
     @property
     def classifier_sha256(self) -> str:
         """sha256 over the digests of the classifier's files."""
-        files = {name: self.files[name] for name in sorted(self.files) if name.startswith("classifier.")}
-        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+        return self._sha256_of("classifier.")
+
+    @property
+    def entities_sha256(self) -> str:
+        """sha256 over the digests of the tagger's files; ``none`` without one."""
+        return self._sha256_of("entities.")
+
+    def _sha256_of(self, prefix: str) -> str:
+        files = {name: self.files[name] for name in sorted(self.files) if name.startswith(prefix)}
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else "none"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle."""
+    """An opened bundle; without a ``tagger``, patterns alone look for personal data."""
 
     folder: Path
     manifest: Manifest
@@ -69,6 +80,7 @@ class Bundle:
     encoder: Encoder
     classifier: Classifier
     allocation: Allocation
+    tagger: Tagger | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1) -> Bundle:
@@ -90,7 +102,15 @@ class Bundle:
             )
         classifier = Classifier.load(folder)
         config = load_config(folder / "router.yaml", taxonomy(classifier))
-        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder))
+        tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
+        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder), tagger)
+
+    @cached_property
+    def columns(self) -> Floats | None:
+        """What is read off each token vector: the classifier's part, then the tagger's; None without a tagger."""
+        if self.tagger is None:
+            return None
+        return np.concatenate([self.classifier.columns, self.tagger.columns], axis=1)
 
     @property
     def taxonomy(self) -> dict[str, tuple[str, ...]]:

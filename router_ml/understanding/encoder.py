@@ -29,6 +29,7 @@ DEFAULT_LANGUAGES = ("en",)
 _TOKENS_PER_RUN, _PAIRS_PER_RUN = 1 << 12, 1 << 18  # bound the memory of a batch; attention looks at pairs of tokens
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class EncoderSpec:
 class Encoded:
     """One text: its embedding (d,) of unit length, its number of tokens, and what heads read off each chunk.
 
-    ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given.
+    ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given. With
+    them come ``ids`` (t,) of the tokens, and ``offsets`` (t, 2), their characters in the text; special ones are (0, 0).
     """
 
     embedding: Floats
     tokens: int
     readings: tuple[Floats, ...] = ()
+    ids: tuple[Ints, ...] = ()
+    offsets: tuple[Ints, ...] = ()
 
 
 class Encoder:
@@ -98,28 +102,41 @@ class Encoder:
         Args:
             columns: (d, k) what to read off each token vector; the vectors themselves are too many to be kept.
         """
-        chunks = [list(self._cut(text)) for text in texts]
+        tokenised = [self._tokenizer.encode(_decodable(text), add_special_tokens=False) for text in texts]
+        chunks = [list(self._cut(one.ids)) for one in tokenised]
         means, readings = self._run([ids for own in chunks for ids in own], columns)
         result, start = [], 0
-        for own in chunks:
+        for own, one in zip(chunks, tokenised, strict=True):
             mine = slice(start, start + len(own))
-            tokens = self._content(own)
-            result.append(Encoded(_pool(means[mine], own), tokens, tuple(readings[mine])))
+            pooled, tokens = _pool(means[mine], own), self._content(own)
+            if columns is None:
+                result.append(Encoded(pooled, tokens))
+            else:
+                places = tuple(np.array(part, np.int64) for part in self._places(one.offsets))
+                ids = tuple(np.array(part, np.int64) for part in own)
+                result.append(Encoded(pooled, tokens, tuple(readings[mine]), ids, places))
             start += len(own)
         return result
 
     def spans(self, text: str) -> list[list[tuple[int, int]]]:
         """Where each token of each chunk stands in the text, as ``encode`` cuts it; special ones are (0, 0)."""
-        offsets = self._tokenizer.encode(_decodable(text), add_special_tokens=False).offsets
-        return [[(0, 0), *offsets[start:end], (0, 0)] for start, end in self._windows(len(offsets))]
+        return self._places(self._tokenizer.encode(_decodable(text), add_special_tokens=False).offsets)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many word pieces the tokenizer knows."""
+        return int(self._tokenizer.get_vocab_size())
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has, special ones not counted."""
         return len(self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids)
 
-    def _cut(self, text: str) -> Iterator[list[int]]:
+    def _places(self, offsets: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+        """Offsets of each chunk, from those of a text."""
+        return [[(0, 0), *offsets[start:end], (0, 0)] for start, end in self._windows(len(offsets))]
+
+    def _cut(self, ids: list[int]) -> Iterator[list[int]]:
         """Token ids of each chunk, with the special ones at its ends."""
-        ids = self._tokenizer.encode(_decodable(text), add_special_tokens=False).ids
         for start, end in self._windows(len(ids)):
             yield [self.spec.prefix, *ids[start:end], self.spec.suffix]
 

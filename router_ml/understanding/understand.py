@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.contract import Label, Language, ModeLabel, Risk, RouteRequest
 from router_ml.understanding.classifier import Classifier, Head, RiskHead
-from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder
+from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoded, Encoder, Floats
 from router_ml.understanding.ends import ends
 from router_ml.understanding.language import detect, extent
 from router_ml.understanding.surface import NAMES, surface
@@ -20,10 +20,19 @@ _END = 1_000
 
 
 @dataclass(frozen=True)
+class Passage:
+    """A text of a request, and what was read off its tokens for others than the classifier."""
+
+    text: str
+    encoded: Encoded
+
+
+@dataclass(frozen=True)
 class Understanding:
     """What is known of a request before any rule: arrays for allocation, labels for people.
 
-    embedding: (d,); surface: (s,); intent: (i,), domain: (k,) probabilities; tokens_in: of the whole conversation.
+    embedding: (d,); surface: (s,); intent: (i,), domain: (k,) probabilities; tokens_in: of the whole conversation;
+    passages: the task and the texts beside it, where columns were given to read them with.
     """
 
     embedding: NDArray[np.float32]
@@ -37,6 +46,7 @@ class Understanding:
     risks: tuple[Risk, ...]
     language: Language
     language_characters: int
+    passages: tuple[Passage, ...] = ()
 
 
 def understand(
@@ -46,6 +56,7 @@ def understand(
     *,
     max_bytes: int,
     min_characters: int,
+    columns: Floats | None = None,
 ) -> list[Understanding]:
     """Understand requests with one encoder pass over all of their texts, and one more over the ends of long ones.
 
@@ -54,12 +65,15 @@ def understand(
             are encoded.
         min_characters: from here on a language that the encoder was not validated on makes intent and domain abstain;
             of fewer characters no language can be told.
+        columns: (d, k) those of the classifier, and after them what else is read off each token, for ``passages``.
     """
     texts = [list(_within(max_bytes, (request.task, *request.context))) for request in requests]
-    encoded = iter(encoder.encode([text for group in texts for text in group], classifier.columns))
-    result = []
+    own = classifier.columns if columns is None else columns
+    encoded = iter(encoder.encode([text for group in texts for text in group], own))
+    width, result = classifier.columns.shape[1], []
     for request, group in zip(requests, texts, strict=True):
-        task, *context = [next(encoded) for _ in group]
+        whole_readings = [next(encoded) for _ in group]
+        task, *context = [_columns(one, slice(None, width)) for one in whole_readings]
         shape = surface(group[0], task.tokens)
         alone = encoder.encode(ends(group[0]), classifier.columns) if len(task.readings) > 1 else []
         seen = classifier.predict(task, shape, context, alone)
@@ -82,9 +96,17 @@ def understand(
                 risks=_fired(classifier.spec.risks, seen.risks),
                 language=language,
                 language_characters=size,
+                passages=tuple(
+                    Passage(text, _columns(one, slice(width, None)))
+                    for text, one in zip(group, whole_readings if columns is not None else (), strict=False)
+                ),
             )
         )
     return result
+
+
+def _columns(encoded: Encoded, some: slice) -> Encoded:
+    return replace(encoded, readings=tuple(reading[:, some] for reading in encoded.readings))
 
 
 def _fired(head: RiskHead, probabilities: NDArray[np.float32]) -> tuple[Risk, ...]:
