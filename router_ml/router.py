@@ -157,6 +157,11 @@ class Router(Governed):
         """Encode and classify; without a bundle, only sizes and language are known."""
         return read(self.config, self.bundle, requests)
 
+    def scan(self, request: str | RouteRequest | Mapping[str, Any]) -> Scan:
+        """What the guards find in a request, without a decision: detectors, the user's own, and the tagger."""
+        parsed = RouteRequest.parse(request)
+        return self._scan(self.config, parsed, read(self.config, self.bundle, [parsed])[0])
+
     def attribute(
         self, request: str | RouteRequest | Mapping[str, Any], *, top: int | None = None
     ) -> list[Attribution]:

@@ -59,17 +59,21 @@ _FILLERS = (
     r"(?:\.{2,3}|…|and|then|next|now|after that|followed by|dash|hyphen|minus|slash|space|dot|und|dann|gefolgt von|et"
     r"|puis|suivi de|y|luego|después|e|poi|depois|en|daarna|i|potem"
     r"|the (?:rest|last|next|other)(?: (?:four|part|bit|digits|half|one))?"
-    r"|(?:it )?(?:starts?|begins?|continues?|ends?|goes|finish\w{0,2})(?: on)?(?: (?:with|in))?|is|are|was)"
+    r"|(?:it )?(?:starts|begins|continues|ends|goes|finishes)(?: on)?(?: (?:with|in))?|is|are|was)"
 )
 _SPACED_FILLERS = re.compile(
     rf"(?<=[0-9A-Z])[\s,.;:\"'…()]{{1,4}}(?i:(?:{_FILLERS}[\s,.;:\"'…()]{{1,4}}){{1,5}})(?=[+0-9A-Z])"
 )
 
 
+_OPENING = re.compile(r"\(?(?:it )?(?:starts|begins) with (?=[+0-9A-Z])")
+
+
 def spoken(text: str) -> str:
     """Number words as digits, and digits that words were put between: ``4111 then 1111 then ...``."""
     lowered = text.lower()
-    return _SPACED_FILLERS.sub(" ", spelled_out(text, lowered)) if any(map(str.isalnum, lowered)) else text
+    said = _SPACED_FILLERS.sub(" ", spelled_out(text, lowered))
+    return _OPENING.sub("", said) if "s with " in lowered else said
 
 
 _SPACED = re.compile(
@@ -136,20 +140,22 @@ _QUOTES = re.compile(
     r"[\"'][ \t]{0,3}(?:\\?\r?\n[ \t]{0,8})?(?:(?:\+|\.|&|\|\||<<|and|und|et|y|e|en|i)[ \t]{0,3})?"
     r"(?:(?:\\?\r?\n[ \t]{0,8})?[A-Za-z_]\w{0,15} ?[:=] ?)?[\"']"
 )
+_VARIABLES = re.compile(r"\b\w{1,8} ?\+ ?\w{1,8},? (?:where|with) \w{1,8} ?[:=] ?[\"']")
 _LOW_LINE = re.compile(r"(?<=[^\W\d_])_(?=\d)|(?<=\d)_(?=[^\W\d_])")
 
 
 def unmarked(text: str) -> str:
     """Pieces that markup or code keeps apart as one: ``**4111****1111**``, ``"4111" + "1111"``; else ``card_4111``."""
     said = _MARKS.sub("", text) if any(mark in text for mark in "*`~") else text
-    said = _QUOTES.sub("", said) if said.count('"') + said.count("'") >= 4 else said
+    said = _VARIABLES.sub("", _QUOTES.sub("", said)) if said.count('"') + said.count("'") >= 4 else said
     return _LOW_LINE.sub(" ", said) if said == text and "_" in said else said
 
 
 _FEWEST = 6
 _CODE = r"(?=[^\W_]{0,7}\d)[^\W_]{1,8}"
 _REGROUPED = re.compile(
-    rf"(?<![\w.-])(?:[A-Z]{{1,2}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,3}}(?![^\W_]))){{1,8}}(?![\w-]|\.\d)"
+    rf"(?<![\w.-])(?P<first>[A-Z]{{1,4}}[ -])?{_CODE}(?:[ ]?[-./ ][ ]?(?:{_CODE}|[A-Z]{{1,4}}(?![^\W_]))){{1,8}}"
+    r"(?![\w-]|\.\d)"
 )
 
 
@@ -157,7 +163,14 @@ def compact(text: str) -> str:
     """Codes in groups as one word, for a number that is not grouped as usual: ``0069 8069 9``."""
     if sum(map(text.count, "0123456789")) < _FEWEST:
         return text
-    return _REGROUPED.sub(lambda match: "".join(filter(str.isalnum, match[0])), text)
+    return _REGROUPED.sub(_regrouped, text)
+
+
+def _regrouped(match: re.Match[str]) -> str:
+    """A code as one word; capitals in front of it may be its first group or its name, so both are said."""
+    whole = "".join(filter(str.isalnum, match[0]))
+    first = (match["first"] or "").rstrip(" -")
+    return f"{first} {whole[len(first) :]} {whole}" if first else whole
 
 
 _LABEL = re.compile(
@@ -271,7 +284,7 @@ _ROTATED_WORDS = tuple(
     for word in "@gmail. .com .org .net ghp_ github_pat_ glpat- sk- akia asia k_live_ k_test_ xoxb- xoxp- aiza hf_ npm_"
     " sg. eyj -----begin dapi shpat_ hvs. pypi- ya29 gocspx dop_v1 lin_api r8_ gsk_ password iban card account numer"
     " nummer telefon phone adresse address konto passeport reisepass pasaporte permis geburt naissance nacimiento birth"
-    " routing licence license patient medical".split()
+    " routing licence license patient medical authorization bearer basic".split()
 )
 _ROTATED_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[0-9A-Za-z]{4}){2}")
 

@@ -38,6 +38,7 @@ _LABELS = words(
     r"nir|cnp|egn|steuer-?id|hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz",
     r"patient|mrn|medical|record|birth|born|dob|geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
     r"nric|fin|cuit|cuil|rfc|niss|henkilötunnus|rodn[ée]|c[ée]dula|cnic|nino|ni number|codice fiscale|cf|ausweis",
+    r"mac|ip|ipv[46]|hardware|address|adresse|telefonnummer|telefoonnummer|kontonummer|rekeningnummer|social",
     r"rijksregister|registre|registration|kennitala|permit|certificate",
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )

@@ -155,7 +155,7 @@ def judge(text: str, entities: Sequence[Entity], found: Sequence[Span] = ()) -> 
     breaks = [match.start() for match in _BREAK.finditer(text)] if places else []
     for entity in entities:
         if entity.kind == "address":
-            yield entity, _is_precise(text[entity.start : entity.end])
+            yield entity, _is_precise(text, entity)
         elif entity.kind == "person" and places and _is_full(text, entity):
             start, end = _passage(entity, breaks)
             after = bisect_left(places, start)
@@ -192,13 +192,41 @@ def _is_full(text: str, entity: Entity) -> bool:
     return full or _TITLE.search(before) is not None or _SURNAME.search(before) is not None
 
 
-def _is_precise(address: str) -> bool:
+_STREET = re.compile(
+    r"\b(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|place|pl|close|crescent|terrace|gardens|square|sq"
+    r"|boulevard|blvd|parkway|highway|hwy|circle|trail|row|mews|grove|hill|house|flat|apt|suite|rue|chemin|impasse"
+    r"|quai|allée|calle|avenida|plaza|paseo|camino|carrer|vía|via|viale|piazza|corso|largo|rua|travessa|praça|ulica|ul|aleja"
+    r"|plac|osiedle|sokak|sokağı|cadde|caddesi|mahallesi|utca|út|tér|körút|strada|bulevardul|ulice|náměstí|katu|tie)\b"
+    r"|stra(?:ß|ss)e\b|str\.|platz\b|\wweg\b|gasse\b|\wallee\b|damm\b|ufer\b|straat\b|laan\b|plein\b|gracht\b|kade\b"
+    r"|gatan\b|vägen\b|gata\b|veien\b|\wvej\b|gade\b|\wkatu\b|\wtie\b",
+    re.IGNORECASE,
+)
+_BEFORE_ADDRESS = 48
+_POSTCODE = re.compile(
+    r"(?:,|\n| -) ?(?:[A-Z]{1,2}-)?\d{4,5}(?:-\d{3,4})? [^\W\d_]{2}|[^\W\d_]{2}[, ]{1,2}\d{5}(?:-\d{4})?$"
+    r"|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b\d{4} ?[A-Z]{2}\b|\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b"
+)
+_ADDRESSED = re.compile(
+    r"address|adres|indirizzo|direcci|endere[çc]o|anschrift|domicil|ship|deliver|send|post(?:ed)? to|mail(?:ed)? to"
+    r"|lives?|living|home|house|resid|moved?|wohn|habit|viv[eio]|abit|mora|bor |visit|located|meet|come to"
+    r"|drop|pick|parcel",
+    re.IGNORECASE,
+)
+
+
+def _is_precise(text: str, entity: Entity) -> bool:
     """Whether an address names a house or a place to write to, not just a street, and does not look like code or prose.
 
-    In scripts that the encoder was not trained on, it must say so: by a word for street, house or town.
+    It must say so: by a word for street, house or town, by a postcode, or by what stands before it. In scripts that the
+    encoder was not trained on only a word of its own counts.
     """
+    address = text[entity.start : entity.end]
     if not _LEAST_ADDRESS <= len(address) <= _MOST_ADDRESS or _NOT_IN_ADDRESSES.search(address) is not None:
         return False
     if _NUMBER.search(address) is None or _NAME_PART.search(address) is None:
         return False
-    return _OTHER_SCRIPT.search(address) is None or _ADDRESS_WORD.search(address) is not None
+    if _ADDRESS_WORD.search(address) is not None or _STREET.search(address) is not None:
+        return True
+    before = text[max(0, entity.start - _BEFORE_ADDRESS) : entity.start]
+    says = _POSTCODE.search(address) is not None or _ADDRESSED.search(before) is not None
+    return says and _OTHER_SCRIPT.search(address) is None

@@ -81,8 +81,9 @@ def joined(texts: list[str]) -> Iterator[str]:
     """What several texts say together, for a value that is split over them: closed up, and with its digits gathered."""
     pieces = [normalize(text).strip() for text in texts]
     closed = dict.fromkeys(_close(pieces, may_go_on) for may_go_on in (_starts_like_a_value, _is_cut))
-    others = [compact(text) for text in closed] + [gathered(spoken(" ".join(pieces)))]
-    yield from dict.fromkeys([*closed, *others])
+    celled = [labelled_cells(text) for text in closed]
+    others = [compact(text) for text in celled] + [gathered(spoken(" ".join(pieces)))]
+    yield from dict.fromkeys([*closed, *celled, *others])
 
 
 def _close(pieces: list[str], may_go_on: Callable[[str, str], bool]) -> str:

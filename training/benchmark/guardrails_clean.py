@@ -16,7 +16,7 @@ from router_ml import Router
 from router_ml.contract import RouteRequest
 from router_ml.storage.bundle import Bundle
 from training import corpus
-from training.benchmark.guardrails_probe import SURE, Peer, scanned
+from training.benchmark.guardrails_probe import SURE, Peer, scanned, scanned_by_router
 from training.metrics import share
 from training.redteam.carriers import make_cases
 from training.redteam.values import KINDS
@@ -42,7 +42,7 @@ def negatives(*, seed: int, peer: Peer | None) -> dict[str, Any]:
 
 
 def _false_positives(rows: Sequence[tuple[str, str]], peer: Peer | None) -> dict[str, Any]:
-    scans = [scanned(RouteRequest(text=text)) for _, text in rows]
+    scans = [scanned_by_router(RouteRequest(text=text)) for _, text in rows]
     private = [any(risk.name in ("pii", "secrets") for risk in said.risks) for said in scans]
     unknown = [said.state == "unknown" for said in scans]
     scores = peer.scores([text for _, text in rows]) if peer is not None else []

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from router_ml import Router
 from router_ml.contract import RouteRequest
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails import Scan, scan
 from training.metrics import share
 
+Look = Callable[[RouteRequest], Scan]
 MAX_BYTES = 262_144
 PRIVATE = ("pii", "secrets")
 ANY = "any"  # an item for which either risk counts
@@ -50,12 +53,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was said of an item: by rule, by being undecided, in how long, and by the peer (None: not asked)."""
+    """What was said of an item: by rule, by being undecided, in how long, and by the peer (None: not asked).
+
+    ``named``: at least a name was recorded, which alone is no finding of risk.
+    """
 
     reported: bool
     unknown: bool
     seconds: float = 0.0
     peer: float | None = None
+    named: bool = False
 
     @property
     def found(self) -> bool:
@@ -64,23 +71,35 @@ class Verdict:
 
 
 def scanned(request: RouteRequest) -> Scan:
-    """The scan that the router makes, with its default limit of bytes."""
+    """The scan by patterns, with the router's default limit of bytes."""
     return scan(request, max_bytes=MAX_BYTES)
 
 
-def judge(items: Sequence[Item], *, peer: Peer | None = None, what: str = "scanning") -> list[Verdict]:
-    """A verdict on each item, with the peer's score where there is a peer."""
+@cache
+def _router() -> Router:
+    return Router.load()
+
+
+def scanned_by_router(request: RouteRequest) -> Scan:
+    """The scan that the shipped router makes: patterns, and the tagger of names and addresses."""
+    return _router().scan(request)
+
+
+def judge(
+    items: Sequence[Item], *, peer: Peer | None = None, what: str = "scanning", look: Look = scanned
+) -> list[Verdict]:
+    """A verdict on each item by a scan, with the peer's score where there is a peer."""
     scores = peer.scores([item.text for item in items]) if peer is not None else [None] * len(items)
     steps = track(items, what, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    return [_verdict(item, score) for item, score in zip(steps, scores, strict=True)]
+    return [_verdict(item, score, look) for item, score in zip(steps, scores, strict=True)]
 
 
-def _verdict(item: Item, score: float | None) -> Verdict:
+def _verdict(item: Item, score: float | None, look: Look) -> Verdict:
     began = time.perf_counter()
-    said = scanned(item.request)
+    said = look(item.request)
     seconds = time.perf_counter() - began
     reported = any(item.risk in (ANY, risk.name) for risk in said.risks if risk.name in PRIVATE)
-    return Verdict(reported, said.state == "unknown" and not reported, seconds, score)
+    return Verdict(reported, said.state == "unknown" and not reported, seconds, score, bool(said.findings))
 
 
 def counted(verdicts: Iterable[Verdict]) -> dict[str, Any]:

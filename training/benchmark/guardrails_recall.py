@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from router_ml.contract import RouteRequest
-from training.benchmark.guardrails_probe import ANY, Item, Peer, Verdict, by, counted, judge
+from training.benchmark.guardrails_probe import ANY, Item, Peer, Verdict, by, counted, judge, scanned_by_router
+from training.metrics import share
 from training.redteam.carriers import Case, make_cases
 from training.redteam.decoys import DECOYS
 from training.redteam.evasions import TECHNIQUES
@@ -30,7 +33,7 @@ def plain(*, cases: int, seed: int, peer: Peer | None) -> dict[str, Any]:
         for kind in KINDS.values()
         for case in make_cases(kind, cases, random.Random(f"{seed} plain {kind.name}"))
     ]
-    verdicts = judge(items, peer=peer, what="plain values")
+    verdicts = judge(items, peer=peer, what="plain values", look=scanned_by_router)
     made = by(items, verdicts, "risk", "kind")
     hard = [at for at, item in enumerate(items) if item.keys["risk"] == "pii"]
     return {
@@ -139,7 +142,7 @@ def spans(path: Path, *, peer: Peer | None) -> dict[str, Any]:
 
     rows = parquet.read_table(path).to_pylist()
     items = [Item(RouteRequest(text=row["text"]), "pii") for row in rows]
-    verdicts = judge(items, peer=peer, what=path.name)
+    verdicts = judge(items, peer=peer, what=path.name, look=scanned_by_router)
     types = sorted({name for row in rows if row["has_direct_pii"] for name in row["entity_types"].split("|") if name})
     direct = [verdict for row, verdict in zip(rows, verdicts, strict=True) if row["has_direct_pii"]]
     other = [verdict for row, verdict in zip(rows, verdicts, strict=True) if not row["has_direct_pii"]]
@@ -147,6 +150,7 @@ def spans(path: Path, *, peer: Peer | None) -> dict[str, Any]:
     return {
         "recall": counted(direct),
         "false_positives": counted(other),
+        "recall_with_names_alone": share(np.array([row.found or row.named for row in direct], bool)),
         "precision": round(sum(verdict.found for verdict in direct) / len(hits), 3) if hits else None,
         "types": {
             name: counted(v for row, v in zip(rows, verdicts, strict=True) if name in row["entity_types"].split("|"))

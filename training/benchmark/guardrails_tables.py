@@ -132,4 +132,7 @@ def _latency(own: Mapping[str, Any], console: Console) -> None:
 
 def _spans(own: Mapping[str, Any], console: Console) -> None:
     rows = {"direct personal data": own["recall"], "none (false positives)": own["false_positives"], **own["types"]}
+    console.print(
+        f"With names alone, which are recorded and are no hit: recall {_share(own['recall_with_names_alone'])}"
+    )
     _rows(f"Marked texts; precision {own['precision']}", "texts with", rows, console)
