@@ -35,6 +35,7 @@ train: $(VENV)/.train  ## rebuild the shipped bundle: OUTCOMES=outcome matrix, P
 	$(BIN)/python -m training.tuning --source runs/first --resume --epochs 1 --rate 4e-5 --seed 1 --out runs/tuned $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.encoder --source runs/tuned --out models/default/encoder --name all-MiniLM-L6-v2-router
 	$(BIN)/python -m training.classifier --heads runs/tuned/heads.safetensors $(if $(PUBLIC),--public $(PUBLIC))
+	$(BIN)/python -m training.entities --out models/default $(if $(PUBLIC),--public $(PUBLIC))
 	$(BIN)/python -m training.outcomes --data $(OUTCOMES)
 	$(BIN)/python -m training.retrain --base models/default --out models/default
 
