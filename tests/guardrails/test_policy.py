@@ -255,12 +255,16 @@ def test_ceilings_exclude_further_lanes_and_a_missing_estimate_is_over_every_cei
         ({"language_validated": False}, "medium"),
         ({"language_validated": False, "language_chars": 39}, "low"),
         ({"abstained": True}, "medium"),
+        ({"write_tool": True}, "medium"),
+        ({"channel": "web"}, "high"),
+        ({"channel": "batch", "write_tool": True}, "medium"),
         ({"risks": frozenset({"pii"}), "guard_state": "unknown", "abstained": True}, "restricted"),
     ],
 )
 def test_the_tier_is_the_highest_that_anything_brings(given_facts: dict[str, Any], tier: str) -> None:
     """Nothing lowers a tier."""
-    rails = Guardrails(risk_tiers={"pii": "high"}, unknown_tier="restricted", abstained_tier="medium")
+    tiers: dict[str, Any] = {"unknown_tier": "restricted", "abstained_tier": "medium", "write_tool_tier": "medium"}
+    rails = Guardrails(risk_tiers={"pii": "high"}, channel_tiers={"web": "high"}, **tiers)
     calm: dict[str, Any] = {
         "risks": frozenset(),
         "guard_state": "clean",
