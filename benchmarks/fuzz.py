@@ -1,7 +1,7 @@
 """``make fuzz``: the guardrails on input that nobody would write, for a bounded time.
 
-Values and sentences of the red team are mixed with random characters, encoded, nested, repeated and cut; rules and
-configurations are mutated. Held for every case: nothing is raised but our own errors, views are few and bounded, spans
+Values of the red team are mixed with random characters, encoded, nested, repeated and cut; rules are left out at random
+and configurations damaged. Held for every case: nothing is raised but our own errors, views are few and bounded, spans
 lie inside what they point at, a rule never widens what another left, no value stands in a record, a log line or an
 error, and no case takes long. The first case that breaks one of these is printed as its number: ``--seed S --case N``
 runs it again.
@@ -27,6 +27,7 @@ import typer
 import yaml
 
 from router_ml.config import RouterConfig, parse_config
+from router_ml.config.rules import Guardrails
 from router_ml.contract import Constraints, RouteRequest
 from router_ml.errors import RouterError
 from router_ml.guardrails.conditions import Facts
@@ -84,7 +85,7 @@ def check_text(text: str, value: str) -> None:
     if not text.strip():
         return
     request = RouteRequest(text=text, metadata={"note": text[:500]})
-    scanned = scan(request, max_bytes=262_144)
+    scanned = scan(request, max_bytes=Guardrails().max_bytes)
     shown = dict(reversed(found))
     for finding in scanned.findings:
         promise("a span is empty", finding.start < finding.end)
@@ -127,15 +128,13 @@ def check_rules(config: RouterConfig, dice: random.Random) -> None:
         language=dice.choice(("en", "de", "und")),
     )
     kept = tuple(policy for policy in config.policies if dice.random() < 0.7)
-    whole = rule(config, facts, constraints=Constraints(), tokens_in=dice.randrange(200_000))
-    fewer = rule(config.model_copy(update={"policies": kept}), facts, constraints=Constraints(), tokens_in=1)
+    asked: dict[str, Any] = {"constraints": Constraints(), "tokens_in": dice.randrange(200_000)}
+    whole = rule(config, facts, **asked)
+    fewer = rule(config.model_copy(update={"policies": kept}), facts, **asked)
     promise("a rule widened the lanes", set(whole.eligible) <= set(fewer.eligible))
     promise("a rule widened the tools", set(whole.tools) <= set(fewer.tools))
-    unknown = rule(config, replace(facts, guard_state="unknown"), constraints=Constraints(), tokens_in=1)
-    promise(
-        "an unknown scan is wider",
-        set(unknown.eligible) <= set(rule(config, facts, constraints=Constraints(), tokens_in=1).eligible),
-    )
+    unknown = rule(config, replace(facts, guard_state="unknown"), **asked)
+    promise("an unknown scan is wider", set(unknown.eligible) <= set(whole.eligible))
 
 
 def check_yaml(text: str, dice: random.Random) -> None:

@@ -1,7 +1,7 @@
 """An answer before it reaches anybody: scanned and classified as requests are, then ruled on.
 
 What the user wrote may be said back to them: a value found in the answer that stands in the request too is *echoed* and
-brings no risk. Values are compared in memory, undisguised and as whole words; none leaves this module.
+brings no risk. Values are compared in memory, undisguised and as whole words; none is recorded.
 """
 
 from __future__ import annotations

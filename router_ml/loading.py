@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
+from router_ml.guardrails import references
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def open_parts(
     elif not source.endswith((".yaml", ".yml")):
         bundle = Bundle.load(source, threads=threads)
     if bundle is None:
-        settings = load_config(config or source)
+        settings = load_config(config or source, also=references.issues)
     else:
-        settings = load_config(config, bundle.taxonomy) if config else bundle.config
+        settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
     return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)

@@ -21,6 +21,7 @@ from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
 from router_ml.config.changes import added_policies, compare_rules, newer_rules, with_policies
 from router_ml.contract import AuditEvent, Versions, describe
 from router_ml.errors import InvalidRequestError, LogError
+from router_ml.guardrails import references
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -116,7 +117,7 @@ class Governed:
             raise InvalidRequestError("expires_at has passed already. Give a later time, or none.")
         with self._changing:
             rules = self._rules
-            added = added_policies(rules.everything, policies)
+            added = added_policies(rules.everything, policies, also=references.issues)
             detail = {"policies": [policy.model_dump(mode="json", exclude_none=True) for policy in added]}
             event = _event("override", now, who, why, detail, expires_at)
             return self._take_effect(event, rules.base, (*rules.overrides, Override(event, added)))
@@ -149,7 +150,7 @@ class Governed:
         """
         with self._changing:
             before = self._rules
-            config = newer_rules(before.base.config, rules)
+            config = newer_rules(before.base.config, rules, also=references.issues)
             for override in before.overrides:
                 added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
             detail = compare_rules(before.base.config, config)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from router_ml.config.checks import check
+from router_ml.config.load import Check, nothing_else
 from router_ml.config.rules import Policy
 from router_ml.config.schema import RouterConfig
 from router_ml.config.section import Section
@@ -29,7 +30,9 @@ class _Added(Section):
     policies: tuple[Policy, ...]
 
 
-def added_policies(base: RouterConfig, given: Policy | Mapping[str, Any] | str | Path) -> tuple[Policy, ...]:
+def added_policies(
+    base: RouterConfig, given: Policy | Mapping[str, Any] | str | Path, *, also: Check = nothing_else
+) -> tuple[Policy, ...]:
     """Policies to lay over a configuration.
 
     Args:
@@ -45,14 +48,15 @@ def added_policies(base: RouterConfig, given: Policy | Mapping[str, Any] | str |
     try:
         added = _Added.model_validate(source.value).policies
     except ValidationError as error:
-        raise ConfigError(list(shape_problems(error, source, root=_Added))) from None
+        raise ConfigError([*source.problems, *shape_problems(error, source, root=_Added)]) from None
     if not added:
         raise ConfigError([Problem(source.file, None, "policies", "it is empty.", "Add at least one policy.")])
     first = len(base.policies)
     whole = with_policies(base, added)
-    problems = [
+    problems = [*source.problems]
+    problems += [
         Problem(source.file, source.line(path), dotted(path), issue.message, issue.fix)
-        for issue in check(whole)
+        for issue in (*check(whole), *also(whole))
         if issue.path[0] == "policies" and len(issue.path) > 1 and int(issue.path[1]) >= first
         for path in [("policies", int(issue.path[1]) - first, *issue.path[2:])]
     ]
@@ -66,7 +70,7 @@ def with_policies(base: RouterConfig, added: Sequence[Policy]) -> RouterConfig:
     return base.model_copy(update={"policies": (*base.policies, *added)})
 
 
-def newer_rules(base: RouterConfig, given: RouterConfig | str | Path) -> RouterConfig:
+def newer_rules(base: RouterConfig, given: RouterConfig | str | Path, *, also: Check = nothing_else) -> RouterConfig:
     """A configuration with the rules of another.
 
     Args:
@@ -89,7 +93,7 @@ def newer_rules(base: RouterConfig, given: RouterConfig | str | Path) -> RouterC
     problems = [*source.problems, *_other_changes(base, config, source)]
     problems += [
         Problem(source.file, source.line(issue.path), dotted(issue.path), issue.message, issue.fix)
-        for issue in check(config)
+        for issue in (*check(config), *also(config))
     ]
     if problems:
         raise ConfigError(problems)

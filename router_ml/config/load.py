@@ -21,12 +21,13 @@ _RULES = (
 Check = Callable[[RouterConfig], Iterable[Issue]]
 
 
-def _nothing_else(_: RouterConfig) -> Iterable[Issue]:
+def nothing_else(_: RouterConfig) -> Iterable[Issue]:
+    """No check beside those of this package."""
     return ()
 
 
 def load_config(
-    path: str | Path, taxonomy: Mapping[str, Sequence[str]] | None = None, *, also: Check = _nothing_else
+    path: str | Path, taxonomy: Mapping[str, Sequence[str]] | None = None, *, also: Check = nothing_else
 ) -> RouterConfig:
     """Read and check a ``router.yaml``.
 
@@ -47,7 +48,7 @@ def parse_config(
     *,
     file: str = "router.yaml",
     taxonomy: Mapping[str, Sequence[str]] | None = None,
-    also: Check = _nothing_else,
+    also: Check = nothing_else,
 ) -> RouterConfig:
     """Like ``load_config``, from text."""
     source = Source(text, file)

@@ -27,8 +27,8 @@ def changed_places(before: str, after: str) -> list[Span]:
         if place < 0:
             break
         i, j = place, end
-    if i < len(before) and j >= len(after) and not spans:  # the end was cut off, and nothing else changed
-        spans = [(max(0, len(after) - MARGIN), len(after))]
+    if i < len(before) and j >= len(after):  # the end was cut off
+        spans = _with(spans, (max(0, len(after) - MARGIN), len(after)))
     total = sum(end - start for start, end in spans)
     return [(0, len(after))] if total > _MOST * len(after) else [span for span in spans if span[0] < span[1]]
 

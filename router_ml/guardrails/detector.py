@@ -8,8 +8,8 @@ proposal is retried one character later, so the work per character is bounded an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 Span = tuple[int, int]
 Accept = Callable[[re.Match[str]], Span | None]
@@ -29,6 +29,7 @@ _NUMBER_WORDS = (
     "|номер|號碼|号码|番号|号|號|は|是|為|为|번호|رقم|هو"
 )
 _BEFORE, _AFTER = 48, 32
+REACH, _LONGEST_MATCH, _SHORT = 240, 400, 600  # characters around a name that its value may stand in
 _RUN = re.compile(r"[A-Za-z0-9_+/=.:~%$-]{14}")
 _LETTER = re.compile(r"[^\W\d_]")
 FIRST_UNSPACED = "\u0590"
@@ -44,11 +45,34 @@ class Traits:
     lowered: str
     digits: int
     has_run: bool
+    _places: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, text: str) -> Traits:
         """The traits of a text."""
         return cls(text.lower(), sum(map(text.count, "0123456789")), _RUN.search(text) is not None)
+
+    def places(self, trigger: str) -> tuple[int, ...]:
+        """Where a trigger stands; many detectors share one."""
+        found = self._places.get(trigger)
+        if found is None:
+            places, at = [], self.lowered.find(trigger)
+            while at >= 0:
+                places.append(at)
+                at = self.lowered.find(trigger, at + 1)
+            found = self._places[trigger] = tuple(places)
+        return found
+
+    def around(self, triggers: Sequence[str], reach: int) -> list[Span]:
+        """The stretches of a text within reach of a trigger, in order and apart."""
+        spans: list[Span] = []
+        for at in sorted(place for trigger in triggers for place in self.places(trigger)):
+            start, end = max(0, at - reach), min(len(self.lowered), at + reach)
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        return spans
 
 
 def whole(match: re.Match[str]) -> Span | None:
@@ -62,6 +86,7 @@ class Detector:
 
     ``triggers``: at least one of them must occur in the lower-cased text (empty: not asked). ``digits``: so many ASCII
     digits must occur in it. ``run``: fourteen characters of a key must stand in a row, which prose rarely has.
+    ``named``: it only accepts what stands beside a name of its own, which its triggers are pieces of.
     ``accept`` returns the span of the value inside ``match.string``, or None to refuse.
     """
 
@@ -71,6 +96,7 @@ class Detector:
     triggers: tuple[str, ...] = ()
     digits: int = 0
     run: bool = False
+    named: bool = False
     accept: Accept = whole
 
 
@@ -78,10 +104,7 @@ def is_triggered(detector: Detector, traits: Traits) -> bool:
     """Whether a text is worth the detector's pattern."""
     if traits.digits < detector.digits or (detector.run and not traits.has_run):
         return False
-    for trigger in detector.triggers:
-        if trigger in traits.lowered:
-            return True
-    return not detector.triggers
+    return not detector.triggers or any(map(traits.places, detector.triggers))
 
 
 class OutOfStepsError(Exception):
@@ -105,15 +128,22 @@ class Steps:
             raise OutOfStepsError
 
 
-def find(detector: Detector, text: str, steps: Steps | None = None) -> Iterator[Span]:
-    """Spans of a detector's findings in a text, from left to right, not overlapping; each proposal is a step."""
-    steps, position = steps or Steps(), 0
-    while position <= len(text) and (match := detector.pattern.search(text, position)) is not None:
-        steps.take()
-        span = detector.accept(match)
-        if span is not None:
-            yield span
-        position = max(span[1] if span is not None else 0, match.start() + 1)
+def find(detector: Detector, text: str, steps: Steps | None = None, *, traits: Traits | None = None) -> Iterator[Span]:
+    """Spans of a detector's findings in a text, from left to right, not overlapping; each proposal is a step.
+
+    Given the ``traits`` of a long text, one that needs a name looks near its names only.
+    """
+    steps, done = steps or Steps(), 0
+    near = traits is not None and detector.named and len(text) > _SHORT and len(traits.lowered) == len(text)
+    places = traits.around(detector.triggers, REACH) if near and traits is not None else [(0, len(text))]
+    for first, last in places:
+        position, end = max(first, done), min(len(text), last + _LONGEST_MATCH) if near else len(text)
+        while position <= last and (match := detector.pattern.search(text, position, end)) is not None:
+            steps.take()
+            span = detector.accept(match)
+            if span is not None:
+                yield span
+            done = position = max(span[1] if span is not None else 0, match.start() + 1)
 
 
 def ascii_digits(value: str) -> str:

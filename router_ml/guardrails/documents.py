@@ -108,6 +108,7 @@ def detector(document: Document, *, also: str = "", risk: str = "pii") -> Detect
             rf"(?<![A-Za-z0-9])(?<!\d[-./,])(?:{document.shape})(?![A-Za-z0-9]|[-./,]\d)", re.ASCII | re.IGNORECASE
         ),
         triggers=literals(names) if document.alone is None else (),
+        named=document.alone is None,
         digits=document.digits,
         accept=_accept(document, also),
     )

@@ -63,8 +63,13 @@ def convinces(detector: Detector | External, view: str, text: str, span: Span, l
     start, end = span
     if detector.type == "email":
         return _ENDINGS.search(text[start:end]) is not None
-    named = bool(detector.triggers) and detector.type != "phone"  # it asks for a name of its own
-    if detector.risk == "secrets" or detector.type in _SURE or named or view in _FAITHFUL or _SAYS_SO.search(text):
+    if (
+        detector.risk == "secrets"
+        or detector.type in _SURE
+        or detector.named
+        or view in _FAITHFUL
+        or _SAYS_SO.search(text)
+    ):
         return True
     around = text[max(0, start - _BEFORE) : end + _AFTER]
     return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

@@ -17,7 +17,7 @@ def fingerprint(detectors: Sequence[Detector]) -> str:
     """sha256, in hexadecimal, over a set of detectors.
 
     It covers the order, types, risks, patterns, flags, triggers and functions of the detectors, the source of the
-    guardrail modules, and the versions of the libraries that validate numbers. Worked out once for each set.
+    modules that detect, and the versions of the libraries that validate numbers. Worked out once for each set.
     """
     return _fingerprint(tuple(detectors))
 

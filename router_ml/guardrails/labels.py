@@ -74,6 +74,7 @@ def labelled_rows(
             risk="pii",
             pattern=re.compile(pattern, re.IGNORECASE),
             triggers=literals(labels),
+            named=True,
             digits=least,
             accept=accept or not_made_up(least),
         )

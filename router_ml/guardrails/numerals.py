@@ -74,11 +74,10 @@ def spelled_out(text: str, lowered: str) -> str:
     pieces: list[str] = []
     copied, position = 0, 0
     while (match := _TOKEN.search(text, position)) is not None:
-        run = _run(text, match)
-        if run is None:
-            position = match.end()
+        digits, end = _run(text, match)
+        if digits is None:
+            position = end  # a part of a run that is too short is no longer
             continue
-        digits, end = run
         pieces += [text[copied : match.start()], digits]
         copied = position = end
     return "".join((*pieces, text[copied:])) if pieces else text
@@ -99,8 +98,8 @@ def _has_run(words: list[str]) -> bool:
     return False
 
 
-def _run(text: str, first: re.Match[str]) -> tuple[str, int] | None:
-    """The digits of the run of number words that starts here, and where it ends; None if it is too short."""
+def _run(text: str, first: re.Match[str]) -> tuple[str | None, int]:
+    """The digits of the run of number words that starts here, None if it is too short; and where it ends."""
     parts: list[str] = []
     words, end, times, tens = 0, first.start(), 1, False
     token: re.Match[str] | None = first
@@ -121,7 +120,7 @@ def _run(text: str, first: re.Match[str]) -> tuple[str, int] | None:
             words, end, times = words + 1 + token[0].count("-"), token.end(), 1
         else:
             if kind == "sign" and not parts and value != "+":
-                return None
+                return None, token.end()
             parts.append(value * times)
             tens, times = False, 1
             end = end if kind == "sign" else token.end()
@@ -130,7 +129,7 @@ def _run(text: str, first: re.Match[str]) -> tuple[str, int] | None:
             parts.append(sign)
             tens = False
         token = _TOKEN.match(text, gap.end() if gap is not None else token.end())
-    return ("".join(parts).rstrip(" .:/-+"), end) if words >= _LEAST_WORDS else None
+    return ("".join(parts).rstrip(" .:/-+") if words >= _LEAST_WORDS else None), max(end, first.end())
 
 
 def _read(token: str) -> tuple[str, str] | None:

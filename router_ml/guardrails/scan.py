@@ -175,7 +175,7 @@ class _Scanner:
             if detector.type in known:
                 continue
             try:
-                for span in find(detector, text, self.steps) if is_triggered(detector, traits) else ():
+                for span in find(detector, text, self.steps, traits=traits) if is_triggered(detector, traits) else ():
                     start, end = _inside(span, text, detector.type)
                     if detector.risk not in claimed:
                         claimed[detector.risk] = bytearray(len(text))

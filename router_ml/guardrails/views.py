@@ -1,11 +1,11 @@
 """Guard-only readings of a text: what it says once disguises are taken off. The request itself is never rewritten.
 
 ``raw`` is the text. ``normalized`` undoes Unicode dress and masked addresses. ``decoded`` and ``decoded2`` read
-encodings, twice at most; ``worded`` puts labels beside their values, ``keyed`` the key of a mapping. These say the same
-as the text. The others are guesses of what it could say: number words as digits, spaced-out characters closed up,
-pieces joined that markup, code or lines keep apart, scattered digits gathered, odd groups closed, leet, words or all of
-it reversed, letters rotated. A guess starts from the text as decoded. A view exists only where it differs from it, and
-none is longer than a small multiple of the text.
+encodings, twice at most: these four say what the text says. ``worded`` puts labels beside their values, ``keyed`` the
+key of a mapping. The others guess what it could say: number words as digits, spaced-out characters closed up, pieces
+joined that markup, code or lines keep apart, scattered digits gathered, odd groups closed, leet, words or all of it
+reversed, letters rotated. A guess starts from the decoded text with its tables labelled. A view exists only where it
+differs, and none is longer than a small multiple of the text.
 """
 
 from __future__ import annotations
@@ -64,12 +64,11 @@ def views(text: str) -> Iterator[tuple[str, str]]:
             break
         current = decoded
         yield "decoded" if depth == 1 else f"decoded{depth}", current
-    seen = {current}
-    cells = worded(current)
-    if cells != current:
-        seen.add(cells)
-        yield "worded", cells
-    current = labelled_cells(current)
+    cells, words = labelled_cells(current), worded(current)
+    if words != current:
+        yield "worded", words
+    seen = {current, cells, words}
+    current = cells
     for name, read in _GUESSES:
         guess = read(current)
         if guess not in seen:

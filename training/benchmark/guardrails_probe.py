@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.progress import track
 
 from router_ml import Router
+from router_ml.config.rules import Guardrails
 from router_ml.contract import RouteRequest
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails import Scan, scan
 from training.metrics import share
 
 Look = Callable[[RouteRequest], Scan]
-MAX_BYTES = 262_144
+MAX_BYTES = Guardrails().max_bytes
 PRIVATE = ("pii", "secrets")
 ANY = "any"  # an item for which either risk counts
 SURE = 0.4  # score from which the peer's finding counts; below are digits of the right length without context
