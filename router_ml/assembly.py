@@ -153,13 +153,13 @@ def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -
 def _request_id(case: Case) -> str | None:
     """The caller's id, unless the scan found something in it: a digest without a key could be guessed back."""
     found = any(finding.part == "request_id" for finding in case.scanned.findings)
-    return None if found else case.request.request_id
+    return None if found or case.scanned.state == "unknown" else case.request.request_id
 
 
 def _circumstances(case: Case) -> Circumstances:
     """What rules looked at; of the organisation only where nothing was found in its name."""
     found = {finding.part for finding in case.scanned.findings}
-    named = not any(part.startswith("metadata") for part in found)
+    named = case.scanned.state != "unknown" and not any(part.startswith("metadata") for part in found)
     return Circumstances(
         channel=case.facts.channel,
         org=case.facts.org if named else None,

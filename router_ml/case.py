@@ -15,6 +15,7 @@ from router_ml.guardrails.entities import Chunk, Entity, Tagger
 from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, risk_tier
 from router_ml.guardrails.scan import Scan
+from router_ml.guardrails.views import normalize
 from router_ml.plan import Situation, traffic_class
 from router_ml.understanding.understand import Understanding
 
@@ -56,7 +57,7 @@ def build_case(
         channel=request.channel,
         write_tool=write_tool,
     )
-    org, region = _text(request.metadata.get("org")), _region(request.metadata.get("region"), config)
+    org, region = _org(request.metadata.get("org")), _region(request.metadata.get("region"), config)
     situation = Situation(
         intent=understood.intent_label.label,
         domain=understood.domain_label.label,
@@ -125,8 +126,13 @@ def features_vector(understood: Understanding) -> NDArray[np.float32]:
     return np.concatenate([understood.surface, understood.intent, understood.domain, tokens])
 
 
+def _org(value: object) -> str | None:
+    """The organisation that a request names, without disguise; ``ELSEWHERE`` for what is no name."""
+    return None if value is None else _text(value) or ELSEWHERE
+
+
 def _text(value: object) -> str | None:
-    return value.strip().casefold() if isinstance(value, str) else None
+    return normalize(value).strip().casefold() if isinstance(value, str) else None
 
 
 def _region(value: object, config: RouterConfig) -> str | None:

@@ -27,7 +27,7 @@ class Recent:
     def remember(self, decision_id: str, *, private: bool) -> None:
         """Keep one decision."""
         with self._lock:
-            self._private[decision_id] = private
+            self._private[decision_id] = private or self._private.get(decision_id, False)  # an id may be used again
             while len(self._private) > self._size:
                 self._private.popitem(last=False)
 

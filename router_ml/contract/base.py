@@ -59,13 +59,23 @@ def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(item, str):
             yield here, item
         elif isinstance(item, int | float) and not isinstance(item, bool):
-            yield here, str(item)
+            yield here, _digits(item)
         elif isinstance(item, dict):
             for index, (key, inner) in enumerate(reversed(item.items())):
                 stack.append((f"{here}[{len(item) - 1 - index}]", inner))
                 stack.append((f"{here}.key", str(key)))
         elif isinstance(item, list | tuple):
             stack.extend((f"{here}[{index}]", item[index]) for index in range(len(item) - 1, -1, -1))
+
+
+def _digits(number: float) -> str:
+    """A number as somebody would read it: a card number is one also where it was parsed as a float."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    try:
+        return str(number)
+    except ValueError:  # Python refuses to write thousands of digits in decimal
+        return hex(int(number))
 
 
 def _shown(part: int | str) -> str:

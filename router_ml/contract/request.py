@@ -21,6 +21,33 @@ from router_ml.contract.base import (
 from router_ml.errors import InvalidRequestError
 
 _LONG_METADATA = 60  # characters; shorter values are names and ids
+_LONG_ARGUMENT, _A_SENTENCE = 20, 4  # characters, words
+_NAMES = frozenset(
+    "type id url name role format mime_type media_type detail tool_use_id call_id index filename".split()
+)
+
+
+def _said(part: JsonValue) -> Iterator[str]:
+    """The text of one part of a content."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict) and isinstance(part.get("text"), str):
+        yield str(part["text"])
+    else:
+        yield from _strings(part)
+
+
+def _strings(value: JsonValue) -> Iterator[str]:
+    """Every string inside a value, but what only names or places something."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _NAMES:
+                yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
 
 
 class Message(Model):
@@ -34,11 +61,16 @@ class Message(Model):
 
     @property
     def text(self) -> str:
-        """The text of the content: itself, or the ``text`` of its parts, one per line."""
+        """The text of the content: itself, or the text of its parts, one per line; of a part without ``text`` every
+        string in it."""
         if isinstance(self.content, str):
             return self.content
-        parts = (part.get("text") if isinstance(part, dict) else part for part in self.content or [])
-        return "\n".join(part for part in parts if isinstance(part, str))
+        return "\n".join(text for part in self.content or [] for text in _said(part))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What tool calls are given: every string of their arguments."""
+        return tuple(text for text in _strings(self.tool_calls) if len(text) >= _LONG_ARGUMENT)
 
 
 class Constraints(Model):
@@ -112,12 +144,17 @@ class RouteRequest(Model):
 
     @property
     def context(self) -> tuple[str, ...]:
-        """Texts beside the task that may carry a risk: earlier user messages, tool results, long metadata.
+        """Texts beside the task that may carry a risk: earlier user messages, tool results, arguments, metadata.
 
-        What the operator wrote (system) and what a model answered is left out.
+        What the operator wrote (system) and what a model answered is left out. Short strings of the metadata are read
+        as one text, if they are more than names and ids.
         """
         said = [m.text for m in self.messages if m.role in ("user", "tool", "function")]
-        more = [text for _, text in walk_strings(self.metadata) if len(text) >= _LONG_METADATA]
+        said += [text for m in self.messages for text in m.arguments]
+        values = [text for path, text in walk_strings(self.metadata) if not path.endswith(".key")]
+        more = [text for text in values if len(text) >= _LONG_METADATA]
+        short = ". ".join(text for text in values if " " in text.strip() and len(text) < _LONG_METADATA)
+        more += [short] if len(short.split()) >= _A_SENTENCE else []
         task = self.task
         return tuple(text for text in dict.fromkeys((*said, *more)) if text.strip() and text != task)
 

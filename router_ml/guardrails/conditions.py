@@ -62,7 +62,7 @@ def _holds(when: When, facts: Facts) -> bool:
         (when.domain, facts.domain),
         (when.mode, facts.mode),
         (when.channel, facts.channel),
-        (when.org and tuple(org.casefold() for org in when.org), facts.org),
+        (when.org and tuple(org.casefold() for org in when.org), _first(when.org, facts.org)),
         (when.region, when.region[0] if when.region and facts.region == ELSEWHERE else facts.region),
         (when.tier, facts.tier),
         (when.guard_state, facts.guard_state),
@@ -75,6 +75,11 @@ def _holds(when: When, facts: Facts) -> bool:
         and all(wanted is None or not set(wanted).isdisjoint(found) for wanted, found in several)
         and all(wanted is None or wanted == found for wanted, found in flags)
     )
+
+
+def _first(orgs: tuple[str, ...] | None, org: str | None) -> str | None:
+    """What cannot be read as an organisation is meant by every rule on one."""
+    return orgs[0].casefold() if orgs and org == ELSEWHERE else org
 
 
 def effect(then: Then) -> str:

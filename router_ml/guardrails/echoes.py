@@ -33,7 +33,7 @@ class Echoes:
         """
         if request is None or not findings:
             return cls(tuple(findings), (), ())
-        said = [_Reading(reading) for _, text in request.strings() for _, reading in views(text)]
+        said = [_Reading(reading) for text in _of_user(request) for _, reading in views(text)]
 
         @cache
         def is_said(wanted: str) -> bool:
@@ -47,6 +47,14 @@ class Echoes:
             echoed=tuple(finding for finding, _ in echoed),
             values=tuple(value for _, value in echoed),
         )
+
+
+def _of_user(request: RouteRequest) -> Iterator[str]:
+    """What the user said; instructions, documents and results of tools are not theirs to be told."""
+    ours = {f"messages[{index}]" for index, message in enumerate(request.messages) if message.role == "user"}
+    for part, text in request.strings():
+        if part == "text" or f"{part.partition(']')[0]}]" in ours:
+            yield text
 
 
 def _values(answer: RouteRequest, findings: Sequence[Finding]) -> Iterator[tuple[Finding, str | None]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from router_ml.contract import Finding, RouteRequest
+from router_ml.contract import Finding, Message, RouteRequest
 from router_ml.contract.base import walk_strings
 from router_ml.guardrails.folding import unreadable_characters
 from router_ml.guardrails.views import joined
@@ -16,6 +16,9 @@ _MANY_CONTROL, _CONTROL_SHARE = 8, 0.05
 _MANY_UNREADABLE = 6
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELDS = re.compile(r"messages\[\d{1,9}\]\.key")  # the names of our own fields say nothing about a value
+_DATA = re.compile(r"\s{0,8}data:(?!text/)[\w.+/-]{0,80}[;,]", re.IGNORECASE)
+_PART_TYPE = re.compile(r"messages\[\d{1,9}\](?:\[\d{1,9}\]){2,4}")
+_MEDIA = re.compile(r"^(?:input_|output_)?(?:image|audio|video|file|document|media)(?:_url|_file)?$")
 _KEYED_LENGTH = 128
 _DIGIT, _FEWEST_DIGITS, _SHORT = re.compile(r"\d", re.ASCII), 6, 32
 _LONGEST_PROSE, _STRETCH = 480, 40
@@ -51,7 +54,7 @@ def parts(request: RouteRequest, *, max_bytes: int, joined_messages: int, reason
             left_out += size
             continue
         left -= size
-        reasons |= dict.fromkeys(f"{name}: {reason}" for reason in _unreadable(text))
+        reasons |= dict.fromkeys(f"{name}: {reason}" for reason in (*_unreadable(text), *_opaque(name, text)))
         if name.endswith(".key"):
             base, key = name.removesuffix(".key"), "" if _FIELDS.fullmatch(name) else text
             yield Part(name, text)
@@ -66,15 +69,22 @@ def parts(request: RouteRequest, *, max_bytes: int, joined_messages: int, reason
 
 def _joined(request: RouteRequest, last: int) -> Iterator[Part]:
     """Values split over messages, or over the values of the metadata."""
-    said = [message for message in request.messages if message.text.strip()][-last:]
-    ours = [message.text for message in said if message.role == "user"]
-    everything = [message.text for message in said]
+    said = request.messages[-last:]
+    everything = [text for message in said for text in _leaves(message)]
+    ours = [text for message in said if message.role == "user" for text in _leaves(message)]
     for texts in [everything, ours] if len(ours) < len(everything) else [everything]:
         yield from _as_one("messages", texts, "\n".join(texts))
     values = [text for path, text in walk_strings(request.metadata, "metadata") if not path.endswith(".key")]
     if len(values) > 1:
         every = "\n".join(text for _, text in walk_strings(request.metadata, "metadata"))
         yield from _as_one("metadata", values, every)
+
+
+def _leaves(message: Message) -> list[str]:
+    """The texts of a message: its content or each part of it, and each argument of its tool calls."""
+    content = [message.content] if isinstance(message.content, str) else message.content or []
+    found = [text for path, text in walk_strings([content, message.tool_calls]) if not path.endswith(".key")]
+    return [text for text in found if text.strip()]
 
 
 def _as_one(name: str, texts: list[str], labels: str) -> Iterator[Part]:
@@ -100,6 +110,12 @@ def _beside_labels(texts: list[str]) -> str | None:
 def _seams(text: str) -> str:
     half = _LONGEST_JOINED // 2
     return text if len(text) <= _LONGEST_JOINED else f"{text[:half]}\n{text[-half:]}"
+
+
+def _opaque(name: str, text: str) -> Iterator[str]:
+    """Why a string holds or stands for something that is no text: an image, a sound, a document."""
+    if _DATA.match(text) is not None or (_PART_TYPE.fullmatch(name) and _MEDIA.search(text) is not None):
+        yield "it is content that is not text"
 
 
 def _unreadable(text: str) -> Iterator[str]:

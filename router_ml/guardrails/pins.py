@@ -11,6 +11,7 @@ import hmac
 import os
 
 KEY_VARIABLE = "ROUTER_ML_PIN_KEY"
+MIN_KEY_BYTES = 16
 _CLEAN, _PINNED = "clean", "pinned"
 
 
@@ -33,7 +34,8 @@ def is_pinned(decision_id: str, pin: str | None, *, key: bytes | None = None) ->
 
 
 def _key() -> bytes:
-    return os.environ.get(KEY_VARIABLE, "").encode()
+    key = os.fsencode(os.environ.get(KEY_VARIABLE, ""))
+    return key if len(key) >= MIN_KEY_BYTES else b""  # what could be guessed signs nothing
 
 
 def _signature(decision_id: str, state: str, key: bytes) -> str:

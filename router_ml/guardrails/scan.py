@@ -120,11 +120,12 @@ class _Scanner:
 
     def read(self, part: Part, readings: Iterable[tuple[str, str]]) -> None:
         """Look at a part in all its views. What an earlier view showed is not another finding."""
-        values: set[tuple[str, str]] = set()
+        values: set[tuple[str, str, str]] = set()
+        known: dict[str, set[str]] = {}  # bare values by risk
         types: set[str] = set(part.known(self.findings))
         plain = ""
         for view, text in readings:
-            here: set[tuple[str, str]] = set()
+            here: set[tuple[str, str, str]] = set()
             places = [(0, len(text))] if view in _WHOLE else changed_places(plain, text)
             plain = text if view in _PLAIN else plain
             hits: Iterator[tuple[Detector | External, Span]] = chain(
@@ -133,10 +134,10 @@ class _Scanner:
             )
             for detector, (start, end) in hits:
                 shown = text[start:end]
-                value = (detector.type, bare(shown))
+                value = (detector.type, detector.risk, bare(shown))
                 if view in GUESSES and (
                     detector.type in types
-                    or _is_part(value[1], values)
+                    or _is_part(value[2], known.get(detector.risk, set()))
                     or not convinces(detector, view, text, (start, end), part.labels)
                 ):
                     continue
@@ -154,7 +155,9 @@ class _Scanner:
                         )
                     )
             values |= here
-            types |= {kind for kind, _ in here}
+            for kind, risk, found in here:
+                types.add(kind)
+                known.setdefault(risk, set()).add(found)
 
     def _places(self, text: str, places: Sequence[Span], *, known: Set[str]) -> Iterator[tuple[Detector, Span]]:
         """All findings at some places of a view."""
@@ -213,8 +216,10 @@ def _inside(span: Span, text: str, kind: str) -> Span:
     return span
 
 
-def _is_part(value: str, known: Set[tuple[str, str]]) -> bool:
+def _is_part(value: str, known: Set[str]) -> bool:
     """Whether a value, or the end of it, is part of one that is known already, read from either end."""
+    if not value:
+        return False
     digits = ascii_digits(value)[-_TELLING_DIGITS:]
     ends = [value, value[::-1], *([digits] if len(digits) == _TELLING_DIGITS else [])]
-    return any(end in other for _, other in known for end in ends)
+    return any(end in other for other in known for end in ends)
