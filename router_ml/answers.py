@@ -79,7 +79,7 @@ class Answer:
 
 def _split(fields: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What reads as a chat message, and the rest."""
-    message: dict[str, Any] = {"role": "assistant"}
+    message: dict[str, Any] = {"role": "user"}  # read as closely as what a user says
     rest: dict[str, Any] = {}
     for name, value in fields.items():
         if (name == "content" and isinstance(value, str | list)) or (name == "tool_calls" and isinstance(value, list)):
@@ -112,10 +112,15 @@ def check_answer(
     echoes = Echoes.of(answer.scanned, found.findings, request)
     reduced = answer.without(echoes.values)
     by_rule, state = _without_echoes(found, echoes)
+    again = scan(reduced) if echoes.values and reduced is not None else None  # an echo must not hide another value
+    if again is not None:
+        by_rule = [*by_rule, *(risk for risk in again.risks if risk.name in PRIVATE_RISKS)]
+        state = again.state if state == "clean" else state
     risks = {risk.name: risk for risk in (*(classify(reduced) if reduced is not None else ()), *by_rule)}
     facts = OutputFacts(
         risks=frozenset(risks),
-        findings=frozenset(finding.type for finding in echoes.new),
+        findings=frozenset(finding.type for finding in (*echoes.new, *(again.findings if again else ()))),
+        missed=frozenset(found.missed),
         guard_state=state,
         notices=notices_in(answer.text, config.notices),
         **_of_request(decision),
@@ -146,7 +151,8 @@ def _of_request(decision: RouteDecision) -> dict[str, Any]:
     risks = frozenset(risk.name for risk in decision.risks)
     return {
         "request_risks": risks | SCANNED_RISKS if decision.guard_state == "unknown" else risks,
-        "request_private": bool(risks & PRIVATE_RISKS),
+        "request_private": any(finding.hard for finding in decision.findings)
+        or any(risk.source == "model" and risk.name in PRIVATE_RISKS for risk in decision.risks),
         "tier": decision.risk_tier,
         "domain": decision.domain.label,
         "channel": decision.circumstances.channel,

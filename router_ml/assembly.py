@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from router_ml.allocation.choose import Choice
@@ -60,7 +60,7 @@ def assemble(
 ) -> RouteDecision:
     """The decision; ``choice`` is None when no lane may be used."""
     action, reason = _action(case, ruling, choice)
-    plan = _plan(config, case, ruling, choice)
+    plan = _without_values(case, _plan(config, case, ruling, choice))
     lane = choice.lane if choice else None
     understood = case.understood
     decision = RouteDecision(
@@ -150,6 +150,14 @@ def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -
     return tuple(dict.fromkeys([*named, *stops]))
 
 
+def _without_values(case: Case, plan: Plan) -> Plan:
+    """A plan without the caller's own schema where something was found in it: a record holds no values."""
+    if not any(finding.part.startswith("output_contract") for finding in case.scanned.findings):
+        return plan
+    bare = plan.output_contract.model_copy(update={"schema": None})
+    return replace(plan, output_contract=bare, decoding=plan.decoding.model_copy(update={"response_format": None}))
+
+
 def _request_id(case: Case) -> str | None:
     """The caller's id, unless the scan found something in it: a digest without a key could be guessed back."""
     found = any(finding.part == "request_id" for finding in case.scanned.findings)
@@ -168,12 +176,17 @@ def _circumstances(case: Case) -> Circumstances:
         constraints=case.request.constraints,
         tokens_in=case.understood.tokens_in,
         language_chars=case.understood.language_characters,
-        pinned=case.pinned,
+        pinned=bool(case.pinned),
+        missed=tuple(sorted(case.facts.missed)),
     )
 
 
 def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:
-    pin = PolicyFired(id="session-pin", version="1", effect="an earlier turn is not known to be clean: counts as pii")
+    pin = PolicyFired(
+        id="session-pin",
+        version="1",
+        effect=f"an earlier turn is not known to be clean: counts as {', '.join(sorted(case.pinned))}",
+    )
     return (pin, *ruling.fired) if case.pinned else ruling.fired
 
 

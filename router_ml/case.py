@@ -13,7 +13,7 @@ from router_ml.contract import Risk, RiskTier, RouteRequest
 from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.guardrails.entities import Chunk, Entity, Tagger
 from router_ml.guardrails.entity_findings import with_entities
-from router_ml.guardrails.policy import Facts, risk_tier
+from router_ml.guardrails.policy import Facts, risk_tier, worst_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.guardrails.views import normalize
 from router_ml.plan import Situation, traffic_class
@@ -22,7 +22,7 @@ from router_ml.understanding.understand import Understanding
 
 @dataclass(frozen=True)
 class Case:
-    """One request as rules see it; ``pinned``: an earlier turn of its session is not known to have been clean."""
+    """One request as rules see it; ``pinned``: the risks that an earlier turn of its session brings."""
 
     request: RouteRequest
     understood: Understanding
@@ -33,18 +33,18 @@ class Case:
     class_name: str
     promise: TrafficClass
     facts: Facts
-    pinned: bool
+    pinned: frozenset[str]
 
 
 def build_case(
-    config: RouterConfig, request: RouteRequest, understood: Understanding, scanned: Scan, *, pinned: bool
+    config: RouterConfig, request: RouteRequest, understood: Understanding, scanned: Scan, *, pinned: frozenset[str]
 ) -> Case:
     """Join what rules and model say. A rule outranks the model; the model adds risks and never takes one away.
 
     Raises:
         InvalidRequestError: the request names a traffic class that is not configured.
     """
-    by_pin = (Risk(name="pii", probability=1.0, source="rule"),) if pinned else ()
+    by_pin = (Risk(name=name, probability=1.0, source="rule") for name in sorted(pinned))
     write_tool = any(config.tools[name].effect == "write" for name in request.allowed_tools if name in config.tools)
     risks = {risk.name: risk for risk in (*understood.risks, *scanned.risks, *by_pin)}
     tier = risk_tier(
@@ -81,6 +81,8 @@ def build_case(
         write_tool=write_tool,
         language_validated=understood.language.validated,
         language=understood.language.code,
+        missed=frozenset(scanned.missed),
+        worst_tier=worst_tier(config.guardrails, tier, missed=frozenset(scanned.missed)),
     )
     by_name = tuple(risks[name] for name in sorted(risks))
     return Case(request, understood, scanned, by_name, tier, situation, class_name, promise, facts, pinned)

@@ -33,7 +33,7 @@ from router_ml.overrides import Governed, InForce, Rules
 from router_ml.reading import Guards, read
 from router_ml.recording import logged, record, record_check
 from router_ml.ruling import rule_case
-from router_ml.sessions import Recent, is_private
+from router_ml.sessions import Recent, private_risks
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 
@@ -186,7 +186,7 @@ class Router(Governed):
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
-        return pins.sign(decision.decision_id, pinned=is_private(decision))
+        return pins.sign(decision.decision_id, risks=private_risks(decision))
 
     def check_output(
         self,
@@ -266,7 +266,7 @@ class Router(Governed):
         force, health = rules.at(now), self._health.snapshot
         config = force.config
         scanned = self._scan(config, request, understood)
-        pinned = self._recent.is_pinned(request.previous, self.log)
+        pinned = self._recent.risks(request.previous, self.log)
         case = build_case(config, request, understood, scanned, pinned=pinned)
         estimates = self.estimate(request, understood)
         ruling = rule_case(config, case, estimates, health=health)
@@ -283,7 +283,7 @@ class Router(Governed):
             learned_lane=favourite(estimates, lanes, everything, selection),
             stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), force.versions),
         )
-        self._recent.remember(decision.decision_id, private=is_private(decision))
+        self._recent.remember(decision.decision_id, private_risks(decision))
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision

@@ -36,7 +36,7 @@ FIELDS = {
     "State": "bandit_step lambda budget_left explore_left lane_health arm",
     "Narrowing": "rule before after",
     "Destinations": "indexes rerankers judges trace_sinks",
-    "Circumstances": "channel org region tools constraints tokens_in language_chars pinned",
+    "Circumstances": "channel org region tools constraints tokens_in language_chars pinned missed",
     "PolicyFired": "id version effect",
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices",
     "Execution": "decision_id hops context_ids citations tool_calls validation refusal final_lane",

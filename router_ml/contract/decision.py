@@ -100,7 +100,7 @@ class Circumstances(Model):
     """What rules looked at that is nowhere else in the decision, so that other rules can be tried on it later.
 
     ``org`` and ``region`` as rules read them; ``tools`` are those the caller allowed; ``tokens_in`` is what a lane has
-    to hold; ``language_chars`` what the language was judged by.
+    to hold; ``language_chars`` what the language was judged by; ``missed`` the risks of detectors that did not answer.
     """
 
     channel: Channel = "api"
@@ -111,6 +111,7 @@ class Circumstances(Model):
     tokens_in: int = 0
     language_chars: int = 0
     pinned: bool = False
+    missed: tuple[str, ...] = ()
 
 
 class Decoding(Model):

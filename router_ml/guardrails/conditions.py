@@ -19,7 +19,8 @@ ELSEWHERE = "?"
 @dataclass(frozen=True)
 class Facts:
     """All that a rule may look at. ``findings`` are types, ``tools`` what the caller allows; ``region`` may be
-    ``ELSEWHERE``."""
+    ``ELSEWHERE``, and so may ``org``. ``missed`` are the risks of detectors that gave no answer, ``worst_tier`` what an
+    incomplete scan could bring."""
 
     intent: str
     domain: str
@@ -35,6 +36,8 @@ class Facts:
     write_tool: bool
     language_validated: bool
     language: str = "und"
+    missed: frozenset[str] = frozenset()
+    worst_tier: RiskTier | None = None
 
 
 def fires(when: When, facts: Facts) -> bool:
@@ -48,7 +51,10 @@ def fires(when: When, facts: Facts) -> bool:
         return False
     state: GuardState = "hit" if when.guard_state is not None and "hit" in when.guard_state else "unknown"
     findings = facts.findings | frozenset(when.finding or ())
-    return _holds(when, replace(facts, guard_state=state, risks=facts.risks | SCANNED_RISKS, findings=findings))
+    risks = facts.risks | SCANNED_RISKS | facts.missed
+    worst = replace(facts, guard_state=state, risks=risks, findings=findings)
+    tiers = {facts.tier, facts.worst_tier or facts.tier}
+    return any(_holds(when, replace(worst, tier=tier)) for tier in tiers)
 
 
 def presumed(when: When, facts: Facts) -> bool:

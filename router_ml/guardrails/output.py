@@ -30,6 +30,7 @@ class OutputFacts:
     tier: RiskTier
     domain: str
     channel: Channel
+    missed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def fires(when: OutputWhen, facts: OutputFacts) -> bool:
         return False
     state: GuardState = "hit" if when.guard_state is not None and "hit" in when.guard_state else "unknown"
     findings = facts.findings | frozenset(when.finding or ())
-    return _holds(when, replace(facts, guard_state=state, risks=facts.risks | SCANNED_RISKS, findings=findings))
+    return _holds(
+        when, replace(facts, guard_state=state, risks=facts.risks | SCANNED_RISKS | facts.missed, findings=findings)
+    )
 
 
 def _holds(when: OutputWhen, facts: OutputFacts) -> bool:

@@ -12,25 +12,30 @@ import os
 
 KEY_VARIABLE = "ROUTER_ML_PIN_KEY"
 MIN_KEY_BYTES = 16
-_CLEAN, _PINNED = "clean", "pinned"
+CLEAN = "clean"
+UNKNOWN = frozenset({"pii"})
+"""What an earlier turn that nobody vouches for counts as."""
 
 
-def sign(decision_id: str, *, pinned: bool, key: bytes | None = None) -> str | None:
-    """A pin for ``previous.pin``; None without a key."""
+def sign(decision_id: str, *, risks: frozenset[str], key: bytes | None = None) -> str | None:
+    """A pin for ``previous.pin`` that says which risks the session holds; None without a key."""
     key = _key() if key is None else key
     if not key:
         return None
-    state = _PINNED if pinned else _CLEAN
+    state = "+".join(sorted(risks)) or CLEAN
     return f"{state}.{_signature(decision_id, state, key)}"
 
 
-def is_pinned(decision_id: str, pin: str | None, *, key: bytes | None = None) -> bool:
-    """Whether a session is pinned. Only a clean pin with a valid signature for this very decision says no."""
+def risks_of(decision_id: str, pin: str | None, *, key: bytes | None = None) -> frozenset[str]:
+    """The risks that a session holds; only a pin with a valid signature for this very decision is believed."""
     key = _key() if key is None else key
     if not key or pin is None:
-        return True
-    expected = f"{_CLEAN}.{_signature(decision_id, _CLEAN, key)}"
-    return not hmac.compare_digest(pin.encode("utf-8", "replace"), expected.encode())
+        return UNKNOWN
+    state, _, signature = pin.partition(".")
+    expected = _signature(decision_id, state, key)
+    if not hmac.compare_digest(signature.encode("utf-8", "replace"), expected.encode()):
+        return UNKNOWN
+    return frozenset() if state == CLEAN else frozenset(state.split("+"))
 
 
 def _key() -> bytes:
@@ -39,4 +44,4 @@ def _key() -> bytes:
 
 
 def _signature(decision_id: str, state: str, key: bytes) -> str:
-    return hmac.new(key, f"{decision_id}|{state}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{decision_id}|{state}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()

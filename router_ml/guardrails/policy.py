@@ -14,7 +14,7 @@ from router_ml.config.rules import Guardrails, Policy
 from router_ml.config.schema import Destination, Index, Lane, RouterConfig
 from router_ml.contract import Constraints, Destinations, Narrowing, PolicyFired, RiskTier, highest
 from router_ml.contract.base import Channel, GuardState, LogLevel
-from router_ml.guardrails.conditions import Facts, effect, fires, presumed
+from router_ml.guardrails.conditions import SCANNED_RISKS, Facts, effect, fires, presumed
 from router_ml.guardrails.limits import (
     Limit,
     allows_destination,
@@ -84,6 +84,11 @@ def risk_tier(
     if abstained:
         tiers.append(guardrails.abstained_tier)
     return highest(*tiers)
+
+
+def worst_tier(guardrails: Guardrails, tier: RiskTier, *, missed: frozenset[str]) -> RiskTier:
+    """The tier that a request would have, had everything been found that an incomplete scan may have missed."""
+    return highest(tier, *(guardrails.risk_tiers.get(risk, "high") for risk in SCANNED_RISKS | missed))
 
 
 def rule(

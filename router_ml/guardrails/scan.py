@@ -15,6 +15,7 @@ from itertools import chain
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
 from router_ml.guardrails.changes import changed_places
+from router_ml.guardrails.decoding import decode
 from router_ml.guardrails.detector import (
     Detector,
     OutOfStepsError,
@@ -30,24 +31,29 @@ from router_ml.guardrails.evidence import convinces, never
 from router_ml.guardrails.external import DetectorFault, External
 from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
-from router_ml.guardrails.views import GUESSES, views
+from router_ml.guardrails.views import GUESSES, normalize, views
 from router_ml.guardrails.wording import asks_for_change
 
 _STEPS = 20_000
 _JOINED_MESSAGES = 8
 _TELLING_DIGITS = 8
+_DEEPEST = "decoded2"
 _PLAIN = frozenset({"raw", "normalized", "decoded", "decoded2"})
 _WHOLE = frozenset({"raw", "keyed", "joined"})
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What the rules found. ``risks`` names each risk once, by rule; ``reasons`` say why the state is unknown."""
+    """What the rules found. ``risks`` names each risk once, by rule; ``reasons`` say why the state is unknown.
+
+    ``missed`` are the risks of the user's own detectors that gave no answer.
+    """
 
     state: GuardState
     findings: tuple[Finding, ...]
     risks: tuple[Risk, ...]
     reasons: tuple[str, ...]
+    missed: tuple[str, ...] = ()
 
 
 def scan(
@@ -87,6 +93,7 @@ def scan(
         findings=tuple(scanner.findings),
         risks=tuple(Risk(name=name, probability=1.0, source="rule") for name in risks),
         reasons=tuple(scanner.reasons),
+        missed=tuple(scanner.missed),
     )
 
 
@@ -100,6 +107,7 @@ class _Scanner:
     risks: dict[str, None] = field(default_factory=dict)
     reasons: dict[str, None] = field(default_factory=dict)
     steps: Steps = field(default_factory=lambda: Steps(_STEPS))
+    missed: dict[str, None] = field(default_factory=dict)
     exhausted: bool = False
     answers: dict[str, list[tuple[External, Span]]] = field(default_factory=dict)
 
@@ -117,6 +125,7 @@ class _Scanner:
             except Exception as error:  # noqa: BLE001 - whatever breaks a detector, the texts count as not scanned
                 answer = DetectorFault(f"detector {detector.type} failed with {type(error).__name__}")
             self.reasons[answer.reason] = None
+            self.missed[detector.risk] = None
 
     def read(self, part: Part, readings: Iterable[tuple[str, str]]) -> None:
         """Look at a part in all its views. What an earlier view showed is not another finding."""
@@ -155,6 +164,8 @@ class _Scanner:
                         )
                     )
             values |= here
+            if view == _DEEPEST and normalize(decode(text)) != text:
+                self.reasons[f"{part.name}: it is encoded more than twice"] = None
             for kind, risk, found in here:
                 types.add(kind)
                 known.setdefault(risk, set()).add(found)

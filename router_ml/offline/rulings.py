@@ -13,7 +13,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.apply import apply_limits, apply_rules
 from router_ml.guardrails.conditions import ELSEWHERE, Facts
 from router_ml.guardrails.limits import smallest
-from router_ml.guardrails.policy import risk_tier
+from router_ml.guardrails.policy import risk_tier, worst_tier
 from router_ml.guardrails.verdict import Verdict, invalid, verdict
 from router_ml.plan import Situation, matches
 
@@ -29,6 +29,16 @@ def facts_of(config: RouterConfig, decision: RouteDecision) -> Facts:
     risks = frozenset(risk.name for risk in decision.risks)
     write_tool = any(config.tools[name].effect == "write" for name in seen.tools if name in config.tools)
     known = seen.region in (None, ELSEWHERE, *config.regions) or not config.regions
+    tier = risk_tier(
+        config.guardrails,
+        risks=risks,
+        guard_state=decision.guard_state,
+        language_validated=decision.language.validated,
+        language_chars=seen.language_chars,
+        abstained=decision.intent.abstained or decision.domain.abstained,
+        channel=seen.channel,
+        write_tool=write_tool,
+    )
     return Facts(
         intent=decision.intent.label,
         domain=decision.domain.label,
@@ -37,22 +47,15 @@ def facts_of(config: RouterConfig, decision: RouteDecision) -> Facts:
         org=seen.org,
         region=seen.region if known else ELSEWHERE,
         risks=risks,
-        tier=risk_tier(
-            config.guardrails,
-            risks=risks,
-            guard_state=decision.guard_state,
-            language_validated=decision.language.validated,
-            language_chars=seen.language_chars,
-            abstained=decision.intent.abstained or decision.domain.abstained,
-            channel=seen.channel,
-            write_tool=write_tool,
-        ),
+        tier=tier,
         findings=frozenset(finding.type for finding in decision.findings),
         guard_state=decision.guard_state,
         tools=seen.tools,
         write_tool=write_tool,
         language_validated=decision.language.validated,
         language=decision.language.code,
+        missed=frozenset(seen.missed),
+        worst_tier=worst_tier(config.guardrails, tier, missed=frozenset(seen.missed)),
     )
 
 

@@ -99,7 +99,7 @@ def test_health_reports_of_many_threads_are_all_kept(bundle: Bundle) -> None:
 
 def test_private_sessions_stay_private(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a session held personal data its next turn is private too, and so is one that cannot be proven clean."""
-    monkeypatch.setenv("ROUTER_ML_PIN_KEY", "test key")
+    monkeypatch.setenv("ROUTER_ML_PIN_KEY", "a key of this test alone")
     router, other = (Router(bundle.config, bundle=bundle) for _ in range(2))
     clean, private = router.predict_route(QUESTION), router.predict_route(MAIL)
 
