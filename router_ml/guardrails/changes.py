@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from router_ml.guardrails.detector import Span
 
-MARGIN = 160  # characters kept around a change: labels and neighbours that a detector looks at
+BEFORE, AFTER = 112, 64  # characters kept around a change: labels and neighbours that a detector looks at
 _ANCHOR = 16  # as many equal characters count as the same place again
 _MOST = 0.6  # beyond this share of a text, all of it is looked at
 
 
 def changed_places(before: str, after: str) -> list[Span]:
-    """Spans of ``after`` that hold everything that does not stand in ``before``, with ``MARGIN`` around each.
+    """Spans of ``after`` that hold everything that does not stand in ``before``, with ``BEFORE`` and ``AFTER`` around each.
 
     The rest of ``after`` consists of stretches that stand in ``before`` word for word. Spans are in order and do not
     touch. The work is near linear: each search for the same place again looks at a few times what it skips.
@@ -23,12 +23,12 @@ def changed_places(before: str, after: str) -> list[Span]:
         if j >= len(after):
             break
         end, place = _same_again(before, after, i, j)
-        spans = _with(spans, (max(0, j - MARGIN), min(len(after), end + MARGIN)))
+        spans = _with(spans, (max(0, j - BEFORE), min(len(after), end + AFTER)))
         if place < 0:
             break
         i, j = place, end
     if i < len(before) and j >= len(after):  # the end was cut off
-        spans = _with(spans, (max(0, len(after) - MARGIN), len(after)))
+        spans = _with(spans, (max(0, len(after) - BEFORE), len(after)))
     total = sum(end - start for start, end in spans)
     return [(0, len(after))] if total > _MOST * len(after) else [span for span in spans if span[0] < span[1]]
 

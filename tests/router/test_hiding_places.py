@@ -33,7 +33,10 @@ def boundaries(router: Router, decision: RouteDecision) -> set[str]:
     [
         [user(f"Here it is: {HALVES[0]}", HALVES[1])],
         [user(f"Here it is: {HALVES[0]}"), user(HALVES[1])],
-        [user("note"), {"role": "assistant", "tool_calls": [{"function": {"arguments": dict(zip("ab", HALVES, strict=False))}}]}],
+        [
+            user("note"),
+            {"role": "assistant", "tool_calls": [{"function": {"arguments": {"a": HALVES[0], "b": HALVES[1]}}}]},
+        ],
         [user("write to nora.winter@", "posteo-mail.net thanks")],
     ],
     ids=["parts", "messages", "arguments", "address"],
