@@ -10,7 +10,7 @@ _MOST = 0.6  # beyond this share of a text, all of it is looked at
 
 
 def changed_places(before: str, after: str) -> list[Span]:
-    """Spans of ``after`` that hold everything that does not stand in ``before``, with ``BEFORE`` and ``AFTER`` around each.
+    """Spans of ``after`` that hold all that does not stand in ``before``, with ``BEFORE`` and ``AFTER`` around each.
 
     The rest of ``after`` consists of stretches that stand in ``before`` word for word. Spans are in order and do not
     touch. The work is near linear: each search for the same place again looks at a few times what it skips.
