@@ -45,6 +45,7 @@ class Traits:
     lowered: str
     digits: int
     has_run: bool
+    present: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
     _places: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -104,7 +105,14 @@ def is_triggered(detector: Detector, traits: Traits) -> bool:
     """Whether a text is worth the detector's pattern."""
     if traits.digits < detector.digits or (detector.run and not traits.has_run):
         return False
-    return not detector.triggers or any(map(traits.places, detector.triggers))
+    present, lowered = traits.present, traits.lowered
+    for trigger in detector.triggers:
+        there = present.get(trigger)  # many detectors share one; a loop, since this runs hundreds of times a text
+        if there is None:
+            there = present[trigger] = trigger in lowered
+        if there:
+            return True
+    return not detector.triggers
 
 
 class OutOfStepsError(Exception):
