@@ -12,7 +12,7 @@ import pytest
 
 from router_ml import guardrails
 from router_ml.contract import RouteRequest
-from router_ml.guardrails import disguises, scan, views, wording
+from router_ml.guardrails import scan, spacing, views, wording
 from router_ml.guardrails.detector import Detector, find
 from router_ml.guardrails.patterns import PACKS, detectors
 
@@ -138,7 +138,7 @@ def test_the_wording_rule_is_linear_in_hostile_runs(run: str) -> None:
 @pytest.mark.parametrize("run", ["7 ", "12, ", "A ", "one 7 - "])
 def test_a_run_that_is_no_number_is_read_once(run: str) -> None:
     """A long list of numbers is no spelled-out one, also where such a one follows."""
-    assert is_linear(lambda text: disguises.spoken(f"{text} xx one two three four"), run)
+    assert is_linear(lambda text: spacing.spoken(f"{text} xx one two three four"), run)
 
 
 @pytest.mark.parametrize("run", ["1 ", "a@b.c ", "card 4111 ", "+49 30 1", "DE89 37", "key=Ab1", "x: 1\n", "07 "])

@@ -31,6 +31,7 @@ DISGUISES: dict[str, tuple[Callable[[str], str], str]] = {
     "tag characters": (lambda text: "".join(chr(0xE0000 + ord(c)) for c in text), "normalized"),
     "[at] and (dot)": (lambda text: text.replace("@", " [at] ").replace(".", " (dot) "), "normalized"),
     "spoken": (lambda text: text.replace("@", " at ").replace(".", " dot "), "normalized"),
+    "spoken in Polish": (lambda text: text.replace("@", " małpa ").replace(".", " kropka "), "normalized"),
     "percent": (lambda text: "".join(f"%{ord(c):02x}" for c in text), "decoded"),
     "html entities": (lambda text: "".join(f"&#{ord(c)};" for c in text), "decoded"),
     "named entity": (lambda text: text.replace("@", "&commat;"), "decoded"),
