@@ -1,4 +1,4 @@
-"""Addresses of mail written to be missed by machines: ``jane (at) acme [dot] com``, ``jane dot doe at acme dot com``."""
+"""Addresses of mail as machines miss them: ``jane (at) acme [dot] com``, ``jane dot doe at acme dot com``."""
 
 from __future__ import annotations
 
