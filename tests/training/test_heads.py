@@ -9,10 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the 'train' extra; make test-all installs it")
 
+from router_ml.guardrails.entities import TAGS
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 from router_ml.understanding.surface import NAMES, surface
-from training import corpus, entities
+from training import corpus, entity_texts
 from training.calibration import calibrate, uncalibrated
 from training.examples import DEFAULT, Example, Targets, authored, noise
 from training.heads import Heads, Scale, batches, export, fit_heads, loss, pad
@@ -103,7 +104,7 @@ def test_fine_tuning_lowers_the_loss_and_keeps_word_vectors(root: Path) -> None:
         Tokens(model.tokenizer, 64),
         some,
         DEFAULT,
-        templates=entities.load(root / "data" / "entities" / "train.jsonl")[:40],
+        templates=entity_texts.load(root / "data" / "entities" / "train.jsonl")[:40],
         settings=Settings(epochs=5, batch=8, rate=2e-4, head_rate=3e-3, window=64),
         seed=1,
         step=losses.append,
@@ -112,7 +113,7 @@ def test_fine_tuning_lowers_the_loss_and_keeps_word_vectors(root: Path) -> None:
     assert np.mean(losses[-7:]) < 0.8 * np.mean(losses[:7])
     assert torch.equal(before, model[0].auto_model.embeddings.word_embeddings.weight)
     assert tuned.weights.value.shape == (384, len(uncalibrated(DEFAULT).readers))
-    assert tuned.tagger[0].shape == (384, len(entities.TAGS))
+    assert tuned.tagger[0].shape == (384, len(TAGS))
 
 
 def test_a_long_text_is_read_from_both_ends_and_never_padded(root: Path) -> None:
