@@ -18,6 +18,9 @@ _RULES = (
     *("policies", "guardrails", "output_policies", "notices", "boundaries", "regions"),
     *("tools", "indexes", "rerankers", "judges", "trace_sinks"),
 )
+LEARNED_OF_LANES = frozenset({"price", "prior", "latency", "outcomes", "decoding"})
+"""Fields of a lane that hard rules do not decide by."""
+
 Check = Callable[[RouterConfig], Iterable[Issue]]
 
 
@@ -80,8 +83,9 @@ def policy_sha256(config: RouterConfig) -> str:
     """sha256 of all that hard rules decide by: rules on requests and answers, places, limits, and lanes without their
     prices."""
     whole = config.model_dump(mode="json", by_alias=True)
-    learned = {"price", "prior", "latency", "outcomes", "decoding"}
-    lanes = {name: {k: v for k, v in lane.items() if k not in learned} for name, lane in whole["lanes"].items()}
+    lanes = {
+        name: {k: v for k, v in lane.items() if k not in LEARNED_OF_LANES} for name, lane in whole["lanes"].items()
+    }
     limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
     rules = {key: whole[key] for key in _RULES}
     return _digest({**rules, "lanes": lanes, "limits": limits})

@@ -19,9 +19,7 @@ _ENDINGS = re.compile(  # top-level domains that people have addresses in; "@app
     r"|au|nz|jp|cn|kr|in|sg|hk|tw|th|my|id|ph|vn|za|ng|ke|eg|ma|il|ae|sa|pk)$",
     re.IGNORECASE,
 )
-_FAITHFUL = frozenset(
-    {"keyed", "worded", "spoken", "unspaced", "unmarked"}
-)  # they change nothing that is not disguised
+_FAITHFUL = frozenset({"keyed", "worded", "spoken", "unspaced", "unmarked"})  # they only change what is disguised
 _UNCHECKED = frozenset(  # any digits would do, so a label finds them from either end
     "phone bank_account medical_record passport date_of_birth driving_licence customer_number tax_or_national_id"
     " address ip_address mac_address swift password api_key".split()
@@ -30,21 +28,22 @@ _NUMERIC = frozenset({"address", "ip_address", "mac_address"})
 _LOOSE = _NUMERIC | {"phone", "bank_account", "customer_number", "password", "api_key"}
 _LABELS = words(
     r"cards?|credit ?cards?|creditcardnummer|credit|debit|visa|mastercard|amex",
-    r"kreditkarten?(?:nummer)?|karten?(?:nummer)?|kart[aeyęuı]?|carte|tarjeta|carta|cart[ãa]o|kaart|accounts?|acct|kontos?|kontonummer|kontonr|compte|cuenta|conto",
-    r"conta|rekening|bank|routing|sort ?code|iban|numer\w{0,2}|número|numéro|nummer",
+    r"kreditkarten?(?:nummer)?|karten?(?:nummer)?|kart[aeyęuı]?|carte|tarjeta|carta|cart[ãa]o|kaart|accounts?|acct",
+    r"kontos?|kontonr|compte|cuenta|conto|conta|rekening|bank|routing|sort ?code|iban|numer\w{0,2}|número",
+    r"numéro|nummer",
     r"ssn|social(?: security)?|itin|tax(?:payer)?|national|insurance|identity|passport|passeport|reisepass|pasaporte",
     r"licen[cs]e|phone|telephone|tel|mobile|cell|call|whats ?app|fax|sms|handy|telefon|teléfono|téléphone|telefono",
     r"telefone|telefoon|telem[óo]vel|celular|cellulare|reach|text|ring|dial|ids?|dni|nif|nie|nhs|pesel|cpf|bsn|tfn|sin",
     r"nir|cnp|egn|steuer-?id|hetu|curp|rut|aadhaa?r|pan|personnummer|cpr|oib|jmbg|emšo|amka|rrn|kimlik|ahv|avs|insz",
     r"patient|mrn|medical|record|birth|born|dob|geburtsdatum|naissance|nacimiento|nascita|e-?mail|mail",
     r"nric|fin|cuit|cuil|rfc|niss|henkilötunnus|rodn[ée]|c[ée]dula|cnic|nino|ni number|codice fiscale|cf|ausweis",
-    r"mac|ip|ipv[46]|hardware|address|adresse|telefonnummer|telefoonnummer|kontonummer|rekeningnummer|social",
+    r"mac|ip|ipv[46]|hardware|address|adresse|telefonnummer|telefoonnummer|kontonummer|rekeningnummer",
     r"rijksregister|registre|registration|kennitala|permit|certificate",
     r"(?:my|his|her|their|our) (?:[a-z]{2,12} ){0,2}(?:number|no|nr|code|nummer)",
 )
 _BEFORE, _AFTER = 80, 40
 _SAYS_SO = re.compile(
-    r"reversed|backwards|rückwärts|à l.envers|al rev[eé]s|al contrario|ao contr[aá]rio|achterste|wspak"
+    r"reversed|backwards|rückwärts|à l.envers|al rev[eé]s|al contrario|ao contr[aá]rio|achterste|wspak", re.IGNORECASE
 )
 _NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
     {"reversed": _UNCHECKED, "gathered": _UNCHECKED, "compact": _LOOSE, "leet": _NUMERIC}
@@ -53,7 +52,12 @@ _NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
 
 def never(view: str, text: str) -> frozenset[str]:
     """Types that are not believed in a view, so that nobody need look for them there."""
-    return frozenset() if view == "reversed" and _SAYS_SO.search(text) is not None else _NEVER.get(view, frozenset())
+    return frozenset() if _says_so(view, text) else _NEVER.get(view, frozenset())
+
+
+def _says_so(view: str, text: str) -> bool:
+    """Whether the text itself says that it is to be read from its end."""
+    return view == "reversed" and _SAYS_SO.search(text) is not None
 
 
 def convinces(detector: Detector | External, view: str, text: str, span: Span, labels: str = "") -> bool:
@@ -65,13 +69,8 @@ def convinces(detector: Detector | External, view: str, text: str, span: Span, l
         return _ENDINGS.search(text[start:end]) is not None
     if view == "joined" and detector.type == "card":
         return True  # its check digit and issuer, over pieces that were sent apart
-    if (
-        detector.risk == "secrets"
-        or detector.type in _SURE
-        or detector.named
-        or view in _FAITHFUL
-        or _SAYS_SO.search(text)
-    ):
+    sure = detector.risk == "secrets" or detector.named or detector.type in _SURE
+    if sure or view in _FAITHFUL or _says_so(view, text):
         return True
     around = text[max(0, start - _BEFORE) : end + _AFTER]
     return _LABELS.search(around) is not None or (labels != "" and _LABELS.search(labels) is not None)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig, policy_sha256
+from router_ml.config.load import LEARNED_OF_LANES
 from router_ml.config.rules import OutputPolicy, Policy
 from router_ml.contract import Destinations, RouteDecision
 from router_ml.errors import MissingExtraError
@@ -28,7 +29,6 @@ OTHER = "(other settings)"
 
 KINDS = ("action", "queue", "tier", "lanes", "tools", "approval", "destinations", "output_contract", "explore", "log")
 _SECTIONS = ("boundaries", "regions", "tools", "indexes", "rerankers", "judges", "trace_sinks", "guardrails", "notices")
-_LEARNED = {"price", "prior", "latency", "outcomes", "decoding"}
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,10 @@ def _settings(before: RouterConfig, after: RouterConfig) -> tuple[str, ...]:
     """Other sections that decide what is allowed, where they differ."""
     plain = [name for name in _SECTIONS if getattr(before, name) != getattr(after, name)]
     lanes, classes = (
-        [{name: lane.model_dump(exclude=_LEARNED) for name, lane in each.lanes.items()} for each in (before, after)],
+        [
+            {name: lane.model_dump(exclude=set(LEARNED_OF_LANES)) for name, lane in each.lanes.items()}
+            for each in (before, after)
+        ],
         [{name: (c.when, c.limits) for name, c in each.traffic_classes.items()} for each in (before, after)],
     )
     more = [("lanes", lanes[0] != lanes[1]), ("traffic_classes", classes[0] != classes[1])]
