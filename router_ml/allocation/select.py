@@ -2,7 +2,9 @@
 
 The rule in one line: among eligible lanes whose lower quality bound reaches the floor, take the highest
 quality - lambda * cost; explore a capped share among lanes whose upper bound does. Where no lane is known to reach the
-floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one.
+floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one. An incumbent, the usual
+lane of a cell or the lane of a session, stays unless another gains more than a margin. Lanes that are being probed get
+their share before everything else.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ class Rule:
     """What a traffic class asks of selection.
 
     floor: quality 0..1; quality_per_usd: lambda; explore_share: largest probability of leaving the best lane;
-    epsilon: share of that spread evenly; gamma: how sharply inverse-gap weighting prefers small gaps.
+    epsilon: share of that spread evenly; gamma: how sharply inverse-gap weighting prefers small gaps; margin: utility
+    that another lane must gain before the incumbent loses the request.
     """
 
     floor: float
@@ -32,6 +35,7 @@ class Rule:
     explore_share: float
     epsilon: float
     gamma: float
+    margin: float = 0.0
 
     @classmethod
     def of(cls, promise: TrafficClass, exploration: Exploration, *, explore: bool = True) -> Rule:
@@ -51,10 +55,19 @@ def utility(belief: Belief, cost_usd: Floats, quality_per_usd: float) -> Floats:
     return result
 
 
-def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:
+def best(
+    belief: Belief,
+    cost_usd: Floats,
+    eligible: NDArray[np.bool_],
+    rule: Rule,
+    *,
+    incumbent: NDArray[np.intp] | None = None,
+) -> NDArray[np.intp]:
     """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best low - lambda * cost.
 
-    Ties go to the cheaper lane, then to the first. Rows without an eligible lane get -1.
+    The ``incumbent`` (n,), where there is one (-1: none) and it is among those candidates, stays unless the best gains
+    more than ``rule.margin`` on it. Ties go to the cheaper lane, then to the first. Rows without an eligible lane get
+    -1.
     """
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
     some_reach = reaches.any(axis=1, keepdims=True)
@@ -64,7 +77,12 @@ def best(belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Ru
     top = candidate & (score == score.max(axis=1, keepdims=True))
     # cheapest of the best: those that are not candidates sort behind every cost, also behind an infinite one
     order = np.lexsort((np.where(np.isnan(cost_usd), np.inf, cost_usd), ~top), axis=1)
-    return np.where(eligible.any(axis=1), order[:, 0], -1)
+    found = np.where(eligible.any(axis=1), order[:, 0], -1)
+    if incumbent is None:
+        return found
+    rows = np.arange(len(score))
+    stays = (incumbent >= 0) & (score[rows, incumbent] >= score[rows, found] - rule.margin)
+    return np.where(stays & candidate[rows, incumbent], incumbent, found)
 
 
 def distribution(
@@ -74,6 +92,7 @@ def distribution(
     rule: Rule,
     *,
     exploit: NDArray[np.intp] | None = None,
+    probes: Floats | None = None,
 ) -> Floats:
     """Propensities (n, L): rows sum to 1, are 0 outside ``eligible``, and all 0 where nothing is eligible.
 
@@ -84,6 +103,8 @@ def distribution(
     Args:
         belief: (n, L) quality and bounds. cost_usd: (n, L). eligible: (n, L).
         exploit: (n,) what ``best`` says, where it is known already.
+        probes: (L,) probability that each lane gets wherever it is eligible, so that something is learned of it; all
+            else shares the rest. Like all exploration it stops where ``explore_share`` is 0.
     """
     exploit = best(belief, cost_usd, eligible, rule) if exploit is None else exploit
     rows = np.flatnonzero(exploit >= 0)
@@ -100,6 +121,11 @@ def distribution(
         result[rows, exploit[rows]] = 0.0
         total = result.sum(axis=1, keepdims=True)
         result = result * np.minimum(1.0, rule.explore_share / np.maximum(total, 1e-300))
+    if probes is not None and rule.explore_share > 0:
+        probing = np.where(eligible, probes, 0.0)
+        probing *= np.minimum(1.0, rule.explore_share / np.maximum(probing.sum(axis=1, keepdims=True), 1e-300))
+        result = result * (1 - probing.sum(axis=1, keepdims=True)) + probing
+        result[rows, exploit[rows]] = 0.0
     result[rows, exploit[rows]] = 1.0 - result[rows].sum(axis=1)
     return result
 

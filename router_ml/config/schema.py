@@ -43,10 +43,21 @@ class Prior(Section):
     strength: Positive = 4.0
 
 
+class Probe(Section):
+    """Requests that a lane gets so that something is known of it, however it looks: ``share`` of those it may serve,
+    until it has answered ``requests`` or they have cost ``max_cost_usd``."""
+
+    requests: int = Field(default=50, ge=1)
+    max_cost_usd: Positive = 1.0
+    share: Fraction = 0.05
+
+
 class Lane(Section):
-    """One way to serve a request."""
+    """One way to serve a request. A new ``version`` is a new arm: what was learned of the old one is discounted, and it
+    is probed again."""
 
     model: str
+    version: str = "1"
     provider: str
     failure_domain: str
     region: str
@@ -59,6 +70,7 @@ class Lane(Section):
     capabilities: tuple[str, ...] = ()
     grade: int = Field(default=1, ge=1, le=3)
     outcomes: str | None = None
+    probe: Probe = Probe()
     decoding: Decoding = Decoding()
     enabled: bool = True
 
@@ -119,12 +131,29 @@ class ClassLimits(Section):
     max_cost_usd: Positive | None = None
 
 
+class Promise(Section):
+    """How the floor is meant: ``mean``, the average quality of the class is at least the floor; ``loss``, it is at most
+    ``max_loss`` below that of the best lane. Either may be missed with probability ``delta`` at most."""
+
+    kind: Literal["mean", "loss"] = "mean"
+    delta: Fraction = 0.1
+    max_loss: Fraction = 0.05
+
+
 class TrafficClass(Section):
-    """A named group of requests with a promise: floor, trade-off, limits."""
+    """A named group of requests with a promise: floor, trade-off, budget, limits.
+
+    ``quality_per_usd`` is lambda's counterpart: what a dollar has to buy. With ``budget_usd_per_day``, a pacer raises
+    it where the day's money would not last, inside what is certified for the floor; ``at_cap`` is what happens when the
+    money is gone.
+    """
 
     when: ClassWhen = ClassWhen()
     floor: Fraction
+    promise: Promise = Promise()
     quality_per_usd: NotNegative
+    budget_usd_per_day: Positive | None = None
+    at_cap: Literal["cheapest", "queue", "refuse"] = "cheapest"
     explore_share: Fraction = 0.1
     limits: ClassLimits = ClassLimits()
 
@@ -146,6 +175,14 @@ class Exploration(Section):
     epsilon: Fraction = 0.02
     gamma: Positive = 200.0
     never_at: tuple[RiskTier, ...] = ("high", "restricted")
+
+
+class Stability(Section):
+    """How much utility (quality in 0..1) another lane has to gain: ``margin`` over the usual lane of the request's
+    cell, so that a paraphrase keeps its lane; ``session_margin`` over the lane that a session is on."""
+
+    margin: Fraction = 0.0
+    session_margin: Fraction = 0.0
 
 
 class FallbackRule(Section):
@@ -186,5 +223,6 @@ class RouterConfig(Section):
     traffic_classes: dict[str, TrafficClass] = Field(min_length=1)
     plan: tuple[PlanRule, ...] = ()
     exploration: Exploration = Exploration()
+    stability: Stability = Stability()
     fallback: FallbackRule = FallbackRule()
     logging: Logging = Logging()

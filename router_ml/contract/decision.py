@@ -189,8 +189,25 @@ class Estimate(Model):
     latency_ms: Milliseconds
 
 
+class Selection(Model):
+    """What selection was asked for beside floor and lambda; ``margin``, in utility, is what another lane has to gain
+    before ``incumbent`` loses the request; ``probes``: the probability that was given to lanes to learn about them;
+    ``capped``: the class's budget was spent."""
+
+    explore_share: float = 0.0
+    epsilon: float = 0.0
+    gamma: float = 1.0
+    margin: float = 0.0
+    incumbent: str | None = None
+    probes: dict[str, float] = Field(default_factory=dict)
+    capped: bool = False
+
+
 class State(Model):
-    """What a replay needs beside the versions: the learning state that the decision was made in."""
+    """What a replay needs beside the versions: the learning state that the decision was made in.
+
+    ``budget_left``: USD of the class's daily budget; ``explore_left``: USD that probing lanes may still cost.
+    """
 
     bandit_step: int = 0
     lambda_: float = Field(default=0.0, alias="lambda")
@@ -198,6 +215,7 @@ class State(Model):
     explore_left: float | None = None
     lane_health: dict[str, str] = Field(default_factory=dict)
     arm: str = "champion"
+    selection: Selection = Selection()
 
 
 class Versions(Model):
