@@ -21,11 +21,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from router_ml.understanding.encoder import DEFAULT_LANGUAGES, Encoder, EncoderSpec
+from router_ml.understanding.encoder import DEFAULT_LANGUAGES, EARLY, LAST, Encoder, EncoderSpec
 from training import corpus
 from training.quantize import quantize
 
 OVERLAP = 32
+EARLY_NORM = 4  # of the embeddings, then two a block: the output of the second block
 
 
 def default_source() -> str:
@@ -82,14 +83,11 @@ def export(model: Any, out: Path, *, name: str, languages: Sequence[str] = DEFAU
             dynamo=False,
             opset_version=17,
             input_names=["input_ids"],
-            output_names=["token_embeddings"],
-            dynamic_axes={
-                "input_ids": {0: "batch", 1: "tokens"},
-                "token_embeddings": {0: "batch", 1: "tokens"},
-            },
+            output_names=[LAST],
+            dynamic_axes={"input_ids": {0: "batch", 1: "tokens"}, LAST: {0: "batch", 1: "tokens"}},
         )
     out.mkdir(parents=True, exist_ok=True)
-    onnx.save(quantize(onnx.load_from_string(buffer.getvalue())), out / "model.onnx")
+    onnx.save(with_early(quantize(onnx.load_from_string(buffer.getvalue()))), out / "model.onnx")
     with tempfile.TemporaryDirectory() as folder:
         model.tokenizer.save_pretrained(folder)
         shutil.copy(Path(folder) / "tokenizer.json", out / "tokenizer.json")
@@ -101,8 +99,29 @@ def export(model: Any, out: Path, *, name: str, languages: Sequence[str] = DEFAU
         prefix=model.tokenizer.cls_token_id,
         suffix=model.tokenizer.sep_token_id,
         languages=tuple(languages),
+        early=True,
     )
     (out / "encoder.json").write_text(json.dumps(vars(spec), indent=1) + "\n", encoding="utf-8")
+
+
+def with_early(model: Any) -> Any:
+    """The graph with the token vectors after its second block as a further output.
+
+    A sentence encoder forgets in its last layers what tells an easy question from a hard one; the early ones still know
+    the words.
+
+    Raises:
+        ValueError: the graph does not have two normalised sublayers in each block, as BERT's has.
+    """
+    from onnx import TensorProto, helper
+
+    found = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"]
+    if len(found) < EARLY_NORM + 1:
+        raise ValueError(f"Found {len(found)} layer normalisations, expected {EARLY_NORM + 1} at least, as in BERT.")
+    model.graph.node.append(helper.make_node("Identity", [found[EARLY_NORM]], [EARLY]))
+    width = model.graph.output[0].type.tensor_type.shape.dim[2].dim_value
+    model.graph.output.append(helper.make_tensor_value_info(EARLY, TensorProto.FLOAT, ["batch", "tokens", width]))
+    return model
 
 
 def agreement(model: Any, exported: Encoder, texts: Sequence[str]) -> dict[str, float]:

@@ -95,7 +95,7 @@ def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> C
         for encoded, text in zip(encoder.encode(part, classifier.columns), part, strict=True):
             shape = surface(text, encoded.tokens)
             seen = classifier.predict(encoded, shape)
-            rows.append((encoded.embedding, shape, seen.intent, seen.domain, encoded.tokens))
+            rows.append((encoded.representation, shape, seen.intent, seen.domain, encoded.tokens))
     embedding, shapes, intent, domain, tokens = (np.stack(column) for column in zip(*rows, strict=True))
     return Contexts(embedding, shapes, intent, domain, tokens.astype(np.int64))
 

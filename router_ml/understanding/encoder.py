@@ -11,7 +11,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+LAST, EARLY = "token_embeddings", "early_embeddings"  # outputs of the graph
 DEFAULT_LANGUAGES = ("en",)
 _TOKENS_PER_RUN, _PAIRS_PER_RUN = 1 << 12, 1 << 18  # bound the memory of a batch; attention looks at pairs of tokens
 
@@ -34,7 +35,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """``encoder.json``: what the graph expects, where its weights come from, and the languages it was validated on."""
+    """``encoder.json``: what the graph expects, where its weights come from, and the languages it was validated on.
+
+    ``early``: whether the graph also gives the token vectors of an early layer.
+    """
 
     name: str
     dimension: int
@@ -43,13 +47,15 @@ class EncoderSpec:
     prefix: int
     suffix: int
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
+    early: bool = False
 
 
 @dataclass(frozen=True)
 class Encoded:
     """One text: its embedding (d,) of unit length, its number of tokens, and what heads read off each chunk.
 
-    ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given. With
+    ``early``: (d,) of unit length, the mean token vector of an early layer, closer to the words than to what they mean;
+    (0,) where the encoder does not give it. ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given. With
     them come ``ids`` (t,) of the tokens, and ``offsets`` (t, 2), their characters in the text; special ones are (0, 0).
     """
 
@@ -58,6 +64,15 @@ class Encoded:
     readings: tuple[Floats, ...] = ()
     ids: tuple[Ints, ...] = ()
     offsets: tuple[Ints, ...] = ()
+    early: Floats = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @property
+    def representation(self) -> Floats:
+        """Embedding and early mean as one vector (d,) or (2d,) of unit length: what allocation looks at."""
+        if not len(self.early):
+            return self.embedding
+        result: Floats = np.concatenate([self.embedding, self.early]) * np.float32(np.sqrt(0.5))
+        return result
 
 
 class Encoder:
@@ -104,17 +119,18 @@ class Encoder:
         """
         tokenised = [self._tokenizer.encode(_decodable(text), add_special_tokens=False) for text in texts]
         chunks = [list(self._cut(one.ids)) for one in tokenised]
-        means, readings = self._run([ids for own in chunks for ids in own], columns)
+        means, early, readings = self._run([ids for own in chunks for ids in own], columns)
         result, start = [], 0
         for own, one in zip(chunks, tokenised, strict=True):
             mine = slice(start, start + len(own))
             pooled, tokens = _pool(means[mine], own), self._content(own)
+            words = _pool(early[mine], own) if self.spec.early else early[0]
             if columns is None:
-                result.append(Encoded(pooled, tokens))
+                result.append(Encoded(pooled, tokens, early=words))
             else:
                 places = tuple(np.array(part, np.int64) for part in self._places(one.offsets))
                 ids = tuple(np.array(part, np.int64) for part in own)
-                result.append(Encoded(pooled, tokens, tuple(readings[mine]), ids, places))
+                result.append(Encoded(pooled, tokens, tuple(readings[mine]), ids, places, words))
             start += len(own)
         return result
 
@@ -150,25 +166,28 @@ class Encoder:
         """Tokens of a text, from its chunks: without the special ones, shared ones counted once."""
         return sum(len(ids) - 2 for ids in chunks) - self.spec.overlap * (len(chunks) - 1)
 
-    def _run(self, chunks: Sequence[list[int]], columns: Floats | None) -> tuple[Floats, list[Floats]]:
-        """Unit mean (c, d) and reading of each chunk; chunks of equal length run together."""
+    def _run(self, chunks: Sequence[list[int]], columns: Floats | None) -> tuple[Floats, Floats, list[Floats]]:
+        """Unit mean (c, d), that of the early layer, and reading of each chunk; chunks of equal length run together."""
         by_length: dict[int, list[int]] = defaultdict(list)
         for row, chunk in enumerate(chunks):
             by_length[len(chunk)].append(row)
+        outputs = [LAST, EARLY] if self.spec.early else [LAST]
         means = np.empty((len(chunks), self.spec.dimension), dtype=np.float32)
+        early = np.empty((len(chunks), self.spec.dimension if self.spec.early else 0), dtype=np.float32)
         readings = [np.empty((0, 0), np.float32)] * len(chunks)
         for length, rows in by_length.items():
             at_once = max(1, min(_TOKENS_PER_RUN // length, _PAIRS_PER_RUN // length**2))
             for start in range(0, len(rows), at_once):
                 some = rows[start : start + at_once]
                 batch = np.array([chunks[row] for row in some], dtype=np.int64)
-                for row, tokens in zip(
-                    some, self._session.run(["token_embeddings"], {"input_ids": batch})[0], strict=True
-                ):
-                    means[row] = _mean(tokens)
+                last, *more = self._session.run(outputs, {"input_ids": batch})
+                for at, row in enumerate(some):
+                    means[row] = _mean(last[at])
+                    if more:
+                        early[row] = _mean(more[0][at])
                     if columns is not None:
-                        readings[row] = tokens @ columns
-        return means, readings
+                        readings[row] = last[at] @ columns
+        return means, early, readings
 
 
 def _mean(tokens: Floats) -> Floats:

@@ -85,7 +85,7 @@ def understand(
         foreign = not language.validated and size >= min_characters
         result.append(
             Understanding(
-                embedding=task.embedding,
+                embedding=task.representation,
                 surface=shape,
                 intent=seen.intent,
                 domain=seen.domain,

@@ -1,0 +1,206 @@
+"""Regression on nearness to landmarks, for all lanes at once: what quality and cost are fitted with.
+
+Lanes share strength in one of two ways. Where every lane was seen on every prompt, the outcomes are turned into their
+principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a coregionalised
+Gaussian process whose lane covariance is the sample's; Bonilla et al. 2007): what is common to all lanes is learned in
+detail, a difference between two lanes only as far as the data carry it. Where lanes were seen here and there, a function
+common to all lanes plus one of each lane's own are fitted together, and how far each may bend maximises the marginal
+likelihood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.context import Contexts
+from router_ml.allocation.similarity import Similarity, kernel, squares
+
+LANDMARKS = 1024
+SPARSE_LANDMARKS = 512
+REACH = 0.45  # of the median distance between prompts
+SMOOTHING = np.logspace(0, 2.5, 8)
+COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+INTERCEPT = 3.0
+FOLDS = 4
+FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
+_SMALLEST = 1e-5
+
+Floats64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Space:
+    """Prompts seen from landmarks: features (n, r) whose inner products are the kernel, and ``unfold`` (m, r), which
+    turns weights of features into weights of landmarks."""
+
+    similarity: Similarity
+    features: Floats64
+    unfold: Floats64
+
+    def narrow(self, rows: NDArray[np.intp]) -> Space:
+        """The same landmarks, other prompts."""
+        return Space(self.similarity, self.features[rows], self.unfold)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """offset: (L,); weights: (m, L) of landmarks; held_out: (n, L) predictions for the rows learned from, each by a fit
+    that had not seen it."""
+
+    offset: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    held_out: Floats64
+
+
+def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
+    """Choose landmarks among the prompts, at random, and see all prompts from them.
+
+    Args:
+        sparse: outcomes are single ones; fewer landmarks then say as much, and cost less.
+    """
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(contexts))
+    similarity = Similarity(
+        landmarks=np.empty((0, 0), np.float32),
+        reach=np.array([REACH * _typical_distance(contexts.embedding[rows[:500]])], np.float32),
+        surface_mean=contexts.surface.mean(axis=0),
+        surface_scale=contexts.surface.std(axis=0) + np.float32(1e-3),
+    )
+    points = similarity.coordinates(contexts)
+    chosen = points[np.sort(rows[: SPARSE_LANDMARKS if sparse else LANDMARKS])]
+    similarity = Similarity(chosen, similarity.reach, similarity.surface_mean, similarity.surface_scale)
+    among = kernel(chosen, chosen, squares(chosen)).astype(np.float64)
+    size, directions = np.linalg.eigh((among + among.T) / 2)
+    kept = size > _SMALLEST * size[-1]
+    unfold = directions[:, kept] / np.sqrt(size[kept])
+    return Space(similarity, similarity.near(contexts).astype(np.float64) @ unfold, unfold)
+
+
+def _typical_distance(embedding: NDArray[np.float32]) -> float:
+    gram = embedding.astype(np.float64) @ embedding.T
+    length = np.diag(gram)
+    squared = length[:, None] + length - 2 * gram
+    apart = squared[np.triu_indices(len(squared), 1)]
+    return float(np.sqrt(np.median(apart))) if len(apart) and np.median(apart) > 0 else 1.0
+
+
+def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, seed: int = 0) -> Fitted:
+    """Fit all lanes together.
+
+    Args:
+        target: (n, L), NaN where it was not observed; a lane that never was gets what is common to the others.
+        weight: (n, L) how much each outcome counts; 1 by default.
+        seed: of the folds behind ``held_out`` where outcomes are sparse.
+    """
+    seen = np.isfinite(target)
+    whole = seen.all() and (weight is None or bool((weight == 1).all()))
+    if whole:
+        return _by_directions(space, target)
+    counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
+    return _common_and_own(space, np.where(seen, target, 0.0), counted, seed=seed)
+
+
+def is_sparse(target: Floats64) -> bool:
+    """Whether some lane was not seen on some prompt."""
+    return not bool(np.isfinite(target).all())
+
+
+def _by_directions(space: Space, target: Floats64) -> Fitted:
+    centre, mean = space.features.mean(axis=0), target.mean(axis=0)
+    features, rest = space.features - centre, target - mean
+    lanes = np.linalg.svd(rest.T @ rest)[0] if len(rest) else np.eye(target.shape[1])
+    size, axes = np.linalg.eigh(features.T @ features)
+    size, rotated, wanted = np.maximum(size, 0), features @ axes, rest @ lanes
+    product, energy = rotated.T @ wanted, np.square(rotated)
+    error = np.full(target.shape[1], np.inf)
+    weights, held_out = np.zeros((len(axes), target.shape[1])), np.zeros_like(wanted)
+    for strength in SMOOTHING:
+        shrink = 1 / (size + strength)
+        solved = shrink[:, None] * product
+        leverage = energy @ shrink + 1 / len(rest)
+        left = (wanted - rotated @ solved) / np.maximum(1 - leverage, 1e-3)[:, None]  # leave-one-out residual
+        found = np.square(left).mean(axis=0)
+        better = found < error
+        error[better], weights[:, better] = found[better], (axes @ solved)[:, better]
+        held_out[:, better] = (wanted - left)[:, better]
+    weights = weights @ lanes.T
+    return _unfolded(space, mean - centre @ weights, weights, held_out @ lanes.T + mean)
+
+
+def _common_and_own(space: Space, target: Floats64, counted: Floats64, *, seed: int) -> Fitted:
+    centre = space.features.mean(axis=0)
+    level = float((target * counted).sum() / max(counted.sum(), 1e-12))
+    # the constant's own coefficient lets lanes differ in level for the price of a few outcomes
+    features = np.concatenate([space.features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
+    rest = np.where(counted > 0, target - level, 0.0)
+    common, own = _likeliest(features, rest, counted)
+    held_out = np.zeros_like(target)
+    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))
+    for part in range(FOLDS):
+        mine = fold == part
+        held_out[mine] = features[mine] @ _solve(features[~mine], rest[~mine], counted[~mine], common, own) + level
+    weights = _solve(features, rest, counted, common, own)
+    slope = weights[:-1]
+    return _unfolded(space, level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out)
+
+
+def _lane(features: Floats64, target: Floats64, counted: Floats64, lane: int) -> tuple[Floats64, Floats64, Floats64]:
+    """A lane's rows, weighed: Gram matrix, moments, targets."""
+    rows = np.flatnonzero(counted[:, lane] > 0)
+    root = np.sqrt(counted[rows, lane])
+    weighed, wanted = features[rows] * root[:, None], target[rows, lane] * root
+    return weighed.T @ weighed, weighed.T @ wanted, wanted
+
+
+def _likeliest(features: Floats64, target: Floats64, counted: Floats64) -> tuple[float, float]:
+    """Ridge strengths (common, own) of largest marginal likelihood, the noise profiled out.
+
+    With own functions integrated out, a lane's outcomes have covariance I + Z Z' / own around the common function, so
+    both determinants and quadratic forms come from one eigendecomposition per lane.
+    """
+    width = features.shape[1]
+    parts = []
+    for lane in range(target.shape[1]):
+        gram, moment, wanted = _lane(features, target, counted, lane)
+        size, axes = np.linalg.eigh(gram)
+        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(wanted @ wanted), len(wanted)))
+    outcomes = sum(part[4] for part in parts)
+    best, found = -np.inf, (COMMON[0], OWN[0])
+    for own in OWN:
+        matrix, moment, determinant, square = np.zeros((width, width)), np.zeros(width), 0.0, 0.0
+        for size, axes, along, total, _ in parts:
+            shrink = own / (size + own)
+            matrix += (axes * (size * shrink)) @ axes.T
+            moment += axes @ (shrink * along)
+            determinant += float(np.log1p(size / own).sum())
+            square += total - float((along * along / (size + own)).sum())
+        size, axes = np.linalg.eigh(matrix)
+        size, along = np.maximum(size, 0), axes.T @ moment
+        for common in COMMON:
+            left = max(square - float((along * along / (size + common)).sum()), 1e-12)
+            likelihood = -outcomes * np.log(left) - determinant - float(np.log1p(size / common).sum())
+            if likelihood > best:
+                best, found = likelihood, (common, own)
+    return found
+
+
+def _solve(features: Floats64, target: Floats64, counted: Floats64, common: float, own: float) -> Floats64:
+    """Weights (f, L) of common and own function together, for given ridge strengths."""
+    width, lanes = features.shape[1], target.shape[1]
+    unit = np.eye(width)
+    matrix, moment, parts = common * unit, np.zeros(width), []
+    for lane in range(lanes):
+        gram, along, _ = _lane(features, target, counted, lane)
+        inverse = np.linalg.inv(gram + own * unit)
+        matrix += own * (unit - own * inverse)
+        moment += own * (inverse @ along)
+        parts.append((gram, along, inverse))
+    shared = np.linalg.solve(matrix, moment)
+    return np.stack([shared + inverse @ (along - gram @ shared) for gram, along, inverse in parts], axis=1)
+
+
+def _unfolded(space: Space, offset: Floats64, weights: Floats64, held_out: Floats64) -> Fitted:
+    return Fitted(offset.astype(np.float32), (space.unfold @ weights).astype(np.float32), held_out)
