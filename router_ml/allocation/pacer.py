@@ -14,6 +14,7 @@ What it does not know: what other processes spend, and what the rest of the day 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -45,7 +46,7 @@ def paced(
     profile: Sequence[float] = UNIFORM,
     largest: float | None = None,
 ) -> float:
-    """Lambda in force, in quality per USD: the class's ``own`` while spending is on or below the day's line, more above.
+    """Lambda in force, in quality per USD: the class's ``own`` up to the day's line of spending, more above it.
 
     Args:
         budget_usd: of the day, above 0. spent_usd: of it so far. now: time of the day, in UTC.
@@ -59,6 +60,6 @@ def paced(
     """
     demand_left = 1 - expected_share(now, profile)
     money_left = max(1 - spent_usd / budget_usd, 0.0)
-    pressure = ((demand_left + SLACK) / (money_left + SLACK)) ** GAIN
+    pressure = math.pow((demand_left + SLACK) / (money_left + SLACK), GAIN)
     result = own + max(own, LEAST_STEP) * max(pressure - 1, 0.0)
     return min(result, max(own, MOST) if largest is None else largest)
