@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -134,10 +135,10 @@ def _spent(case: Case, stamp: Stamp) -> str:
 def _pacing(case: Case, terms: Terms) -> str:
     """What the pacer changed, where it did; at the cap the reason says it already."""
     own, in_force = case.promise.quality_per_usd, terms.rule.quality_per_usd
-    if in_force == own or terms.rule.capped:
+    if terms.rule.capped or math.isclose(in_force, own, rel_tol=1e-3):
         return ""
     why = "so that the day's budget lasts" if in_force > own else "the most that the floor is certified for"
-    return f" A dollar has to buy {in_force:.4g} instead of {own:g}, {why}."
+    return f" A dollar has to buy {in_force:.4g} instead of {own:.4g} quality, {why}."
 
 
 def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | None) -> Plan:

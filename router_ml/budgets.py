@@ -157,8 +157,7 @@ class Budgets:
             return
         at = at.astimezone(UTC)
         with self._lock:
-            if decision_id not in self._charges:
-                ledger.day(at.date()).requests[at.hour] += 1
+            ledger.day(at.date()).requests[at.hour] += decision_id not in self._charges
             self._book(decision_id, name, at.date(), cost)
 
     def _book(self, decision_id: str, name: str, on: date, cost: float) -> None:

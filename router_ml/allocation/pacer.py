@@ -56,7 +56,7 @@ def paced(
     >>> from datetime import UTC, datetime
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     >>> [round(paced(30, budget_usd=10, spent_usd=spent, now=noon), 1) for spent in (4, 5, 5.5, 6)]
-    [30, 30.0, 206.2, 1691.4]
+    [30.0, 30.0, 226.6, 2148.8]
     """
     demand_left = 1 - expected_share(now, profile)
     money_left = max(1 - spent_usd / budget_usd, 0.0)
