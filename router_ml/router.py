@@ -86,8 +86,8 @@ class Router(Governed):
             source: a bundle folder, ``models:/router@champion``, or a ``router.yaml`` to route without any learned
                 part; by default ``$ROUTER_ML_MODEL``, else the bundle that ships.
             config: a ``router.yaml`` that replaces the bundle's.
-            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What it says
-                was spent today counts against the budgets of the classes.
+            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What was
+                spent today by what it holds counts against the budgets of the classes.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
