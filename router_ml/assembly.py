@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from router_ml.allocation.choose import Choice
-from router_ml.allocation.select import Rule
 from router_ml.case import Case
 from router_ml.config import RouterConfig
 from router_ml.contract import (
@@ -26,26 +26,24 @@ from router_ml.contract import (
 )
 from router_ml.contract.base import Action
 from router_ml.guardrails.policy import Ruling
+from router_ml.guardrails.verdict import NO_LANE
 from router_ml.plan import Allowed, Plan, make_plan
+from router_ml.terms import Terms
+
+BUDGET = "budget"
+"""The queue of requests that wait for the next day's money."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What makes a decision this decision: identity, clock, seed, state, versions."""
+    """What makes a decision this decision: identity, clock, seed, state, versions; and what selection was asked for."""
 
     decision_id: str
     now: datetime
     seed: int
     state: State
     versions: Versions
-
-
-def selection_rule(config: RouterConfig, case: Case, ruling: Ruling) -> Rule:
-    """What selection is asked for; no exploration inside a session, nor where tier, policy or caller forbid it."""
-    request = case.request
-    explore = ruling.explore and request.constraints.explore and request.previous is None
-    explore = explore and case.tier not in config.exploration.never_at
-    return Rule.of(case.promise, config.exploration, explore=explore)
+    terms: Terms
 
 
 def assemble(
@@ -59,7 +57,7 @@ def assemble(
     stamp: Stamp,
 ) -> RouteDecision:
     """The decision; ``choice`` is None when no lane may be used."""
-    action, reason = _action(case, ruling, choice)
+    action, reason, queue = _action(case, ruling, choice, stamp)
     plan = _without_values(case, _plan(config, case, ruling, choice))
     lane = choice.lane if choice else None
     understood = case.understood
@@ -69,12 +67,12 @@ def assemble(
         request_id=_request_id(case),
         created_at=stamp.now,
         action=action,
-        queue=_queue(ruling, action),
+        queue=queue,
         reason=reason,
         route=f"{case.situation.domain}_{case.situation.intent}_{case.tier}",
         traffic_class=case.class_name,
         floor=case.promise.floor,
-        quality_per_usd=case.promise.quality_per_usd,
+        quality_per_usd=stamp.terms.rule.quality_per_usd,
         intent=understood.intent_label,
         domain=understood.domain_label,
         mode=understood.mode_label,
@@ -113,22 +111,34 @@ def assemble(
     return decision
 
 
-def _action(case: Case, ruling: Ruling, choice: Choice | None) -> tuple[Action, str]:
+def _action(case: Case, ruling: Ruling, choice: Choice | None, stamp: Stamp) -> tuple[Action, str, str | None]:
+    """Action, reason and queue. Rules come first, then whether a lane is left, then the money."""
     if ruling.refuse:
-        return "refuse", ruling.refuse
+        return "refuse", ruling.refuse, None
     if ruling.human_review:
         by = ", ".join(f.id for f in ruling.fired if f"human_review {ruling.human_review}" in f.effect)
-        return "human_review", f"Policy {by} asks for a person ({ruling.human_review})."
+        return "human_review", f"Policy {by} asks for a person ({ruling.human_review}).", ruling.human_review
+    if not ruling.eligible:
+        return "human_review", "No lane is eligible; the reasons are in excluded.", NO_LANE
     if choice is None:
-        return "human_review", "No lane is eligible; the reasons are in excluded."
+        refused = stamp.terms.at_cap == "refuse"
+        return ("refuse", _spent(case, stamp), None) if refused else ("human_review", _spent(case, stamp), BUDGET)
     scanned = f" {'; '.join(case.scanned.reasons)}." if case.scanned.reasons else ""
-    return "route", choice.reason + scanned
+    return "route", choice.reason + _pacing(case, stamp.terms) + scanned, None
 
 
-def _queue(ruling: Ruling, action: Action) -> str | None:
-    if action != "human_review":
-        return None
-    return ruling.human_review or "no-eligible-lane"
+def _spent(case: Case, stamp: Stamp) -> str:
+    tomorrow = stamp.now.astimezone(UTC).date() + timedelta(days=1)
+    return f"The day's budget of traffic class {case.class_name} is spent. Retry from {tomorrow} 00:00 UTC on."
+
+
+def _pacing(case: Case, terms: Terms) -> str:
+    """What the pacer changed, where it did; at the cap the reason says it already."""
+    own, in_force = case.promise.quality_per_usd, terms.rule.quality_per_usd
+    if terms.rule.capped or math.isclose(in_force, own, rel_tol=1e-3):
+        return ""
+    why = "so that the day's budget lasts" if in_force > own else "the most that the floor is certified for"
+    return f" A dollar has to buy {in_force:.4g} instead of {own:.4g} quality, {why}."
 
 
 def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | None) -> Plan:

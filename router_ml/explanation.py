@@ -24,7 +24,8 @@ def explain(decision: RouteDecision, audience: Audience) -> str:
         raise InvalidRequestError(f"Found audience {audience!r}, expected user, operator or auditor.")
     if audience == "user":
         return _for_user(decision)
-    lines = [_headline(decision), *_understanding(decision), *_guardrails(decision), *_lanes(decision)]
+    lines = [_headline(decision), *_understanding(decision), *_guardrails(decision)]
+    lines += [*_terms(decision), *_lanes(decision)]
     if audience == "auditor":
         lines += _proof(decision)
     return "\n".join(lines)
@@ -74,6 +75,21 @@ def _guardrails(decision: RouteDecision) -> Iterator[str]:
         yield f"Learning alone would have taken {decision.learned_lane}; overridden by {by}."
     for fired in decision.policies:
         yield f"Policy {fired.id} (version {fired.version}): {fired.effect}."
+
+
+def _terms(decision: RouteDecision) -> Iterator[str]:
+    """What else the choice depended on: the day's money, a lane that may stay, lanes that are being learned about."""
+    state, selection = decision.state, decision.state.selection
+    if state.budget_left is not None:
+        left = f"${state.budget_left:.4f} of the day's budget was left"
+        yield (
+            f"Money: {'the budget was spent' if selection.capped else left}; a dollar had to buy "
+            f"{decision.quality_per_usd:.4g} quality."
+        )
+    if selection.incumbent is not None:
+        yield f"Incumbent: {selection.incumbent}, unless another lane gains more than {selection.margin:g} in utility."
+    if selection.probes:
+        yield "Probed: " + ", ".join(f"{lane} with p {share:.3f}" for lane, share in selection.probes.items()) + "."
 
 
 def _lanes(decision: RouteDecision) -> Iterator[str]:

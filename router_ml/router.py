@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from router_ml.allocation.choose import as_contract, choose, favourite
+from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
-from router_ml.assembly import Stamp, assemble, selection_rule
+from router_ml.assembly import Stamp, assemble
+from router_ml.budgets import Budgets
 from router_ml.case import build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
@@ -35,6 +36,7 @@ from router_ml.recording import logged, record, record_check
 from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, private_risks
 from router_ml.storage.bundle import Bundle
+from router_ml.terms import Terms, chosen, learned_lane, terms
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class Router(Governed):
         self.arm = arm
         self._health = Health(config.lanes)
         self._recent = Recent()
+        self._budgets = Budgets(config)
+        self._budgets.prime_from(log, datetime.now(UTC), on_error=config.logging.on_error)
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
 
     @classmethod
@@ -82,7 +86,8 @@ class Router(Governed):
             source: a bundle folder, ``models:/router@champion``, or a ``router.yaml`` to route without any learned
                 part; by default ``$ROUTER_ML_MODEL``, else the bundle that ships.
             config: a ``router.yaml`` that replaces the bundle's.
-            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says.
+            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What was
+                spent today by what it holds counts against the budgets of the classes.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
@@ -232,6 +237,8 @@ class Router(Governed):
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
+        if outcome.cost_usd is not None:
+            self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:
             self._learner.learn(outcome)
         if self.log is None:
@@ -270,19 +277,26 @@ class Router(Governed):
         case = build_case(config, request, understood, scanned, pinned=pinned)
         estimates = self.estimate(request, understood)
         ruling = rule_case(config, case, estimates, health=health)
-        selection = selection_rule(config, case, ruling)
-        lanes = list(config.lanes)
-        everything = [name for name, lane in config.lanes.items() if lane.enabled]
-        stopped = ruling.refuse or ruling.human_review or not ruling.eligible
+        asked = terms(
+            config,
+            case,
+            ruling,
+            estimates,
+            self._budgets.standing(case.class_name, now),
+            now=now,
+            probes=self._probes(config, ruling.eligible),
+            certified=self._certified(case.class_name),
+        )
         decision = assemble(
             config,
             case,
             ruling,
-            None if stopped else choose(estimates, lanes, ruling.eligible, selection, seed=seed),
-            as_contract(estimates, lanes, ruling.eligible),
-            learned_lane=favourite(estimates, lanes, everything, selection),
-            stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), force.versions),
+            chosen(config, ruling, estimates, asked, seed=seed),
+            as_contract(estimates, list(config.lanes), ruling.eligible),
+            learned_lane=learned_lane(config, estimates, asked),
+            stamp=Stamp(decision_id, now, seed, self._state(asked, health), force.versions, asked),
         )
+        self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
@@ -312,6 +326,20 @@ class Router(Governed):
             batch=request.channel == "batch",
         )
 
-    def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
-        steps = self.bundle.allocation.bandit.steps if self.bundle else 0
-        return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
+    def _probes(self, config: RouterConfig, eligible: Sequence[str]) -> dict[str, float]:
+        """Probability that lanes are to get so that something is learned of them; none are probed yet."""
+        return {}
+
+    def _certified(self, class_name: str) -> float | None:
+        """Largest lambda up to which a class's floor is certified; nothing is certified yet."""
+        return None
+
+    def _state(self, asked: Terms, health: Mapping[str, str]) -> State:
+        return State(
+            bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
+            lambda_=asked.rule.quality_per_usd,
+            budget_left=asked.budget_left,
+            lane_health=dict(health),
+            arm=self.arm,
+            selection=asked.selection,
+        )

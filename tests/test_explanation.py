@@ -142,3 +142,17 @@ def test_an_unknown_audience_is_an_error(make_decision: Make) -> None:
     """A typo must not decide how much of a decision is shown."""
     with pytest.raises(InvalidRequestError, match="user, operator or auditor"):
         make_decision().explain("users")  # type: ignore[arg-type]
+
+
+def test_an_operator_sees_the_money_the_lane_that_may_stay_and_what_is_probed(make_decision: Make) -> None:
+    """They moved the choice, so a reader who does not see them cannot follow it."""
+    selection = {"incumbent": "balanced", "margin": 0.01, "probes": {"private": 0.05}}
+    state = {"lambda": 51.25, "budget_left": 1.5, "selection": selection}
+    text = make_decision(quality_per_usd=51.25, state=state).explain("operator")
+    assert "Money: $1.5000 of the day's budget was left; a dollar had to buy 51.25 quality." in text
+    assert "Incumbent: balanced, unless another lane gains more than 0.01 in utility." in text
+    assert "Probed: private with p 0.050." in text
+    spent = make_decision(state={"budget_left": 0, "selection": {"capped": True}}).explain("operator")
+    assert "Money: the budget was spent; a dollar had to buy 30 quality." in spent
+    plain = make_decision().explain("operator")
+    assert not [word for word in ("Money", "Incumbent", "Probed") if word in plain]

@@ -1,14 +1,15 @@
-"""One request's choice: the distribution, the draw, the runners-up, and the reason in words."""
+"""One request's choice: the distribution, the draw and the runners-up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.reason import Weighed, reason, weigh
 from router_ml.allocation.select import Rule, best, distribution, draw
 from router_ml.contract import Estimate
 
@@ -24,73 +25,64 @@ class Choice:
     ranking: tuple[str, ...]
 
 
-def mask(lanes: Sequence[str], eligible: Sequence[str]) -> NDArray[np.bool_]:
+def mask(lanes: Sequence[str], eligible: Collection[str]) -> NDArray[np.bool_]:
     """Eligible lanes as a row (1, L)."""
     return np.array([[lane in eligible for lane in lanes]])
 
 
-def favourite(estimates: Estimates, lanes: Sequence[str], eligible: Sequence[str], rule: Rule) -> str | None:
+def favourite(
+    estimates: Estimates, lanes: Sequence[str], eligible: Collection[str], rule: Rule, *, incumbent: str | None = None
+) -> str | None:
     """The lane that learning alone would take among ``eligible``; None where there is none."""
-    index = int(best(estimates.belief, estimates.cost_usd, mask(lanes, eligible), rule)[0])
+    allowed = mask(lanes, eligible)
+    index = int(best(estimates.belief, estimates.cost_usd, allowed, rule, incumbent=_place(lanes, incumbent))[0])
     return lanes[index] if index >= 0 else None
 
 
-def choose(estimates: Estimates, lanes: Sequence[str], eligible: Sequence[str], rule: Rule, *, seed: int) -> Choice:
-    """Draw a lane for one request, row 0 of ``estimates``; ``eligible`` must not be empty."""
+def choose(
+    estimates: Estimates,
+    lanes: Sequence[str],
+    eligible: Collection[str],
+    rule: Rule,
+    *,
+    seed: int,
+    incumbent: str | None = None,
+    in_session: bool = False,
+    probes: Mapping[str, float] | None = None,
+) -> Choice:
+    """Draw a lane for one request, row 0 of ``estimates``; ``eligible`` must not be empty.
+
+    Args:
+        incumbent: the lane that stays unless another gains more than ``rule.margin``; ``in_session``: it is the lane of
+            a session, else the usual one of such requests.
+        probes: probability by lane, see ``distribution``.
+    """
     allowed = mask(lanes, eligible)
-    preferred = best(estimates.belief, estimates.cost_usd, allowed, rule)
+    preferred = best(estimates.belief, estimates.cost_usd, allowed, rule, incumbent=_place(lanes, incumbent))
     exploit = int(preferred[0])
-    row = distribution(estimates.belief, estimates.cost_usd, allowed, rule, exploit=preferred)[0]
+    shares = np.array([probes.get(lane, 0.0) for lane in lanes]) if probes else None
+    row = distribution(estimates.belief, estimates.cost_usd, allowed, rule, exploit=preferred, probes=shares)[0]
     drawn = draw(row, seed)
-    order = _order(estimates, allowed[0], rule)
+    weighed = weigh(estimates, lanes, allowed[0], rule)
     return Choice(
         lane=lanes[drawn],
-        propensities={lane: float(row[index]) for index, lane in enumerate(lanes) if row[index] > 0},
+        propensities={lane: share for lane, share in zip(lanes, row.tolist(), strict=True) if share > 0},
         explored=drawn != exploit,
-        reason=_reason(estimates, lanes, allowed[0], rule, drawn, exploit, float(row[drawn])),
-        ranking=(lanes[drawn], *(lanes[index] for index in order if index != drawn)),
+        reason=reason(weighed, drawn, exploit, float(row[drawn]), incumbent=incumbent, in_session=in_session),
+        ranking=_ranking(weighed, lanes, drawn, exploit),
     )
 
 
-def _reaches(estimates: Estimates, allowed: NDArray[np.bool_], rule: Rule) -> NDArray[np.bool_]:
-    belief = estimates.belief
-    result: NDArray[np.bool_] = allowed & (belief.low[0] >= rule.floor) & (belief.evidence[0] > 0)
-    return result
+def _place(lanes: Sequence[str], incumbent: str | None) -> NDArray[np.intp] | None:
+    return np.array([lanes.index(incumbent)]) if incumbent in lanes else None
 
 
-def _order(estimates: Estimates, allowed: NDArray[np.bool_], rule: Rule) -> list[int]:
-    """Eligible lanes, those that reach the floor first by utility, the others by lower bound less lambda * cost."""
-    belief, cost = estimates.belief, estimates.cost_usd[0]
-    reaches = _reaches(estimates, allowed, rule)
-    score = np.where(reaches, belief.quality[0], belief.low[0]) - rule.quality_per_usd * cost
-    keys = [(not reaches[i], -score[i], cost[i]) for i in range(len(cost))]
-    return sorted((int(i) for i in np.flatnonzero(allowed)), key=lambda i: keys[i])
+def _ranking(weighed: Weighed, lanes: Sequence[str], drawn: int, exploit: int) -> tuple[str, ...]:
+    """The drawn lane, the preferred one, then the others from the best on."""
+    return tuple(lanes[index] for index in dict.fromkeys((drawn, exploit, *weighed.order)))
 
 
-def _reason(
-    estimates: Estimates,
-    lanes: Sequence[str],
-    allowed: NDArray[np.bool_],
-    rule: Rule,
-    drawn: int,
-    exploit: int,
-    propensity: float,
-) -> str:
-    if drawn != exploit:
-        return f"Explored with probability {propensity:.3f}; {lanes[exploit]} was preferred."
-    if allowed.sum() == 1:
-        return "The only eligible lane."
-    reaching = int(_reaches(estimates, allowed, rule).sum())
-    if reaching == 1:
-        return f"The only eligible lane that is known to reach the floor {rule.floor:.2f}."
-    if reaching:
-        trade = f"quality - {rule.quality_per_usd:g} x cost"
-        return f"Best {trade} of the {reaching} eligible lanes that reach the floor {rule.floor:.2f}."
-    evidence = "" if (estimates.belief.evidence[0][allowed] >= 1).any() else " (no evidence in this cell)"
-    return f"No eligible lane is known to reach the floor {rule.floor:.2f}: best lower bound for the money{evidence}."
-
-
-def as_contract(estimates: Estimates, lanes: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:
+def as_contract(estimates: Estimates, lanes: Sequence[str], shown: Collection[str]) -> dict[str, Estimate]:
     """Row 0 of the estimates in the contract's form, for the lanes to be shown."""
     belief = estimates.belief
     return {

@@ -32,12 +32,16 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Per request and configured lane, (n, L) each: belief, USD, milliseconds, tokens out."""
+    """Per request and configured lane, (n, L) each: belief, USD, milliseconds, tokens out.
+
+    ``usual``: (n,) index of the lane that requests like this one usually get, -1 where there is none.
+    """
 
     belief: Belief
     cost_usd: Floats
     latency_ms: Floats
     tokens_out: Floats
+    usual: NDArray[np.intp] | None = None
 
 
 def estimate(

@@ -2,15 +2,15 @@
 
 The rule in one line: among eligible lanes whose lower quality bound reaches the floor, take the highest
 quality - lambda * cost; explore a capped share among lanes whose upper bound does. Where no lane is known to reach the
-floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one. An incumbent, the usual
-lane of a cell or the lane of a session, stays unless another gains more than a margin. Lanes that are being probed get
-their share before everything else.
+floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one. An incumbent, the
+usual lane of a cell or the lane of a session, stays unless another gains more than a margin. Lanes that are being
+probed take their part of the explored share before all others.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from router_ml.allocation.quality import Belief
 from router_ml.config.schema import Exploration, TrafficClass
 
 Floats = NDArray[np.float64]
+_Indices = NDArray[np.intp]
+_TINY = 1e-300
+_DEAREST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Rule:
 
     floor: quality 0..1; quality_per_usd: lambda; explore_share: largest probability of leaving the best lane;
     epsilon: share of that spread evenly; gamma: how sharply inverse-gap weighting prefers small gaps; margin: utility
-    that another lane must gain before the incumbent loses the request.
+    that another lane must gain before the incumbent loses the request; capped: the money is gone, so the cheapest lane
+    that reaches the floor is asked for.
     """
 
     floor: float
@@ -36,6 +40,7 @@ class Rule:
     epsilon: float
     gamma: float
     margin: float = 0.0
+    capped: bool = False
 
     @classmethod
     def of(cls, promise: TrafficClass, exploration: Exploration, *, explore: bool = True) -> Rule:
@@ -47,6 +52,10 @@ class Rule:
             epsilon=exploration.epsilon,
             gamma=exploration.gamma,
         )
+
+    def at_cap(self) -> Rule:
+        """The same where the budget is spent: nothing is explored, and nobody keeps a lane that costs more."""
+        return replace(self, explore_share=0.0, margin=0.0, capped=True)
 
 
 def utility(belief: Belief, cost_usd: Floats, quality_per_usd: float) -> Floats:
@@ -64,20 +73,24 @@ def best(
     incumbent: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best low - lambda * cost.
+    With ``rule.capped``: the cheapest of those that reach the floor, else the best lower bound, whatever it costs.
 
     The ``incumbent`` (n,), where there is one (-1: none) and it is among those candidates, stays unless the best gains
     more than ``rule.margin`` on it. Ties go to the cheaper lane, then to the first. Rows without an eligible lane get
     -1.
     """
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
-    some_reach = reaches.any(axis=1, keepdims=True)
-    score = np.where(some_reach, belief.quality, belief.low) - rule.quality_per_usd * cost_usd
+    some_reach = np.logical_or.reduce(reaches, axis=1, keepdims=True)
     candidate = np.where(some_reach, reaches, eligible)
+    if rule.capped:
+        score = np.where(some_reach, -cost_usd, belief.low)
+    else:
+        score = np.where(some_reach, belief.quality, belief.low) - rule.quality_per_usd * cost_usd
     score = np.where(candidate & np.isfinite(score), score, -np.inf)  # a broken estimate is the last resort
-    top = candidate & (score == score.max(axis=1, keepdims=True))
-    # cheapest of the best: those that are not candidates sort behind every cost, also behind an infinite one
-    order = np.lexsort((np.where(np.isnan(cost_usd), np.inf, cost_usd), ~top), axis=1)
-    found = np.where(eligible.any(axis=1), order[:, 0], -1)
+    top = candidate & (score == np.maximum.reduce(score, axis=1, keepdims=True))
+    # the cheapest of the best; one without a finite cost still comes before those that are no candidates
+    found = np.where(top, np.fmin(cost_usd, _DEAREST), np.inf).argmin(axis=1)
+    found = np.where(np.logical_or.reduce(eligible, axis=1), found, -1)
     if incumbent is None:
         return found
     rows = np.arange(len(score))
@@ -98,36 +111,66 @@ def distribution(
 
     Explorable are the best lane and every eligible lane whose upper bound reaches the floor. Off the best lane a lane
     gets 1 / (K + gamma * gap) (inverse-gap weighting, Abe & Long 1999; SquareCB, Foster & Rakhlin 2020), mixed with
-    an even spread of ``epsilon``, then scaled down so that all of it together is at most ``explore_share``.
+    an even spread of ``epsilon``, then scaled down so that all of it together, probes included, is at most
+    ``explore_share``.
 
     Args:
         belief: (n, L) quality and bounds. cost_usd: (n, L). eligible: (n, L).
         exploit: (n,) what ``best`` says, where it is known already.
-        probes: (L,) probability that each lane gets wherever it is eligible, so that something is learned of it; all
-            else shares the rest. Like all exploration it stops where ``explore_share`` is 0.
+        probes: (L,) probability that each lane gets wherever it is eligible, so that something is learned of it. It
+            comes out of ``explore_share`` before all other exploration, and stops where that is 0.
     """
     exploit = best(belief, cost_usd, eligible, rule) if exploit is None else exploit
     rows = np.flatnonzero(exploit >= 0)
     result = np.zeros_like(cost_usd)
     if rule.explore_share > 0 and len(rows):
-        explorable = eligible & (belief.high >= rule.floor)
-        explorable[rows, exploit[rows]] = True
-        value = utility(belief, cost_usd, rule.quality_per_usd)
-        gap = np.maximum(value[np.arange(len(value)), exploit][:, None] - value, 0)
-        count = explorable.sum(axis=1, keepdims=True)
-        count = np.maximum(count, 1)  # rows without an eligible lane stay zero
-        weight = (1 - rule.epsilon) / (count + rule.gamma * gap) + rule.epsilon / count
-        result = np.where(explorable, weight, 0.0)
-        result[rows, exploit[rows]] = 0.0
-        total = result.sum(axis=1, keepdims=True)
-        result = result * np.minimum(1.0, rule.explore_share / np.maximum(total, 1e-300))
-    if probes is not None and rule.explore_share > 0:
-        probing = np.where(eligible, probes, 0.0)
-        probing *= np.minimum(1.0, rule.explore_share / np.maximum(probing.sum(axis=1, keepdims=True), 1e-300))
-        result = result * (1 - probing.sum(axis=1, keepdims=True)) + probing
-        result[rows, exploit[rows]] = 0.0
-    result[rows, exploit[rows]] = 1.0 - result[rows].sum(axis=1)
+        at = rows, exploit[rows]
+        probing, share = _probing(eligible, rule.explore_share, probes, at)
+        result = _exploring(belief, cost_usd, eligible, rule, at)
+        total = _total(result)
+        result *= np.minimum(1.0, share / np.maximum(total, _TINY))
+        if probing is not None:
+            result += probing
+        result[at] = 1.0 - _total(result)[rows, 0]
+    elif len(rows):
+        result[rows, exploit[rows]] = 1.0
     return result
+
+
+def _exploring(
+    belief: Belief, cost_usd: Floats, eligible: NDArray[np.bool_], rule: Rule, at: tuple[_Indices, _Indices]
+) -> Floats:
+    """Weights (n, L) of the lanes to explore, before they are scaled; 0 for the best lane, whose places are ``at``."""
+    explorable = eligible & (belief.high >= rule.floor)
+    explorable[at] = True
+    value = utility(belief, cost_usd, rule.quality_per_usd)
+    here = np.zeros((len(value), 1))  # rows without an eligible lane stay zero, whatever their gap
+    here[at[0], 0] = value[at]
+    gap = np.maximum(here - value, 0)
+    count = np.maximum(np.add.reduce(explorable, axis=1, keepdims=True, dtype=np.intp), 1)
+    weight = (1 - rule.epsilon) / (count + rule.gamma * gap) + rule.epsilon / count
+    weight[~explorable] = 0.0
+    weight[at] = 0.0
+    return weight
+
+
+def _probing(
+    eligible: NDArray[np.bool_], share: float, probes: Floats | None, at: tuple[_Indices, _Indices]
+) -> tuple[Floats | None, Floats | float]:
+    """Probabilities (n, L) of lanes that are probed, and what they leave of the share, (n, 1). The best lane needs no
+    probe: it gets the request anyway."""
+    if probes is None:
+        return None, share
+    probing = np.where(eligible, probes, 0.0)
+    probing[at] = 0.0
+    probing *= np.minimum(1.0, share / np.maximum(_total(probing), _TINY))
+    return probing, np.maximum(share - _total(probing), 0.0)
+
+
+def _total(values: Floats) -> Floats:
+    """Sums of rows, (n, 1), lane by lane: a lane that adds nothing changes no bit, so that a record of the eligible
+    lanes alone gives the same sums."""
+    return np.add.accumulate(values, axis=1)[:, -1:]
 
 
 def draw(propensities: Floats, seed: int) -> int:

@@ -87,8 +87,20 @@ def _lines(decision: RouteDecision) -> Iterator[tuple[str, str]]:
     yield "policies", "; ".join(f"{p.id}: {p.effect}" for p in decision.policies) or "none fired"
     promise = f"floor {decision.floor:.2f}, {decision.quality_per_usd:g} quality per USD"
     yield "class", f"{decision.traffic_class}: {promise}"
+    yield from _terms(decision)
     if decision.lane is not None:
         yield "plan", "; ".join(_plan(decision))
+
+
+def _terms(decision: RouteDecision) -> Iterator[tuple[str, str]]:
+    """What else the choice depended on, where it did."""
+    state, selection = decision.state, decision.state.selection
+    if state.budget_left is not None:
+        yield "budget", "spent for today" if selection.capped else f"${state.budget_left:.4f} left today"
+    if selection.incumbent is not None:
+        yield "incumbent", f"{selection.incumbent}, unless another gains more than {selection.margin:g}"
+    if selection.probes:
+        yield "probed", ", ".join(f"{lane} {share:.3f}" for lane, share in selection.probes.items())
 
 
 def _label(label: Label) -> str:

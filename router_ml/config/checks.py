@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router_ml.config.rules import OutputPolicy, OutputWhen, Policy, When
-from router_ml.config.schema import ClassWhen, RouterConfig
+from router_ml.config.schema import ClassWhen, Probe, Promise, RouterConfig
 from router_ml.contract.base import TIERS, RiskTier, highest
 
 _Path = tuple[str | int, ...]
@@ -32,6 +32,7 @@ def check(config: RouterConfig) -> list[Issue]:
         *_policies(config),
         *_output_policies(config),
         *_classes(config),
+        *_money(config),
         *_plan(config),
     ]
 
@@ -205,6 +206,25 @@ def _classes(config: RouterConfig) -> Iterator[Issue]:
     if config.traffic_classes[names[-1]].when != ClassWhen():
         message = f"the last class, {names[-1]!r}, has a condition: some requests would belong to no class."
         yield Issue(("traffic_classes", names[-1]), message, "End with a class without 'when'.")
+
+
+def _money(config: RouterConfig) -> Iterator[Issue]:
+    """Budgets, promises and probes that cannot do what they say."""
+    explored = any(item.explore_share > 0 for item in config.traffic_classes.values())
+    for name, item in config.traffic_classes.items():
+        here: _Path = ("traffic_classes", name)
+        if item.at_cap != "cheapest" and item.budget_usd_per_day is None:
+            fix = "Add 'budget_usd_per_day', or remove the key."
+            yield Issue((*here, "at_cap"), "without a budget there is no cap.", fix)
+        if not 0 < item.promise.delta < 1:
+            message = f"a promise that may be missed with probability {item.promise.delta:g} cannot be certified."
+            yield Issue((*here, "promise", "delta"), message, "Give a number between 0 and 1, such as 0.1.")
+        if item.promise.kind == "mean" and item.promise.max_loss != Promise().max_loss:
+            yield Issue((*here, "promise", "max_loss"), "it counts for promises of kind loss alone.", "Set kind: loss.")
+    for name, lane in config.lanes.items():
+        if lane.probe != Probe() and lane.probe.share > 0 and not explored:
+            message = "no traffic class explores, so the lane is never probed."
+            yield Issue(("lanes", name, "probe"), message, "Give a class an explore_share above 0, or remove the key.")
 
 
 def _covers(wide: ClassWhen, narrow: ClassWhen) -> bool:

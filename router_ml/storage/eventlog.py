@@ -8,7 +8,7 @@ returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Errors nev
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from router_ml.contract import AuditEvent, Outcome, OutputCheck, RouteDecision
 from router_ml.errors import LogError
 from router_ml.storage import records, tables
+from router_ml.storage.costs import Cost, read_costs
 from router_ml.storage.engine import failure, open_engine
 from router_ml.storage.records import Features, LoggedData
 from router_ml.storage.tables import SCHEMA_VERSION, prepare
@@ -168,6 +169,11 @@ class EventLog:
             rows = connection.execute(decided.order_by(*OLDEST_FIRST)).all()
             outcomes = connection.execute(learned.order_by(tables.outcomes.c.at, tables.outcomes.c.source)).all()
         return records.to_arrays(rows, outcomes, encoder)
+
+    def costs(self, since: datetime, *, until: datetime, traffic_classes: Sequence[str]) -> list[Cost]:
+        """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""
+        with self._transaction() as connection:
+            return read_costs(connection, since, until, traffic_classes)
 
     def counts(self) -> dict[str, int]:
         """How many decisions, of these drawn from several lanes and with embedding, outcomes, of these rated."""

@@ -183,3 +183,71 @@ def test_a_broken_estimate_never_picks_a_forbidden_lane() -> None:
     belief, cost = table((0.9, 0.8, 1, 9, 0.1), (nan, nan, nan, 9, 0.1), (0.9, 0.8, 1, 9, 0.1))
     eligible = np.array([[False, True, False]])
     assert best(belief, cost, eligible, RULE).tolist() == [1]
+
+
+@given(cases(), st.integers(0, 2**32))
+def test_probes_come_out_of_the_explored_share(case: Case, seed: int) -> None:
+    """A lane that is being learned about gets its part, and the class still leaves its best lane no more often."""
+    belief, cost, eligible, rule = case
+    rng = np.random.default_rng(seed)
+    probes = np.where(rng.random(cost.shape[1]) < 0.3, rng.random(cost.shape[1]) * 0.2, 0.0)
+    exploit = best(belief, cost, eligible, rule)
+    with np.errstate(all="raise", under="ignore"):
+        shares = distribution(belief, cost, eligible, rule, probes=probes)
+    for row in np.flatnonzero(exploit >= 0):
+        others = eligible[row] & (np.arange(cost.shape[1]) != exploit[row])
+        asked = probes[others].sum()
+        scale = min(1.0, rule.explore_share / asked) if asked else 0.0
+        assert (shares[row, others] >= probes[others] * scale * (1 - 1e-12)).all()
+        assert 1 - shares[row, exploit[row]] <= rule.explore_share + 1e-12
+        assert shares[row].sum() == pytest.approx(1, abs=1e-12)
+        assert (shares[row, ~eligible[row]] == 0).all()
+
+
+@given(cases(), st.integers(0, 2**32))
+def test_lanes_that_are_not_eligible_change_no_bit(case: Case, seed: int) -> None:
+    """A record holds the estimates of the eligible lanes alone, and must give the same propensities."""
+    belief, cost, eligible, rule = case
+    probes = np.random.default_rng(seed).random(cost.shape[1]) * 0.1
+    whole = distribution(belief, cost, eligible, rule, probes=probes)
+    for row in range(len(cost)):
+        kept = np.flatnonzero(eligible[row])
+        if len(kept):
+            alone = Belief(*(value[row : row + 1, kept] for value in vars(belief).values()))
+            everything = np.ones((1, len(kept)), bool)
+            part = distribution(alone, cost[row : row + 1, kept], everything, rule, probes=probes[kept])
+            assert part[0].tolist() == whole[row, kept].tolist()
+
+
+@given(cases(), st.floats(0, 1), st.integers(0, 2**32))
+def test_an_incumbent_stays_unless_another_gains_more_than_the_margin(case: Case, margin: float, seed: int) -> None:
+    """And never below the floor where another lane reaches it, nor where it may not be used."""
+    belief, cost, eligible, rule = case
+    rule = replace(rule, margin=margin)
+    incumbent = np.random.default_rng(seed).integers(-1, cost.shape[1], len(cost))
+    free, held = (best(belief, cost, eligible, rule, incumbent=each) for each in (None, incumbent))
+    reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
+    for row, (stays, lane) in enumerate(zip(incumbent, held, strict=True)):
+        known = bool(reaches[row].any())
+        may_stay = stays >= 0 and (reaches if known else eligible)[row, stays]
+        worth = (belief.quality if known else belief.low)[row] - rule.quality_per_usd * cost[row]
+        keeps = may_stay and worth[stays] >= worth[free[row]] - margin
+        assert lane == (stays if keeps else free[row])
+
+
+@given(cases())
+def test_when_the_money_is_gone_the_cheapest_lane_that_keeps_the_floor_is_certain(case: Case) -> None:
+    """The floor beats the budget: where no lane is known to reach it, the safest is taken, whatever it costs."""
+    belief, cost, eligible, rule = case
+    capped = replace(rule, margin=0.3).at_cap()
+    held = best(belief, cost, eligible, capped, incumbent=np.zeros(len(cost), np.intp))
+    shares = distribution(belief, cost, eligible, capped, exploit=held, probes=np.full(cost.shape[1], 0.1))
+    for row in np.flatnonzero(eligible.any(axis=1)):
+        reaches = eligible[row] & (belief.low[row] >= rule.floor) & (belief.evidence[row] > 0)
+        if reaches.any():
+            assert reaches[held[row]]
+            assert cost[row, held[row]] == cost[row, reaches].min()
+        else:
+            assert belief.low[row, held[row]] == belief.low[row, eligible[row]].max()
+        assert shares[row, held[row]] == 1
+        assert shares[row].sum() == 1

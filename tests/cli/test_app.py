@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from router_ml import RouteDecision, Router
 from router_ml.cli import build_request, logged_decision
+from router_ml.cli.show import decision_panel
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]
@@ -203,3 +206,19 @@ def test_explain_shows_which_words_made_the_labels(run: Run) -> None:
 def test_explain_of_nothing_and_without_a_classifier_say_what_is_missing(run: Run, yaml: Path) -> None:
     assert "neither an id nor --text" in run("explain")[2]
     assert "no classifier" in run("explain", "--text", "hello", "--model", yaml)[2]
+
+
+def test_a_decision_on_screen_shows_its_money_incumbent_and_probes(make_decision: Callable[..., RouteDecision]) -> None:
+    """They moved the choice as much as the estimates did."""
+
+    def shown(**state: object) -> str:
+        console = Console(width=160, record=True, file=io.StringIO())
+        console.print(decision_panel(make_decision(state=state)))
+        return console.export_text()
+
+    text = shown(budget_left=1.5, selection={"incumbent": "balanced", "margin": 0.01, "probes": {"private": 0.05}})
+    assert "$1.5000 left today" in text
+    assert "balanced, unless another gains more than 0.01" in text
+    assert "private 0.050" in text
+    assert "spent for today" in shown(budget_left=0, selection={"capped": True})
+    assert not [word for word in ("budget", "incumbent", "probed") if word in shown()]

@@ -195,3 +195,41 @@ def test_rules_on_answers_are_checked_as_rules_on_requests_are(
     assert [problem.key for problem in caught.value.problems] == [f"output_policies[0].{key}"]
     with pytest.raises(ConfigError, match="defined twice"):
         parse_config(small + NOTICES + OUTPUT + OUTPUT.removeprefix("output_policies:\n"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "message"),
+    [
+        ("per_usd: 30", "per_usd: 30, at_cap: queue", "traffic_classes.default.at_cap", "without a budget"),
+        ("per_usd: 30", "per_usd: 30, promise: {delta: 0}", "traffic_classes.default.promise.delta", "probability 0 "),
+        (
+            "per_usd: 30",
+            "per_usd: 30, promise: {delta: 1.0}",
+            "traffic_classes.default.promise.delta",
+            "probability 1 ",
+        ),
+        ("per_usd: 30", "per_usd: 30, promise: {max_loss: 0.1}", "traffic_classes.default.promise.max_loss", "loss"),
+    ],
+)
+def test_money_and_promises_that_cannot_do_what_they_say_are_found(
+    breaking: Break, old: str, new: str, key: str, message: str
+) -> None:
+    """A cap without a budget never comes, and what no sample can prove is not promised."""
+    flow = "default: {floor: 0.7, quality_per_" + new.removeprefix("per_") + "}"
+    problems, _ = breaking(f"default:\n    floor: 0.7\n    quality_{old}", flow)
+    assert list(problems) == [key]
+    assert message in problems[key].message
+
+
+def test_a_lane_is_not_probed_where_nothing_is_explored(small: str) -> None:
+    text = small.replace("quality_per_usd: 10", "quality_per_usd: 10\n    explore_share: 0")
+    text = text.replace("quality_per_usd: 30", "quality_per_usd: 30\n    explore_share: 0")
+    parse_config(text)
+    with pytest.raises(ConfigError, match=r"lanes\.own\.probe: no traffic class explores"):
+        parse_config(text.replace("  own:\n", "  own:\n    probe: {requests: 20}\n"))
+
+
+def test_a_budget_with_every_key_is_fine(small: str) -> None:
+    money = "budget_usd_per_day: 5\n    at_cap: refuse\n    promise: {kind: loss, delta: 0.1, max_loss: 0.02}"
+    config = parse_config(small.replace("quality_per_usd: 30", f"quality_per_usd: 30\n    {money}"))
+    assert config.traffic_classes["default"].at_cap == "refuse"

@@ -1,0 +1,104 @@
+"""Why a lane was chosen, in words, from the same numbers that chose it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.select import Rule
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The lanes of one request by index: which are eligible, which of these reach the floor, what each is worth, and
+    the eligible ones from the best on."""
+
+    lanes: Sequence[str]
+    rule: Rule
+    allowed: list[bool]
+    reaches: list[bool]
+    worth: list[float]
+    order: list[int]
+    evident: bool
+
+    def gain(self, lane: int, over: int) -> float:
+        """Utility that one lane gains on another."""
+        return self.worth[lane] - self.worth[over]
+
+
+def weigh(estimates: Estimates, lanes: Sequence[str], allowed: NDArray[np.bool_], rule: Rule) -> Weighed:
+    """Eligible lanes, those that reach the floor first by utility, the others by lower bound less lambda * cost; where
+    the budget is spent, by cost and by lower bound alone."""
+    belief = estimates.belief
+    reach = allowed & (belief.low[0] >= rule.floor) & (belief.evidence[0] > 0)
+    quality, low, cost = belief.quality[0].tolist(), belief.low[0].tolist(), estimates.cost_usd[0].tolist()
+    reaches: list[bool] = reach.tolist()
+    if rule.capped:
+        worth = [-c if r else b for r, c, b in zip(reaches, cost, low, strict=True)]
+    else:
+        price = rule.quality_per_usd
+        worth = [(q if r else b) - price * c for r, q, c, b in zip(reaches, quality, cost, low, strict=True)]
+    order = [index for index, is_allowed in enumerate(allowed.tolist()) if is_allowed]
+    order.sort(key=lambda i: (not reaches[i], -worth[i], cost[i]))
+    evident = bool((belief.evidence[0][allowed] >= 1).any())
+    return Weighed(lanes, rule, allowed.tolist(), reaches, worth, order, evident)
+
+
+def reason(
+    weighed: Weighed, drawn: int, exploit: int, propensity: float, *, incumbent: str | None, in_session: bool
+) -> str:
+    """Why ``drawn`` was drawn, where ``exploit`` was preferred.
+
+    Args:
+        propensity: of the drawn lane. incumbent, in_session: as for ``choose``.
+    """
+    if drawn != exploit:
+        return f"Explored with probability {propensity:.3f}; {weighed.lanes[exploit]} was preferred."
+    if incumbent in weighed.lanes:
+        stays = _of_incumbent(weighed, exploit, weighed.lanes.index(incumbent), in_session=in_session)
+        if stays is not None:
+            return stays
+    return _of_best(weighed)
+
+
+def _of_incumbent(weighed: Weighed, exploit: int, incumbent: int, *, in_session: bool) -> str | None:
+    """Why the lane of the session, or the usual one, was kept or left; None where that explains nothing."""
+    name, rule = weighed.lanes[incumbent], weighed.rule
+    trade = f"quality - {rule.quality_per_usd:g} x cost"
+    best = weighed.order[0]
+    if exploit == incumbent and best == incumbent:
+        return f"The session keeps {name}, the best by {trade}, its cached prompt counted." if in_session else None
+    if exploit == incumbent:
+        who = f"The session keeps {name}" if in_session else f"{name} is usual for such requests and keeps this one"
+        gain = weighed.gain(best, incumbent)
+        return f"{who}: {weighed.lanes[best]} would gain {gain:.4f} in {trade}, not more than {rule.margin:g}."
+    if not in_session:
+        return None
+    if not weighed.allowed[incumbent]:
+        return f"The session left {name}, which is not eligible. {_of_best(weighed)}"
+    if weighed.reaches[exploit] and not weighed.reaches[incumbent]:
+        return f"The session left {name}, which is not known to reach the floor {rule.floor:.2f}. {_of_best(weighed)}"
+    return (
+        f"The session left {name}: {weighed.lanes[exploit]} gains {weighed.gain(exploit, incumbent):.4f} in {trade}, "
+        f"more than {rule.margin:g}, the lost prompt cache counted."
+    )
+
+
+def _of_best(weighed: Weighed) -> str:
+    floor = f"the floor {weighed.rule.floor:.2f}"
+    spent = "The day's budget is spent. " if weighed.rule.capped else ""
+    reaching = sum(weighed.reaches)
+    if len(weighed.order) == 1:
+        return f"{spent}The only eligible lane."
+    if reaching == 1:
+        return f"{spent}The only eligible lane that is known to reach {floor}."
+    if reaching:
+        trade = "The cheapest" if spent else f"Best quality - {weighed.rule.quality_per_usd:g} x cost"
+        return f"{spent}{trade} of the {reaching} eligible lanes that reach {floor}."
+    money = "" if spent else " for the money"
+    evidence = "" if weighed.evident else " (no evidence in this cell)"
+    return f"{spent}No eligible lane is known to reach {floor}: best lower bound{money}{evidence}."

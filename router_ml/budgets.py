@@ -1,0 +1,177 @@
+"""What each traffic class has spent today, so that its budget can be paced and its cap be kept.
+
+A decision is charged with the expected cost of its lane when it is made; an outcome that says what it did cost corrects
+that. Days are those of UTC by the clock of each decision, so that a replay of last week spends last week's money.
+
+Each process knows its own spending alone, and what the log held when it started: with several replicas, give each its
+part of the budget. Decisions that are made at the same moment do not see each other's cost, so a cap may be passed by
+what is under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from router_ml.allocation.pacer import HOURS, UNIFORM
+from router_ml.config import RouterConfig
+from router_ml.contract import RouteDecision
+from router_ml.errors import LogError
+
+if TYPE_CHECKING:
+    from router_ml.storage.costs import Cost
+    from router_ml.storage.eventlog import EventLog
+
+logger = logging.getLogger(__name__)
+
+_DAYS = 8  # kept per class; a clock that goes further back starts that day again
+_CHARGES = 10_000  # decisions whose cost can still be corrected
+_FADE = 0.8  # what a day of the profile is worth a day later
+_PRIOR = 1.0  # days that the even profile is worth
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The money of a class at one decision: USD of the day's budget and spent of it; when its demand comes."""
+
+    budget_usd: float
+    spent_usd: float
+    profile: Sequence[float] = UNIFORM
+
+    @property
+    def left_usd(self) -> float:
+        """What is left, not below 0."""
+        return max(self.budget_usd - self.spent_usd, 0.0)
+
+    @property
+    def capped(self) -> bool:
+        """Whether the day's budget is spent."""
+        return self.spent_usd >= self.budget_usd
+
+
+@dataclass
+class _Day:
+    spent: float = 0.0
+    requests: list[int] = field(default_factory=lambda: [0] * HOURS)
+    whole: bool = True  # seen from its first hour on
+
+
+@dataclass
+class _Ledger:
+    """One class. ``profile`` is learned from whole days: the share of requests of each hour."""
+
+    budget: float
+    days: OrderedDict[date, _Day] = field(default_factory=OrderedDict)  # the one used last at the end
+    latest: date | None = None
+    profile: tuple[float, ...] = UNIFORM
+    learned: list[float] = field(default_factory=lambda: [0.0] * HOURS)
+
+    def day(self, on: date) -> _Day:
+        if on not in self.days:
+            self._turn(on)
+            self.days[on] = _Day(whole=self.latest is not None and on > self.latest)
+            if len(self.days) > _DAYS:
+                self.days.popitem(last=False)
+        self.days.move_to_end(on)
+        self.latest = max(on, self.latest or on)
+        return self.days[on]
+
+    def _turn(self, on: date) -> None:
+        """A new day begins: learn when requests came on the last one."""
+        over = self.days.get(self.latest) if self.latest is not None and on > self.latest else None
+        total = sum(over.requests) if over is not None and over.whole else 0
+        if over is None or not total:
+            return
+        self.learned = [_FADE * old + new / total for old, new in zip(self.learned, over.requests, strict=True)]
+        weight = _PRIOR + sum(self.learned)
+        self.profile = tuple((_PRIOR / HOURS + share) / weight for share in self.learned)
+
+
+class Budgets:
+    """Spending of the classes that have a daily budget; thread safe, its memory is bounded."""
+
+    def __init__(self, config: RouterConfig, *, charges: int = _CHARGES) -> None:
+        classes = config.traffic_classes.items()
+        self._ledgers = {
+            name: _Ledger(item.budget_usd_per_day) for name, item in classes if item.budget_usd_per_day is not None
+        }
+        self._charges: OrderedDict[str, tuple[str, date, float]] = OrderedDict()
+        self._size = charges
+        self._lock = threading.Lock()
+
+    def standing(self, name: str, now: datetime) -> Standing | None:
+        """The money of a class by the clock of a decision; None where it has no budget."""
+        ledger = self._ledgers.get(name)
+        if ledger is None:
+            return None
+        with self._lock:
+            return Standing(ledger.budget, ledger.day(now.astimezone(UTC).date()).spent, ledger.profile)
+
+    def charge(self, decision: RouteDecision) -> None:
+        """Take what a decision is expected to cost from its class; one under the same id takes the place of the first.
+
+        What goes to no lane costs nothing.
+        """
+        cost = decision.estimates[decision.lane].cost_usd if decision.lane is not None else 0.0
+        self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
+
+    def correct(self, decision_id: str, cost_usd: float) -> None:
+        """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this
+        process does not remember nothing changes. A later correction replaces an earlier one."""
+        with self._lock:
+            charged = self._charges.get(decision_id)
+            if charged is not None:
+                self._book(decision_id, charged[0], charged[1], cost_usd)
+
+    def prime(self, costs: Iterable[Cost]) -> None:
+        """Charge what a log says was spent before this process started."""
+        for cost in costs:
+            self._charge(cost.decision_id, cost.traffic_class, cost.at, cost.usd)
+
+    def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str) -> None:
+        """``prime`` with today's decisions of a log, where any class has a budget.
+
+        Raises:
+            LogError: the log cannot be read, and ``on_error`` is raise; else the day starts without it.
+        """
+        if log is None or not self._ledgers:
+            return
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            found = log.costs(midnight, until=midnight + timedelta(days=1), traffic_classes=list(self._ledgers))
+        except LogError as error:
+            if on_error == "raise":
+                raise
+            logger.error("What was spent today is not known, so budgets start full: %s", error)
+            return
+        self.prime(found)
+
+    def _charge(self, decision_id: str, name: str, at: datetime, cost: float) -> None:
+        ledger = self._ledgers.get(name)
+        if ledger is None:
+            return
+        at = at.astimezone(UTC)
+        with self._lock:
+            ledger.day(at.date()).requests[at.hour] += decision_id not in self._charges
+            self._book(decision_id, name, at.date(), cost)
+
+    def _book(self, decision_id: str, name: str, on: date, cost: float) -> None:
+        """Charge a decision, in the place of what it was charged before."""
+        before = self._charges.pop(decision_id, None)
+        if before is not None:
+            self._add(before[0], before[1], -before[2])
+        self._add(name, on, cost)
+        self._charges[decision_id] = name, on, cost
+        if len(self._charges) > self._size:
+            self._charges.popitem(last=False)
+
+    def _add(self, name: str, on: date, cost: float) -> None:
+        """Add to a day that is still kept; sums of corrections may not fall below nothing."""
+        day = self._ledgers[name].days.get(on)
+        if day is not None:
+            day.spent = max(day.spent + cost, 0.0)

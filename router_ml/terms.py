@@ -1,0 +1,139 @@
+"""What selection is asked for in one request, and what it chooses: the rule of a class, what its money allows, and the
+lane that may stay.
+
+Pure: clock, money, probes and certificates are passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from router_ml.allocation.choose import Choice, choose, favourite
+from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.pacer import paced
+from router_ml.allocation.select import Rule
+from router_ml.budgets import Standing
+from router_ml.case import Case
+from router_ml.config import RouterConfig
+from router_ml.contract import Selection
+from router_ml.guardrails.policy import Ruling
+
+AtCap = Literal["cheapest", "queue", "refuse"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Rule and lambda in force, and what else the distribution depends on.
+
+    ``incumbent``: the lane of the session, or else the usual one of such requests. ``probes``: probability by lane.
+    ``budget_left``: USD of the day, None without a budget. ``at_cap``: what happens where it is spent, None before.
+    """
+
+    rule: Rule
+    incumbent: str | None = None
+    in_session: bool = False
+    probes: Mapping[str, float] | None = None
+    budget_left: float | None = None
+    at_cap: AtCap | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether the spent budget keeps the request from any lane."""
+        return self.at_cap in ("queue", "refuse")
+
+    @property
+    def selection(self) -> Selection:
+        """As a record keeps it."""
+        return Selection(
+            explore_share=self.rule.explore_share,
+            epsilon=self.rule.epsilon,
+            gamma=self.rule.gamma,
+            margin=self.rule.margin,
+            incumbent=self.incumbent,
+            probes=dict(self.probes or {}),
+            capped=self.rule.capped,
+        )
+
+
+def terms(
+    config: RouterConfig,
+    case: Case,
+    ruling: Ruling,
+    estimates: Estimates,
+    standing: Standing | None,
+    *,
+    now: datetime,
+    probes: Mapping[str, float],
+    certified: float | None,
+) -> Terms:
+    """The terms of one request.
+
+    Nothing is explored inside a session, nor where tier, policy or caller forbid it, nor where the money is spent.
+
+    Args:
+        standing: of the class's budget; None without one.
+        probes: probability that lanes are to get so that something is learned of them.
+        certified: largest lambda up to which the class's floor is certified; None where nothing is.
+    """
+    request, promise = case.request, case.promise
+    explore = ruling.explore and request.constraints.explore and request.previous is None
+    explore = explore and case.tier not in config.exploration.never_at
+    rule = Rule.of(promise, config.exploration, explore=explore)
+    if standing is not None:
+        in_force = paced(
+            promise.quality_per_usd,
+            budget_usd=standing.budget_usd,
+            spent_usd=standing.spent_usd,
+            now=now.astimezone(UTC),
+            profile=standing.profile,
+            largest=certified,
+        )
+        rule = replace(rule, quality_per_usd=in_force)
+        if standing.capped:
+            return Terms(rule.at_cap(), budget_left=0.0, at_cap=promise.at_cap)
+    incumbent, in_session = _incumbent(config, case, estimates)
+    if incumbent is not None:
+        margin = config.stability.session_margin if in_session else config.stability.margin
+        rule = replace(rule, margin=margin)
+    given = {lane: share for lane, share in probes.items() if share > 0 and lane in ruling.eligible}
+    return Terms(
+        rule,
+        incumbent=incumbent,
+        in_session=in_session,
+        probes=given if rule.explore_share > 0 else {},
+        budget_left=standing.left_usd if standing is not None else None,
+    )
+
+
+def chosen(config: RouterConfig, ruling: Ruling, estimates: Estimates, asked: Terms, *, seed: int) -> Choice | None:
+    """The lane for one request; None where rules or money keep it from any."""
+    if ruling.refuse or ruling.human_review or not ruling.eligible or asked.stops:
+        return None
+    return choose(
+        estimates,
+        list(config.lanes),
+        ruling.eligible,
+        asked.rule,
+        seed=seed,
+        incumbent=asked.incumbent,
+        in_session=asked.in_session,
+        probes=asked.probes,
+    )
+
+
+def learned_lane(config: RouterConfig, estimates: Estimates, asked: Terms) -> str | None:
+    """What learning alone would take of all lanes that are enabled."""
+    enabled = [name for name, lane in config.lanes.items() if lane.enabled]
+    return favourite(estimates, list(config.lanes), enabled, asked.rule, incumbent=asked.incumbent)
+
+
+def _incumbent(config: RouterConfig, case: Case, estimates: Estimates) -> tuple[str | None, bool]:
+    """The lane that may stay, and whether it is that of a session."""
+    previous = case.request.previous
+    if previous is not None and previous.lane in config.lanes:
+        return previous.lane, True
+    usual = int(estimates.usual[0]) if estimates.usual is not None else -1
+    return (list(config.lanes)[usual] if usual >= 0 else None), False
