@@ -94,11 +94,11 @@ def fit_mlp(lesson: Lesson) -> Predict:
     from sklearn.neural_network import MLPRegressor
 
     model = MLPRegressor(
-        hidden_layer_sizes=(64,),
-        alpha=1e-3,
+        hidden_layer_sizes=(32,),
+        alpha=10.0,
         early_stopping=True,
         n_iter_no_change=15,
-        max_iter=200,
+        max_iter=500,
         random_state=lesson.seed,
     )
     model.fit(lesson.outcomes.contexts.embedding * 10, lesson.outcomes.quality)  # entries of about 0.5, not 0.05
