@@ -30,16 +30,17 @@ def installed() -> bool:
 
 
 def fit_warm(lesson: Lesson) -> Predict:
-    """Learns every outcome once, in a random order; exploits."""
+    """Learns every outcome, as its warm start does: moments first, then one inversion; exploits."""
     from pareto_bandit.config import BEST_K3_HPARAMS
 
     components = BEST_K3_HPARAMS["pca_components"]
     rows = _features(lesson.projection, lesson.outcomes.contexts, components)
     policy = _policy(lesson.lanes, rows.shape[1], alpha=0.0, forgetting=1.0, seed=lesson.seed)
-    seen, lanes = np.nonzero(np.isfinite(lesson.outcomes.quality))
-    for place in np.random.default_rng(lesson.seed).permutation(len(seen)).tolist():
-        row, lane = seen[place], lanes[place]
-        policy.update(lesson.lanes[lane], rows[row], float(lesson.outcomes.quality[row, lane]))
+    for lane, earned in zip(lesson.lanes, lesson.outcomes.quality.T, strict=True):
+        seen = np.isfinite(earned)
+        policy.A[lane] += rows[seen].T @ rows[seen]
+        policy.b[lane] += rows[seen].T @ earned[seen]
+    policy.refresh_inverse_cache()
     slope = np.stack([policy.theta[lane] for lane in lesson.lanes], axis=1)
     return lambda contexts: np.asarray(_features(lesson.projection, contexts, components) @ slope, np.float64)
 

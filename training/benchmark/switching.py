@@ -1,8 +1,9 @@
 """``python -m training.benchmark switching``: do paraphrases and typos keep their lane, and what does that cost?
 
-First on an outcome matrix: gap closed and flips over 5 seeded 60/40 splits by group, for several margins and degrees of
-smoothing. Then as the bundle serves: flips by traffic class, with its floor and without, since a lower bound that
-crosses the floor changes the lane whatever the margin is. ``--data FILE.parquet`` also makes typos in its own prompts.
+First on an outcome matrix: gap closed and flips over 5 seeded 60/40 splits by group, for several margins and degrees
+of smoothing. Then as the bundle serves: flips by traffic class, where the floor looks at the lower bound of the
+request, of its cell, or is left out: a lower bound that crosses the floor changes the lane whatever the margin is.
+``--data FILE.parquet`` also makes typos in its own prompts.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from training.outcomes import DEFAULT, ROOT, Pack, contexts_of
 
 MARGINS = (0.0, 0.005, 0.01, 0.02, 0.05)
 SETTINGS = tuple(Setting(margin, smoothing) for smoothing in (0.0, 0.5) for margin in MARGINS)
+SERVED = (Setting(), Setting(0.01), Setting(0.02), Setting(0.02, 0.5))
 PROMPTS = 300  # of the matrix, in which typos are made
 SHIPPED = ROOT / "data" / "stability" / "paraphrases.jsonl"
 TYPO = "misspelt"
@@ -82,15 +84,20 @@ def _kept(setting: Setting, mine: Sequence[Found], plain: Sequence[Found], repea
 
 
 def served(bundle: Bundle, pack: Pack, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
-    """Flips by class of the bundle's configuration, setting, and whether its floor is applied."""
-    rows = []
+    """Flips by setting, by what the floor looks at, and by class of the bundle's configuration; of classes with the
+    same floor and lambda only the first."""
+    rows, done = [], set()
     for name, promise in bundle.config.traffic_classes.items():
         rule = Rule.of(promise, bundle.config.exploration, explore=False)
-        for floor in (rule.floor, 0.0):
-            flips = as_served(bundle, pack.contexts, pairs, SETTINGS, rule=replace(rule, floor=floor))
-            rows += [
-                {"class": name, "floor": floor, **asdict(setting), "flips": flips[setting]} for setting in SETTINGS
-            ]
+        if (rule.floor, rule.quality_per_usd) in done:
+            continue
+        done.add((rule.floor, rule.quality_per_usd))
+        for looks_at in ("request", "cell", "nothing"):
+            applied = replace(rule, floor=0.0 if looks_at == "nothing" else rule.floor)
+            settings = [replace(setting, cell_floor=looks_at == "cell") for setting in SERVED]
+            flips = as_served(bundle, pack.contexts, pairs, settings, rule=applied)
+            head = {"class": name, "floor": rule.floor, "floor_looks_at": looks_at}
+            rows += [{**head, **asdict(setting), "flips": flips[setting]} for setting in settings]
     return rows
 
 
@@ -114,9 +121,9 @@ def as_tables(kept: Sequence[Kept], classes: Sequence[Mapping[str, Any]], source
         head = (f"{row.setting.margin:g}", f"{row.setting.smoothing:g}", f"{row.gap_closed:.1f}", numbers)
         first.add_row(*head, *_columns(row.flips))
     title = "as the bundle serves: lanes changed by other words"
-    second = Table("class", "floor", "margin", "smoothing", *kinds[:3], title=title, title_justify="left")
+    second = Table("class", "floor of", "margin", "smoothing", *kinds[:3], title=title, title_justify="left")
     for item in classes:
-        head = (item["class"], *(f"{item[key]:g}" for key in ("floor", "margin", "smoothing")))
+        head = (item["class"], item["floor_looks_at"], f"{item['margin']:g}", f"{item['smoothing']:g}")
         second.add_row(*head, *_columns(item["flips"]))
     return [first, second]
 

@@ -35,8 +35,8 @@ Read = Callable[[list[str]], Contexts]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Requests and the same requests in other words, row by row. ``group``: (n,) of the outcome matrix that the requests
-    are from; None where they are not from it."""
+    """Requests and the same requests in other words, row by row. ``group``: (n,) of the outcome matrix that the
+    requests are from; None where they are not from it."""
 
     before: Contexts
     after: Contexts
@@ -52,10 +52,12 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Setting:
-    """How lanes are kept: margin in units of quality, and the share, 0..1, of the cell in the estimates."""
+    """How lanes are kept: margin in units of quality, the share, 0..1, of the cell in the estimates, and whether the
+    floor looks at the lower bound of the cell instead of the request's."""
 
     margin: float = 0.0
     smoothing: float = 0.0
+    cell_floor: bool = False
 
 
 def paraphrases(path: Path, read: Read) -> tuple[Pairs, list[str]]:
@@ -85,14 +87,16 @@ def variants(
 
 @dataclass(frozen=True)
 class Cells:
-    """Mean quality and cost (USD) of each lane by soft (intent, domain) cell, (i * k, L), shrunk to the lane's mean."""
+    """Mean quality, lower bound and cost (USD) of each lane by soft (intent, domain) cell, (i * k, L), shrunk to the
+    lane's mean."""
 
     quality: Floats
+    low: Floats
     cost: Floats
 
     @classmethod
-    def fit(cls, contexts: Contexts, quality: Floats, cost: Floats) -> Cells:
-        """From the quality and cost (n, L) of some requests."""
+    def fit(cls, contexts: Contexts, quality: Floats, low: Floats, cost: Floats) -> Cells:
+        """From the quality, lower bound and cost (n, L) of some requests."""
         share = _share(contexts)
 
         def mean(values: Floats) -> Floats:
@@ -100,13 +104,13 @@ class Cells:
             result: Floats = total / (share.sum(axis=0)[:, None] + CELL_SHRINKAGE)
             return result
 
-        return cls(mean(quality), mean(cost))
+        return cls(mean(quality), mean(low), mean(cost))
 
-    def means(self, contexts: Contexts) -> tuple[Floats, Floats]:
-        """Quality and cost of the cells of each request, (n, L) both."""
+    def of(self, contexts: Contexts) -> Cells:
+        """The same for the cells of each request, (n, L)."""
         share = _share(contexts)
         share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
-        return share @ self.quality, share @ self.cost
+        return Cells(share @ self.quality, share @ self.low, share @ self.cost)
 
 
 def _share(contexts: Contexts) -> Floats:
@@ -116,19 +120,19 @@ def _share(contexts: Contexts) -> Floats:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is believed of requests, (n, L), and quality and cost of their cells."""
+    """What is believed of requests, (n, L), and of their cells."""
 
     belief: Belief
     cost: Floats
-    cell_quality: Floats
-    cell_cost: Floats
+    cell: Cells
 
     def lanes(self, rule: Rule, setting: Setting) -> NDArray[np.intp]:
         """The lane of each request, (n,), by the rule and with the setting."""
-        own = 1 - setting.smoothing
-        belief = replace(self.belief, quality=own * self.belief.quality + setting.smoothing * self.cell_quality)
-        cost = np.exp(own * np.log(self.cost) + setting.smoothing * np.log(self.cell_cost))
-        usual = (self.cell_quality - rule.quality_per_usd * self.cell_cost).argmax(axis=1)
+        own, low = 1 - setting.smoothing, self.cell.low if setting.cell_floor else self.belief.low
+        quality = own * self.belief.quality + setting.smoothing * self.cell.quality
+        belief = replace(self.belief, quality=quality, low=low)
+        cost = np.exp(own * np.log(self.cost) + setting.smoothing * np.log(self.cell.cost))
+        usual = (self.cell.quality - rule.quality_per_usd * self.cell.cost).argmax(axis=1)
         keeping = replace(rule, margin=setting.margin)
         return best(belief, cost, np.ones(cost.shape, bool), keeping, incumbent=usual if setting.margin else None)
 
@@ -155,12 +159,13 @@ def on_outcomes(
     """
     train, test = pack.split(share, seed=seed)
     lesson = Lesson(observe(train, "full", seed=seed), seed)
-    predict, cells = fit_ours(lesson), Cells.fit(train.contexts, train.quality, train.cost_usd)
+    predict, nothing = fit_ours(lesson), np.zeros_like(train.quality)
+    cells = Cells.fit(train.contexts, train.quality, nothing, train.cost_usd)
 
     def see(contexts: Contexts) -> Seen:
         quality = predict(contexts)
         everything = Belief(quality, np.zeros_like(quality), np.ones_like(quality), np.ones_like(quality))
-        return Seen(everything, lesson.cost("predicted", contexts), *cells.means(contexts))
+        return Seen(everything, lesson.cost("predicted", contexts), cells.of(contexts))
 
     ahead, groups = see(test.contexts), np.unique(test.group)
     kept = {kind: each.held_out(groups) for kind, each in pairs.items()}
@@ -194,11 +199,11 @@ def as_served(
     """
     lanes = bundle.config.lanes
     learned = estimate(bundle.allocation, lanes, known)
-    cells = Cells.fit(known, learned.belief.quality, learned.cost_usd)
+    cells = Cells.fit(known, learned.belief.quality, learned.belief.low, learned.cost_usd)
 
     def see(contexts: Contexts) -> Seen:
         found = estimate(bundle.allocation, lanes, contexts)
-        return Seen(found.belief, found.cost_usd, *cells.means(contexts))
+        return Seen(found.belief, found.cost_usd, cells.of(contexts))
 
     seen = {kind: (see(each.before), see(each.after)) for kind, each in pairs.items()}
     return {
