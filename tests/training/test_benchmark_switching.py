@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -43,21 +44,25 @@ def reading(texts: list[str]) -> Contexts:
 def test_the_same_text_never_changes_its_lane(pack: Pack) -> None:
     """Flips of a request against itself would be a bug of the measurement."""
     same = Pairs(pack.contexts, pack.contexts, pack.group)
-    found = on_outcomes(pack, {"same": same}, [Setting(), Setting(0.02, 0.5)], share=0.6, seed=0)
-    assert [each.flips["same"] for each in found.values()] == [0.0, 0.0]
+    found = on_outcomes(pack, {"same": same}, [Setting(), Setting(0.02, 0.5)], lambdas=[30.0], share=0.6, seed=0)
+    assert [each.flips["same"] for each in found.values()] == [0.0] * 4
 
 
 def test_what_keeps_lanes_is_shown_with_its_price(pack: Pack) -> None:
     """A wide margin leaves fewer flips, and differences are counted from keeping nothing."""
     moved = Pairs(pack.contexts, shaken(pack.contexts, 0.15), pack.group)
     settings = [Setting(), Setting(0.5)]
-    kept = measure(pack, {"paraphrase": moved, "misspelt": moved, "padded": moved}, splits=2, settings=settings)
-    assert [row.setting for row in kept] == settings
+    pairs = {"paraphrase": moved, "misspelt": moved, "padded": moved}
+    kept = measure(pack, pairs, splits=2, lambdas=[30.0], settings=settings)
+    assert [(row.quality_per_usd, row.setting) for row in kept] == [
+        (at, each) for at in (None, 30.0) for each in settings
+    ]
     assert kept[0].flips["paraphrase"] > kept[1].flips["paraphrase"]
     assert (kept[0].difference, kept[0].low, kept[0].high) == (0, 0, 0)
-    assert kept[1].difference == pytest.approx(kept[1].gap_closed - kept[0].gap_closed)
+    assert kept[1].difference == pytest.approx(kept[1].reached - kept[0].reached)
     tables = as_tables(kept, [], "made up")
-    assert tables[0].row_count == 2
+    assert tables[0].row_count == 4
+    assert kept[2].reached <= 100 * pack.quality.max()
 
 
 def test_texts_that_were_learned_from_are_not_measured(pack: Pack) -> None:

@@ -1,9 +1,10 @@
 """``python -m training.benchmark switching``: do paraphrases and typos keep their lane, and what does that cost?
 
-First on an outcome matrix: gap closed and flips over 5 seeded 60/40 splits by group, for several margins and degrees
-of smoothing. Then as the bundle serves: flips by traffic class, where the floor looks at the lower bound of the
-request, of its cell, or is left out: a lower bound that crosses the floor changes the lane whatever the margin is.
-``--data FILE.parquet`` also makes typos in its own prompts.
+First on an outcome matrix, over 5 seeded 60/40 splits by group, for several margins and degrees of smoothing: gap
+closed by the whole sweep, what is earned at each lambda of the bundle's classes, and flips. Then as the bundle serves:
+flips by traffic class, where the floor looks at the lower bound of the request, of its cell, or is left out: a lower
+bound that crosses the floor changes the lane whatever the margin is. ``--data FILE.parquet`` also makes typos in its
+own prompts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from router_ml.storage.bundle import Bundle
 from training.benchmark.routing import SPLITS, TRAIN_SHARE, load
 from training.benchmark.rows import Repeats
 from training.benchmark.switching_probe import (
-    Found,
     Pairs,
     Setting,
     as_served,
@@ -37,9 +37,9 @@ from training.benchmark.switching_probe import (
 )
 from training.outcomes import DEFAULT, ROOT, Pack, contexts_of
 
-MARGINS = (0.0, 0.005, 0.01, 0.02, 0.05)
-SETTINGS = tuple(Setting(margin, smoothing) for smoothing in (0.0, 0.5) for margin in MARGINS)
-SERVED = (Setting(), Setting(0.01), Setting(0.02), Setting(0.02, 0.5))
+MARGINS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)
+SETTINGS = (*map(Setting, MARGINS), Setting(0.0, 0.5), Setting(0.01, 0.5), Setting(0.02, 0.5))
+SERVED = (Setting(), Setting(0.01), Setting(0.02), Setting(0.03), Setting(0.02, 0.5))
 PROMPTS = 300  # of the matrix, in which typos are made
 SHIPPED = ROOT / "data" / "stability" / "paraphrases.jsonl"
 TYPO = "misspelt"
@@ -47,11 +47,12 @@ TYPO = "misspelt"
 
 @dataclass(frozen=True)
 class Kept:
-    """One setting on an outcome matrix: gap closed in percent with its difference from changing nothing and a 95%
-    interval, and flips in percent by kind of rewording."""
+    """One setting on an outcome matrix: what it reaches (``Found``), the difference from keeping nothing with a 95%
+    interval, and flips in percent by kind of rewording. ``quality_per_usd``: lambda; None for the whole sweep."""
 
+    quality_per_usd: float | None
     setting: Setting
-    gap_closed: float
+    reached: float
     difference: float
     low: float
     high: float
@@ -59,28 +60,31 @@ class Kept:
 
 
 def measure(
-    pack: Pack, pairs: Mapping[str, Pairs], *, splits: int, settings: Sequence[Setting] = SETTINGS
+    pack: Pack,
+    pairs: Mapping[str, Pairs],
+    *,
+    splits: int,
+    lambdas: Sequence[float] = (),
+    settings: Sequence[Setting] = SETTINGS,
 ) -> list[Kept]:
     """All settings over ``splits`` splits; differences are paired with the first setting."""
     console = Console(stderr=True)
     found = [
-        on_outcomes(pack, pairs, settings, share=TRAIN_SHARE, seed=seed)
+        on_outcomes(pack, pairs, settings, lambdas=lambdas, share=TRAIN_SHARE, seed=seed)
         for seed in track(range(splits), "splits", console=console)
     ]
     repeats = Repeats(splits, (1 - TRAIN_SHARE) / TRAIN_SHARE)
-    return [
-        _kept(setting, [each[setting] for each in found], [each[settings[0]] for each in found], repeats)
-        for setting in settings
-    ]
-
-
-def _kept(setting: Setting, mine: Sequence[Found], plain: Sequence[Found], repeats: Repeats) -> Kept:
-    differences = [a.gap_closed - b.gap_closed for a, b in zip(mine, plain, strict=True)]
-    middle, half = float(np.mean(differences)), repeats.half_width(differences)
-    flips = {kind: float(np.mean([each.flips[kind] for each in mine])) for kind in mine[0].flips}
-    return Kept(
-        setting, float(np.mean([each.gap_closed for each in mine])), middle, middle - half, middle + half, flips
-    )
+    rows = []
+    for price in (None, *lambdas):
+        plain = [each[price, settings[0]].reached for each in found]
+        for setting in settings:
+            mine = [each[price, setting] for each in found]
+            differences = [each.reached - other for each, other in zip(mine, plain, strict=True)]
+            middle, half = float(np.mean(differences)), repeats.half_width(differences)
+            flips = {kind: float(np.mean([each.flips[kind] for each in mine])) for kind in mine[0].flips}
+            reached = float(np.mean([each.reached for each in mine]))
+            rows.append(Kept(price, setting, reached, middle, middle - half, middle + half, flips))
+    return rows
 
 
 def served(bundle: Bundle, pack: Pack, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
@@ -114,17 +118,18 @@ def as_tables(kept: Sequence[Kept], classes: Sequence[Mapping[str, Any]], source
     """Both tables for a terminal."""
     own = any(kind.startswith("own ") for kind in kept[0].flips)
     kinds = ["paraphrase %", "typo %", "other noise %"] + (["own typo %", "own other %"] if own else [])
-    title = f"{source}: lanes changed by other words, mean over budgets and splits"
-    first = Table("margin", "smoothing", "gap closed %", "against none", *kinds, title=title, title_justify="left")
+    title = f"{source}: lanes changed by other words; gap closed % of the sweep, or 100 (quality - lambda cost)"
+    first = Table("lambda", "margin", "smoothing", "reached", "difference", *kinds, title=title, title_justify="left")
     for row in kept:
-        numbers = f"{row.difference:+.1f} [{row.low:.1f}, {row.high:.1f}]"
-        head = (f"{row.setting.margin:g}", f"{row.setting.smoothing:g}", f"{row.gap_closed:.1f}", numbers)
+        price = "sweep" if row.quality_per_usd is None else f"{row.quality_per_usd:g}"
+        against = f"{row.difference:+.2f} [{row.low:.2f}, {row.high:.2f}]"
+        head = (price, f"{row.setting.margin:g}", f"{row.setting.smoothing:g}", f"{row.reached:.1f}", against)
         first.add_row(*head, *_columns(row.flips))
     title = "as the bundle serves: lanes changed by other words"
     second = Table("class", "floor of", "margin", "smoothing", *kinds[:3], title=title, title_justify="left")
     for item in classes:
-        head = (item["class"], item["floor_looks_at"], f"{item['margin']:g}", f"{item['smoothing']:g}")
-        second.add_row(*head, *_columns(item["flips"]))
+        numbers = (f"{item['margin']:g}", f"{item['smoothing']:g}")
+        second.add_row(item["class"], item["floor_looks_at"], *numbers, *_columns(item["flips"]))
     return [first, second]
 
 
@@ -147,7 +152,9 @@ def main(
         chosen = np.random.default_rng(0).permutation(len(prompts))[:PROMPTS]
         noisy = variants([prompts[row] for row in chosen], read, seed=0, group=pack.group[chosen])
         own = {f"own {kind}": each for kind, each in noisy.items()}
-    kept, classes = measure(pack, {**pairs, **own}, splits=SPLITS), served(opened, pack, pairs)
+    lambdas = sorted({promise.quality_per_usd for promise in opened.config.traffic_classes.values()})
+    kept = measure(pack, {**pairs, **own}, splits=SPLITS, lambdas=lambdas)
+    classes = served(opened, pack, pairs)
     if as_json:
         report = {"data": data.name, "splits": SPLITS, "rows": [asdict(row) for row in kept], "served": classes}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")

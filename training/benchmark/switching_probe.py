@@ -143,16 +143,26 @@ class Seen:
 
 @dataclass(frozen=True)
 class Found:
-    """Gap closed in percent, and flips in percent by kind of rewording."""
+    """What was reached on held-out prompts, and flips in percent by kind of rewording.
 
-    gap_closed: float
+    ``reached``: percent of the gap closed by the whole sweep, or 100 (quality - lambda cost) at one lambda.
+    """
+
+    reached: float
     flips: dict[str, float]
 
 
 def on_outcomes(
-    pack: Pack, pairs: Mapping[str, Pairs], settings: Sequence[Setting], *, share: float, seed: int
-) -> dict[Setting, Found]:
-    """Gap closed on a held-out part, and flips where the sweep meets five budgets on it.
+    pack: Pack,
+    pairs: Mapping[str, Pairs],
+    settings: Sequence[Setting],
+    *,
+    lambdas: Sequence[float] = (),
+    share: float,
+    seed: int,
+) -> dict[tuple[float | None, Setting], Found]:
+    """What each setting reaches on a held-out part, and its flips: under None the gap closed and flips where the sweep
+    meets five budgets on that part, and under each of the ``lambdas`` what is earned and flips there.
 
     Args:
         share: of the groups to learn from.
@@ -170,15 +180,24 @@ def on_outcomes(
     ahead, groups = see(test.contexts), np.unique(test.group)
     kept = {kind: each.held_out(groups) for kind, each in pairs.items()}
     seen = {kind: (see(each.before), see(each.after)) for kind, each in kept.items()}
-    allowed = budgets(train.quality, train.cost_usd)
-    result = {}
+    allowed, rows = budgets(train.quality, train.cost_usd), np.arange(len(test.group))
+    result: dict[tuple[float | None, Setting], Found] = {}
     for setting in settings:
         policies = ahead.sweep(setting)
         plans = [commit(test.quality, test.cost_usd, policies, budget) for budget in allowed]
         flips = {kind: _flips(*both, plans, setting) for kind, both in seen.items()}
         scored = evaluate(test.quality, test.cost_usd, {"ours": policies}).routers["ours"]
-        result[setting] = Found(scored.gap_closed, flips)
+        result[None, setting] = Found(scored.gap_closed, flips)
+        for price in lambdas:
+            rule = replace(FREE, quality_per_usd=price)
+            earned = (test.quality - price * test.cost_usd)[rows, ahead.lanes(rule, setting)]
+            flips = {kind: _changed(*both, rule, setting) for kind, both in seen.items()}
+            result[price, setting] = Found(100 * float(earned.mean()), flips)
     return result
+
+
+def _changed(before: Seen, after: Seen, rule: Rule, setting: Setting) -> float:
+    return 100 * float((before.lanes(rule, setting) != after.lanes(rule, setting)).mean())
 
 
 def _flips(before: Seen, after: Seen, plans: Sequence[Plan], setting: Setting) -> float:
@@ -206,10 +225,4 @@ def as_served(
         return Seen(found.belief, found.cost_usd, cells.of(contexts))
 
     seen = {kind: (see(each.before), see(each.after)) for kind, each in pairs.items()}
-    return {
-        setting: {
-            kind: 100 * float((before.lanes(rule, setting) != after.lanes(rule, setting)).mean())
-            for kind, (before, after) in seen.items()
-        }
-        for setting in settings
-    }
+    return {setting: {kind: _changed(*both, rule, setting) for kind, both in seen.items()} for setting in settings}
