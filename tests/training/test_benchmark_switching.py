@@ -54,9 +54,7 @@ def test_what_keeps_lanes_is_shown_with_its_price(pack: Pack) -> None:
     settings = [Setting(), Setting(0.5)]
     pairs = {"paraphrase": moved, "misspelt": moved, "padded": moved}
     kept = measure(pack, pairs, splits=2, lambdas=[30.0], settings=settings)
-    assert [(row.quality_per_usd, row.setting) for row in kept] == [
-        (at, each) for at in (None, 30.0) for each in settings
-    ]
+    assert [(row.quality_per_usd, row.setting) for row in kept] == list(product((None, 30.0), settings))
     assert kept[0].flips["paraphrase"] > kept[1].flips["paraphrase"]
     assert (kept[0].difference, kept[0].low, kept[0].high) == (0, 0, 0)
     assert kept[1].difference == pytest.approx(kept[1].reached - kept[0].reached)
