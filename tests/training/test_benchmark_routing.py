@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -24,6 +25,7 @@ from training.outcomes import Pack, read_matrix, save_pack
 
 ROOT = Path(__file__).parents[2]
 MATRIX = ROOT / "../shared/data/outcomes_judged.parquet"
+YARDSTICK = ROOT / "../shared/metric.py"
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,30 @@ def test_two_lanes_get_the_numbers_of_their_field(make_pack: Callable[..., Pack]
     assert ours.cpt80 < 60
     assert scores[Label("always lane-0")].apgr is None
     assert steps == [each.name for each in field]
+
+
+def test_scores_are_those_of_the_original_yardstick(make_pack: Callable[..., Pack]) -> None:
+    """From the policies and plans of a contest, the first metric gives the numbers of the table."""
+    if not YARDSTICK.is_file():
+        pytest.skip("needs ../shared/metric.py beside the repository")
+    metric = runpy.run_path(str(YARDSTICK))
+    train, test = make_pack(lanes=2).split(0.6, seed=0)
+    contest = hold_contest(train, test, entries(["ridge"]), seed=0)
+    quality, cost = test.quality, test.cost_usd
+    assert list(contest.budgets) == pytest.approx(metric["budgets"](train.quality, train.cost_usd), rel=1e-12)
+    for label, found in score(contest).items():
+        candidate = contest.candidates[label]
+        expected = metric["evaluate"](quality, cost, {"it": candidate.policies})
+        assert found.gap_closed == pytest.approx(expected["it"]["gap_closed"], rel=1e-9, abs=1e-9)
+        if candidate.plans:
+            plans = [(plan.low, plan.high, plan.share) for plan in candidate.plans]
+            points = [metric["realise"](quality, cost, candidate.policies, plan) for plan in plans]
+            kept = metric["committed_score"](expected["_ref"], points, contest.budgets)
+            assert found.committed == pytest.approx(kept["gap_closed"], rel=1e-9)
+            assert found.spend_vs_budget == pytest.approx(1 + kept["overspend_pct"] / 100, rel=1e-9)
+        if candidate.margin is not None:
+            two = metric["apgr_cpt"](quality[:, 0], quality[:, 1], candidate.margin)
+            assert (found.apgr, found.cpt50, found.cpt80) == pytest.approx((two["apgr"], two["cpt50"], two["cpt80"]))
 
 
 def test_json_is_what_was_promised(
