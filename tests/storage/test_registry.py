@@ -123,6 +123,33 @@ def test_a_run_keeps_how_the_bundle_was_made(store: str, bundle: Path, tmp_path:
     assert client.get_logged_model(run.outputs.model_outputs[0].model_id).status == "READY"
 
 
+def test_a_benchmark_is_a_run_of_its_own(store: str, tmp_path: Path) -> None:
+    """Numbers, data and table of a measurement are kept beside those of training, and register nothing."""
+    (tmp_path / "table.json").write_text("{}")
+    made = registry.log_run(
+        "routing benchmark",
+        params={"data": "judged", "splits": 5},
+        metrics={"ours/full/gap_closed": 32.5},
+        datasets={"data": "d" * 64},
+        files=[tmp_path / "table.json"],
+        tracking_uri=store,
+    )
+    run = client_of(store).get_run(made)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"data": "judged", "splits": "5"}
+    assert run.data.metrics == {"ours/full/gap_closed": 32.5}
+    assert [item.dataset.name for item in run.inputs.dataset_inputs] == ["data"]
+    assert [item.path for item in client_of(store).list_artifacts(made)] == ["table.json"]
+    assert registry.versions(tracking_uri=store) == ()
+
+
+def test_a_benchmark_that_fails_on_the_way_leaves_a_failed_run(store: str, tmp_path: Path) -> None:
+    with pytest.raises(RegistryError):
+        registry.log_run("routing benchmark", metrics={"a": 1.0}, files=[tmp_path / "missing"], tracking_uri=store)
+    experiment = client_of(store).get_experiment_by_name("routing benchmark")
+    assert [run.info.status for run in client_of(store).search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
 def test_the_artifact_is_files_and_source_never_a_pickle(store: str, bundle: Path) -> None:
     """Opening a pickle runs code; nobody who fetches a bundle may have to."""
     registry.log_bundle(bundle, tracking_uri=store)

@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import json
+import runpy
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from router_ml.allocation.context import Contexts
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.storage import registry
 from training.benchmark import __main__ as command
-from training.benchmark import protocol, routing
-from training.benchmark.protocol import Contest, Label, hold_contest, observe, score
-from training.benchmark.routing import Row, benchmark
+from training.benchmark import routing
+from training.benchmark.contenders import OURS, Contender, Label, entries
+from training.benchmark.protocol import Contest, hold_contest, score
+from training.benchmark.routing import benchmark
+from training.benchmark.rows import Row
 from training.outcomes import Pack, read_matrix, save_pack
 
 ROOT = Path(__file__).parents[2]
 MATRIX = ROOT / "../shared/data/outcomes_judged.parquet"
-OURS = Label("ours", "full", None, "predicted")
-
-
-def make_pack(*, groups: int = 200, lanes: int = 3, seed: int = 0) -> Pack:
-    """Prompts in near-duplicate pairs; one direction of the embedding says which lanes answer well."""
-    rng = np.random.default_rng(seed)
-    topic = rng.random(groups).repeat(2)
-    embedding = rng.normal(size=(2 * groups, 24)) * 0.3
-    embedding[:, 0] += np.where(topic > 0.5, 1.5, -1.5)
-    embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
-    hard = (topic > 0.5).astype(float)
-    skill = np.linspace(0.0, 1.0, lanes)
-    quality = np.clip(0.9 - 0.6 * hard[:, None] * (1 - skill) + rng.normal(size=(2 * groups, lanes)) * 0.05, 0, 1)
-    cost = np.logspace(-5, -2, lanes) * np.exp(rng.normal(size=(2 * groups, 1)) * 0.2)
-    share = np.stack([hard, 1 - hard], axis=1).astype(np.float32)
-    shape = rng.random((2 * groups, 4)).astype(np.float32)
-    contexts = Contexts(embedding.astype(np.float32), shape, share, share, np.full(2 * groups, 50))
-    names = tuple(f"lane-{index}" for index in range(lanes))
-    return Pack(contexts, quality, cost, np.arange(groups).repeat(2), names, "encoder", "digest")
-
-
-@pytest.fixture(scope="module")
-def pack() -> Pack:
-    return make_pack()
+YARDSTICK = ROOT / "../shared/metric.py"
 
 
 @pytest.fixture(scope="module")
 def found(pack: Pack) -> tuple[list[Row], Contest]:
-    return benchmark(pack, splits=1)
+    kinds = (("full", None), ("bandit", "uniform"))
+    few = [each for each in entries(["kNN 50", "ours"]) if isinstance(each, Contender)]
+    return benchmark(pack, splits=1, field=[each for each in few if (each.feedback, each.logging) in kinds])
 
 
 def row(rows: list[Row], label: Label) -> Row:
@@ -72,14 +55,15 @@ def test_knowledge_is_rewarded_and_luck_is_not(found: tuple[list[Row], Contest])
     assert 30 < from_one.gap_closed <= ours.gap_closed + 5
 
 
-def test_every_baseline_is_tried_with_both_costs(found: tuple[list[Row], Contest]) -> None:
+def test_every_baseline_is_tried_with_both_costs() -> None:
     """A baseline without predicted cost loses for a reason that is not its own."""
-    labels = {each.label for each in found[0]}
-    for name in protocol.BASELINES:
-        assert {Label(name, "full", None, "mean"), Label(name, "full", None, "predicted")} <= labels
-    assert {"kNN 20", "kNN 50", "kNN 100", "ridge", "PCA20 ridge", "k-means 40 cells", "random forest"} <= {
-        label.name for label in labels
+    with_everything = [each for each in entries() if isinstance(each, Contender) and each.feedback == "full"]
+    assert {"kNN 20", "kNN 50", "kNN 100", "ridge", "logistic", "MLP", "random forest"} <= {
+        each.name for each in with_everything
     }
+    for each in entries():
+        if isinstance(each, Contender) and not each.label("predicted").ours:
+            assert {"mean", "predicted"} <= set(each.costs)
 
 
 def test_fixed_lanes_report_what_they_cost(found: tuple[list[Row], Contest]) -> None:
@@ -87,39 +71,6 @@ def test_fixed_lanes_report_what_they_cost(found: tuple[list[Row], Contest]) -> 
     cheapest = row(rows, Label("always lane-0")).mean
     assert cheapest.cost_usd == pytest.approx(contest.test.cost_usd[:, 0].mean())
     assert cheapest.quality == pytest.approx(contest.test.quality[:, 0].mean())
-
-
-@given(seed=st.integers(0, 50), lanes=st.integers(2, 6))
-def test_bandit_feedback_hides_all_but_one_lane(seed: int, lanes: int) -> None:
-    """One outcome per prompt, its probability logged; anything more would be peeking. Every fold sees every lane."""
-    pack = make_pack(groups=100, lanes=lanes)
-    outcomes = observe(pack, "bandit", seed=seed)
-    seen = np.isfinite(outcomes.quality)
-    assert (seen.sum(axis=1) == 1).all()
-    assert (seen == np.isfinite(outcomes.cost_usd)).all()
-    assert (outcomes.probability[seen] == 1 / lanes).all()
-    plain = np.random.default_rng(seed).integers(0, lanes, len(seen))  # the stream that training draws its folds from
-    assert (plain == seen.argmax(axis=1)).mean() < 0.8
-    assert (outcomes.quality[seen] == pack.quality[seen]).all()
-    for rows, lesson in protocol._course(pack, "bandit", seed).folds:
-        assert np.isfinite(lesson.outcomes.quality).any(axis=0).all()
-        assert not set(pack.group[rows]) & set(np.delete(pack.group, rows))
-
-
-def test_priors_are_two_hundred_evaluated_prompts(pack: Pack) -> None:
-    seen = np.isfinite(observe(pack, "prior+bandit", seed=0).quality).sum(axis=1)
-    assert sorted(set(seen.tolist())) == [1, 3]
-    assert (seen == 3).sum() == 200
-
-
-def test_calibration_from_single_outcomes_is_unbiased(pack: Pack) -> None:
-    """Doubly robust: averaged over what might have been logged, the truth, whatever was predicted."""
-    predicted = np.full(pack.quality.shape, 0.3)
-    draws = [observe(pack, "bandit", seed=seed) for seed in range(400)]
-    corrected = [protocol._corrected(predicted, each.quality, each.probability) for each in draws]
-    assert np.mean(corrected, axis=(0, 1)) == pytest.approx(pack.quality.mean(axis=0), abs=0.02)
-    whole = observe(pack, "full", seed=0)
-    assert protocol._corrected(predicted, whole.quality, whole.probability) == pytest.approx(pack.quality)
 
 
 def test_a_bootstrap_draws_whole_groups(found: tuple[list[Row], Contest]) -> None:
@@ -133,13 +84,13 @@ def test_a_bootstrap_draws_whole_groups(found: tuple[list[Row], Contest]) -> Non
     assert lane.policies.shape == (1, len(again.test.group))
 
 
-def test_lanes_may_come_in_another_order_in_the_test_file(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lanes_may_come_in_another_order_in_the_test_file(pack: Pack, make_pack: Callable[..., Pack]) -> None:
     """Columns are matched by name; matched by place, cheap and dear lanes would change places unseen."""
-    monkeypatch.setattr(protocol, "CONTENDERS", [each for each in protocol.CONTENDERS if each.name == "PCA20 ridge"])
+    field = entries(["ridge"])
     other = make_pack(seed=5)
     turned = replace(other, quality=other.quality[:, ::-1], cost_usd=other.cost_usd[:, ::-1], lanes=other.lanes[::-1])
-    straight, _ = benchmark(pack, other)
-    assert [each.as_json() for each in benchmark(pack, turned)[0]] == [each.as_json() for each in straight]
+    straight, _ = benchmark(pack, other, field=field)
+    assert [each.as_json() for each in benchmark(pack, turned, field=field)[0]] == [each.as_json() for each in straight]
     assert straight[0].sd.quality is not None
     assert straight[0].sd.quality > 0
     with pytest.raises(OfflineDataError, match="Test has lanes lane-0, lane-1, training has"):
@@ -148,39 +99,75 @@ def test_lanes_may_come_in_another_order_in_the_test_file(pack: Pack, monkeypatc
         benchmark(pack, replace(other, encoder="another"))
 
 
-def test_two_lanes_get_the_numbers_of_their_field() -> None:
+def test_two_lanes_get_the_numbers_of_their_field(make_pack: Callable[..., Pack]) -> None:
     pack = make_pack(lanes=2)
     train, test = pack.split(0.6, seed=0)
     steps: list[str] = []
-    scores = score(hold_contest(train, test, seed=0, step=steps.append))
+    field = [each for each in entries(["ridge", "ours"]) if isinstance(each, Contender) and each.feedback == "full"]
+    scores = score(hold_contest(train, test, field, seed=0, step=steps.append))
     ours = scores[OURS]
     assert ours.apgr is not None
     assert ours.cpt80 is not None
     assert ours.apgr > 0.65
     assert ours.cpt80 < 60
     assert scores[Label("always lane-0")].apgr is None
-    assert steps == [each.name for each in protocol.CONTENDERS]
+    assert steps == [each.name for each in field]
+
+
+def test_scores_are_those_of_the_original_yardstick(make_pack: Callable[..., Pack]) -> None:
+    """From the policies and plans of a contest, the first metric gives the numbers of the table."""
+    if not YARDSTICK.is_file():
+        pytest.skip("needs ../shared/metric.py beside the repository")
+    metric = runpy.run_path(str(YARDSTICK))
+    train, test = make_pack(lanes=2).split(0.6, seed=0)
+    contest = hold_contest(train, test, entries(["ridge"]), seed=0)
+    quality, cost = test.quality, test.cost_usd
+    assert list(contest.budgets) == pytest.approx(metric["budgets"](train.quality, train.cost_usd), rel=1e-12)
+    for label, found in score(contest).items():
+        candidate = contest.candidates[label]
+        expected = metric["evaluate"](quality, cost, {"it": candidate.policies})
+        assert found.gap_closed == pytest.approx(expected["it"]["gap_closed"], rel=1e-9, abs=1e-9)
+        if candidate.plans:
+            plans = [(plan.low, plan.high, plan.share) for plan in candidate.plans]
+            points = [metric["realise"](quality, cost, candidate.policies, plan) for plan in plans]
+            kept = metric["committed_score"](expected["_ref"], points, contest.budgets)
+            assert found.committed == pytest.approx(kept["gap_closed"], rel=1e-9)
+            assert found.spend_vs_budget == pytest.approx(1 + kept["overspend_pct"] / 100, rel=1e-9)
+        if candidate.margin is not None:
+            two = metric["apgr_cpt"](quality[:, 0], quality[:, 1], candidate.margin)
+            assert (found.apgr, found.cpt50, found.cpt80) == pytest.approx((two["apgr"], two["cpt50"], two["cpt80"]))
 
 
 def test_json_is_what_was_promised(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_pack: Callable[..., Pack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Others compute with this output: nothing else on standard output, fixed names, our rows named ours."""
+    """Others compute with this output: nothing else on standard output, fixed names, our rows named ours. A recorded
+    run holds the same table."""
     monkeypatch.setattr(routing, "SPLITS", 2)
-    few = [each for each in protocol.CONTENDERS if each.name in ("ours", "kNN 50")]
-    monkeypatch.setattr(protocol, "CONTENDERS", few)
-    save_pack(pack, tmp_path / "pack", prompt_sha256=["00" * 32] * len(pack.group), source="made up")
-    arguments = ["routing", "--data", str(tmp_path / "pack"), "--json", "--plot", str(tmp_path / "plot.png")]
-    assert run(arguments, monkeypatch) == 0
-    report = json.loads(capsys.readouterr().out)
+    recorded: dict[str, Any] = {}
+    monkeypatch.setattr(
+        registry, "log_run", lambda name, **what: recorded.update(what, table=what["files"][0].read_text())
+    )
+    small = make_pack(groups=60)
+    save_pack(small, tmp_path / "pack", prompt_sha256=["00" * 32] * len(small.group), source="made up")
+    arguments = ["--data", str(tmp_path / "pack"), "--json", "--plot", str(tmp_path / "plot.png"), "--mlflow"]
+    assert run(["routing", *arguments, "--rows", "ours", "--rows", "lane means"], monkeypatch) == 0
+    printed = capsys.readouterr().out
+    report = json.loads(printed)
     assert report["data"] == "pack"
     assert report["splits"] == 2
     ours = {(each["feedback"], each["logging"]): each for each in report["rows"] if each["name"] == "ours"}
-    assert set(ours) == {("full", None), ("bandit", "uniform"), ("prior+bandit", "uniform")}
+    assert set(ours) == {("full", None), *product(("bandit", "prior+bandit"), ("uniform", "skewed"))}
     for each in ours.values():
         assert {"gap_closed", "gap_closed_sd", "committed", "spend_vs_budget", "apgr", "cost"} <= set(each)
         assert each["gap_closed_sd"] >= 0
+        assert each["versus_best"]["name"] == "lane means"
+        assert each["versus_best"]["low"] < each["versus_best"]["difference"] < each["versus_best"]["high"]
     assert (tmp_path / "plot.png").stat().st_size > 10_000
+    assert recorded["table"] == printed
+    assert recorded["params"] == {"data": "pack", "splits": 2}
+    assert recorded["metrics"]["ours/full/predicted/gap_closed"] == ours["full", None]["gap_closed"]
+    assert "ours/prior_bandit/skewed/predicted/committed" in recorded["metrics"]
 
 
 @pytest.mark.parametrize(

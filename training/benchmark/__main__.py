@@ -10,9 +10,11 @@ from router_ml.errors import RouterError
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.routing import main as routing
+from training.benchmark.switching import main as switching
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("routing")(routing)
+app.command("switching")(switching)
 app.command("classifier")(classifier)
 app.command("guardrails")(guardrails)
 

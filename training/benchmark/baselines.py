@@ -1,87 +1,31 @@
-"""Routers to compare: each learns from outcomes and predicts the quality of every lane for prompts it has not seen.
+"""Routers to compare with: each learns from outcomes and predicts the quality of every lane for other prompts.
 
-All of them see the same embeddings. ``ours`` is the code that routes (``training.allocation``), without the priors of a
-``router.yaml``, which a plain outcome matrix does not have. The baselines need the outcome of every lane per prompt.
+All of them see the same embeddings. Those in ``BASELINES`` need the outcome of every lane per prompt, those in
+``FRUGAL`` make do with one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.context import Contexts, Projection
-from training.allocation import BLEND, RIDGE, Outcomes, fit_bandit, fit_quality, project, ridge
-
-Floats = NDArray[np.float64]
-Predict = Callable[[Contexts], Floats]  # n prompts to (n, L)
-CostKind = Literal["predicted", "mean"]
-Fit = Callable[["Lesson"], Predict]
+from router_ml.allocation.context import Contexts
+from training.benchmark.lesson import Fit, Floats, Lesson, Predict, weighted_mean
+from training.benchmark.ours import fit_bandit_alone
 
 ALPHAS = np.logspace(-1, 3, 9)
 SHRINKAGE = 10.0
+LOGISTIC_STRENGTH = 1.0  # sklearn's C
+FEWEST = 8  # outcomes of a lane that a regression of its own needs
+Features = Callable[[Contexts], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """Outcomes to learn from, and what several learners make of them first, made once."""
-
-    outcomes: Outcomes
-    seed: int
-
-    @cached_property
-    def projection(self) -> Projection:
-        """Principal components of the prompts."""
-        return project(self.outcomes.contexts)
-
-    @cached_property
-    def log_cost(self) -> Predict:
-        """Predicted USD per lane: ridge on log cost, unlogged by the mean of exp(residual) (Duan, 1983).
-
-        A matrix has costs and no prices, so tokens cannot be worked back as the router's own cost model does.
-        """
-        features, log = self.projection.features(self.outcomes.contexts), np.log(self.outcomes.cost_usd)
-        slope, offset = ridge(features, log, RIDGE)
-        smear = np.nanmean(np.exp(log - (features @ slope + offset)), axis=0)
-        low, high = np.nanmin(log), np.nanmax(log)
-
-        def predict(contexts: Contexts) -> Floats:
-            log = self.projection.features(contexts) @ slope + offset
-            return np.asarray(np.exp(np.clip(log, low, high)) * smear, np.float64)
-
-        return predict
-
-    def cost(self, kind: CostKind, contexts: Contexts) -> Floats:
-        """USD per lane, (n, L): of this prompt, or the lane's mean."""
-        return self.log_cost(contexts) if kind == "predicted" else self.mean_cost(contexts)
-
-    def mean_cost(self, contexts: Contexts) -> Floats:
-        """The lane's mean cost, whatever the prompt."""
-        return np.repeat(np.nanmean(self.outcomes.cost_usd, axis=0)[None], len(contexts), axis=0)
-
-
-def fit_ours(lesson: Lesson) -> Predict:
-    """Ridge, neighbours and cells, blended with the bandit that starts from them."""
-    model = fit_quality(lesson.outcomes, lesson.projection, _lanes(lesson.outcomes), seed=lesson.seed)
-    predicted = lesson.log_cost(lesson.outcomes.contexts)
-    bandit = fit_bandit(lesson.outcomes, model, predicted, seed=lesson.seed)
-
-    def predict(contexts: Contexts) -> Floats:
-        batch = model.predict(contexts)
-        online = bandit.predict(contexts, batch, lesson.log_cost(contexts))
-        return ((1 - BLEND) * batch + BLEND * online).astype(np.float64)
-
-    return predict
-
-
-def fit_batch(lesson: Lesson) -> Predict:
-    """``ours`` without the bandit: shows what Vowpal Wabbit adds."""
-    model = fit_quality(lesson.outcomes, lesson.projection, _lanes(lesson.outcomes), seed=lesson.seed)
-    return lambda contexts: model.predict(contexts).astype(np.float64)
+def fit_means(lesson: Lesson) -> Predict:
+    """The mean of the lane, whatever the prompt: always the lane that was best for the money."""
+    means = _means(lesson)
+    return lambda contexts: np.repeat(means[None], len(contexts), axis=0)
 
 
 def fit_knn(neighbours: int) -> Fit:
@@ -105,7 +49,7 @@ def fit_ridge(lesson: Lesson) -> Predict:
 
 
 def fit_pca_ridge(components: int) -> Fit:
-    """Ridge on the first principal components."""
+    """Ridge on the first principal components, each lane on the prompts where it was seen."""
 
     def fit(lesson: Lesson) -> Predict:
         projection = lesson.projection
@@ -114,8 +58,22 @@ def fit_pca_ridge(components: int) -> Fit:
     return fit
 
 
+def fit_logistic(lesson: Lesson) -> Predict:
+    """Logistic regression on the embedding; a quality between 0 and 1 is a success with that weight."""
+    from sklearn.linear_model import LogisticRegression
+
+    embedding, quality = lesson.outcomes.contexts.embedding, lesson.outcomes.quality
+    twice, label = np.concatenate([embedding, embedding]), np.repeat([1, 0], len(embedding))
+    slope, offset = np.zeros((embedding.shape[1], quality.shape[1])), np.zeros(quality.shape[1])
+    for lane, reached in enumerate(np.clip(quality, 1e-6, 1 - 1e-6).T):  # or a perfect lane would be a single class
+        model = LogisticRegression(C=LOGISTIC_STRENGTH, max_iter=300)
+        model.fit(twice, label, sample_weight=np.concatenate([reached, 1 - reached]))
+        slope[:, lane], offset[lane] = model.coef_[0], model.intercept_[0]
+    return lambda contexts: np.asarray(1 / (1 + np.exp(-(contexts.embedding @ slope + offset))), np.float64)
+
+
 def fit_cells(cells: int) -> Fit:
-    """Mean outcome of the k-means cell, shrunk to the lane's mean."""
+    """Mean of the outcomes seen in the k-means cell, shrunk to the lane's mean."""
 
     def fit(lesson: Lesson) -> Predict:
         from sklearn.cluster import KMeans
@@ -123,11 +81,28 @@ def fit_cells(cells: int) -> Fit:
         count = min(cells, len(lesson.outcomes.contexts))
         model = KMeans(count, n_init=2, random_state=lesson.seed).fit(lesson.outcomes.contexts.embedding)
         member = np.eye(count)[model.labels_]
-        total = member.T @ lesson.outcomes.quality + SHRINKAGE * lesson.outcomes.quality.mean(axis=0)
-        means = total / (member.sum(axis=0)[:, None] + SHRINKAGE)
+        seen = np.isfinite(lesson.outcomes.quality)
+        total = member.T @ np.where(seen, lesson.outcomes.quality, 0) + SHRINKAGE * _means(lesson)
+        means = total / (member.T @ seen + SHRINKAGE)
         return lambda contexts: np.asarray(means[model.predict(contexts.embedding)], np.float64)
 
     return fit
+
+
+def fit_mlp(lesson: Lesson) -> Predict:
+    """One hidden layer on the embedding, all lanes at once, stopped on a tenth of the prompts."""
+    from sklearn.neural_network import MLPRegressor
+
+    model = MLPRegressor(
+        hidden_layer_sizes=(32,),
+        alpha=10.0,
+        early_stopping=True,
+        n_iter_no_change=15,
+        max_iter=500,
+        random_state=lesson.seed,
+    )
+    model.fit(lesson.outcomes.contexts.embedding * 10, lesson.outcomes.quality)  # entries of about 0.5, not 0.05
+    return lambda contexts: np.asarray(model.predict(contexts.embedding * 10), np.float64)
 
 
 def fit_forest(lesson: Lesson) -> Predict:
@@ -140,23 +115,36 @@ def fit_forest(lesson: Lesson) -> Predict:
     return lambda contexts: np.asarray(forest.predict(projection.semantic(contexts)[:, :20]), np.float64)
 
 
-def _linear(lesson: Lesson, features: Callable[[Contexts], NDArray[np.float32]]) -> Predict:
+def _linear(lesson: Lesson, features: Features) -> Predict:
+    """A ridge for each lane on the prompts where it was seen; too few of them, and the lane has its mean."""
     from sklearn.linear_model import RidgeCV
 
-    model = RidgeCV(ALPHAS, alpha_per_target=True).fit(features(lesson.outcomes.contexts), lesson.outcomes.quality)
-    return lambda contexts: np.asarray(model.predict(features(contexts)), np.float64)
+    rows, quality, means = features(lesson.outcomes.contexts), lesson.outcomes.quality, _means(lesson)
+    slope, offset = np.zeros((rows.shape[1], quality.shape[1])), means.copy()
+    for lane in range(quality.shape[1]):
+        seen = np.isfinite(quality[:, lane])
+        if seen.sum() >= FEWEST:
+            model = RidgeCV(ALPHAS).fit(rows[seen], quality[seen, lane])
+            slope[:, lane], offset[lane] = model.coef_, model.intercept_
+    return lambda contexts: np.asarray(features(contexts) @ slope + offset, np.float64)
 
 
-def _lanes(outcomes: Outcomes) -> tuple[str, ...]:
-    return tuple(str(lane) for lane in range(outcomes.quality.shape[1]))
+def _means(lesson: Lesson) -> Floats:
+    return weighted_mean(lesson.outcomes.quality, lesson.outcomes.probability)
 
 
 BASELINES: dict[str, Fit] = {
+    "lane means": fit_means,
     "kNN 20": fit_knn(20),
     "kNN 50": fit_knn(50),
     "kNN 100": fit_knn(100),
     "ridge": fit_ridge,
+    "logistic": fit_logistic,
     "PCA20 ridge": fit_pca_ridge(20),
+    "k-means 12 cells": fit_cells(12),
     "k-means 40 cells": fit_cells(40),
+    "MLP": fit_mlp,
     "random forest": fit_forest,
+    "VW alone": fit_bandit_alone,
 }
+FRUGAL = ("lane means", "k-means 12 cells", "PCA20 ridge", "VW alone")

@@ -7,9 +7,8 @@ row; where only some outcomes were logged, from doubly robust ones: prediction +
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +27,13 @@ from router_ml.offline.curves import (
     sweep,
 )
 from training.allocation import Outcomes
-from training.benchmark.baselines import BASELINES, CostKind, Fit, Lesson, fit_batch, fit_ours
+from training.benchmark.contenders import OURS, SHUFFLED, Contender, Entry, Label, Player
+from training.benchmark.feedback import Feedback, Logging, observe, stream
+from training.benchmark.lesson import CostKind, Floats, Lesson
 from training.outcomes import Pack
 
-Floats = NDArray[np.float64]
-Feedback = Literal["full", "bandit", "prior+bandit"]
-
 FOLDS = 3
-EVALUATED = 200  # prompts run on every lane in prior+bandit
 MIX_STEPS = 161
-
-
-@dataclass(frozen=True)
-class Label:
-    """Which row of the table a router is. ``logging``: how the one lane per prompt was drawn; ``cost``: what lambda is
-    multiplied with; both None where they mean nothing."""
-
-    name: str
-    feedback: Feedback | None = None
-    logging: Literal["uniform"] | None = None
-    cost: CostKind | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ class Contest:
         groups, of_row = np.unique(self.test.group, return_inverse=True)
         order = np.argsort(of_row, kind="stable")
         members = np.split(order, np.cumsum(np.bincount(of_row))[:-1])
-        drawn = _stream(seed, "bootstrap").integers(0, len(groups), len(groups))
+        drawn = stream(seed, "bootstrap").integers(0, len(groups), len(groups))
         rows = np.concatenate([members[group] for group in drawn])
         candidates = {
             label: Candidate(each.policies[:, rows], each.plans, None if each.margin is None else each.margin[rows])
@@ -98,46 +84,47 @@ class Score:
     cpt80: float | None = None
 
 
-def observe(train: Pack, feedback: Feedback, *, seed: int) -> Outcomes:
-    """What a router may learn from: every outcome, or one lane per prompt, drawn evenly, or that beside ``EVALUATED``
-    prompts (at most half of them) that were run on every lane."""
-    count, lanes = train.quality.shape
-    if feedback == "full":
-        return Outcomes(train.contexts, train.quality, train.cost_usd, np.ones_like(train.quality))
-    random = _stream(seed, "logging")
-    seen = np.eye(lanes, dtype=bool)[random.integers(0, lanes, count)]
-    probability = np.where(seen, 1 / lanes, np.nan)
-    if feedback == "prior+bandit":
-        evaluated = random.permutation(count)[: min(EVALUATED, count // 2)]
-        seen[evaluated], probability[evaluated] = True, 1.0
-    hidden = np.where(seen, 0.0, np.nan)
-    return Outcomes(train.contexts, train.quality + hidden, train.cost_usd + hidden, probability)
+def hold_contest(
+    train: Pack, test: Pack, field: Sequence[Entry], *, seed: int, step: Callable[[str], None] = lambda name: None
+) -> Contest:
+    """Fit every router of the ``field`` on ``train`` and let it choose on ``test``; ``step`` hears which one is next.
 
-
-def hold_contest(train: Pack, test: Pack, *, seed: int, step: Callable[[str], None]) -> Contest:
-    """Fit every router on ``train`` and let it choose on ``test``; ``step`` hears which one is next."""
+    Blind controls take part in any case: each fixed lane, a random mix and, with ours, its predictions shuffled.
+    """
     spent = budgets(train.quality, train.cost_usd)
     strong = int(train.quality.mean(axis=0).argmax())
     candidates: dict[Label, Candidate] = {
         Label(f"always {name}"): Candidate(np.full((1, len(test.group)), lane)) for lane, name in enumerate(train.lanes)
     }
     candidates[Label("random mix")] = Candidate(_random_mix(train, len(test.group), seed))
-    courses = {kind: _course(train, kind, seed) for kind in dict.fromkeys(each.feedback for each in CONTENDERS)}
-    for contender in CONTENDERS:
-        step(contender.name)
-        course = courses[contender.feedback]
-        ahead = _predict(contender, course.whole, test.contexts)
-        calibration = _out_of_fold(contender, course)
-        margin = ahead.quality[:, strong] - ahead.quality[:, 1 - strong] if len(train.lanes) == 2 else None
-        for kind in contender.costs:
-            plans = _commit(course.whole.outcomes, calibration, kind, spent)
-            policies = sweep(ahead.quality, ahead.cost[kind])
-            candidates[contender.label(kind)] = Candidate(policies, plans, margin)
-        if contender.label("predicted") == OURS:
-            order = _stream(seed, "shuffle").permutation(len(test.group))
-            shuffled = sweep(ahead.quality[order], ahead.cost["predicted"][order])
-            candidates[SHUFFLED] = Candidate(shuffled)
+    courses: dict[tuple[Feedback, Logging | None], _Course] = {}
+    for entry in field:
+        step(entry.name)
+        if isinstance(entry, Player):
+            candidates[entry.label()] = Candidate(entry.play(train, test.contexts, seed))
+            continue
+        taught = (entry.feedback, entry.logging)
+        if taught not in courses:
+            courses[taught] = _course(train, *taught, seed)
+        candidates |= _run(entry, courses[taught], test, spent, strong)
     return Contest(test, spent, candidates, strong)
+
+
+def _run(
+    contender: Contender, course: _Course, test: Pack, spent: tuple[float, ...], strong: int
+) -> dict[Label, Candidate]:
+    ahead = _predict(contender, course.whole, test.contexts)
+    calibration = _out_of_fold(contender, course)
+    margin = ahead.quality[:, strong] - ahead.quality[:, 1 - strong] if len(test.lanes) == 2 else None
+    candidates = {}
+    for kind in contender.costs:
+        plans = _commit(course.whole.outcomes, calibration, kind, spent)
+        policies = sweep(ahead.quality, ahead.cost[kind])
+        candidates[contender.label(kind)] = Candidate(policies, plans, margin)
+    if contender.label("predicted") == OURS:
+        order = stream(course.whole.seed, "shuffle").permutation(len(test.group))
+        candidates[SHUFFLED] = Candidate(sweep(ahead.quality[order], ahead.cost["predicted"][order]))
+    return candidates
 
 
 def score(contest: Contest) -> dict[Label, Score]:
@@ -166,31 +153,6 @@ def _two_lanes(result: Score, candidate: Candidate, quality: Floats, strong: int
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A learner, what it may see, and which costs its lambda is tried with."""
-
-    name: str
-    fit: Fit
-    feedback: Feedback = "full"
-    costs: tuple[CostKind, ...] = ("predicted",)
-
-    def label(self, cost: CostKind) -> Label:
-        """Its row of the table with one kind of cost."""
-        return Label(self.name, self.feedback, None if self.feedback == "full" else "uniform", cost)
-
-
-CONTENDERS = (
-    *(Contender(name, fit, costs=("mean", "predicted")) for name, fit in BASELINES.items()),
-    Contender("ours, no bandit", fit_batch),
-    Contender("ours", fit_ours),
-    Contender("ours", fit_ours, "bandit"),
-    Contender("ours", fit_ours, "prior+bandit"),
-)
-OURS = Label("ours", "full", None, "predicted")
-SHUFFLED = Label("shuffled predictions")
-
-
-@dataclass(frozen=True)
 class _Predicted:
     quality: Floats
     cost: dict[CostKind, Floats]
@@ -204,10 +166,10 @@ class _Course:
     folds: tuple[tuple[NDArray[np.intp], Lesson], ...]
 
 
-def _course(train: Pack, feedback: Feedback, seed: int) -> _Course:
-    outcomes = observe(train, feedback, seed=seed)
+def _course(train: Pack, feedback: Feedback, logging: Logging | None, seed: int) -> _Course:
+    outcomes = observe(train, feedback, logging, seed=seed)
     groups, of_row = np.unique(train.group, return_inverse=True)
-    fold = (_stream(seed, "folds").permutation(len(groups)) % FOLDS)[of_row]
+    fold = (stream(seed, "folds").permutation(len(groups)) % FOLDS)[of_row]
     lessons = [Lesson(_take(outcomes, np.flatnonzero(fold != part)), seed) for part in range(FOLDS)]
     return _Course(
         Lesson(outcomes, seed), tuple((np.flatnonzero(fold == part), each) for part, each in enumerate(lessons))
@@ -240,7 +202,8 @@ def _take(outcomes: Outcomes, rows: NDArray[np.intp]) -> Outcomes:
 def _commit(outcomes: Outcomes, calibration: _Predicted, kind: CostKind, spent: tuple[float, ...]) -> tuple[Plan, ...]:
     policies = sweep(calibration.quality, calibration.cost[kind])
     quality = _corrected(calibration.quality, outcomes.quality, outcomes.probability)
-    cost = _corrected(calibration.cost[kind], outcomes.cost_usd, outcomes.probability)
+    dollars = calibration.cost["mean" if kind == "log" else kind]  # a place on a log scale buys nothing
+    cost = _corrected(dollars, outcomes.cost_usd, outcomes.probability)
     return tuple(commit(quality, cost, policies, budget) for budget in spent)
 
 
@@ -255,12 +218,7 @@ def _random_mix(train: Pack, count: int, seed: int) -> Policies:
     lane_cost, lane_quality = train.cost_usd.mean(axis=0), train.quality.mean(axis=0)
     vertices = [int(np.flatnonzero(lane_cost == cost)[0]) for cost in hull(lane_cost, lane_quality)[0]]
     place = np.linspace(0, len(vertices) - 1, MIX_STEPS)
-    luck = _stream(seed, "mix").random((MIX_STEPS, count))
+    luck = stream(seed, "mix").random((MIX_STEPS, count))
     step = place.astype(int)[:, None] + (luck < (place % 1)[:, None])
     policies: Policies = np.asarray(vertices)[step]
     return policies
-
-
-def _stream(seed: int, purpose: str) -> np.random.Generator:
-    """Randomness of its own: with one stream for all, the lane that was logged and a fold would be the same number."""
-    return np.random.default_rng([seed, *purpose.encode()])

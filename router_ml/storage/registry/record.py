@@ -1,4 +1,4 @@
-"""One training run and its bundle, recorded and registered."""
+"""Runs recorded: a training run with its bundle, which is registered; a benchmark without one."""
 
 from __future__ import annotations
 
@@ -75,6 +75,41 @@ def log_bundle(
     return Version(name, str(made.version), run_id, bundle)
 
 
+def log_run(
+    name: str,
+    *,
+    params: Mapping[str, object] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    datasets: Mapping[str, str] | None = None,
+    files: Sequence[Path] = (),
+    tracking_uri: str | None = None,
+) -> str:
+    """Record one MLflow run without a bundle, such as a benchmark; what fails on the way leaves a failed run.
+
+    Args:
+        name: of the experiment; the others are those of ``log_bundle``.
+
+    Returns:
+        The id of the run.
+
+    Raises:
+        RegistryError: the store cannot be reached or refused something.
+        MissingExtraError: MLflow is not installed.
+    """
+    with opened(tracking_uri, create=True) as (client, uri):
+        run_id = str(client.create_run(_experiment(client, name, artifact_root(uri))).info.run_id)
+        status = "FAILED"
+        try:
+            _log_numbers(client, run_id, None, params or {}, metrics or {})
+            _log_datasets(client, run_id, datasets or {})
+            for path in files:
+                client.log_artifact(run_id, str(path))
+            status = "FINISHED"
+        finally:
+            client.set_terminated(run_id, status)
+    return run_id
+
+
 def _create(create: Any, name: str, **fields: str | None) -> Any:
     """Create an experiment or a model, or None if there is one already, possibly since a moment ago."""
     from mlflow.exceptions import MlflowException
@@ -95,7 +130,7 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
 
 
 def _log_numbers(
-    client: Any, run_id: str, model_id: str, params: Mapping[str, object], metrics: Mapping[str, float]
+    client: Any, run_id: str, model_id: str | None, params: Mapping[str, object], metrics: Mapping[str, float]
 ) -> None:
     from mlflow.entities import Metric, Param
 
