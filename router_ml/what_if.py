@@ -186,7 +186,7 @@ def _asked(deny: tuple[str, ...], allow: tuple[str, ...] | None, floor: float | 
 
 def _gone(decision: RouteDecision, deny: tuple[str, ...], allow: tuple[str, ...] | None) -> dict[str, tuple[str, ...]]:
     """Eligible lanes that the question takes away, and those that nothing was recorded of."""
-    reasons = {}
+    reasons: dict[str, tuple[str, ...]] = {}
     for lane in decision.eligible:
         if lane in deny:
             reasons[lane] = ("what if: denied",)
