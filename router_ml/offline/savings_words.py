@@ -90,8 +90,8 @@ def _settling(found: Savings) -> str:
         return f"{NEXT} more evaluated prompts would settle none of these, if differences and spread stay as they are."
     total = sum(cell.needed or 0 for cell in settled)
     return (
-        f"About {total} more prompts, run on both, would settle {len(settled)} of these, if differences and spread stay "
-        f"as they are: {_names(settled)}."
+        f"About {total} more prompts, run on both, would settle {len(settled)} of these, if differences and spread "
+        f"stay as they are: {_names(settled)}."
     )
 
 

@@ -76,7 +76,7 @@ def _slice(judged: Judged, total: int) -> Slice:
     ours = judged.ours(judged.quality) - judged.quality_per_usd * judged.ours(judged.cost_usd)
     regret, best = _regret(fixed, ours, judged)
     evidence = {lane: int(seen) for lane, seen in zip(judged.lanes, judged.outcomes.sum(axis=0), strict=True)}
-    allowed = [lane for lane, may in zip(judged.lanes, judged.eligible.any(axis=0), strict=True) if may]
+    allowed = [judged.lanes[column] for column in np.flatnonzero(judged.eligible.any(axis=0))]
     half = regret.half()
     return Slice(
         intent=str(judged.intent[0]),
