@@ -206,12 +206,10 @@ def main(
             train, test = pack.split(TRAIN_SHARE, seed=split)
             results.append(play(train, test, seed=100 * split + start))
         reports.append({"data": stem.name, "plays": len(plays), "rows": summarise(results)})
+        if not as_json:
+            Console(width=None if sys.stdout.isatty() else 150).print(_table(reports[-1]))
     if as_json:
         sys.stdout.write(json.dumps(reports, indent=1) + "\n")
-        return
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    for report in reports:
-        console.print(_table(report))
 
 
 def _table(report: dict[str, object]) -> Table:
