@@ -14,7 +14,7 @@ from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.errors import InvalidRequestError, OfflineDataError
 
 if TYPE_CHECKING:
-    from router_ml.offline.next_prompts import Selected
+    from router_ml.offline.candidates import Candidates
 
 Data = Annotated[
     Path | None, typer.Option(help="An outcome pack (path without ending), instead of a log.", show_default=False)
@@ -93,7 +93,8 @@ def slices(
     render(slices_page(found[:top], evidence, in_sample=seen, of=len(found)))
 
 
-def next_prompts(
+def next_prompts(  # noqa: PLR0913 - a command line has as many options as it has
+    *,
     data: Data = None,
     log: Log = None,
     model: Model = None,
@@ -101,12 +102,16 @@ def next_prompts(
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many prompts.")] = 200,
     budget: Annotated[float | None, typer.Option(min=0, help="USD that running them may cost.")] = None,
     cell: Annotated[list[str] | None, typer.Option(help="Only this cell, as qa/legal; repeatable.")] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Skip lanes that are the best with less probability than this.")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Choose which prompts to evaluate next, on which lanes, and say what it costs and what it buys."""
-    from router_ml.offline.next_prompts import to_record
+    from router_ml.offline.next_prompts import choose, to_record
 
-    found = _selected(data, log, model, traffic_class, (count, budget, cell))
+    candidates = _candidates(data, log, model, traffic_class)
+    found = choose(candidates, count=count, budget_usd=budget, cells=cell or None, threshold=threshold)
     if as_json:
         write_json(to_record(found))
         return
@@ -116,26 +121,16 @@ def next_prompts(
     write("\n".join(f"{each.id} {','.join(each.lanes)} {each.cost_usd:.6f}" for each in found.prompts))
 
 
-def _selected(
-    data: Path | None,
-    log: str | None,
-    model: str | None,
-    traffic_class: str | None,
-    asked: tuple[int, float | None, list[str] | None],
-) -> Selected:
+def _candidates(data: Path | None, log: str | None, model: str | None, traffic_class: str | None) -> Candidates:
     from router_ml.offline.candidates import from_log, from_pack
-    from router_ml.offline.next_prompts import choose
 
     if data is not None and log is not None:
         raise InvalidRequestError("Found both --data and --log, expected one: a pack, or a log.")
-    count, budget, cells = asked
     bundle = open_bundle(model)
     if data is not None:
-        candidates = from_pack(open_pack(data, bundle), bundle, traffic_class=traffic_class or "default")
-    else:
-        with event_log(log) as events:
-            logged = events.logged(encoder=bundle.encoder.sha256)
-        if traffic_class is not None:
-            logged = logged.select(logged.traffic_class == traffic_class)
-        candidates = from_log(logged, bundle)
-    return choose(candidates, count=count, budget_usd=budget, cells=cells or None)
+        return from_pack(open_pack(data, bundle), bundle, traffic_class=traffic_class or "default")
+    with event_log(log) as events:
+        logged = events.logged(encoder=bundle.encoder.sha256)
+    if traffic_class is not None:
+        logged = logged.select(logged.traffic_class == traffic_class)
+    return from_log(logged, bundle)

@@ -1,10 +1,12 @@
-"""Which prompts to evaluate next, on which lanes, at what cost: a sample of the traffic, on the lanes that matter.
+"""Which prompts to evaluate next, on which lanes, at what cost: a random sample of the traffic, near-duplicates aside.
 
-Two choices are made, and only one of them pays. *Lanes*: a prompt is run on the lanes that could be the best one there,
-given how unsure their estimates are (``contenders``), and not at all where only one could. For the same money that is
-several times as many prompts, and better routing. *Prompts*: they are drawn at random, near-duplicates aside. Choosing
-the most uncertain, the most diverse or the most informative ones (A-optimal) was measured and won nothing reliably
-(``python -m training.benchmark acquisition``), and a random sample can also be certified on, which a chosen one cannot.
+Random, because nothing cleverer was reliably better. For the same money, the most uncertain prompts, the most diverse
+(k-center), the most informative (A-optimal), and random ones on only those lanes that could be the best were tried on
+four outcome matrices (``python -m training.benchmark acquisition``): the first three lose to random prompts on every
+lane on one of them at least, the last ties. A random sample can also be certified on, which a chosen one cannot. Left
+out is what can change no decision: known outcomes, forbidden lanes, prompts with one possible lane. A ``threshold`` up
+to 0.05 also leaves out lanes that could hardly be the best there: more prompts for the same money, and routing that was
+neither better nor worse; at 0.2 it was worse.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from numpy.typing import NDArray
 from router_ml.errors import InvalidRequestError, MissingExtraError, OfflineDataError
 from router_ml.offline.candidates import Z_90, Candidates, Floats
 
-CONTENDS = 0.05  # probability of being better than the lane that looks best
 DUPLICATE = 0.95  # cosine similarity
 
 
@@ -68,7 +69,7 @@ def contenders(
     quality_per_usd: Floats,
     allowed: NDArray[np.bool_],
     *,
-    threshold: float = CONTENDS,
+    threshold: float,
 ) -> NDArray[np.bool_]:
     """Where a lane could be the best, (n, L): it has a utility above that of the lane that looks best with at least
     ``threshold`` probability, taking errors as normal and independent; the lane that looks best is one of them."""
@@ -86,6 +87,7 @@ def choose(
     count: int = 200,
     budget_usd: float | None = None,
     cells: Sequence[str] | None = None,
+    threshold: float = 0.0,
     seed: int = 0,
 ) -> Selected:
     """Choose prompts and lanes.
@@ -94,14 +96,19 @@ def choose(
         count: how many prompts at most.
         budget_usd: expected USD that running them may cost at most.
         cells: only from these (``intent/domain``).
+        threshold: leave out lanes that are the best one with less probability than this; 0 runs every lane.
 
     Raises:
-        InvalidRequestError: a count below 1, a negative budget or an unknown cell.
+        InvalidRequestError: a count below 1, a negative budget, an unknown cell or no probability.
         OfflineDataError: nothing is left whose evaluation could change a decision, or the budget buys nothing.
     """
     _check(candidates, count, budget_usd, cells)
+    if not 0 <= threshold <= 1:
+        raise InvalidRequestError(f"Found threshold {threshold}, expected a probability from 0 to 1.")
     rate, allowed = candidates.quality_per_usd, candidates.allowed
-    could = contenders(candidates.quality, candidates.deviation, candidates.cost_usd, rate, allowed)
+    could = contenders(
+        candidates.quality, candidates.deviation, candidates.cost_usd, rate, allowed, threshold=threshold
+    )
     undecided = could.sum(axis=1) > 1
     run = could & ~candidates.seen & undecided[:, None]
     wanted = run.any(axis=1) & (True if cells is None else np.isin(candidates.cell, list(cells)))

@@ -34,8 +34,9 @@ def _candidates(n: int = 200, **changes: Any) -> Candidates:
     return Candidates(**{**fields, **changes})
 
 
-def test_only_lanes_that_could_be_the_best_are_run() -> None:
-    found = choose(_candidates(), count=20)
+def test_every_lane_is_run_unless_asked_for_those_that_could_be_the_best() -> None:
+    assert {prompt.lanes for prompt in choose(_candidates(), count=20).prompts} == {("a", "b", "bad")}
+    found = choose(_candidates(), count=20, threshold=0.05)
     assert len(found.prompts) == 20
     assert {prompt.lanes for prompt in found.prompts} == {("a", "b")}
     assert found.cost_usd == pytest.approx(20 * 0.003)
@@ -45,16 +46,16 @@ def test_what_is_known_is_not_paid_for_again() -> None:
     seen = np.zeros((200, 3), bool)
     seen[:, 0] = True
     seen[:100] = True
-    found = choose(_candidates(seen=seen), count=200)
+    found = choose(_candidates(seen=seen), count=200, threshold=0.05)
     assert {prompt.lanes for prompt in found.prompts} == {("b",)}
     assert {int(prompt.id.removeprefix("dec-")) for prompt in found.prompts} == set(range(100, 200))
 
 
 def test_a_settled_prompt_is_not_taken() -> None:
-    """Where nothing could beat the best lane, an outcome changes no decision."""
+    """Where nothing could beat the best lane, as far as asked for, an outcome changes no decision."""
     deviation = np.full((200, 3), 0.05)
     deviation[:150] = 0.001
-    found = choose(_candidates(deviation=deviation), count=200)
+    found = choose(_candidates(deviation=deviation), count=200, threshold=0.05)
     assert len(found.prompts) == 50
     assert found.settled == 0.75
 
@@ -67,9 +68,7 @@ def test_near_duplicates_are_run_once() -> None:
 @given(budget=st.floats(0, 0.5), count=st.integers(1, 80))
 def test_neither_count_nor_budget_is_exceeded(budget: float, count: int) -> None:
     candidates = _candidates(cost_usd=np.random.default_rng(1).lognormal(-6, 1, (200, 3)))
-    run = contenders(candidates.quality, candidates.deviation, candidates.cost_usd, np.ones(200), candidates.allowed)
-    cheapest = np.where(run, candidates.cost_usd, 0).sum(axis=1)[run.sum(axis=1) > 1].min()
-    if cheapest > budget:
+    if candidates.cost_usd.sum(axis=1).min() > budget:
         with pytest.raises(OfflineDataError, match="buys no prompt"):
             choose(candidates, count=count, budget_usd=budget)
         return
@@ -89,7 +88,7 @@ def test_cells_say_what_they_gain_and_can_be_asked_for() -> None:
 
 def test_a_forbidden_lane_is_never_run() -> None:
     allowed = np.ones((200, 3), bool)
-    allowed[:, 1] = False
+    allowed[:, 1:] = False
     with pytest.raises(OfflineDataError, match="none is left"):
         choose(_candidates(allowed=allowed))
 
@@ -103,6 +102,8 @@ def test_the_same_seed_chooses_the_same_and_another_does_not() -> None:
 def test_wrong_questions_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="no cell qa/lega here"):
         choose(_candidates(), cells=["qa/lega"])
+    with pytest.raises(InvalidRequestError, match="threshold 2"):
+        choose(_candidates(), threshold=2)
     with pytest.raises(InvalidRequestError, match="count 0"):
         choose(_candidates(), count=0)
 
@@ -116,7 +117,7 @@ def test_records_and_frames_hold_ids_and_lanes() -> None:
 
 def test_the_lane_that_looks_best_always_contends() -> None:
     one = np.array([[0.5, 0.5]])
-    found = contenders(one, one * 0, one * 0, np.ones(1), np.array([[True, False]]))
+    found = contenders(one, one * 0, one * 0, np.ones(1), np.array([[True, False]]), threshold=0.9)
     assert found.tolist() == [[True, False]]
 
 

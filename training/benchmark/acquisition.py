@@ -89,7 +89,8 @@ def arms(start: Start, *, seed: int) -> Iterator[tuple[str, Rows, NDArray[np.boo
     """Name, the pool's rows in the order to buy them, and the lanes to run (n, L)."""
     count = len(start.quality)
     every = np.ones(start.quality.shape, bool)
-    random = np.random.default_rng([seed, 2]).permutation(np.setdiff1d(np.arange(count), start.first))
+    fresh = np.setdiff1d(np.random.default_rng([seed, 2]).permutation(count), start.first, assume_unique=True)
+    random = np.random.default_rng([seed, 3]).permutation(fresh)
     stake = _stake(start)
     semantic = project(start.pool.contexts).semantic(start.pool.contexts)[:, :32].astype(np.float64)
     yield BASE, random, every
