@@ -12,7 +12,7 @@ from rich.text import Text
 from router_ml.offline.judged import Judged
 from router_ml.offline.next_prompts import Selected
 from router_ml.offline.savings import CellSavings, Savings
-from router_ml.offline.savings_words import sentence
+from router_ml.offline.savings_words import NEXT, sentence, settled_by
 from router_ml.offline.slices import Slice
 
 _SHOWN = 20  # cells
@@ -26,6 +26,8 @@ def savings_page(found: Savings) -> RenderableType:
     parts.extend(_notes(found.left_out, found.notes))
     if len(found.cells) > 1:
         parts.extend((Text(""), _cells(found.cells[:_SHOWN])))
+    if found.source == "log" and (settled := settled_by(found, NEXT)):
+        parts.append(Text(f"Which prompts: router-ml next {' '.join(f'--cell {cell.name}' for cell in settled)}"))
     if len(found.cells) > _SHOWN:
         parts.append(Text(f"{len(found.cells) - _SHOWN} smaller cells are in --json."))
     return Group(*parts)

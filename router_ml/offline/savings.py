@@ -59,8 +59,10 @@ class CellSavings:
 @dataclass(frozen=True)
 class Savings:
     """The router against always ``baseline``. ``cheaper``: share of its cost saved, +- ``cheaper_half`` (95%);
-    ``quality``: mean difference with one-sided 95% bounds ``low`` and ``high``; USD per request of both."""
+    ``quality``: mean difference with one-sided 95% bounds ``low`` and ``high``; USD per request of both;
+    ``everywhere``: rules allow the baseline on every request."""
 
+    source: Literal["matrix", "log"]
     baseline: str
     margin: float
     rows: int
@@ -111,6 +113,7 @@ def savings(judged: Judged, *, baseline: str | None = None, margin: float = MARG
     saved = ratio(rows.cost, rows.reference_cost, part.group)
     overall = mean(rows.gain, part.group, reach=float(rows.moved.mean()))
     return Savings(
+        source=judged.source,
         baseline=judged.lanes[column],
         margin=margin,
         rows=len(part),
