@@ -9,82 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from router_ml.allocation.context import Contexts
-from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.errors import OfflineDataError
+from router_ml.offline.packs import Pack, read_pack
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 from router_ml.understanding.surface import surface
+
+__all__ = ["DEFAULT", "ROOT", "Pack", "contexts_of", "load_pack", "read_matrix", "save_pack"]
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ROOT / "data" / "outcomes" / "judged"
 AT_ONCE = 512  # texts
 
 
-@dataclass(frozen=True)
-class Pack:
-    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,)."""
-
-    contexts: Contexts
-    quality: NDArray[np.float64]
-    cost_usd: NDArray[np.float64]
-    group: NDArray[np.int64]
-    lanes: tuple[str, ...]
-    encoder: str
-    digest: str
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Pack:
-        """The chosen rows."""
-        part = self.contexts.take(rows), self.quality[rows], self.cost_usd[rows], self.group[rows]
-        return Pack(*part, self.lanes, self.encoder, self.digest)
-
-    def relabelled(self, intents: int, domains: int) -> Pack:
-        """For a classifier with other labels, of which the pack knows nothing: no row counts as evidence in a cell."""
-        rows = len(self.group)
-        intent, domain = np.zeros((rows, intents), np.float32), np.zeros((rows, domains), np.float32)
-        return replace(self, contexts=replace(self.contexts, intent=intent, domain=domain))
-
-    def split(self, *shares: float, seed: int) -> list[Pack]:
-        """Random parts by group, so that near-duplicates stay together; what the shares leave is the last part."""
-        groups = np.unique(self.group)
-        order = np.random.default_rng(seed).permutation(groups)
-        cuts = (np.cumsum(shares) * len(groups)).round().astype(int)
-        return [self.take(np.flatnonzero(np.isin(self.group, part))) for part in np.split(order, cuts)]
-
-
 def load_pack(stem: Path = DEFAULT, *, encoder: str | None = None) -> Pack:
-    """Read a pack.
-
-    Raises:
-        EncoderMismatchError: its embeddings come from another encoder than ``encoder`` (a sha256).
-    """
-    record = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
-    if encoder is not None and record["encoder"] != encoder:
-        raise EncoderMismatchError(
-            f"{stem} was embedded by encoder {record['encoder'][:12]}, the bundle has {encoder[:12]}. "
-            "Build the pack again: python -m training.outcomes --help"
-        )
-    arrays = load_file(stem.with_suffix(".safetensors"))
-    contexts = Contexts(
-        embedding=arrays["embedding"].astype(np.float32),
-        surface=arrays["surface"],
-        intent=arrays["intent"],
-        domain=arrays["domain"],
-        tokens_in=arrays["tokens_in"].astype(np.int64),
-    )
-    digest = hashlib.sha256(stem.with_suffix(".safetensors").read_bytes()).hexdigest()
-    quality, cost = arrays["quality"].astype(np.float64), arrays["cost_usd"].astype(np.float64)
-    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest)
+    """Read a pack, by default the one that ships; raises as ``router_ml.offline.packs.read_pack``."""
+    return read_pack(stem, encoder=encoder)
 
 
 def contexts_of(texts: list[str], encoder: Encoder, classifier: Classifier) -> Contexts:

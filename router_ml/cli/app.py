@@ -16,8 +16,10 @@ from router_ml.cli.audit import audit_events
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
+from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
+from router_ml.cli.question import Question
 from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
 _LARGEST_SEED = 2**53 - 1
@@ -29,6 +31,9 @@ app = typer.Typer(
     help="Decide which LLM lane serves a request, and why.",
 )
 app.add_typer(policy)
+app.command()(savings)
+app.command()(slices)
+app.command("next")(next_prompts)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
@@ -87,24 +92,36 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
 
 
 @app.command()
-def explain(
+def explain(  # noqa: PLR0913
     decision_id: Annotated[str | None, typer.Argument(help="The id of a logged decision.", show_default=False)] = None,
+    *,
     log: Log = None,
     audience: Annotated[Audience, typer.Option(help="Whom it is for.")] = Audience.operator,
     text: Annotated[
         str | None, typer.Option(help="A request's text (a log keeps none): which words made its labels; - for stdin.")
     ] = None,
+    deny: Annotated[list[str] | None, typer.Option(help="What if not this lane; repeatable.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="What if only this lane; repeatable.")] = None,
+    floor: Annotated[float | None, typer.Option(help="What if this quality floor, 0 to 1.")] = None,
+    quality_per_usd: Annotated[float | None, typer.Option(help="What if a dollar had to buy this much.")] = None,
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a logged decision was made, or which words of a text made its labels."""
+    """Say why a logged decision was made, what would have changed it, or which words of a text made its labels."""
     record: dict[str, Any] = {}
+    question = Question(deny, allow, floor, quality_per_usd)
+    if question and decision_id is None:
+        raise InvalidRequestError("Found --deny, --allow, --floor or --quality-per-usd without the id of a decision.")
     if decision_id is not None:
         decision = logged_decision(decision_id, log=log)
         told = decision.explain(audience.value)
         record = {"decision_id": decision_id, "audience": audience.value, "explanation": told}
         if audience is not Audience.user:
             record["decision"] = decision.model_dump(mode="json")
+        if question:
+            answer = question.of(decision)
+            record["what_if"] = asdict(answer)
+            told = f"{told}\n{answer}"
         if not as_json:
             write(told)
     if text is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, JsonValue
 
@@ -24,6 +25,9 @@ from router_ml.contract.base import (
     Usd,
 )
 from router_ml.contract.request import Constraints, OutputContract
+
+if TYPE_CHECKING:
+    from router_ml.what_if import WhatIf
 
 
 class Label(Model):
@@ -305,6 +309,25 @@ class RouteDecision(Model):
     def explain(self, audience: explanation.Audience = "operator") -> str:
         """Why, in plain words, for a user, an operator or an auditor."""
         return explanation.explain(self, audience)
+
+    def what_if(
+        self,
+        *,
+        deny: Iterable[str] = (),
+        allow: Iterable[str] | None = None,
+        floor: float | None = None,
+        quality_per_usd: float | None = None,
+    ) -> WhatIf:
+        """The lane that the same draw would have taken with fewer lanes, another floor or another trade-off.
+
+        From this record alone; what hard rules excluded stays excluded.
+
+        Raises:
+            InvalidRequestError: a lane that this decision does not know, or a number out of range.
+        """
+        from router_ml.what_if import what_if
+
+        return what_if(self, deny=deny, allow=allow, floor=floor, quality_per_usd=quality_per_usd)
 
     def _repr_html_(self) -> str:
         return explanation.to_html(self)

@@ -7,16 +7,20 @@ import sys
 import typer
 
 from router_ml.errors import RouterError
+from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.routing import main as routing
+from training.benchmark.savings import main as savings
 from training.benchmark.switching import main as switching
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("routing")(routing)
 app.command("switching")(switching)
+app.command("acquisition")(acquisition)
 app.command("classifier")(classifier)
 app.command("guardrails")(guardrails)
+app.command("savings")(savings)
 
 
 @app.callback()

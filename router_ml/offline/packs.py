@@ -1,0 +1,81 @@
+"""Outcome packs as files: what is needed to judge or learn allocation from an outcome matrix, without its texts.
+
+``training.outcomes`` makes them; here they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from router_ml.allocation.context import Contexts
+from router_ml.errors import EncoderMismatchError, OfflineDataError
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,)."""
+
+    contexts: Contexts
+    quality: NDArray[np.float64]
+    cost_usd: NDArray[np.float64]
+    group: NDArray[np.int64]
+    lanes: tuple[str, ...]
+    encoder: str
+    digest: str
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Pack:
+        """The chosen rows."""
+        part = self.contexts.take(rows), self.quality[rows], self.cost_usd[rows], self.group[rows]
+        return Pack(*part, self.lanes, self.encoder, self.digest)
+
+    def relabelled(self, intents: int, domains: int) -> Pack:
+        """For a classifier with other labels, of which the pack knows nothing: no row counts as evidence in a cell."""
+        rows = len(self.group)
+        intent, domain = np.zeros((rows, intents), np.float32), np.zeros((rows, domains), np.float32)
+        return replace(self, contexts=replace(self.contexts, intent=intent, domain=domain))
+
+    def split(self, *shares: float, seed: int) -> list[Pack]:
+        """Random parts by group, so that near-duplicates stay together; what the shares leave is the last part."""
+        groups = np.unique(self.group)
+        order = np.random.default_rng(seed).permutation(groups)
+        cuts = (np.cumsum(shares) * len(groups)).round().astype(int)
+        return [self.take(np.flatnonzero(np.isin(self.group, part))) for part in np.split(order, cuts)]
+
+
+def read_pack(stem: Path, *, encoder: str | None = None) -> Pack:
+    """The pack ``stem.json`` and ``stem.safetensors``; the name of either file will do.
+
+    Raises:
+        OfflineDataError: there is no such pack.
+        EncoderMismatchError: its embeddings come from another encoder than ``encoder`` (a sha256).
+    """
+    description, data = stem.with_suffix(".json"), stem.with_suffix(".safetensors")
+    if not (description.is_file() and data.is_file()):
+        raise OfflineDataError(
+            f"There is no outcome pack {description} with {data.name}. Build one from a matrix: "
+            "python -m training.outcomes --help"
+        )
+    record = json.loads(description.read_text(encoding="utf-8"))
+    if encoder is not None and record["encoder"] != encoder:
+        raise EncoderMismatchError(
+            f"{stem} was embedded by encoder {record['encoder'][:12]}, the bundle has {encoder[:12]}. "
+            "Build the pack again: python -m training.outcomes --help"
+        )
+    arrays = load_file(data)
+    contexts = Contexts(
+        embedding=arrays["embedding"].astype(np.float32),
+        surface=arrays["surface"],
+        intent=arrays["intent"],
+        domain=arrays["domain"],
+        tokens_in=arrays["tokens_in"].astype(np.int64),
+    )
+    digest = hashlib.sha256(data.read_bytes()).hexdigest()
+    quality, cost = arrays["quality"].astype(np.float64), arrays["cost_usd"].astype(np.float64)
+    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest)
