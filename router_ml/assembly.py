@@ -27,6 +27,7 @@ from router_ml.contract import (
 from router_ml.contract.base import Action
 from router_ml.guardrails.policy import Ruling
 from router_ml.plan import Allowed, Plan, make_plan
+from router_ml.storage.promises import Promises
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Stamp:
     versions: Versions
 
 
-def selection_rule(config: RouterConfig, case: Case, ruling: Ruling) -> Rule:
-    """What selection is asked for; no exploration inside a session, nor where tier, policy or caller forbid it."""
+def selection_rule(config: RouterConfig, case: Case, ruling: Ruling, promises: Promises) -> Rule:
+    """What selection is asked for: lambda at most what ``promises`` certify, no exploration inside a session, nor where
+    tier, policy or caller forbid it."""
     request = case.request
     explore = ruling.explore and request.constraints.explore and request.previous is None
     explore = explore and case.tier not in config.exploration.never_at
-    return Rule.of(case.promise, config.exploration, explore=explore)
+    rule = Rule.of(case.promise, config.exploration, explore=explore)
+    return replace(rule, quality_per_usd=promises.in_force(case.class_name, case.promise))
 
 
 def assemble(
@@ -74,7 +77,7 @@ def assemble(
         route=f"{case.situation.domain}_{case.situation.intent}_{case.tier}",
         traffic_class=case.class_name,
         floor=case.promise.floor,
-        quality_per_usd=case.promise.quality_per_usd,
+        quality_per_usd=stamp.state.lambda_,
         intent=understood.intent_label,
         domain=understood.domain_label,
         mode=understood.mode_label,

@@ -35,6 +35,7 @@ from router_ml.recording import logged, record, record_check
 from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, private_risks
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.promises import Promises
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ class Router(Governed):
         case = build_case(config, request, understood, scanned, pinned=pinned)
         estimates = self.estimate(request, understood)
         ruling = rule_case(config, case, estimates, health=health)
-        selection = selection_rule(config, case, ruling)
+        selection = selection_rule(config, case, ruling, self.bundle.promises if self.bundle else Promises())
         lanes = list(config.lanes)
         everything = [name for name, lane in config.lanes.items() if lane.enabled]
         stopped = ruling.refuse or ruling.human_review or not ruling.eligible

@@ -2,9 +2,9 @@
 
 The rule in one line: among eligible lanes whose lower quality bound reaches the floor, take the highest
 quality - lambda * cost; explore a capped share among lanes whose upper bound does. Where no lane is known to reach the
-floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one. An incumbent, the usual
-lane of a cell or the lane of a session, stays unless another gains more than a margin. Lanes that are being probed get
-their share before everything else.
+floor, the lower bound stands in for quality: the safest lane for the money, not the dearest one. An incumbent, the
+usual lane of a cell or the lane of a session, stays unless another gains more than a margin. Lanes that are being
+probed get their share before everything else.
 """
 
 from __future__ import annotations
