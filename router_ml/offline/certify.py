@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 Policy = Callable[[float], Floats]  # lambda to propensities (n, L)
 
 METHOD = "fixed-sequence testing of the mean by betting towards 1 / delta"
-MOST_COPIES = 2
+MOST_COPIES = 3
 _SMALLEST = 0.01
 
 

@@ -108,7 +108,10 @@ class Promises:
 
 
 def save_promises(promises: Promises, folder: Path) -> None:
-    """Write ``promises.json``; before the bundle is sealed."""
+    """Write ``promises.json``, or take it away where nothing is certified; before the bundle is sealed."""
+    if not promises.certificates:
+        (folder / FILE).unlink(missing_ok=True)
+        return
     classes = {name: each.model_dump(mode="json") for name, each in promises.certificates.items()}
     record = {"format": FORMAT, "classes": classes}
     (folder / FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
