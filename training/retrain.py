@@ -32,7 +32,7 @@ from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
 from router_ml.understanding.surface import NAMES
 from training.allocation import Outcomes, fit
-from training.certification import certify_all, cross_fit
+from training.certification import FOLDS, certify_all, cross_fit
 from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +159,8 @@ def retrain(
     seed: int = 0,
     now: datetime | None = None,
 ) -> tuple[Manifest, Learned]:
-    """Learn from a pack, a log, or both, and write the new bundle to ``out``.
+    """Learn from a pack, a log, or both, and write the new bundle to ``out``; the prompts of the pack, if enough to
+    learn from a part of them, certify the promises of its traffic classes.
 
     Args:
         settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
@@ -192,7 +193,7 @@ def retrain(
         allocation = learn(parts, config, seed=seed)
         progress.update(task, advance=1, description="certifying promises")
         promises = Promises()
-        if pack is not None:
+        if pack is not None and len(np.unique(pack.group)) >= FOLDS * MIN_OUTCOMES:
             believed = cross_fit(*parts, group=pack.group, config=config, learn=learn, seed=seed)
             promises = certify_all(believed, parts[0], pack.group, config, spec, seed=seed)
         progress.update(task, advance=1, description="writing the bundle")
