@@ -22,7 +22,7 @@ from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
 from router_ml.assembly import Stamp, assemble
 from router_ml.budgets import Budgets
-from router_ml.case import build_case, contexts, with_entities_of
+from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
 from router_ml.errors import InvalidRequestError
@@ -285,7 +285,7 @@ class Router(Governed):
             self._budgets.standing(case.class_name, now),
             now=now,
             probes=self._probes(config, ruling.eligible),
-            certified=self._certified(case.class_name),
+            certified=self._certified(case),
         )
         decision = assemble(
             config,
@@ -330,9 +330,9 @@ class Router(Governed):
         """Probability that lanes are to get so that something is learned of them; none are probed yet."""
         return {}
 
-    def _certified(self, class_name: str) -> float | None:
-        """Largest lambda up to which a class's floor is certified; nothing is certified yet."""
-        return None
+    def _certified(self, case: Case) -> float | None:
+        """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
+        return self.bundle.promises.largest(case.class_name, case.promise) if self.bundle else None
 
     def _state(self, asked: Terms, health: Mapping[str, str]) -> State:
         return State(

@@ -82,9 +82,11 @@ def terms(
     explore = ruling.explore and request.constraints.explore and request.previous is None
     explore = explore and case.tier not in config.exploration.never_at
     rule = Rule.of(promise, config.exploration, explore=explore)
+    if certified is not None:
+        rule = replace(rule, quality_per_usd=min(rule.quality_per_usd, certified))
     if standing is not None:
         in_force = paced(
-            promise.quality_per_usd,
+            rule.quality_per_usd,
             budget_usd=standing.budget_usd,
             spent_usd=standing.spent_usd,
             now=now.astimezone(UTC),

@@ -41,6 +41,11 @@ class Outcomes:
     cost_usd: Floats64
     probability: Floats64
 
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Outcomes:
+        """The chosen rows."""
+        parts = self.quality[rows], self.cost_usd[rows], self.probability[rows]
+        return Outcomes(self.contexts.take(rows), *parts)
+
     @staticmethod
     def stack(parts: Sequence[Outcomes]) -> Outcomes:
         """Several sets of outcomes over the same lanes as one."""

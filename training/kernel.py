@@ -1,10 +1,10 @@
 """Regression on nearness to landmarks, for all lanes at once: what quality and cost are fitted with.
 
 Lanes share strength in one of two ways. Where every lane was seen on every prompt, the outcomes are turned into their
-principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a coregionalised
-Gaussian process whose lane covariance is the sample's; Bonilla et al. 2007): what is common to all lanes is learned in
-detail, a difference between two lanes only as far as the data carry it. Where lanes were seen here and there, a function
-common to all lanes plus one of each lane's own are fitted together, and how far each may bend maximises the marginal
+principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a Gaussian
+process with the lanes' sample covariance; Bonilla et al. 2007): what is common to all lanes is learned in detail, a
+difference between two lanes only as far as the data carry it. Where lanes were seen here and there, a function common
+to all lanes plus one of each lane's own are fitted together, and how far each may bend maximises the marginal
 likelihood.
 """
 

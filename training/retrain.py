@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -26,11 +26,13 @@ from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.offline.champion import logged_contexts
 from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.promises import Promises, save_promises
 from router_ml.storage.records import LoggedData, utc
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
 from router_ml.understanding.surface import NAMES
 from training.allocation import Outcomes, fit
+from training.certification import FOLDS, certify_all, cross_fit
 from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +48,7 @@ class Learned:
     from_pack: int
     from_log: int
     left_out: dict[str, int]
+    promises: Promises = field(default_factory=Promises)
 
 
 def from_pack(pack: Pack, config: RouterConfig) -> tuple[Outcomes, dict[str, int]]:
@@ -125,9 +128,11 @@ def write_bundle(
     settings: Path,
     training: dict[str, object],
     now: datetime,
+    promises: Promises | None = None,
     kept: Sequence[str] = KEPT,
 ) -> Manifest:
-    """A bundle folder: what is kept of ``base`` with new allocation parts and the ``router.yaml`` given, sealed."""
+    """A bundle folder: what is kept of ``base`` with new allocation parts, the ``router.yaml`` and the certificates
+    given, sealed."""
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != base.resolve():
         for name in kept:
@@ -139,6 +144,7 @@ def write_bundle(
     if settings.resolve() != (out / "router.yaml").resolve():
         shutil.copyfile(settings, out / "router.yaml")
     save_allocation(out, allocation)
+    save_promises(promises or Promises(), out)  # also where nothing is certified: those of another model are not ours
     return seal(out, name="router", created_at=now, encoder_sha256=fingerprint(out / "encoder"), training=training)
 
 
@@ -153,7 +159,8 @@ def retrain(
     seed: int = 0,
     now: datetime | None = None,
 ) -> tuple[Manifest, Learned]:
-    """Learn from a pack, a log, or both, and write the new bundle to ``out``.
+    """Learn from a pack, a log, or both, and write the new bundle to ``out``; the prompts of the pack, if enough to
+    learn from a part of them, certify the promises of its traffic classes.
 
     Args:
         settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
@@ -169,7 +176,7 @@ def retrain(
     counts = [0, 0]
     left_out: dict[str, int] = {}
     with Progress(transient=True) as progress:
-        task = progress.add_task("reading outcomes", total=3)
+        task = progress.add_task("reading outcomes", total=4)
         if pack is not None:
             if pack.encoder != encoder:
                 raise EncoderMismatchError("The outcome pack was embedded by another encoder. Build it again.")
@@ -184,6 +191,11 @@ def retrain(
             counts[1] = len(outcomes.contexts)
         progress.update(task, advance=1, description="fitting quality, cost, bandit")
         allocation = learn(parts, config, seed=seed)
+        progress.update(task, advance=1, description="certifying promises")
+        promises = Promises()
+        if pack is not None and len(np.unique(pack.group)) >= FOLDS * MIN_OUTCOMES:
+            believed = cross_fit(*parts, group=pack.group, config=config, learn=learn, seed=seed)
+            promises = certify_all(believed, parts[0], pack.group, config, spec, seed=seed)
         progress.update(task, advance=1, description="writing the bundle")
         training = {
             "outcomes_from_pack": counts[0],
@@ -194,9 +206,11 @@ def retrain(
             "seed": seed,
         }
         made = now or datetime.now(UTC)
-        manifest = write_bundle(base, out, allocation, settings=settings, training=training, now=made)
+        manifest = write_bundle(
+            base, out, allocation, settings=settings, training=training, now=made, promises=promises
+        )
         progress.update(task, advance=1)
-    return manifest, Learned(allocation, counts[0], counts[1], left_out)
+    return manifest, Learned(allocation, counts[0], counts[1], left_out, promises)
 
 
 def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it has
@@ -224,6 +238,8 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
     )
     for reason, count in learned.left_out.items():
         sys.stdout.write(f"  left out, {reason}: {count}\n")
+    for name, each in learned.promises.certificates.items():
+        sys.stdout.write(f"  {name}: {each.reason} ({each.basis})\n")
     if register:
         from router_ml.storage.registry import log_bundle
 

@@ -1,8 +1,8 @@
 """How alike requests are: the one notion of nearness that quality and cost are both predicted from.
 
-A kernel over what was said, the words it was said in and the shape of the text: Matérn 3/2, which knows neighbours, plus
-a linear part, which knows directions. It is evaluated at a fixed set of landmarks (Nyström; Williams & Seeger 2001), so
-a request costs one small matrix product, and training time and memory are linear in prompts.
+A kernel over what was said, the words it was said in and the shape of the text: Matérn 3/2, which knows neighbours,
+plus a linear part, which knows directions. It is evaluated at a fixed set of landmarks (Nyström; Williams & Seeger
+2001), so a request costs one small matrix product, and training time and memory are linear in prompts.
 """
 
 from __future__ import annotations

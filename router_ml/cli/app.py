@@ -49,6 +49,15 @@ class Audience(StrEnum):
     auditor = "auditor"
 
 
+class By(StrEnum):
+    """What floors are reported by."""
+
+    cell = "cell"
+    language = "language"
+    org = "org"
+    class_ = "class"
+
+
 @app.command()
 def route(  # noqa: PLR0913 - a command line has as many options as it has
     text: Annotated[str | None, typer.Argument(help="The request, or - for standard input.")] = None,
@@ -170,6 +179,22 @@ def contract(
         return
     _, config = open_config(file, model=model)
     write_json(contract_record(config)) if as_json else write(contract_page(config))
+
+
+@app.command()
+def floors(
+    log: Log = None,
+    by: Annotated[By, typer.Option(help="What to group decisions by.")] = By.cell,
+    as_json: AsJson = False,
+) -> None:
+    """Say for which cells, languages, organisations or classes the promised floor is kept, from rated decisions."""
+    from router_ml.cli.floors import floor_page, floor_rows
+
+    found = floor_rows(log, by=by.value)
+    if as_json:
+        write_json([row.to_dict() for row in found])
+        return
+    render(floor_page(found, by.value))
 
 
 @app.command()

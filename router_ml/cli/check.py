@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from router_ml.cli.coverage import PolicyLanes, Stop, policy_lanes, stops
-from router_ml.cli.inputs import locate
-from router_ml.config import load_config
+from router_ml.cli.inputs import certified, locate
+from router_ml.config import load_config, prices_sha256
 from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
+from router_ml.storage.promises import Certificate
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """``problems`` is empty for a valid file; only then the rest says something. ``notes`` only deserve a look."""
+    """``problems`` is empty for a valid file; only then the rest says something. ``notes`` only deserve a look;
+    ``promises``: what the model has certified of each class."""
 
     file: str
     problems: tuple[Problem, ...] = ()
@@ -25,6 +28,7 @@ class CheckReport:
     policies: tuple[PolicyLanes, ...] = ()
     stops: tuple[Stop, ...] = ()
     notes: tuple[Note, ...] = ()
+    promises: Mapping[str, Certificate] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -33,7 +37,8 @@ class CheckReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values."""
-        return {"ok": self.ok, **asdict(self)}
+        promises = {name: each.model_dump(mode="json") for name, each in self.promises.items()}
+        return {"ok": self.ok, **asdict(replace(self, promises={})), "promises": promises}
 
 
 def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
@@ -54,6 +59,8 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
         return CheckReport(str(file), problems=error.problems)
     from router_ml.understanding.language import CODES
 
+    promises = certified(path, model=model)
+    told = promises.notes(config.traffic_classes, prices_sha256=prices_sha256(config))
     lanes = tuple(name for name, lane in config.lanes.items() if lane.enabled)
     return CheckReport(
         str(file),
@@ -61,5 +68,10 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
         classes=tuple(config.traffic_classes),
         policies=policy_lanes(config),
         stops=stops(config),
-        notes=(*references.notes(config, languages=CODES), *analysis.notes(config)),
+        notes=(
+            *references.notes(config, languages=CODES),
+            *analysis.notes(config),
+            *(Note("promise", (), message) for message in told),
+        ),
+        promises=promises.certificates,
     )

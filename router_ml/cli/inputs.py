@@ -15,6 +15,7 @@ from router_ml.errors import InvalidRequestError, LogError
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.promises import Promises
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
@@ -126,21 +127,40 @@ def locate(path: Path | None = None, *, model: str | None = None) -> tuple[Path,
     """
     if path is not None and model is None:
         return path, None
+    folder = _bundle(model)
+    if isinstance(folder, str):
+        return path or Path(folder), None
+    from router_ml.storage.bundle import taxonomy, verify
+    from router_ml.understanding.classifier import Classifier
+
+    verify(folder)
+    return path or folder / "router.yaml", taxonomy(Classifier.load(folder))
+
+
+def certified(path: Path | None = None, *, model: str | None = None) -> Promises:
+    """What the model that ``locate`` looks at has certified; nothing, where only a file is named.
+
+    Raises:
+        BundleError, RegistryError: as ``locate``.
+    """
+    from router_ml.storage.promises import Promises, load_promises
+
+    folder = None if path is not None and model is None else _bundle(model)
+    return load_promises(folder) if isinstance(folder, Path) else Promises()
+
+
+def _bundle(model: str | None) -> Path | str:
+    """The folder of the bundle that is meant, or the name of a ``router.yaml``."""
     from router_ml.loading import MODEL_VARIABLE, shipped_bundle
 
     source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
     if source.endswith((".yaml", ".yml")):
-        return path or Path(source), None
-    from router_ml.storage.bundle import taxonomy, verify
-    from router_ml.understanding.classifier import Classifier
-
-    folder = Path(source)
+        return source
     if source.startswith("models:/"):
         from router_ml.storage.registry import fetch
 
-        folder, _ = fetch(source)
-    verify(folder)
-    return path or folder / "router.yaml", taxonomy(Classifier.load(folder))
+        return fetch(source)[0]
+    return Path(source)
 
 
 def open_config(path: Path | None = None, *, model: str | None = None) -> tuple[Path, RouterConfig]:

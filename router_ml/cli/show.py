@@ -164,7 +164,15 @@ def check_page(report: CheckReport) -> RenderableType:
         return Group(*(_unbroken(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
     sizes = (f"{len(report.lanes)} lanes", f"{len(report.policies)} policies", f"{len(report.classes)} traffic classes")
     head = Text(f"{report.file} is valid: {', '.join(sizes)}.\n")
-    return Group(head, _matrix(report), Text(""), *_notes(report), *_stops(report))
+    return Group(head, _matrix(report), Text(""), *_promises(report), *_notes(report), *_stops(report))
+
+
+def _promises(report: CheckReport) -> Iterator[Text]:
+    if report.promises:
+        yield Text("Promises certified by the model:", style="bold")
+        for name, each in report.promises.items():
+            yield _unbroken(f"  {name}: {each.reason} ({each.basis})")
+        yield Text("")
 
 
 def _unbroken(line: str) -> Text:

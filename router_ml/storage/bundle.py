@@ -28,6 +28,7 @@ from router_ml.config import RouterConfig, load_config
 from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.guardrails.entities import Tagger
+from router_ml.storage.promises import Promises, load_promises
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder, Floats
 
@@ -72,7 +73,8 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle; without a ``tagger``, patterns alone look for personal data."""
+    """An opened bundle; without a ``tagger``, patterns alone look for personal data; without ``promises``, nothing is
+    certified."""
 
     folder: Path
     manifest: Manifest
@@ -81,6 +83,7 @@ class Bundle:
     classifier: Classifier
     allocation: Allocation
     tagger: Tagger | None = None
+    promises: Promises = field(default_factory=Promises)
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1) -> Bundle:
@@ -103,7 +106,8 @@ class Bundle:
         classifier = Classifier.load(folder)
         config = load_config(folder / "router.yaml", taxonomy(classifier))
         tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
-        return cls(folder, manifest, config, encoder, classifier, load_allocation(folder), tagger)
+        learned, certified = load_allocation(folder), load_promises(folder)
+        return cls(folder, manifest, config, encoder, classifier, learned, tagger, certified)
 
     @cached_property
     def columns(self) -> Floats | None:

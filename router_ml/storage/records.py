@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from router_ml.contract import AuditEvent, Model, Outcome, OutputCheck, RouteDecision
-from router_ml.errors import EncoderMismatchError, LogError
+from router_ml.errors import LogError
+from router_ml.storage.vectors import one_encoder, stack
 
 Kept = TypeVar("Kept", bound=Model)
+LANE_PARTS = ("eligible", "estimates", "propensities")
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class Features:
 class LoggedData:
     """A log as arrays, one row per decision, oldest first; NaN means not kept, not known or not rated.
 
-    Per decision (n,): ``decision_ids``, ``created_at`` (datetime64[us], UTC), ``traffic_class``, ``intent``,
-    ``domain``, ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that
-    answered, -1 not known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``,
-    ``cost_usd``. Per decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``,
-    ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features``
-    (n, f) float32.
+    Per decision (n,): ``decision_ids``, ``created_at`` (datetime64[us], UTC), ``traffic_class``, ``floor`` (promised),
+    ``intent``, ``domain``, ``language`` (ISO 639-1), ``org`` (empty where none was named, or its name may not be kept),
+    ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that answered, -1 not
+    known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``. Per
+    decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``, ``estimated_quality``,
+    ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features`` (n, f) float32.
     """
 
     lanes: tuple[str, ...]
@@ -45,8 +47,11 @@ class LoggedData:
     decision_ids: NDArray[np.str_]
     created_at: NDArray[np.datetime64]
     traffic_class: NDArray[np.str_]
+    floor: NDArray[np.float64]
     intent: NDArray[np.str_]
     domain: NDArray[np.str_]
+    language: NDArray[np.str_]
+    org: NDArray[np.str_]
     action: NDArray[np.int64]
     executed: NDArray[np.int64]
     randomised: NDArray[np.bool_]
@@ -164,9 +169,9 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
     records = [_parts(row.record, row.decision_id) for row in decisions]
     outcomes = list(outcomes)
     answered = {outcome.executed_lane for outcome in outcomes if outcome.executed_lane is not None}
-    lanes = tuple(sorted(answered | {lane for record in records for part in record.values() for lane in part}))
+    lanes = tuple(sorted(answered | {lane for record in records for part in LANE_PARTS for lane in record[part]}))
     index = {lane: number for number, lane in enumerate(lanes)}
-    encoder = _one_encoder({row.encoder for row in decisions if row.embedding is not None}, encoder)
+    encoder = one_encoder({row.encoder for row in decisions if row.embedding is not None}, encoder)
 
     def by_lane(part: str, key: str | None, absent: float) -> NDArray[np.float64]:
         values = np.full((len(records), len(lanes)), absent)
@@ -185,16 +190,19 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
         decision_ids=np.array([row.decision_id for row in decisions], dtype=np.str_),
         created_at=np.array([row.created_at for row in decisions], dtype="datetime64[us]"),
         traffic_class=np.array([row.traffic_class for row in decisions], dtype=np.str_),
+        floor=np.array([record["floor"] for record in records], dtype=np.float64),
         intent=np.array([row.intent for row in decisions], dtype=np.str_),
         domain=np.array([row.domain for row in decisions], dtype=np.str_),
+        language=np.array([record["language"]["code"] for record in records], dtype=np.str_),
+        org=np.array([record["circumstances"].get("org") or "" for record in records], dtype=np.str_),
         action=np.array([index.get(row.lane, -1) for row in decisions], dtype=np.int64),
         randomised=np.array([row.randomised for row in decisions], dtype=bool),
         propensities=by_lane("propensities", None, 0.0),
         eligible=eligible,
         estimated_quality=by_lane("estimates", "quality", np.nan),
         estimated_cost_usd=by_lane("estimates", "cost_usd", np.nan),
-        embeddings=_stack([row.embedding if row.encoder == encoder else None for row in decisions], "embeddings"),
-        features=_stack([row.surface for row in decisions], "features"),
+        embeddings=stack([row.embedding if row.encoder == encoder else None for row in decisions], "embeddings"),
+        features=stack([row.surface for row in decisions], "features"),
         **_latest(outcomes, {row.decision_id: number for number, row in enumerate(decisions)}, index),
     )
 
@@ -202,7 +210,8 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
 def _parts(record: str, decision_id: str) -> dict[str, Any]:
     try:
         whole = from_json(record)
-        return {part: whole[part] for part in ("eligible", "estimates", "propensities")}
+        needed = {part: whole[part] for part in (*LANE_PARTS, "floor", "language")}
+        return {**needed, "circumstances": whole.get("circumstances", {})}
     except (ValueError, KeyError, TypeError):
         raise _other_contract(f"Decision {decision_id}") from None
 
@@ -223,26 +232,3 @@ def _latest(outcomes: Iterable[Any], row_of: Mapping[str, int], index: Mapping[s
         if outcome.executed_lane is not None:
             executed[row] = index[outcome.executed_lane]
     return {"quality": quality, "rated_probability": rated_probability, "cost_usd": cost_usd, "executed": executed}
-
-
-def _one_encoder(found: set[str], wanted: str | None) -> str | None:
-    if wanted is None and len(found) > 1:
-        raise EncoderMismatchError(
-            f"The log holds embeddings of {len(found)} encoders: {', '.join(sorted(found))}. Pass encoder= with the "
-            "one that you learn on; embeddings of the others then count as not kept."
-        )
-    return wanted if wanted is not None else next(iter(found), None)
-
-
-def _stack(blobs: Sequence[bytes | None], what: str) -> NDArray[np.float32]:
-    widths = {len(blob) // 4 for blob in blobs if blob is not None}
-    if len(widths) > 1:
-        raise LogError(
-            f"The logged {what} have {len(widths)} different widths: {sorted(widths)}. Read one version of the bundle "
-            "at a time with bundle=, or only newer rows with since=."
-        )
-    matrix = np.full((len(blobs), next(iter(widths), 0)), np.nan, dtype=np.float32)
-    for row, blob in enumerate(blobs):
-        if blob is not None:
-            matrix[row] = np.frombuffer(blob, dtype="<f4")
-    return matrix

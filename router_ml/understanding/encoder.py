@@ -55,8 +55,9 @@ class Encoded:
     """One text: its embedding (d,) of unit length, its number of tokens, and what heads read off each chunk.
 
     ``early``: (d,) of unit length, the mean token vector of an early layer, closer to the words than to what they mean;
-    (0,) where the encoder does not give it. ``readings``: (t, k) per chunk, the chunk's token vectors times the columns that ``Encoder.encode`` was given. With
-    them come ``ids`` (t,) of the tokens, and ``offsets`` (t, 2), their characters in the text; special ones are (0, 0).
+    (0,) where the encoder does not give it. ``readings``: (t, k) per chunk, the chunk's token vectors times the columns
+    that ``Encoder.encode`` was given. With them come ``ids`` (t,) of the tokens, and ``offsets`` (t, 2), their
+    characters in the text; special ones are (0, 0).
     """
 
     embedding: Floats

@@ -10,6 +10,7 @@ from router_ml.errors import RouterError
 from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
+from training.benchmark.promise import main as promise
 from training.benchmark.routing import main as routing
 from training.benchmark.savings import main as savings
 from training.benchmark.switching import main as switching
@@ -21,6 +22,7 @@ app.command("acquisition")(acquisition)
 app.command("classifier")(classifier)
 app.command("guardrails")(guardrails)
 app.command("savings")(savings)
+app.command("promise")(promise)
 
 
 @app.callback()
