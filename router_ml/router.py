@@ -20,6 +20,7 @@ from router_ml.allocation.choose import as_contract, choose, favourite
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
+from router_ml.arms import Arms
 from router_ml.assembly import Stamp, assemble, selection_rule
 from router_ml.case import build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
@@ -27,7 +28,7 @@ from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, Rou
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.health import Health
-from router_ml.learning import OnlineLearner
+from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import open_parts, versions_of
 from router_ml.overrides import Governed, InForce, Rules
 from router_ml.reading import Guards, read
@@ -64,6 +65,9 @@ class Router(Governed):
         self._health = Health(config.lanes)
         self._recent = Recent()
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
+        learned = versions_learned(bundle.allocation) if bundle else {}
+        teaches = bundle is not None and (log is not None or online)  # else a probe would cost and teach nobody
+        self._arms = Arms(config.lanes if teaches else {}, learned=learned)
 
     @classmethod
     def load(
@@ -284,6 +288,8 @@ class Router(Governed):
             stamp=Stamp(decision_id, now, seed, self._state(selection.quality_per_usd, health), force.versions),
         )
         self._recent.remember(decision.decision_id, private_risks(decision))
+        if decision.lane is not None:
+            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision
@@ -310,8 +316,19 @@ class Router(Governed):
             contexts(understood),
             cached_in=cached,
             batch=request.channel == "batch",
+            drift=self._learner.drift(contexts(understood)) if self._learner else None,
         )
+
+    def _probes(self, eligible: Sequence[str]) -> dict[str, float]:
+        """Probability by lane that selection owes to lanes of which too little is known."""
+        return self._arms.probes(eligible)
 
     def _state(self, quality_per_usd: float, health: Mapping[str, str]) -> State:
         steps = self.bundle.allocation.bandit.steps if self.bundle else 0
-        return State(bandit_step=steps, lambda_=quality_per_usd, lane_health=dict(health), arm=self.arm)
+        return State(
+            bandit_step=steps,
+            lambda_=quality_per_usd,
+            explore_left=self._arms.left_usd,
+            lane_health=dict(health),
+            arm=self.arm,
+        )

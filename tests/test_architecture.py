@@ -27,7 +27,7 @@ ORDER = (
     {"understanding", "guardrails", "allocation"},
     {"plan"},
     {"storage"},
-    {"case", "sessions", "health", "overrides", "reading"},
+    {"arms", "case", "sessions", "health", "overrides", "reading"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling"},
     {"router"},
     {"front_door", "served_model"},

@@ -5,7 +5,7 @@ Missing outcomes are NaN. Everything here is deterministic given the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,23 @@ Floats64 = NDArray[np.float64]
 @dataclass(frozen=True)
 class Outcomes:
     """Outcomes to learn from. quality, cost_usd: (n, L), NaN where unknown; probability: (n, L) of having been
-    chosen, 1 where every lane was evaluated."""
+    chosen, 1 where every lane was evaluated; weight: (n, L) how much each counts, by default 1."""
 
     contexts: Contexts
     quality: Floats64
     cost_usd: Floats64
     probability: Floats64
+    weight: Floats64 | None = None
+
+    @property
+    def weights(self) -> Floats64:
+        """How much each outcome counts, (n, L)."""
+        return np.ones_like(self.quality) if self.weight is None else self.weight
+
+    def take(self, rows: NDArray[np.intp]) -> Outcomes:
+        """The chosen rows."""
+        parts = (self.quality, self.cost_usd, self.probability, self.weights)
+        return Outcomes(self.contexts.take(rows), *(part[rows] for part in parts))
 
     @staticmethod
     def stack(parts: Sequence[Outcomes]) -> Outcomes:
@@ -49,6 +60,7 @@ class Outcomes:
             np.concatenate([part.quality for part in parts]),
             np.concatenate([part.cost_usd for part in parts]),
             np.concatenate([part.probability for part in parts]),
+            np.concatenate([part.weights for part in parts]),
         )
 
 
@@ -116,7 +128,7 @@ def fit_quality(outcomes: Outcomes, projection: Projection, lanes: Sequence[str]
         cell_quality=(total / (member.T @ observed + CELL_SHRINKAGE)).astype(np.float32),
         lane_mean=lane_mean.astype(np.float32),
         weight=np.array(WEIGHT, dtype=np.float32),
-        counts=np.einsum("nik,nl->ikl", joint, observed).astype(np.float32),
+        counts=np.einsum("nik,nl->ikl", joint, observed * outcomes.weights).astype(np.float32),
         k=NEIGHBOURS,
     )
 
@@ -142,18 +154,25 @@ def fit_cost(outcomes: Outcomes, projection: Projection, lanes: dict[str, Lane])
 
 
 def fit_bandit(
-    outcomes: Outcomes, quality: QualityModel, cost_usd: Floats64, *, folds: int = 4, seed: int = 0
+    outcomes: Outcomes,
+    quality: QualityModel,
+    cost_usd: Floats64,
+    *,
+    versions: Mapping[str, str] | None = None,
+    folds: int = 4,
+    seed: int = 0,
 ) -> Bandit:
     """Warm start: learn every outcome once, in a fixed random order, on priors from models that had not seen it.
 
     Args:
         cost_usd: (n, L) predicted cost, as the router will give it.
+        versions: of the lanes, which the bandit remembers; by default "1".
     """
     prior = out_of_fold(outcomes, quality.projection, quality.lanes, folds=folds, seed=seed)
     rows, lanes = np.nonzero(np.isfinite(outcomes.quality))
     order = np.random.default_rng(seed).permutation(len(rows))
     rows, lanes = rows[order], lanes[order]
-    bandit = Bandit(quality.projection, quality.lanes)
+    bandit = Bandit(quality.projection, quality.lanes, versions=versions)
     bandit.learn(
         outcomes.contexts.take(rows),
         prior[rows],
@@ -161,6 +180,7 @@ def fit_bandit(
         action=lanes,
         quality=outcomes.quality[rows, lanes],
         probability=outcomes.probability[rows, lanes],
+        weight=outcomes.weights[rows, lanes],
     )
     return bandit
 
@@ -171,10 +191,7 @@ def out_of_fold(outcomes: Outcomes, projection: Projection, lanes: Sequence[str]
     result = np.zeros(outcomes.quality.shape, dtype=np.float32)
     for part in range(folds):
         rest, mine = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-        others = Outcomes(
-            outcomes.contexts.take(rest), outcomes.quality[rest], outcomes.cost_usd[rest], outcomes.probability[rest]
-        )
-        model = fit_quality(others, projection, lanes, seed=seed)
+        model = fit_quality(outcomes.take(rest), projection, lanes, seed=seed)
         result[mine] = model.predict(outcomes.contexts.take(mine))
     return result
 
@@ -191,4 +208,6 @@ def fit(outcomes: Outcomes, lanes: dict[str, Lane], *, seed: int = 0) -> Allocat
     cost = fit_cost(outcomes, projection, lanes)
     tokens_out = cost.tokens_out(outcomes.contexts).astype(np.float64)
     predicted = price(list(lanes.values()), outcomes.contexts.tokens_in, tokens_out)
-    return Allocation(quality, cost, fit_bandit(outcomes, quality, predicted, seed=seed), BLEND)
+    versions = {name: lane.version for name, lane in lanes.items()}
+    bandit = fit_bandit(outcomes, quality, predicted, versions=versions, seed=seed)
+    return Allocation(quality, cost, bandit, BLEND)

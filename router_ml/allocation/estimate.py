@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from router_ml.allocation.bandit import Bandit
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import CostModel, expected_tokens_out, latency, price
-from router_ml.allocation.quality import Belief, QualityModel, believe
+from router_ml.allocation.posterior import Drift
+from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
 from router_ml.config import Lane
 
 Floats = NDArray[np.float64]
+LEAST_VARIANCE = 0.02
+REMOVED_COST_USD = 1e-4  # of a lane that the bandit knows and the configuration does not: nothing reads its estimate
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Per request and configured lane, (n, L) each: belief, USD, milliseconds, tokens out."""
+    """Per request and configured lane, (n, L) each: belief, USD, milliseconds, tokens out, and the quality that the
+    models predict before prior and drift."""
 
     belief: Belief
     cost_usd: Floats
     latency_ms: Floats
     tokens_out: Floats
+    predicted: Floats
 
 
 def estimate(
@@ -47,6 +52,7 @@ def estimate(
     *,
     cached_in: Floats | None = None,
     batch: bool = False,
+    drift: Drift | None = None,
 ) -> Estimates:
     """Estimates for all ``lanes``, in their order.
 
@@ -54,32 +60,38 @@ def estimate(
         allocation: None when nothing has been learned; every lane then has its prior alone.
         cached_in: (n, L) tokens of the prompt that a lane still holds in its cache.
         batch: whether batch prices apply.
+        drift: what outcomes said since; it shifts what is predicted and what evidence is left of it.
     """
     limits = [lane.max_output_tokens for lane in lanes.values()]
     tokens_out = expected_tokens_out(allocation.cost if allocation else None, contexts, list(lanes), limits)
     places = list(lanes.values())
     cost = price(places, contexts.tokens_in, tokens_out, cached_in=cached_in, batch=batch)
-    predicted, evidence = _learned(allocation, lanes, contexts, cost)
+    model, evidence = _learned(allocation, lanes, contexts, cost)
+    predicted = model if drift is None else np.clip(model + drift.shift, 0, 1)
+    if drift is not None:
+        per_outcome = np.maximum(predicted * (1 - predicted), LEAST_VARIANCE)  # of one that is 0 or 1
+        evidence = np.minimum(evidence, EVIDENCE_CAP) * drift.retained + drift.precision * per_outcome
     prior = np.array([lane.prior.quality for lane in places])
     strength = np.array([lane.prior.strength for lane in places])
     belief = believe(predicted, evidence, prior=prior, strength=strength)
-    return Estimates(belief, cost, latency(places, tokens_out), tokens_out)
+    return Estimates(belief, cost, latency(places, tokens_out), tokens_out, model)
 
 
 def _learned(
     allocation: Allocation | None, lanes: Mapping[str, Lane], contexts: Contexts, cost: Floats
 ) -> tuple[Floats, Floats]:
-    """Predicted quality and evidence (n, L); evidence is 0 for lanes the models do not know."""
-    predicted, evidence = np.zeros(cost.shape), np.zeros(cost.shape)
+    """Predicted quality and evidence (n, L); the prior and 0 for lanes the models do not know."""
+    predicted = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
+    evidence = np.zeros(cost.shape)
     if allocation is None:
         return predicted, evidence
     names = list(lanes)
     known = [(column, names.index(lane)) for column, lane in enumerate(allocation.quality.lanes) if lane in lanes]
     theirs, ours = [column for column, _ in known], [column for _, column in known]
     batch = allocation.quality.predict(contexts)
-    their_cost = np.full(batch.shape, np.nan)
+    their_cost = np.full(batch.shape, REMOVED_COST_USD)
     their_cost[:, theirs] = cost[:, ours]
-    online = allocation.bandit.predict(contexts, batch, np.where(np.isnan(their_cost), 1e-4, their_cost))
+    online = allocation.bandit.predict(contexts, batch, their_cost)
     mixed = (1 - allocation.blend) * batch + allocation.blend * online
     predicted[:, ours] = mixed[:, theirs]
     evidence[:, ours] = allocation.quality.evidence(contexts)[:, theirs]
