@@ -35,9 +35,10 @@ class LoggedData:
     Per decision (n,): ``decision_ids``, ``created_at`` (datetime64[us], UTC), ``traffic_class``, ``intent``,
     ``domain``, ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that
     answered, -1 not known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``,
-    ``cost_usd``. Per decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``,
-    ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features``
-    (n, f) float32.
+    ``cost_usd``, ``model`` (of the planned lane, empty without one), ``lane_version`` (of the lane that answered, of
+    the planned one where that is not known). Per decision and lane (n, lanes): ``propensities`` (0 where it could not
+    be drawn), ``eligible``, ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one
+    ``encoder``; ``features`` (n, f) float32.
     """
 
     lanes: tuple[str, ...]
@@ -59,6 +60,8 @@ class LoggedData:
     cost_usd: NDArray[np.float64]
     embeddings: NDArray[np.float32]
     features: NDArray[np.float32]
+    model: NDArray[np.str_]
+    lane_version: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.decision_ids)
@@ -164,7 +167,8 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
     records = [_parts(row.record, row.decision_id) for row in decisions]
     outcomes = list(outcomes)
     answered = {outcome.executed_lane for outcome in outcomes if outcome.executed_lane is not None}
-    lanes = tuple(sorted(answered | {lane for record in records for part in record.values() for lane in part}))
+    parts = ("eligible", "estimates", "propensities")
+    lanes = tuple(sorted(answered | {lane for record in records for part in parts for lane in record[part]}))
     index = {lane: number for number, lane in enumerate(lanes)}
     encoder = _one_encoder({row.encoder for row in decisions if row.embedding is not None}, encoder)
 
@@ -178,6 +182,9 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
     eligible = np.zeros((len(records), len(lanes)), dtype=bool)
     for number, record in enumerate(records):
         eligible[number, [index[lane] for lane in record["eligible"]]] = True
+
+    latest = _latest(outcomes, {row.decision_id: number for number, row in enumerate(decisions)}, index)
+    answered_by = [lanes[at] if at >= 0 else row.lane for at, row in zip(latest["executed"], decisions, strict=True)]
 
     return LoggedData(
         lanes=lanes,
@@ -195,15 +202,21 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
         estimated_cost_usd=by_lane("estimates", "cost_usd", np.nan),
         embeddings=_stack([row.embedding if row.encoder == encoder else None for row in decisions], "embeddings"),
         features=_stack([row.surface for row in decisions], "features"),
-        **_latest(outcomes, {row.decision_id: number for number, row in enumerate(decisions)}, index),
+        model=np.array([record["model"] or "" for record in records], dtype=np.str_),
+        lane_version=np.array(
+            [record["versions"].get(lane, "1") for record, lane in zip(records, answered_by, strict=True)],
+            dtype=np.str_,
+        ),
+        **latest,
     )
 
 
 def _parts(record: str, decision_id: str) -> dict[str, Any]:
     try:
         whole = from_json(record)
-        return {part: whole[part] for part in ("eligible", "estimates", "propensities")}
-    except (ValueError, KeyError, TypeError):
+        parts = {part: whole[part] for part in ("eligible", "estimates", "propensities", "model")}
+        return {**parts, "versions": whole["versions"].get("lanes", {})}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _other_contract(f"Decision {decision_id}") from None
 
 

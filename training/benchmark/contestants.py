@@ -1,11 +1,12 @@
-"""Who plays in the online study. Each chooses a lane per request, hears ratings, and is told what an operator would say:
-prices, new and removed lanes, new versions. Nobody is told of a silent regression.
+"""Who plays in the online study. Each chooses a lane per request, hears ratings, and is told what an operator would
+say: prices, new and removed lanes, new versions. Nobody is told of a silent regression.
 
 ``ours`` is the code that serves: estimate, distribution, posterior, arms and bandit.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ class Ours:
         self._arms = Arms(self._lanes, learned=versions_learned(self._allocation))
 
     def choose(self, row: int, seed: int) -> tuple[str, float]:
+        """As every contestant."""
         names = list(self._lanes)
         now = self.estimate(self._contexts.take(slice(row, row + 1)))
         owed = self._arms.probes(names)
@@ -66,6 +68,7 @@ class Ours:
         return names[index], float(chances[index])
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
+        """As every contestant."""
         self._learner.update(self._contexts.take(slice(row, row + 1)), lane, quality=quality, probability=probability)
 
     def configure(self, lanes: Mapping[str, Lane]) -> None:
@@ -106,6 +109,7 @@ class EpsilonGreedy:
             np.add.at(self._count[name], model.labels_, 1.0)
 
     def choose(self, row: int, seed: int) -> tuple[str, float]:
+        """As every contestant."""
         names, cell, random = list(self._lanes), self._cell[row], np.random.default_rng(seed)
         values = [self._value(name, cell) for name in names]
         best = int(np.argmax(values))
@@ -114,10 +118,12 @@ class EpsilonGreedy:
         return names[drawn], even + (1 - self._epsilon) * (drawn == best)
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
+        """As every contestant."""
         self._sum[lane][self._cell[row]] += quality
         self._count[lane][self._cell[row]] += 1
 
     def configure(self, lanes: Mapping[str, Lane]) -> None:
+        """As every contestant."""
         typical = float(np.mean([cost / self._price[name] for name, cost in self._cost.items()]))
         for name, lane in lanes.items():
             tokens = self._cost[name] / self._price[name] if name in self._cost else typical
@@ -140,12 +146,14 @@ class Always:
         self._order, self._lanes = order, lanes
 
     def choose(self, row: int, seed: int) -> tuple[str, float]:
+        """As every contestant."""
         return next(name for name in self._order if name in self._lanes), 1.0
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
-        pass
+        """Nothing."""
 
     def configure(self, lanes: Mapping[str, Lane]) -> None:
+        """As every contestant."""
         self._lanes = lanes
 
 
@@ -153,12 +161,10 @@ class Pareto:
     """ParetoBandit, from PyPI: started on every evaluated outcome, with the cost penalty that was best on them."""
 
     def __init__(self, world: World, *, seed: int) -> None:
-        from pareto_bandit import BanditRouter
-
         self._features = _Features(world)
         self._lanes = dict(world.phases[0].lanes)
         registry = {name: _priced(lane) for name, lane in self._lanes.items()}
-        self._router = BanditRouter(
+        self._router = importlib.import_module("pareto_bandit").BanditRouter(
             model_registry=registry, feature_service=self._features, bandit_seed=seed, cost_penalty=0.0
         )
         seen = self._features.of(world.evaluated.contexts)
@@ -178,12 +184,15 @@ class Pareto:
         return float((world.evaluated.quality[rows, chosen] - world.quality_per_usd * cost).mean())
 
     def choose(self, row: int, seed: int) -> tuple[str, float]:
+        """As every contestant."""
         return self._router.route(self._stream[row])[0], 1.0
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
+        """As every contestant."""
         self._router.update(lane, self._stream[row], quality)
 
     def configure(self, lanes: Mapping[str, Lane]) -> None:
+        """As every contestant."""
         for name in set(self._lanes) - set(lanes):
             del self._router.registry[name]
         for name, lane in lanes.items():
@@ -204,10 +213,12 @@ class _Features:
         self.dimension, self.bias_index = 26, 25
 
     def of(self, contexts: Contexts) -> Floats:
+        """Features (n, 26)."""
         parts = self._pca.transform(contexts.embedding)
         return np.concatenate([parts, np.ones((len(parts), 1))], axis=1)
 
     def extract_features(self, features: Floats) -> Floats:
+        """What is asked with is the features already."""
         return features
 
 

@@ -27,7 +27,7 @@ from training.benchmark.contestants import Contestant, Ours, contestants
 from training.benchmark.routing import load
 from training.benchmark.stream import RATED, World, make_world
 from training.outcomes import DEFAULT, ROOT
-from training.plots import shares_over_time  # type: ignore
+from training.plots import shares_over_time
 
 Floats = NDArray[np.float64]
 
@@ -83,10 +83,11 @@ class _Belief:
 
     def __init__(self, world: World, number: int, contestant: Contestant) -> None:
         phase = world.phases[number]
-        self.active = isinstance(contestant, Ours) and phase.event in {"regression", "upgrade"}
         self.requests: float | None = None
-        if not self.active or phase.lane is None:
+        self.active = False
+        if not isinstance(contestant, Ours) or phase.lane is None or phase.event not in {"regression", "upgrade"}:
             return
+        self.active = True
         self._ours, self._lane, self._start = contestant, phase.lane, phase.start
         index = world.names.index(phase.lane)
         self._panel = world.prompts.contexts.take(slice(0, PANEL))
@@ -216,7 +217,9 @@ def main(
     bound = upgrade_bound(next(iter(worlds[0].phases[0].lanes.values())).probe)
     if plot_to:
         events = [(phase.start, f"{phase.event}: {phase.lane}") for phase in worlds[0].phases[1:]]
-        lanes = {name: run.lane for name, run in first.items() if name in {"ours", "ParetoBandit", "epsilon-greedy on cells"}}
+        lanes = {
+            name: run.lane for name, run in first.items() if name in {"ours", "ParetoBandit", "epsilon-greedy on cells"}
+        }
         shares_over_time(plot_to, lanes, worlds[0].names, events, window=WINDOW, title="Lane shares over a stream")
     if as_json:
         about = {"data": data.name, "requests": requests, "seeds": seeds, "rated": RATED, "upgrade_bound": bound}
@@ -230,7 +233,9 @@ def main(
 def as_table(rows: list[dict[str, Any]], title: str) -> Table:
     """The report for a terminal: medians, and the least and most times to adapt."""
     events = next(list(row["adapt"]) for row in rows if row["installed"])
-    table = Table("router", "regret", "$ per 1,000", "quality", "floor kept", *events, title=title, title_justify="left")
+    table = Table(
+        "router", "regret", "$ per 1,000", "quality", "floor kept", *events, title=title, title_justify="left"
+    )
     for row in rows:
         if not row["installed"]:
             table.add_row(row["name"], "not installed")

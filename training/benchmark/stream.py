@@ -29,7 +29,7 @@ RATED = 0.3
 CUT = 0.02  # of the price is left
 WORSE, WORSE_SHARE = 0.5, 0.5  # of the quality is left, for this share of the prompts
 NEW_ERRORS, UPGRADED_ERRORS = 0.5, 0.15  # of the errors that its column of the matrix makes
-FLOOR_BELOW = 0.05  # the mean of the lanes that are there at first
+FLOOR_BELOW = 0.1  # the mean of the lanes that are there at first
 TOKENS_OUT = 300.0  # a price per token that makes a lane's mean cost out of so many
 
 
@@ -74,7 +74,7 @@ def make_world(pack: Pack, *, requests: int, quality_per_usd: float, seed: int) 
     """A stream of ``requests`` over the prompts of ``pack``, which need 2 * ``EVALUATED`` rows and three lanes."""
     random = np.random.default_rng([seed, 5])
     first, prompts = pack.split(EVALUATED / len(pack.group), seed=seed)
-    late = _second_best(first.quality.mean(axis=0), first.cost_usd.mean(axis=0), quality_per_usd)
+    late = _second_best(pack.quality.mean(axis=0), pack.cost_usd.mean(axis=0), quality_per_usd)
     start = [index for index in range(len(pack.lanes)) if index != late]
     floor = float(first.quality[:, start].mean() - FLOOR_BELOW)
     lanes = {
@@ -129,9 +129,7 @@ def _phases(
         else:
             lane = used
             del now[names[lane]]
-        phases.append(
-            Phase(requests * number // (len(EVENTS) + 1), event, names[lane], now, quality, cost)
-        )
+        phases.append(Phase(requests * number // (len(EVENTS) + 1), event, names[lane], now, quality, cost))
     return phases
 
 
