@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from training.allocation import fit
 from training.benchmark.stream import World
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 EXPLORE_SHARE, EPSILON, GAMMA = 0.1, 0.02, 200.0  # of the shipped default class
 CELLS, CELL_STRENGTH = 12, 10.0
 PENALTIES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -32,8 +33,8 @@ PENALTIES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 class Contestant(Protocol):
     """A router in the study."""
 
-    def choose(self, row: int, seed: int) -> tuple[str, float]:
-        """A lane for prompt ``row``, and the probability it was drawn with."""
+    def choose(self, rows: Rows, seeds: Rows) -> list[tuple[str, float]]:
+        """A lane for each prompt of ``rows`` (b,), and the probability it was drawn with."""
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
         """A rated answer."""
@@ -54,18 +55,18 @@ class Ours:
         self._learner = OnlineLearner(self._allocation, self._lanes)
         self._arms = Arms(self._lanes, learned=versions_learned(self._allocation))
 
-    def choose(self, row: int, seed: int) -> tuple[str, float]:
+    def choose(self, rows: Rows, seeds: Rows) -> list[tuple[str, float]]:
         """As every contestant."""
         names = list(self._lanes)
-        now = self.estimate(self._contexts.take(slice(row, row + 1)))
+        now = self.estimate(self._contexts.take(rows))
         owed = self._arms.probes(names)
-        probes = np.array([owed.get(name, 0.0) for name in names])
-        chances = distribution(
-            now.belief, now.cost_usd, np.ones((1, len(names)), bool), self._rule, probes=probes if owed else None
-        )[0]
-        index = draw(chances, seed)
-        self._arms.count(names[index], float(now.cost_usd[0, index]))
-        return names[index], float(chances[index])
+        probes = np.array([owed.get(name, 0.0) for name in names]) if owed else None
+        eligible = np.ones(now.cost_usd.shape, dtype=bool)
+        chances = distribution(now.belief, now.cost_usd, eligible, self._rule, probes=probes)
+        drawn = [draw(row, seed) for row, seed in zip(chances, seeds.tolist(), strict=True)]
+        for row, index in enumerate(drawn):
+            self._arms.count(names[index], float(now.cost_usd[row, index]))
+        return [(names[index], float(chances[row, index])) for row, index in enumerate(drawn)]
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
         """As every contestant."""
@@ -108,14 +109,15 @@ class EpsilonGreedy:
             np.add.at(self._sum[name], model.labels_, column)
             np.add.at(self._count[name], model.labels_, 1.0)
 
-    def choose(self, row: int, seed: int) -> tuple[str, float]:
+    def choose(self, rows: Rows, seeds: Rows) -> list[tuple[str, float]]:
         """As every contestant."""
-        names, cell, random = list(self._lanes), self._cell[row], np.random.default_rng(seed)
-        values = [self._value(name, cell) for name in names]
-        best = int(np.argmax(values))
-        even = self._epsilon / len(names)
-        drawn = int(random.integers(len(names))) if random.random() < self._epsilon else best
-        return names[drawn], even + (1 - self._epsilon) * (drawn == best)
+        names, best = list(self._lanes), self._best()
+        even, chosen = self._epsilon / len(names), []
+        for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True):
+            random, favourite = np.random.default_rng(seed), int(best[self._cell[row]])
+            drawn = int(random.integers(len(names))) if random.random() < self._epsilon else favourite
+            chosen.append((names[drawn], even + (1 - self._epsilon) * (drawn == favourite)))
+        return chosen
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
         """As every contestant."""
@@ -131,12 +133,16 @@ class EpsilonGreedy:
             self._cost[name] = tokens * lane.price.output_per_mtok
         self._lanes = dict(lanes)
 
-    def _value(self, name: str, cell: int) -> float:
-        total, count = self._sum[name], self._count[name]
-        everything = sum(each.sum() for each in self._sum.values()) / sum(each.sum() for each in self._count.values())
-        mean = (total.sum() + CELL_STRENGTH * everything) / (count.sum() + CELL_STRENGTH)
-        quality = (total[cell] + CELL_STRENGTH * mean) / (count[cell] + CELL_STRENGTH)
-        return float(quality - self._quality_per_usd * self._cost[name])
+    def _best(self) -> NDArray[np.intp]:
+        """Index of the best lane by cell."""
+        total = np.stack([self._sum[name] for name in self._lanes])
+        count = np.stack([self._count[name] for name in self._lanes])
+        typical = total.sum() / count.sum()
+        mean = (total.sum(axis=1) + CELL_STRENGTH * typical) / (count.sum(axis=1) + CELL_STRENGTH)
+        quality = (total + CELL_STRENGTH * mean[:, None]) / (count + CELL_STRENGTH)
+        cost = np.array([self._cost[name] for name in self._lanes])
+        best: NDArray[np.intp] = (quality - self._quality_per_usd * cost[:, None]).argmax(axis=0)
+        return best
 
 
 class Always:
@@ -145,9 +151,9 @@ class Always:
     def __init__(self, order: list[str], lanes: Mapping[str, Lane]) -> None:
         self._order, self._lanes = order, lanes
 
-    def choose(self, row: int, seed: int) -> tuple[str, float]:
+    def choose(self, rows: Rows, seeds: Rows) -> list[tuple[str, float]]:
         """As every contestant."""
-        return next(name for name in self._order if name in self._lanes), 1.0
+        return [(next(name for name in self._order if name in self._lanes), 1.0)] * len(rows)
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
         """Nothing."""
@@ -183,9 +189,9 @@ class Pareto:
         cost = world.evaluated.cost_usd[rows, chosen]
         return float((world.evaluated.quality[rows, chosen] - world.quality_per_usd * cost).mean())
 
-    def choose(self, row: int, seed: int) -> tuple[str, float]:
+    def choose(self, rows: Rows, seeds: Rows) -> list[tuple[str, float]]:
         """As every contestant."""
-        return self._router.route(self._stream[row])[0], 1.0
+        return [(self._router.route(self._stream[row])[0], 1.0) for row in rows]
 
     def learn(self, row: int, lane: str, *, quality: float, probability: float) -> None:
         """As every contestant."""
@@ -226,8 +232,8 @@ def _priced(lane: Lane) -> dict[str, Any]:
     return {"input_cost_per_m": lane.price.output_per_mtok / 3, "output_cost_per_m": lane.price.output_per_mtok}
 
 
-def contestants(world: World, *, seed: int) -> dict[str, Contestant | None]:
-    """All of them, by name; None where a package is not installed."""
+def contestants(world: World, *, seed: int) -> dict[str, Callable[[], Contestant] | None]:
+    """How to make each of them, by name; None where a package is not installed."""
     quality, cost = world.evaluated.quality.mean(axis=0), world.evaluated.cost_usd.mean(axis=0)
     first = world.phases[0].lanes
     late = [name for name in world.names if name not in first]
@@ -235,10 +241,10 @@ def contestants(world: World, *, seed: int) -> dict[str, Contestant | None]:
     by_cost = [*(list(first)[index] for index in np.argsort(cost)), *late]
     installed = importlib.util.find_spec("pareto_bandit") is not None
     return {
-        "ours": Ours(world, seed=seed),
-        "ours without posterior": Ours(world, seed=seed, posterior=False),
-        "ParetoBandit": Pareto(world, seed=seed) if installed else None,
-        "epsilon-greedy on cells": EpsilonGreedy(world, seed=seed),
-        "always premium": Always(by_quality, first),
-        "always cheapest": Always(by_cost, first),
+        "ours": lambda: Ours(world, seed=seed),
+        "ours without posterior": lambda: Ours(world, seed=seed, posterior=False),
+        "ParetoBandit": (lambda: Pareto(world, seed=seed)) if installed else None,
+        "epsilon-greedy on cells": lambda: EpsilonGreedy(world, seed=seed),
+        "always premium": lambda: Always(by_quality, first),
+        "always cheapest": lambda: Always(by_cost, first),
     }

@@ -35,7 +35,8 @@ WINDOW = 100  # requests
 AHEAD, STEADY = 40, 300  # requests that a share is read from: while it moves, and before and after
 MOVED = 0.1  # a share that ends less far from where it was has not moved
 WAY = 0.8
-LOOK_EVERY, PANEL = 20, 100  # requests; prompts on which beliefs are read
+AT_ONCE = 20  # requests that are decided before the ratings of any of them arrive
+PANEL = 60  # prompts on which beliefs are read
 ORACLE = "oracle"
 
 
@@ -53,9 +54,9 @@ class Run:
 
 def play(world: World, contestant: Contestant, *, step: Callable[[int], None] = lambda count: None) -> Run:
     """One router over a whole stream."""
-    names, rows = list(world.names), np.arange(len(world.row))
-    lane = np.zeros(len(rows), dtype=np.intp)
-    quality, cost, best = np.zeros((3, len(rows)))
+    names = list(world.names)
+    lane = np.zeros(len(world.row), dtype=np.intp)
+    quality, cost, best = np.zeros((3, len(world.row)))
     belief: dict[str, float | None] = {}
     for number, (phase, end) in enumerate(zip(world.phases, world.ends(), strict=True)):
         look = _Belief(world, number, contestant)
@@ -63,16 +64,18 @@ def play(world: World, contestant: Contestant, *, step: Callable[[int], None] = 
             contestant.configure(phase.lanes)
         there = [names.index(name) for name in phase.lanes]
         utility = phase.quality - world.quality_per_usd * phase.cost_usd
-        for t in range(phase.start, end):
-            look.at(t)
-            row = int(world.row[t])
-            chosen, probability = contestant.choose(row, int(world.draw[t]))
-            lane[t] = names.index(chosen)
-            quality[t], cost[t] = phase.quality[row, lane[t]], phase.cost_usd[row, lane[t]]
-            best[t] = utility[row, there].max()
-            if world.rated[t]:
-                contestant.learn(row, chosen, quality=float(quality[t]), probability=probability)
-            step(1)
+        for begin in range(phase.start, end, AT_ONCE):
+            look.at(begin)
+            times = np.arange(begin, min(begin + AT_ONCE, end))
+            chosen = contestant.choose(world.row[times], world.draw[times])
+            lane[times] = [names.index(name) for name, _ in chosen]
+            quality[times] = phase.quality[world.row[times], lane[times]]
+            cost[times] = phase.cost_usd[world.row[times], lane[times]]
+            best[times] = utility[world.row[times]][:, there].max(axis=1)
+            for t, (name, probability) in zip(times.tolist(), chosen, strict=True):
+                if world.rated[t]:
+                    contestant.learn(int(world.row[t]), name, quality=float(quality[t]), probability=probability)
+            step(len(times))
         if look.active and phase.event:
             belief[phase.event] = look.requests
     return Run(lane, quality, cost, best - (quality - world.quality_per_usd * cost), belief)
@@ -95,7 +98,7 @@ class _Belief:
         self._before, self._change = contestant.believed(self._panel, phase.lane), float(change.mean())
 
     def at(self, t: int) -> None:
-        if not self.active or self.requests is not None or (t - self._start) % LOOK_EVERY:
+        if not self.active or self.requests is not None:
             return
         moved = self._ours.believed(self._panel, self._lane) - self._before
         if moved / self._change >= WAY:
@@ -155,11 +158,11 @@ def study(
     table: dict[str, list[dict[str, Any]] | None] = {}
     first: dict[str, Run] = {}
     for seed, world in enumerate(worlds):
-        for name, contestant in contestants(world, seed=seed).items():
-            if contestant is None:
+        for name, make in contestants(world, seed=seed).items():
+            if make is None:
                 table[name] = None
                 continue
-            run = play(world, contestant, step=step)
+            run = play(world, make(), step=step)
             rows = table.setdefault(name, [])
             assert rows is not None
             rows.append(summarise(world, run))
