@@ -243,6 +243,27 @@ class Router(Governed):
         self.log.log_outcome(outcome)
         return True
 
+    def learned_state(self) -> dict[str, Any]:
+        """What this process has learned since it started, and the probes it has made, as JSON: for ``resume``."""
+        return {
+            "bundle": self._rules.base.versions.bundle,
+            "arms": self._arms.state(),
+            "online": self._learner.state() if self._learner else None,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``learned_state``, also with other lanes, prices or lane versions; what was learned online is
+        dropped where the bundle is another one, which has its own outcomes behind it.
+
+        Raises:
+            BundleFormatError: it is damaged or of another release; the router is as it was then, or has fewer probes
+                left to make.
+        """
+        self._arms.restore(state.get("arms", {}))
+        online = state.get("online")
+        if self._learner is not None and online and state.get("bundle") == self._rules.base.versions.bundle:
+            self._learner.restore(online)
+
     def decide(
         self,
         request: RouteRequest,
@@ -310,13 +331,14 @@ class Router(Governed):
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
         cached = np.array([[float(held) if previous and lane == previous.lane else 0.0 for lane in lanes]])
+        known = contexts(understood)
         return estimate(
             self.bundle.allocation if self.bundle else None,
             lanes,
-            contexts(understood),
+            known,
             cached_in=cached,
             batch=request.channel == "batch",
-            drift=self._learner.drift(contexts(understood)) if self._learner else None,
+            drift=self._learner.drift(known) if self._learner else None,
         )
 
     def _probes(self, eligible: Sequence[str]) -> dict[str, float]:

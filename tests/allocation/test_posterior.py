@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router_ml.allocation.changepoint import NEW_VERSION
 from router_ml.allocation.context import Contexts
-from router_ml.allocation.posterior import NEW_VERSION, Posterior
+from router_ml.allocation.posterior import Posterior
 from router_ml.errors import BundleFormatError, InvalidRequestError
 
 Make = Callable[..., Contexts]

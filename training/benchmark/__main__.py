@@ -9,12 +9,14 @@ import typer
 from router_ml.errors import RouterError
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
+from training.benchmark.online import main as online
 from training.benchmark.routing import main as routing
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("routing")(routing)
 app.command("classifier")(classifier)
 app.command("guardrails")(guardrails)
+app.command("online")(online)
 
 
 @app.callback()

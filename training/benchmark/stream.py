@@ -9,7 +9,7 @@ Which lanes these are follows from the truth alone, so that every router meets t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -156,13 +156,3 @@ def _lane(name: str, mean_cost: float, *, prior: float) -> Lane:
 def _cheaper(lane: Lane, factor: float) -> Lane:
     price = lane.price.model_copy(update={"output_per_mtok": lane.price.output_per_mtok * factor})
     return lane.model_copy(update={"price": price})
-
-
-def with_lanes(lanes: Mapping[str, Lane], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Which of ``names`` are configured, (L,)."""
-    return np.array([name in lanes for name in names])
-
-
-def shortened(world: World, requests: int) -> World:
-    """The first ``requests`` of a stream."""
-    return replace(world, row=world.row[:requests], rated=world.rated[:requests], draw=world.draw[:requests])
