@@ -47,6 +47,10 @@ class Bandit:
         self.lanes = tuple(lanes)
         self.versions = {lane: (versions or {}).get(lane, "1") for lane in self.lanes}
         self.steps = steps
+        first, scale = projection.components[:, :COMPONENTS], 4 * projection.scale[:COMPONENTS]
+        self._components = np.ascontiguousarray(first / scale)
+        self._shared_form = "shared |C " + " ".join(f"f{index}:%.4f" for index in range(first.shape[1]))
+        self._action_forms = [f"|A lane_{lane} prior:%.5f cost:%.4f" for lane in range(len(self.lanes))]
         self._lock = threading.Lock()
         arguments = ARGUMENTS.split() if model is None else ["--quiet", "-i", str(model)]
         self._workspace = vw.Workspace(arg_list=arguments)
@@ -157,9 +161,8 @@ class Bandit:
                 f"of {len(self.lanes)} lanes. Nothing was learned."
             )
         log_cost = np.log10(np.maximum(cost_usd, 1e-9)) / 10
-        forms = [f"|A lane_{lane} prior:%.5f cost:%.4f" for lane in range(len(self.lanes))]
         return [
-            [form % pair for form, pair in zip(forms, zip(*pairs, strict=True), strict=True)]
+            [form % pair for form, pair in zip(self._action_forms, zip(*pairs, strict=True), strict=True)]
             for pairs in zip(prior.tolist(), log_cost.tolist(), strict=True)
         ]
 

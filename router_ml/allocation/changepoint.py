@@ -45,14 +45,14 @@ class LaneDrift:
     cell_count: Floats
 
     @classmethod
-    def start(cls, cells: int, *, unchanged: float) -> LaneDrift:
+    def start(cls, cells: int, *, unchanged: float, noise: float = NOISE) -> LaneDrift:
         """Before any rating; ``unchanged`` is the probability that the model still describes the lane."""
         return cls(
             weight=np.array([unchanged, 1 - unchanged]),
             mean=np.zeros(2),
             variance=np.array([SPREAD_UNCHANGED, SPREAD_CHANGED]) ** 2,
             count=np.zeros(2),
-            noise=NOISE,
+            noise=noise,
             noise_count=NOISE_WEIGHT,
             cell_sum=np.zeros(cells),
             cell_count=np.zeros(cells),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.changepoint import NEW_VERSION, SPREAD_CELL, LaneDrift
+from router_ml.allocation.changepoint import NEW_VERSION, NOISE, SPREAD_CELL, LaneDrift
 from router_ml.allocation.context import Contexts
 from router_ml.errors import BundleFormatError, InvalidRequestError
 
@@ -143,10 +143,15 @@ class Posterior:
         return [lane for lane in lanes if lane in self.versions and self.versions[lane] != versions.get(lane)]
 
     def _start(self, lane: str, cells: int) -> LaneDrift:
+        """A lane before its first rating. Ratings of it are expected to scatter as those of the other lanes do."""
+        others = list(self._lanes.values())
+        weight = np.array([one.noise_count for one in others])
+        noise = float(weight @ [one.noise for one in others] / weight.sum()) if others else NOISE
         if lane not in self._learned:
-            return LaneDrift.start(cells, unchanged=0.0)
-        same = self.versions.get(lane, self._learned[lane]) == self._learned[lane]  # a removed lane has none now
-        return LaneDrift.start(cells, unchanged=1.0 if same else NEW_VERSION)
+            return LaneDrift.start(cells, unchanged=0.0, noise=noise)
+        # a removed lane has no version now
+        same = self.versions.get(lane, self._learned[lane]) == self._learned[lane]
+        return LaneDrift.start(cells, unchanged=1.0 if same else NEW_VERSION, noise=noise)
 
 
 def _cells(contexts: Contexts) -> Floats:

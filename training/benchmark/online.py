@@ -37,7 +37,6 @@ MOVED = 0.1  # a share that ends less far from where it was has not moved
 WAY = 0.8
 AT_ONCE = 20  # requests that are decided before the ratings of any of them arrive
 PANEL = 60  # prompts on which beliefs are read
-ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
