@@ -75,6 +75,7 @@ def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | 
         detectors=detectors,
         registry=registry,
         prices=prices_sha256(config),
+        lanes={name: lane.version for name, lane in config.lanes.items() if lane.version != "1"},
     )
 
 

@@ -20,6 +20,7 @@ from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
+from router_ml.arms import Arms
 from router_ml.assembly import Stamp, assemble
 from router_ml.budgets import Budgets
 from router_ml.case import Case, build_case, contexts, with_entities_of
@@ -28,7 +29,7 @@ from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, Rou
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.health import Health
-from router_ml.learning import OnlineLearner
+from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import open_parts, versions_of
 from router_ml.overrides import Governed, InForce, Rules
 from router_ml.reading import Guards, read
@@ -68,6 +69,9 @@ class Router(Governed):
         self._budgets = Budgets(config)
         self._budgets.prime_from(log, datetime.now(UTC), on_error=config.logging.on_error)
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
+        learned = versions_learned(bundle.allocation) if bundle else {}
+        teaches = bundle is not None and (log is not None or online)  # else a probe would cost and teach nobody
+        self._arms = Arms(config.lanes if teaches else {}, learned=learned)
 
     @classmethod
     def load(
@@ -246,6 +250,27 @@ class Router(Governed):
         self.log.log_outcome(outcome)
         return True
 
+    def learned_state(self) -> dict[str, Any]:
+        """What this process has learned since it started, and the probes it has made, as JSON: for ``resume``."""
+        return {
+            "bundle": self._rules.base.versions.bundle,
+            "arms": self._arms.state(),
+            "online": self._learner.state() if self._learner else None,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``learned_state``, also with other lanes, prices or lane versions; what was learned online is
+        dropped where the bundle is another one, which has its own outcomes behind it.
+
+        Raises:
+            BundleFormatError: it is damaged or of another release; the router is as it was then, or has fewer probes
+                left to make.
+        """
+        self._arms.restore(state.get("arms", {}))
+        online = state.get("online")
+        if self._learner is not None and online and state.get("bundle") == self._rules.base.versions.bundle:
+            self._learner.restore(online)
+
     def decide(
         self,
         request: RouteRequest,
@@ -284,7 +309,7 @@ class Router(Governed):
             estimates,
             self._budgets.standing(case.class_name, now),
             now=now,
-            probes=self._probes(config, ruling.eligible),
+            probes=self._arms.probes(ruling.eligible),
             certified=self._certified(case),
         )
         decision = assemble(
@@ -298,6 +323,8 @@ class Router(Governed):
         )
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))
+        if decision.lane is not None:
+            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision
@@ -318,17 +345,15 @@ class Router(Governed):
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
         cached = np.array([[float(held) if previous and lane == previous.lane else 0.0 for lane in lanes]])
+        known = contexts(understood)
         return estimate(
             self.bundle.allocation if self.bundle else None,
             lanes,
-            contexts(understood),
+            known,
             cached_in=cached,
             batch=request.channel == "batch",
+            drift=self._learner.drift(known) if self._learner else None,
         )
-
-    def _probes(self, config: RouterConfig, eligible: Sequence[str]) -> dict[str, float]:
-        """Probability that lanes are to get so that something is learned of them; none are probed yet."""
-        return {}
 
     def _certified(self, case: Case) -> float | None:
         """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
@@ -339,6 +364,7 @@ class Router(Governed):
             bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
             lambda_=asked.rule.quality_per_usd,
             budget_left=asked.budget_left,
+            explore_left=self._arms.left_usd,
             lane_health=dict(health),
             arm=self.arm,
             selection=asked.selection,

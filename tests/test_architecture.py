@@ -27,7 +27,7 @@ ORDER = (
     {"understanding", "guardrails", "allocation"},
     {"plan", "what_if"},
     {"storage"},
-    {"case", "sessions", "health", "overrides", "reading", "budgets"},
+    {"arms", "case", "sessions", "health", "overrides", "reading", "budgets"},
     {"terms"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling"},
     {"router"},

@@ -5,7 +5,7 @@ Missing outcomes are NaN. Everything here is deterministic given the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +17,11 @@ from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, price
 from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import Lane
+from training.kernel import Fitted, Space, is_sparse, regress, survey
 
 COMPONENTS = 48
-CELLS = 40
-NEIGHBOURS = 50
-MAX_NEIGHBOURS = 8192
-RIDGE = 300.0
-CELL_SHRINKAGE = 10.0
-WEIGHT = (0.5, 0.3, 0.2)
 BLEND = 0.25
-FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
+SMEAR_SHARED = 50.0  # rows
 
 Floats64 = NDArray[np.float64]
 
@@ -34,17 +29,23 @@ Floats64 = NDArray[np.float64]
 @dataclass(frozen=True)
 class Outcomes:
     """Outcomes to learn from. quality, cost_usd: (n, L), NaN where unknown; probability: (n, L) of having been
-    chosen, 1 where every lane was evaluated."""
+    chosen, 1 where every lane was evaluated; weight: (n, L) how much each counts, by default 1."""
 
     contexts: Contexts
     quality: Floats64
     cost_usd: Floats64
     probability: Floats64
+    weight: Floats64 | None = None
+
+    @property
+    def weights(self) -> Floats64:
+        """How much each outcome counts, (n, L)."""
+        return np.ones_like(self.quality) if self.weight is None else self.weight
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Outcomes:
         """The chosen rows."""
-        parts = self.quality[rows], self.cost_usd[rows], self.probability[rows]
-        return Outcomes(self.contexts.take(rows), *parts)
+        parts = (self.quality, self.cost_usd, self.probability, self.weights)
+        return Outcomes(self.contexts.take(rows), *(part[rows] for part in parts))
 
     @staticmethod
     def stack(parts: Sequence[Outcomes]) -> Outcomes:
@@ -54,6 +55,7 @@ class Outcomes:
             np.concatenate([part.quality for part in parts]),
             np.concatenate([part.cost_usd for part in parts]),
             np.concatenate([part.probability for part in parts]),
+            np.concatenate([part.weights for part in parts]),
         )
 
 
@@ -73,60 +75,35 @@ def project(contexts: Contexts) -> Projection:
     )
 
 
-def ridge(features: Floats, target: Floats64, strength: float) -> tuple[Floats, Floats]:
-    """Slope (f, L) and offset (L,) of ridge regressions, each lane on the rows where it was observed.
-
-    A lane that was not observed gets the mean of the others.
-    """
-    from sklearn.linear_model import Ridge
-
-    slopes, offsets = [], []
-    for lane in range(target.shape[1]):
-        seen = np.isfinite(target[:, lane])
-        if not seen.any():
-            slopes.append(np.zeros(features.shape[1]))
-            offsets.append(np.nanmean(target))
-            continue
-        model = Ridge(alpha=strength).fit(features[seen], target[seen, lane])
-        slopes.append(model.coef_)
-        offsets.append(model.intercept_)
-    return np.stack(slopes, axis=1).astype(np.float32), np.array(offsets, dtype=np.float32)
+def space_of(outcomes: Outcomes, *, seed: int = 0) -> Space:
+    """The prompts of some outcomes, seen from landmarks among them."""
+    return survey(outcomes.contexts, sparse=is_sparse(outcomes.quality), seed=seed)
 
 
-def fit_quality(outcomes: Outcomes, projection: Projection, lanes: Sequence[str], *, seed: int) -> QualityModel:
-    """Ridge, neighbours and cells over outcomes, and the soft counts of evidence by intent and domain."""
-    from sklearn.cluster import KMeans
-
-    contexts, quality = outcomes.contexts, outcomes.quality
-    observed = np.isfinite(quality)
-    filled = np.where(observed, quality, 0.0)
-    lane_mean = filled.sum(axis=0) / np.maximum(observed.sum(axis=0), 1)
-    slope, offset = ridge(projection.features(contexts), quality, RIDGE)
-    semantic = projection.semantic(contexts)
-    distinct = len(np.unique(semantic, axis=0))
-    cells = KMeans(min(CELLS, distinct), n_init=1, random_state=seed).fit(semantic)
-    member = np.eye(cells.n_clusters)[cells.labels_]
-    total = member.T @ filled + CELL_SHRINKAGE * lane_mean
+def fit_quality(
+    outcomes: Outcomes, space: Space, lanes: Sequence[str], *, seed: int = 0
+) -> tuple[QualityModel, Floats64]:
+    """The quality model, and its held-out predictions (n, L) in 0..1 for the rows it learned from."""
+    contexts = outcomes.contexts
+    found = regress(space, outcomes.quality, weight=outcomes.weights, seed=seed)
+    counted = np.where(np.isfinite(outcomes.quality), outcomes.weights, 0.0)
     joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
-    keep = np.sort(np.random.default_rng(seed).permutation(len(semantic))[:MAX_NEIGHBOURS])
-    return QualityModel(
-        lanes=tuple(lanes),
-        projection=projection,
-        slope=slope,
-        offset=offset,
-        neighbours=semantic[keep],
-        neighbour_quality=filled[keep].astype(np.float32),
-        neighbour_observed=observed[keep].astype(np.float32),
-        cells=cells.cluster_centers_.astype(np.float32),
-        cell_quality=(total / (member.T @ observed + CELL_SHRINKAGE)).astype(np.float32),
-        lane_mean=lane_mean.astype(np.float32),
-        weight=np.array(WEIGHT, dtype=np.float32),
-        counts=np.einsum("nik,nl->ikl", joint, observed).astype(np.float32),
-        k=NEIGHBOURS,
-    )
+    counts = np.einsum("nik,nl->ikl", joint, counted).astype(np.float32)
+    model = QualityModel(tuple(lanes), space.similarity, found.offset, found.weights, counts)
+    return model, np.clip(found.held_out, 0, 1)
 
 
-def fit_cost(outcomes: Outcomes, projection: Projection, lanes: dict[str, Lane]) -> CostModel:
+def fit_log(log: Floats64, space: Space, *, weight: Floats64 | None = None, seed: int = 0) -> tuple[Fitted, Floats]:
+    """Regression of logarithms, and per lane (L,) the factor that turns exp(prediction) into a mean."""
+    found = regress(space, log, weight=weight, seed=seed)
+    seen = np.isfinite(log)
+    ratio = np.where(seen, np.exp(np.where(seen, log - found.held_out, 0.0)), 0.0)
+    count, overall = seen.sum(axis=0), ratio.sum() / max(seen.sum(), 1)
+    # a few outliers must not make a lane look dear: lanes share the factor until their own rows outweigh it
+    return found, ((ratio.sum(axis=0) + SMEAR_SHARED * overall) / (count + SMEAR_SHARED)).astype(np.float32)
+
+
+def fit_cost(outcomes: Outcomes, space: Space, lanes: Mapping[str, Lane], *, seed: int = 0) -> CostModel:
     """Tokens out per lane, worked back from costs with the prices that were paid."""
     fresh = np.array([lane.price.input_per_mtok for lane in lanes.values()])
     output = np.array([lane.price.output_per_mtok for lane in lanes.values()])
@@ -134,66 +111,54 @@ def fit_cost(outcomes: Outcomes, projection: Projection, lanes: dict[str, Lane])
     log = np.log(np.maximum(tokens_out, 1))
     if not np.isfinite(log).any():
         log = np.full(log.shape, np.log(TYPICAL_TOKENS_OUT))
-    features = projection.features(outcomes.contexts)
-    slope, offset = ridge(features, log, RIDGE)
-    residual = log - (features @ slope + offset)
-    observed = np.isfinite(residual)
-    smear = np.where(observed, np.exp(np.where(observed, residual, 0)), 0).sum(axis=0) / np.maximum(
-        observed.sum(axis=0), 1
-    )
-    return CostModel(
-        tuple(lanes), projection, slope, offset, np.where(observed.any(axis=0), smear, 1).astype(np.float32)
-    )
+    found, smear = fit_log(log, space, weight=outcomes.weights, seed=seed)
+    return CostModel(tuple(lanes), space.similarity, found.offset, found.weights, smear)
 
 
 def fit_bandit(
-    outcomes: Outcomes, quality: QualityModel, cost_usd: Floats64, *, folds: int = 4, seed: int = 0
+    outcomes: Outcomes,
+    lanes: Sequence[str],
+    prior: Floats64,
+    cost_usd: Floats64,
+    *,
+    versions: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> Bandit:
     """Warm start: learn every outcome once, in a fixed random order, on priors from models that had not seen it.
 
     Args:
-        cost_usd: (n, L) predicted cost, as the router will give it.
+        prior: (n, L) held-out quality. cost_usd: (n, L) predicted cost, as the router will give it.
+        versions: of the lanes, which the bandit remembers; by default "1".
     """
-    prior = out_of_fold(outcomes, quality.projection, quality.lanes, folds=folds, seed=seed)
-    rows, lanes = np.nonzero(np.isfinite(outcomes.quality))
+    rows, lane = np.nonzero(np.isfinite(outcomes.quality))
     order = np.random.default_rng(seed).permutation(len(rows))
-    rows, lanes = rows[order], lanes[order]
-    bandit = Bandit(quality.projection, quality.lanes)
+    rows, lane = rows[order], lane[order]
+    bandit = Bandit(project(outcomes.contexts), lanes, versions=versions)
     bandit.learn(
         outcomes.contexts.take(rows),
-        prior[rows],
+        prior[rows].astype(np.float32),
         cost_usd[rows],
-        action=lanes,
-        quality=outcomes.quality[rows, lanes],
-        probability=outcomes.probability[rows, lanes],
+        action=lane,
+        quality=outcomes.quality[rows, lane],
+        probability=outcomes.probability[rows, lane],
+        weight=outcomes.weights[rows, lane],
     )
     return bandit
 
 
-def out_of_fold(outcomes: Outcomes, projection: Projection, lanes: Sequence[str], *, folds: int, seed: int) -> Floats:
-    """Predicted quality (n, L) of each row by a model fitted on the other folds."""
-    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, folds, len(outcomes.contexts))
-    result = np.zeros(outcomes.quality.shape, dtype=np.float32)
-    for part in range(folds):
-        rest, mine = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-        others = Outcomes(
-            outcomes.contexts.take(rest), outcomes.quality[rest], outcomes.cost_usd[rest], outcomes.probability[rest]
-        )
-        model = fit_quality(others, projection, lanes, seed=seed)
-        result[mine] = model.predict(outcomes.contexts.take(mine))
-    return result
-
-
-def fit(outcomes: Outcomes, lanes: dict[str, Lane], *, seed: int = 0) -> Allocation:
+def fit(outcomes: Outcomes, lanes: Mapping[str, Lane], *, seed: int = 0) -> Allocation:
     """All learned parts of allocation.
 
     Args:
         outcomes: over exactly these lanes, in this order.
         lanes: configured lanes; their prices turn recorded costs into tokens.
     """
-    projection = project(outcomes.contexts)
-    quality = fit_quality(outcomes, projection, tuple(lanes), seed=seed)
-    cost = fit_cost(outcomes, projection, lanes)
+    space = space_of(outcomes, seed=seed)
+    quality, prior = fit_quality(outcomes, space, tuple(lanes), seed=seed)
+    cost = fit_cost(outcomes, space, lanes, seed=seed)
     tokens_out = cost.tokens_out(outcomes.contexts).astype(np.float64)
     predicted = price(list(lanes.values()), outcomes.contexts.tokens_in, tokens_out)
-    return Allocation(quality, cost, fit_bandit(outcomes, quality, predicted, seed=seed), BLEND)
+    versions = {name: lane.version for name, lane in lanes.items()}
+    return Allocation(
+        quality, cost, fit_bandit(outcomes, tuple(lanes), prior, predicted, versions=versions, seed=seed), BLEND
+    )

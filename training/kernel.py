@@ -24,6 +24,7 @@ REACH = 0.45  # of the median distance between prompts
 SMOOTHING = np.logspace(0, 2.5, 8)
 COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 INTERCEPT = 3.0
+COMPLETE = 0.9  # of the prompts, from which on the incomplete ones are left out rather than the method changed
 FOLDS = 4
 FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
 _SMALLEST = 1e-5
@@ -39,10 +40,6 @@ class Space:
     similarity: Similarity
     features: Floats64
     unfold: Floats64
-
-    def narrow(self, rows: NDArray[np.intp]) -> Space:
-        """The same landmarks, other prompts."""
-        return Space(self.similarity, self.features[rows], self.unfold)
 
 
 @dataclass(frozen=True)
@@ -96,21 +93,26 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
         seed: of the folds behind ``held_out`` where outcomes are sparse.
     """
     seen = np.isfinite(target)
-    whole = seen.all() and (weight is None or bool((weight == 1).all()))
-    if whole:
-        return _by_directions(space, target)
-    counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
-    return _common_and_own(space, np.where(seen, target, 0.0), counted, seed=seed)
+    complete = seen.all(axis=1)
+    if not is_sparse(target) and (weight is None or bool((weight == 1).all())):
+        offset, slope, left_out = _by_directions(space.features[complete], target[complete])
+        held_out = space.features @ slope + offset
+        held_out[complete] = left_out
+    else:
+        counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
+        offset, slope, held_out = _common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
+    return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), held_out)
 
 
 def is_sparse(target: Floats64) -> bool:
-    """Whether some lane was not seen on some prompt."""
-    return not bool(np.isfinite(target).all())
+    """Whether lanes were seen here and there: more than a few prompts lack the outcome of some lane."""
+    return bool(np.isfinite(target).all(axis=1).mean() < COMPLETE)
 
 
-def _by_directions(space: Space, target: Floats64) -> Fitted:
-    centre, mean = space.features.mean(axis=0), target.mean(axis=0)
-    features, rest = space.features - centre, target - mean
+def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
+    """Offset (L,), slope (r, L) and leave-one-out predictions (n, L)."""
+    centre, mean = features.mean(axis=0), target.mean(axis=0)
+    features, rest = features - centre, target - mean
     lanes = np.linalg.svd(rest.T @ rest)[0] if len(rest) else np.eye(target.shape[1])
     size, axes = np.linalg.eigh(features.T @ features)
     size, rotated, wanted = np.maximum(size, 0), features @ axes, rest @ lanes
@@ -126,15 +128,18 @@ def _by_directions(space: Space, target: Floats64) -> Fitted:
         better = found < error
         error[better], weights[:, better] = found[better], (axes @ solved)[:, better]
         held_out[:, better] = (wanted - left)[:, better]
-    weights = weights @ lanes.T
-    return _unfolded(space, mean - centre @ weights, weights, held_out @ lanes.T + mean)
+    slope = weights @ lanes.T
+    return mean - centre @ slope, slope, held_out @ lanes.T + mean
 
 
-def _common_and_own(space: Space, target: Floats64, counted: Floats64, *, seed: int) -> Fitted:
-    centre = space.features.mean(axis=0)
+def _common_and_own(
+    features: Floats64, target: Floats64, counted: Floats64, *, seed: int
+) -> tuple[Floats64, Floats64, Floats64]:
+    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L)."""
+    centre = features.mean(axis=0)
     level = float((target * counted).sum() / max(counted.sum(), 1e-12))
     # the constant's own coefficient lets lanes differ in level for the price of a few outcomes
-    features = np.concatenate([space.features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
+    features = np.concatenate([features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
     rest = np.where(counted > 0, target - level, 0.0)
     common, own = _likeliest(features, rest, counted)
     held_out = np.zeros_like(target)
@@ -144,7 +149,7 @@ def _common_and_own(space: Space, target: Floats64, counted: Floats64, *, seed: 
         held_out[mine] = features[mine] @ _solve(features[~mine], rest[~mine], counted[~mine], common, own) + level
     weights = _solve(features, rest, counted, common, own)
     slope = weights[:-1]
-    return _unfolded(space, level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out)
+    return level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out
 
 
 def _lane(features: Floats64, target: Floats64, counted: Floats64, lane: int) -> tuple[Floats64, Floats64, Floats64]:
@@ -200,7 +205,3 @@ def _solve(features: Floats64, target: Floats64, counted: Floats64, common: floa
         parts.append((gram, along, inverse))
     shared = np.linalg.solve(matrix, moment)
     return np.stack([shared + inverse @ (along - gram @ shared) for gram, along, inverse in parts], axis=1)
-
-
-def _unfolded(space: Space, offset: Floats64, weights: Floats64, held_out: Floats64) -> Fitted:
-    return Fitted(offset.astype(np.float32), (space.unfold @ weights).astype(np.float32), held_out)

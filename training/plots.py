@@ -73,3 +73,36 @@ def _save(figure: Any, path: Path, title: str) -> Path:
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=110)
     return path
+
+
+def shares_over_time(
+    path: Path,
+    lanes: Mapping[str, NDArray[np.intp]],
+    names: Sequence[str],
+    events: Sequence[tuple[int, str]],
+    *,
+    window: int,
+    title: str,
+) -> Path:
+    """Which lane served which share of a stream; one panel a router, a line where something changed.
+
+    Args:
+        lanes: (T,) index into ``names`` of each request's lane, by router. events: request and label.
+        window: requests that a share is the mean of.
+    """
+    figure, axes = _panels(len(lanes), width=6.5, height=4.2)
+    for axis, (router, lane) in zip(axes, lanes.items(), strict=True):
+        count = len(lane) // window
+        used = lane[: count * window].reshape(count, window)
+        shares = np.stack([(used == index).mean(axis=1) for index in range(len(names))])
+        axis.stackplot((np.arange(count) + 0.5) * window, shares, labels=[name.split("/")[-1] for name in names])
+        for at, label in events:
+            axis.axvline(at, color="black", linewidth=1, linestyle=":")
+            axis.text(at, 1.01, label.split(":")[0], rotation=30, fontsize=7, va="bottom")
+        axis.set_ylim(0, 1)
+        axis.set_xlim(0, count * window)
+        axis.set_xlabel("requests")
+        axis.set_ylabel("share of lanes")
+        axis.text(0.01, 0.02, router, transform=axis.transAxes, fontsize=9, color="white", weight="bold")
+    axes[-1].legend(fontsize=7, loc="lower right")
+    return _save(figure, path, title)

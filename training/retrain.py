@@ -17,6 +17,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from router_ml.allocation.estimate import Allocation
@@ -37,6 +38,7 @@ from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
 MIN_OUTCOMES = 20
+OTHER_VERSION = 0.2  # how much an outcome counts that another version of the lane made
 KEPT = ("encoder", "classifier.safetensors", "classifier.json", *ENTITY_FILES)
 
 
@@ -73,7 +75,10 @@ def from_pack(pack: Pack, config: RouterConfig) -> tuple[Outcomes, dict[str, int
 
 
 def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> tuple[Outcomes, dict[str, int]]:
-    """Rated decisions of a log as outcomes over all configured lanes, one lane per row; and why rows were left out."""
+    """Rated decisions of a log as outcomes over all configured lanes, one lane per row; and why rows were left out.
+
+    What a lane did under another version or model than it has now counts for ``OTHER_VERSION`` only.
+    """
     lanes = list(config.lanes)
     position = np.array([lanes.index(lane) if lane in lanes else -1 for lane in data.lanes] or [-1])
     executed = np.where(data.executed >= 0, data.executed, data.action)
@@ -91,9 +96,27 @@ def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> 
     quality[rows, lane], cost[rows, lane] = part.quality, part.cost_usd
     drawn = part.propensities[rows, np.maximum(part.action, 0)] if len(part) else np.zeros(0)
     probability[rows, lane] = np.where(drawn > 0, drawn, 1.0)
+    weight = np.ones(quality.shape)
+    weight[rows, lane] = np.where(_is_current(part, lane, config), 1.0, OTHER_VERSION)
     spec = classifier.spec
     sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
-    return Outcomes(logged_contexts(part, sizes), quality, cost, probability), left_out
+    return Outcomes(logged_contexts(part, sizes), quality, cost, probability, weight), left_out
+
+
+def _is_current(data: LoggedData, lane: NDArray[np.intp], config: RouterConfig) -> NDArray[np.bool_]:
+    """Whether the configured lane (n,) that answered is still the arm it was then: same version, and same model where
+    the log knows it, which it does of the planned lane."""
+    places = [list(config.lanes.values())[index] for index in lane]
+    names = [list(config.lanes)[index] for index in lane]
+    planned = [data.lanes[at] if at >= 0 else None for at in data.action]
+    then = zip(data.lane_version.tolist(), data.model.tolist(), planned, names, places, strict=True)
+    return np.array(
+        [
+            version == place.version and (name != plan or model == place.model)
+            for version, model, plan, name, place in then
+        ],
+        dtype=bool,
+    )
 
 
 def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> Allocation:
@@ -115,7 +138,11 @@ def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> 
     names = list(config.lanes)
     lanes: dict[str, Lane] = {names[index]: config.lanes[names[index]] for index in columns}
     kept = Outcomes(
-        whole.contexts, whole.quality[:, columns], whole.cost_usd[:, columns], whole.probability[:, columns]
+        whole.contexts,
+        whole.quality[:, columns],
+        whole.cost_usd[:, columns],
+        whole.probability[:, columns],
+        whole.weights[:, columns],
     )
     return fit(kept, lanes, seed=seed)
 

@@ -8,9 +8,11 @@ parsed example is finished, one lock guards the workspace, and a model file is o
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import vowpalwabbit as vw
@@ -21,19 +23,34 @@ from router_ml.errors import BundleFormatError, InvalidRequestError
 
 ARGUMENTS = "--cb_adf --cb_type mtr -q CA -l 0.05 --power_t 0 --quiet"
 COMPONENTS = 12
+LEAST_PROBABILITY = 0.005  # classes below it are left out: parsing them costs more than they say
 FORMAT = 1
 
 
 class Bandit:
     """Expected quality per lane that moves with every outcome.
 
-    ``lanes`` is append-only: a lane keeps its id for as long as the model lives. ``steps`` counts outcomes learned.
+    ``lanes`` is append-only: a lane keeps its id for as long as the model lives. ``versions`` says which version of
+    each lane it was fitted to, "1" unless said. ``steps`` counts outcomes learned.
     """
 
-    def __init__(self, projection: Projection, lanes: Sequence[str], *, model: Path | None = None, steps: int = 0):
+    def __init__(
+        self,
+        projection: Projection,
+        lanes: Sequence[str],
+        *,
+        versions: Mapping[str, str] | None = None,
+        model: Path | None = None,
+        steps: int = 0,
+    ) -> None:
         self.projection = projection
         self.lanes = tuple(lanes)
+        self.versions = {lane: (versions or {}).get(lane, "1") for lane in self.lanes}
         self.steps = steps
+        first, scale = projection.components[:, :COMPONENTS], 4 * projection.scale[:COMPONENTS]
+        self._components = np.ascontiguousarray(first / scale)
+        self._shared_form = "shared |C " + " ".join(f"f{index}:%.4f" for index in range(first.shape[1]))
+        self._action_forms = [f"|A lane_{lane} prior:%.5f cost:%.4f" for lane in range(len(self.lanes))]
         self._lock = threading.Lock()
         arguments = ARGUMENTS.split() if model is None else ["--quiet", "-i", str(model)]
         self._workspace = vw.Workspace(arg_list=arguments)
@@ -44,10 +61,10 @@ class Bandit:
         Args:
             prior: (n, L) quality by the batch model. cost_usd: (n, L).
         """
-        shared, actions = self._shared(contexts), self._actions(prior, cost_usd)
+        examples = zip(self._shared(contexts), self._actions(prior, cost_usd), strict=True)
         result = np.empty((len(contexts), len(self.lanes)), dtype=np.float32)
         with self._lock:
-            for row, (head, lines) in enumerate(zip(shared, actions, strict=True)):
+            for row, (head, lines) in enumerate(examples):
                 result[row] = self._workspace.predict([head, *lines])
         return np.clip(1 - result, 0, 1).astype(np.float32)
 
@@ -60,30 +77,34 @@ class Bandit:
         action: NDArray[np.intp],
         quality: NDArray[np.float64],
         probability: NDArray[np.float64],
+        weight: NDArray[np.float64] | None = None,
     ) -> None:
         """Learn one outcome per row, in order.
 
         Args:
             action: (n,) index of the lane that answered. quality: (n,) in 0..1.
             probability: (n,) with which the lane was drawn, in (0, 1].
+            weight: (n,) how much each outcome counts, above 0; by default 1.
 
         Raises:
             InvalidRequestError: a value is outside its range; nothing has been learned then.
         """
-        _check(len(contexts), action, quality, probability, len(self.lanes))
+        weight = np.ones(len(action)) if weight is None else weight
+        _check(len(contexts), len(self.lanes), action=action, quality=quality, probability=probability, weight=weight)
         shared, actions = self._shared(contexts), self._actions(prior, cost_usd)
+        importance = weight / probability
         with self._lock:
-            for head, lines, lane, value, p in zip(shared, actions, action, quality, probability, strict=True):
-                labelled = list(lines)
-                labelled[lane] = f"0:{1 - value:.6f}:{p:.9g} {lines[lane]}"
-                self._workspace.learn([head, *labelled])
+            for row in np.flatnonzero(_taken(action, importance)).tolist():
+                lines, lane = actions[row], int(action[row])
+                label = f"0:{1 - quality[row]:.6f}:{1 / max(importance[row], 1.0):.9g}"
+                self._workspace.learn([shared[row], *lines[:lane], f"{label} {lines[lane]}", *lines[lane + 1 :]])
             self.steps += len(action)
 
     def save(self, folder: Path) -> None:
         """Write ``bandit.vw`` and ``bandit.json``."""
         with self._lock:
             self._workspace.save(str(folder / "bandit.vw"))
-        record = {"format": FORMAT, "lanes": list(self.lanes), "steps": self.steps}
+        record = {"format": FORMAT, "lanes": list(self.lanes), "steps": self.steps, "versions": self.versions}
         (folder / "bandit.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
 
     @classmethod
@@ -97,16 +118,41 @@ class Bandit:
         if record.get("format") != FORMAT:
             found = record.get("format")
             raise BundleFormatError(f"bandit.json has format {found}, this release reads format {FORMAT}.")
-        return cls(projection, record["lanes"], model=folder / "bandit.vw", steps=record["steps"])
+        versions = record.get("versions")  # bundles made before lanes had versions have none
+        return cls(projection, record["lanes"], versions=versions, model=folder / "bandit.vw", steps=record["steps"])
+
+    @property
+    def model(self) -> bytes:
+        """The model as VW keeps it, so that learning can go on in another process."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bandit.vw"
+            with self._lock:
+                self._workspace.save(str(path))
+            return path.read_bytes()
+
+    def resume(self, model: bytes, *, steps: int) -> None:
+        """Go on from a ``model`` that had learned ``steps`` outcomes of the same lanes. Check its sha256 first."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bandit.vw"
+            path.write_bytes(model)
+            workspace = vw.Workspace(arg_list=["--quiet", "-i", str(path)])
+        with self._lock:
+            self._workspace, self.steps = workspace, steps
 
     def _shared(self, contexts: Contexts) -> list[str]:
-        semantic = self.projection.semantic(contexts)[:, :COMPONENTS] / 4
-        features = np.concatenate([semantic, contexts.intent, contexts.domain], axis=1)
-        names = [f"f{index}" for index in range(features.shape[1])]
-        return [
-            "shared |C " + " ".join(f"{name}:{value:.4f}" for name, value in zip(names, row, strict=True))
-            for row in features.tolist()
-        ]
+        """The line of each request that all its lanes share: first principal components, likely classes."""
+        few = self.projection.components[:, :COMPONENTS]
+        semantic = (
+            ((contexts.embedding - self.projection.mean) @ few) / self.projection.scale[:COMPONENTS] / 4
+        ).tolist()
+        form = "shared |C " + " ".join(f"f{index}:%.4f" for index in range(few.shape[1]))
+        classes = np.concatenate([contexts.intent, contexts.domain], axis=1)
+        result = [form % tuple(row) for row in semantic]
+        rows, columns = np.nonzero(classes >= LEAST_PROBABILITY)
+        values = classes[rows, columns].tolist()
+        for row, column, value in zip(rows.tolist(), (columns + few.shape[1]).tolist(), values, strict=True):
+            result[row] += f" f{column}:{value:.4f}"
+        return result
 
     def _actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
         if prior.shape[1] != len(self.lanes) or cost_usd.shape != prior.shape:
@@ -116,25 +162,36 @@ class Bandit:
             )
         log_cost = np.log10(np.maximum(cost_usd, 1e-9)) / 10
         return [
-            [f"|A lane_{lane} prior:{q:.5f} cost:{c:.4f}" for lane, (q, c) in enumerate(zip(qs, cs, strict=True))]
-            for qs, cs in zip(prior.tolist(), log_cost.tolist(), strict=True)
+            [form % pair for form, pair in zip(self._action_forms, zip(*pairs, strict=True), strict=True)]
+            for pairs in zip(prior.tolist(), log_cost.tolist(), strict=True)
         ]
 
 
-def _check(
-    rows: int, action: NDArray[np.intp], quality: NDArray[np.float64], probability: NDArray[np.float64], lanes: int
-) -> None:
-    for name, values in (("action", action), ("quality", quality), ("probability", probability)):
-        if len(values) != rows:
-            found = f"Found {len(values)} values of {name} for {rows} requests, expected as many."
+def _taken(action: NDArray[np.intp], importance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which outcomes to learn. VW reads an importance below 1 as 1, so of a lane's outcomes that count for w < 1 each
+    only every 1/w-th is learned."""
+    result = np.zeros(len(action), dtype=bool)
+    for lane in np.unique(action):
+        rows = np.flatnonzero(action == lane)
+        total = np.floor(np.cumsum(np.minimum(importance[rows], 1.0)) + 0.5 + 1e-9)
+        result[rows] = np.diff(total, prepend=0.0) > 0
+    return result
+
+
+def _check(rows: int, lanes: int, **values: NDArray[Any]) -> None:
+    for name, given in values.items():
+        if len(given) != rows:
+            found = f"Found {len(given)} values of {name} for {rows} requests, expected as many."
             raise InvalidRequestError(f"{found} Nothing was learned.")
+    action, quality, probability, weight = (values[name] for name in ("action", "quality", "probability", "weight"))
     bad = (
         ("action", (action < 0) | (action >= lanes), f"an index below {lanes}"),
         ("quality", ~((quality >= 0) & (quality <= 1)), "a number in 0..1"),
         ("probability", ~((probability > 0) & (probability <= 1)), "a number in (0, 1]"),
+        ("weight", ~((weight > 0) & np.isfinite(weight)), "a number above 0"),
     )
     for name, wrong, expected in bad:
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            found = {"action": action, "quality": quality, "probability": probability}[name][row]
-            raise InvalidRequestError(f"Outcome {row} has {name} {found}, expected {expected}. Nothing was learned.")
+            found = f"Outcome {row} has {name} {values[name][row]}, expected {expected}."
+            raise InvalidRequestError(f"{found} Nothing was learned.")

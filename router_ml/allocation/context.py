@@ -42,7 +42,7 @@ class Contexts:
 
 @dataclass(frozen=True)
 class Projection:
-    """Contexts to the rows that the learned parts share: PCA of the embedding, scaled surface, class probabilities.
+    """Contexts as few numbers, for learners that need them so: PCA of the embedding, surface, class probabilities.
 
     mean: (d,); components: (d, p); scale: (p,); surface_mean, surface_scale: (s,).
     """

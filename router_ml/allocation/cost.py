@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.context import Contexts, Floats, Projection
+from router_ml.allocation.context import Contexts, Floats
+from router_ml.allocation.similarity import Similarity
 from router_ml.config import Lane
 
 TYPICAL_TOKENS_OUT = 300.0
@@ -21,24 +22,33 @@ _MTOK = 1e6
 
 @dataclass(frozen=True)
 class CostModel:
-    """Ridge on log tokens out: slope (f, L), offset (L,), and the mean of exp(residual) that unlogs it without bias
-    (Duan's smearing estimate, 1983)."""
+    """Regression of log tokens out on nearness: offset (L,), weights (m, L) of the landmarks, and the mean of
+    exp(residual) on held-out rows that unlogs it without bias (Duan's smearing estimate, 1983)."""
 
     lanes: tuple[str, ...]
-    projection: Projection
-    slope: Floats
+    similarity: Similarity
     offset: Floats
+    weights: Floats
     smear: Floats
 
-    def tokens_out(self, contexts: Contexts) -> Floats:
-        """Expected tokens out, (n, L)."""
-        log = self.projection.features(contexts) @ self.slope + self.offset
-        result: Floats = np.exp(np.clip(log, 0, 11)) * self.smear
+    def tokens_out(self, contexts: Contexts, near: Floats | None = None) -> Floats:
+        """Expected tokens out, (n, L).
+
+        Args:
+            near: (n, m) what ``similarity.near`` says of the contexts, where it is known already.
+        """
+        near = self.similarity.near(contexts) if near is None else near
+        result: Floats = np.exp(np.clip(near @ self.weights + self.offset, 0, 11)) * self.smear
         return result
 
 
 def expected_tokens_out(
-    model: CostModel | None, contexts: Contexts, lanes: Sequence[str], limits: Sequence[int]
+    model: CostModel | None,
+    contexts: Contexts,
+    lanes: Sequence[str],
+    limits: Sequence[int],
+    *,
+    near: Floats | None = None,
 ) -> NDArray[np.float64]:
     """Tokens out per request and configured lane, (n, L), at most the lane's limit.
 
@@ -48,7 +58,7 @@ def expected_tokens_out(
     if model is None:
         result = np.full((len(contexts), len(lanes)), TYPICAL_TOKENS_OUT)
     else:
-        known = model.tokens_out(contexts).astype(np.float64)
+        known = model.tokens_out(contexts, near).astype(np.float64)
         typical = np.exp(np.log(np.maximum(known, 1)).mean(axis=1))
         column = {lane: index for index, lane in enumerate(model.lanes)}
         result = np.stack([known[:, column[lane]] if lane in column else typical for lane in lanes], axis=1)

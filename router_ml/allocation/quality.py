@@ -1,52 +1,46 @@
 """P(success) of each lane for a request, with an interval.
 
-The point estimate averages three plain models that err differently: ridge regression on all features, the mean of the
-nearest evaluated prompts, and the mean of a k-means cell shrunk to the lane's mean. How far it is trusted depends on
-evidence: the outcomes seen in the request's (intent, domain) cell, up to a cap; below that the lane's prior takes over.
+The point estimate is a regression on how near the request is to evaluated prompts, fitted for all lanes at once. How
+far it is trusted depends on evidence: the outcomes seen in the request's (intent, domain) cell, up to a cap; below that
+the lane's prior takes over.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.context import Contexts, Floats, Projection
+from router_ml.allocation.context import Contexts, Floats
+from router_ml.allocation.similarity import Similarity
 
 EVIDENCE_CAP = 50.0
 Z_90 = 1.6448536269514722
-_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class QualityModel:
-    """Fitted estimators over ``lanes``; build it with ``training.allocation``.
+    """Fitted over ``lanes``; build it with ``training.allocation``.
 
-    slope: (f, L); offset: (L,) of the ridge; neighbours: (m, p) semantic rows with observed quality (m, L) and
-    1 where observed (m, L); cells: (c, p) centres with means (c, L); weight: share of ridge, neighbours, cells; counts:
-    (i, k, L) soft counts of outcomes by intent and domain.
+    offset: (L,) and weights: (m, L) of the landmarks; counts: (i, k, L) soft counts of outcomes by intent and domain.
     """
 
     lanes: tuple[str, ...]
-    projection: Projection
-    slope: Floats
+    similarity: Similarity
     offset: Floats
-    neighbours: Floats
-    neighbour_quality: Floats
-    neighbour_observed: Floats
-    cells: Floats
-    cell_quality: Floats
-    lane_mean: Floats
-    weight: Floats
+    weights: Floats
     counts: Floats
-    k: int
 
-    def predict(self, contexts: Contexts) -> Floats:
-        """Expected quality, (n, L) in 0..1."""
-        rows = [self._predict(contexts.take(slice(start, start + _ROWS))) for start in range(0, len(contexts), _ROWS)]
-        return np.concatenate([np.empty((0, len(self.lanes)), np.float32), *rows])
+    def predict(self, contexts: Contexts, near: Floats | None = None) -> Floats:
+        """Expected quality, (n, L) in 0..1.
+
+        Args:
+            near: (n, m) what ``similarity.near`` says of the contexts, where it is known already.
+        """
+        near = self.similarity.near(contexts) if near is None else near
+        result: Floats = np.clip(near @ self.weights + self.offset, 0, 1)
+        return result
 
     def evidence(self, contexts: Contexts) -> Floats:
         """Outcomes seen per lane in the request's cell, averaged over the class probabilities, (n, L)."""
@@ -54,38 +48,6 @@ class QualityModel:
         flat = self.counts.reshape(-1, len(self.lanes))
         result: Floats = (joint.reshape(len(contexts), -1) @ flat).astype(np.float32)
         return result
-
-    def _predict(self, contexts: Contexts) -> Floats:
-        linear = self.projection.features(contexts) @ self.slope + self.offset
-        semantic = self.projection.semantic(contexts)
-        parts = np.stack([linear, self._near(semantic), self._cell(semantic)])
-        result: Floats = np.clip(np.tensordot(self.weight, parts, axes=1), 0, 1).astype(np.float32)
-        return result
-
-    def _near(self, semantic: Floats) -> Floats:
-        """Mean observed quality of the k nearest prompts, shrunk to the lane's mean by two pseudo-outcomes."""
-        near = _closest(semantic, self.neighbours, self._norms[0], min(self.k, len(self.neighbours)))
-        observed = self.neighbour_observed[near]
-        total = (self.neighbour_quality[near] * observed).sum(axis=1) + 2 * self.lane_mean
-        result: Floats = (total / (observed.sum(axis=1) + 2)).astype(np.float32)
-        return result
-
-    def _cell(self, semantic: Floats) -> Floats:
-        result: Floats = self.cell_quality[_closest(semantic, self.cells, self._norms[1], 1)[:, 0]]
-        return result
-
-    @cached_property
-    def _norms(self) -> tuple[Floats, Floats]:
-        """Squared lengths of neighbours and cells."""
-        return np.square(self.neighbours).sum(axis=1), np.square(self.cells).sum(axis=1)
-
-
-def _closest(rows: Floats, references: Floats, norms: Floats, count: int) -> NDArray[np.intp]:
-    """Indices (n, count) of the closest references by Euclidean distance, in no particular order."""
-    distance = norms - 2 * (rows @ references.T)
-    if count >= len(references):
-        return np.broadcast_to(np.arange(len(references)), (len(rows), len(references)))
-    return np.argpartition(distance, count - 1, axis=1)[:, :count]
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ class State(Model):
 
 
 class Versions(Model):
-    """Exactly what decided."""
+    """Exactly what decided; ``lanes`` are the versions of configured lanes that are not "1"."""
 
     contract: str
     bundle: str
@@ -235,6 +235,7 @@ class Versions(Model):
     detectors: str = "none"
     registry: str | None = None
     prices: str
+    lanes: dict[str, str] = Field(default_factory=dict)
 
 
 class RouteDecision(Model):

@@ -24,6 +24,7 @@ from router_ml.allocation.context import Projection
 from router_ml.allocation.cost import CostModel
 from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
+from router_ml.allocation.similarity import Similarity
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
@@ -33,8 +34,9 @@ from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder, Floats
 
 FORMAT = 1
+ALLOCATION_FORMAT = 2
 MANIFEST = "manifest.json"
-ALLOCATION_FILES = ("quality.safetensors", "quality.json", "cost.safetensors", "cost.json", "bandit.vw", "bandit.json")
+ALLOCATION_FILES = ("allocation.safetensors", "allocation.json", "bandit.vw", "bandit.json")
 
 
 @dataclass(frozen=True)
@@ -212,39 +214,43 @@ def digests(folder: Path) -> dict[str, str]:
 
 def save_allocation(folder: Path, allocation: Allocation) -> None:
     """Write ``ALLOCATION_FILES``."""
-    _save(folder / "quality", allocation.quality, k=allocation.quality.k, blend=allocation.blend)
-    _save(folder / "cost", allocation.cost)
-    allocation.bandit.save(folder)
+    quality, cost, bandit = allocation.quality, allocation.cost, allocation.bandit
+    parts: dict[str, Similarity | QualityModel | CostModel | Projection] = {
+        "similarity": quality.similarity,
+        "quality": quality,
+        "cost": cost,
+        "projection": bandit.projection,
+    }
+    arrays = {
+        f"{name}.{item.name}": np.ascontiguousarray(getattr(part, item.name))
+        for name, part in parts.items()
+        for item in fields(part)
+        if isinstance(getattr(part, item.name), np.ndarray)
+    }
+    save_file(arrays, folder / "allocation.safetensors")
+    record = {"format": ALLOCATION_FORMAT, "lanes": list(quality.lanes), "blend": allocation.blend}
+    (folder / "allocation.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    bandit.save(folder)
 
 
 def load_allocation(folder: Path) -> Allocation:
     """Read ``ALLOCATION_FILES``.
 
     Raises:
-        BundleFormatError: a file was written in another format.
+        BundleFormatError: a file is missing or was written in another format.
     """
-    quality, more = _load(folder / "quality")
-    cost, _ = _load(folder / "cost")
-    model = QualityModel(**quality, k=more["k"])
-    return Allocation(model, CostModel(**cost), Bandit.load(folder, model.projection), more["blend"])
+    path = folder / "allocation.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.get("format") != ALLOCATION_FORMAT:
+        raise BundleFormatError(
+            f"{path} is missing or in a format that this release does not read. Retrain: python -m training.retrain."
+        )
+    arrays: dict[str, NDArray[np.float32]] = load_file(folder / "allocation.safetensors")
 
+    def part(name: str) -> dict[str, Any]:
+        return {key.removeprefix(f"{name}."): value for key, value in arrays.items() if key.startswith(f"{name}.")}
 
-def _save(stem: Path, model: QualityModel | CostModel, **more: float) -> None:
-    arrays = {f"projection.{item.name}": getattr(model.projection, item.name) for item in fields(Projection)}
-    for item in fields(model):
-        value = getattr(model, item.name)
-        if isinstance(value, np.ndarray):
-            arrays[item.name] = value
-    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, f"{stem}.safetensors")
-    record = {"format": FORMAT, "lanes": list(model.lanes), **more}
-    Path(f"{stem}.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
-
-
-def _load(stem: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    record = json.loads(Path(f"{stem}.json").read_text(encoding="utf-8"))
-    if record.pop("format") != FORMAT:
-        raise BundleFormatError(f"{stem}.json is in a format that this release does not read.")
-    arrays: dict[str, NDArray[np.float32]] = load_file(f"{stem}.safetensors")
-    projection = {name.removeprefix("projection."): arrays.pop(name) for name in list(arrays) if "." in name}
-    parts = {**arrays, "projection": Projection(**projection), "lanes": tuple(record.pop("lanes"))}
-    return parts, record
+    lanes, similarity = tuple(record["lanes"]), Similarity(**part("similarity"))
+    quality = QualityModel(lanes=lanes, similarity=similarity, **part("quality"))
+    cost = CostModel(lanes=lanes, similarity=similarity, **part("cost"))
+    return Allocation(quality, cost, Bandit.load(folder, Projection(**part("projection"))), record["blend"])

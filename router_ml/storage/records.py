@@ -37,9 +37,11 @@ class LoggedData:
     Per decision (n,): ``decision_ids``, ``created_at`` (datetime64[us], UTC), ``traffic_class``, ``floor`` (promised),
     ``intent``, ``domain``, ``language`` (ISO 639-1), ``org`` (empty where none was named, or its name may not be kept),
     ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that answered, -1 not
-    known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``. Per
-    decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``, ``estimated_quality``,
-    ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features`` (n, f) float32.
+    known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``, ``model``
+    (of the planned lane, empty without one), ``lane_version`` (of the lane that answered, of the planned one where that
+    is not known). Per decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``,
+    ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features``
+    (n, f) float32.
     """
 
     lanes: tuple[str, ...]
@@ -64,6 +66,8 @@ class LoggedData:
     cost_usd: NDArray[np.float64]
     embeddings: NDArray[np.float32]
     features: NDArray[np.float32]
+    model: NDArray[np.str_]
+    lane_version: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.decision_ids)
@@ -184,6 +188,9 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
     for number, record in enumerate(records):
         eligible[number, [index[lane] for lane in record["eligible"]]] = True
 
+    latest = _latest(outcomes, {row.decision_id: number for number, row in enumerate(decisions)}, index)
+    answered_by = [lanes[at] if at >= 0 else row.lane for at, row in zip(latest["executed"], decisions, strict=True)]
+
     return LoggedData(
         lanes=lanes,
         encoder=encoder,
@@ -203,16 +210,22 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
         estimated_cost_usd=by_lane("estimates", "cost_usd", np.nan),
         embeddings=stack([row.embedding if row.encoder == encoder else None for row in decisions], "embeddings"),
         features=stack([row.surface for row in decisions], "features"),
-        **_latest(outcomes, {row.decision_id: number for number, row in enumerate(decisions)}, index),
+        model=np.array([record["model"] or "" for record in records], dtype=np.str_),
+        lane_version=np.array(
+            [record["versions"].get(lane, "1") for record, lane in zip(records, answered_by, strict=True)],
+            dtype=np.str_,
+        ),
+        **latest,
     )
 
 
 def _parts(record: str, decision_id: str) -> dict[str, Any]:
     try:
         whole = from_json(record)
-        needed = {part: whole[part] for part in (*LANE_PARTS, "floor", "language")}
-        return {**needed, "circumstances": whole.get("circumstances", {})}
-    except (ValueError, KeyError, TypeError):
+        needed = {part: whole[part] for part in (*LANE_PARTS, "floor", "language", "model")}
+        more = {"circumstances": whole.get("circumstances", {}), "versions": whole["versions"].get("lanes", {})}
+        return {**needed, **more}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _other_contract(f"Decision {decision_id}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,45 @@ def test_another_release_is_refused(projection: Projection, contexts: Contexts, 
     (tmp_path / "bandit.json").write_text('{"format": 2, "lanes": [], "steps": 0}', encoding="utf-8")
     with pytest.raises(BundleFormatError, match="format 2, this release reads format 1"):
         Bandit.load(tmp_path, projection)
+
+
+def test_an_outcome_can_count_for_less_or_for_more(projection: Projection, contexts: Contexts) -> None:
+    """What an old version of a lane did is worth a fifth: the model ends up between all of it and none of it."""
+    start = predict(Bandit(projection, LANES), contexts)
+    ones = {"action": np.zeros(N, np.intp), "quality": np.full(N, 0.3), "probability": np.ones(N)}
+    moved = []
+    for weight in (0.2, 1.0, 3.0):
+        bandit = Bandit(projection, LANES)
+        learn(bandit, contexts, **ones, weight=np.full(N, weight))
+        moved.append(float((start - predict(bandit, contexts))[:, 0].mean()))
+    assert 0 < moved[0] < moved[1] < moved[2]
+    plain = Bandit(projection, LANES)
+    learn(plain, contexts, **ones)
+    assert float((start - predict(plain, contexts))[:, 0].mean()) == moved[1], "by default an outcome counts for one"
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(projection: Projection, contexts: Contexts, value: float) -> None:
+    with pytest.raises(InvalidRequestError, match="weight"):
+        learn(Bandit(projection, LANES), contexts, weight=np.full(N, value))
+
+
+def test_a_bundle_says_which_version_of_each_lane_it_learned(
+    projection: Projection, contexts: Contexts, tmp_path: Path
+) -> None:
+    """A lane whose version has changed since is probed; bundles from before versions learned version 1."""
+    Bandit(projection, LANES, versions={"lane:2": "7"}).save(tmp_path)
+    assert Bandit.load(tmp_path, projection).versions == {"lane:1": "1", "lane:2": "7", "a|b c": "1"}
+    record = json.loads((tmp_path / "bandit.json").read_text())
+    del record["versions"]
+    (tmp_path / "bandit.json").write_text(json.dumps(record))
+    assert Bandit.load(tmp_path, projection).versions == dict.fromkeys(LANES, "1")
+
+
+def test_learning_goes_on_from_its_bytes(projection: Projection, contexts: Contexts) -> None:
+    bandit, other = trained(projection, contexts), Bandit(projection, LANES)
+    other.resume(bandit.model, steps=bandit.steps)
+    assert other.steps == N
+    for one in (bandit, other):
+        learn(one, contexts, **outcomes(N, seed=5, good=0))
+    assert np.array_equal(predict(other, contexts), predict(bandit, contexts))

@@ -121,6 +121,8 @@ def make_log(randomised: list[bool]) -> LoggedData:
         cost_usd=np.where(drawn, 0.02, np.nan),
         embeddings=np.zeros((count, 0), dtype=np.float32),
         features=np.zeros((count, 0), dtype=np.float32),
+        model=np.full(count, "a/model"),
+        lane_version=np.full(count, "1"),
     )
 
 

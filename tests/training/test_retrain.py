@@ -18,7 +18,7 @@ from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
 from training.outcomes import Pack, load_pack
-from training.retrain import from_log, from_pack, learn, retrain
+from training.retrain import OTHER_VERSION, from_log, from_pack, learn, retrain
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXTS = [f"Question {i}: which of these {thing} is the heaviest?" for i in range(6) for thing in ("birds", "metals")]
@@ -65,6 +65,40 @@ def test_a_log_alone_teaches_and_private_requests_are_counted(bundle: Bundle, tm
     seen = Router(new.config, bundle=new).predict_route(TEXTS[0]).estimates
     assert seen["balanced"].quality > seen["private"].quality, "balanced was always right in this log"
     assert seen["premium"].evidence == 0
+
+
+def test_what_an_old_version_or_model_did_counts_for_less(bundle: Bundle, tmp_path: Path) -> None:
+    """An upgraded lane is not judged by what it was; it is not thrown away either."""
+    config = bundle.config
+    with EventLog(tmp_path / "log.sqlite") as log:
+        router = Router(config, bundle=bundle, log=log)
+        for index in range(6):
+            only = Constraints(allow_lanes=("private", "balanced")[index % 2 :][:1])
+            decision = router.predict_route(RouteRequest(text=TEXTS[index], constraints=only))
+            log.log_outcome(Outcome(decision_id=decision.decision_id, quality=1.0, at=NOW))
+        logged = log.logged()
+    lanes = list(config.lanes)
+    for change in ({"version": "2"}, {"model": "another/model"}):
+        newer = {**config.lanes, "private": config.lanes["private"].model_copy(update=change)}
+        outcomes, left_out = from_log(logged, config.model_copy(update={"lanes": newer}), bundle.classifier)
+        seen = np.isfinite(outcomes.quality)
+        assert sum(left_out.values()) == 0
+        assert (outcomes.weights[:, lanes.index("private")][seen[:, lanes.index("private")]] == OTHER_VERSION).all()
+        assert (outcomes.weights[:, lanes.index("balanced")][seen[:, lanes.index("balanced")]] == 1).all()
+        assert outcomes.weights[seen].sum() == pytest.approx(3 * OTHER_VERSION + 3)
+
+
+def test_the_log_knows_the_version_that_answered(bundle: Bundle, tmp_path: Path) -> None:
+    """Of a decision made under version 2, and of the lane that answered in place of the planned one."""
+    lanes = {**bundle.config.lanes, "private": bundle.config.lanes["private"].model_copy(update={"version": "2"})}
+    with EventLog(tmp_path / "log.sqlite") as log:
+        router = Router(bundle.config.model_copy(update={"lanes": lanes}), bundle=bundle, log=log)
+        for executed in (None, "balanced"):
+            request = RouteRequest(text=TEXTS[0], constraints=Constraints(allow_lanes=("private",)))
+            decision = router.predict_route(request)
+            assert decision.versions.lanes == {"private": "2"}
+            log.log_outcome(Outcome(decision_id=decision.decision_id, executed_lane=executed, quality=1.0, at=NOW))
+        assert log.logged().lane_version.tolist() == ["2", "1"]
 
 
 def test_log_and_pack_add_up(bundle: Bundle, pack: Pack) -> None:

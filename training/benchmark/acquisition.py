@@ -27,8 +27,9 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.quality import Z_90, believe
 from router_ml.offline.curves import evaluate, sweep
 from router_ml.offline.next_prompts import contenders
-from training.allocation import Outcomes, fit_quality, project
-from training.benchmark.baselines import Lesson, fit_batch
+from training.allocation import Outcomes, project
+from training.benchmark.lesson import Lesson
+from training.benchmark.ours import fit_batch
 from training.outcomes import DEFAULT, Pack, load_pack
 
 Floats = NDArray[np.float64]
@@ -76,7 +77,7 @@ def begin(pool: Pack, *, seed: int) -> Start:
     seen = np.ones((FIRST, len(pool.lanes)), bool)
     quality, cost = _learn(pool, first, seen, pool.contexts, seed)
     lesson = Lesson(_outcomes(pool, first, seen), seed)
-    model = fit_quality(lesson.outcomes, lesson.projection, pool.lanes, seed=seed)
+    model, _ = lesson.quality
     prior, strength = pool.quality[first].mean(axis=0), np.full(len(pool.lanes), PRIOR_STRENGTH)
     belief = believe(quality, model.evidence(pool.contexts), prior=prior, strength=strength)
     spent = pool.cost_usd[first].mean(axis=0)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts, Projection
-from training.allocation import RIDGE, Outcomes, project, ridge
+from router_ml.allocation.quality import QualityModel
+from training.allocation import Outcomes, fit_log, fit_quality, project, space_of
+from training.kernel import Space
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Contexts], Floats]  # n prompts to (n, L)
@@ -37,18 +39,27 @@ class Lesson:
         return tuple(str(lane) for lane in range(self.outcomes.quality.shape[1]))
 
     @cached_property
+    def space(self) -> Space:
+        """The prompts seen from landmarks."""
+        return space_of(self.outcomes, seed=self.seed)
+
+    @cached_property
+    def quality(self) -> tuple[QualityModel, Floats]:
+        """The router's quality model and its held-out predictions."""
+        return fit_quality(self.outcomes, self.space, self.lanes, seed=self.seed)
+
+    @cached_property
     def log_cost(self) -> Predict:
-        """Predicted USD per lane: ridge on log cost, unlogged by the mean of exp(residual) (Duan, 1983).
+        """Predicted USD per lane: the router's regression, on log cost.
 
         A matrix has costs and no prices, so tokens cannot be worked back as the router's own cost model does.
         """
-        features, log = self.projection.features(self.outcomes.contexts), np.log(self.outcomes.cost_usd)
-        slope, offset = ridge(features, log, RIDGE)
-        smear = np.nanmean(np.exp(log - (features @ slope + offset)), axis=0)
+        log = np.log(self.outcomes.cost_usd)
+        found, smear = fit_log(log, self.space, seed=self.seed)
         low, high = np.nanmin(log), np.nanmax(log)
 
         def predict(contexts: Contexts) -> Floats:
-            log = self.projection.features(contexts) @ slope + offset
+            log = self.space.similarity.near(contexts) @ found.weights + found.offset
             return np.asarray(np.exp(np.clip(log, low, high)) * smear, np.float64)
 
         return predict

@@ -9,15 +9,15 @@ import numpy as np
 
 from router_ml.allocation.bandit import Bandit
 from router_ml.allocation.context import Contexts
-from training.allocation import BLEND, fit_bandit, fit_quality
+from training.allocation import BLEND, fit_bandit
 from training.benchmark.lesson import Floats, Lesson, Predict, weighted_mean
 
 
 def fit_ours(lesson: Lesson) -> Predict:
     """The batch model, blended with the bandit that starts from it."""
-    model = fit_quality(lesson.outcomes, lesson.projection, lesson.lanes, seed=lesson.seed)
+    model, prior = lesson.quality
     predicted = lesson.log_cost(lesson.outcomes.contexts)
-    bandit = fit_bandit(lesson.outcomes, model, predicted, seed=lesson.seed)
+    bandit = fit_bandit(lesson.outcomes, lesson.lanes, prior, predicted, seed=lesson.seed)
 
     def predict(contexts: Contexts) -> Floats:
         batch = model.predict(contexts)
@@ -29,7 +29,7 @@ def fit_ours(lesson: Lesson) -> Predict:
 
 def fit_batch(lesson: Lesson) -> Predict:
     """``ours`` without the bandit: shows what Vowpal Wabbit adds."""
-    model = fit_quality(lesson.outcomes, lesson.projection, lesson.lanes, seed=lesson.seed)
+    model, _ = lesson.quality
     return lambda contexts: model.predict(contexts).astype(np.float64)
 
 

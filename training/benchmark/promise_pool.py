@@ -12,7 +12,8 @@ from router_ml.allocation.select import Rule
 from router_ml.config.schema import Exploration, Promise, TrafficClass
 from router_ml.offline.certify import Gains, matrix_gains
 from training.allocation import Outcomes
-from training.benchmark.baselines import Lesson, fit_ours
+from training.benchmark.lesson import Lesson
+from training.benchmark.ours import fit_ours
 from training.certification import FOLDS, Believed, folds_of
 from training.outcomes import Pack
 

@@ -1,0 +1,133 @@
+"""When did a lane last change, and how far has it moved? A filter over the residuals of one lane.
+
+Bayesian change-point detection (Adams & MacKay, 2007): hypotheses say when the lane last changed and what has been seen
+since. "Never since the model was fitted" has a small shift and a long memory; changes at earlier ratings may have moved
+the lane far and remember only what came after. Each rating adds the hypothesis of a change just now, and weighs all of
+them by how well they foresaw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+HAZARD = 1 / 1000  # probability, per rating, that a lane changes
+SPREAD_UNCHANGED = 0.03  # how far a fitted lane lies from its model, as a standard deviation of quality
+SPREAD_CHANGED = 0.3  # how far a change moves a lane
+HYPOTHESES = 24
+NOISE, NOISE_WEIGHT, NOISE_MEMORY = 0.1, 10.0, 200.0  # variance of residuals: first guess, its weight, memory
+LEAST_NOISE = 1e-3
+SPREAD_CELL = 0.03  # how far a cell's shift lies from its lane's
+NEW_VERSION = 0.2  # how likely a new version is to be as good as the old one, before any rating
+
+
+@dataclass(frozen=True)
+class LaneDrift:
+    """One lane's hypotheses, oldest change first and "never" at index 0, and its cells.
+
+    weight, mean, variance: (h,) of the hypotheses and of the shift under them; count: (h,) ratings since the change;
+    noise: variance of a rating; noise_count: the ratings behind it; cell_sum, cell_count: (c,) residuals and ratings.
+    """
+
+    weight: Floats
+    mean: Floats
+    variance: Floats
+    count: Floats
+    noise: float
+    noise_count: float
+    cell_sum: Floats
+    cell_count: Floats
+
+    @classmethod
+    def start(cls, cells: int, *, unchanged: float, noise: float = NOISE) -> LaneDrift:
+        """Before any rating; ``unchanged`` is the probability that the model still describes the lane."""
+        return cls(
+            weight=np.array([unchanged, 1 - unchanged]),
+            mean=np.zeros(2),
+            variance=np.array([SPREAD_UNCHANGED, SPREAD_CHANGED]) ** 2,
+            count=np.zeros(2),
+            noise=noise,
+            noise_count=NOISE_WEIGHT,
+            cell_sum=np.zeros(cells),
+            cell_count=np.zeros(cells),
+        )
+
+    @property
+    def shift(self) -> float:
+        """Expected shift of the lane."""
+        return float(self.weight @ self.mean)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Variance of the shift now, and what it would be without any rating."""
+        now = float(self.weight @ (self.variance + (self.mean - self.shift) ** 2))
+        return now, float(self.weight[0] * SPREAD_UNCHANGED**2 + (1 - self.weight[0]) * SPREAD_CHANGED**2)
+
+    @property
+    def memory(self) -> float:
+        """Expected ratings since the lane's last change."""
+        return float(self.weight @ self.count)
+
+    def learn(self, residual: float, cells: Floats) -> LaneDrift:
+        """After one rating more; ``cells`` (c,) is how much of it belongs to each cell."""
+        error = residual - self.shift
+        kept = min(self.noise_count + 1, NOISE_MEMORY)
+        noise = max(self.noise + (error * error - self.noise) / kept, LEAST_NOISE)
+        weight = np.append(self.weight * (1 - HAZARD), HAZARD)
+        mean, count = np.append(self.mean, 0.0), np.append(self.count, 0.0)
+        variance = np.append(self.variance, SPREAD_CHANGED**2)
+        total = variance + self.noise
+        log = np.log(np.maximum(weight, 1e-300)) - 0.5 * (np.log(total) + (residual - mean) ** 2 / total)
+        weight = np.exp(log - log.max())
+        gain = variance / total
+        mean, variance, count = mean + gain * (residual - mean), variance * (1 - gain), count + 1
+        if len(weight) > HYPOTHESES:  # the least likely change is forgotten, never "never" nor the newest
+            keep = np.delete(np.arange(len(weight)), 1 + int(weight[1:-1].argmin()))
+            weight, mean, variance, count = weight[keep], mean[keep], variance[keep], count[keep]
+        weight = weight / weight.sum()
+        kept_share = float(weight @ count) / (self.memory + 1)
+        return LaneDrift(
+            weight=weight,
+            mean=mean,
+            variance=variance,
+            count=count,
+            noise=noise,
+            noise_count=kept,
+            cell_sum=(self.cell_sum + residual * cells) * kept_share,
+            cell_count=(self.cell_count + cells) * kept_share,
+        )
+
+    def doubted(self) -> LaneDrift:
+        """For a new version of the lane: whatever was believed may have changed just now."""
+        return replace(
+            self,
+            weight=np.append(self.weight * NEW_VERSION, 1 - NEW_VERSION),
+            mean=np.append(self.mean, 0.0),
+            variance=np.append(self.variance, SPREAD_CHANGED**2),
+            count=np.append(self.count, 0.0),
+            cell_sum=self.cell_sum * NEW_VERSION,
+            cell_count=self.cell_count * NEW_VERSION,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {name: np.asarray(value).tolist() for name, value in vars(self).items()}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> LaneDrift:
+        """From ``state``.
+
+        Raises:
+            KeyError, TypeError, ValueError: not what ``state`` returns.
+        """
+        arrays = ("weight", "mean", "variance", "count", "cell_sum", "cell_count")
+        values: dict[str, Any] = {name: np.asarray(record[name], np.float64) for name in arrays}
+        if not all(np.isfinite(value).all() and value.ndim == 1 for value in values.values()):
+            raise ValueError("expected rows of finite numbers")
+        return cls(**values, noise=float(record["noise"]), noise_count=float(record["noise_count"]))
