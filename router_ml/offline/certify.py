@@ -7,9 +7,10 @@ until the first that fails: so the largest that passes breaks the promise with p
 many were tested. The test is ``capital.above_zero``, valid for outcomes anywhere in 0..1.
 
 What is assumed: groups of near-duplicates are independent draws from the traffic that the promise is about, and a group
-counts as at most ``MOST_COPIES`` prompts (a large one would otherwise outweigh what the rest can show); the policies
-have not been learned from these outcomes; logged propensities and P(rated) are true. For ``loss`` the policy is tested
-against every lane and has to pass each time, which costs no correction (an intersection-union test, Berger 1982).
+counts as at most ``MOST_COPIES`` prompts, or one for each ``GROUPS_PER_COPY`` groups if that is more (a large one would
+otherwise outweigh what the rest can show); the policies have not been learned from these outcomes; logged propensities
+and P(rated) are true. For ``loss`` the policy is tested against every lane and has to pass each time, which costs no
+correction (an intersection-union test, Berger 1982).
 
 From a log with one outcome per request, gains are doubly robust: any model of quality that has not seen the outcomes
 lowers the variance and cannot spoil the test. Where the policy goes and the log could not, quality counts as 0.
@@ -35,6 +36,7 @@ Policy = Callable[[float], Floats]  # lambda to propensities (n, L)
 
 METHOD = "fixed-sequence testing of the mean by betting towards 1 / delta"
 MOST_COPIES = 3
+GROUPS_PER_COPY = 800
 _SMALLEST = 0.01
 
 
@@ -78,7 +80,8 @@ def matrix_gains(
     """
     expected = np.stack([_expected(policy(float(each)), quality) for each in lambdas], axis=1)
     _, member, size = np.unique(group, return_inverse=True, return_counts=True)
-    weight = (np.minimum(size, MOST_COPIES) / size)[member]
+    most = max(MOST_COPIES, len(size) // GROUPS_PER_COPY)
+    weight = (np.minimum(size, most) / size)[member]
     floor, promise, rivals = promised.floor, promised.promise, tuple[str, ...]()
     if promise.kind == "mean":
         gains, worst, variance = (expected - floor)[:, :, None], floor, floor * (1 - floor)
@@ -89,7 +92,7 @@ def matrix_gains(
         worst, variance = 1 - promise.max_loss, promise.max_loss
     values = np.zeros((len(size), *gains.shape[1:]))
     np.add.at(values, member, gains * weight[:, None, None])
-    worst, variance = MOST_COPIES * max(worst, _SMALLEST), max(variance, _SMALLEST)
+    worst, variance = most * max(worst, _SMALLEST), max(variance, _SMALLEST)
     return Gains(values, worst, variance, expected.mean(axis=0), len(quality), rivals)
 
 
