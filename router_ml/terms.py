@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from router_ml.allocation.choose import Choice, choose, favourite
-from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.choose import Choice, choose, favourite, mask
+from router_ml.allocation.estimate import Estimates, usual_lane
 from router_ml.allocation.pacer import paced
 from router_ml.allocation.select import Rule
 from router_ml.budgets import Standing
@@ -96,7 +96,7 @@ def terms(
         rule = replace(rule, quality_per_usd=in_force)
         if standing.capped:
             return Terms(rule.at_cap(), budget_left=0.0, at_cap=promise.at_cap)
-    incumbent, in_session = _incumbent(config, case, estimates)
+    incumbent, in_session = _incumbent(config, case, ruling, estimates, rule)
     if incumbent is not None:
         margin = config.stability.session_margin if in_session else config.stability.margin
         rule = replace(rule, margin=margin)
@@ -132,10 +132,14 @@ def learned_lane(config: RouterConfig, estimates: Estimates, asked: Terms) -> st
     return favourite(estimates, list(config.lanes), enabled, asked.rule, incumbent=asked.incumbent)
 
 
-def _incumbent(config: RouterConfig, case: Case, estimates: Estimates) -> tuple[str | None, bool]:
+def _incumbent(
+    config: RouterConfig, case: Case, ruling: Ruling, estimates: Estimates, rule: Rule
+) -> tuple[str | None, bool]:
     """The lane that may stay, and whether it is that of a session."""
-    previous = case.request.previous
+    previous, lanes = case.request.previous, list(config.lanes)
     if previous is not None and previous.lane in config.lanes:
         return previous.lane, True
-    usual = int(estimates.usual[0]) if estimates.usual is not None else -1
-    return (list(config.lanes)[usual] if usual >= 0 else None), False
+    if config.stability.margin == 0:
+        return None, False
+    usual = int(usual_lane(estimates.belief, estimates.typical, mask(lanes, ruling.eligible), rule)[0])
+    return (lanes[usual] if usual >= 0 else None), False

@@ -22,6 +22,7 @@ from training.kernel import Fitted, Space, is_sparse, regress, survey
 COMPONENTS = 48
 BLEND = 0.25
 SMEAR_SHARED = 50.0  # rows
+CELL_SHRINKAGE = 20.0  # rows
 
 Floats64 = NDArray[np.float64]
 
@@ -89,8 +90,17 @@ def fit_quality(
     counted = np.where(np.isfinite(outcomes.quality), outcomes.weights, 0.0)
     joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
     counts = np.einsum("nik,nl->ikl", joint, counted).astype(np.float32)
-    model = QualityModel(tuple(lanes), space.similarity, found.offset, found.weights, counts)
+    cells = cell_means(contexts, np.clip(found.fitted, 0, 1))
+    model = QualityModel(tuple(lanes), space.similarity, found.offset, found.weights, counts, cells)
     return model, np.clip(found.held_out, 0, 1)
+
+
+def cell_means(contexts: Contexts, values: Floats64) -> Floats:
+    """Mean of values (n, L) by intent and domain, (i, k, L), shrunk to the mean of all by ``CELL_SHRINKAGE`` rows."""
+    joint = (contexts.intent[:, :, None] * contexts.domain[:, None, :]).astype(np.float64)
+    total = np.einsum("nik,nl->ikl", joint, values) + CELL_SHRINKAGE * values.mean(axis=0)
+    result: Floats = (total / (joint.sum(axis=0)[:, :, None] + CELL_SHRINKAGE)).astype(np.float32)
+    return result
 
 
 def fit_log(log: Floats64, space: Space, *, weight: Floats64 | None = None, seed: int = 0) -> tuple[Fitted, Floats]:
@@ -112,7 +122,8 @@ def fit_cost(outcomes: Outcomes, space: Space, lanes: Mapping[str, Lane], *, see
     if not np.isfinite(log).any():
         log = np.full(log.shape, np.log(TYPICAL_TOKENS_OUT))
     found, smear = fit_log(log, space, weight=outcomes.weights, seed=seed)
-    return CostModel(tuple(lanes), space.similarity, found.offset, found.weights, smear)
+    cells = cell_means(outcomes.contexts, found.fitted)
+    return CostModel(tuple(lanes), space.similarity, found.offset, found.weights, smear, cells)
 
 
 def fit_bandit(

@@ -15,11 +15,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.estimate import Allocation, Estimates, estimate
+from router_ml.allocation.estimate import Allocation, Estimates, Typical, estimate, preferred
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, TrafficClass, prices_sha256
 from router_ml.offline.certify import Policy, certify, lambdas_for, matrix_gains
+from router_ml.offline.champion import class_rule
 from router_ml.storage.promises import Promises
 from router_ml.understanding.classifier import ClassifierSpec
 from training.allocation import Outcomes
@@ -39,23 +40,29 @@ class Learn(Protocol):
 
 @dataclass(frozen=True)
 class Believed:
-    """What models that had not seen a prompt believe of it: belief and USD, (n, L)."""
+    """What models that had not seen a prompt believe of it: belief and USD, (n, L), and what is typical of its cell,
+    without which no usual lane keeps its requests."""
 
     belief: Belief
     cost_usd: Floats
+    typical: Typical | None = None
 
     def take(self, rows: NDArray[np.intp]) -> Believed:
         """The chosen rows."""
         belief = self.belief
         part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
-        return Believed(part, self.cost_usd[rows])
+        return Believed(part, self.cost_usd[rows], self.typical.take(rows) if self.typical else None)
 
     def policy(self, rule: Rule, eligible: NDArray[np.bool_]) -> Policy:
         """The router's own choice by lambda among ``eligible`` lanes (L,)."""
         allowed = np.broadcast_to(eligible, self.cost_usd.shape)
 
         def at(quality_per_usd: float) -> Floats:
-            return distribution(self.belief, self.cost_usd, allowed, replace(rule, quality_per_usd=quality_per_usd))
+            here = replace(rule, quality_per_usd=quality_per_usd)
+            if self.typical is None:
+                return distribution(self.belief, self.cost_usd, allowed, here)
+            exploit = preferred(self.belief, self.cost_usd, self.typical, allowed, here)
+            return distribution(self.belief, self.cost_usd, allowed, here, exploit=exploit)
 
         return at
 
@@ -98,7 +105,8 @@ def _joined(parts: Sequence[Estimates]) -> Believed:
         return np.concatenate([getattr(part.belief, name) for part in parts])
 
     belief = Belief(of("quality"), of("low"), of("high"), of("evidence"))
-    return Believed(belief, np.concatenate([part.cost_usd for part in parts]))
+    typical = Typical(*(np.concatenate([getattr(p.typical, f) for p in parts]) for f in ("quality", "cost_usd")))
+    return Believed(belief, np.concatenate([part.cost_usd for part in parts]), typical)
 
 
 def certify_all(
@@ -122,7 +130,7 @@ def certify_all(
     certificates = {}
     for name, rows, basis in rows_by_class(config, outcomes, group, spec):
         promised, part = config.traffic_classes[name], believed.take(rows)
-        rule, lambdas = Rule.of(promised, config.exploration), lambdas_for(promised)
+        rule, lambdas = class_rule(config, name), lambdas_for(promised)
         gains = matrix_gains(
             part.policy(rule, evaluated & enabled),
             lambdas,

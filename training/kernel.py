@@ -20,10 +20,10 @@ from router_ml.allocation.similarity import Similarity, kernel, squares
 
 LANDMARKS = 1024
 SPARSE_LANDMARKS = 512
-REACH = 0.45  # of the median distance between prompts
+REACH = 0.6  # of the median distance between prompts
 SMOOTHING = np.logspace(0, 2.5, 8)
 COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-INTERCEPT = 3.0
+INTERCEPT = 1.5
 COMPLETE = 0.9  # of the prompts, from which on the incomplete ones are left out rather than the method changed
 FOLDS = 4
 FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
@@ -44,11 +44,12 @@ class Space:
 
 @dataclass(frozen=True)
 class Fitted:
-    """offset: (L,); weights: (m, L) of landmarks; held_out: (n, L) predictions for the rows learned from, each by a fit
-    that had not seen it."""
+    """offset: (L,); weights: (m, L) of landmarks; predictions (n, L) for the rows learned from: fitted, and held_out,
+    each by a fit that had not seen its row."""
 
     offset: NDArray[np.float32]
     weights: NDArray[np.float32]
+    fitted: Floats64
     held_out: Floats64
 
 
@@ -101,7 +102,8 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
         offset, slope, held_out = _common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
-    return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), held_out)
+    fitted = space.features @ slope + offset
+    return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out)
 
 
 def is_sparse(target: Floats64) -> bool:
@@ -171,12 +173,12 @@ def _likeliest(features: Floats64, target: Floats64, counted: Floats64) -> tuple
     for lane in range(target.shape[1]):
         gram, moment, wanted = _lane(features, target, counted, lane)
         size, axes = np.linalg.eigh(gram)
-        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(wanted @ wanted), len(wanted)))
-    outcomes = sum(part[4] for part in parts)
+        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(wanted @ wanted)))
+    outcomes = float(counted.sum())
     best, found = -np.inf, (COMMON[0], OWN[0])
     for own in OWN:
         matrix, moment, determinant, square = np.zeros((width, width)), np.zeros(width), 0.0, 0.0
-        for size, axes, along, total, _ in parts:
+        for size, axes, along, total in parts:
             shrink = own / (size + own)
             matrix += (axes * (size * shrink)) @ axes.T
             moment += axes @ (shrink * along)

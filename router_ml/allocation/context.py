@@ -32,6 +32,12 @@ class Contexts:
         """The chosen rows."""
         return Contexts(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def in_cells(self, table: Floats) -> Floats:
+        """A table (i, k, L) by intent and domain, averaged over each request's class probabilities, (n, L)."""
+        joint = self.intent[:, :, None] * self.domain[:, None, :]
+        result: Floats = (joint.reshape(len(self), -1) @ table.reshape(-1, table.shape[2])).astype(np.float32)
+        return result
+
     @staticmethod
     def stack(parts: list[Contexts]) -> Contexts:
         """Several batches as one."""

@@ -6,7 +6,7 @@ from another. Prices come from the configuration, so that a price cut counts fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,19 @@ _MTOK = 1e6
 @dataclass(frozen=True)
 class CostModel:
     """Regression of log tokens out on nearness: offset (L,), weights (m, L) of the landmarks, and the mean of
-    exp(residual) on held-out rows that unlogs it without bias (Duan's smearing estimate, 1983)."""
+    exp(residual) on held-out rows that unlogs it without bias (Duan's smearing estimate, 1983); cells: (i, k, L) the
+    mean of the predicted logs by intent and domain."""
 
     lanes: tuple[str, ...]
     similarity: Similarity
     offset: Floats
     weights: Floats
     smear: Floats
+    cells: Floats
+
+    def of_cell(self, contexts: Contexts) -> Floats:
+        """Expected tokens out of a typical request in the cell, (n, L)."""
+        return self._unlogged(contexts.in_cells(self.cells))
 
     def tokens_out(self, contexts: Contexts, near: Floats | None = None) -> Floats:
         """Expected tokens out, (n, L).
@@ -38,31 +44,31 @@ class CostModel:
             near: (n, m) what ``similarity.near`` says of the contexts, where it is known already.
         """
         near = self.similarity.near(contexts) if near is None else near
-        result: Floats = np.exp(np.clip(near @ self.weights + self.offset, 0, 11)) * self.smear
+        return self._unlogged(near @ self.weights + self.offset)
+
+    def _unlogged(self, log: Floats) -> Floats:
+        result: Floats = np.exp(np.clip(log, 0, 11)) * self.smear
         return result
 
 
 def expected_tokens_out(
-    model: CostModel | None,
-    contexts: Contexts,
-    lanes: Sequence[str],
-    limits: Sequence[int],
-    *,
-    near: Floats | None = None,
+    known: Floats | None, contexts: Contexts, lanes: Mapping[str, Lane], observed: Sequence[str]
 ) -> NDArray[np.float64]:
     """Tokens out per request and configured lane, (n, L), at most the lane's limit.
 
-    A lane without observations is expected to write as much as the others do (geometric mean); with no model at all,
-    ``TYPICAL_TOKENS_OUT``.
+    Args:
+        known: (n, l) expected of the lanes that were ``observed``; None where nothing has been learned: every lane then
+            writes ``TYPICAL_TOKENS_OUT``. A lane without observations writes as much as the others do (geometric mean).
     """
-    if model is None:
+    if known is None:
         result = np.full((len(contexts), len(lanes)), TYPICAL_TOKENS_OUT)
     else:
-        known = model.tokens_out(contexts, near).astype(np.float64)
-        typical = np.exp(np.log(np.maximum(known, 1)).mean(axis=1))
-        column = {lane: index for index, lane in enumerate(model.lanes)}
-        result = np.stack([known[:, column[lane]] if lane in column else typical for lane in lanes], axis=1)
-    capped: NDArray[np.float64] = np.minimum(result, np.asarray(limits, np.float64))
+        tokens = known.astype(np.float64)
+        typical = np.exp(np.log(np.maximum(tokens, 1)).mean(axis=1))
+        column = {lane: index for index, lane in enumerate(observed)}
+        result = np.stack([tokens[:, column[lane]] if lane in column else typical for lane in lanes], axis=1)
+    limits = np.array([lane.max_output_tokens for lane in lanes.values()], np.float64)
+    capped: NDArray[np.float64] = np.minimum(result, limits)
     return capped
 
 

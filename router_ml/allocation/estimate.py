@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import CostModel, expected_tokens_out, latency, price
 from router_ml.allocation.posterior import Drift
 from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
+from router_ml.allocation.select import Rule, best
 from router_ml.config import Lane
 
 Floats = NDArray[np.float64]
@@ -34,19 +35,29 @@ class Allocation:
 
 
 @dataclass(frozen=True)
+class Typical:
+    """What a typical request of the same (intent, domain) cell would get and cost on each lane, (n, L); this request
+    itself where nothing has been learned."""
+
+    quality: Floats
+    cost_usd: Floats
+
+    def take(self, rows: NDArray[np.intp]) -> Typical:
+        """The chosen rows."""
+        return Typical(self.quality[rows], self.cost_usd[rows])
+
+
+@dataclass(frozen=True)
 class Estimates:
     """Per request and configured lane, (n, L) each: belief, USD, milliseconds, tokens out, and the quality that the
-    models predict before prior and drift.
-
-    ``usual``: (n,) index of the lane that requests like this one usually get, -1 where there is none.
-    """
+    models predict before prior and drift; and what is typical of its cell."""
 
     belief: Belief
     cost_usd: Floats
     latency_ms: Floats
     tokens_out: Floats
     predicted: Floats
-    usual: NDArray[np.intp] | None = None
+    typical: Typical
 
 
 def estimate(
@@ -66,21 +77,41 @@ def estimate(
         batch: whether batch prices apply.
         drift: what outcomes said since; it shifts what is predicted and what evidence is left of it.
     """
-    limits = [lane.max_output_tokens for lane in lanes.values()]
-    near = allocation.quality.similarity.near(contexts) if allocation else None
-    model = allocation.cost if allocation else None
-    tokens_out = expected_tokens_out(model, contexts, list(lanes), limits, near=near)
     places = list(lanes.values())
-    cost = price(places, contexts.tokens_in, tokens_out, cached_in=cached_in, batch=batch)
-    learned, evidence = _learned(allocation, lanes, contexts, near, cost)
+
+    def priced(tokens: Floats) -> Floats:
+        return price(places, contexts.tokens_in, tokens, cached_in=cached_in, batch=batch)
+
+    near = allocation.quality.similarity.near(contexts) if allocation else None
+    observed = allocation.cost.lanes if allocation else ()
+    known = allocation.cost.tokens_out(contexts, near) if allocation else None
+    typical = allocation.cost.of_cell(contexts) if allocation else None
+    tokens_out = expected_tokens_out(known, contexts, lanes, observed)
+    cost, cell_cost = priced(tokens_out), priced(expected_tokens_out(typical, contexts, lanes, observed))
+    learned, cell, evidence = _learned(allocation, lanes, contexts, near, cost)
     predicted = learned if drift is None else np.clip(learned + drift.shift, 0, 1)
     if drift is not None:
+        cell = np.clip(cell + drift.shift, 0, 1)
         per_outcome = np.maximum(predicted * (1 - predicted), LEAST_VARIANCE)  # of one that is 0 or 1
         evidence = np.minimum(evidence, EVIDENCE_CAP) * drift.retained + drift.precision * per_outcome
     prior = np.array([lane.prior.quality for lane in places])
     strength = np.array([lane.prior.strength for lane in places])
-    belief = believe(predicted, evidence, prior=prior, strength=strength)
-    return Estimates(belief, cost, latency(places, tokens_out), tokens_out, learned)
+    belief = believe(predicted, evidence, prior=prior, strength=strength, cell=cell)
+    usual = believe(cell, evidence, prior=prior, strength=strength).quality
+    return Estimates(belief, cost, latency(places, tokens_out), tokens_out, learned, Typical(usual, cell_cost))
+
+
+def usual_lane(belief: Belief, typical: Typical, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:
+    """The lane that a typical request of the same cell gets, (n,), -1 where none is eligible."""
+    return best(replace(belief, quality=typical.quality), typical.cost_usd, eligible, rule)
+
+
+def preferred(
+    belief: Belief, cost_usd: Floats, typical: Typical, eligible: NDArray[np.bool_], rule: Rule
+) -> NDArray[np.intp]:
+    """The lane to exploit outside a session, (n,): ``best``, where the usual lane keeps what hardly differs."""
+    incumbent = usual_lane(belief, typical, eligible, rule) if rule.margin > 0 else None
+    return best(belief, cost_usd, eligible, rule, incumbent=incumbent)
 
 
 def _learned(
@@ -89,12 +120,13 @@ def _learned(
     contexts: Contexts,
     near: NDArray[np.float32] | None,
     cost: Floats,
-) -> tuple[Floats, Floats]:
-    """Predicted quality and evidence (n, L); the prior and 0 for lanes the models do not know."""
+) -> tuple[Floats, Floats, Floats]:
+    """Predicted quality of request and cell, and evidence, (n, L) each; the prior and 0 for lanes the models do not
+    know."""
     predicted = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
-    evidence = np.zeros(cost.shape)
+    cell, evidence = predicted.copy(), np.zeros(cost.shape)
     if allocation is None:
-        return predicted, evidence
+        return predicted, cell, evidence
     names = list(lanes)
     known = [(column, names.index(lane)) for column, lane in enumerate(allocation.quality.lanes) if lane in lanes]
     theirs, ours = [column for column, _ in known], [column for _, column in known]
@@ -104,5 +136,6 @@ def _learned(
     online = allocation.bandit.predict(contexts, batch, their_cost)
     mixed = (1 - allocation.blend) * batch + allocation.blend * online
     predicted[:, ours] = mixed[:, theirs]
+    cell[:, ours] = allocation.quality.of_cell(contexts)[:, theirs]
     evidence[:, ours] = allocation.quality.evidence(contexts)[:, theirs]
-    return predicted, evidence
+    return predicted, cell, evidence

@@ -23,7 +23,8 @@ Z_90 = 1.6448536269514722
 class QualityModel:
     """Fitted over ``lanes``; build it with ``training.allocation``.
 
-    offset: (L,) and weights: (m, L) of the landmarks; counts: (i, k, L) soft counts of outcomes by intent and domain.
+    offset: (L,) and weights: (m, L) of the landmarks; counts: (i, k, L) soft counts of outcomes by intent and domain;
+    cells: (i, k, L) the mean of the predictions there.
     """
 
     lanes: tuple[str, ...]
@@ -31,6 +32,7 @@ class QualityModel:
     offset: Floats
     weights: Floats
     counts: Floats
+    cells: Floats
 
     def predict(self, contexts: Contexts, near: Floats | None = None) -> Floats:
         """Expected quality, (n, L) in 0..1.
@@ -44,10 +46,11 @@ class QualityModel:
 
     def evidence(self, contexts: Contexts) -> Floats:
         """Outcomes seen per lane in the request's cell, averaged over the class probabilities, (n, L)."""
-        joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
-        flat = self.counts.reshape(-1, len(self.lanes))
-        result: Floats = (joint.reshape(len(contexts), -1) @ flat).astype(np.float32)
-        return result
+        return contexts.in_cells(self.counts)
+
+    def of_cell(self, contexts: Contexts) -> Floats:
+        """Mean quality of the lanes in the request's cell, averaged likewise, (n, L)."""
+        return contexts.in_cells(self.cells)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def believe(
     *,
     prior: NDArray[np.float64],
     strength: NDArray[np.float64],
+    cell: Floats | NDArray[np.float64] | None = None,
 ) -> Belief:
     """Beta posterior: the lane's prior, worth ``strength`` outcomes, updated by the prediction, worth its evidence.
 
@@ -73,15 +77,19 @@ def believe(
         predicted: (n, L) expected quality; ignored where evidence is 0.
         evidence: (n, L) outcomes behind it, capped at ``EVIDENCE_CAP``.
         prior, strength: (L,) mean and weight of the Beta prior.
+        cell: (n, L) expected average in the request's cell, which the evidence is about; by default ``predicted``.
 
-    The interval is Wilson's (1927) score interval at the posterior mean and total weight, which stays inside 0..1 and
-    behaves near the ends, where posterior means of good lanes live.
+    The interval is Wilson's (1927) score interval at the posterior mean of the cell and total weight, which stays
+    inside 0..1 and behaves near the ends, where posterior means of good lanes live; it is widened to hold the mean of
+    the request. A floor promises an average, so it is the average of the cell that has to reach it; and other words for
+    the same request move the prediction more than they move the cell.
     """
     seen = np.minimum(np.asarray(evidence, np.float64), EVIDENCE_CAP)
     weight = seen + strength
     mean = (seen * np.asarray(predicted, np.float64) + strength * prior) / weight
+    middle = mean if cell is None else (seen * np.asarray(cell, np.float64) + strength * prior) / weight
     z2 = Z_90 * Z_90
-    centre = (mean + z2 / (2 * weight)) / (1 + z2 / weight)
-    half = Z_90 / (1 + z2 / weight) * np.sqrt(mean * (1 - mean) / weight + z2 / (4 * weight * weight))
+    centre = (middle + z2 / (2 * weight)) / (1 + z2 / weight)
+    half = Z_90 / (1 + z2 / weight) * np.sqrt(middle * (1 - middle) / weight + z2 / (4 * weight * weight))
     low, high = np.clip(centre - half, 0, mean), np.clip(centre + half, mean, 1)
     return Belief(mean, low, high, np.asarray(evidence, np.float64))

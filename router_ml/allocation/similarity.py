@@ -1,8 +1,8 @@
 """How alike requests are: the one notion of nearness that quality and cost are both predicted from.
 
-A kernel over what was said, the words it was said in and the shape of the text: Matérn 3/2, which knows neighbours,
-plus a linear part, which knows directions. It is evaluated at a fixed set of landmarks (Nyström; Williams & Seeger
-2001), so a request costs one small matrix product, and training time and memory are linear in prompts.
+A Matérn 3/2 kernel over what was said, the words it was said in and, with less weight, the shape of the text. It is
+evaluated at a fixed set of landmarks (Nyström; Williams & Seeger 2001), so a request costs one small matrix product,
+and training time and memory are linear in prompts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from router_ml.allocation.context import Contexts, Floats
 
-LINEAR = np.float32(0.3)
+SURFACE = np.float32(0.35)  # weight of the text's shape beside its embedding
 _ROOT_3 = np.float32(np.sqrt(3))
 _FARTHEST = np.float32(4)
 _ROWS = 4096
@@ -40,7 +40,7 @@ class Similarity:
         lie hundreds away, and a linear model that meets it there says anything.
         """
         surface = np.clip((contexts.surface - self.surface_mean) / self.surface_scale, -_FARTHEST, _FARTHEST)
-        weighted = surface / np.float32(np.sqrt(max(surface.shape[1], 1)))
+        weighted = surface * (SURFACE / np.float32(np.sqrt(max(surface.shape[1], 1))))
         return np.concatenate([contexts.embedding / self.reach, weighted], axis=1).astype(np.float32, copy=False)
 
     def near(self, contexts: Contexts) -> Floats:
@@ -64,8 +64,8 @@ def squares(points: Floats) -> Floats:
 
 
 def kernel(points: Floats, landmarks: Floats, landmark_squares: Floats) -> Floats:
-    """Matérn 3/2 at unit length scale plus ``LINEAR`` times the inner product, (n, m)."""
+    """Matérn 3/2 at unit length scale, (n, m): 1 at no distance."""
     inner = points @ landmarks.T
     distance = np.sqrt(np.maximum(squares(points)[:, None] + landmark_squares - 2 * inner, 0)) * _ROOT_3
-    result: Floats = (1 + distance) * np.exp(-distance) + LINEAR * inner
+    result: Floats = (1 + distance) * np.exp(-distance)
     return result

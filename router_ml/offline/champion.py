@@ -8,13 +8,13 @@ cached tokens of a session are not in the log's arrays: decisions made with them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
-from router_ml.allocation.estimate import Allocation, Estimates, estimate
+from router_ml.allocation.estimate import Allocation, Estimates, estimate, preferred
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig
@@ -84,7 +84,8 @@ def class_rule(config: RouterConfig, name: str) -> Rule:
     if name not in config.traffic_classes:
         known = ", ".join(config.traffic_classes)
         raise OfflineDataError(f"Traffic class {name!r} is not configured. Known classes: {known}.")
-    return Rule.of(config.traffic_classes[name], config.exploration)
+    rule = Rule.of(config.traffic_classes[name], config.exploration)
+    return replace(rule, margin=config.stability.margin)
 
 
 def policy_of(
@@ -104,9 +105,11 @@ def policy_of(
     belief = estimates.belief
     result = np.zeros(eligible.shape)
     for name in np.unique(traffic_class):
-        rows = np.flatnonzero(traffic_class == name)
+        rows, rule = np.flatnonzero(traffic_class == name), class_rule(config, str(name))
         part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
-        result[rows] = distribution(part, estimates.cost_usd[rows], eligible[rows], class_rule(config, str(name)))
+        cost, allowed = estimates.cost_usd[rows], eligible[rows]
+        exploit = preferred(part, cost, estimates.typical.take(rows), allowed, rule)
+        result[rows] = distribution(part, cost, allowed, rule, exploit=exploit)
     return result, estimates
 
 

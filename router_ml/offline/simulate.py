@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.estimate import Allocation, estimate
+from router_ml.allocation.estimate import Allocation, estimate, preferred
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import Lane, RouterConfig
 from router_ml.errors import OfflineDataError
@@ -171,7 +171,8 @@ def champion(lanes: dict[str, Lane], allocation: Allocation | None, traffic: Tra
 
     def propensities(eligible: NDArray[np.bool_]) -> Floats:
         allowed = np.broadcast_to(eligible, known.cost_usd.shape)
-        return distribution(known.belief, known.cost_usd, allowed, rule)
+        exploit = preferred(known.belief, known.cost_usd, known.typical, allowed, rule)
+        return distribution(known.belief, known.cost_usd, allowed, rule, exploit=exploit)
 
     return propensities
 

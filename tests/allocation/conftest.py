@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from router_ml.allocation.context import Contexts, Projection
+from router_ml.allocation.similarity import Similarity
 
 D, P, S, INTENTS, DOMAINS = 24, 12, 4, 3, 2
 
@@ -41,3 +42,11 @@ def projection() -> Projection:
         surface_mean=np.full(S, 0.5, np.float32),
         surface_scale=np.full(S, 2.0, np.float32),
     )
+
+
+@pytest.fixture(scope="session")
+def similarity() -> Similarity:
+    """Nearness to 12 random landmarks."""
+    surface = {"surface_mean": np.full(S, 0.5, np.float32), "surface_scale": np.full(S, 2.0, np.float32)}
+    bare = Similarity(np.empty((0, D + S), np.float32), np.array([0.6], np.float32), **surface)
+    return Similarity(bare.coordinates(_contexts(12, 9)), bare.reach, **surface)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from router_ml.allocation.choose import Choice, choose
-from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule
 
@@ -19,7 +19,7 @@ def estimates(quality: tuple[float, ...], cost: tuple[float, ...], low: tuple[fl
     mean = np.array([quality])
     belief = Belief(mean, mean - 0.05 if low is None else np.array([low]), mean + 0.05, np.full(mean.shape, 30.0))
     usd = np.array([cost])
-    return Estimates(belief, usd, usd, usd)
+    return Estimates(belief, usd, usd, usd, mean, Typical(mean, usd))
 
 
 NEAR = estimates((0.80, 0.81, 0.95), (0.0010, 0.0011, 0.05))  # utility .790, .799, .45

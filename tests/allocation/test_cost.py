@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.allocation.context import Contexts, Projection
+from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, expected_tokens_out, latency, price
+from router_ml.allocation.similarity import Similarity
 from router_ml.config import Lane
 
 Make = Callable[..., Contexts]
@@ -70,34 +71,47 @@ def test_latency_is_the_time_to_the_last_token() -> None:
     assert latency([DEAR, CHEAP], np.array([[50.0, 20.0]])).tolist() == [[900.0, 140.0]]
 
 
-def model(projection: Projection, lanes: tuple[str, ...], log_tokens: list[float]) -> CostModel:
+def limited(**most: int) -> dict[str, Lane]:
+    """Lanes that write at most so many tokens."""
+    return {name: DEAR.model_copy(update={"max_output_tokens": tokens}) for name, tokens in most.items()}
+
+
+def model(similarity: Similarity, lanes: tuple[str, ...], log_tokens: list[float]) -> CostModel:
     size = len(lanes)
-    slope = np.zeros((12 + 4 + 3 + 2, size), np.float32)
-    return CostModel(lanes, projection, slope, np.array(log_tokens, np.float32), np.full(size, 1.5, np.float32))
+    weights = np.zeros((len(similarity.landmarks), size), np.float32)
+    return CostModel(
+        lanes,
+        similarity,
+        np.array(log_tokens, np.float32),
+        weights,
+        np.full(size, 1.5, np.float32),
+        np.tile(np.array(log_tokens, np.float32), (3, 2, 1)),
+    )
 
 
-def test_predicted_tokens_are_unlogged_with_the_smearing_estimate(projection: Projection, make_contexts: Make) -> None:
+def test_predicted_tokens_are_unlogged_with_the_smearing_estimate(similarity: Similarity, make_contexts: Make) -> None:
     """exp(mean of logs) alone would underprice every lane."""
-    tokens = model(projection, ("a", "b"), [4.0, 6.0]).tokens_out(make_contexts(3))
+    tokens = model(similarity, ("a", "b"), [4.0, 6.0]).tokens_out(make_contexts(3))
     np.testing.assert_allclose(tokens, np.tile([1.5 * np.exp(4), 1.5 * np.exp(6)], (3, 1)), rtol=1e-5)
 
 
-def test_a_wild_extrapolation_is_clipped(projection: Projection, make_contexts: Make) -> None:
-    tokens = model(projection, ("a", "b"), [500.0, -500.0]).tokens_out(make_contexts(1))
+def test_a_wild_extrapolation_is_clipped(similarity: Similarity, make_contexts: Make) -> None:
+    tokens = model(similarity, ("a", "b"), [500.0, -500.0]).tokens_out(make_contexts(1))
     assert np.isfinite(tokens).all()
     assert tokens[0, 1] == pytest.approx(1.5)
 
 
-def test_a_lane_without_observations_writes_as_much_as_the_others(projection: Projection, make_contexts: Make) -> None:
+def test_a_lane_without_observations_writes_as_much_as_the_others(similarity: Similarity, make_contexts: Make) -> None:
     """Zero tokens would make a new lane look free and send it all the traffic."""
-    cost = model(projection, ("a", "b"), [4.0, 6.0])
-    tokens = expected_tokens_out(cost, make_contexts(2), ["b", "new", "a"], [10_000] * 3)
+    cost = model(similarity, ("a", "b"), [4.0, 6.0])
+    asked, known = make_contexts(2), cost.tokens_out(make_contexts(2))
+    tokens = expected_tokens_out(known, asked, limited(b=10_000, new=10_000, a=10_000), ["a", "b"])
     np.testing.assert_allclose(tokens[0], 1.5 * np.exp([6, 5, 4]), rtol=1e-5)
-    capped = expected_tokens_out(cost, make_contexts(2), ["b", "new", "a"], [10, 10_000, 50])
+    capped = expected_tokens_out(known, asked, limited(b=10, new=10_000, a=50), ["a", "b"])
     assert capped[0, 0] == 10
     assert capped[0, 2] == 50
 
 
 def test_without_a_model_a_typical_answer_is_assumed(make_contexts: Make) -> None:
-    tokens = expected_tokens_out(None, make_contexts(2), ["a", "b"], [10_000, 100])
+    tokens = expected_tokens_out(None, make_contexts(2), limited(a=10_000, b=100), [])
     assert tokens.tolist() == [[TYPICAL_TOKENS_OUT, 100.0]] * 2

@@ -1,18 +1,17 @@
-"""Beliefs about quality: an honest interval, a prior that gives way to evidence, three estimators that do as said."""
+"""Beliefs about quality: an honest interval, a prior that gives way to evidence, predictions that are qualities."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from router_ml.allocation.context import Contexts, Projection
+from router_ml.allocation.context import Contexts
 from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
+from router_ml.allocation.similarity import Similarity
 
 Make = Callable[..., Contexts]
 UNIT = st.floats(0, 1)
@@ -88,31 +87,16 @@ def test_the_interval_covers_a_known_truth() -> None:
 
 
 @pytest.fixture
-def model(projection: Projection, make_contexts: Make) -> QualityModel:
+def model(similarity: Similarity) -> QualityModel:
     rng = np.random.default_rng(2)
-
-    def shape(*size: int) -> NDArray[np.float32]:
-        return rng.random(size).astype(np.float32)
-
     return QualityModel(
         lanes=("a", "b"),
-        projection=projection,
-        slope=shape(21, 2) * np.float32(0.1) - np.float32(0.05),
+        similarity=similarity,
         offset=np.array([0.6, 0.7], np.float32),
-        neighbours=projection.semantic(make_contexts(40, 9)),
-        neighbour_quality=shape(40, 2),
-        neighbour_observed=(shape(40, 2) < 0.5).astype(np.float32),
-        cells=projection.semantic(make_contexts(5, 8)),
-        cell_quality=shape(5, 2),
-        lane_mean=np.array([0.6, 0.7], np.float32),
-        weight=np.array([0.5, 0.3, 0.2], np.float32),
-        counts=shape(3, 2, 2) * 20,
-        k=6,
+        weights=(rng.random((12, 2)) - 0.5).astype(np.float32),
+        counts=(rng.random((3, 2, 2)) * 20).astype(np.float32),
+        cells=rng.random((3, 2, 2)).astype(np.float32),
     )
-
-
-def only(model: QualityModel, part: int) -> QualityModel:
-    return replace(model, weight=np.eye(3, dtype=np.float32)[part])
 
 
 def test_predictions_are_qualities_of_every_request_and_lane(model: QualityModel, make_contexts: Make) -> None:
@@ -124,29 +108,28 @@ def test_predictions_are_qualities_of_every_request_and_lane(model: QualityModel
     np.testing.assert_allclose(seen[4990:], model.predict(make_contexts(5000).take(slice(4990, None))), atol=1e-6)
 
 
-def test_a_prediction_is_the_weighted_average_of_its_parts(model: QualityModel, make_contexts: Make) -> None:
-    contexts = make_contexts(20)
-    parts = [only(model, part).predict(contexts) for part in range(3)]
-    np.testing.assert_allclose(model.predict(contexts), np.tensordot([0.5, 0.3, 0.2], parts, axes=1), atol=1e-5)
+def test_far_from_everything_a_lane_has_its_offset(model: QualityModel) -> None:
+    """A request that is like nothing evaluated must not be promised more than the average."""
+    nothing = np.zeros((1, len(model.similarity.landmarks)), np.float32)
+    empty = Contexts(*(np.zeros((1, n), np.float32) for n in (24, 4, 3, 2)), tokens_in=np.array([5]))
+    np.testing.assert_array_equal(model.predict(empty, nothing)[0], model.offset)
 
 
-def test_the_nearest_prompts_count_and_missing_ratings_do_not(model: QualityModel, make_contexts: Make) -> None:
-    """Asked for an evaluated prompt itself with k = 1: its rating, shrunk by two pseudo-outcomes at the lane's mean."""
-    near = replace(only(model, 1), k=1)
-    seen = near.predict(make_contexts(40, 9))
-    rated = model.neighbour_observed == 1
-    shrunk = (model.neighbour_quality + 2 * model.lane_mean) / 3
-    np.testing.assert_allclose(seen, np.where(rated, shrunk, model.lane_mean), atol=1e-5)
-    assert 0 < rated.sum() < rated.size
+def test_nearness_that_is_known_already_gives_the_same(model: QualityModel, make_contexts: Make) -> None:
+    contexts = make_contexts(7)
+    given = model.predict(contexts, model.similarity.near(contexts))
+    np.testing.assert_array_equal(given, model.predict(contexts))
 
 
-def test_more_neighbours_than_prompts_means_all_of_them(model: QualityModel, make_contexts: Make) -> None:
-    everyone = replace(only(model, 1), k=1000).predict(make_contexts(3))
-    np.testing.assert_allclose(everyone, np.broadcast_to(everyone[0], (3, 2)), atol=1e-6)
-
-
-def test_a_cell_answers_with_its_own_mean(model: QualityModel, make_contexts: Make) -> None:
-    np.testing.assert_array_equal(only(model, 2).predict(make_contexts(5, 8)), model.cell_quality)
+@given(UNIT, UNIT, EVIDENCE, UNIT, STRENGTH)
+def test_bounds_speak_of_the_cell_and_hold_the_request(p: float, cell: float, n: float, prior: float, s: float) -> None:
+    """A floor promises an average: a request that is harder than its cell must not hide that the cell keeps it."""
+    known = {"prior": np.array([prior]), "strength": np.array([s])}
+    seen = believe(np.array([[p]]), np.array([[n]]), cell=np.array([[cell]]), **known)
+    average = believe(np.array([[cell]]), np.array([[n]]), **known)
+    mean = seen.quality[0, 0]
+    assert seen.low[0, 0] == min(average.low[0, 0], mean)
+    assert seen.high[0, 0] == max(average.high[0, 0], mean)
 
 
 def test_evidence_is_the_count_of_the_requests_cell(model: QualityModel, make_contexts: Make) -> None:

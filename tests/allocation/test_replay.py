@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_ml.allocation.choose import as_contract, choose
-from router_ml.allocation.estimate import Estimates
+from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.replay import propensities, reproduce
 from router_ml.allocation.select import Rule
@@ -40,7 +40,7 @@ def test_any_choice_can_be_given_again_from_what_is_recorded_of_it(count: int, s
     bounds = np.sort(rng.random((3, 1, count)).round(int(rng.choice([1, 17]))), axis=0)
     belief = Belief(bounds[1], bounds[0], bounds[2], rng.integers(0, 3, (1, count)) * rng.random())
     cost = 10.0 ** rng.uniform(-7, -1, (1, count))
-    estimates = Estimates(belief, cost, cost * 1e5, cost * 1e6)
+    estimates = Estimates(belief, cost, cost * 1e5, cost * 1e6, belief.quality, Typical(belief.quality, cost))
     eligible = tuple(lane for lane in lanes if rng.random() < 0.7) or (lanes[0],)
     rule = rule.at_cap() if rule.capped else rule
     incumbent = str(rng.choice(lanes)) if rng.random() < 0.5 else None

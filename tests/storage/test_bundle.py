@@ -52,8 +52,8 @@ def _flip(path: Path, content: bytes, seed: int) -> None:
 
 def test_a_missing_file_is_named(copy: Path) -> None:
     """What is missing is said, so that it can be restored."""
-    (copy / "cost.json").unlink()
-    with pytest.raises(BundleIntegrityError, match=r"cost\.json is missing"):
+    (copy / "allocation.json").unlink()
+    with pytest.raises(BundleIntegrityError, match=r"allocation\.json is missing"):
         Bundle.load(copy)
 
 

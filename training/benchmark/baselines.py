@@ -89,6 +89,13 @@ def fit_cells(cells: int) -> Fit:
     return fit
 
 
+def fit_average(lesson: Lesson) -> Predict:
+    """Average of ridge on all features, 50 neighbours and 40 cells: plain models that err differently."""
+    projection = lesson.projection
+    parts = [_linear(lesson, projection.features), fit_knn(50)(lesson), fit_cells(40)(lesson)]
+    return lambda contexts: np.mean([predict(contexts) for predict in parts], axis=0)
+
+
 def fit_mlp(lesson: Lesson) -> Predict:
     """One hidden layer on the embedding, all lanes at once, stopped on a tenth of the prompts."""
     from sklearn.neural_network import MLPRegressor
@@ -143,6 +150,7 @@ BASELINES: dict[str, Fit] = {
     "PCA20 ridge": fit_pca_ridge(20),
     "k-means 12 cells": fit_cells(12),
     "k-means 40 cells": fit_cells(40),
+    "average of three": fit_average,
     "MLP": fit_mlp,
     "random forest": fit_forest,
     "VW alone": fit_bandit_alone,
