@@ -23,7 +23,6 @@ from router_ml.errors import BundleFormatError, InvalidRequestError
 
 ARGUMENTS = "--cb_adf --cb_type mtr -q CA -l 0.05 --power_t 0 --quiet"
 COMPONENTS = 12
-LEAST_PROBABILITY = 0.005  # classes below it are left out: parsing them costs more than they say
 FORMAT = 1
 
 
@@ -49,7 +48,6 @@ class Bandit:
         self.steps = steps
         first, scale = projection.components[:, :COMPONENTS], 4 * projection.scale[:COMPONENTS]
         self._components = np.ascontiguousarray(first / scale)
-        self._shared_form = "shared |C " + " ".join(f"f{index}:%.4f" for index in range(first.shape[1]))
         self._action_forms = [f"|A lane_{lane} prior:%.5f cost:%.4f" for lane in range(len(self.lanes))]
         self._lock = threading.Lock()
         arguments = ARGUMENTS.split() if model is None else ["--quiet", "-i", str(model)]
@@ -140,19 +138,11 @@ class Bandit:
             self._workspace, self.steps = workspace, steps
 
     def _shared(self, contexts: Contexts) -> list[str]:
-        """The line of each request that all its lanes share: first principal components, likely classes."""
-        few = self.projection.components[:, :COMPONENTS]
-        semantic = (
-            ((contexts.embedding - self.projection.mean) @ few) / self.projection.scale[:COMPONENTS] / 4
-        ).tolist()
-        form = "shared |C " + " ".join(f"f{index}:%.4f" for index in range(few.shape[1]))
-        classes = np.concatenate([contexts.intent, contexts.domain], axis=1)
-        result = [form % tuple(row) for row in semantic]
-        rows, columns = np.nonzero(classes >= LEAST_PROBABILITY)
-        values = classes[rows, columns].tolist()
-        for row, column, value in zip(rows.tolist(), (columns + few.shape[1]).tolist(), values, strict=True):
-            result[row] += f" f{column}:{value:.4f}"
-        return result
+        """The line of each request that all its lanes share: first principal components and class probabilities."""
+        semantic = (contexts.embedding - self.projection.mean) @ self._components
+        features = np.concatenate([semantic, contexts.intent, contexts.domain], axis=1)
+        form = "shared |C " + " ".join([f"f{index}:%.4f" for index in range(features.shape[1])])
+        return [form % tuple(row) for row in features.tolist()]
 
     def _actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
         if prior.shape[1] != len(self.lanes) or cost_usd.shape != prior.shape:

@@ -8,6 +8,7 @@ them by how well they foresaw it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,10 +20,10 @@ Floats = NDArray[np.float64]
 
 HAZARD = 1 / 1000  # probability, per rating, that a lane changes
 SPREAD_UNCHANGED = 0.03  # how far a fitted lane lies from its model, as a standard deviation of quality
-SPREAD_CHANGED = 0.3  # how far a change moves a lane
+SPREAD_CHANGED = 0.2  # how far a change moves a lane
 HYPOTHESES = 24
-NOISE, NOISE_WEIGHT, NOISE_MEMORY = 0.1, 10.0, 200.0  # variance of residuals: first guess, its weight, memory
-LEAST_NOISE = 1e-3
+NOISE, NOISE_WEIGHT, NOISE_MEMORY = 0.1, 10.0, 200.0  # variance of a rating: first guess, its weight, memory
+LEAST_LEVEL = 0.02  # no lane fails, or answers, with less than this probability
 SPREAD_CELL = 0.03  # how far a cell's shift lies from its lane's
 NEW_VERSION = 0.2  # how likely a new version is to be as good as the old one, before any rating
 
@@ -74,30 +75,40 @@ class LaneDrift:
         """Expected ratings since the lane's last change."""
         return float(self.weight @ self.count)
 
-    def learn(self, residual: float, cells: Floats) -> LaneDrift:
-        """After one rating more; ``cells`` (c,) is how much of it belongs to each cell."""
-        error = residual - self.shift
-        kept = min(self.noise_count + 1, NOISE_MEMORY)
-        noise = max(self.noise + (error * error - self.noise) / kept, LEAST_NOISE)
+    def learn(self, cells: Floats, *, predicted: float, quality: float, dispersion: float) -> LaneDrift:
+        """After one rating more.
+
+        A rating is weighed as a Bernoulli outcome would be, its logarithm divided by ``dispersion`` (quasi-likelihood,
+        Wedderburn 1974), since scores scatter less than zeros and ones do. A normal likelihood would take the first
+        failure of a lane that rarely fails for a change.
+
+        Args:
+            cells: (c,) how much of it belongs to each cell. predicted, quality: 0..1.
+        """
+        residual = quality - predicted
         weight = np.append(self.weight * (1 - HAZARD), HAZARD)
         mean, count = np.append(self.mean, 0.0), np.append(self.count, 0.0)
         variance = np.append(self.variance, SPREAD_CHANGED**2)
-        total = variance + self.noise
-        log = np.log(np.maximum(weight, 1e-300)) - 0.5 * (np.log(total) + (residual - mean) ** 2 / total)
+        level = _expected(predicted + mean, np.sqrt(variance))
+        fit = (quality * np.log(level) + (1 - quality) * np.log(1 - level)) / dispersion
+        log = np.log(np.maximum(weight, 1e-300)) + fit
         weight = np.exp(log - log.max())
-        gain = variance / total
+        weight /= weight.sum()
+        noise = dispersion * level * (1 - level)
+        gain = variance / (variance + noise)
         mean, variance, count = mean + gain * (residual - mean), variance * (1 - gain), count + 1
+        typical, kept = float(weight @ noise), min(self.noise_count + 1, NOISE_MEMORY)
         if len(weight) > HYPOTHESES:  # the least likely change is forgotten, never "never" nor the newest
             keep = np.delete(np.arange(len(weight)), 1 + int(weight[1:-1].argmin()))
             weight, mean, variance, count = weight[keep], mean[keep], variance[keep], count[keep]
-        weight = weight / weight.sum()
+            weight /= weight.sum()
         kept_share = float(weight @ count) / (self.memory + 1)
         return LaneDrift(
             weight=weight,
             mean=mean,
             variance=variance,
             count=count,
-            noise=noise,
+            noise=self.noise + (typical - self.noise) / kept,
             noise_count=kept,
             cell_sum=(self.cell_sum + residual * cells) * kept_share,
             cell_count=(self.cell_count + cells) * kept_share,
@@ -131,3 +142,23 @@ class LaneDrift:
         if not all(np.isfinite(value).all() and value.ndim == 1 for value in values.values()):
             raise ValueError("expected rows of finite numbers")
         return cls(**values, noise=float(record["noise"]), noise_count=float(record["noise_count"]))
+
+
+def _expected(mean: Floats, spread: Floats) -> Floats:
+    """Mean of normal levels that are cut at ``LEAST_LEVEL`` from both ends."""
+    low, high = LEAST_LEVEL, 1 - LEAST_LEVEL
+    result = []
+    for centre, width in zip(mean.tolist(), spread.tolist(), strict=True):
+        below, above = (low - centre) / width, (high - centre) / width
+        inside = centre * (_cdf(above) - _cdf(below)) - width * (_density(above) - _density(below))
+        result.append(inside + low * _cdf(below) + high * (1 - _cdf(above)))
+    levels: Floats = np.clip(result, low, high)
+    return levels
+
+
+def _cdf(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def _density(x: float) -> float:
+    return math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)

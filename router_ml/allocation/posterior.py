@@ -25,6 +25,8 @@ from router_ml.errors import BundleFormatError, InvalidRequestError
 
 Floats = NDArray[np.float64]
 
+DISPERSION_WEIGHT, DISPERSION_MEMORY = 50.0, 1000.0  # ratings
+LEAST_DISPERSION, LEAST_EXPECTED = 0.05, 0.05
 FORMAT = 1
 
 
@@ -76,6 +78,7 @@ class Posterior:
         self._learned = dict(learned)
         self._lanes: Mapping[str, LaneDrift] = {}
         self._lock = threading.Lock()
+        self._dispersion, self._dispersion_count = 1.0, DISPERSION_WEIGHT
         self._read: tuple[Mapping[str, LaneDrift], tuple[str, ...], _Columns] | None = None
 
     def learn(self, lane: str, contexts: Contexts, *, predicted: float, quality: float) -> None:
@@ -94,7 +97,9 @@ class Posterior:
         cells = _cells(contexts)[0]
         with self._lock:
             before = self._lanes.get(lane) or self._start(lane, len(cells))
-            self._lanes = {**self._lanes, lane: before.learn(quality - predicted, cells)}
+            after = before.learn(cells, predicted=predicted, quality=quality, dispersion=self._dispersion)
+            self._lanes = {**self._lanes, lane: after}
+            self._scatter(predicted + before.shift, quality)
 
     def drift(self, contexts: Contexts, lanes: Sequence[str]) -> Drift:
         """Of each request (n) and lane (L), in the order of ``lanes``."""
@@ -109,7 +114,8 @@ class Posterior:
     def state(self) -> dict[str, Any]:
         """All of it as JSON."""
         lanes = {lane: one.state() for lane, one in self._lanes.items()}
-        return {"format": FORMAT, "versions": self.versions, "lanes": lanes}
+        scatter = [self._dispersion, self._dispersion_count]
+        return {"format": FORMAT, "versions": self.versions, "lanes": lanes, "dispersion": scatter}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``; lanes that have another version now are doubted, removed ones are kept for later.
@@ -121,6 +127,7 @@ class Posterior:
             raise BundleFormatError(f"The posterior has format {state.get('format')}, this release reads {FORMAT}.")
         try:
             lanes = {lane: LaneDrift.of(record) for lane, record in state["lanes"].items()}
+            dispersion, count = (float(value) for value in state["dispersion"])
             versions = {str(lane): str(version) for lane, version in state["versions"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleFormatError(f"The posterior cannot be read ({error}). Start without it.") from None
@@ -129,6 +136,7 @@ class Posterior:
         with self._lock:
             self.versions = {**versions, **self.versions}
             self._lanes = lanes
+            self._dispersion, self._dispersion_count = dispersion, count
 
     def _columns(self, lanes: tuple[str, ...], cells: int) -> _Columns:
         """The lanes side by side; kept until an outcome changes one of them."""
@@ -141,6 +149,14 @@ class Posterior:
 
     def _changed(self, lanes: Iterable[str], versions: Mapping[str, str]) -> list[str]:
         return [lane for lane in lanes if lane in self.versions and self.versions[lane] != versions.get(lane)]
+
+    def _scatter(self, expected: float, quality: float) -> None:
+        """How ratings scatter beside zeros and ones, over all lanes: one lane's successes would say too little."""
+        level = min(max(expected, LEAST_EXPECTED), 1 - LEAST_EXPECTED)
+        ratio = (quality - level) ** 2 / (level * (1 - level))
+        self._dispersion_count = min(self._dispersion_count + 1, DISPERSION_MEMORY)
+        moved = self._dispersion + (ratio - self._dispersion) / self._dispersion_count
+        self._dispersion = min(max(moved, LEAST_DISPERSION), 1.0)
 
     def _start(self, lane: str, cells: int) -> LaneDrift:
         """A lane before its first rating. Ratings of it are expected to scatter as those of the other lanes do."""
