@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.similarity import Similarity, kernel, squares
@@ -59,8 +60,18 @@ def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
     Args:
         sparse: outcomes are single ones; fewer landmarks then say as much, and cost less.
     """
-    random = np.random.default_rng(seed)
-    rows = random.permutation(len(contexts))
+    with _one_thread():
+        return _survey(contexts, SPARSE_LANDMARKS if sparse else LANDMARKS, seed)
+
+
+def _one_thread() -> threadpool_limits:
+    """Sums in one order, so the same bytes on every machine; and threads of BLAS that wait for one another are a
+    hundred times slower on a busy one."""
+    return threadpool_limits(1, user_api="blas")
+
+
+def _survey(contexts: Contexts, landmarks: int, seed: int) -> Space:
+    rows = np.random.default_rng(seed).permutation(len(contexts))
     similarity = Similarity(
         landmarks=np.empty((0, 0), np.float32),
         reach=np.array([REACH * _typical_distance(contexts.embedding[rows[:500]])], np.float32),
@@ -68,7 +79,7 @@ def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
         surface_scale=contexts.surface.std(axis=0) + np.float32(1e-3),
     )
     points = similarity.coordinates(contexts)
-    chosen = points[np.sort(rows[: SPARSE_LANDMARKS if sparse else LANDMARKS])]
+    chosen = points[np.sort(rows[:landmarks])]
     similarity = Similarity(chosen, similarity.reach, similarity.surface_mean, similarity.surface_scale)
     among = kernel(chosen, chosen, squares(chosen)).astype(np.float64)
     size, directions = np.linalg.eigh((among + among.T) / 2)
@@ -93,6 +104,11 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
         weight: (n, L) how much each outcome counts; 1 by default.
         seed: of the folds behind ``held_out`` where outcomes are sparse.
     """
+    with _one_thread():
+        return _regress(space, target, weight, seed)
+
+
+def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int) -> Fitted:
     seen = np.isfinite(target)
     complete = seen.all(axis=1)
     if not is_sparse(target) and (weight is None or bool((weight == 1).all())):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from router_ml import Router
+from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.replay import reproduce
 from router_ml.storage.bundle import Bundle
 
@@ -24,10 +26,15 @@ def test_the_usual_lane_of_such_requests_keeps_one_that_hardly_differs(
     known = free.estimates.items()
     reach = [n for n, e in known if e.quality_low >= free.floor and e.evidence > 0]
     usual = next(name for name in reach or free.eligible if name != free.lane)
-    place, estimate = list(bundle.config.lanes).index(usual), router.estimate
-    monkeypatch.setattr(
-        router, "estimate", lambda *given: replace(estimate(*given), usual=np.array([place], dtype=np.intp))
-    )
+    estimate, place = router.estimate, list(bundle.config.lanes).index(usual)
+
+    def with_usual(*given: Any) -> Estimates:
+        found = estimate(*given)
+        quality = np.zeros_like(found.typical.quality)
+        quality[0, place] = 1.0
+        return replace(found, typical=Typical(quality, np.zeros_like(quality)))
+
+    monkeypatch.setattr(router, "estimate", with_usual)
     decisions = [router.predict_route(QUESTION, seed=seed) for seed in range(20)]
     assert {decision.lane for decision in decisions if not decision.explored} == {usual}
     for decision in decisions:
@@ -39,7 +46,7 @@ def test_the_usual_lane_of_such_requests_keeps_one_that_hardly_differs(
 def test_lanes_to_learn_about_get_their_share_and_never_inside_a_session(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(router, "_probes", lambda *_: {"openai": 0.04, "gone": 0.5})
+    monkeypatch.setattr(router._arms, "probes", lambda *_: {"openai": 0.04, "gone": 0.5})
     first = router.predict_route(QUESTION, seed=1)
     assert first.state.selection.probes == {"openai": 0.04}
     assert first.propensities["openai"] >= 0.04
