@@ -128,8 +128,8 @@ def test_bounds_speak_of_the_cell_and_hold_the_request(p: float, cell: float, n:
     seen = believe(np.array([[p]]), np.array([[n]]), cell=np.array([[cell]]), **known)
     average = believe(np.array([[cell]]), np.array([[n]]), **known)
     mean = seen.quality[0, 0]
-    assert seen.low[0, 0] == min(average.low[0, 0], mean)
-    assert seen.high[0, 0] == max(average.high[0, 0], mean)
+    assert seen.low[0, 0] == pytest.approx(min(average.low[0, 0], mean), abs=1e-12)
+    assert seen.high[0, 0] == pytest.approx(max(average.high[0, 0], mean), abs=1e-12)
 
 
 def test_evidence_is_the_count_of_the_requests_cell(model: QualityModel, make_contexts: Make) -> None:
