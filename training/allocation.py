@@ -6,23 +6,24 @@ Missing outcomes are NaN. Everything here is deterministic given the seed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.bandit import Bandit
 from router_ml.allocation.context import Contexts, Floats, Projection
-from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, price
+from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, latency, price
 from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import Lane
-from training.kernel import Fitted, Space, is_sparse, regress, survey
+from training.kernel import Fitted, Space, is_sparse, one_thread, regress, survey
 
 COMPONENTS = 48
 BLEND = 0.25
 SMEAR_SHARED = 50.0  # rows
 CELL_SHRINKAGE = 20.0  # rows
+LATENCY_QUANTILE, FEWEST_TIMED = 0.9, 20
 
 Floats64 = NDArray[np.float64]
 
@@ -30,46 +31,56 @@ Floats64 = NDArray[np.float64]
 @dataclass(frozen=True)
 class Outcomes:
     """Outcomes to learn from. quality, cost_usd: (n, L), NaN where unknown; probability: (n, L) of having been
-    chosen, 1 where every lane was evaluated; weight: (n, L) how much each counts, by default 1."""
+    chosen, 1 where every lane was evaluated; weight: (n, L) how much each counts, by default 1; latency_ms: (n, L), NaN
+    where unknown, as it is by default."""
 
     contexts: Contexts
     quality: Floats64
     cost_usd: Floats64
     probability: Floats64
     weight: Floats64 | None = None
+    latency_ms: Floats64 | None = None
 
     @property
     def weights(self) -> Floats64:
         """How much each outcome counts, (n, L)."""
         return np.ones_like(self.quality) if self.weight is None else self.weight
 
+    @property
+    def latencies(self) -> Floats64:
+        """Milliseconds, (n, L), NaN where unknown."""
+        return np.full_like(self.quality, np.nan) if self.latency_ms is None else self.latency_ms
+
+    @property
+    def _parts(self) -> tuple[Floats64, ...]:
+        return self.quality, self.cost_usd, self.probability, self.weights, self.latencies
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Outcomes:
         """The chosen rows."""
-        parts = (self.quality, self.cost_usd, self.probability, self.weights)
-        return Outcomes(self.contexts.take(rows), *(part[rows] for part in parts))
+        return Outcomes(self.contexts.take(rows), *(part[rows] for part in self._parts))
+
+    def of_lanes(self, columns: Sequence[int]) -> Outcomes:
+        """The chosen lanes."""
+        return Outcomes(self.contexts, *(part[:, list(columns)] for part in self._parts))
 
     @staticmethod
     def stack(parts: Sequence[Outcomes]) -> Outcomes:
         """Several sets of outcomes over the same lanes as one."""
-        return Outcomes(
-            Contexts.stack([part.contexts for part in parts]),
-            np.concatenate([part.quality for part in parts]),
-            np.concatenate([part.cost_usd for part in parts]),
-            np.concatenate([part.probability for part in parts]),
-            np.concatenate([part.weights for part in parts]),
-        )
+        columns = zip(*(part._parts for part in parts), strict=True)
+        return Outcomes(Contexts.stack([part.contexts for part in parts]), *map(np.concatenate, columns))
 
 
 def project(contexts: Contexts) -> Projection:
     """PCA of the embeddings and the scale of the surface features."""
     mean = contexts.embedding.mean(axis=0)
-    centred = contexts.embedding - mean
-    _, singular, right = np.linalg.svd(centred, full_matrices=False)
-    count = min(COMPONENTS, len(singular))
-    scale = singular[:count] / np.sqrt(len(contexts)) + 1e-6
+    centred = (contexts.embedding - mean).astype(np.float64)
+    with one_thread():
+        variance, axes = np.linalg.eigh(centred.T @ centred / len(contexts))
+    count = min(COMPONENTS, len(contexts), len(variance))
+    scale = np.sqrt(np.maximum(variance[::-1][:count], 0)) + 1e-6
     return Projection(
         mean=mean,
-        components=np.ascontiguousarray(right[:count].T),
+        components=np.ascontiguousarray(axes[:, ::-1][:, :count], dtype=np.float32),
         scale=scale.astype(np.float32),
         surface_mean=contexts.surface.mean(axis=0),
         surface_scale=contexts.surface.std(axis=0) + np.float32(1e-3),
@@ -123,7 +134,17 @@ def fit_cost(outcomes: Outcomes, space: Space, lanes: Mapping[str, Lane], *, see
         log = np.full(log.shape, np.log(TYPICAL_TOKENS_OUT))
     found, smear = fit_log(log, space, weight=outcomes.weights, seed=seed)
     cells = cell_means(outcomes.contexts, found.fitted)
-    return CostModel(tuple(lanes), space.similarity, found.offset, found.weights, smear, cells)
+    model = CostModel(tuple(lanes), space.similarity, found.offset, found.weights, smear, cells, np.ones_like(smear))
+    return replace(model, pace=_pace(outcomes, model, list(lanes.values())))
+
+
+def _pace(outcomes: Outcomes, model: CostModel, lanes: Sequence[Lane]) -> Floats:
+    """How much longer than typical nine of ten answers of a lane took at most, (L,); 1 where few were timed."""
+    ratio = outcomes.latencies / latency(lanes, model.tokens_out(outcomes.contexts).astype(np.float64))
+    timed = np.isfinite(ratio).sum(axis=0) >= FEWEST_TIMED
+    result = np.ones(len(lanes), np.float32)
+    result[timed] = np.nanquantile(ratio[:, timed], LATENCY_QUANTILE, axis=0)
+    return result
 
 
 def fit_bandit(

@@ -60,11 +60,11 @@ def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
     Args:
         sparse: outcomes are single ones; fewer landmarks then say as much, and cost less.
     """
-    with _one_thread():
+    with one_thread():
         return _survey(contexts, SPARSE_LANDMARKS if sparse else LANDMARKS, seed)
 
 
-def _one_thread() -> threadpool_limits:
+def one_thread() -> threadpool_limits:
     """Sums in one order, so the same bytes on every machine; and threads of BLAS that wait for one another are a
     hundred times slower on a busy one."""
     return threadpool_limits(1, user_api="blas")
@@ -104,7 +104,7 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
         weight: (n, L) how much each outcome counts; 1 by default.
         seed: of the folds behind ``held_out`` where outcomes are sparse.
     """
-    with _one_thread():
+    with one_thread():
         return _regress(space, target, weight, seed)
 
 

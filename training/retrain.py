@@ -91,16 +91,16 @@ def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> 
         "lane not configured": int((rated & embedded & (lane < 0)).sum()),
     }
     part = data.select(usable)
-    quality, cost, probability = np.full((3, len(part), len(lanes)), np.nan)
+    quality, cost, probability, latency = np.full((4, len(part), len(lanes)), np.nan)
     rows, lane = np.arange(len(part)), lane[usable]
-    quality[rows, lane], cost[rows, lane] = part.quality, part.cost_usd
+    quality[rows, lane], cost[rows, lane], latency[rows, lane] = part.quality, part.cost_usd, part.latency_ms
     drawn = part.propensities[rows, np.maximum(part.action, 0)] if len(part) else np.zeros(0)
     probability[rows, lane] = np.where(drawn > 0, drawn, 1.0)
     weight = np.ones(quality.shape)
     weight[rows, lane] = np.where(_is_current(part, lane, config), 1.0, OTHER_VERSION)
     spec = classifier.spec
     sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
-    return Outcomes(logged_contexts(part, sizes), quality, cost, probability, weight), left_out
+    return Outcomes(logged_contexts(part, sizes), quality, cost, probability, weight, latency), left_out
 
 
 def _is_current(data: LoggedData, lane: NDArray[np.intp], config: RouterConfig) -> NDArray[np.bool_]:
@@ -137,14 +137,7 @@ def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0) -> 
         raise OfflineDataError(f"No lane has {MIN_OUTCOMES} rated outcomes (most: {seen.max()}). Rate more first.")
     names = list(config.lanes)
     lanes: dict[str, Lane] = {names[index]: config.lanes[names[index]] for index in columns}
-    kept = Outcomes(
-        whole.contexts,
-        whole.quality[:, columns],
-        whole.cost_usd[:, columns],
-        whole.probability[:, columns],
-        whole.weights[:, columns],
-    )
-    return fit(kept, lanes, seed=seed)
+    return fit(whole.of_lanes(columns), lanes, seed=seed)
 
 
 def write_bundle(

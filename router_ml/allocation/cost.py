@@ -24,7 +24,8 @@ _MTOK = 1e6
 class CostModel:
     """Regression of log tokens out on nearness: offset (L,), weights (m, L) of the landmarks, and the mean of
     exp(residual) on held-out rows that unlogs it without bias (Duan's smearing estimate, 1983); cells: (i, k, L) the
-    mean of the predicted logs by intent and domain."""
+    mean of the predicted logs by intent and domain; pace: (L,) a high quantile of observed over expected latency, 1
+    where too little was observed."""
 
     lanes: tuple[str, ...]
     similarity: Similarity
@@ -32,6 +33,7 @@ class CostModel:
     weights: Floats
     smear: Floats
     cells: Floats
+    pace: Floats
 
     def of_cell(self, contexts: Contexts) -> Floats:
         """Expected tokens out of a typical request in the cell, (n, L)."""
@@ -102,9 +104,12 @@ def price(
     return result
 
 
-def latency(lanes: Sequence[Lane], tokens_out: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Milliseconds until the last token, (n, L)."""
+def latency(
+    lanes: Sequence[Lane], tokens_out: NDArray[np.float64], pace: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Milliseconds until the last token, (n, L): what is configured as typical, times the ``pace`` (L,) that was
+    observed, so that a ceiling is kept by nearly all answers of a lane that has been watched."""
     base = np.array([lane.latency.base_ms for lane in lanes])
     per_token = np.array([lane.latency.ms_per_output_token for lane in lanes])
-    result: NDArray[np.float64] = base + per_token * tokens_out
+    result: NDArray[np.float64] = (base + per_token * tokens_out) * (1.0 if pace is None else pace)
     return result

@@ -98,7 +98,9 @@ def estimate(
     strength = np.array([lane.prior.strength for lane in places])
     belief = believe(predicted, evidence, prior=prior, strength=strength, cell=cell)
     usual = believe(cell, evidence, prior=prior, strength=strength).quality
-    return Estimates(belief, cost, latency(places, tokens_out), tokens_out, learned, Typical(usual, cell_cost))
+    watched = dict(zip(observed, allocation.cost.pace.tolist(), strict=True)) if allocation else {}
+    slow = latency(places, tokens_out, np.array([watched.get(lane, 1.0) for lane in lanes]))
+    return Estimates(belief, cost, slow, tokens_out, learned, Typical(usual, cell_cost))
 
 
 def usual_lane(belief: Belief, typical: Typical, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:

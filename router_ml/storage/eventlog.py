@@ -160,7 +160,7 @@ class EventLog:
         decided = sql.select(tables.decisions, *tables.features.c["encoder", "embedding", "surface"])
         decided = decided.select_from(tables.decisions.outerjoin(tables.features)).where(*where)
         learned = sql.select(
-            *tables.outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd"]
+            *tables.outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd", "latency_ms"]
         )
         learned = learned.join(tables.decisions).where(
             *where, *([] if source is None else [tables.outcomes.c.source == source])

@@ -37,11 +37,11 @@ class LoggedData:
     Per decision (n,): ``decision_ids``, ``created_at`` (datetime64[us], UTC), ``traffic_class``, ``floor`` (promised),
     ``intent``, ``domain``, ``language`` (ISO 639-1), ``org`` (empty where none was named, or its name may not be kept),
     ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that answered, -1 not
-    known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``, ``model``
-    (of the planned lane, empty without one), ``lane_version`` (of the lane that answered, of the planned one where that
-    is not known). Per decision and lane (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``,
-    ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features``
-    (n, f) float32.
+    known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``,
+    ``latency_ms``, ``model`` (of the planned lane, empty without one), ``lane_version`` (of the lane that answered, of
+    the planned one where that is not known). Per decision and lane (n, lanes): ``propensities`` (0 where it could not
+    be drawn), ``eligible``, ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one
+    ``encoder``; ``features`` (n, f) float32.
     """
 
     lanes: tuple[str, ...]
@@ -64,6 +64,7 @@ class LoggedData:
     quality: NDArray[np.float64]
     rated_probability: NDArray[np.float64]
     cost_usd: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
     embeddings: NDArray[np.float32]
     features: NDArray[np.float32]
     model: NDArray[np.str_]
@@ -230,7 +231,7 @@ def _parts(record: str, decision_id: str) -> dict[str, Any]:
 
 
 def _latest(outcomes: Iterable[Any], row_of: Mapping[str, int], index: Mapping[str, int]) -> dict[str, NDArray[Any]]:
-    quality, rated_probability, cost_usd = np.full((3, len(row_of)), np.nan)
+    quality, rated_probability, cost_usd, latency_ms = np.full((4, len(row_of)), np.nan)
     executed = np.full(len(row_of), -1, dtype=np.int64)
     for outcome in outcomes:
         row = row_of.get(outcome.decision_id)
@@ -242,6 +243,9 @@ def _latest(outcomes: Iterable[Any], row_of: Mapping[str, int], index: Mapping[s
             rated_probability[row] = outcome.rated_probability
         if outcome.cost_usd is not None:
             cost_usd[row] = outcome.cost_usd
+        if outcome.latency_ms is not None:
+            latency_ms[row] = outcome.latency_ms
         if outcome.executed_lane is not None:
             executed[row] = index[outcome.executed_lane]
-    return {"quality": quality, "rated_probability": rated_probability, "cost_usd": cost_usd, "executed": executed}
+    known = {"quality": quality, "cost_usd": cost_usd, "latency_ms": latency_ms}
+    return {**known, "rated_probability": rated_probability, "executed": executed}

@@ -71,6 +71,12 @@ def test_latency_is_the_time_to_the_last_token() -> None:
     assert latency([DEAR, CHEAP], np.array([[50.0, 20.0]])).tolist() == [[900.0, 140.0]]
 
 
+def test_a_lane_that_was_slow_is_expected_to_be_slow() -> None:
+    """A ceiling on latency would otherwise be kept on paper alone."""
+    slow = latency([DEAR, CHEAP], np.array([[50.0, 20.0]]), np.array([1.5, 1.0]))
+    assert slow.tolist() == [[1350.0, 140.0]]
+
+
 def limited(**most: int) -> dict[str, Lane]:
     """Lanes that write at most so many tokens."""
     return {name: DEAR.model_copy(update={"max_output_tokens": tokens}) for name, tokens in most.items()}
@@ -86,6 +92,7 @@ def model(similarity: Similarity, lanes: tuple[str, ...], log_tokens: list[float
         weights,
         np.full(size, 1.5, np.float32),
         np.tile(np.array(log_tokens, np.float32), (3, 2, 1)),
+        np.ones(size, np.float32),
     )
 
 

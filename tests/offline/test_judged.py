@@ -52,6 +52,7 @@ def _log(n: int, *, seed: int, **changes: Any) -> LoggedData:
         "quality": np.where(rated, (random.random(n) < TRUTH[action]).astype(float), np.nan),
         "rated_probability": np.full(n, 0.5),
         "cost_usd": COST[action],
+        "latency_ms": np.full(n, np.nan),
         "embeddings": np.zeros((n, 0), np.float32),
         "features": np.zeros((n, 0), np.float32),
     }

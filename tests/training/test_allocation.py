@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,18 @@ def test_one_outcome_per_prompt_is_enough_to_fit(config: RouterConfig) -> None:
     assert min(mean, key=lambda lane: mean[lane]) == "private"
     cost = dict(zip(lanes, known.cost_usd.mean(axis=0), strict=True))
     assert sorted(cost, key=lambda lane: cost[lane]) == ["private", "balanced", "fast", "premium"]
+
+
+def test_latency_is_what_nine_of_ten_answers_took_at_most(config: RouterConfig) -> None:
+    """Once a lane has been timed; a lane that was not keeps what is configured."""
+    outcomes, columns = from_pack(load_pack(), config)
+    names = list(config.lanes)
+    part = outcomes.of_lanes([names.index(lane) for lane in columns]).take(np.arange(300))
+    lanes = {lane: config.lanes[lane] for lane in columns}
+    before = estimate(fit(part, lanes), lanes, part.contexts).latency_ms
+    took = np.full(part.quality.shape, np.nan)
+    took[:, 0] = before[:, 0] * np.random.default_rng(0).uniform(1, 3, len(took))
+    took[:10, 1] = 1e6  # too few to say anything
+    after = estimate(fit(replace(part, latency_ms=took), lanes), lanes, part.contexts).latency_ms
+    assert np.median(after[:, 0] / before[:, 0]) == pytest.approx(2.8, abs=0.1)
+    np.testing.assert_allclose(after[:, 1:], before[:, 1:])

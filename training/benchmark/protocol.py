@@ -170,7 +170,7 @@ def _course(train: Pack, feedback: Feedback, logging: Logging | None, seed: int)
     outcomes = observe(train, feedback, logging, seed=seed)
     groups, of_row = np.unique(train.group, return_inverse=True)
     fold = (stream(seed, "folds").permutation(len(groups)) % FOLDS)[of_row]
-    lessons = [Lesson(_take(outcomes, np.flatnonzero(fold != part)), seed) for part in range(FOLDS)]
+    lessons = [Lesson(outcomes.take(np.flatnonzero(fold != part)), seed) for part in range(FOLDS)]
     return _Course(
         Lesson(outcomes, seed), tuple((np.flatnonzero(fold == part), each) for part, each in enumerate(lessons))
     )
@@ -192,11 +192,6 @@ def _out_of_fold(contender: Contender, course: _Course) -> _Predicted:
         for kind in contender.costs:
             cost[kind][rows] = predicted.cost[kind]
     return _Predicted(quality, cost)
-
-
-def _take(outcomes: Outcomes, rows: NDArray[np.intp]) -> Outcomes:
-    parts = outcomes.quality[rows], outcomes.cost_usd[rows], outcomes.probability[rows]
-    return Outcomes(outcomes.contexts.take(rows), *parts)
 
 
 def _commit(outcomes: Outcomes, calibration: _Predicted, kind: CostKind, spent: tuple[float, ...]) -> tuple[Plan, ...]:
