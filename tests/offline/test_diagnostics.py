@@ -119,6 +119,7 @@ def make_log(randomised: list[bool]) -> LoggedData:
         quality=np.where(drawn, 0.8, np.nan),
         rated_probability=np.where(drawn, 1.0, np.nan),
         cost_usd=np.where(drawn, 0.02, np.nan),
+        latency_ms=np.full(count, np.nan),
         embeddings=np.zeros((count, 0), dtype=np.float32),
         features=np.zeros((count, 0), dtype=np.float32),
         model=np.full(count, "a/model"),

@@ -80,7 +80,7 @@ def test_an_incumbent_leaves_only_for_more_than_the_margin(seed: int, margin: fl
     quality, cost, usual = rng.random((20, 4)), rng.random((20, 4)) * 0.01 + 1e-4, rng.random((20, 4))
     belief = Belief(quality, quality * 0.9, quality, np.ones_like(quality))
     rule = replace(FREE, quality_per_usd=10.0)
-    lanes = Seen(belief, cost, Cells(usual, usual, cost)).lanes(rule, Setting(margin))
+    lanes = Seen(belief, cost, Cells(usual, cost)).lanes(rule, Setting(margin))
     incumbent = (usual - 10 * cost).argmax(axis=1)
     value, rows = quality - 10 * cost, np.arange(20)
     moved = lanes != incumbent
@@ -89,20 +89,9 @@ def test_an_incumbent_leaves_only_for_more_than_the_margin(seed: int, margin: fl
     assert (value[rows, lanes] >= value[rows, incumbent]).all()
 
 
-def test_a_floor_on_the_cell_does_not_look_at_the_request() -> None:
-    """Two wordings of one cell, one of which falls short of the floor alone: by the cell both keep the lane."""
-    quality = np.array([[0.80, 0.85], [0.80, 0.85]])
-    low = np.array([[0.71, 0.75], [0.69, 0.75]])
-    cost = np.array([[0.001, 0.01], [0.001, 0.01]])
-    seen = Seen(Belief(quality, low, quality, np.ones_like(quality)), cost, Cells(quality, low[[0, 0]], cost))
-    rule = replace(FREE, floor=0.7, quality_per_usd=30.0)
-    assert seen.lanes(rule, Setting()).tolist() == [0, 1]
-    assert seen.lanes(rule, Setting(cell_floor=True)).tolist() == [0, 0]
-
-
 def test_cells_are_means_of_what_was_seen_in_them(pack: Pack) -> None:
     """Shrunk, so between the mean of the cell and that of the lane."""
-    cells = Cells.fit(pack.contexts, pack.quality, pack.quality, pack.cost_usd).of(pack.contexts)
+    cells = Cells.fit(pack.contexts, pack.quality, pack.cost_usd).of(pack.contexts)
     hard = pack.contexts.intent[:, 0] == 1
     low, high = pack.quality[hard, 0].mean(), pack.quality[:, 0].mean()
     assert ((cells.quality[hard, 0] > low) & (cells.quality[hard, 0] < high)).all()

@@ -2,9 +2,7 @@
 
 First on an outcome matrix, over 5 seeded 60/40 splits by group, for several margins and degrees of smoothing: gap
 closed by the whole sweep, what is earned at each lambda of the bundle's classes, and flips. Then as the bundle serves:
-flips by traffic class, where the floor looks at the lower bound of the request, of its cell, or is left out: a lower
-bound that crosses the floor changes the lane whatever the margin is. ``--data FILE.parquet`` also makes typos in its
-own prompts.
+flips by traffic class, by the router's own code. ``--data FILE.parquet`` also makes typos in its own prompts.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +37,7 @@ from training.outcomes import DEFAULT, ROOT, Pack, contexts_of
 
 MARGINS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)
 SETTINGS = (*map(Setting, MARGINS), Setting(0.0, 0.5), Setting(0.01, 0.5), Setting(0.02, 0.5))
-SERVED = (Setting(), Setting(0.01), Setting(0.02), Setting(0.03), Setting(0.02, 0.5))
+SERVED = (0.0, 0.01, 0.02, 0.03)
 PROMPTS = 300  # of the matrix, in which typos are made
 SHIPPED = ROOT / "data" / "stability" / "paraphrases.jsonl"
 TYPO = "misspelt"
@@ -87,21 +85,17 @@ def measure(
     return rows
 
 
-def served(bundle: Bundle, pack: Pack, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
-    """Flips by setting, by what the floor looks at, and by class of the bundle's configuration; of classes with the
-    same floor and lambda only the first."""
+def served(bundle: Bundle, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
+    """Flips by margin and by class of the bundle's configuration; of classes with the same floor and lambda only the
+    first."""
     rows, done = [], set()
     for name, promise in bundle.config.traffic_classes.items():
         rule = Rule.of(promise, bundle.config.exploration, explore=False)
         if (rule.floor, rule.quality_per_usd) in done:
             continue
         done.add((rule.floor, rule.quality_per_usd))
-        for looks_at in ("request", "cell", "nothing"):
-            applied = replace(rule, floor=0.0 if looks_at == "nothing" else rule.floor)
-            settings = [replace(setting, cell_floor=looks_at == "cell") for setting in SERVED]
-            flips = as_served(bundle, pack.contexts, pairs, settings, rule=applied)
-            head = {"class": name, "floor": rule.floor, "floor_looks_at": looks_at}
-            rows += [{**head, **asdict(setting), "flips": flips[setting]} for setting in settings]
+        for margin, flips in as_served(bundle, pairs, SERVED, rule=rule).items():
+            rows.append({"class": name, "floor": rule.floor, "margin": margin, "flips": flips})
     return rows
 
 
@@ -126,10 +120,9 @@ def as_tables(kept: Sequence[Kept], classes: Sequence[Mapping[str, Any]], source
         head = (price, f"{row.setting.margin:g}", f"{row.setting.smoothing:g}", f"{row.reached:.1f}", against)
         first.add_row(*head, *_columns(row.flips))
     title = "as the bundle serves: lanes changed by other words"
-    second = Table("class", "floor of", "margin", "smoothing", *kinds[:3], title=title, title_justify="left")
+    second = Table("class", "floor", "margin", *kinds[:3], title=title, title_justify="left")
     for item in classes:
-        numbers = (f"{item['margin']:g}", f"{item['smoothing']:g}")
-        second.add_row(item["class"], item["floor_looks_at"], *numbers, *_columns(item["flips"]))
+        second.add_row(item["class"], f"{item['floor']:g}", f"{item['margin']:g}", *_columns(item["flips"]))
     return [first, second]
 
 
@@ -154,7 +147,7 @@ def main(
         own = {f"own {kind}": each for kind, each in noisy.items()}
     lambdas = sorted({promise.quality_per_usd for promise in opened.config.traffic_classes.values()})
     kept = measure(pack, {**pairs, **own}, splits=SPLITS, lambdas=lambdas)
-    classes = served(opened, pack, pairs)
+    classes = served(opened, pairs)
     if as_json:
         report = {"data": data.name, "splits": SPLITS, "rows": [asdict(row) for row in kept], "served": classes}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
-from router_ml.allocation.estimate import estimate
+from router_ml.allocation.estimate import Estimates, estimate, preferred
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, best
 from router_ml.offline.curves import LAMBDAS, Plan, Policies, budgets, commit, evaluate
@@ -52,12 +52,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Setting:
-    """How lanes are kept: margin in units of quality, the share, 0..1, of the cell in the estimates, and whether the
-    floor looks at the lower bound of the cell instead of the request's."""
+    """How lanes are kept: margin in units of quality, and the share, 0..1, of the cell in the estimates."""
 
     margin: float = 0.0
     smoothing: float = 0.0
-    cell_floor: bool = False
 
 
 def paraphrases(path: Path, read: Read) -> tuple[Pairs, list[str]]:
@@ -87,16 +85,14 @@ def variants(
 
 @dataclass(frozen=True)
 class Cells:
-    """Mean quality, lower bound and cost (USD) of each lane by soft (intent, domain) cell, (i * k, L), shrunk to the
-    lane's mean."""
+    """Mean quality and cost (USD) of each lane by soft (intent, domain) cell, (i * k, L), shrunk to the lane's mean."""
 
     quality: Floats
-    low: Floats
     cost: Floats
 
     @classmethod
-    def fit(cls, contexts: Contexts, quality: Floats, low: Floats, cost: Floats) -> Cells:
-        """From the quality, lower bound and cost (n, L) of some requests."""
+    def fit(cls, contexts: Contexts, quality: Floats, cost: Floats) -> Cells:
+        """From the quality and cost (n, L) of some requests."""
         share = _share(contexts)
 
         def mean(values: Floats) -> Floats:
@@ -104,13 +100,13 @@ class Cells:
             result: Floats = total / (share.sum(axis=0)[:, None] + CELL_SHRINKAGE)
             return result
 
-        return cls(mean(quality), mean(low), mean(cost))
+        return cls(mean(quality), mean(cost))
 
     def of(self, contexts: Contexts) -> Cells:
         """The same for the cells of each request, (n, L)."""
         share = _share(contexts)
         share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
-        return Cells(share @ self.quality, share @ self.low, share @ self.cost)
+        return Cells(share @ self.quality, share @ self.cost)
 
 
 def _share(contexts: Contexts) -> Floats:
@@ -128,9 +124,9 @@ class Seen:
 
     def lanes(self, rule: Rule, setting: Setting) -> NDArray[np.intp]:
         """The lane of each request, (n,), by the rule and with the setting."""
-        own, low = 1 - setting.smoothing, self.cell.low if setting.cell_floor else self.belief.low
+        own = 1 - setting.smoothing
         quality = own * self.belief.quality + setting.smoothing * self.cell.quality
-        belief = replace(self.belief, quality=quality, low=low)
+        belief = replace(self.belief, quality=quality)
         cost = np.exp(own * np.log(self.cost) + setting.smoothing * np.log(self.cell.cost))
         usual = (self.cell.quality - rule.quality_per_usd * self.cell.cost).argmax(axis=1)
         keeping = replace(rule, margin=setting.margin)
@@ -169,8 +165,8 @@ def on_outcomes(
     """
     train, test = pack.split(share, seed=seed)
     lesson = Lesson(observe(train, "full", seed=seed), seed)
-    predict, nothing = fit_ours(lesson), np.zeros_like(train.quality)
-    cells = Cells.fit(train.contexts, train.quality, nothing, train.cost_usd)
+    predict = fit_ours(lesson)
+    cells = Cells.fit(train.contexts, train.quality, train.cost_usd)
 
     def see(contexts: Contexts) -> Seen:
         quality = predict(contexts)
@@ -209,20 +205,24 @@ def _flips(before: Seen, after: Seen, plans: Sequence[Plan], setting: Setting) -
 
 
 def as_served(
-    bundle: Bundle, known: Contexts, pairs: Mapping[str, Pairs], settings: Sequence[Setting], *, rule: Rule
-) -> dict[Setting, dict[str, float]]:
-    """Flips in percent by kind, where every lane of the bundle's configuration is eligible and nothing is explored.
-
-    Args:
-        known: requests whose estimates make the means of the cells.
-    """
+    bundle: Bundle, pairs: Mapping[str, Pairs], margins: Sequence[float], *, rule: Rule
+) -> dict[float, dict[str, float]]:
+    """Flips in percent by margin and kind, by the router's own code, where every lane of the bundle's configuration is
+    eligible and nothing is explored."""
     lanes = bundle.config.lanes
-    learned = estimate(bundle.allocation, lanes, known)
-    cells = Cells.fit(known, learned.belief.quality, learned.belief.low, learned.cost_usd)
 
-    def see(contexts: Contexts) -> Seen:
-        found = estimate(bundle.allocation, lanes, contexts)
-        return Seen(found.belief, found.cost_usd, cells.of(contexts))
+    def see(contexts: Contexts) -> Estimates:
+        return estimate(bundle.allocation, lanes, contexts)
+
+    def chosen(seen: Estimates, margin: float) -> NDArray[np.intp]:
+        everything = np.ones(seen.cost_usd.shape, bool)
+        return preferred(seen.belief, seen.cost_usd, seen.typical, everything, replace(rule, margin=margin))
 
     seen = {kind: (see(each.before), see(each.after)) for kind, each in pairs.items()}
-    return {setting: {kind: _changed(*both, rule, setting) for kind, both in seen.items()} for setting in settings}
+    return {
+        margin: {
+            kind: 100 * float((chosen(before, margin) != chosen(after, margin)).mean())
+            for kind, (before, after) in seen.items()
+        }
+        for margin in margins
+    }
