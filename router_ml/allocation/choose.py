@@ -63,7 +63,7 @@ def choose(
     shares = np.array([probes.get(lane, 0.0) for lane in lanes]) if probes else None
     row = distribution(estimates.belief, estimates.cost_usd, allowed, rule, exploit=preferred, probes=shares)[0]
     drawn = draw(row, seed)
-    weighed = weigh(estimates, lanes, allowed[0], rule)
+    weighed = weigh(estimates, lanes, allowed[0], rule, incumbent=incumbent)
     return Choice(
         lane=lanes[drawn],
         propensities={lane: share for lane, share in zip(lanes, row.tolist(), strict=True) if share > 0},

@@ -14,13 +14,14 @@ from router_ml.allocation.select import Rule
 
 @dataclass(frozen=True)
 class Weighed:
-    """The lanes of one request by index: which are eligible, which of these reach the floor, what each is worth, and
-    the eligible ones from the best on."""
+    """The lanes of one request by index: which are eligible, which of these reach the floor, which are expected to,
+    what each is worth, and the eligible ones from the best on."""
 
     lanes: Sequence[str]
     rule: Rule
     allowed: list[bool]
     reaches: list[bool]
+    expected: list[bool]
     worth: list[float]
     order: list[int]
     evident: bool
@@ -30,9 +31,17 @@ class Weighed:
         return self.worth[lane] - self.worth[over]
 
 
-def weigh(estimates: Estimates, lanes: Sequence[str], allowed: NDArray[np.bool_], rule: Rule) -> Weighed:
+def weigh(
+    estimates: Estimates,
+    lanes: Sequence[str],
+    allowed: NDArray[np.bool_],
+    rule: Rule,
+    *,
+    incumbent: str | None = None,
+) -> Weighed:
     """Eligible lanes, those that reach the floor first by utility, the others by lower bound less lambda * cost; where
-    the budget is spent, by cost and by lower bound alone."""
+    the budget is spent, by cost and by lower bound alone. An incumbent that is expected to reach it counts by utility,
+    as in ``best``."""
     belief = estimates.belief
     reach = allowed & (belief.low[0] >= rule.floor) & (belief.evidence[0] > 0)
     quality, low, cost = belief.quality[0].tolist(), belief.low[0].tolist(), estimates.cost_usd[0].tolist()
@@ -41,11 +50,14 @@ def weigh(estimates: Estimates, lanes: Sequence[str], allowed: NDArray[np.bool_]
         worth = [-c if r else b for r, c, b in zip(reaches, cost, low, strict=True)]
     else:
         price = rule.quality_per_usd
-        worth = [(q if r else b) - price * c for r, q, c, b in zip(reaches, quality, cost, low, strict=True)]
+        held = [lane == incumbent and any(reaches) and q >= rule.floor for lane, q in zip(lanes, quality, strict=True)]
+        by_quality = [r or h for r, h in zip(reaches, held, strict=True)]
+        worth = [(q if b else bound) - price * c for b, q, c, bound in zip(by_quality, quality, cost, low, strict=True)]
     order = [index for index, is_allowed in enumerate(allowed.tolist()) if is_allowed]
     order.sort(key=lambda i: (not reaches[i], -worth[i], cost[i]))
     evident = bool((belief.evidence[0][allowed] >= 1).any())
-    return Weighed(lanes, rule, allowed.tolist(), reaches, worth, order, evident)
+    expected = [q >= rule.floor for q in quality]
+    return Weighed(lanes, rule, allowed.tolist(), reaches, expected, worth, order, evident)
 
 
 def reason(
@@ -80,8 +92,10 @@ def _of_incumbent(weighed: Weighed, exploit: int, incumbent: int, *, in_session:
         return None
     if not weighed.allowed[incumbent]:
         return f"The session left {name}, which is not eligible. {_of_best(weighed)}"
-    if weighed.reaches[exploit] and not weighed.reaches[incumbent]:
-        return f"The session left {name}, which is not known to reach the floor {rule.floor:.2f}. {_of_best(weighed)}"
+    if weighed.reaches[exploit] and not weighed.reaches[incumbent] and not weighed.expected[incumbent]:
+        return (
+            f"The session left {name}, which is not expected to reach the floor {rule.floor:.2f}. {_of_best(weighed)}"
+        )
     return (
         f"The session left {name}: {weighed.lanes[exploit]} gains {weighed.gain(exploit, incumbent):.4f} in {trade}, "
         f"more than {rule.margin:g}, the lost prompt cache counted."

@@ -75,9 +75,10 @@ def best(
     """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best low - lambda * cost.
     With ``rule.capped``: the cheapest of those that reach the floor, else the best lower bound, whatever it costs.
 
-    The ``incumbent`` (n,), where there is one (-1: none) and it is among those candidates, stays unless the best gains
-    more than ``rule.margin`` on it. Ties go to the cheaper lane, then to the first. Rows without an eligible lane get
-    -1.
+    The ``incumbent`` (n,), where there is one (-1: none), stays unless the best gains more than ``rule.margin`` on it.
+    It has to be eligible, and either among those candidates or expected to reach the floor: a bound that is close to
+    the floor must not send sessions back and forth. Ties go to the cheaper lane, then to the first. Rows without an
+    eligible lane get -1.
     """
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
     some_reach = np.logical_or.reduce(reaches, axis=1, keepdims=True)
@@ -94,8 +95,11 @@ def best(
     if incumbent is None:
         return found
     rows = np.arange(len(score))
-    stays = (incumbent >= 0) & (score[rows, incumbent] >= score[rows, found] - rule.margin)
-    return np.where(stays & candidate[rows, incumbent], incumbent, found)
+    at = rows, incumbent
+    expected = eligible[at] & (belief.quality[at] >= rule.floor) & (not rule.capped)
+    kept = np.where(expected & some_reach[:, 0], belief.quality[at] - rule.quality_per_usd * cost_usd[at], score[at])
+    stays = (incumbent >= 0) & (candidate[at] | expected) & (kept >= score[rows, found] - rule.margin)
+    return np.where(stays, incumbent, found)
 
 
 def distribution(

@@ -63,10 +63,18 @@ def test_a_session_says_why_it_kept_or_left_its_lane(
 
 
 def test_a_session_does_not_stay_below_the_floor() -> None:
-    each = estimates((0.99, 0.75, 0.74), (0.001, 0.001, 0.001), low=(0.69, 0.71, 0.70))
+    each = estimates((0.69, 0.75, 0.74), (0.001, 0.001, 0.001), low=(0.68, 0.71, 0.70))
     made = pick(each, incumbent="cheap", in_session=True)
     assert made.lane == "good"
-    assert "left cheap, which is not known to reach the floor 0.70" in made.reason
+    assert "left cheap, which is not expected to reach the floor 0.70" in made.reason
+
+
+def test_a_bound_below_the_floor_does_not_end_a_session() -> None:
+    """Its lane is expected to reach the floor; leaving would cost the prompt cache for want of evidence alone."""
+    each = estimates((0.80, 0.79, 0.95), (0.001, 0.002, 0.05), low=(0.69, 0.68, 0.75))
+    made = pick(each, incumbent="cheap", in_session=True)
+    assert made.lane == "cheap"
+    assert "keeps cheap" in made.reason
 
 
 def test_what_is_probed_is_explored() -> None:

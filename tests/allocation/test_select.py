@@ -221,7 +221,8 @@ def test_lanes_that_are_not_eligible_change_no_bit(case: Case, seed: int) -> Non
 
 @given(cases(), st.floats(0, 1), st.integers(0, 2**32))
 def test_an_incumbent_stays_unless_another_gains_more_than_the_margin(case: Case, margin: float, seed: int) -> None:
-    """And never below the floor where another lane reaches it, nor where it may not be used."""
+    """And not where it is expected below the floor while another lane is known to reach it, nor where it may not be
+    used."""
     belief, cost, eligible, rule = case
     rule = replace(rule, margin=margin)
     incumbent = np.random.default_rng(seed).integers(-1, cost.shape[1], len(cost))
@@ -229,7 +230,8 @@ def test_an_incumbent_stays_unless_another_gains_more_than_the_margin(case: Case
     reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
     for row, (stays, lane) in enumerate(zip(incumbent, held, strict=True)):
         known = bool(reaches[row].any())
-        may_stay = stays >= 0 and (reaches if known else eligible)[row, stays]
+        expected = eligible[row] & (belief.quality[row] >= rule.floor)
+        may_stay = stays >= 0 and (reaches[row] | expected if known else eligible[row])[stays]
         worth = (belief.quality if known else belief.low)[row] - rule.quality_per_usd * cost[row]
         keeps = may_stay and worth[stays] >= worth[free[row]] - margin
         assert lane == (stays if keeps else free[row])
