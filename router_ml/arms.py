@@ -56,11 +56,19 @@ class Arms:
         Args:
             cost_usd: what the request is expected to cost.
         """
+        self._add(lane, 1, cost_usd)
+
+    def release(self, lane: str, cost_usd: float) -> None:
+        """Take back a ``count`` of a decision that did not come to be."""
+        self._add(lane, -1, -cost_usd)
+
+    def _add(self, lane: str, requests: int, cost_usd: float) -> None:
         if lane not in self._lanes:
             return
         with self._lock:
             old = self._spent[lane]
-            self._spent = {**self._spent, lane: Spent(old.version, old.requests + 1, old.cost_usd + cost_usd)}
+            requests, cost = max(old.requests + requests, 0), max(old.cost_usd + cost_usd, 0.0)
+            self._spent = {**self._spent, lane: Spent(old.version, requests, cost)}
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -77,6 +85,8 @@ class Arms:
                 name: Spent(str(record["version"]), int(record["requests"]), float(record["cost_usd"]))
                 for name, record in state.items()
             }
+            if not all(spent.requests >= 0 and 0 <= spent.cost_usd < float("inf") for spent in old.values()):
+                raise ValueError("expected counts and costs of 0 or more")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleFormatError(f"The state of the probes cannot be read ({error}). Start without it.") from None
         with self._lock:

@@ -66,7 +66,7 @@ class _Ledger:
     """One class. ``profile`` is learned from whole days: the share of requests of each hour."""
 
     budget: float
-    days: OrderedDict[date, _Day] = field(default_factory=OrderedDict)  # the one used last at the end
+    days: dict[date, _Day] = field(default_factory=dict)  # the one used last at the end
     latest: date | None = None
     profile: tuple[float, ...] = UNIFORM
     learned: list[float] = field(default_factory=lambda: [0.0] * HOURS)
@@ -75,10 +75,10 @@ class _Ledger:
         if on not in self.days:
             self._turn(on)
             self.days[on] = _Day(whole=self.latest is not None and on > self.latest)
-            if len(self.days) > _DAYS:
-                self.days.popitem(last=False)
-        self.days.move_to_end(on)
+        self.days[on] = self.days.pop(on)
         self.latest = max(on, self.latest or on)
+        if len(self.days) > _DAYS:  # a replay of other days must not forget what today has cost
+            del self.days[next(day for day in self.days if day not in (on, self.latest))]
         return self.days[on]
 
     def _turn(self, on: date) -> None:
@@ -110,7 +110,8 @@ class Budgets:
         if ledger is None:
             return None
         with self._lock:
-            return Standing(ledger.budget, ledger.day(now.astimezone(UTC).date()).spent, ledger.profile)
+            day = ledger.days.get(now.astimezone(UTC).date(), _Day())
+            return Standing(ledger.budget, day.spent, ledger.profile)
 
     def charge(self, decision: RouteDecision) -> None:
         """Take what a decision is expected to cost from its class; one under the same id takes the place of the first.
@@ -127,6 +128,13 @@ class Budgets:
             charged = self._charges.get(decision_id)
             if charged is not None:
                 self._book(decision_id, charged[0], charged[1], cost_usd)
+
+    def release(self, decision_id: str) -> None:
+        """Give back what a decision was charged that did not come to be."""
+        with self._lock:
+            before = self._charges.pop(decision_id, None)
+            if before is not None:
+                self._add(before[0], before[1], -before[2])
 
     def prime(self, costs: Iterable[Cost]) -> None:
         """Charge what a log says was spent before this process started."""

@@ -8,7 +8,8 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from router_ml.budgets import Budgets
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, State, describe
-from router_ml.errors import InvalidRequestError
+from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.guardrails import Scan, pins
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner, versions_learned
@@ -125,9 +126,7 @@ class Router(Governed):
         parsed = RouteRequest.parse(request)
         rules = self._rules
         understood = read(rules.base.config, self.bundle, [parsed])
-        decision = self._decide(rules, parsed, understood[0], stamp=(seed, now, decision_id))
-        self._record(rules, [decision], understood)
-        return decision
+        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules)
 
     def predict_routes(
         self,
@@ -158,8 +157,11 @@ class Router(Governed):
             stamp = seeds[index] if seeds else None, now, decision_ids[index] if decision_ids else None
             return self._decide(rules, parsed[index], understood[index], stamp=stamp)
 
-        decisions = [numbered(index, decide, index) for index in range(len(parsed))]
-        self._record(rules, decisions, understood)
+        decisions: list[RouteDecision] = []
+        with self._all_or_nothing(decisions):
+            for index in range(len(parsed)):
+                decisions.append(numbered(index, decide, index))
+            self._record(rules, decisions, understood)
         return decisions
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
@@ -279,12 +281,31 @@ class Router(Governed):
         seed: int | None = None,
         now: datetime | None = None,
         decision_id: str | None = None,
+        rules: Rules | None = None,
     ) -> RouteDecision:
-        """Decide and log a request that has been understood already; for replays of what was embedded before."""
-        rules = self._rules
-        decision = self._decide(rules, request, understood, stamp=(seed, now, decision_id))
-        self._record(rules, [decision], [understood])
-        return decision
+        """Decide and log a request that has been understood already; for replays of what was embedded before.
+
+        Args:
+            rules: those that it was understood under; by default those in force.
+        """
+        rules = rules or self._rules
+        decisions: list[RouteDecision] = []
+        with self._all_or_nothing(decisions):
+            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id)))
+            self._record(rules, decisions, [understood])
+        return decisions[0]
+
+    @contextmanager
+    def _all_or_nothing(self, decisions: Sequence[RouteDecision]) -> Iterator[None]:
+        """Money and probes of ``decisions`` are given back where an error keeps them from the caller."""
+        try:
+            yield
+        except RouterError:
+            for decision in decisions:
+                self._budgets.release(decision.decision_id)
+                if decision.lane is not None:
+                    self._arms.release(decision.lane, decision.estimates[decision.lane].cost_usd)
+            raise
 
     def _decide(
         self,
@@ -310,7 +331,7 @@ class Router(Governed):
             self._budgets.standing(case.class_name, now),
             now=now,
             probes=self._arms.probes(ruling.eligible),
-            certified=self._certified(case),
+            certified=self._certified(case, force.versions.prices),
         )
         decision = assemble(
             config,
@@ -355,9 +376,11 @@ class Router(Governed):
             drift=self._learner.drift(known) if self._learner else None,
         )
 
-    def _certified(self, case: Case) -> float | None:
+    def _certified(self, case: Case, prices: str) -> float | None:
         """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
-        return self.bundle.promises.largest(case.class_name, case.promise) if self.bundle else None
+        return (
+            self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
+        )
 
     def _state(self, asked: Terms, health: Mapping[str, str]) -> State:
         return State(

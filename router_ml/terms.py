@@ -100,7 +100,9 @@ def terms(
     if incumbent is not None:
         margin = config.stability.session_margin if in_session else config.stability.margin
         rule = replace(rule, margin=margin)
-    given = {lane: share for lane, share in probes.items() if share > 0 and lane in ruling.eligible}
+    paced_up = rule.quality_per_usd > promise.quality_per_usd  # money is short: nothing is spent on learning
+    owed = {} if paced_up else probes
+    given = {lane: share for lane, share in owed.items() if share > 0 and lane in ruling.eligible}
     return Terms(
         rule,
         incumbent=incumbent,
@@ -129,7 +131,11 @@ def chosen(config: RouterConfig, ruling: Ruling, estimates: Estimates, asked: Te
 def learned_lane(config: RouterConfig, estimates: Estimates, asked: Terms) -> str | None:
     """What learning alone would take of all lanes that are enabled."""
     enabled = [name for name, lane in config.lanes.items() if lane.enabled]
-    return favourite(estimates, list(config.lanes), enabled, asked.rule, incumbent=asked.incumbent)
+    incumbent, lanes = asked.incumbent, list(config.lanes)
+    if incumbent is not None and not asked.in_session:
+        usual = int(usual_lane(estimates.belief, estimates.typical, mask(lanes, enabled), asked.rule)[0])
+        incumbent = lanes[usual] if usual >= 0 else None
+    return favourite(estimates, lanes, enabled, asked.rule, incumbent=incumbent)
 
 
 def _incumbent(

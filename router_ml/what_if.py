@@ -21,6 +21,7 @@ from router_ml.contract import Estimate, RouteDecision
 from router_ml.errors import InvalidRequestError
 
 NOT_RECORDED = "Exploration settings were not recorded, so only the preferred lane is given."
+USUAL = "The usual lane of such requests is taken as it was; another floor or lambda may have another one."
 CAPPED = "The class's budget was spent when this was decided; that is left out here."
 
 
@@ -123,6 +124,8 @@ def what_if(
         margin=decision.state.selection.margin,
     )
     row, notes = _distribution(decision, left, rule)
+    if (floor, quality_per_usd) != (None, None) and decision.state.selection.incumbent is not None:
+        notes = (*notes, USUAL)
     lane = names[draw(row, decision.seed)]
     changed = lane != decision.lane
     return WhatIf(

@@ -157,6 +157,7 @@ def test_the_profile_of_a_day_is_learned_from_whole_days(config: RouterConfig, m
     assert profile(1) == UNIFORM
     for number in range(20):
         charge(budgets, make_decision, f"dec-{number}", 0.1, NOON + DAY)
+    charge(budgets, make_decision, "dec-next", 0.1, NOON + 2 * DAY)
     learned = profile(2)
     assert sum(learned) == pytest.approx(1)
     assert learned[12] > 0.5 > UNIFORM[0] > learned[3] > 0

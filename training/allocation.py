@@ -24,6 +24,7 @@ BLEND = 0.25
 SMEAR_SHARED = 50.0  # rows
 CELL_SHRINKAGE = 20.0  # rows
 LATENCY_QUANTILE, FEWEST_TIMED = 0.9, 20
+FEWEST_OF_VERSION = 20  # outcomes at full weight, from which on a lane's version counts as learned
 
 Floats64 = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def fit_quality(
     """The quality model, and its held-out predictions (n, L) in 0..1 for the rows it learned from."""
     contexts = outcomes.contexts
     found = regress(space, outcomes.quality, weight=outcomes.weights, seed=seed)
-    counted = np.where(np.isfinite(outcomes.quality), outcomes.weights, 0.0)
+    counted = np.where(np.isfinite(outcomes.quality), outcomes.weights, 0.0) * found.used[:, None]
     joint = contexts.intent[:, :, None] * contexts.domain[:, None, :]
     counts = np.einsum("nik,nl->ikl", joint, counted).astype(np.float32)
     cells = cell_means(contexts, np.clip(found.fitted, 0, 1))
@@ -190,7 +191,11 @@ def fit(outcomes: Outcomes, lanes: Mapping[str, Lane], *, seed: int = 0) -> Allo
     cost = fit_cost(outcomes, space, lanes, seed=seed)
     tokens_out = cost.tokens_out(outcomes.contexts).astype(np.float64)
     predicted = price(list(lanes.values()), outcomes.contexts.tokens_in, tokens_out)
-    versions = {name: lane.version for name, lane in lanes.items()}
+    current = (np.isfinite(outcomes.quality) & (outcomes.weights == 1)).sum(axis=0)
+    versions = {
+        name: lane.version if count >= FEWEST_OF_VERSION else f"before {lane.version}"
+        for (name, lane), count in zip(lanes.items(), current, strict=True)
+    }
     return Allocation(
         quality, cost, fit_bandit(outcomes, tuple(lanes), prior, predicted, versions=versions, seed=seed), BLEND
     )

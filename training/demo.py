@@ -151,7 +151,7 @@ def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Co
     sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
     logged = log.logged()
     unseen = logged.select(logged.created_at >= np.datetime64(utc(cut), "us"))
-    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes)
+    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes, promises=challenger.promises)
     show_comparison(found)
     return challenger, found
 

@@ -46,12 +46,13 @@ class Space:
 @dataclass(frozen=True)
 class Fitted:
     """offset: (L,); weights: (m, L) of landmarks; predictions (n, L) for the rows learned from: fitted, and held_out,
-    each by a fit that had not seen its row."""
+    each by a fit that had not seen its row; used: (n,) which of these rows it learned from."""
 
     offset: NDArray[np.float32]
     weights: NDArray[np.float32]
     fitted: Floats64
     held_out: Floats64
+    used: NDArray[np.bool_]
 
 
 def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
@@ -111,15 +112,17 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
 def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int) -> Fitted:
     seen = np.isfinite(target)
     complete = seen.all(axis=1)
-    if not is_sparse(target) and (weight is None or bool((weight == 1).all())):
+    if not is_sparse(target) and (weight is None or bool((weight[complete] == 1).all())):
         offset, slope, left_out = _by_directions(space.features[complete], target[complete])
         held_out = space.features @ slope + offset
         held_out[complete] = left_out
+        used = np.asarray(complete)
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
         offset, slope, held_out = _common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
+        used = np.asarray(seen.any(axis=1))
     fitted = space.features @ slope + offset
-    return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out)
+    return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out, used)
 
 
 def is_sparse(target: Floats64) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from rich.progress import track
 from safetensors.numpy import save_file
 
 from router_ml.allocation.context import Contexts
+from router_ml.config import load_config
 from router_ml.errors import OfflineDataError
 from router_ml.offline.packs import Pack, read_pack
 from router_ml.understanding.classifier import Classifier
@@ -104,6 +106,8 @@ def save_pack(pack: Pack, stem: Path, *, prompt_sha256: list[str], source: str) 
         stem.with_suffix(".safetensors"),
     )
     record = {"lanes": list(pack.lanes), "rows": len(pack.group), "encoder": pack.encoder, "source": source}
+    if pack.prices:
+        record["prices"] = {lane: list(price) for lane, price in pack.prices.items()}
     stem.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -112,8 +116,15 @@ def main(
     out: Annotated[Path, typer.Option(help="Path without ending.")] = DEFAULT,
     bundle: Annotated[Path, typer.Option(help="Folder with encoder and classifier.")] = ROOT / "models" / "default",
 ) -> None:
-    """Build a pack from an outcome matrix."""
+    """Build a pack from an outcome matrix. Its costs were paid at the prices that the bundle's router.yaml has now."""
     pack, digests = read_matrix(data, Encoder.load(bundle / "encoder"), Classifier.load(bundle))
+    lanes = load_config(bundle / "router.yaml").lanes.values()
+    paid = {
+        lane.outcomes: (lane.price.input_per_mtok, lane.price.output_per_mtok)
+        for lane in lanes
+        if lane.outcomes in pack.lanes
+    }
+    pack = replace(pack, prices=paid)
     save_pack(pack, out, prompt_sha256=digests, source=data.name)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from router_ml.allocation.estimate import Allocation
-from router_ml.config import Lane, RouterConfig, load_config
+from router_ml.config import Lane, RouterConfig, load_config, prices_sha256
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.offline.champion import logged_contexts
@@ -38,6 +38,7 @@ from training.outcomes import DEFAULT, Pack, load_pack
 
 ROOT = Path(__file__).parents[1]
 MIN_OUTCOMES = 20
+FIRST_VERSION = "1"
 OTHER_VERSION = 0.2  # how much an outcome counts that another version of the lane made
 KEPT = ("encoder", "classifier.safetensors", "classifier.json", *ENTITY_FILES)
 
@@ -70,8 +71,21 @@ def from_pack(pack: Pack, config: RouterConfig) -> tuple[Outcomes, dict[str, int
     quality, cost = np.full((2, len(pack.group), len(lanes)), np.nan)
     for name, index in column.items():
         quality[:, lanes.index(name)] = pack.quality[:, index]
-        cost[:, lanes.index(name)] = pack.cost_usd[:, index]
-    return Outcomes(pack.contexts, quality, cost, np.ones_like(quality)), column
+        cost[:, lanes.index(name)] = _at_price_of(config.lanes[name], pack, index)
+    # a pack does not say which version of a lane it is of: the first
+    weight = np.array([1.0 if lane.version == FIRST_VERSION else OTHER_VERSION for lane in config.lanes.values()])
+    return Outcomes(pack.contexts, quality, cost, np.ones_like(quality), np.tile(weight, (len(quality), 1))), column
+
+
+def _at_price_of(lane: Lane, pack: Pack, column: int) -> NDArray[np.float64]:
+    """What a pack's answers of a lane would cost today, (n,): a price that has changed since is no change of tokens."""
+    cost, tokens_in, now = pack.cost_usd[:, column], pack.contexts.tokens_in, lane.price
+    paid = pack.prices.get(pack.lanes[column])
+    if paid is None:
+        return cost
+    tokens_out = np.maximum(cost * 1e6 - tokens_in * paid[0], 0) / max(paid[1], 1e-12)
+    result: NDArray[np.float64] = (tokens_in * now.input_per_mtok + tokens_out * now.output_per_mtok) / 1e6
+    return result
 
 
 def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> tuple[Outcomes, dict[str, int]]:
@@ -94,6 +108,7 @@ def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> 
     quality, cost, probability, latency = np.full((4, len(part), len(lanes)), np.nan)
     rows, lane = np.arange(len(part)), lane[usable]
     quality[rows, lane], cost[rows, lane], latency[rows, lane] = part.quality, part.cost_usd, part.latency_ms
+    cost[part.prices != prices_sha256(config)] = np.nan  # other prices: what was paid no longer says how many tokens
     drawn = part.propensities[rows, np.maximum(part.action, 0)] if len(part) else np.zeros(0)
     probability[rows, lane] = np.where(drawn > 0, drawn, 1.0)
     weight = np.ones(quality.shape)

@@ -141,7 +141,16 @@ class LaneDrift:
         values: dict[str, Any] = {name: np.asarray(record[name], np.float64) for name in arrays}
         if not all(np.isfinite(value).all() and value.ndim == 1 for value in values.values()):
             raise ValueError("expected rows of finite numbers")
-        return cls(**values, noise=float(record["noise"]), noise_count=float(record["noise_count"]))
+        noise, noise_count = float(record["noise"]), float(record["noise_count"])
+        beliefs, cells = ("weight", "mean", "variance", "count"), ("cell_sum", "cell_count")
+        if any(len({len(values[name]) for name in names}) != 1 for names in (beliefs, cells)):
+            raise ValueError("expected rows of equal length")
+        weight, positive = values["weight"], (*values["variance"], noise)
+        if not (len(weight) and abs(weight.sum() - 1) < 1e-6 and weight.min() >= 0 and min(positive) > 0):
+            raise ValueError("expected weights that sum to 1 and variances above 0")
+        if not (np.isfinite(noise) and min(noise_count, *values["count"], *values["cell_count"]) >= 0):
+            raise ValueError("expected finite noise and counts of 0 or more")
+        return cls(**values, noise=noise, noise_count=noise_count)
 
 
 def _expected(mean: Floats, spread: Floats) -> Floats:

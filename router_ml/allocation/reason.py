@@ -46,17 +46,22 @@ def weigh(
     reach = allowed & (belief.low[0] >= rule.floor) & (belief.evidence[0] > 0)
     quality, low, cost = belief.quality[0].tolist(), belief.low[0].tolist(), estimates.cost_usd[0].tolist()
     reaches: list[bool] = reach.tolist()
+    expected = [q >= rule.floor for q in quality]
     if rule.capped:
-        worth = [-c if r else b for r, c, b in zip(reaches, cost, low, strict=True)]
+        hope = any(e and a for e, a in zip(expected, allowed.tolist(), strict=True))
+        cheap = reaches if any(reaches) else expected if hope else [False] * len(reaches)
+        price = rule.quality_per_usd
+        worth = [-c if r else b - price * c for r, c, b in zip(cheap, cost, low, strict=True)]
+        order_by = cheap
     else:
         price = rule.quality_per_usd
+        order_by = reaches
         held = [lane == incumbent and any(reaches) and q >= rule.floor for lane, q in zip(lanes, quality, strict=True)]
         by_quality = [r or h for r, h in zip(reaches, held, strict=True)]
         worth = [(q if b else bound) - price * c for b, q, c, bound in zip(by_quality, quality, cost, low, strict=True)]
     order = [index for index, is_allowed in enumerate(allowed.tolist()) if is_allowed]
-    order.sort(key=lambda i: (not reaches[i], -worth[i], cost[i]))
+    order.sort(key=lambda i: (not order_by[i], -worth[i], cost[i]))
     evident = bool((belief.evidence[0][allowed] >= 1).any())
-    expected = [q >= rule.floor for q in quality]
     return Weighed(lanes, rule, allowed.tolist(), reaches, expected, worth, order, evident)
 
 
@@ -113,6 +118,8 @@ def _of_best(weighed: Weighed) -> str:
     if reaching:
         trade = "The cheapest" if spent else f"Best quality - {weighed.rule.quality_per_usd:g} x cost"
         return f"{spent}{trade} of the {reaching} eligible lanes that reach {floor}."
-    money = "" if spent else " for the money"
+    hopeful = sum(e and a for e, a in zip(weighed.expected, weighed.allowed, strict=True))
+    if spent and hopeful:
+        return f"{spent}The cheapest of the {hopeful} eligible lanes that are expected to reach {floor}."
     evidence = "" if weighed.evident else " (no evidence in this cell)"
-    return f"{spent}No eligible lane is known to reach {floor}: best lower bound{money}{evidence}."
+    return f"{spent}No eligible lane is known to reach {floor}: best lower bound for the money{evidence}."

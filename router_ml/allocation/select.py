@@ -73,7 +73,7 @@ def best(
     incumbent: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """The lane to exploit, (n,): highest utility among lanes that reach the floor, else the best low - lambda * cost.
-    With ``rule.capped``: the cheapest of those that reach the floor, else the best lower bound, whatever it costs.
+    With ``rule.capped``: the cheapest of those that reach the floor, else of those that are expected to.
 
     The ``incumbent`` (n,), where there is one (-1: none), stays unless the best gains more than ``rule.margin`` on it.
     It has to be eligible, and either among those candidates or expected to reach the floor: a bound that is close to
@@ -84,7 +84,10 @@ def best(
     some_reach = np.logical_or.reduce(reaches, axis=1, keepdims=True)
     candidate = np.where(some_reach, reaches, eligible)
     if rule.capped:
-        score = np.where(some_reach, -cost_usd, belief.low)
+        hopeful = eligible & (belief.quality >= rule.floor)
+        some_hope = np.logical_or.reduce(hopeful, axis=1, keepdims=True)
+        candidate = np.where(some_reach | ~some_hope, candidate, hopeful)
+        score = np.where(some_reach | some_hope, -cost_usd, belief.low - rule.quality_per_usd * cost_usd)
     else:
         score = np.where(some_reach, belief.quality, belief.low) - rule.quality_per_usd * cost_usd
     score = np.where(candidate & np.isfinite(score), score, -np.inf)  # a broken estimate is the last resort
@@ -135,7 +138,7 @@ def distribution(
         result *= np.minimum(1.0, share / np.maximum(total, _TINY))
         if probing is not None:
             result += probing
-        result[at] = 1.0 - _total(result)[rows, 0]
+        result[at] = np.maximum(1.0 - _total(result)[rows, 0], 0.0)
     elif len(rows):
         result[rows, exploit[rows]] = 1.0
     return result

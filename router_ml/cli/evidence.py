@@ -73,6 +73,6 @@ def judged(
     pack, name = open_pack(data, bundle), traffic_class or "default"
     spec = bundle.classifier.spec
     labels = (tuple(spec.intent.labels), tuple(spec.domain.labels))
-    policy = pack_policy(pack, bundle.allocation, bundle.config, traffic_class=name)
+    policy = pack_policy(pack, bundle.allocation, bundle.config, traffic_class=name, promises=bundle.promises)
     found = from_pack(pack, policy, bundle.config, labels=labels, traffic_class=name)
     return found, learned_from(bundle, pack)

@@ -68,7 +68,7 @@ def from_pack(pack: Pack, bundle: Bundle, *, traffic_class: str) -> Candidates:
         bundle,
         contexts,
         ids=np.arange(rows).astype(np.str_),
-        allowed=np.ones_like(seen),
+        allowed=np.tile([lane.enabled for lane in bundle.config.lanes.values()], (rows, 1)),
         seen=seen,
         rate=np.full(rows, class_rule(bundle.config, traffic_class).quality_per_usd),
         cell=_cells(

@@ -88,6 +88,11 @@ def matrix_gains(
     else:
         known = np.flatnonzero(np.isfinite(quality).all(axis=0))
         rivals = tuple(lanes[lane] for lane in known.tolist())
+        if not rivals:
+            raise OfflineDataError(
+                "No lane was run on every prompt, so a loss against the best of them cannot be certified. Evaluate the "
+                "lanes on the same prompts, or promise a mean."
+            )
         gains = expected[:, :, None] - quality[:, None, known] + promise.max_loss
         worst, variance = 1 - promise.max_loss, promise.max_loss
     values = np.zeros((len(size), *gains.shape[1:]))

@@ -17,9 +17,10 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Allocation, Estimates, estimate, preferred
 from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
-from router_ml.config import RouterConfig
+from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.ope import Estimate, Feedback, SampleRatio, difference, sample_ratio
+from router_ml.storage.promises import Promises
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
@@ -75,8 +76,8 @@ def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
     return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
 
 
-def class_rule(config: RouterConfig, name: str) -> Rule:
-    """What selection is asked for in a traffic class.
+def class_rule(config: RouterConfig, name: str, promises: Promises | None = None) -> Rule:
+    """What selection is asked for in a traffic class, before any pacing: what ``promises`` certify holds here too.
 
     Raises:
         OfflineDataError: it is not configured.
@@ -84,8 +85,10 @@ def class_rule(config: RouterConfig, name: str) -> Rule:
     if name not in config.traffic_classes:
         known = ", ".join(config.traffic_classes)
         raise OfflineDataError(f"Traffic class {name!r} is not configured. Known classes: {known}.")
-    rule = Rule.of(config.traffic_classes[name], config.exploration)
-    return replace(rule, margin=config.stability.margin)
+    promised = config.traffic_classes[name]
+    rule = replace(Rule.of(promised, config.exploration), margin=config.stability.margin)
+    largest = promises.largest(name, promised, prices_sha256=prices_sha256(config)) if promises else None
+    return rule if largest is None else replace(rule, quality_per_usd=min(rule.quality_per_usd, largest))
 
 
 def policy_of(
@@ -95,6 +98,7 @@ def policy_of(
     *,
     eligible: NDArray[np.bool_],
     traffic_class: NDArray[np.str_],
+    promises: Promises | None = None,
 ) -> tuple[Floats, Estimates]:
     """Propensities (n, L) over the configured lanes that a bundle gives to these requests, and its estimates.
 
@@ -105,7 +109,7 @@ def policy_of(
     belief = estimates.belief
     result = np.zeros(eligible.shape)
     for name in np.unique(traffic_class):
-        rows, rule = np.flatnonzero(traffic_class == name), class_rule(config, str(name))
+        rows, rule = np.flatnonzero(traffic_class == name), class_rule(config, str(name), promises)
         part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
         cost, allowed = estimates.cost_usd[rows], eligible[rows]
         exploit = preferred(part, cost, estimates.typical.take(rows), allowed, rule)
@@ -114,9 +118,14 @@ def policy_of(
 
 
 def compare(
-    challenger: Allocation, config: RouterConfig, data: LoggedData, *, sizes: tuple[int, int, int]
+    challenger: Allocation,
+    config: RouterConfig,
+    data: LoggedData,
+    *,
+    sizes: tuple[int, int, int],
+    promises: Promises | None = None,
 ) -> Comparison:
-    """Evaluate a challenger on a log.
+    """Evaluate a challenger on a log, at the lambdas that its ``promises`` certify.
 
     Raises:
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
@@ -132,6 +141,7 @@ def compare(
     part = data.select(drawn)
     columns = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in lanes]
     logging, eligible = _columns(part.propensities, columns), _columns(part.eligible, columns).astype(bool)
+    eligible &= np.array([lane.enabled for lane in config.lanes.values()])
     # Given that none of the lanes that are gone was drawn, the others were drawn in proportion.
     logging = logging / np.maximum(logging.sum(axis=1, keepdims=True), 1e-300)
     target, estimates = policy_of(
@@ -140,6 +150,7 @@ def compare(
         logged_contexts(part, sizes),
         eligible=eligible,
         traffic_class=part.traffic_class,
+        promises=promises,
     )
     planned = np.array([lanes.index(lane) if lane in lanes else -1 for lane in part.lanes])[part.action]
     supported = ~((target > 0) & (logging <= 0)).any(axis=1) & (planned >= 0)

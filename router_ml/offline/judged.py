@@ -19,6 +19,7 @@ from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.champion import class_rule, policy_of
 from router_ml.offline.feedback import Feedback, of_action
 from router_ml.offline.packs import Pack
+from router_ml.storage.promises import Promises
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
@@ -102,12 +103,20 @@ def columns_of(pack: Pack, config: RouterConfig) -> dict[str, int]:
     return found
 
 
-def pack_policy(pack: Pack, allocation: Allocation, config: RouterConfig, *, traffic_class: str) -> Floats:
+def pack_policy(
+    pack: Pack,
+    allocation: Allocation,
+    config: RouterConfig,
+    *,
+    traffic_class: str,
+    promises: Promises | None = None,
+) -> Floats:
     """Propensities (n, configured lanes) that a bundle gives to a pack's prompts, among the lanes that the pack has."""
-    eligible = np.isin(list(config.lanes), list(columns_of(pack, config)))
+    enabled = np.array([lane.enabled for lane in config.lanes.values()])
+    eligible = enabled & np.isin(list(config.lanes), list(columns_of(pack, config)))
     rows = len(pack.group)
     allowed, classes = np.broadcast_to(eligible, (rows, len(eligible))), np.full(rows, traffic_class)
-    policy, _ = policy_of(allocation, config, pack.contexts, eligible=allowed, traffic_class=classes)
+    policy, _ = policy_of(allocation, config, pack.contexts, eligible=allowed, traffic_class=classes, promises=promises)
     return policy
 
 

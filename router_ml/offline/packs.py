@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,10 @@ from router_ml.errors import EncoderMismatchError, OfflineDataError
 
 @dataclass(frozen=True)
 class Pack:
-    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,)."""
+    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,).
+
+    ``prices``: USD per million tokens in and out that were paid, by lane, where it is known.
+    """
 
     contexts: Contexts
     quality: NDArray[np.float64]
@@ -29,11 +33,12 @@ class Pack:
     lanes: tuple[str, ...]
     encoder: str
     digest: str
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Pack:
         """The chosen rows."""
-        part = self.contexts.take(rows), self.quality[rows], self.cost_usd[rows], self.group[rows]
-        return Pack(*part, self.lanes, self.encoder, self.digest)
+        columns = {name: getattr(self, name)[rows] for name in ("quality", "cost_usd", "group")}
+        return replace(self, contexts=self.contexts.take(rows), **columns)
 
     def relabelled(self, intents: int, domains: int) -> Pack:
         """For a classifier with other labels, of which the pack knows nothing: no row counts as evidence in a cell."""
@@ -78,4 +83,5 @@ def read_pack(stem: Path, *, encoder: str | None = None) -> Pack:
     )
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     quality, cost = arrays["quality"].astype(np.float64), arrays["cost_usd"].astype(np.float64)
-    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest)
+    prices = {lane: (float(fresh), float(out)) for lane, (fresh, out) in record.get("prices", {}).items()}
+    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest, prices)

@@ -73,10 +73,11 @@ class Promises:
         """The certificate of a class, None without one."""
         return self.certificates.get(class_name)
 
-    def largest(self, class_name: str, promised: TrafficClass) -> float | None:
-        """Largest lambda that was certified for the promise that is configured; None where nothing was."""
+    def largest(self, class_name: str, promised: TrafficClass, *, prices_sha256: str) -> float | None:
+        """Largest lambda that was certified for the configured promise at these prices; None where nothing was."""
         found = self.get(class_name)
-        return found.lambda_max if found is not None and found.covers(promised) else None
+        speaks = found is not None and found.covers(promised) and found.prices_sha256 == prices_sha256
+        return found.lambda_max if found is not None and speaks else None
 
     def notes(self, classes: Mapping[str, TrafficClass], *, prices_sha256: str) -> Iterator[str]:
         """What deserves a look: classes that are not certified, in the order of the configuration, in words."""
@@ -92,7 +93,7 @@ class Promises:
             elif found.lambda_max is None:
                 yield f"{name}: not certified, the configured lambda is used. {found.reason}"
             elif found.prices_sha256 != prices_sha256:
-                yield f"{name}: certified at other prices, so for other choices of lanes. Retrain to certify it anew."
+                yield f"{name}: not certified at these prices; the configured lambda is used. Retrain to certify it."
             elif promised.explore_share > found.explore_share:
                 yield (
                     f"{name}: explores up to {promised.explore_share:g} of its requests, certified with "

@@ -39,9 +39,9 @@ class LoggedData:
     ``action`` (the planned lane as index into ``lanes``, -1 without one), ``executed`` (the lane that answered, -1 not
     known), ``randomised`` (drawn from several lanes), ``quality`` 0..1, ``rated_probability``, ``cost_usd``,
     ``latency_ms``, ``model`` (of the planned lane, empty without one), ``lane_version`` (of the lane that answered, of
-    the planned one where that is not known). Per decision and lane (n, lanes): ``propensities`` (0 where it could not
-    be drawn), ``eligible``, ``estimated_quality``, ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one
-    ``encoder``; ``features`` (n, f) float32.
+    the planned one where that is not known), ``prices`` (digest of those it was decided at). Per decision and lane
+    (n, lanes): ``propensities`` (0 where it could not be drawn), ``eligible``, ``estimated_quality``,
+    ``estimated_cost_usd``. ``embeddings`` (n, d) float32, all of one ``encoder``; ``features`` (n, f) float32.
     """
 
     lanes: tuple[str, ...]
@@ -69,6 +69,7 @@ class LoggedData:
     features: NDArray[np.float32]
     model: NDArray[np.str_]
     lane_version: NDArray[np.str_]
+    prices: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.decision_ids)
@@ -212,6 +213,7 @@ def to_arrays(decisions: Sequence[Any], outcomes: Iterable[Any], encoder: str | 
         embeddings=stack([row.embedding if row.encoder == encoder else None for row in decisions], "embeddings"),
         features=stack([row.surface for row in decisions], "features"),
         model=np.array([record["model"] or "" for record in records], dtype=np.str_),
+        prices=np.array([record["prices"] for record in records], dtype=np.str_),
         lane_version=np.array(
             [record["versions"].get(lane, "1") for record, lane in zip(records, answered_by, strict=True)],
             dtype=np.str_,
@@ -225,6 +227,7 @@ def _parts(record: str, decision_id: str) -> dict[str, Any]:
         whole = from_json(record)
         needed = {part: whole[part] for part in (*LANE_PARTS, "floor", "language", "model")}
         more = {"circumstances": whole.get("circumstances", {}), "versions": whole["versions"].get("lanes", {})}
+        more["prices"] = whole["versions"].get("prices", "")
         return {**needed, **more}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _other_contract(f"Decision {decision_id}") from None

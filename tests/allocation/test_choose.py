@@ -89,7 +89,7 @@ def test_what_is_probed_is_explored() -> None:
     [
         ((0.75, 0.8, 0.9), "cheap", "The cheapest of the 3 eligible lanes that reach the floor"),
         ((0.6, 0.69, 0.9), "dear", "The only eligible lane that is known to reach the floor"),
-        ((0.6, 0.65, 0.62), "good", "best lower bound."),
+        ((0.6, 0.65, 0.62), "cheap", "The cheapest of the 3 eligible lanes that are expected to reach the floor"),
     ],
 )
 def test_at_the_cap_the_cheapest_lane_that_keeps_the_floor_is_taken(

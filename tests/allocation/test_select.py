@@ -239,7 +239,7 @@ def test_an_incumbent_stays_unless_another_gains_more_than_the_margin(case: Case
 
 @given(cases())
 def test_when_the_money_is_gone_the_cheapest_lane_that_keeps_the_floor_is_certain(case: Case) -> None:
-    """The floor beats the budget: where no lane is known to reach it, the safest is taken, whatever it costs."""
+    """Known to reach it, or else expected to: where neither, the best bound for the money."""
     belief, cost, eligible, rule = case
     capped = replace(rule, margin=0.3).at_cap()
     held = best(belief, cost, eligible, capped, incumbent=np.zeros(len(cost), np.intp))
@@ -249,7 +249,11 @@ def test_when_the_money_is_gone_the_cheapest_lane_that_keeps_the_floor_is_certai
         if reaches.any():
             assert reaches[held[row]]
             assert cost[row, held[row]] == cost[row, reaches].min()
+        elif (hopeful := eligible[row] & (belief.quality[row] >= rule.floor)).any():
+            assert hopeful[held[row]]
+            assert cost[row, held[row]] == cost[row, hopeful].min()
         else:
-            assert belief.low[row, held[row]] == belief.low[row, eligible[row]].max()
+            worth = belief.low[row] - rule.quality_per_usd * cost[row]
+            assert worth[held[row]] == worth[eligible[row]].max()
         assert shares[row, held[row]] == 1
         assert shares[row].sum() == 1

@@ -124,6 +124,7 @@ def make_log(randomised: list[bool]) -> LoggedData:
         features=np.zeros((count, 0), dtype=np.float32),
         model=np.full(count, "a/model"),
         lane_version=np.full(count, "1"),
+        prices=np.full(count, ""),
     )
 
 

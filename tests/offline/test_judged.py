@@ -40,6 +40,7 @@ def _log(n: int, *, seed: int, **changes: Any) -> LoggedData:
         "org": np.full(n, ""),
         "model": np.full(n, "m"),
         "lane_version": np.full(n, "1"),
+        "prices": np.full(n, ""),
         "intent": np.where(np.arange(n) % 2, "qa", "coding"),
         "domain": np.full(n, "general"),
         "action": action,

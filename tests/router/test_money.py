@@ -13,7 +13,7 @@ import pytest
 from router_ml import Router
 from router_ml.allocation.replay import reproduce
 from router_ml.contract import RouteDecision
-from router_ml.errors import LogError
+from router_ml.errors import InvalidRequestError, LogError
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 
@@ -91,7 +91,7 @@ def test_ahead_of_the_days_line_a_dollar_has_to_buy_more_and_behind_it_what_it_a
 def test_the_floor_beats_the_budget(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda does not rise above what the floor is certified for, however little money is left."""
     router = open_router(bundle, budget_usd_per_day=1.0)
-    monkeypatch.setattr(router, "_certified", lambda case: {"default": 45.0}[case.class_name])
+    monkeypatch.setattr(router, "_certified", lambda case, prices: {"default": 45.0}[case.class_name])
     spend(router, 0.9)
     assert ask(router).quality_per_usd == 45.0
 
@@ -193,3 +193,37 @@ def test_threads_pay_for_every_decision(bundle: Bundle) -> None:
         made = list(pool.map(lambda seed: ask(router, seed=seed), range(40)))
     paid = sum(decision.estimates[decision.lane].cost_usd for decision in made if decision.lane)
     assert ask(router).state.budget_left == pytest.approx(1e6 - paid, abs=1e-9)
+
+
+def test_a_batch_that_fails_costs_nothing(bundle: Bundle) -> None:
+    """Otherwise a caller could drain a class with requests that are never answered."""
+    router = open_router(bundle, budget_usd_per_day=1.0)
+    good = [{"text": QUESTION, "traffic_class": "default"}] * 5
+    with pytest.raises(InvalidRequestError):
+        router.predict_routes([*good, {"text": QUESTION, "traffic_class": "nowhere"}], now=MORNING)
+    assert ask(router).state.budget_left == 1.0
+
+
+def test_when_the_money_is_gone_nothing_dearer_is_taken_than_before(bundle: Bundle) -> None:
+    """Where no lane is known to reach the floor, the safest bound is the dearest lane's: no use for a cap."""
+    router = open_router(bundle, budget_usd_per_day=1.0, explore_share=0.0)
+    prompts = ("Write a short essay on bees.", QUESTION, "Summarise this: sales rose.", "Translate 'good day'.")
+    before = [ask(router, text) for text in prompts]
+    spend(router, 2.0)
+    after = [ask(router, text) for text in prompts]
+    assert all(decision.state.selection.capped for decision in after)
+    for early, late in zip(before, after, strict=True):
+        assert early.lane is not None
+        assert late.lane is not None
+        assert late.estimates[late.lane].cost_usd <= early.estimates[early.lane].cost_usd
+
+
+def test_questions_about_other_days_leave_today_as_it_is(bundle: Bundle) -> None:
+    """A replay of last month must not open today's till."""
+    router = open_router(bundle, budget_usd_per_day=1.0)
+    spend(router, 0.4)
+    for days in range(1, 30):
+        ask(router, now=MORNING - timedelta(days=days))
+    left = ask(router).state.budget_left
+    assert left is not None
+    assert left <= 0.6

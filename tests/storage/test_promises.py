@@ -40,8 +40,9 @@ def test_the_largest_lambda_is_the_certified_one_whatever_is_configured(
 ) -> None:
     promised = TrafficClass(floor=0.7, quality_per_usd=configured)
     promises = Promises({"a": certificate(certified)})
-    assert promises.largest("a", promised) == certified
-    assert promises.largest("another", promised) is None
+    assert promises.largest("a", promised, prices_sha256="p") == certified
+    assert promises.largest("a", promised, prices_sha256="other") is None
+    assert promises.largest("another", promised, prices_sha256="p") is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_the_largest_lambda_is_the_certified_one_whatever_is_configured(
 def test_another_promise_is_not_certified(other: TrafficClass) -> None:
     """A certificate for a lower floor says nothing of a higher one."""
     promises = Promises({"a": certificate()})
-    assert promises.largest("a", other) is None
+    assert promises.largest("a", other, prices_sha256="p") is None
     (note,) = promises.notes({"a": other}, prices_sha256="p")
     assert "not certified" in note
 
@@ -68,7 +69,7 @@ def test_notes_say_what_no_longer_holds() -> None:
 
     assert told(lambda_max=50.0) == []
     assert "lambda 12 is in force instead of 30" in told()[0]
-    assert "certified at other prices" in told(prices="q")[0]
+    assert "not certified at these prices" in told(prices="q")[0]
     assert "explores up to 0.1" in told(explore_share=0.05)[0]
     assert "not certified" in told(lambda_max=None)[0]
     assert "knows no such class" in next(Promises({"b": certificate()}).notes(classes, prices_sha256="p"))

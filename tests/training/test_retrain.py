@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ import pytest
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml import Outcome, Router, RouteRequest
+from router_ml.allocation.estimate import estimate
+from router_ml.arms import Arms
+from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.learning import versions_learned
 from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
@@ -151,3 +156,48 @@ def test_own_lanes_are_sealed_into_the_new_bundle(pack: Pack, tmp_path: Path) ->
     assert "quick" in learned.allocation.quality.lanes
     assert "quick" in Bundle.load(tmp_path / "new").config.lanes
     assert manifest.training["lanes"] == list(learned.allocation.quality.lanes)
+
+
+def with_lane(config: RouterConfig, name: str, **changes: Any) -> RouterConfig:
+    """The configuration with one lane changed."""
+    lanes = {**config.lanes, name: config.lanes[name].model_copy(update=changes)}
+    return config.model_copy(update={"lanes": lanes})
+
+
+def test_a_price_cut_stays_one_after_retraining(bundle: Bundle, pack: Pack) -> None:
+    """What the pack cost at the old price says how many tokens were written, whatever they cost today."""
+    old = bundle.config.lanes["balanced"].price
+    halves = {"input_per_mtok": old.input_per_mtok / 2, "output_per_mtok": old.output_per_mtok / 2}
+    cheaper = with_lane(bundle.config, "balanced", price=old.model_copy(update=halves))
+    costs = {}
+    for name, config in (("old", bundle.config), ("new", cheaper)):
+        outcomes, _ = from_pack(pack, config)
+        found = estimate(learn([outcomes], config), config.lanes, pack.contexts).cost_usd
+        costs[name] = found[:, list(config.lanes).index("balanced")].mean()
+    assert costs["new"] == pytest.approx(costs["old"] / 2, rel=1e-3)
+
+
+def test_a_new_version_is_not_known_until_it_has_answered(bundle: Bundle, pack: Pack) -> None:
+    """A pack of the old model is no evidence for the new one: it counts for less, and probes are still owed."""
+    upgraded = with_lane(bundle.config, "premium", version="2")
+    learned = {
+        config.lanes["premium"].version: learn([from_pack(pack, config)[0]], config)
+        for config in (bundle.config, upgraded)
+    }
+    assert learned["1"].bandit.versions["premium"] == "1"
+    assert learned["2"].bandit.versions["premium"] == "before 2"
+    lane = learned["1"].quality.lanes.index("premium")
+    counts = [learned[version].quality.counts[:, :, lane].sum() for version in ("2", "1")]
+    assert counts[0] == pytest.approx(OTHER_VERSION * counts[1], rel=1e-3)
+    assert Arms(upgraded.lanes, learned=versions_learned(learned["2"])).probes(["premium"]) != {}
+
+
+def test_evidence_is_of_what_the_quality_model_has_learned_from(bundle: Bundle, pack: Pack) -> None:
+    """A few single outcomes beside a full evaluation reach the bandit alone; they are no evidence for the model."""
+    outcomes, _ = from_pack(pack, bundle.config)
+    few = outcomes.take(np.arange(10))
+    lane = list(bundle.config.lanes).index("premium")
+    alone = np.full_like(few.quality, np.nan)
+    alone[:, lane] = 0.0
+    both = learn([outcomes, replace(few, quality=alone)], bundle.config).quality
+    np.testing.assert_allclose(both.counts, learn([outcomes], bundle.config).quality.counts)

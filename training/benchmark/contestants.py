@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
-from router_ml.allocation.estimate import Estimates, estimate
+from router_ml.allocation.estimate import Estimates, estimate, preferred
 from router_ml.allocation.select import Rule, distribution, draw
 from router_ml.arms import Arms
 from router_ml.config import Lane
@@ -25,7 +25,7 @@ from training.benchmark.stream import World
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-EXPLORE_SHARE, EPSILON, GAMMA = 0.1, 0.02, 200.0  # of the shipped default class
+EXPLORE_SHARE, EPSILON, GAMMA, MARGIN = 0.1, 0.02, 200.0, 0.02  # of the shipped default class
 CELLS, CELL_STRENGTH = 12, 10.0
 PENALTIES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -51,7 +51,7 @@ class Ours:
         self._lanes = dict(world.phases[0].lanes)
         self._allocation = fit(world.evaluated, self._lanes, seed=seed)
         self._posterior = posterior
-        self._rule = Rule(world.floor, world.quality_per_usd, EXPLORE_SHARE, EPSILON, GAMMA)
+        self._rule = Rule(world.floor, world.quality_per_usd, EXPLORE_SHARE, EPSILON, GAMMA, MARGIN)
         self._learner = OnlineLearner(self._allocation, self._lanes)
         self._arms = Arms(self._lanes, learned=versions_learned(self._allocation))
 
@@ -62,7 +62,8 @@ class Ours:
         owed = self._arms.probes(names)
         probes = np.array([owed.get(name, 0.0) for name in names]) if owed else None
         eligible = np.ones(now.cost_usd.shape, dtype=bool)
-        chances = distribution(now.belief, now.cost_usd, eligible, self._rule, probes=probes)
+        exploit = preferred(now.belief, now.cost_usd, now.typical, eligible, self._rule)
+        chances = distribution(now.belief, now.cost_usd, eligible, self._rule, exploit=exploit, probes=probes)
         drawn = [draw(row, seed) for row, seed in zip(chances, seeds.tolist(), strict=True)]
         for row, index in enumerate(drawn):
             self._arms.count(names[index], float(now.cost_usd[row, index]))
