@@ -21,6 +21,7 @@ from router_ml.allocation.similarity import Similarity, kernel, squares
 
 LANDMARKS = 1024
 SPARSE_LANDMARKS = 512
+COARSE = 256  # features are enough to find how smooth functions are, and for held-out predictions
 REACH = 0.6  # of the median distance between prompts
 SMOOTHING = np.logspace(0, 2.5, 8)
 COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -162,12 +163,13 @@ def _common_and_own(
     # the constant's own coefficient lets lanes differ in level for the price of a few outcomes
     features = np.concatenate([features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
     rest = np.where(counted > 0, target - level, 0.0)
-    common, own = _likeliest(features, rest, counted)
+    coarse = features[:, -COARSE - 1 :]  # features ascend in what they explain of the kernel
+    common, own = _likeliest(coarse, rest, counted)
     held_out = np.zeros_like(target)
     fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))
     for part in range(FOLDS):
         mine = fold == part
-        held_out[mine] = features[mine] @ _solve(features[~mine], rest[~mine], counted[~mine], common, own) + level
+        held_out[mine] = coarse[mine] @ _solve(coarse[~mine], rest[~mine], counted[~mine], common, own) + level
     weights = _solve(features, rest, counted, common, own)
     slope = weights[:-1]
     return level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out
