@@ -30,6 +30,7 @@ ORDER = (
     {"arms", "case", "sessions", "health", "overrides", "reading", "budgets"},
     {"terms"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling"},
+    {"deciding"},
     {"router"},
     {"front_door", "served_model"},
     {"execution"},
