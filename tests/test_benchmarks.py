@@ -55,3 +55,13 @@ def test_a_missed_target_is_shown_as_such(capsys: pytest.CaptureFixture[str]) ->
     show([Measurement("slow", 2.0, "s", 1.0), Measurement("fast", 0.5, "s", 1.0), Measurement("plain", 3.0, "s")])
     lines = capsys.readouterr().out.splitlines()
     assert ["MISSED" in line for line in lines if "slow" in line or "fast" in line] == [True, False]
+
+
+def test_learning_and_choosing_are_timed(root: Path) -> None:
+    pytest.importorskip("sklearn", reason="learning needs the 'offline' extra")
+    command = [sys.executable, "-m", "benchmarks.learning", "--rows", "400"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert (seen.returncode, seen.stderr) == (0, "")
+    found = json.loads(seen.stdout)
+    names = ("seconds_200", "seconds_400", "peak_mb", "distribution_us", "bandit_us", "estimate_us", "choose_us")
+    assert all(found[name] > 0 for name in names)
