@@ -20,7 +20,7 @@ from router_ml.config import Lane
 from training.kernel import Fitted, Space, is_sparse, one_thread, regress, survey
 
 COMPONENTS = 48
-BLEND = 0.25
+BLEND = 0.1
 SMEAR_SHARED = 50.0  # rows
 CELL_SHRINKAGE = 20.0  # rows
 LATENCY_QUANTILE, FEWEST_TIMED = 0.9, 20
