@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.quality import Belief
-from router_ml.allocation.select import Rule, best, distribution, draw
+from router_ml.allocation.replay import propensities
+from router_ml.allocation.select import draw
 from router_ml.contract import Estimate, RouteDecision
 from router_ml.errors import InvalidRequestError
 
@@ -115,15 +115,9 @@ def what_if(
     if not left.any():
         reason = "No eligible lane is left; the reasons are in excluded."
         return WhatIf(decision.decision_id, asked, decision.lane, None, {}, True, None, reason, excluded)
-    rule = Rule(
-        floor=decision.floor if floor is None else floor,
-        quality_per_usd=decision.quality_per_usd if quality_per_usd is None else quality_per_usd,
-        explore_share=decision.state.selection.explore_share,
-        epsilon=decision.state.selection.epsilon,
-        gamma=decision.state.selection.gamma,
-        margin=decision.state.selection.margin,
-    )
-    row, notes = _distribution(decision, left, rule)
+    asked_floor = decision.floor if floor is None else floor
+    rate = decision.quality_per_usd if quality_per_usd is None else quality_per_usd
+    row, notes = _distribution(decision, left, floor=asked_floor, quality_per_usd=rate)
     if (floor, quality_per_usd) != (None, None) and decision.state.selection.incumbent is not None:
         notes = (*notes, USUAL)
     lane = names[draw(row, decision.seed)]
@@ -136,30 +130,28 @@ def what_if(
         propensities={name: float(share) for name, share in zip(names, row, strict=True) if share > 0},
         changed=changed,
         difference=_difference(decision.estimates[lane], decision.estimates.get(decision.lane), same=not changed),
-        reason=_reason(decision, lane, changed=changed, left=int(left.sum()), rule=rule),
+        reason=_reason(decision, lane, changed=changed, left=int(left.sum()), floor=asked_floor),
         excluded=excluded,
         notes=notes,
     )
 
 
 def _distribution(
-    decision: RouteDecision, left: NDArray[np.bool_], rule: Rule
+    decision: RouteDecision, left: NDArray[np.bool_], *, floor: float, quality_per_usd: float
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Propensities over the recorded estimates, and what the record does not allow to know."""
     selection, names = decision.state.selection, list(decision.estimates)
-
-    def column(field: str) -> NDArray[np.float64]:
-        return np.array([[float(getattr(estimate, field)) for estimate in decision.estimates.values()]])
-
-    belief = Belief(column("quality"), column("quality_low"), column("quality_high"), column("evidence"))
     drawn_from = sum(share > 0 for share in decision.propensities.values())
     recorded = selection.explore_share > 0 or drawn_from <= 1
-    if not recorded:
-        rule = replace(rule, explore_share=0.0)
-    stays = np.array([names.index(selection.incumbent) if selection.incumbent in names else -1])
-    exploit = best(belief, column("cost_usd"), left, rule, incumbent=stays)
-    probes = np.array([selection.probes.get(lane, 0.0) for lane in names]) if selection.probes else None
-    row = distribution(belief, column("cost_usd"), left, rule, exploit=exploit, probes=probes)[0]
+    asked = {"capped": False} | ({} if recorded else {"explore_share": 0.0})
+    shares = propensities(
+        decision.estimates,
+        [name for name, stays in zip(names, left[0].tolist(), strict=True) if stays],
+        floor=floor,
+        quality_per_usd=quality_per_usd,
+        selection=selection.model_copy(update=asked),
+    )
+    row = np.array([shares.get(name, 0.0) for name in names])
     return row, (NOT_RECORDED,) * (not recorded) + (CAPPED,) * selection.capped
 
 
@@ -212,14 +204,11 @@ def _difference(there: Estimate, here: Estimate | None, *, same: bool) -> Differ
     return Difference(gain, low, high, there.cost_usd - here.cost_usd, there.latency_ms - here.latency_ms)
 
 
-def _reason(decision: RouteDecision, lane: str, *, changed: bool, left: int, rule: Rule) -> str:
+def _reason(decision: RouteDecision, lane: str, *, changed: bool, left: int, floor: float) -> str:
     if not changed:
         return "The same draw takes the lane that was taken."
     if left == 1:
         return "It is the only eligible lane that is left."
     estimate = decision.estimates[lane]
-    reaches = estimate.quality_low >= rule.floor and estimate.evidence > 0
-    floor = (
-        f"known to reach the floor {rule.floor:.2f}" if reaches else f"not known to reach the floor {rule.floor:.2f}"
-    )
-    return f"The same draw over the {left} eligible lanes that are left takes it; it is {floor}."
+    known = "known" if estimate.quality_low >= floor and estimate.evidence > 0 else "not known"
+    return f"The same draw over the {left} eligible lanes that are left takes it; it is {known} to reach the floor {floor:.2f}."
