@@ -211,4 +211,5 @@ def _reason(decision: RouteDecision, lane: str, *, changed: bool, left: int, flo
         return "It is the only eligible lane that is left."
     estimate = decision.estimates[lane]
     known = "known" if estimate.quality_low >= floor and estimate.evidence > 0 else "not known"
-    return f"The same draw over the {left} eligible lanes that are left takes it; it is {known} to reach the floor {floor:.2f}."
+    reached = f"it is {known} to reach the floor {floor:.2f}"
+    return f"The same draw over the {left} eligible lanes that are left takes it; {reached}."
