@@ -10,6 +10,7 @@ from router_ml.case import features_vector
 from router_ml.config.schema import Logging
 from router_ml.contract import OutputCheck, RouteDecision
 from router_ml.errors import LogError
+from router_ml.guardrails.policy import LOG_LEVELS
 from router_ml.sessions import is_private
 from router_ml.understanding.understand import Understanding
 
@@ -40,9 +41,9 @@ def record(
     from router_ml.storage.records import Features
 
     def features(decision: RouteDecision, seen: Understanding) -> Features | None:
-        allowed = decision.log_level == "embedding" and logging.keep_embedding and not is_private(decision)
-        keep = allowed and len(seen.embedding)
-        if decision.log_level == "decision":
+        level = min(decision.log_level, logging.of(decision.risk_tier).level, key=LOG_LEVELS.index)
+        keep = level in ("embedding", "text") and not is_private(decision) and len(seen.embedding)
+        if level == "decision":
             return None
         return Features(encoder, seen.embedding if keep else None, features_vector(seen))
 

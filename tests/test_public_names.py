@@ -33,7 +33,7 @@ FIELDS = {
     "Fallback": "on_timeout on_rate_limit on_schema_failure on_refusal on_error finally",
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
-    "State": "bandit_step lambda budget_left explore_left lane_health arm selection",
+    "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout selection",
     "Selection": "explore_share epsilon gamma margin incumbent probes capped",
     "Narrowing": "rule before after",
     "Destinations": "indexes rerankers judges trace_sinks",
@@ -41,12 +41,12 @@ FIELDS = {
     "PolicyFired": "id version effect",
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices "
     "lanes",
-    "Execution": "decision_id hops context_ids citations tool_calls validation refusal final_lane",
+    "Execution": "decision_id execution_id at hops context_ids citations tool_calls validation refusal final_lane",
     "Hop": "lane provider region boundary served_model error latency_ms tokens_in tokens_out cached_tokens cost_usd",
     "ToolCall": "name version arguments result approval_id",
     "Validation": "status errors",
-    "Outcome": "decision_id executed_lane quality labels rated_probability cost_usd latency_ms validation refused "
-    "source at",
+    "Outcome": "decision_id executed_lane quality labels signals rated_probability cost_usd latency_ms validation "
+    "refused source at",
     "OutcomeLabels": "intent domain risks",
     "OutputFinding": "type part start end view hard digest echoed",
     "OutputCheck": "check_id decision_id at action reason queue findings echoed risks guard_state guard_reasons "

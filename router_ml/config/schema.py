@@ -8,7 +8,7 @@ from pydantic import Field
 
 from router_ml.config.rules import Guardrails, Notice, OutputPolicy, Policy
 from router_ml.config.section import Fraction, NotNegative, Positive, Section
-from router_ml.contract.base import Channel, JsonObject, Mode, OutputType, RiskTier
+from router_ml.contract.base import Channel, JsonObject, LogLevel, Mode, OutputType, RiskTier
 from router_ml.contract.decision import Decoding
 
 
@@ -194,12 +194,48 @@ class FallbackRule(Section):
     finally_: Literal["human_review", "error", "static_answer"] = Field(default="error", alias="finally")
 
 
+class Keep(Section):
+    """The most that is kept of requests of one tier, and for how many days (None: for good)."""
+
+    level: LogLevel = "embedding"
+    days: int | None = Field(default=None, ge=1)
+
+
 class Logging(Section):
-    """Where decisions go and what of them is kept; text never is. ``on_error``: whether traffic goes on unlogged."""
+    """Where decisions go and what of them is kept.
+
+    ``spool``: folder in which decisions wait for the database, so that writing never blocks; without one, each is
+    written before it is answered. ``keep``: by tier; of a private request neither text nor embedding is, whatever it
+    says. ``subject``: key of the metadata that names the person whose data can be erased; only a keyed hash is kept.
+    ``attribution_days``: outcomes that come later teach nothing. ``on_error``: whether traffic goes on unlogged.
+    """
 
     url: str | None = None
-    keep_embedding: bool = True
+    spool: str | None = None
+    keep: dict[RiskTier, Keep] = Field(default_factory=dict)
+    subject: str = "user"
+    attribution_days: float = Field(default=30.0, gt=0)
     on_error: Literal["continue", "raise"] = "continue"
+
+    def of(self, tier: RiskTier) -> Keep:
+        """What is kept of requests of a tier."""
+        return self.keep.get(tier, Keep())
+
+
+class Release(Section):
+    """How a challenger becomes champion.
+
+    ``margin``: how much lower quality may be and still count as kept; ``min_effective``: effective rated decisions that
+    a verdict needs; ``canary_share`` and ``holdback_share``: of sessions; ``approvals``: how many people have to agree,
+    the one who promotes included; ``max_latency_ratio``: of the challenger's decision time to the champion's.
+    """
+
+    margin: float = Field(default=0.01, ge=0, le=1)
+    min_effective: float = Field(default=500.0, ge=2)
+    canary_share: float = Field(default=0.1, gt=0, lt=1)
+    holdback_share: float = Field(default=0.0, ge=0, lt=0.5)
+    approvals: int = Field(default=1, ge=1, le=5)
+    max_latency_ratio: float = Field(default=1.25, gt=0)
 
 
 class RouterConfig(Section):
@@ -224,5 +260,6 @@ class RouterConfig(Section):
     plan: tuple[PlanRule, ...] = ()
     exploration: Exploration = Exploration()
     stability: Stability = Stability()
+    release: Release = Release()
     fallback: FallbackRule = FallbackRule()
     logging: Logging = Logging()

@@ -29,13 +29,14 @@ from router_ml.contract.decision import (
     Step,
     Versions,
 )
-from router_ml.contract.outcome import Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
+from router_ml.contract.outcome import Approval, Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
 from router_ml.contract.output import OutputCheck, OutputFinding
 from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
 
 __all__ = [
     "CONTRACT_VERSION",
     "TIERS",
+    "Approval",
     "AuditEvent",
     "Circumstances",
     "Constraints",
@@ -84,6 +85,7 @@ def json_schemas() -> dict[str, dict[str, object]]:
         ("route_request", RouteRequest),
         ("route_decision", RouteDecision),
         ("execution", Execution),
+        ("approval", Approval),
         ("outcome", Outcome),
         ("output_check", OutputCheck),
         ("audit_event", AuditEvent),

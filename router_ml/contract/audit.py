@@ -1,4 +1,4 @@
-"""Who changed the rules in force, when and why."""
+"""Who changed the rules in force, the bundle in force or the log itself, when and why."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pydantic import Field, StringConstraints
 
 from router_ml.contract.base import Identifier, JsonObject, Model
 
-AuditKind = Literal["override", "override_ended", "policies_replaced"]
+RulesKind = Literal["override", "override_ended", "policies_replaced"]
+ReleaseKind = Literal[
+    "registered", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
+]
+LogKind = Literal["erased", "expired", "compacted"]
+AuditKind = Literal[RulesKind, ReleaseKind, LogKind]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
 class AuditEvent(Model):
-    """One change of the rules in force, written before it took effect.
+    """One change of the rules in force, of the bundle in force or of the log itself, written before it took effect.
 
-    ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended.
-    ``policy_sha256_before`` and ``policy_sha256_after`` are those that decisions record. ``expires_at``: until when an
-    override holds; None until it is ended.
+    ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended;
+    of a release the versions before and after; of the log what was taken out. ``policy_sha256_before`` and
+    ``policy_sha256_after`` are those that decisions record, empty where rules were not touched. ``expires_at``: until
+    when an override holds; None until it is ended.
     """
 
     event_id: Identifier
@@ -27,6 +33,6 @@ class AuditEvent(Model):
     who: Said
     why: Said
     detail: JsonObject = Field(default_factory=dict)
-    policy_sha256_before: str
-    policy_sha256_after: str
+    policy_sha256_before: str = ""
+    policy_sha256_after: str = ""
     expires_at: datetime | None = None

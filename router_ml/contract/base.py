@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
-CONTRACT_VERSION = "1.2"
+CONTRACT_VERSION = "1.3"
 
 Channel = Literal["web", "app", "api", "batch"]
 Mode = Literal["chat", "batch"]
@@ -17,8 +17,8 @@ RiskTier = Literal["low", "medium", "high", "restricted"]
 GuardState = Literal["clean", "hit", "unknown"]
 RetrievalStrategy = Literal["none", "light", "deep", "clarify"]
 OutputType = Literal["text", "json", "label"]
-LogLevel = Literal["embedding", "features", "decision"]
-"""The most that a log may keep: everything; no embedding; neither embedding nor features."""
+LogLevel = Literal["text", "embedding", "features", "decision"]
+"""The most that a log may keep: everything; no text; no embedding either; nothing but the decision."""
 
 JsonObject = dict[str, JsonValue]
 

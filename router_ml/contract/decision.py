@@ -210,7 +210,9 @@ class Selection(Model):
 class State(Model):
     """What a replay needs beside the versions: the learning state that the decision was made in.
 
-    ``budget_left``: USD of the class's daily budget; ``explore_left``: USD that probing lanes may still cost.
+    ``budget_left``: USD of the class's daily budget; ``explore_left``: USD that probing lanes may still cost. ``arm``:
+    whose bundle decided; ``arm_share``: the probability with which this session was given it, so that the propensities
+    of a decision are those given its arm; ``rollout``: the release that the arms were drawn for.
     """
 
     bandit_step: int = 0
@@ -219,6 +221,8 @@ class State(Model):
     explore_left: float | None = None
     lane_health: dict[str, str] = Field(default_factory=dict)
     arm: str = "champion"
+    arm_share: Probability = 1.0
+    rollout: str | None = None
     selection: Selection = Selection()
 
 

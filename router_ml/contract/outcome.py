@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from router_ml.contract.base import Identifier, Milliseconds, Model, Probability, Usd
+from router_ml.contract.base import Identifier, JsonObject, Milliseconds, Model, Probability, Usd
 
 ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
 
@@ -48,6 +48,8 @@ class Validation(Model):
 class Execution(Model):
     """What was done: every hop, every tool call, and the lane that answered."""
 
+    execution_id: Identifier | None = None
+    at: datetime | None = None
     decision_id: Identifier
     hops: tuple[Hop, ...] = ()
     context_ids: tuple[str, ...] = ()
@@ -56,6 +58,20 @@ class Execution(Model):
     validation: Validation = Validation()
     refusal: bool = False
     final_lane: str | None = None
+
+
+class Approval(Model):
+    """Who let a tool call of a decision happen, or did not; ``arguments_sha256`` says which call."""
+
+    approval_id: Identifier
+    decision_id: Identifier
+    tool: str
+    version: str
+    arguments_sha256: str
+    state: Literal["requested", "granted", "denied", "expired"]
+    who: str | None = None
+    why: str | None = None
+    at: datetime
 
 
 class OutcomeLabels(Model):
@@ -68,12 +84,14 @@ class OutcomeLabels(Model):
 
 class Outcome(Model):
     """What was learned later. ``quality`` None means not rated, which is not zero; ``rated_probability`` is the known
-    chance that this decision was picked for rating."""
+    chance that this decision was picked for rating; ``signals`` is what was observed (a thumb, an edit, a resolved
+    ticket) and what ``quality`` was worked out from, where it was."""
 
     decision_id: Identifier
     executed_lane: str | None = None
     quality: Probability | None = None
     labels: OutcomeLabels | None = None
+    signals: JsonObject = Field(default_factory=dict)
     rated_probability: float = Field(default=1.0, gt=0.0, le=1.0)
     cost_usd: Usd | None = None
     latency_ms: Milliseconds | None = None

@@ -27,7 +27,7 @@ from router_ml.guardrails.limits import (
 
 __all__ = ["Facts", "Ruling", "risk_tier", "rule", "within", "without"]
 
-LOG_LEVELS: tuple[LogLevel, ...] = ("decision", "features", "embedding")
+LOG_LEVELS: tuple[LogLevel, ...] = ("decision", "features", "embedding", "text")
 _NO_HEALTH: Mapping[str, str] = MappingProxyType({})
 
 

@@ -91,7 +91,7 @@ def from_log(data: LoggedData, bundle: Bundle) -> Candidates:
     if len(part) == 0:
         raise OfflineDataError(
             f"None of {len(data)} logged decisions kept its embedding and has a lane and a configured traffic class. "
-            "Policies with 'log: record' keep no embedding; set logging.keep_embedding, or use another log."
+            "Policies with 'log: record' keep no embedding; see logging.keep, or use another log."
         )
     sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
     names = list(config.lanes)
