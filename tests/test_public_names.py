@@ -41,7 +41,7 @@ FIELDS = {
     "PolicyFired": "id version effect",
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices "
     "lanes",
-    "Execution": "decision_id execution_id at hops context_ids citations tool_calls validation refusal final_lane",
+    "Execution": "execution_id at decision_id hops context_ids citations tool_calls validation refusal final_lane",
     "Hop": "lane provider region boundary served_model error latency_ms tokens_in tokens_out cached_tokens cost_usd",
     "ToolCall": "name version arguments result approval_id",
     "Validation": "status errors",

@@ -20,7 +20,15 @@ def validator(name: str) -> Any:
 
 def test_the_public_models_export_valid_schemas() -> None:
     schemas = json_schemas()
-    assert set(schemas) == {"route_request", "route_decision", "execution", "outcome", "approval", "output_check", "audit_event"}
+    assert set(schemas) == {
+        "route_request",
+        "route_decision",
+        "execution",
+        "outcome",
+        "approval",
+        "output_check",
+        "audit_event",
+    }
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
