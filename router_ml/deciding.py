@@ -7,7 +7,7 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from router_ml.assembly import Stamp, assemble
 from router_ml.budgets import Budgets
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, RouteRequest, State
+from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.errors import RouterError
 from router_ml.guardrails import Scan
 from router_ml.health import Health
@@ -31,6 +31,7 @@ from router_ml.loading import versions_of
 from router_ml.overrides import Governed, InForce, Rules
 from router_ml.reading import Guards
 from router_ml.recording import record
+from router_ml.remembered import Remembered, session_of, spending_of
 from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, private_risks
 from router_ml.storage.bundle import Bundle
@@ -112,32 +113,14 @@ class Decider(Governed):
         stamp: tuple[int | None, datetime | None, str | None],
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
-        force, health = rules.at(now), self._health.snapshot
-        config = force.config
-        scanned = self._scan(config, request, understood)
-        pinned = self._recent.risks(request.previous, self.log)
-        case = build_case(config, request, understood, scanned, pinned=pinned)
-        estimates = self.estimate(request, understood)
-        ruling = rule_case(config, case, estimates, health=health)
-        asked = terms(
-            config,
-            case,
-            ruling,
-            estimates,
-            self._budgets.standing(case.class_name, now),
-            now=now,
-            probes=self._arms.probes(ruling.eligible),
-            certified=self._certified(case, force.versions.prices),
+        remembered = Remembered(
+            health=self._health.snapshot,
+            pinned=self._recent.risks(request.previous, self.log),
+            standing=lambda name: self._budgets.standing(name, now),
+            probes=self._arms.probes(self.config.lanes),
+            explore_left=self._arms.left_usd,
         )
-        decision = assemble(
-            config,
-            case,
-            ruling,
-            chosen(config, ruling, estimates, asked, seed=seed),
-            as_contract(estimates, list(config.lanes), ruling.eligible),
-            learned_lane=learned_lane(config, estimates, asked),
-            stamp=Stamp(decision_id, now, seed, self._state(asked, health), force.versions, asked),
-        )
+        decision = self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id))
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))
         if decision.lane is not None:
@@ -145,6 +128,48 @@ class Decider(Governed):
         if self._learner is not None:
             self._learner.remember(decision, contexts(understood))
         return decision
+
+    def conclude(
+        self,
+        force: InForce,
+        request: RouteRequest,
+        understood: Understanding,
+        remembered: Remembered,
+        *,
+        stamp: tuple[int, datetime, str],
+    ) -> RouteDecision:
+        """The decision that follows from all this; nothing is charged, counted, remembered or logged.
+
+        Args:
+            stamp: seed, clock and id.
+        """
+        seed, now, decision_id = stamp
+        config, health = force.config, remembered.health
+        scanned = self._scan(config, request, understood)
+        case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
+        estimates = self.estimate(request, understood)
+        ruling = rule_case(config, case, estimates, health=health)
+        standing = remembered.standing(case.class_name)
+        asked = terms(
+            config,
+            case,
+            ruling,
+            estimates,
+            standing,
+            now=now,
+            probes=remembered.probes,
+            certified=self._certified(case, force.versions.prices),
+        )
+        state = self._state(asked, remembered, session=session_of(config, case), spending=spending_of(standing))
+        return assemble(
+            config,
+            case,
+            ruling,
+            chosen(config, ruling, estimates, asked, seed=seed),
+            as_contract(estimates, list(config.lanes), ruling.eligible),
+            learned_lane=learned_lane(config, estimates, asked),
+            stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
+        )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
         """What detectors and tagger find in a request, or in an answer in the shape of one."""
@@ -178,13 +203,18 @@ class Decider(Governed):
             self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
         )
 
-    def _state(self, asked: Terms, health: Mapping[str, str]) -> State:
+    def _state(
+        self, asked: Terms, remembered: Remembered, *, session: Session | None, spending: Spending | None
+    ) -> State:
         return State(
             bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
             lambda_=asked.rule.quality_per_usd,
             budget_left=asked.budget_left,
-            explore_left=self._arms.left_usd,
-            lane_health=dict(health),
+            explore_left=remembered.explore_left,
+            lane_health=dict(remembered.health),
             arm=self.arm,
             selection=asked.selection,
+            session=session,
+            spending=spending,
+            online=self._learner is not None,
         )

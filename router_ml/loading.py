@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from router_ml import runtime
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
@@ -44,6 +45,15 @@ def open_parts(
     tracking_uri: str | None,
 ) -> Parts:
     """Open what ``Router.load`` was asked for."""
+    parts = open_learned(source, config=config, threads=threads, tracking_uri=tracking_uri)
+    url = log or os.environ.get(LOG_VARIABLE) or parts.config.logging.url
+    return replace(parts, log=_open_log(url) if url else None)
+
+
+def open_learned(
+    source: str | Path | None, *, config: str | Path | None = None, threads: int = 1, tracking_uri: str | None = None
+) -> Parts:
+    """Configuration and learned parts alone, for whoever must not write into a log."""
     source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
     registry, bundle = None, None
     if source.startswith("models:/"):
@@ -57,9 +67,8 @@ def open_parts(
         settings = load_config(config or source, also=references.issues)
     else:
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
-    url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
-    return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)
+    return Parts(settings, bundle, registry, None, Path(own).parent if own else None)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
@@ -76,6 +85,7 @@ def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | 
         registry=registry,
         prices=prices_sha256(config),
         lanes={name: lane.version for name, lane in config.lanes.items() if lane.version != "1"},
+        platform=runtime.platform(),
     )
 
 
