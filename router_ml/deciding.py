@@ -158,7 +158,7 @@ class Decider(Governed):
             standing,
             now=now,
             probes=remembered.probes,
-            certified=self._certified(case, force.versions.prices),
+            certified=self.certified(case, force.versions.prices),
         )
         state = self._state(asked, remembered, session=session_of(config, case), spending=spending_of(standing))
         return assemble(
@@ -197,7 +197,7 @@ class Decider(Governed):
             drift=self._learner.drift(known) if self._learner else None,
         )
 
-    def _certified(self, case: Case, prices: str) -> float | None:
+    def certified(self, case: Case, prices: str) -> float | None:
         """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
         return (
             self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
