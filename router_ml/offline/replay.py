@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,7 +32,7 @@ from router_ml.offline.replay_sources import Values, from_embedding, from_estima
 from router_ml.overrides import InForce
 from router_ml.reading import Guards
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.kept import Kept
+from router_ml.storage.kept import Kept, read_kept
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -194,7 +195,7 @@ def replay(
     """
     decisions = _named(log, ids) if ids else log.decisions(since)
     again = Replayer(bundle, events=log.audit_events(), configs=configs, folder=folder)
-    return replay_decisions(islice(decisions, limit), again, kept=log.kept)
+    return replay_decisions(islice(decisions, limit), again, kept=partial(read_kept, log))
 
 
 def replay_decisions(
