@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from router_ml.offline.drift_blocks import Design, Floats
 
-COMPONENTS, LANDMARKS, FIT_ROWS, AT_ONCE = 64, 256, 4000, 8192
+COMPONENTS, LANDMARKS, FIT_ROWS, AT_ONCE = 64, 256, 2000, 8192
 RIDGE = 0.1  # of the mean variance: directions that hardly vary decide nothing
 LEAST_AFTER = 8.0  # effective ratings on either side of a change
 TINY = 1e-12
@@ -125,11 +125,13 @@ def _studentised(after: Floats, before: Floats) -> tuple[Floats, Any]:
 def reduce(values: NDArray[np.float32], *, seed: int, components: int = COMPONENTS) -> NDArray[np.float32]:
     """Principal components (n, c) of both windows together: what a permutation does not change."""
     random = np.random.default_rng(seed)
-    some = values[np.sort(random.choice(len(values), min(len(values), FIT_ROWS), replace=False))].astype(np.float64)
+    some = values[np.sort(random.choice(len(values), min(len(values), FIT_ROWS), replace=False))]
     centre = some.mean(axis=0)
-    _, axes = np.linalg.eigh((some - centre).T @ (some - centre))
-    kept = axes[:, ::-1][:, :components]
-    return np.concatenate([(part - centre.astype(np.float32)) @ kept.astype(np.float32) for part in _chunks(values)])
+    some = some - centre
+    axes = random.standard_normal((values.shape[1], min(components, *values.shape))).astype(np.float32)
+    for _ in range(3):  # subspace iteration (Halko et al. 2011): the leading directions, nearly
+        axes, _ = np.linalg.qr(some.T @ (some @ axes))
+    return np.concatenate([(part - centre) @ axes for part in _chunks(values)])
 
 
 def _chunks(values: NDArray[Any]) -> list[NDArray[Any]]:
