@@ -15,6 +15,7 @@ import typer
 from router_ml.cli.audit import audit_events
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
+from router_ml.cli.drift import drift
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.output import AsJson, Model, render, write, write_json
@@ -36,6 +37,7 @@ app.command()(savings)
 app.command()(slices)
 app.command("next")(next_prompts)
 app.command()(replay)
+app.command()(drift)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
