@@ -19,7 +19,7 @@ from router_ml.contract import RouteDecision
 from router_ml.offline.replay import Replayer, ReplayReport, replay_decisions
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from router_ml.storage.kept import Kept
+from router_ml.storage.made_from import Kept
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHO = {"who": "ana", "why": "a test"}
