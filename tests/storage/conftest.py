@@ -28,7 +28,7 @@ def told(make_decision: Callable[..., RouteDecision]) -> Told:
     def tell(number: int, *, subject: str | None = None, days: int | None = None, **changes: Any) -> list[Entry]:
         name, at = f"dec-{number}", MARCH + timedelta(days=number)
         vector = np.full(4, number, dtype=np.float32)
-        decision = make_decision(decision_id=name, created_at=at, **changes)
+        decision = make_decision(**{"decision_id": name, "created_at": at, **changes})
         hour = at + timedelta(hours=1)
         return [
             entries.of_decision(
