@@ -1,8 +1,8 @@
 """Carries what waits in a spool to the event log, in a thread of its own, until the process ends.
 
-While the database is away, entries stay on disk and are tried again, less and less often. Nothing leaves the disk before
-the database has committed it; a batch that is written twice changes nothing. What the database can be reached for and
-still refuses, such as another decision under an id that is taken, is set aside in a file, and said.
+While the database is away, entries stay on disk and are tried again, less and less often. Nothing leaves the disk
+before the database has committed it; a batch that is written twice changes nothing. What the database never takes, such
+as another decision under an id that is taken, is set aside in a file, and said.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Drain:
         self._starting = threading.Lock()
         self._stop, self._hurry = threading.Event(), threading.Event()
         self._moved = threading.Condition()
-        self.failing = False
+        self._failures, self._failing = 0, False
 
     def wake(self) -> None:
         """See to it that somebody carries."""
@@ -77,14 +77,14 @@ class Drain:
     def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until the database has all that was appended before, at most ``timeout`` seconds; whether it has.
 
-        ``patient``: wait on while the database fails.
+        ``patient``: wait on when the database fails.
         """
         self.wake()
-        until, waiting = time.monotonic() + timeout, self.spool.waiting()
+        until, waiting, failures = time.monotonic() + timeout, self.spool.waiting(), self._failures
         with self._moved:
             while any(segment.read < size for segment, size in waiting):
                 left = until - time.monotonic()
-                if left <= 0 or self._closed or (self.failing and not patient):
+                if left <= 0 or self._closed or (self._failures > failures and not patient):
                     return False
                 self._hurry.set()
                 self.spool.filled.set()
@@ -99,7 +99,7 @@ class Drain:
         self._stop.set()
         self._hurry.set()
         self.spool.filled.set()
-        if self._thread is not None and self._process == os.getpid():
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(timeout)
         self.spool.close()
         return done
@@ -118,11 +118,11 @@ class Drain:
                     pause = FIRST_PAUSE_S
                 self._report(failing=False)
             except Exception as error:  # noqa: BLE001 - a thread that died would let the disk fill without a word
-                if not self.failing:
+                if not self._failing:
                     logger.error("Entries wait in %s, since the event log fails: %s", self.spool.folder, _told(error))
                 self._report(failing=True)
+                self._hurry.wait(pause)
                 self._hurry.clear()
-                self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 continue
             if self.spool.filled.wait(ADOPT_S) and not self._hurry.is_set():
@@ -130,10 +130,11 @@ class Drain:
             self._hurry.clear()
 
     def _report(self, *, failing: bool) -> None:
-        if self.failing and not failing:
+        if self._failing and not failing:
             logger.warning("The event log can be written again; what waited in %s is delivered.", self.spool.folder)
         with self._moved:
-            self.failing = failing
+            self._failing = failing
+            self._failures += failing
             self._moved.notify_all()
 
     def _deliver(self, batch: Batch) -> None:
