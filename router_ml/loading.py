@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
-from router_ml.config.schema import Logging
 from router_ml.contract import CONTRACT_VERSION, Versions
-from router_ml.errors import BundleError, LogError
+from router_ml.errors import BundleError
 from router_ml.guardrails import references
 from router_ml.storage.bundle import Bundle
 
@@ -20,12 +17,9 @@ if TYPE_CHECKING:
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
-logger = logging.getLogger(__name__)
-
 MODEL_VARIABLE = "ROUTER_ML_MODEL"
 LOG_VARIABLE = "ROUTER_ML_LOG"
 SPOOL_VARIABLE = "ROUTER_ML_SPOOL"
-_START_S = 5.0  # what a killed process left is delivered first, so that the money it spent is known
 
 
 @dataclass(frozen=True)
@@ -68,8 +62,12 @@ def open_parts(
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
-    opened, drain = _open_log(str(url), settings.logging) if url else (None, None)
-    return Parts(settings, bundle, registry, opened, drain, Path(own).parent if own else None)
+    opened: tuple[EventLog | None, Drain | None] = (None, None)
+    if url:
+        from router_ml.storage.opening import open_log
+
+        opened = open_log(str(url), spool=os.environ.get(SPOOL_VARIABLE) or settings.logging.spool)
+    return Parts(settings, bundle, registry, *opened, Path(own).parent if own else None)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
@@ -100,28 +98,3 @@ def shipped_bundle() -> Path:
         if (folder / "manifest.json").is_file():
             return folder
     raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
-
-
-def _open_log(url: str, settings: Logging) -> tuple[EventLog | None, Drain | None]:
-    """The log and the way there; with a spool, a database that is away now is opened later.
-
-    Raises:
-        LogError: the log cannot be opened, or a spool is configured that cannot be written.
-    """
-    from router_ml.storage.eventlog import EventLog
-
-    folder = os.environ.get(SPOOL_VARIABLE) or settings.spool
-    reopen = partial(EventLog, url)
-    if not folder:
-        return reopen(), None
-    from router_ml.storage.drain import Drain
-    from router_ml.storage.spool import Spool
-
-    try:
-        log = reopen()
-    except LogError as error:
-        logger.error("Records wait in %s until the event log can be opened: %s", folder, error)
-        log = None
-    drain = Drain(Spool(folder), log, reopen=reopen)
-    drain.flush(_START_S, patient=False)
-    return log, drain
