@@ -66,7 +66,8 @@ def open_parts(
     if url:
         from router_ml.storage.opening import open_log
 
-        opened = open_log(str(url), spool=os.environ.get(SPOOL_VARIABLE) or settings.logging.spool)
+        folder, days = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool, settings.logging.attribution_days
+        opened = open_log(str(url), spool=folder, attribution_days=days)
     return Parts(settings, bundle, registry, *opened, Path(own).parent if own else None)
 
 

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -140,30 +140,23 @@ class Drain:
     def _deliver(self, batch: Batch) -> None:
         log = self._opened()
         entries = [(payload, entry) for payload in batch.payloads for entry in [self._entry(log, payload)] if entry]
-        try:
-            log.write([entry for _, entry in entries])
-        except LogRefusedError:
+        if _refusal(log, [entry for _, entry in entries]) is not None:
             for payload, entry in entries:
-                self._deliver_one(log, payload, entry)
+                if (error := _refusal(log, [entry])) is not None:
+                    self._refused(payload, error)
         self.spool.done(batch)
 
     def _entry(self, log: EventLog, payload: bytes) -> Entry | None:
         try:
             entry, user = unpack(payload)
-        except LogError as error:
+        except LogRefusedError as error:
             self._refused(payload, error)
             return None
         return entry if user is None else replace(entry, subject=log.subject_of(user))
 
-    def _deliver_one(self, log: EventLog, payload: bytes, entry: Entry) -> None:
-        try:
-            log.write([entry])
-        except LogRefusedError as error:
-            self._refused(payload, error)
-
-    def _refused(self, payload: bytes, error: LogError) -> None:
+    def _refused(self, payload: bytes, error: Exception) -> None:
         path = self.spool.set_aside(payload)
-        logger.error("The event log refuses an entry, which is kept in %s: %s", path, error)
+        logger.error("The event log refuses an entry, which is kept in %s: %s", path, _told(error))
 
     def _opened(self) -> EventLog:
         if self.log is None:
@@ -171,6 +164,23 @@ class Drain:
                 raise LogError("No event log was given. Open the spool with one.")
             self.log = self._reopen()
         return self.log
+
+
+def _refusal(log: EventLog, entries: Sequence[Entry]) -> Exception | None:
+    """Write entries; what is said of them where the database would say it again.
+
+    Raises:
+        LogError: the database fails.
+    """
+    try:
+        log.write(entries)
+    except LogRefusedError as error:
+        return error
+    except LogError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what no database does comes from the entries
+        return error
+    return None
 
 
 def _told(error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.errors import LogError
+from router_ml.errors import LogRefusedError
 from router_ml.storage.entries import Entry
 from router_ml.storage.records import Features
 
@@ -64,7 +64,7 @@ def pack(entry: Entry, *, user: str | None = None) -> bytes:
     """An entry as a payload. ``user``: whom it is about, where the log could not be asked yet for the keyed hash.
 
     Raises:
-        LogError: a vector is not one row of finite numbers.
+        LogRefusedError: a vector is not one row of finite numbers.
     """
     features = entry.features
     embedding = None if features is None or features.embedding is None else _bytes(features.embedding, "embedding")
@@ -90,7 +90,7 @@ def unpack(payload: bytes) -> tuple[Entry, str | None]:
     """The entry of a payload, and the user that it names.
 
     Raises:
-        LogError: another release wrote it.
+        LogRefusedError: another release wrote it.
     """
     try:
         (size,) = _HEADER.unpack_from(payload)
@@ -114,7 +114,7 @@ def unpack(payload: bytes) -> tuple[Entry, str | None]:
         )
         return entry, header["user"]
     except (struct.error, ValueError, KeyError, TypeError):
-        raise LogError(
+        raise LogRefusedError(
             "The spool holds an entry of another release. Drain it with the release that wrote it."
         ) from None
 
@@ -128,7 +128,9 @@ def _parts(payload: bytes, start: int, sizes: list[int | None]) -> Iterator[byte
 def _bytes(vector: Any, what: str) -> bytes:
     array = np.asarray(vector, dtype="<f4")
     if array.ndim != 1 or not np.isfinite(array).all():
-        raise LogError(f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}.")
+        raise LogRefusedError(
+            f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}."
+        )
     return array.tobytes()
 
 

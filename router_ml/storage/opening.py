@@ -13,7 +13,7 @@ import sqlalchemy as sql
 from router_ml.errors import LogError
 from router_ml.storage.drain import Drain
 from router_ml.storage.engine import open_engine
-from router_ml.storage.eventlog import EventLog
+from router_ml.storage.eventlog import ATTRIBUTION_DAYS, EventLog
 from router_ml.storage.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -21,13 +21,15 @@ logger = logging.getLogger(__name__)
 START_S = 5.0  # what a killed process left is delivered first, so that the money it spent is known
 
 
-def open_log(url: str, *, spool: str | Path | None = None) -> tuple[EventLog | None, Drain | None]:
-    """The log and the way there. With a spool, a database that is away now is opened later: then there is no log yet.
+def open_log(
+    url: str, *, spool: str | Path | None = None, attribution_days: float = ATTRIBUTION_DAYS
+) -> tuple[EventLog | None, Drain | None]:
+    """The log and the way there; ``spool`` is a folder, ``attribution_days`` are those of the log. With a spool, a database that is away now is opened later: then there is no log yet.
 
     Raises:
         LogError: the log cannot be opened, or its URL not be read, or the spool not be written.
     """
-    reopen: Callable[[], EventLog] = partial(EventLog, url)
+    reopen: Callable[[], EventLog] = partial(_open, url, attribution_days)
     place = place_of(url)
     if not spool or place is None:
         return reopen(), None
@@ -40,6 +42,12 @@ def open_log(url: str, *, spool: str | Path | None = None) -> tuple[EventLog | N
     drain = Drain(Spool(folder), log, reopen=reopen)
     drain.flush(START_S, patient=False)
     return log, drain
+
+
+def _open(url: str, attribution_days: float) -> EventLog:
+    log = EventLog(url, attribution_days=attribution_days)
+    log.subject_of("")  # asks the database for its secret now, not within a decision
+    return log
 
 
 def place_of(url: str) -> str | None:
