@@ -66,8 +66,8 @@ def open_parts(
     if url:
         from router_ml.storage.opening import open_log
 
-        folder, days = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool, settings.logging.attribution_days
-        opened = open_log(str(url), spool=folder, attribution_days=days)
+        spool = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool
+        opened = open_log(str(url), spool=spool, attribution_days=settings.logging.attribution_days)
     return Parts(settings, bundle, registry, *opened, Path(own).parent if own else None)
 
 

@@ -24,7 +24,10 @@ START_S = 5.0  # what a killed process left is delivered first, so that the mone
 def open_log(
     url: str, *, spool: str | Path | None = None, attribution_days: float = ATTRIBUTION_DAYS
 ) -> tuple[EventLog | None, Drain | None]:
-    """The log and the way there; ``spool`` is a folder, ``attribution_days`` are those of the log. With a spool, a database that is away now is opened later: then there is no log yet.
+    """The log and the way there. With a spool, a database that is away now is opened later: then there is no log yet.
+
+    Args:
+        spool: a folder on a local disk. attribution_days: as ``EventLog`` takes them.
 
     Raises:
         LogError: the log cannot be opened, or its URL not be read, or the spool not be written.
@@ -37,7 +40,6 @@ def open_log(
     try:
         log = reopen()
     except LogError as error:
-        open_engine(url).dispose()  # a URL that cannot be read will not be read later either
         logger.error("Records wait in %s until the event log can be opened: %s", folder, error)
     drain = Drain(Spool(folder), log, reopen=reopen)
     drain.flush(START_S, patient=False)
@@ -55,12 +57,13 @@ def place_of(url: str) -> str | None:
     connects. None for a log in memory, which no other process could deliver to.
 
     Raises:
-        LogError: the URL cannot be read.
+        LogError: the URL cannot be read, or its driver is missing.
     """
     try:
         parsed = sql.make_url(url) if "://" in url else sql.URL.create("sqlite", database=url)
-    except sql.exc.ArgumentError:
-        open_engine(url)
+        parsed.get_dialect().import_dbapi()
+    except (sql.exc.ArgumentError, ImportError):
+        open_engine(url)  # says what is wrong with it
         raise
     kind, database = parsed.get_backend_name(), parsed.database
     if kind == "sqlite":

@@ -122,7 +122,7 @@ class Spool:
         segment = batch.segment
         with self._lock:
             segment.read = batch.end
-            if self._is_tail(segment) and segment.read == segment.size >= _START_ANEW:
+            if self._is_tail(segment) and segment.read == segment.size >= min(_START_ANEW, self._segment_bytes):
                 self._end_tail()
             over = segment.read >= segment.size and not self._is_tail(segment)
             if over:
