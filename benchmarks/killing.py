@@ -1,7 +1,7 @@
 """Killing processes that log, at random moments: what was acknowledged has to be in the database afterwards, whole.
 
-``python -m benchmarks.killing URL SPOOL SAMPLE ACKS NAME`` is the process that is killed. It logs copies of one decision
-and an outcome of each, and writes their ids to a file of its own as they are acknowledged.
+``python -m benchmarks.killing URL SPOOL SAMPLE ACKS NAME`` is the process that is killed. It logs copies of one
+decision and an outcome of each, and writes their ids to a file as they are acknowledged.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ from router_ml.contract import Outcome, RouteDecision
 from router_ml.storage.entries import Entry, of_decision, of_outcome
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
-from router_ml.storage.records import Features
 from router_ml.storage.recorder import Recorder
+from router_ml.storage.records import Features
+from router_ml.storage.verify import verify
 
 WIDTH, SURFACE = 768, 37
 
 
 @dataclass(frozen=True)
 class Survived:
-    """``lost``: acknowledged and not in the database; ``torn``: there, and not as it was written."""
+    """``lost``: acknowledged and not in the database; ``torn``: there, and not as it was written; ``verified``: the
+    chain of the log holds."""
 
     rounds: int
     acknowledged: int
     kept: int
     lost: int
     torn: int
+    verified: bool
 
 
 def numbered(decision: RouteDecision, name: str) -> tuple[Entry, Entry]:
@@ -73,7 +76,6 @@ def kill_rounds(
     spooled: bool = True,
     processes: int = 2,
     seconds: float = 1.0,
-    seed: int = 0,
     between: Callable[[int], None] = lambda _: None,
 ) -> Survived:
     """Start processes that log, kill them at a random moment, again and again; then look at what the database holds.
@@ -83,7 +85,7 @@ def kill_rounds(
     """
     sample, acks, spool = folder / "sample.json", folder / "acks", folder / "spool" if spooled else ""
     sample.write_text(decision.to_json(), encoding="utf-8")
-    draw = random.Random(seed)
+    draw = random.Random(0)
     for turn in range(rounds):
         names = [f"r{turn}p{process}" for process in range(processes)]
         arguments = [[url, str(spool), str(sample), str(acks), name] for name in names]
@@ -124,7 +126,8 @@ def _survived(url: str, spool: Path | str, acks: Path, decision: RouteDecision, 
             torn += found != decision.model_copy(update={"decision_id": found.decision_id})
         rated = {outcome.decision_id for outcome in log.outcomes()}
         torn += sum(_vectors_differ(log, decision))
-    return Survived(rounds, len(told), len(there), len(told - there) + len(told - rated), int(torn))
+        verified = verify(log).ok
+    return Survived(rounds, len(told), len(there), len(told - there) + len(told - rated), int(torn), verified)
 
 
 def _vectors_differ(log: EventLog, decision: RouteDecision) -> Iterator[bool]:
