@@ -15,10 +15,12 @@ from router_ml.guardrails import references
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
 MODEL_VARIABLE = "ROUTER_ML_MODEL"
 LOG_VARIABLE = "ROUTER_ML_LOG"
+SPOOL_VARIABLE = "ROUTER_ML_SPOOL"
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,14 @@ class Parts:
     """What a router is made of.
 
     ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
-    which is no bundle's.
+    which is no bundle's; ``drain`` the way from a spool to the log, where one is used.
     """
 
     config: RouterConfig
     bundle: Bundle | None
     registry: str | None
     log: EventLog | None
+    drain: Drain | None
     folder: Path | None
 
 
@@ -46,8 +49,15 @@ def open_parts(
 ) -> Parts:
     """Open what ``Router.load`` was asked for."""
     parts = open_learned(source, config=config, threads=threads, tracking_uri=tracking_uri)
-    url = log or os.environ.get(LOG_VARIABLE) or parts.config.logging.url
-    return replace(parts, log=_open_log(url) if url else None)
+    settings = parts.config.logging
+    url = log or os.environ.get(LOG_VARIABLE) or settings.url
+    if not url:
+        return parts
+    from router_ml.storage.opening import open_log
+
+    spool = os.environ.get(SPOOL_VARIABLE) or settings.spool
+    opened, drain = open_log(str(url), spool=spool, attribution_days=settings.attribution_days)
+    return replace(parts, log=opened, drain=drain)
 
 
 def open_learned(
@@ -68,7 +78,7 @@ def open_learned(
     else:
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     own = config or (source if bundle is None else None)
-    return Parts(settings, bundle, registry, None, Path(own).parent if own else None)
+    return Parts(settings, bundle, registry, None, None, Path(own).parent if own else None)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
@@ -100,9 +110,3 @@ def shipped_bundle() -> Path:
         if (folder / "manifest.json").is_file():
             return folder
     raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
-
-
-def _open_log(url: str | Path) -> EventLog:
-    from router_ml.storage.eventlog import EventLog
-
-    return EventLog(url)
