@@ -129,13 +129,14 @@ class Decider(Governed):
             probes=self._arms.probes(ruling.eligible),
             certified=self._certified(case, force.versions.prices),
         )
+        learned = learned_lane(config, estimates, asked)
         decision = assemble(
             config,
             case,
             ruling,
             chosen(config, ruling, estimates, asked, seed=seed),
-            as_contract(estimates, list(config.lanes), ruling.eligible),
-            learned_lane=learned_lane(config, estimates, asked),
+            as_contract(estimates, list(config.lanes), {*ruling.eligible, learned}),
+            learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, self._state(asked, health), force.versions, asked),
         )
         self._budgets.charge(decision)
