@@ -51,7 +51,10 @@ def predict_route(
 def log_outcome(decision_id: str, **fields: Any) -> bool:
     """Log what became of a decision (``quality``, ``cost_usd``, ``labels``, ...); False when no log is configured.
 
+    ``signals`` instead of a quality, as ``{"thumb": "up"}``, are worth what ``rewards.yaml`` says.
+
     Raises:
-        InvalidRequestError: a field is wrong. LogError: the decision is not in the log.
+        InvalidRequestError: a field is wrong, or a signal that ``rewards.yaml`` does not know. LogError: the decision
+            is not in the log.
     """
     return default_router().log_outcome(decision_id, **fields)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
+from router_ml.config.rewards import Rewards, rewards_beside
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
 from router_ml.guardrails import references
@@ -25,7 +26,7 @@ class Parts:
     """What a router is made of.
 
     ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
-    which is no bundle's.
+    which is no bundle's; ``rewards`` stands beside the ``router.yaml``, where that has any.
     """
 
     config: RouterConfig
@@ -33,6 +34,7 @@ class Parts:
     registry: str | None
     log: EventLog | None
     folder: Path | None
+    rewards: Rewards
 
 
 def open_parts(
@@ -59,7 +61,9 @@ def open_parts(
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
-    return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)
+    beside = Path(own).parent if own else None
+    rewards = rewards_beside(beside or (bundle.folder if bundle else None), config=settings)
+    return Parts(settings, bundle, registry, _open_log(url) if url else None, beside, rewards)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
