@@ -1,0 +1,222 @@
+"""Did what must never happen happen? Counts and exceptions over a verified log, and what the answer rests on.
+
+``where`` says of which decisions. ``never`` is held against every hop of every execution that was reported, at the
+place which the hop states and, where the decision froze another for that lane, at that one too; and where no execution
+was reported, against the lanes that were planned. What is not known counts against the claim: a decision that ``where``
+may hold for is looked at, and a place that ``never`` may hold for makes the answer "not shown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from router_ml.contract import AuditEvent, RouteDecision
+from router_ml.guardrails.measured import Measured, measured
+from router_ml.offline.condition import Condition, comparisons, holds, parse, to_text
+from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED, facts
+from router_ml.offline.visits import Breach, visits
+from router_ml.storage.stories import Story
+
+Answer = Literal["proven", "exceptions", "not shown"]
+KEPT = 1000  # exceptions listed one by one; all are counted
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A version of the rules that decided some of the decisions which were looked at, from the first to the last."""
+
+    policy_sha256: str
+    config_sha256: str
+    bundle: str
+    first: datetime
+    last: datetime
+    decisions: int
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What checking the log's chain said, before anything was counted."""
+
+    ok: bool
+    writers: int
+    entries: int
+    erased: int
+    compacted: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The answer. Of ``decisions`` in the window, ``matched`` meet ``where``, ``perhaps`` of them only may; they were
+    ``executed`` (in ``hops``), ``planned_only``, or went ``nowhere``. ``unknown``: places of which it is not known
+    whether ``never`` holds. ``exceptions``: how many; ``listed``: the first of them."""
+
+    answer: Answer
+    chain: Chain
+    where: str
+    never: str
+    since: datetime | None
+    until: datetime | None
+    decisions: int
+    matched: int
+    perhaps: int
+    executed: int
+    planned_only: int
+    nowhere: int
+    hops: int
+    exceptions: int
+    unknown: int
+    listed: tuple[Breach, ...]
+    versions: tuple[InForce, ...]
+    changes: tuple[AuditEvent, ...]
+    recall: tuple[Measured, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, times as ISO 8601."""
+        record = asdict(self) | {"changes": [event.model_dump(mode="json") for event in self.changes]}
+        plain: dict[str, Any] = _plain(record)
+        return plain
+
+
+def prove(
+    stories: Iterable[Story],
+    *,
+    where: str,
+    never: str,
+    chain: Chain,
+    changes: Iterable[AuditEvent] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Proof:
+    """Look at every decision once.
+
+    Args:
+        stories: of the window; see ``logged_proof`` for those of a log.
+        where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``.
+        chain: what verification of the log said.
+        changes: audit events of the window.
+        since, until: the window, for the record.
+
+    Raises:
+        InvalidRequestError: a condition cannot be read.
+    """
+    asked = parse(where, fields=FIELDS, name="--where")
+    forbidden = parse(never, fields=FIELDS, name="--never")
+    count = _Count(asked, forbidden)
+    for story in stories:
+        count.add(story)
+    doubts = (not chain.ok, count.unknown > 0)
+    return Proof(
+        answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
+        chain=chain,
+        where=to_text(asked),
+        never=to_text(forbidden),
+        since=since,
+        until=until,
+        **{name: getattr(count, name) for name in _COUNTS},
+        listed=tuple(count.listed),
+        versions=tuple(sorted(count.versions.values(), key=lambda each: each.first)),
+        changes=tuple(changes),
+        recall=_recall(asked, forbidden),
+        notes=tuple(_notes(count, chain)),
+    )
+
+
+_COUNTS = (
+    *("decisions", "matched", "perhaps", "executed", "planned_only", "nowhere", "hops"),
+    *("exceptions", "unknown"),
+)
+
+
+class _Count:
+    def __init__(self, asked: Condition, forbidden: Condition) -> None:
+        self.asked, self.forbidden = asked, forbidden
+        self.decisions = self.matched = self.perhaps = self.executed = self.planned_only = self.nowhere = 0
+        self.hops = self.exceptions = self.unknown = 0
+        self.listed: list[Breach] = []
+        self.versions: dict[tuple[str, str, str], InForce] = {}
+        self.unseen = {
+            (name, each.field, value)
+            for name, condition in (("--where", asked), ("--never", forbidden))
+            for each in comparisons(condition)
+            for value in each.values
+        }
+
+    def add(self, story: Story) -> None:
+        decision = story.decision
+        self.decisions += 1
+        self._see("--where", facts(decision))
+        met = holds(self.asked, facts(decision))
+        places = list(visits(story))
+        for at, tools, _ in places:
+            self._see("--never", facts(decision, at, tools=tools))
+        if met is False:
+            return
+        self.matched += 1
+        self.perhaps += met is None
+        self._in_force(decision)
+        reported = any(execution.hops for execution in story.executions)
+        self.executed += reported
+        self.planned_only += not reported and decision.lane is not None
+        self.nowhere += not reported and decision.lane is None
+        self.hops += sum(len(execution.hops) for execution in story.executions)
+        last = None
+        for at, tools, breach in places:
+            if breach.frozen and last == (breach.execution, breach.hop):
+                continue  # the hop is one exception, however many of its places are
+            hit = holds(self.forbidden, facts(decision, at, tools=tools))
+            self.unknown += hit is None
+            if hit:
+                self.exceptions += 1
+                last = breach.execution, breach.hop
+                if len(self.listed) < KEPT:
+                    self.listed.append(replace(breach, perhaps=met is None))
+
+    def _see(self, name: str, known: Any) -> None:
+        """Which values of the conditions are there at all: one that is not may be a slip of the pen."""
+        if self.unseen:
+            self.unseen = {each for each in self.unseen if each[0] != name or each[2] not in known(each[1]).known}
+
+    def _in_force(self, decision: RouteDecision) -> None:
+        said = decision.versions
+        key, at = (said.policy_sha256, said.config_sha256, said.bundle), decision.created_at
+        old = self.versions.get(key, InForce(*key, first=at, last=at, decisions=0))
+        self.versions[key] = InForce(*key, min(old.first, at), max(old.last, at), old.decisions + 1)
+
+
+def _recall(*conditions: Condition) -> tuple[Measured, ...]:
+    asked = {each.field for condition in conditions for each in comparisons(condition)}
+    return measured() if asked & DETECTED else ()
+
+
+def _notes(count: _Count, chain: Chain) -> Iterator[str]:
+    fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
+    if not chain.ok:
+        yield "The chain of the log is broken, so that nothing in it proves anything."
+    if chain.erased or chain.compacted:
+        yield f"Not looked at: records that were erased ({chain.erased}) or moved to archives ({chain.compacted})."
+    if count.matched == 0:
+        yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
+    if count.unknown:
+        yield f"Of {count.unknown} places it is not known whether --never holds: the record does not say enough."
+    if fields & DETECTED:
+        yield "This speaks of what was detected; what the guards did not find is not in it. Their recall is listed."
+    if fields & PREDICTED:
+        yield "Intent, domain, mode and language are predicted labels."
+    if count.planned_only:
+        yield f"Of {count.planned_only} decisions no execution was reported: only their plans were looked at."
+    yield "Executions are those that callers reported; a hop that nobody reported is not in the log."
+    for name, field, value in sorted(count.unseen):
+        yield f"{name}: no decision of the window has {field}={value}. Check how it is written."
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value
