@@ -6,8 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from router_ml.config import RouterConfig, load_config
 from router_ml.contract import RouteDecision, RouteRequest
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
+Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Taxonomy = Mapping[str, tuple[str, ...]]
 
 
@@ -100,6 +104,18 @@ def event_log(log: str | None = None) -> EventLog:
     from router_ml.storage.eventlog import EventLog
 
     return EventLog(url)
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A day or time, as ISO 8601; without a zone it counts as UTC. ``option`` names it in the error.
+
+    Raises:
+        InvalidRequestError: it cannot be read.
+    """
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequestError(f"{option} cannot be read. Give a day or time, as 2026-03-01T12:00Z.") from None
 
 
 def attributions(text: str, *, model: str | None = None) -> tuple[str, list[Attribution]]:

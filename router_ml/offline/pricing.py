@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from router_ml.contract import Hop, RouteDecision
 from router_ml.errors import InvalidRequestError
-from router_ml.storage.stories import Story
+
+if TYPE_CHECKING:
+    from router_ml.storage.stories import Story
 
 Source = Literal["executed", "reported", "expected", "nowhere"]
 Kind = Literal["first", "retry", "fallback", "reported", "expected"]

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from router_ml.contract import AuditEvent, RouteDecision
 from router_ml.guardrails.measured import Measured, measured
 from router_ml.offline.condition import Condition, comparisons, holds, parse, to_text
 from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED, facts
 from router_ml.offline.visits import Breach, visits
-from router_ml.storage.stories import Story
+
+if TYPE_CHECKING:
+    from router_ml.storage.stories import Story
 
 Answer = Literal["proven", "exceptions", "not shown"]
 KEPT = 1000  # exceptions listed one by one; all are counted
@@ -82,7 +84,7 @@ class Proof:
         return plain
 
 
-def prove(
+def answer(
     stories: Iterable[Story],
     *,
     where: str,
@@ -95,7 +97,7 @@ def prove(
     """Look at every decision once.
 
     Args:
-        stories: of the window; see ``logged_proof`` for those of a log.
+        stories: of the window; ``prove`` takes those of a log.
         where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``.
         chain: what verification of the log said.
         changes: audit events of the window.

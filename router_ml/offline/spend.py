@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError, MissingExtraError
 from router_ml.offline.pricing import check_baseline, price, provider
 from router_ml.offline.sums import RuleCost, RuleSums, SpendRow, Sums
-from router_ml.storage.stories import Story
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.stories import Story
 
 NONE = "(none)"
 SHADOW = "shadow"
@@ -93,7 +99,28 @@ def spent(stories: Iterable[Story], *, by: Sequence[str] = ("org", "class"), bas
     return Spend(by, baseline, tuple(rows), total.row(()), tuple(costs), shadow, notes)
 
 
-def to_frame(found: Spend) -> Any:
+def spend(
+    log: EventLog,
+    *,
+    by: Sequence[str] = ("org", "class"),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    baseline: str | None = None,
+) -> DataFrame:
+    """``spent`` over an event log, as a frame: a column for each name in ``by``, then those of ``SpendRow``.
+
+    Args:
+        since, until: from this time on, and before that one; without a zone: UTC.
+
+    Raises:
+        InvalidRequestError: as ``spent``. LogError: the log cannot be read. MissingExtraError: pandas is not there.
+    """
+    from router_ml.storage.stories import stories
+
+    return to_frame(spent(stories(log, since=since, until=until), by=by, baseline=baseline))
+
+
+def to_frame(found: Spend) -> DataFrame:
     """The rows as a ``pandas.DataFrame``.
 
     Raises:
@@ -103,8 +130,12 @@ def to_frame(found: Spend) -> Any:
         import pandas
     except ImportError:
         raise MissingExtraError("pandas", "offline") from None
-    names = [*found.by, *(each.name for each in fields(SpendRow) if each.name != "group")]
-    return pandas.DataFrame(found.records(), columns=names)
+    return pandas.DataFrame(found.records(), columns=columns(found.by))
+
+
+def columns(by: Sequence[str]) -> list[str]:
+    """The names of the columns of rows by these names."""
+    return [*by, *(each.name for each in fields(SpendRow) if each.name != "group")]
 
 
 def _key(by: tuple[str, ...], decision: RouteDecision, lane: str, ran_by: str) -> tuple[str, ...]:

@@ -102,6 +102,7 @@ class Sums:
         self.usd[name] = self.usd.get(name, 0.0) + usd
 
     def row(self, group: tuple[str, ...]) -> SpendRow:
+        """All of it, as a row."""
         usd = {name: self.usd.get(name, 0.0) for name in ("first", "retry", "fallback", "reported", "expected")}
         executed = usd["first"] + usd["retry"] + usd["fallback"]
         names = ("requests", "nowhere", "executed", "reported", "expected", "explored", "overridden")
@@ -144,6 +145,8 @@ def _saved(buckets: Floats | None) -> dict[str, Any]:
 
 @dataclass
 class RuleSums:
+    """Of one rule."""
+
     requests: int = 0
     usd: float = 0.0
     quality: float = 0.0
@@ -151,6 +154,7 @@ class RuleSums:
     stopped: int = 0
 
     def add(self, priced: Priced) -> None:
+        """Count a request that the rule bears on."""
         rule = priced.rule
         if rule is None or rule.stopped:
             self.stopped += rule is not None
@@ -161,4 +165,5 @@ class RuleSums:
         self.quality += rule.quality or 0.0
 
     def row(self, name: str) -> RuleCost:
+        """All of it, as a row."""
         return RuleCost(name, self.requests, self.usd, self.quality, self.unpriced, self.stopped)

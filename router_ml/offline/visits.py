@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import Hop, RouteDecision
 from router_ml.offline.facts import At, planned
-from router_ml.storage.stories import Story
+
+if TYPE_CHECKING:
+    from router_ml.storage.stories import Story
 
 
 @dataclass(frozen=True)

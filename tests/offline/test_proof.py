@@ -13,7 +13,7 @@ import pytest
 from router_ml.contract import Execution, RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.measured import measured
-from router_ml.offline.proof import Chain, Proof, prove
+from router_ml.offline.proof import Chain, Proof, answer
 from router_ml.storage.stories import Story
 
 SOUND = Chain(ok=True, writers=1, entries=3, erased=0, compacted=0, problems=())
@@ -43,7 +43,7 @@ def ran(decision: RouteDecision, *hops: dict[str, Any]) -> Story:
 def ask(
     *stories: Story, where: str = "finding=pii and region=eu", never: str = "boundary=public", **more: Any
 ) -> Proof:
-    return prove(stories, where=where, never=never, **{"chain": SOUND, **more})
+    return answer(stories, where=where, never=never, **{"chain": SOUND, **more})
 
 
 def test_every_hop_of_every_execution_is_looked_at(make_decision: Make) -> None:
