@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from router_ml.cli.audit import audit_events
+from router_ml.cli.audit import audit
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
@@ -36,6 +36,7 @@ app.add_typer(policy)
 app.command()(savings)
 app.command()(slices)
 app.command("next")(next_prompts)
+app.command()(audit)
 app.command()(spend)
 app.command()(rewards)
 
@@ -199,24 +200,6 @@ def floors(
         write_json([row.to_dict() for row in found])
         return
     render(floor_page(found, by.value))
-
-
-@app.command()
-def audit(
-    log: Log = None,
-    since: Annotated[
-        str | None, typer.Option(help="From this day or time on, as 2026-03-01 or 2026-03-01T12:00Z.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List who changed the rules of running routers, when and why."""
-    found = audit_events(log=log, since=since)
-    if as_json:
-        write_json([event.model_dump(mode="json") for event in found])
-        return
-    from router_ml.cli.show import audit_page
-
-    render(audit_page(found))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

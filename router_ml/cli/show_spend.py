@@ -19,7 +19,7 @@ def spend_page(found: Spend) -> RenderableType:
     """The total in words, the groups, the rules, and what is to be known about the figures."""
     parts: list[RenderableType] = [*(Text(line) for line in _sentences(found)), Text("")]
     table = _table(
-        *found.by, "requests", "USD", "retries", "fallbacks", "exploration", "rules", "saved", "95% interval"
+        *found.by, "requests", "USD", "retries", "fallbacks", "failed", "exploration", "rules", "saved", "95% interval"
     )
     for row in found.rows[:_SHOWN]:
         table.add_row(*(Text(name) for name in row.group), *_cells(row))
@@ -46,7 +46,7 @@ def _cells(row: SpendRow) -> list[str]:
     known = row.saved_low is not None and row.saved_high is not None
     return [
         str(row.requests),
-        *(f"{usd:.4f}" for usd in (row.cost_usd, row.retries_usd, row.fallbacks_usd)),
+        *(f"{usd:.4f}" for usd in (row.cost_usd, row.retries_usd, row.fallbacks_usd, row.failed_usd)),
         *(f"{usd:+.4f}" for usd in (row.exploration_usd, row.rules_usd, row.saved_usd)),
         f"{row.saved_low:+.4f} to {row.saved_high:+.4f}" if known else "not known",
     ]

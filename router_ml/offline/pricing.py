@@ -24,12 +24,14 @@ UNKNOWN = "(unknown)"
 
 @dataclass(frozen=True)
 class Part:
-    """Money that went to one lane; ``retry``: again to a lane that had been called, ``fallback``: to another one."""
+    """Money that went to one lane; ``retry``: again to a lane that had been called, ``fallback``: to another one;
+    ``failed``: for a call that ended in an error."""
 
     lane: str
     provider: str
     usd: float
     kind: Kind
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _of_hops(hops: list[Hop]) -> Iterator[Part]:
     for hop in hops:
         kind: Kind = "first" if not called else "retry" if hop.lane in called else "fallback"
         called.add(hop.lane)
-        yield Part(hop.lane, hop.provider, hop.cost_usd, kind)
+        yield Part(hop.lane, hop.provider, hop.cost_usd, kind, failed=hop.error is not None)
 
 
 def preferred(decision: RouteDecision) -> str | None:

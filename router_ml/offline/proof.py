@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from router_ml.contract import AuditEvent, RouteDecision
 from router_ml.guardrails.measured import Measured, measured
-from router_ml.offline.condition import Condition, comparisons, holds, parse, to_text
+from router_ml.offline.condition import Condition, Joined, comparisons, holds, parse, to_text
 from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED, facts
 from router_ml.offline.visits import Breach, visits
 
 if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
     from router_ml.storage.stories import Story
+    from router_ml.storage.verify import Verification
 
 Answer = Literal["proven", "exceptions", "not shown"]
+EVERYTHING = Joined("and", ())
 KEPT = 1000  # exceptions listed one by one; all are counted
 
 
@@ -39,26 +42,14 @@ class InForce:
 
 
 @dataclass(frozen=True)
-class Chain:
-    """What checking the log's chain said, before anything was counted."""
-
-    ok: bool
-    writers: int
-    entries: int
-    erased: int
-    compacted: int
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Proof:
     """The answer. Of ``decisions`` in the window, ``matched`` meet ``where``, ``perhaps`` of them only may; they were
     ``executed`` (in ``hops``), ``planned_only``, or went ``nowhere``. ``unknown``: places of which it is not known
     whether ``never`` holds. ``exceptions``: how many; ``listed``: the first of them."""
 
     answer: Answer
-    chain: Chain
-    where: str
+    chain: Verification
+    where: str | None
     never: str
     since: datetime | None
     until: datetime | None
@@ -84,12 +75,39 @@ class Proof:
         return plain
 
 
+def prove(
+    log: EventLog,
+    *,
+    never: str,
+    where: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Proof:
+    """Verify a log, then look at every decision from ``since`` on and before ``until`` (without a zone: UTC).
+
+    Args:
+        never, where: as for ``answer``.
+
+    Raises:
+        InvalidRequestError: a condition cannot be read. LogError: the log cannot.
+    """
+    from router_ml.storage.records import utc
+    from router_ml.storage.stories import stories
+    from router_ml.storage.verify import verify
+
+    _read(where, never)  # a slip shows before a long verification
+    chain = verify(log)
+    changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
+    told = stories(log, since=since, until=until)
+    return answer(told, where=where, never=never, chain=chain, changes=changes, since=since, until=until)
+
+
 def answer(
     stories: Iterable[Story],
     *,
-    where: str,
+    where: str | None,
     never: str,
-    chain: Chain,
+    chain: Verification,
     changes: Iterable[AuditEvent] = (),
     since: datetime | None = None,
     until: datetime | None = None,
@@ -98,7 +116,8 @@ def answer(
 
     Args:
         stories: of the window; ``prove`` takes those of a log.
-        where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``.
+        where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``; without ``where``
+            every decision is meant.
         chain: what verification of the log said.
         changes: audit events of the window.
         since, until: the window, for the record.
@@ -106,8 +125,7 @@ def answer(
     Raises:
         InvalidRequestError: a condition cannot be read.
     """
-    asked = parse(where, fields=FIELDS, name="--where")
-    forbidden = parse(never, fields=FIELDS, name="--never")
+    asked, forbidden = _read(where, never)
     count = _Count(asked, forbidden)
     for story in stories:
         count.add(story)
@@ -115,7 +133,7 @@ def answer(
     return Proof(
         answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
         chain=chain,
-        where=to_text(asked),
+        where=None if where is None else to_text(asked),
         never=to_text(forbidden),
         since=since,
         until=until,
@@ -126,6 +144,11 @@ def answer(
         recall=_recall(asked, forbidden),
         notes=tuple(_notes(count, chain)),
     )
+
+
+def _read(where: str | None, never: str) -> tuple[Condition, Condition]:
+    asked = EVERYTHING if where is None else parse(where, fields=FIELDS, name="--where")
+    return asked, parse(never, fields=FIELDS, name="--never")
 
 
 _COUNTS = (
@@ -195,7 +218,7 @@ def _recall(*conditions: Condition) -> tuple[Measured, ...]:
     return measured() if asked & DETECTED else ()
 
 
-def _notes(count: _Count, chain: Chain) -> Iterator[str]:
+def _notes(count: _Count, chain: Verification) -> Iterator[str]:
     fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
     if not chain.ok:
         yield "The chain of the log is broken, so that nothing in it proves anything."

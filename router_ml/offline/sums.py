@@ -24,8 +24,8 @@ BUCKETS = 256
 @dataclass(frozen=True)
 class SpendRow:
     """A group. ``executed``, ``reported`` and ``expected`` count requests by where their cost is from (hops, an
-    outcome, the estimate); ``cost_usd`` is the sum of the three. Of ``executed_usd``: ``retries_usd``,
-    ``fallbacks_usd``. Expected shares of the cost: ``exploration_usd``, ``rules_usd``. ``saved_usd`` against the
+    outcome, the estimate); ``cost_usd`` is the sum of the three. Of ``executed_usd``: ``retries_usd`` (further calls of
+    a lane), ``fallbacks_usd`` (calls of another lane), and of all these ``failed_usd`` (calls that failed). Expected shares of the cost: ``exploration_usd``, ``rules_usd``. ``saved_usd`` against the
     baseline with a 95% interval, over ``compared`` requests; None where it is not known."""
 
     group: tuple[str, ...]
@@ -40,6 +40,7 @@ class SpendRow:
     expected_usd: float
     retries_usd: float
     fallbacks_usd: float
+    failed_usd: float
     explored: int
     exploration_usd: float
     overridden: int
@@ -94,6 +95,8 @@ class Sums:
     def pay(self, part: Part) -> None:
         """Add money."""
         self._pay(part.kind, part.usd)
+        if part.failed:
+            self._pay("failed", part.usd)
 
     def _count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
@@ -115,6 +118,7 @@ class Sums:
             expected_usd=usd["expected"],
             retries_usd=usd["retry"],
             fallbacks_usd=usd["fallback"],
+            failed_usd=self.usd.get("failed", 0.0),
             exploration_usd=self.usd.get("exploration", 0.0),
             rules_usd=self.usd.get("rules", 0.0),
             **_saved(self.buckets),

@@ -13,10 +13,11 @@ import pytest
 from router_ml.contract import Execution, RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.measured import measured
-from router_ml.offline.proof import Chain, Proof, answer
+from router_ml.offline.proof import Proof, answer
 from router_ml.storage.stories import Story
+from router_ml.storage.verify import Verification
 
-SOUND = Chain(ok=True, writers=1, entries=3, erased=0, compacted=0, problems=())
+SOUND = Verification(ok=True, writers=1, entries=3, erased=0, compacted=0, problems=())
 PLACES = {
     "balanced": {"provider": "mistral", "region": "eu", "boundary": "vendor"},
     "private": {"provider": "vllm", "region": "eu", "boundary": "private"},
@@ -99,7 +100,7 @@ def test_what_could_not_be_scanned_counts_as_what_it_may_hold(make_decision: Mak
 
 
 def test_a_broken_chain_proves_nothing(make_decision: Make) -> None:
-    broken = Chain(ok=False, writers=1, entries=3, erased=0, compacted=0, problems=("entry 2 was changed",))
+    broken = Verification(ok=False, writers=1, entries=3, erased=0, compacted=0, problems=("entry 2 was changed",))
     found = ask(ran(make_decision(**PII), hop()), chain=broken)
     assert (found.answer, found.chain.problems) == ("not shown", ("entry 2 was changed",))
 

@@ -73,7 +73,11 @@ def test_retries_and_fallbacks_are_priced_apart(make_decision: Make) -> None:
     story = ran(make_decision(**drawn()), ("cheap", 0.001), ("cheap", 0.002), ("premium", 0.01), ("cheap", 0.003))
     row = spent([story]).total
     assert (row.executed, row.cost_usd, row.executed_usd) == (1, pytest.approx(0.016), pytest.approx(0.016))
-    assert (row.retries_usd, row.fallbacks_usd) == (pytest.approx(0.005), pytest.approx(0.01))
+    assert (row.retries_usd, row.fallbacks_usd, row.failed_usd) == (pytest.approx(0.005), pytest.approx(0.01), 0)
+    (execution,) = story.executions
+    hops = [execution.hops[0].model_copy(update={"error": "timeout"}), *execution.hops[1:]]
+    failed = Story(story.decision, (execution.model_copy(update={"hops": tuple(hops)}),))
+    assert spent([failed]).total.failed_usd == 0.001
 
 
 def test_money_is_with_the_lane_that_took_it_and_the_request_where_it_was_planned(make_decision: Make) -> None:
