@@ -18,9 +18,7 @@ _SHOWN = 40
 def spend_page(found: Spend) -> RenderableType:
     """The total in words, the groups, the rules, and what is to be known about the figures."""
     parts: list[RenderableType] = [*(Text(line) for line in _sentences(found)), Text("")]
-    table = _table(
-        *found.by, "requests", "USD", "retries", "fallbacks", "failed", "exploration", "rules", "saved", "95% interval"
-    )
+    table = _table(*found.by, "requests", "USD", "retries", "fallbacks", "failed", "exploration", "rules", "saved")
     for row in found.rows[:_SHOWN]:
         table.add_row(*(Text(name) for name in row.group), *_cells(row))
     table.add_row(*(Text("total" if not index else "") for index in range(len(found.by))), *_cells(found.total))
@@ -43,17 +41,17 @@ def _sentences(found: Spend) -> list[str]:
 
 
 def _cells(row: SpendRow) -> list[str]:
-    known = row.saved_low is not None and row.saved_high is not None
+    half = "" if row.saved_share_half is None else f" +- {row.saved_share_half:.1%}"
     return [
         str(row.requests),
         *(f"{usd:.4f}" for usd in (row.cost_usd, row.retries_usd, row.fallbacks_usd, row.failed_usd)),
-        *(f"{usd:+.4f}" for usd in (row.exploration_usd, row.rules_usd, row.saved_usd)),
-        f"{row.saved_low:+.4f} to {row.saved_high:+.4f}" if known else "not known",
+        *(f"{usd:+.4f}" for usd in (row.exploration_usd, row.rules_usd)),
+        "" if row.saved_share is None else f"{row.saved_share:.1%}{half}",
     ]
 
 
 def _rules(found: Spend) -> Table:
-    table = _table("rule", "took the learned lane from", "expected USD", "quality each", "without estimate", "stopped")
+    table = _table("rule", "kept from the learned lane", "expected USD", "quality each", "not priced", "stopped")
     for rule in found.rules[:_SHOWN]:
         priced = rule.requests - rule.unpriced
         quality = f"{rule.quality / priced:+.3f}" if priced else ""

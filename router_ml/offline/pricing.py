@@ -158,7 +158,11 @@ def _rule(decision: RouteDecision) -> Rule | None:
 def _stopping(decision: RouteDecision) -> Rule | None:
     """The rule that left no lane, or that asks for a person or refuses."""
     emptied = [step.rule for step in decision.narrowing if step.before and not step.after]
-    asked = [fired.id for fired in decision.policies if "refuse" in fired.effect or "human_review" in fired.effect]
+    asked = [
+        f"policy {fired.id}"
+        for fired in decision.policies
+        if "refuse" in fired.effect or "human_review" in fired.effect
+    ]
     name = next(iter([*asked, *emptied]), None)
     return None if name is None else Rule(name, stopped=True)
 

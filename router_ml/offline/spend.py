@@ -30,6 +30,7 @@ _OF_DECISION: dict[str, Callable[[RouteDecision], str]] = {
     "tier": lambda d: d.risk_tier,
     "arm": lambda d: d.state.arm,
 }
+DRAWN = frozenset({"lane", "provider"})
 BY = ("org", "class", "lane", "month", "day", "intent", "domain", "tier", "arm", "provider")
 
 
@@ -93,9 +94,12 @@ def spent(stories: Iterable[Story], *, by: Sequence[str] = ("org", "class"), bas
         if priced.rule is not None:
             rules.setdefault(priced.rule.name, RuleSums()).add(priced)
     check_baseline(baseline, seen)
-    rows = sorted((sums.row(key) for key, sums in groups.items()), key=lambda row: (-row.cost_usd, row.group))
+    drawn = not DRAWN.isdisjoint(by)
+    rows = sorted(
+        (sums.row(key, drawn=drawn) for key, sums in groups.items()), key=lambda row: (-row.cost_usd, row.group)
+    )
     costs = sorted((sums.row(name) for name, sums in rules.items()), key=lambda row: (-row.usd, row.rule))
-    notes = _notes(total, shadow, unpriced)
+    notes = _notes(total, shadow, unpriced, drawn=drawn)
     return Spend(by, baseline, tuple(rows), total.row(()), tuple(costs), shadow, notes)
 
 
@@ -147,11 +151,12 @@ def _numbers(row: SpendRow) -> dict[str, Any]:
     return {name: value for name, value in asdict(row).items() if name != "group"}
 
 
-def _notes(total: Sums, shadow: int, unpriced: int) -> tuple[str, ...]:
+def _notes(total: Sums, shadow: int, unpriced: int, *, drawn: bool) -> tuple[str, ...]:
     count = total.counts.get
     sentences = (
         (count("expected", 0), "{} requests have no cost of their own: the expected one is taken (expected_usd)."),
         (unpriced, "{} executions came without a cost in any hop. Report cost_usd with each hop."),
+        (drawn, "Savings are in the total alone: which lane a request went to was drawn, so groups by it differ."),
         (shadow, "{} shadow decisions are no traffic and left out."),
     )
     return tuple(text.format(number) for number, text in sentences if number)

@@ -25,8 +25,9 @@ BUCKETS = 256
 class SpendRow:
     """A group. ``executed``, ``reported`` and ``expected`` count requests by where their cost is from (hops, an
     outcome, the estimate); ``cost_usd`` is the sum of the three. Of ``executed_usd``: ``retries_usd`` (further calls of
-    a lane), ``fallbacks_usd`` (calls of another lane), and of all these ``failed_usd`` (calls that failed). Expected shares of the cost: ``exploration_usd``, ``rules_usd``. ``saved_usd`` against the
-    baseline with a 95% interval, over ``compared`` requests; None where it is not known."""
+    a lane) and ``fallbacks_usd`` (calls of another lane); and, of all calls, ``failed_usd``. Expected shares of the
+    cost: ``exploration_usd``, ``rules_usd``. ``saved_usd`` against the baseline with a 95% interval, over ``compared``
+    requests; None where it is not known, and in groups by what the draw decided."""
 
     group: tuple[str, ...]
     requests: int
@@ -45,9 +46,9 @@ class SpendRow:
     exploration_usd: float
     overridden: int
     rules_usd: float
-    compared: int
-    baseline_usd: float
-    saved_usd: float
+    compared: int | None
+    baseline_usd: float | None
+    saved_usd: float | None
     saved_low: float | None
     saved_high: float | None
     saved_share: float | None
@@ -104,8 +105,9 @@ class Sums:
     def _pay(self, name: str, usd: float) -> None:
         self.usd[name] = self.usd.get(name, 0.0) + usd
 
-    def row(self, group: tuple[str, ...]) -> SpendRow:
-        """All of it, as a row."""
+    def row(self, group: tuple[str, ...], *, drawn: bool = False) -> SpendRow:
+        """All of it, as a row; ``drawn``: the group is of requests that the draw sent to one lane, which are not
+        comparable with what another lane would have cost."""
         usd = {name: self.usd.get(name, 0.0) for name in ("first", "retry", "fallback", "reported", "expected")}
         executed = usd["first"] + usd["retry"] + usd["fallback"]
         names = ("requests", "nowhere", "executed", "reported", "expected", "explored", "overridden")
@@ -121,14 +123,16 @@ class Sums:
             failed_usd=self.usd.get("failed", 0.0),
             exploration_usd=self.usd.get("exploration", 0.0),
             rules_usd=self.usd.get("rules", 0.0),
-            **_saved(self.buckets),
+            **(dict.fromkeys(_SAVED) if drawn else _saved(self.buckets)),
         )
 
 
+_SAVED = ("compared", "baseline_usd", "saved_usd", "saved_low", "saved_high", "saved_share", "saved_share_half")
+
+
 def _saved(buckets: Floats | None) -> dict[str, Any]:
-    names = ("saved_low", "saved_high", "saved_share", "saved_share_half")
     if buckets is None:
-        return {"compared": 0, "baseline_usd": 0.0, "saved_usd": 0.0, **dict.fromkeys(names)}
+        return {**dict.fromkeys(_SAVED), "compared": 0, "baseline_usd": 0.0, "saved_usd": 0.0}
     filled = buckets[buckets[:, 0] > 0]
     count, baseline, saved = filled.T
     cluster = np.arange(len(filled))

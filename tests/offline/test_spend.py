@@ -177,6 +177,7 @@ def test_the_baseline_can_be_named_and_where_rules_forbid_it_nothing_is_compared
 
 
 ADDITIVE = [name for name, kind in SpendRow.__annotations__.items() if kind in ("int", "float")]
+COMPARED = ["compared", "baseline_usd", "saved_usd"]
 hops = st.lists(st.tuples(st.sampled_from(list(COSTS)), st.floats(0, 1)), max_size=4)
 request = st.fixed_dictionaries(
     {
@@ -200,7 +201,9 @@ def test_rows_add_up_to_the_total(make_decision: Make, requests: list[dict[str, 
         stories.append(Story(decision, done, billed(decision, each["usd"]).outcomes))
     found = spent(stories, by=by)
     assert len({row.group for row in found.rows}) == len(found.rows)
-    for name in ADDITIVE:
+    drawn = {"lane", "provider"} & set(by)
+    assert all(row.saved_usd is None for row in found.rows) or not drawn
+    for name in ADDITIVE + ([] if drawn else COMPARED):
         parts = math.fsum(getattr(row, name) for row in found.rows)
         assert parts == pytest.approx(getattr(found.total, name), rel=1e-9, abs=1e-9), name
     for row in (*found.rows, found.total):
