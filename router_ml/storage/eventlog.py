@@ -47,7 +47,7 @@ class EventLog:
     """
 
     def __init__(self, url: str | Path, *, attribution_days: float = ATTRIBUTION_DAYS) -> None:
-        self._window = timedelta(days=attribution_days)
+        self.attribution = timedelta(days=attribution_days)
         self.session = Session(str(url))
         self.session.prepare(prepare)
 
@@ -145,7 +145,7 @@ class EventLog:
         ``rated_probability``; by default the latest rating counts.
         """
         wanted = Wanted(since, bundle, source=source, encoder=encoder)
-        return next(reading.read_batches(self.session.read, wanted, self._window, None))
+        return next(reading.read_batches(self.session.read, wanted, self.attribution, None))
 
     def batches(
         self,
@@ -160,7 +160,7 @@ class EventLog:
         """``logged`` in bounded memory: ``size`` decisions at a time, oldest first, with the same lanes in each batch;
         nothing for an empty log. ``org``: decisions of this organisation alone."""
         wanted = Wanted(since, bundle, org, source, encoder)
-        return reading.read_batches(self.session.read, wanted, self._window, size)
+        return reading.read_batches(self.session.read, wanted, self.attribution, size)
 
     def costs(self, since: datetime, *, until: datetime, traffic_classes: Sequence[str]) -> list[Cost]:
         """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""

@@ -78,6 +78,12 @@ class Session:
         with self._turn, self.read() as connection:
             do(connection)
 
+    def scrub(self) -> None:
+        """Take what was deleted off the disk, where the database leaves that to its user."""
+        if self.engine.dialect.name == "sqlite":
+            with self.read() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Release the database; further calls raise ``LogError``."""
         self._closed = True
