@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router_ml.cli.inputs import Log, event_log, moment
+from router_ml.cli.inputs import Archive, Log, event_log, moment
 from router_ml.cli.output import AsJson, render, write_json
 from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError
@@ -19,6 +19,7 @@ EXIT = {"proven": 0, "exceptions": 1, "not shown": 2}
 
 
 def audit(
+    *,
     log: Log = None,
     since: Annotated[
         str | None, typer.Option(help="From this day or time on, as 2026-03-01 or 2026-03-01T12:00Z.")
@@ -30,6 +31,7 @@ def audit(
     never: Annotated[
         str | None, typer.Option(help="What must never have been so of any place, as 'boundary=public'.")
     ] = None,
+    archive: Archive = None,
     as_json: AsJson = False,
 ) -> None:
     """List who changed the rules of running routers. With --never, prove that something never happened (exit 0), list
@@ -39,7 +41,7 @@ def audit(
     if never is None:
         _print(audit_events(log=log, since=since), as_json=as_json)
         return
-    found = proof(log=log, where=where, never=never, since=since, until=until)
+    found = proof(log=log, where=where, never=never, since=since, until=until, archive=archive)
     if as_json:
         write_json(found.to_dict())
     else:
@@ -70,6 +72,7 @@ def proof(
     log: str | None = None,
     since: str | datetime | None = None,
     until: str | datetime | None = None,
+    archive: str | None = None,
 ) -> Proof:
     """Whether something never happened, from an event log; see ``router_ml.offline.proof.prove``.
 
@@ -80,7 +83,7 @@ def proof(
 
     start, end = _time(since, "--since"), _time(until, "--until")
     with event_log(log) as events:
-        return prove(events, where=where, never=never, since=start, until=end)
+        return prove(events, where=where, never=never, since=start, until=end, archive=archive)
 
 
 def _time(value: str | datetime | None, option: str) -> datetime | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
+Archive = Annotated[str | None, typer.Option(help="Folder or URL that decisions were compacted to.")]
 Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Taxonomy = Mapping[str, tuple[str, ...]]
 

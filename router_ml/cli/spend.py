@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router_ml.cli.inputs import Log, event_log, moment
+from router_ml.cli.inputs import Archive, Log, event_log, moment
 from router_ml.cli.output import AsJson, render, write, write_json
 from router_ml.errors import InvalidRequestError
 
@@ -27,7 +28,7 @@ class Format(StrEnum):
     json = "json"
 
 
-def spend(
+def spend(  # noqa: PLR0913 - a command line has as many options as it has
     *,
     log: Log = None,
     by: Annotated[
@@ -39,6 +40,7 @@ def spend(
         str | None, typer.Option(help="The lane to compare with; default: the dearest that rules left.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the output.")] = Format.table,
+    archive: Archive = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,11 +49,15 @@ def spend(
     if (form is Format.parquet and out is None) or (form is Format.table and out is not None):
         raise InvalidRequestError("Give --out FILE with --format parquet, csv or json; parquet needs one.")
     from router_ml.offline.spend import spent
-    from router_ml.storage.stories import stories
+    from router_ml.storage.stories import archived_files, stories
 
     with event_log(log) as events:
-        told = stories(events, since=moment(since, "--since"), until=moment(until, "--until"))
+        start, end = moment(since, "--since"), moment(until, "--until")
+        told = stories(events, since=start, until=end, archive=archive)
         found = spent(told, by=[name.strip() for name in by.split(",") if name.strip()], baseline=baseline)
+        if archive is None and (left := sum(file.decisions for file in archived_files(events, since=start, until=end))):
+            note = f"{left} decisions of these months were moved to an archive and left out. Give --archive."
+            found = replace(found, notes=(*found.notes, note))
     if form is Format.table:
         from router_ml.cli.show_spend import spend_page
 

@@ -9,15 +9,16 @@ may hold for is looked at, and a place that ``never`` may hold for makes the ans
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from router_ml.contract import AuditEvent, RouteDecision
+from router_ml.contract import AuditEvent
 from router_ml.guardrails.measured import Measured, measured
-from router_ml.offline.condition import Condition, Joined, comparisons, holds, parse, to_text
-from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED, facts
-from router_ml.offline.visits import Breach, visits
+from router_ml.offline.condition import Condition, Joined, comparisons, parse, to_text
+from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED
+from router_ml.offline.tally import InForce, Tally
+from router_ml.offline.visits import Breach
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
 
 Answer = Literal["proven", "exceptions", "not shown"]
 EVERYTHING = Joined("and", ())
-KEPT = 1000  # exceptions listed one by one; all are counted
-
-
-@dataclass(frozen=True)
-class InForce:
-    """A version of the rules that decided some of the decisions which were looked at, from the first to the last."""
-
-    policy_sha256: str
-    config_sha256: str
-    bundle: str
-    first: datetime
-    last: datetime
-    decisions: int
 
 
 @dataclass(frozen=True)
@@ -82,24 +70,27 @@ def prove(
     where: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    archive: str | None = None,
 ) -> Proof:
     """Verify a log, then look at every decision from ``since`` on and before ``until`` (without a zone: UTC).
 
     Args:
         never, where: as for ``answer``.
+        archive: where decisions were compacted to; without it, a window that has some cannot be answered for.
 
     Raises:
         InvalidRequestError: a condition cannot be read. LogError: the log cannot.
     """
     from router_ml.storage.records import utc
-    from router_ml.storage.stories import stories
+    from router_ml.storage.stories import archived_files, stories
     from router_ml.storage.verify import verify
 
     _read(where, never)  # a slip shows before a long verification
-    chain = verify(log)
+    chain = verify(log, archive=archive)
+    unread = 0 if archive is not None else sum(f.decisions for f in archived_files(log, since=since, until=until))
     changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
-    told = stories(log, since=since, until=until)
-    return answer(told, where=where, never=never, chain=chain, changes=changes, since=since, until=until)
+    told = stories(log, since=since, until=until, archive=archive)
+    return answer(told, where=where, never=never, chain=chain, changes=changes, since=since, until=until, unread=unread)
 
 
 def answer(
@@ -111,6 +102,7 @@ def answer(
     changes: Iterable[AuditEvent] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    unread: int = 0,
 ) -> Proof:
     """Look at every decision once.
 
@@ -121,15 +113,16 @@ def answer(
         chain: what verification of the log said.
         changes: audit events of the window.
         since, until: the window, for the record.
+        unread: decisions in archives, perhaps of the window, that are not among the stories.
 
     Raises:
         InvalidRequestError: a condition cannot be read.
     """
     asked, forbidden = _read(where, never)
-    count = _Count(asked, forbidden)
+    count = Tally(asked, forbidden)
     for story in stories:
         count.add(story)
-    doubts = (not chain.ok, count.unknown > 0)
+    doubts = (not chain.ok, count.unknown > 0, unread > 0)
     return Proof(
         answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
         chain=chain,
@@ -142,7 +135,7 @@ def answer(
         versions=tuple(sorted(count.versions.values(), key=lambda each: each.first)),
         changes=tuple(changes),
         recall=_recall(asked, forbidden),
-        notes=tuple(_notes(count, chain)),
+        notes=tuple(_notes(count, chain, unread)),
     )
 
 
@@ -157,73 +150,19 @@ _COUNTS = (
 )
 
 
-class _Count:
-    def __init__(self, asked: Condition, forbidden: Condition) -> None:
-        self.asked, self.forbidden = asked, forbidden
-        self.decisions = self.matched = self.perhaps = self.executed = self.planned_only = self.nowhere = 0
-        self.hops = self.exceptions = self.unknown = 0
-        self.listed: list[Breach] = []
-        self.versions: dict[tuple[str, str, str], InForce] = {}
-        self.unseen = {
-            (name, each.field, value)
-            for name, condition in (("--where", asked), ("--never", forbidden))
-            for each in comparisons(condition)
-            for value in each.values
-        }
-
-    def add(self, story: Story) -> None:
-        decision = story.decision
-        self.decisions += 1
-        self._see("--where", facts(decision))
-        met = holds(self.asked, facts(decision))
-        places = list(visits(story))
-        for at, tools, _ in places:
-            self._see("--never", facts(decision, at, tools=tools))
-        if met is False:
-            return
-        self.matched += 1
-        self.perhaps += met is None
-        self._in_force(decision)
-        reported = any(execution.hops for execution in story.executions)
-        self.executed += reported
-        self.planned_only += not reported and decision.lane is not None
-        self.nowhere += not reported and decision.lane is None
-        self.hops += sum(len(execution.hops) for execution in story.executions)
-        last = None
-        for at, tools, breach in places:
-            if breach.frozen and last == (breach.execution, breach.hop):
-                continue  # the hop is one exception, however many of its places are
-            hit = holds(self.forbidden, facts(decision, at, tools=tools))
-            self.unknown += hit is None
-            if hit:
-                self.exceptions += 1
-                last = breach.execution, breach.hop
-                if len(self.listed) < KEPT:
-                    self.listed.append(replace(breach, perhaps=met is None))
-
-    def _see(self, name: str, known: Any) -> None:
-        """Which values of the conditions are there at all: one that is not may be a slip of the pen."""
-        if self.unseen:
-            self.unseen = {each for each in self.unseen if each[0] != name or each[2] not in known(each[1]).known}
-
-    def _in_force(self, decision: RouteDecision) -> None:
-        said = decision.versions
-        key, at = (said.policy_sha256, said.config_sha256, said.bundle), decision.created_at
-        old = self.versions.get(key, InForce(*key, first=at, last=at, decisions=0))
-        self.versions[key] = InForce(*key, min(old.first, at), max(old.last, at), old.decisions + 1)
-
-
 def _recall(*conditions: Condition) -> tuple[Measured, ...]:
     asked = {each.field for condition in conditions for each in comparisons(condition)}
     return measured() if asked & DETECTED else ()
 
 
-def _notes(count: _Count, chain: Verification) -> Iterator[str]:
+def _notes(count: Tally, chain: Verification, unread: int) -> Iterator[str]:
     fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
     if not chain.ok:
         yield "The chain of the log is broken, so that nothing in it proves anything."
-    if chain.erased or chain.compacted:
-        yield f"Not looked at: records that were erased ({chain.erased}) or moved to archives ({chain.compacted})."
+    if chain.erased:
+        yield f"{chain.erased} records of the log were erased on order or have expired; nothing can be said of them."
+    if unread:
+        yield f"{unread} decisions of these months were moved to an archive. Give --archive, where they lie."
     if count.matched == 0:
         yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
     if count.unknown:

@@ -110,18 +110,20 @@ def spend(
     since: datetime | None = None,
     until: datetime | None = None,
     baseline: str | None = None,
+    archive: str | None = None,
 ) -> DataFrame:
     """``spent`` over an event log, as a frame: a column for each name in ``by``, then those of ``SpendRow``.
 
     Args:
         since, until: from this time on, and before that one; without a zone: UTC.
+        archive: where decisions were compacted to; without it, those are left out.
 
     Raises:
         InvalidRequestError: as ``spent``. LogError: the log cannot be read. MissingExtraError: pandas is not there.
     """
     from router_ml.storage.stories import stories
 
-    return to_frame(spent(stories(log, since=since, until=until), by=by, baseline=baseline))
+    return to_frame(spent(stories(log, since=since, until=until, archive=archive), by=by, baseline=baseline))
 
 
 def to_frame(found: Spend) -> DataFrame:

@@ -201,9 +201,9 @@ def test_rows_add_up_to_the_total(make_decision: Make, requests: list[dict[str, 
         stories.append(Story(decision, done, billed(decision, each["usd"]).outcomes))
     found = spent(stories, by=by)
     assert len({row.group for row in found.rows}) == len(found.rows)
-    drawn = {"lane", "provider"} & set(by)
-    assert all(row.saved_usd is None for row in found.rows) or not drawn
-    for name in ADDITIVE + ([] if drawn else COMPARED):
+    by_draw = {"lane", "provider"} & set(by)
+    assert all(row.saved_usd is None for row in found.rows) or not by_draw
+    for name in ADDITIVE + ([] if by_draw else COMPARED):
         parts = math.fsum(getattr(row, name) for row in found.rows)
         assert parts == pytest.approx(getattr(found.total, name), rel=1e-9, abs=1e-9), name
     for row in (*found.rows, found.total):
