@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,3 +100,25 @@ def test_mistakes_are_one_line_and_cannot_be_taken_for_an_answer(log: Path, run:
         code, shown, errors = run("audit", *arguments)
         assert (code, shown, errors.count("\n")) == (2, "", 1), arguments
     assert "expected a field: finding, risk, tier" in run("audit", "--log", log, "--never", "boundry=public")[2]
+
+
+def test_what_lies_in_an_archive_is_read_or_the_answer_is_open(log: Path, run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow writes archives")
+    pytest.importorskip("fsspec", reason="fsspec opens archives")
+    from router_ml.storage.archive import compact
+
+    archive = tmp_path / "archive"
+    with EventLog(log) as events:
+        later = NOON + timedelta(days=100)
+        compact(events, before=NOON + timedelta(days=1), to=str(archive), now=later, who="ops", why="age")
+    ask = (*ASK, "--log", log, "--never", "boundary=vendor")
+    code, shown, _ = run(*ask)
+    assert code == 2
+    assert "2 decisions of these months were moved to an archive" in shown
+    code, shown, _ = run(*ask, "--archive", archive)
+    assert (code, "1 of 2 decisions: 1 executed in 1 hops" in shown) == (0, True)
+    assert "moved to an archive" in run("spend", "--log", log)[1]
+    assert "for 2 requests" in run("spend", "--log", log, "--archive", archive)[1]
+    file = next(archive.rglob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-9])
+    assert run(*ask, "--archive", archive)[0] == 2

@@ -13,7 +13,7 @@ from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.storage import stories as module
 from router_ml.storage.entries import of_execution, of_outcome
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.stories import Story, stories
+from router_ml.storage.stories import Story, archived_files, stories
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 Make = Callable[..., RouteDecision]
@@ -56,3 +56,24 @@ def test_pages_lose_and_repeat_nothing(make_decision: Make, monkeypatch: pytest.
         assert [story.decision.decision_id for story in window] == ["d2", "d3", "d4", "d5"]
         naive = told(log, until=NOON.replace(tzinfo=None) + timedelta(hours=1))
         assert [story.decision.decision_id for story in naive] == ["d0"]
+
+
+def test_compacted_decisions_come_from_their_archive(make_decision: Make, tmp_path: Path) -> None:
+    """With what came before they were moved, and without a second copy of anything."""
+    pytest.importorskip("pyarrow", reason="pyarrow writes archives")
+    pytest.importorskip("fsspec", reason="fsspec opens archives")
+    from router_ml.storage.archive import compact
+
+    archive, months = str(tmp_path / "archive"), [NOON + timedelta(days=31 * n) for n in range(3)]
+    with EventLog(tmp_path / "log.sqlite") as log:
+        log.log_decisions((make_decision(decision_id=f"d{n}", created_at=at), None) for n, at in enumerate(months))
+        log.write(of_execution(Execution(decision_id=f"d{n}", final_lane=str(n)), NOON) for n in range(3))
+        log.log_outcome(Outcome(decision_id="d1", quality=0.5, at=months[1]))
+        before = told(log)
+        compact(log, before=months[2], to=archive, now=NOON + timedelta(days=365), who="ops", why="age")
+        assert [story.decision.decision_id for story in told(log)] == ["d2"]
+        assert told(log, archive=archive) == before
+        assert told(log, archive=archive, since=months[1], until=months[2]) == before[1:2]
+        assert sum(file.decisions for file in archived_files(log)) == 2
+        assert archived_files(log, since=months[2]) == ()
+        assert len(archived_files(log, until=NOON + timedelta(days=1))) == 1
