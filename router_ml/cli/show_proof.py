@@ -47,6 +47,7 @@ def proof_page(found: Proof) -> RenderableType:
 
 def _exceptions(found: Proof) -> Table:
     table = _table("decision", "at", "execution", "hop", "lane", "provider", "lane region", "boundary", "")
+    table.columns[0].no_wrap = True  # an id that is broken over lines cannot be copied
     for each in found.listed[:_SHOWN]:
         said = (
             ("as the decision froze it", each.frozen),

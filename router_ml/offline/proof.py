@@ -169,6 +169,8 @@ def _notes(count: Tally, chain: Verification, unread: int) -> Iterator[str]:
         yield f"Of {count.unknown} places it is not known whether --never holds: the record does not say enough."
     if fields & DETECTED:
         yield "This speaks of what was detected; what the guards did not find is not in it. Their recall is listed."
+    if any(each.field == "region" for each in comparisons(count.forbidden)):
+        yield "In --never, region is that of the request; that of a lane is lane_region."
     if fields & PREDICTED:
         yield "Intent, domain, mode and language are predicted labels."
     if count.planned_only:

@@ -66,3 +66,10 @@ def test_the_one_beside_router_yaml_counts_else_the_one_that_ships(tmp_path: Pat
     (tmp_path / REWARDS).write_text("version: 1\n")
     with pytest.raises(ConfigError):
         rewards_beside(tmp_path)
+
+
+def test_the_file_in_the_documentation_can_be_read(root: Path) -> None:
+    page = (root / "docs/rewards.md").read_text(encoding="utf-8")
+    config = load_config(root / "models/default/router.yaml")
+    rewards = parse_rewards(page.split("```yaml\n")[1].split("```")[0], config=config)
+    assert list(rewards.signals)[: len(shipped_rewards().signals) - 1] == list(shipped_rewards().signals)[:-1]

@@ -124,6 +124,7 @@ def test_a_value_that_is_nowhere_is_pointed_out(make_decision: Make) -> None:
     found = ask(ran(make_decision(**PII), hop()), never="boundary=pubic")
     assert [note for note in found.notes if "boundary=pubic" in note]
     assert not [note for note in found.notes if "region=eu" in note]
+    assert any("lane_region" in note for note in ask(ran(make_decision(**PII), hop()), never="region=us").notes)
     with pytest.raises(InvalidRequestError, match="--where, character 6: found 'hihg'"):
         ask(where="tier=hihg")
 
