@@ -62,11 +62,11 @@ def _exceptions(found: Proof) -> Table:
 
 
 def _versions(found: Proof) -> Table:
-    table = _table("rules in force", "configuration", "bundle", "from", "to", "decisions")
+    table = _table("rules in force", "configuration", "bundle", "from", "to", "decisions", "of these asked")
     for each in found.versions[:_SHOWN]:
         times = (f"{at:%Y-%m-%d %H:%M}" for at in (each.first, each.last))
         digests = (Text(each.policy_sha256[:12]), Text(each.config_sha256[:12]), Text(each.bundle))
-        table.add_row(*digests, *times, str(each.decisions))
+        table.add_row(*digests, *times, str(each.decisions), str(each.matched))
     return table
 
 

@@ -30,6 +30,20 @@ EVERYTHING = Joined("and", ())
 
 
 @dataclass(frozen=True)
+class Window:
+    """Decisions from ``since`` on and before ``until``. ``unread``: how many, perhaps of it, lie in archives that were
+    not read; ``lost``: executions whose decision nobody logged."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    unread: int = 0
+    lost: int = 0
+
+
+EVER = Window()
+
+
+@dataclass(frozen=True)
 class Proof:
     """The answer. Of ``decisions`` in the window, ``matched`` meet ``where``, ``perhaps`` of them only may; they were
     ``executed`` (in ``hops``), ``planned_only``, or went ``nowhere``. ``unknown``: places of which it is not known
@@ -82,15 +96,16 @@ def prove(
         InvalidRequestError: a condition cannot be read. LogError: the log cannot.
     """
     from router_ml.storage.records import utc
-    from router_ml.storage.stories import archived_files, stories
+    from router_ml.storage.stories import archived_files, orphans, stories
     from router_ml.storage.verify import verify
 
     _read(where, never)  # a slip shows before a long verification
     chain = verify(log, archive=archive)
     unread = 0 if archive is not None else sum(f.decisions for f in archived_files(log, since=since, until=until))
     changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
+    window = Window(since, until, unread, orphans(log, since=since, until=until))
     told = stories(log, since=since, until=until, archive=archive)
-    return answer(told, where=where, never=never, chain=chain, changes=changes, since=since, until=until, unread=unread)
+    return answer(told, where=where, never=never, chain=chain, changes=changes, window=window)
 
 
 def answer(
@@ -100,9 +115,7 @@ def answer(
     never: str,
     chain: Verification,
     changes: Iterable[AuditEvent] = (),
-    since: datetime | None = None,
-    until: datetime | None = None,
-    unread: int = 0,
+    window: Window = EVER,
 ) -> Proof:
     """Look at every decision once.
 
@@ -112,8 +125,7 @@ def answer(
             every decision is meant.
         chain: what verification of the log said.
         changes: audit events of the window.
-        since, until: the window, for the record.
-        unread: decisions in archives, perhaps of the window, that are not among the stories.
+        window: that the stories are of, and what of it is not among them.
 
     Raises:
         InvalidRequestError: a condition cannot be read.
@@ -122,20 +134,20 @@ def answer(
     count = Tally(asked, forbidden)
     for story in stories:
         count.add(story)
-    doubts = (not chain.ok, count.unknown > 0, unread > 0)
+    doubts = (not chain.ok, count.unknown > 0, window.unread > 0, window.lost > 0)
     return Proof(
         answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
         chain=chain,
         where=None if where is None else to_text(asked),
         never=to_text(forbidden),
-        since=since,
-        until=until,
+        since=window.since,
+        until=window.until,
         **{name: getattr(count, name) for name in _COUNTS},
         listed=tuple(count.listed),
         versions=tuple(sorted(count.versions.values(), key=lambda each: each.first)),
         changes=tuple(changes),
         recall=_recall(asked, forbidden),
-        notes=tuple(_notes(count, chain, unread)),
+        notes=tuple(_notes(count, chain, window)),
     )
 
 
@@ -155,14 +167,16 @@ def _recall(*conditions: Condition) -> tuple[Measured, ...]:
     return measured() if asked & DETECTED else ()
 
 
-def _notes(count: Tally, chain: Verification, unread: int) -> Iterator[str]:
+def _notes(count: Tally, chain: Verification, window: Window) -> Iterator[str]:
     fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
     if not chain.ok:
         yield "The chain of the log is broken, so that nothing in it proves anything."
     if chain.erased:
         yield f"{chain.erased} records of the log were erased on order or have expired; nothing can be said of them."
-    if unread:
-        yield f"{unread} decisions of these months were moved to an archive. Give --archive, where they lie."
+    if window.unread:
+        yield f"{window.unread} decisions of these months were moved to an archive. Give --archive, where they lie."
+    if window.lost:
+        yield f"{window.lost} executions are of decisions that the log does not hold, so nobody knows whether --where holds."
     if count.matched == 0:
         yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
     if count.unknown:

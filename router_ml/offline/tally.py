@@ -20,7 +20,8 @@ KEPT = 1000  # exceptions listed one by one; all are counted
 
 @dataclass(frozen=True)
 class InForce:
-    """A version of the rules that decided some of the decisions which were looked at, from the first to the last."""
+    """A version of the rules: of the first and the last of its ``decisions`` in the window; ``matched`` of them are
+    those that were asked about."""
 
     policy_sha256: str
     config_sha256: str
@@ -28,6 +29,7 @@ class InForce:
     first: datetime
     last: datetime
     decisions: int
+    matched: int
 
 
 class Tally:
@@ -55,11 +57,11 @@ class Tally:
         places = list(visits(story))
         for at, tools, _ in places:
             self._see("--never", facts(decision, at, tools=tools))
+        self._in_force(decision, asked=met is not False)
         if met is False:
             return
         self.matched += 1
         self.perhaps += met is None
-        self._in_force(decision)
         reported = any(execution.hops for execution in story.executions)
         self.executed += reported
         self.planned_only += not reported and decision.lane is not None
@@ -82,8 +84,9 @@ class Tally:
         if self.unseen:
             self.unseen = {each for each in self.unseen if each[0] != name or each[2] not in known(each[1]).known}
 
-    def _in_force(self, decision: RouteDecision) -> None:
+    def _in_force(self, decision: RouteDecision, *, asked: bool) -> None:
         said = decision.versions
         key, at = (said.policy_sha256, said.config_sha256, said.bundle), decision.created_at
-        old = self.versions.get(key, InForce(*key, first=at, last=at, decisions=0))
-        self.versions[key] = InForce(*key, min(old.first, at), max(old.last, at), old.decisions + 1)
+        old = self.versions.get(key, InForce(*key, first=at, last=at, decisions=0, matched=0))
+        first, last = min(old.first, at), max(old.last, at)
+        self.versions[key] = InForce(*key, first, last, old.decisions + 1, old.matched + asked)

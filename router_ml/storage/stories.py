@@ -74,6 +74,18 @@ def archived_files(
     return tuple(files[name] for name in sorted(files) if (m := month(name)) is None or first <= m <= last)
 
 
+def orphans(log: EventLog, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """How many executions of a window are of a decision that the log does not know."""
+    done, keys = tables.executions.c, tables.decision_keys.c
+    decided = sql.exists().where(tables.decisions.c.decision_id == done.decision_id)
+    moved = sql.exists().where(keys.decision_id == done.decision_id, keys.archive.is_not(None))
+    query = sql.select(sql.func.count()).select_from(tables.executions).where(~decided, ~moved)
+    query = query if since is None else query.where(done.at >= records.utc(since))
+    query = query if until is None else query.where(done.at < records.utc(until))
+    with log.session.read() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def _archived(log: EventLog, archive: str, since: datetime | None, until: datetime | None) -> Iterator[Story]:
     from router_ml.storage.archive_files import Folder, read_file
 

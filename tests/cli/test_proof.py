@@ -78,6 +78,14 @@ def test_a_log_that_was_changed_proves_nothing(log: Path, run: Run) -> None:
     assert shown.splitlines()[0].startswith("Chain of 4 entries by 1 writers is broken")
 
 
+def test_an_execution_that_nobody_decided_leaves_the_answer_open(log: Path, run: Run) -> None:
+    with EventLog(log) as events:
+        ran(events, "dec_of_nobody", "own", "private")
+    code, shown, _ = run(*ASK, "--log", log, "--never", "boundary=vendor")
+    assert (code, "1 executions are of decisions that the log does not hold" in shown) == (2, True)
+    assert run(*ASK, "--log", log, "--never", "boundary=vendor", "--until", "2026-07-02")[0] == 0
+
+
 def test_changes_of_rules_in_the_window_are_listed(log: Path, yaml: Path) -> None:
     deny = {
         **{"id": "deny-fast", "version": "1", "owner": "ops", "rationale": "incident"},

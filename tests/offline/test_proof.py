@@ -111,11 +111,12 @@ def test_versions_in_force_are_listed_with_when(make_decision: Make) -> None:
     found = ask(
         Story(make_decision(**PII)),
         Story(make_decision(**PII, created_at=later, decision_id="b", versions={**versions, "policy_sha256": "new"})),
-        Story(make_decision(decision_id="c", versions={**versions, "policy_sha256": "of no match"})),
+        Story(make_decision(decision_id="c", versions={**versions, "policy_sha256": "unmatched"})),
     )
-    assert [(each.policy_sha256, each.decisions, each.last.month) for each in found.versions] == [
-        ("aa11", 1, 3),
-        ("new", 1, 4),
+    assert [(each.policy_sha256, each.decisions, each.matched, each.last.month) for each in found.versions] == [
+        ("aa11", 1, 1, 3),
+        ("unmatched", 1, 0, 3),
+        ("new", 1, 1, 4),
     ]
 
 

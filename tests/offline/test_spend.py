@@ -163,6 +163,26 @@ def test_savings_are_right_in_the_mean_though_estimates_are_not(make_decision: M
     assert not row.saved_low < naive < row.saved_high
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("requests", [200, 1000])
+def test_the_interval_of_savings_covers_the_truth(make_decision: Make, requests: int) -> None:
+    """Estimates are half of what the premium lane costs, and requests differ in size."""
+    plain = {lane: make_decision(**drawn(0, lane)) for lane in COSTS}
+    covered = 0
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        truth, stories = 0.0, []
+        for number, size in enumerate(random.lognormal(0, 0.8, requests)):
+            cost = {"cheap": 0.001 * size, "premium": 0.020 * size}
+            lane = "premium" if random.random() < 0.2 else "cheap"
+            truth += 0.8 * (cost["premium"] - cost["cheap"])
+            at = NOON + timedelta(seconds=20 * number)
+            stories.append(ran(plain[lane].model_copy(update={"created_at": at}), (lane, cost[lane])))
+        row = spent(stories).total
+        covered += row.saved_low is not None and row.saved_low <= truth <= (row.saved_high or 0)
+    assert covered / 300 >= 0.9
+
+
 def test_the_baseline_can_be_named_and_where_rules_forbid_it_nothing_is_compared(make_decision: Make) -> None:
     story = Story(make_decision(**drawn()))
     assert spent([story], baseline="cheap").total.saved_usd == 0
