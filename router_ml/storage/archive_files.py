@@ -89,7 +89,7 @@ class Folder:
                 self._fs.rm_file(self._path(name))
 
     def notes(self, name: str) -> dict[str, Any]:
-        """The footer of a file: time of its ``oldest`` decision, ``lanes``, ``encoders``, which file it ``replaces``."""
+        """The footer of a file: the time of its ``oldest`` decision, ``lanes``, ``encoders``, what it ``replaces``."""
         parquet = _parquet()
         with self._fs.open(self._path(name), "rb") as file:
             notes: dict[str, Any] = json.loads(parquet.read_schema(file).metadata[NOTES])

@@ -65,10 +65,10 @@ class Inspection:
             alone = sql.select(table.c.decision_id).where(~sql.exists().where(decided == table.c.decision_id))
             self._name(alone, f"The {table.name} of decision {{}} are there without it.")
         keys = tables.decision_keys.c
-        told = keys.subject.is_not(None) | keys.keep_until.is_not(None)
+        told = keys.subject.is_not(None) | keys.keep_until.is_not(None) | keys.archive.is_not(None)
         decision = (CHAIN.decision_id == keys.decision_id) & (CHAIN.kind == "decision")
-        untold = sql.select(keys.decision_id).where(told & ~sql.exists().where(decision))
-        self._name(untold, "The key of decision {} names a subject or a term, and there is no such decision.")
+        untold = sql.select(keys.decision_id).where(told & (keys.key.is_(None) | ~sql.exists().where(decision)))
+        self._name(untold, "The key of decision {} names a person, a term or a file, and has nothing to say.")
         twice = sql.select(CHAIN.record_id).where(CHAIN.kind.in_(tables.RECORDS)).group_by(CHAIN.kind, CHAIN.record_id)
         self._name(twice.having(sql.func.count() > 1), "Record {} stands in the chains twice.")
         for name, file in self._trail.files.items():
@@ -96,6 +96,8 @@ class Inspection:
             self._say(row, "was erased, and is there")
         elif kept[0].decision_id != row.decision_id or _digest(kept[0], key) != bytes(row.digest):
             self._say(row, "is not what was written: the record, what it was made from, or its key was changed")
+        elif row.kind == "decision" and key is not None and key.archive is not None:
+            self._say(row, "was compacted by its key, and is there")
         elif not _agrees(*kept):
             self._say(row, "has columns that say something else than its record")
         elif row.kind == "outcome" and row.writer != OWN:
