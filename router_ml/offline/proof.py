@@ -176,7 +176,7 @@ def _notes(count: Tally, chain: Verification, window: Window) -> Iterator[str]:
     if window.unread:
         yield f"{window.unread} decisions of these months were moved to an archive. Give --archive, where they lie."
     if window.lost:
-        yield f"{window.lost} executions are of decisions that the log does not hold: whether --where holds is not known."
+        yield f"{window.lost} executions are of decisions that the log does not hold; --where cannot be asked of them."
     if count.matched == 0:
         yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
     if count.unknown:

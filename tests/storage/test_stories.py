@@ -11,9 +11,9 @@ import pytest
 
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.storage import stories as module
-from router_ml.storage.entries import of_execution, of_outcome
+from router_ml.storage.entries import of_decision, of_execution, of_outcome
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.stories import Story, archived_files, stories
+from router_ml.storage.stories import Story, archived_files, orphans, stories
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 Make = Callable[..., RouteDecision]
@@ -77,3 +77,20 @@ def test_compacted_decisions_come_from_their_archive(make_decision: Make, tmp_pa
         assert sum(file.decisions for file in archived_files(log)) == 2
         assert archived_files(log, since=months[2]) == ()
         assert len(archived_files(log, until=NOON + timedelta(days=1))) == 1
+
+
+def test_postgresql_tells_the_same_stories(make_decision: Make, postgres: str, tmp_path: Path) -> None:
+    entries = [
+        *(of_decision(make_decision(decision_id=f"d{n}", created_at=NOON + timedelta(hours=n))) for n in range(3)),
+        *(of_execution(Execution(decision_id=f"d{n}", final_lane=str(n)), NOON + timedelta(hours=n)) for n in range(4)),
+        of_outcome(Outcome(decision_id="d1", quality=0.5, at=NOON)),
+    ]
+    found = []
+    for url in (postgres, tmp_path / "log.sqlite"):
+        with EventLog(url) as log:
+            log.write(entries)
+            late = NOON + timedelta(hours=3)
+            counts = [orphans(log), orphans(log, since=late), orphans(log, until=late)]
+            found.append((told(log), told(log, since=NOON + timedelta(hours=1)), counts))
+    assert found[0] == found[1]
+    assert found[0][2] == [1, 1, 0]
