@@ -18,6 +18,7 @@ from router_ml.contract import (
     Fallback,
     Limits,
     OutputContract,
+    Place,
     PolicyFired,
     Retrieval,
     RouteDecision,
@@ -56,7 +57,8 @@ def assemble(
     learned_lane: str | None,
     stamp: Stamp,
 ) -> RouteDecision:
-    """The decision; ``choice`` is None when no lane may be used."""
+    """The decision; ``choice`` is None when no lane may be used. ``estimates``: of the eligible lanes and the learned
+    one."""
     action, reason, queue = _action(case, ruling, choice, stamp)
     plan = _without_values(case, _plan(config, case, ruling, choice))
     lane = choice.lane if choice else None
@@ -95,10 +97,12 @@ def assemble(
         excluded=ruling.excluded,
         narrowing=ruling.narrowing,
         destinations=ruling.destinations,
+        places=_places(config, ruling.eligible),
         log_level=ruling.log,
         learned_lane=learned_lane,
+        learned_estimate=estimates.get(learned_lane or "") if learned_lane not in ruling.eligible else None,
         overridden_by=_overridden_by(ruling, learned_lane, lane),
-        estimates=dict(estimates),
+        estimates={name: found for name, found in estimates.items() if name in ruling.eligible},
         propensities=choice.propensities if choice else {},
         propensity=choice.propensities[choice.lane] if choice else None,
         explored=choice.explored if choice else False,
@@ -158,6 +162,14 @@ def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -
     named = [fired.id for fired in ruling.fired if any(reason.startswith(f"policy {fired.id}:") for reason in reasons)]
     stops = [f.id for f in ruling.fired if lane is None and ("refuse" in f.effect or "human_review" in f.effect)]
     return tuple(dict.fromkeys([*named, *stops]))
+
+
+def _places(config: RouterConfig, lanes: tuple[str, ...]) -> dict[str, Place]:
+    """Where lanes stand now."""
+    found = {name: config.lanes[name] for name in lanes}
+    return {
+        name: Place(provider=lane.provider, region=lane.region, boundary=lane.boundary) for name, lane in found.items()
+    }
 
 
 def _without_values(case: Case, plan: Plan) -> Plan:

@@ -22,6 +22,7 @@ from router_ml.assembly import Stamp, assemble
 from router_ml.budgets import Budgets
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
+from router_ml.config.rewards import Rewards, shipped_rewards
 from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.errors import RouterError
 from router_ml.guardrails import Scan
@@ -57,12 +58,14 @@ class Decider(Recorded):
         arm: str = "champion",
         online: bool = False,
         guards: Guards | None = None,
+        rewards: Rewards | None = None,
     ) -> None:
         self._guards = guards or Guards.open(config)
         versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
         super().__init__(InForce(config, versions), log, drain)
         self.bundle = bundle
         self.arm = arm
+        self.rewards = rewards or shipped_rewards()
         self._health = Health(config.lanes)
         self._recent = Recent()
         self._budgets = Budgets(config)
@@ -162,14 +165,15 @@ class Decider(Recorded):
             probes=remembered.probes,
             certified=self.certified(case, force.versions.prices),
         )
+        learned = learned_lane(config, estimates, asked)
         state = self._state(asked, remembered, session=session_of(config, case), spending=spending_of(standing))
         return assemble(
             config,
             case,
             ruling,
             chosen(config, ruling, estimates, asked, seed=seed),
-            as_contract(estimates, list(config.lanes), ruling.eligible),
-            learned_lane=learned_lane(config, estimates, asked),
+            as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
+            learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
         )
 

@@ -55,9 +55,11 @@ def log_outcome(decision_id: str, **fields: Any) -> Ack | None:
     Returns:
         ``database`` or ``spool``, where it is safe now; None when no log is configured.
 
+    ``signals`` instead of a quality, as ``{"thumb": "up"}``, are worth what ``rewards.yaml`` says.
+
     Raises:
-        InvalidRequestError: a field is wrong. LogError: it could not be kept, or, without a spool, the decision is not
-            in the log.
+        InvalidRequestError: a field is wrong, or a signal that ``rewards.yaml`` does not know. LogError: it could not
+            be kept, or, without a spool, the decision is not in the log.
     """
     return default_router().log_outcome(decision_id, **fields)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from router_ml import runtime
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
+from router_ml.config.rewards import Rewards, rewards_beside
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
 from router_ml.guardrails import references
@@ -28,7 +29,8 @@ class Parts:
     """What a router is made of.
 
     ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
-    which is no bundle's; ``drain`` the way from a spool to the log, where one is used.
+    which is no bundle's; ``drain`` the way from a spool to the log, where one is used; ``rewards`` stands beside the
+    ``router.yaml``, where that has any.
     """
 
     config: RouterConfig
@@ -37,6 +39,7 @@ class Parts:
     log: EventLog | None
     drain: Drain | None
     folder: Path | None
+    rewards: Rewards
 
 
 def open_parts(
@@ -78,7 +81,9 @@ def open_learned(
     else:
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     own = config or (source if bundle is None else None)
-    return Parts(settings, bundle, registry, None, None, Path(own).parent if own else None)
+    beside = Path(own).parent if own else None
+    rewards = rewards_beside(beside or (bundle.folder if bundle else None), config=settings)
+    return Parts(settings, bundle, registry, None, None, beside, rewards)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:

@@ -22,6 +22,7 @@ from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.reading import Guards, read
 from router_ml.recording import Ack, Made, record_check
+from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
 
@@ -68,6 +69,7 @@ class Router(Decider):
             drain=opened.drain,
             online=online,
             guards=Guards.open(opened.config, folder=opened.folder),
+            rewards=opened.rewards,
         )
 
     def predict_route(
@@ -202,6 +204,7 @@ class Router(Decider):
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
+        outcome = rated(outcome, self.rewards, lambda: logged(self.log, decision_id))
         if outcome.cost_usd is not None:
             self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:

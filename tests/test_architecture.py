@@ -25,7 +25,7 @@ ORDER = (
     {"contract"},
     {"config", "telemetry"},
     {"understanding", "guardrails", "allocation"},
-    {"plan", "what_if"},
+    {"plan", "rewards", "what_if"},
     {"storage"},
     {"arms", "case", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"terms", "remembered"},

@@ -29,7 +29,7 @@ FIELDS = {
     "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state "
     "guard_reasons circumstances lane model "
     "decoding limits retrieval tools output_contract fallback eligible excluded narrowing "
-    "destinations log_level learned_lane overridden_by estimates "
+    "destinations places log_level learned_lane learned_estimate overridden_by estimates "
     "propensities propensity explored seed state policies versions",
     "Label": "label probabilities abstained",
     "ModeLabel": "label probabilities abstained",
@@ -48,6 +48,7 @@ FIELDS = {
     "Spending": "spent_usd profile",
     "Selection": "explore_share epsilon gamma margin incumbent probes capped",
     "Narrowing": "rule before after",
+    "Place": "provider region boundary",
     "Destinations": "indexes rerankers judges trace_sinks",
     "Circumstances": "channel org region tools constraints tokens_in language_chars pinned missed",
     "PolicyFired": "id version effect",
@@ -57,8 +58,8 @@ FIELDS = {
     "Hop": "lane provider region boundary served_model error latency_ms tokens_in tokens_out cached_tokens cost_usd",
     "ToolCall": "name version arguments result approval_id",
     "Validation": "status errors",
-    "Outcome": "decision_id executed_lane quality labels signals rated_probability cost_usd latency_ms validation "
-    "refused source at",
+    "Outcome": "decision_id executed_lane quality labels signals rewards rated_probability cost_usd latency_ms "
+    "validation refused source at",
     "OutcomeLabels": "intent domain risks",
     "OutputFinding": "type part start end view hard digest echoed",
     "OutputCheck": "check_id decision_id at action reason queue findings echoed risks guard_state guard_reasons "

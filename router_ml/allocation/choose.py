@@ -82,7 +82,7 @@ def _ranking(weighed: Weighed, lanes: Sequence[str], drawn: int, exploit: int) -
     return tuple(lanes[index] for index in dict.fromkeys((drawn, exploit, *weighed.order)))
 
 
-def as_contract(estimates: Estimates, lanes: Sequence[str], shown: Collection[str]) -> dict[str, Estimate]:
+def as_contract(estimates: Estimates, lanes: Sequence[str], shown: Collection[str | None]) -> dict[str, Estimate]:
     """Row 0 of the estimates in the contract's form, for the lanes to be shown."""
     belief = estimates.belief
     return {

@@ -1,7 +1,7 @@
 """``router-ml``: route, explain, check, audit and describe from a shell. Each command has a twin here."""
 
 from router_ml.cli.app import main
-from router_ml.cli.audit import audit_events
+from router_ml.cli.audit import audit_events, proof
 from router_ml.cli.check import CheckReport, check
 from router_ml.cli.document import contract_page, write_schemas
 from router_ml.cli.inputs import build_request, logged_decision
@@ -17,5 +17,6 @@ __all__ = [
     "logged_decision",
     "main",
     "policy_test",
+    "proof",
     "write_schemas",
 ]

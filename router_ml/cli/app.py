@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from router_ml.cli.audit import audit_events
+from router_ml.cli.audit import audit
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.drift import drift
@@ -23,6 +23,8 @@ from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
 from router_ml.cli.question import Question
 from router_ml.cli.replay import replay
+from router_ml.cli.rewards import rewards
+from router_ml.cli.spend import spend
 from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
 _LARGEST_SEED = 2**53 - 1
@@ -40,6 +42,9 @@ app.command()(slices)
 app.command("next")(next_prompts)
 app.command()(replay)
 app.command()(drift)
+app.command()(audit)
+app.command()(spend)
+app.command()(rewards)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
@@ -201,24 +206,6 @@ def floors(
         write_json([row.to_dict() for row in found])
         return
     render(floor_page(found, by.value))
-
-
-@app.command()
-def audit(
-    log: Log = None,
-    since: Annotated[
-        str | None, typer.Option(help="From this day or time on, as 2026-03-01 or 2026-03-01T12:00Z.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List who changed the rules of running routers, when and why."""
-    found = audit_events(log=log, since=since)
-    if as_json:
-        write_json([event.model_dump(mode="json") for event in found])
-        return
-    from router_ml.cli.show import audit_page
-
-    render(audit_page(found))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

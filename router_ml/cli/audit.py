@@ -1,12 +1,54 @@
-"""``router-ml audit``: who changed the rules of running routers, when and why."""
+"""``router-ml audit``: who changed the rules of running routers; and whether what must never happen happened."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
-from router_ml.cli.inputs import event_log
+import typer
+
+from router_ml.cli.inputs import Archive, Log, event_log, moment
+from router_ml.cli.output import AsJson, render, write_json
 from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from router_ml.offline.proof import Proof
+
+EXIT = {"proven": 0, "exceptions": 1, "not shown": 2}
+
+
+def audit(
+    *,
+    log: Log = None,
+    since: Annotated[
+        str | None, typer.Option(help="From this day or time on, as 2026-03-01 or 2026-03-01T12:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Before this day or time.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Of which decisions, as 'finding=pii and region=eu'; with --never.")
+    ] = None,
+    never: Annotated[
+        str | None, typer.Option(help="What must never have been so of any place, as 'boundary=public'.")
+    ] = None,
+    archive: Archive = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who changed the rules of running routers. With --never, prove that something never happened (exit 0), list
+    where it did (1), or say why that cannot be shown (2)."""
+    if never is None and (where is not None or until is not None):
+        raise InvalidRequestError("Found --where or --until without --never. Say what must never have been so.")
+    if never is None:
+        _print(audit_events(log=log, since=since), as_json=as_json)
+        return
+    found = proof(log=log, where=where, never=never, since=since, until=until, archive=archive)
+    if as_json:
+        write_json(found.to_dict())
+    else:
+        from router_ml.cli.show_proof import proof_page
+
+        render(proof_page(found))
+    raise typer.Exit(EXIT[found.answer])
 
 
 def audit_events(*, log: str | None = None, since: str | datetime | None = None) -> list[AuditEvent]:
@@ -19,10 +61,39 @@ def audit_events(*, log: str | None = None, since: str | datetime | None = None)
     Raises:
         InvalidRequestError: the time cannot be read. LogError: the log cannot.
     """
-    if isinstance(since, str):
-        try:
-            since = datetime.fromisoformat(since)
-        except ValueError:
-            raise InvalidRequestError("--since cannot be read. Give a day or time, as 2026-03-01T12:00Z.") from None
     with event_log(log) as events:
-        return events.audit_events(since)
+        return events.audit_events(_time(since, "--since"))
+
+
+def proof(
+    *,
+    never: str,
+    where: str | None = None,
+    log: str | None = None,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    archive: str | None = None,
+) -> Proof:
+    """Whether something never happened, from an event log; see ``router_ml.offline.proof.prove``.
+
+    Raises:
+        InvalidRequestError: a condition or a time cannot be read. LogError: the log cannot.
+    """
+    from router_ml.offline.proof import prove
+
+    start, end = _time(since, "--since"), _time(until, "--until")
+    with event_log(log) as events:
+        return prove(events, where=where, never=never, since=start, until=end, archive=archive)
+
+
+def _time(value: str | datetime | None, option: str) -> datetime | None:
+    return moment(value, option) if isinstance(value, str) else value
+
+
+def _print(found: list[AuditEvent], *, as_json: bool) -> None:
+    if as_json:
+        write_json([event.model_dump(mode="json") for event in found])
+        return
+    from router_ml.cli.show import audit_page
+
+    render(audit_page(found))

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from router_ml.config import RouterConfig, load_config
 from router_ml.contract import RouteDecision, RouteRequest
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 _WORDS_SHOWN = 8
+Archive = Annotated[str | None, typer.Option(help="Folder or URL that decisions were compacted to.")]
+Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Taxonomy = Mapping[str, tuple[str, ...]]
 
 

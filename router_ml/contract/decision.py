@@ -100,6 +100,14 @@ class Destinations(Model):
     trace_sinks: tuple[str, ...] = ()
 
 
+class Place(Model):
+    """Where a lane stood when a request was decided: who runs it, in which region, how wide the boundary is."""
+
+    provider: str
+    region: str
+    boundary: str
+
+
 class Circumstances(Model):
     """What rules looked at that is nowhere else in the decision, so that other rules can be tried on it later.
 
@@ -267,7 +275,11 @@ class Versions(Model):
 
 
 class RouteDecision(Model):
-    """The router's answer to one request."""
+    """The router's answer to one request.
+
+    ``places``: of each eligible lane, as configured then, since a lane may move later. ``learned_estimate``: of the
+    learned lane where rules excluded it, so that a rule has a price.
+    """
 
     decision_id: Identifier
     trace_id: str
@@ -304,8 +316,10 @@ class RouteDecision(Model):
     excluded: dict[str, tuple[str, ...]]
     narrowing: tuple[Narrowing, ...] = ()
     destinations: Destinations = Destinations()
+    places: dict[str, Place] = Field(default_factory=dict)
     log_level: LogLevel = "embedding"
     learned_lane: str | None
+    learned_estimate: Estimate | None = None
     overridden_by: tuple[str, ...]
     estimates: dict[str, Estimate]
     propensities: dict[str, Probability]

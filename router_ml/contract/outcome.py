@@ -85,13 +85,14 @@ class OutcomeLabels(Model):
 class Outcome(Model):
     """What was learned later. ``quality`` None means not rated, which is not zero; ``rated_probability`` is the known
     chance that this decision was picked for rating; ``signals`` is what was observed (a thumb, an edit, a resolved
-    ticket) and what ``quality`` was worked out from, where it was."""
+    ticket); where ``quality`` was worked out from them, ``rewards`` is the sha256 of the mapping that did."""
 
     decision_id: Identifier
     executed_lane: str | None = None
     quality: Probability | None = None
     labels: OutcomeLabels | None = None
     signals: JsonObject = Field(default_factory=dict)
+    rewards: str | None = None
     rated_probability: float = Field(default=1.0, gt=0.0, le=1.0)
     cost_usd: Usd | None = None
     latency_ms: Milliseconds | None = None

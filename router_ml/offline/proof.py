@@ -1,0 +1,202 @@
+"""Did what must never happen happen? Counts and exceptions over a verified log, and what the answer rests on.
+
+``where`` says of which decisions. ``never`` is held against every hop of every execution that was reported, at the
+place which the hop states and, where the decision froze another for that lane, at that one too; and where no execution
+was reported, against the lanes that were planned. What is not known counts against the claim: a decision that ``where``
+may hold for is looked at, and a place that ``never`` may hold for makes the answer "not shown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from router_ml.contract import AuditEvent
+from router_ml.guardrails.measured import Measured, measured
+from router_ml.offline.condition import Condition, Joined, comparisons, parse, to_text
+from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED
+from router_ml.offline.tally import InForce, Tally
+from router_ml.offline.visits import Breach
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.stories import Story
+    from router_ml.storage.verify import Verification
+
+Answer = Literal["proven", "exceptions", "not shown"]
+EVERYTHING = Joined("and", ())
+
+
+@dataclass(frozen=True)
+class Window:
+    """Decisions from ``since`` on and before ``until``. ``unread``: how many, perhaps of it, lie in archives that were
+    not read; ``lost``: executions whose decision nobody logged."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    unread: int = 0
+    lost: int = 0
+
+
+EVER = Window()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The answer. Of ``decisions`` in the window, ``matched`` meet ``where``, ``perhaps`` of them only may; they were
+    ``executed`` (in ``hops``), ``planned_only``, or went ``nowhere``. ``unknown``: places of which it is not known
+    whether ``never`` holds. ``exceptions``: how many; ``listed``: the first of them."""
+
+    answer: Answer
+    chain: Verification
+    where: str | None
+    never: str
+    since: datetime | None
+    until: datetime | None
+    decisions: int
+    matched: int
+    perhaps: int
+    executed: int
+    planned_only: int
+    nowhere: int
+    hops: int
+    exceptions: int
+    unknown: int
+    listed: tuple[Breach, ...]
+    versions: tuple[InForce, ...]
+    changes: tuple[AuditEvent, ...]
+    recall: tuple[Measured, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, times as ISO 8601."""
+        record = asdict(self) | {"changes": [event.model_dump(mode="json") for event in self.changes]}
+        plain: dict[str, Any] = _plain(record)
+        return plain
+
+
+def prove(
+    log: EventLog,
+    *,
+    never: str,
+    where: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    archive: str | None = None,
+) -> Proof:
+    """Verify a log, then look at every decision from ``since`` on and before ``until`` (without a zone: UTC).
+
+    Args:
+        never, where: as for ``answer``.
+        archive: where decisions were compacted to; without it, a window that has some cannot be answered for.
+
+    Raises:
+        InvalidRequestError: a condition cannot be read. LogError: the log cannot.
+    """
+    from router_ml.storage.records import utc
+    from router_ml.storage.stories import archived_files, orphans, stories
+    from router_ml.storage.verify import verify
+
+    _read(where, never)  # a slip shows before a long verification
+    chain = verify(log, archive=archive)
+    unread = 0 if archive is not None else sum(f.decisions for f in archived_files(log, since=since, until=until))
+    changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
+    window = Window(since, until, unread, orphans(log, since=since, until=until))
+    told = stories(log, since=since, until=until, archive=archive)
+    return answer(told, where=where, never=never, chain=chain, changes=changes, window=window)
+
+
+def answer(
+    stories: Iterable[Story],
+    *,
+    where: str | None,
+    never: str,
+    chain: Verification,
+    changes: Iterable[AuditEvent] = (),
+    window: Window = EVER,
+) -> Proof:
+    """Look at every decision once.
+
+    Args:
+        stories: of the window; ``prove`` takes those of a log.
+        where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``; without ``where``
+            every decision is meant.
+        chain: what verification of the log said.
+        changes: audit events of the window.
+        window: that the stories are of, and what of it is not among them.
+
+    Raises:
+        InvalidRequestError: a condition cannot be read.
+    """
+    asked, forbidden = _read(where, never)
+    count = Tally(asked, forbidden)
+    for story in stories:
+        count.add(story)
+    doubts = (not chain.ok, count.unknown > 0, window.unread > 0, window.lost > 0)
+    return Proof(
+        answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
+        chain=chain,
+        where=None if where is None else to_text(asked),
+        never=to_text(forbidden),
+        since=window.since,
+        until=window.until,
+        **{name: getattr(count, name) for name in _COUNTS},
+        listed=tuple(count.listed),
+        versions=tuple(sorted(count.versions.values(), key=lambda each: each.first)),
+        changes=tuple(changes),
+        recall=_recall(asked, forbidden),
+        notes=tuple(_notes(count, chain, window)),
+    )
+
+
+def _read(where: str | None, never: str) -> tuple[Condition, Condition]:
+    asked = EVERYTHING if where is None else parse(where, fields=FIELDS, name="--where")
+    return asked, parse(never, fields=FIELDS, name="--never")
+
+
+_COUNTS = (
+    *("decisions", "matched", "perhaps", "executed", "planned_only", "nowhere", "hops"),
+    *("exceptions", "unknown"),
+)
+
+
+def _recall(*conditions: Condition) -> tuple[Measured, ...]:
+    asked = {each.field for condition in conditions for each in comparisons(condition)}
+    return measured() if asked & DETECTED else ()
+
+
+def _notes(count: Tally, chain: Verification, window: Window) -> Iterator[str]:
+    fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
+    if not chain.ok:
+        yield "The chain of the log is broken, so that nothing in it proves anything."
+    if chain.erased:
+        yield f"{chain.erased} records of the log were erased on order or have expired; nothing can be said of them."
+    if window.unread:
+        yield f"{window.unread} decisions of these months were moved to an archive. Give --archive, where they lie."
+    if window.lost:
+        yield f"{window.lost} executions are of decisions that the log does not hold; --where cannot be asked of them."
+    if count.matched == 0:
+        yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
+    if count.unknown:
+        yield f"Of {count.unknown} places it is not known whether --never holds: the record does not say enough."
+    if fields & DETECTED:
+        yield "This speaks of what was detected; what the guards did not find is not in it. Their recall is listed."
+    if any(each.field == "region" for each in comparisons(count.forbidden)):
+        yield "In --never, region is that of the request; that of a lane is lane_region."
+    if fields & PREDICTED:
+        yield "Intent, domain, mode and language are predicted labels."
+    if count.planned_only:
+        yield f"Of {count.planned_only} decisions no execution was reported: only their plans were looked at."
+    yield "Executions are those that callers reported; a hop that nobody reported is not in the log."
+    for name, field, value in sorted(count.unseen):
+        yield f"{name}: no decision of the window has {field}={value}. Check how it is written."
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,154 @@
+"""What is known of a decision, in one place: how it was made, what was done with it, and what was learned later.
+
+Decisions that were compacted are read from their archive, where it is given; what came for them afterwards is still in
+the database and joins them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+from typing import Any
+
+import sqlalchemy as sql
+
+from router_ml.contract import Execution, Outcome, RouteDecision
+from router_ml.storage import records, tables
+from router_ml.storage.audit_trail import ArchiveFile, audit_trail
+from router_ml.storage.eventlog import EventLog
+from router_ml.storage.records import Kept
+
+PAGE = 500  # decisions at a time: what is in memory at once
+_MONTH = re.compile(r"month=(\d{4}-\d{2})/")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One decision with its executions, oldest first, and its outcomes, the latest of each source, oldest first."""
+
+    decision: RouteDecision
+    executions: tuple[Execution, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def stories(
+    log: EventLog, *, since: datetime | None = None, until: datetime | None = None, archive: str | None = None
+) -> Iterator[Story]:
+    """Every decision from ``since`` on and before ``until`` (without a zone: UTC), in pages; those of the database
+    oldest first, after those of the archive.
+
+    Args:
+        archive: the folder or URL that ``router-ml log compact`` wrote to; without it, what is there is left out.
+
+    Raises:
+        LogError: the log or the archive cannot be read.
+    """
+    if archive is not None:
+        yield from _archived(log, archive, since, until)
+    decided: Iterable[RouteDecision] = log.decisions(since, batch_size=PAGE)
+    if until is not None:
+        end = records.utc(until)
+        decided = takewhile(lambda decision: records.utc(decision.created_at) < end, decided)
+    pages = iter(decided)
+    while page := list(islice(pages, PAGE)):
+        yield from _told(log, page)
+
+
+def archived_files(
+    log: EventLog, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[ArchiveFile, ...]:
+    """Files of the archive that may hold decisions of a window, by name, as the log names them."""
+    with log.session.read() as connection:
+        files = audit_trail(connection).files
+    first = "" if since is None else f"{records.utc(since):%Y-%m}"
+    last = "9999-99" if until is None else f"{records.utc(until):%Y-%m}"
+
+    def month(name: str) -> str | None:
+        found = _MONTH.match(name)
+        return found[1] if found else None
+
+    return tuple(files[name] for name in sorted(files) if (m := month(name)) is None or first <= m <= last)
+
+
+def orphans(log: EventLog, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """How many executions of a window are of a decision that the log does not know."""
+    done, keys = tables.executions.c, tables.decision_keys.c
+    decided = sql.exists().where(tables.decisions.c.decision_id == done.decision_id)
+    moved = sql.exists().where(keys.decision_id == done.decision_id, keys.archive.is_not(None))
+    query = sql.select(sql.func.count()).select_from(tables.executions).where(~decided, ~moved)
+    query = query if since is None else query.where(done.at >= records.utc(since))
+    query = query if until is None else query.where(done.at < records.utc(until))
+    with log.session.read() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def _archived(log: EventLog, archive: str, since: datetime | None, until: datetime | None) -> Iterator[Story]:
+    from router_ml.storage.archive_files import Folder, read_file
+
+    folder = Folder(archive)
+    for file in archived_files(log, since=since, until=until):
+        entries = [placed.entry for placed in read_file(folder, file.file, sha256=file.sha256)]
+        page = [_parsed(RouteDecision, each.record, each.record_id) for each in entries if each.kind == "decision"]
+        page = [decision for decision in page if _within(decision.created_at, since, until)]
+        page.sort(key=lambda decision: (decision.created_at, decision.decision_id))
+        done = [_parsed(Execution, each.record, each.decision_id) for each in entries if each.kind == "execution"]
+        learned = [_parsed(Outcome, each.record, each.decision_id) for each in entries if each.kind == "outcome"]
+        yield from _told(log, page, done, learned)
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    when = records.utc(at)
+    return (since is None or when >= records.utc(since)) and (until is None or when < records.utc(until))
+
+
+def _told(
+    log: EventLog, page: list[RouteDecision], done: Sequence[Execution] = (), learned: Sequence[Outcome] = ()
+) -> Iterator[Story]:
+    """Decisions with what the database holds of them, beside what is known of them already."""
+    executions, outcomes = _by_decision(done), _by_decision(learned)
+    for start in range(0, len(page), PAGE):
+        some = page[start : start + PAGE]
+        ids = [decision.decision_id for decision in some]
+        with log.session.read() as connection:
+            _read(connection, Execution, tables.executions, tables.executions.c.execution_id, ids, executions)
+            _read(connection, Outcome, tables.outcomes, tables.outcomes.c.arrived, ids, outcomes)
+        for decision in some:
+            runs = sorted(executions[decision.decision_id], key=_time)
+            ordered = sorted(
+                outcomes[decision.decision_id], key=_time
+            )  # stable: of one time, the last to arrive counts
+            latest = {outcome.source: outcome for outcome in ordered}
+            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)))
+
+
+def _time(record: Execution | Outcome) -> datetime:
+    return records.utc(record.at or datetime.min.replace(tzinfo=UTC))
+
+
+def _by_decision(found: Sequence[Any]) -> dict[str, list[Any]]:
+    result: dict[str, list[Any]] = defaultdict(list)
+    for each in found:
+        result[each.decision_id].append(each)
+    return result
+
+
+def _read(
+    connection: sql.Connection,
+    model: type[Kept],
+    table: sql.Table,
+    second: Any,
+    ids: list[str],
+    found: dict[str, list[Any]],
+) -> None:
+    """Add records of a kind, oldest first."""
+    query = sql.select(table.c.decision_id, table.c.record).where(table.c.decision_id.in_(ids))
+    for row in connection.execute(query.order_by(table.c.at, second)):
+        found[row.decision_id].append(_parsed(model, row.record, row.decision_id))
+
+
+def _parsed(model: type[Kept], record: str, decision_id: str | None) -> Kept:
+    return records.parse(model, record, f"A record of decision {decision_id}")

@@ -1,0 +1,165 @@
+"""An auditor's question is answered from what was recorded; what is not known is never an all-clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router_ml.contract import Execution, RouteDecision
+from router_ml.errors import InvalidRequestError
+from router_ml.guardrails.measured import measured
+from router_ml.offline.proof import Proof, answer
+from router_ml.storage.stories import Story
+from router_ml.storage.verify import Verification
+
+SOUND = Verification(ok=True, writers=1, entries=3, erased=0, compacted=0, problems=())
+PLACES = {
+    "balanced": {"provider": "mistral", "region": "eu", "boundary": "vendor"},
+    "private": {"provider": "vllm", "region": "eu", "boundary": "private"},
+    "code": {"provider": "vllm", "region": "eu", "boundary": "private"},
+}
+PII: dict[str, Any] = {
+    "risks": [{"name": "pii", "probability": 1.0, "source": "rule"}],
+    "findings": [{"type": "iban", "part": "text", "start": 0, "end": 22}],
+    "guard_state": "hit",
+    "circumstances": {"region": "eu"},
+    "places": PLACES,
+}
+Make = Callable[..., RouteDecision]
+
+
+def hop(lane: str = "private", boundary: str = "private", **fields: Any) -> dict[str, Any]:
+    return {"lane": lane, "provider": "vllm", "region": "eu", "boundary": boundary, **fields}
+
+
+def ran(decision: RouteDecision, *hops: dict[str, Any]) -> Story:
+    return Story(decision, (Execution.model_validate({"decision_id": decision.decision_id, "hops": hops}),))
+
+
+def ask(
+    *stories: Story, where: str = "finding=pii and region=eu", never: str = "boundary=public", **more: Any
+) -> Proof:
+    return answer(stories, where=where, never=never, **{"chain": SOUND, **more})
+
+
+def test_every_hop_of_every_execution_is_looked_at(make_decision: Make) -> None:
+    """The answer came from a private lane; the retry before it did not."""
+    decision = make_decision(**PII)
+    clean = make_decision(decision_id="dec-2", places=PLACES)
+    found = ask(ran(decision, hop("code", "public"), hop()), ran(clean, hop("code", "public")))
+    assert (found.answer, found.decisions, found.matched, found.executed, found.hops) == ("exceptions", 2, 1, 1, 2)
+    (stated,) = found.listed
+    assert (stated.decision_id, stated.execution, stated.hop, stated.lane, stated.boundary) == (
+        *("dec-1", 0, 0, "code", "public"),
+    )
+    assert not stated.frozen
+    assert not ask(ran(decision, hop())).exceptions
+
+
+def test_a_hop_cannot_talk_itself_out_of_where_its_lane_stood(make_decision: Make) -> None:
+    places = {**PLACES, "code": {"provider": "x", "region": "us", "boundary": "public"}}
+    found = ask(ran(make_decision(**{**PII, "places": places}), hop("code", "private")))
+    assert found.answer == "exceptions"
+    assert [(each.boundary, each.frozen) for each in found.listed] == [("public", True)]
+    both = ask(ran(make_decision(**{**PII, "places": places}), hop("code", "public")))
+    assert (both.exceptions, [each.frozen for each in both.listed]) == (1, [False])
+
+
+def test_without_an_execution_the_plan_is_looked_at_and_counted_apart(make_decision: Make) -> None:
+    decision = make_decision(**PII)
+    found = ask(Story(decision))
+    assert (found.answer, found.executed, found.planned_only) == ("proven", 0, 1)
+    assert any("no execution was reported" in note for note in found.notes)
+    widened = {**PLACES, "code": {"provider": "x", "region": "us", "boundary": "public"}}
+    fallback = ask(Story(make_decision(**{**PII, "places": widened})))
+    assert [(each.lane, each.hop) for each in fallback.listed] == [("code", None)]
+    refused = ask(Story(make_decision(**{**PII, "lane": None, "action": "refuse"})))
+    assert (refused.answer, refused.nowhere, refused.planned_only) == ("proven", 1, 0)
+
+
+def test_a_record_without_places_shows_nothing(make_decision: Make) -> None:
+    """Logs of earlier contracts froze no places."""
+    found = ask(Story(make_decision(**{**PII, "places": {}})))
+    assert (found.answer, found.exceptions, found.unknown) == ("not shown", 0, 3)
+
+
+def test_what_could_not_be_scanned_counts_as_what_it_may_hold(make_decision: Make) -> None:
+    unknown = make_decision(guard_state="unknown", circumstances={"region": "eu"}, places=PLACES)
+    found = ask(ran(unknown, hop("code", "public")))
+    assert (found.matched, found.perhaps, found.answer) == (1, 1, "exceptions")
+    assert all(each.perhaps for each in found.listed)
+    elsewhere = make_decision(guard_state="unknown", circumstances={"region": "us"}, places=PLACES)
+    assert ask(ran(elsewhere, hop("code", "public"))).matched == 0
+    unplaced = make_decision(**{**PII, "circumstances": {"region": "?"}})
+    assert ask(Story(unplaced)).perhaps == 1
+
+
+def test_a_broken_chain_proves_nothing(make_decision: Make) -> None:
+    broken = Verification(ok=False, writers=1, entries=3, erased=0, compacted=0, problems=("entry 2 was changed",))
+    found = ask(ran(make_decision(**PII), hop()), chain=broken)
+    assert (found.answer, found.chain.problems) == ("not shown", ("entry 2 was changed",))
+
+
+def test_versions_in_force_are_listed_with_when(make_decision: Make) -> None:
+    versions = make_decision().versions.model_dump()
+    later = datetime(2026, 4, 1, tzinfo=UTC)
+    found = ask(
+        Story(make_decision(**PII)),
+        Story(make_decision(**PII, created_at=later, decision_id="b", versions={**versions, "policy_sha256": "new"})),
+        Story(make_decision(decision_id="c", versions={**versions, "policy_sha256": "unmatched"})),
+    )
+    assert [(each.policy_sha256, each.decisions, each.matched, each.last.month) for each in found.versions] == [
+        ("aa11", 1, 1, 3),
+        ("unmatched", 1, 0, 3),
+        ("new", 1, 1, 4),
+    ]
+
+
+def test_a_value_that_is_nowhere_is_pointed_out(make_decision: Make) -> None:
+    """A misspelled boundary is never hit, which would look like a proof."""
+    found = ask(ran(make_decision(**PII), hop()), never="boundary=pubic")
+    assert [note for note in found.notes if "boundary=pubic" in note]
+    assert not [note for note in found.notes if "region=eu" in note]
+    assert any("lane_region" in note for note in ask(ran(make_decision(**PII), hop()), never="region=us").notes)
+    with pytest.raises(InvalidRequestError, match="--where, character 6: found 'hihg'"):
+        ask(where="tier=hihg")
+
+
+def test_it_says_what_it_rests_on(make_decision: Make) -> None:
+    story = ran(make_decision(**PII), hop())
+    assert ask(story).recall == measured()
+    assert ask(story, where="org=acme").recall == ()
+    assert ask(story, where="finding=iban").matched == ask(story, where="risk=pii and tier=medium").matched == 1
+    assert any("callers reported" in note for note in ask(story).notes)
+
+
+def test_tools_that_were_called_can_be_asked_about(make_decision: Make) -> None:
+    decision = make_decision(**PII)
+    call = {"name": "refund", "version": "1"}
+    execution = Execution.model_validate({"decision_id": "dec-1", "hops": [hop()], "tool_calls": [call]})
+    assert ask(Story(decision, (execution,)), never="tool=refund").exceptions == 1
+    assert ask(ran(decision, hop()), never="tool=refund").exceptions == 0
+
+
+def test_the_record_is_plain(make_decision: Make) -> None:
+    record = ask(ran(make_decision(**PII), hop("code", "public"))).to_dict()
+    assert record["listed"][0]["at"] == "2026-03-01T12:00:00+00:00"
+    assert record["where"] == "finding=pii and region=eu"
+
+
+def test_recall_is_the_one_that_the_documentation_states(root: Path) -> None:
+    """Both come from one run; an edit of either alone would be a number that nobody measured."""
+    page = (root / "docs/guardrails.md").read_text(encoding="utf-8")
+    for found in measured():
+        assert found.command in page
+        row = next(line for line in page.splitlines() if line.startswith(f"| {found.what}"))
+        assert re.search(rf"\| \.{found.recall * 1000:03.0f}\b", row), row
+        if found.low is not None and found.high is not None:
+            interval = f"[{found.low:.2f}, {found.high:.2f}]".replace("0.", ".")
+            assert interval in row
+            assert f"{found.requests:,} requests" in row
