@@ -16,23 +16,23 @@ import numpy as np
 
 from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
-from router_ml.arguments import stamped
+from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
 from router_ml.assembly import Stamp, assemble
-from router_ml.budgets import Budgets
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision, RouteRequest, State
+from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
 from router_ml.errors import RouterError
 from router_ml.guardrails import Scan
-from router_ml.health import Health
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
+from router_ml.memory import Memory
 from router_ml.overrides import Governed, InForce, Rules
-from router_ml.reading import Guards
+from router_ml.reading import Guards, read
 from router_ml.recording import record
 from router_ml.ruling import rule_case
-from router_ml.sessions import Recent, private_risks
+from router_ml.sessions import private_risks
 from router_ml.storage.bundle import Bundle
 from router_ml.terms import Terms, chosen, learned_lane, terms
 from router_ml.understanding.understand import Understanding
@@ -51,18 +51,16 @@ class Decider(Governed):
         bundle: Bundle | None = None,
         registry: str | None = None,
         log: EventLog | None = None,
-        arm: str = "champion",
         online: bool = False,
         guards: Guards | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._guards = guards or Guards.open(config)
         versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
         super().__init__(InForce(config, versions), log)
         self.bundle = bundle
-        self.arm = arm
-        self._health = Health(config.lanes)
-        self._recent = Recent()
-        self._budgets = Budgets(config)
+        self.memory = memory.under(config) if memory else Memory.of(config)
+        self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(log, datetime.now(UTC), on_error=config.logging.on_error)
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         learned = versions_learned(bundle.allocation) if bundle else {}
@@ -78,18 +76,63 @@ class Decider(Governed):
         now: datetime | None = None,
         decision_id: str | None = None,
         rules: Rules | None = None,
+        draw: Draw = CHAMPION,
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before.
 
         Args:
             rules: those that it was understood under; by default those in force.
+            draw: the arm that it was given, while several bundles decide.
         """
         rules = rules or self._rules
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
-            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id)))
+            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
             self._record(rules, decisions, [understood])
         return decisions[0]
+
+    def decide_many(
+        self,
+        requests: Sequence[RouteRequest],
+        understood: Sequence[Understanding],
+        *,
+        rules: Rules,
+        stamps: Sequence[tuple[int | None, datetime | None, str | None]],
+        draws: Sequence[Draw] | None = None,
+        numbers: Sequence[int] | None = None,
+    ) -> list[RouteDecision]:
+        """``decide`` for many, all or none of which are logged.
+
+        Args:
+            stamps: seed, clock and id of each. numbers: what errors call them; by default 0, 1, 2, ...
+        """
+
+        def one(index: int) -> RouteDecision:
+            draw = draws[index] if draws else CHAMPION
+            return self._decide(rules, requests[index], understood[index], stamp=stamps[index], draw=draw)
+
+        decisions: list[RouteDecision] = []
+        with self._all_or_nothing(decisions):
+            for index in range(len(requests)):
+                decisions.append(numbered(numbers[index] if numbers else index, one, index))
+            self._record(rules, decisions, understood)
+        return decisions
+
+    def shadow(self, request: RouteRequest, understood: Understanding, *, of: RouteDecision) -> RouteDecision:
+        """Decide what another router has decided, with the same draw and clock, and log it beside ``of``. Nobody acts
+        on it, so it spends no money, makes no probe and teaches nothing."""
+        rules, state = self._rules, of.state
+        draw = Draw(SHADOW, state.arm_share, state.rollout, state.session)
+        stamp = of.seed, of.created_at, shadow_id(of.decision_id)
+        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        self._record(rules, [decision], [understood])
+        return decision
+
+    def rehearse(self, request: RouteRequest) -> RouteDecision:
+        """Decide without a trace, so that what is slow at the first time has been done once."""
+        rules = self._rules
+        understood = read(rules.base.config, self.bundle, [request])[0]
+        return self._weigh(rules, request, understood, stamp=(0, None, None), draw=Draw(SHADOW))
 
     @contextmanager
     def _all_or_nothing(self, decisions: Sequence[RouteDecision]) -> Iterator[None]:
@@ -110,6 +153,26 @@ class Decider(Governed):
         understood: Understanding,
         *,
         stamp: tuple[int | None, datetime | None, str | None],
+        draw: Draw = CHAMPION,
+    ) -> RouteDecision:
+        """Decide, and count what the decision costs and teaches."""
+        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        self._budgets.charge(decision)
+        self._recent.remember(decision.decision_id, private_risks(decision))
+        if decision.lane is not None:
+            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
+        if self._learner is not None:
+            self._learner.remember(decision, contexts(understood))
+        return decision
+
+    def _weigh(
+        self,
+        rules: Rules,
+        request: RouteRequest,
+        understood: Understanding,
+        *,
+        stamp: tuple[int | None, datetime | None, str | None],
+        draw: Draw,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
         force, health = rules.at(now), self._health.snapshot
@@ -129,22 +192,15 @@ class Decider(Governed):
             probes=self._arms.probes(ruling.eligible),
             certified=self._certified(case, force.versions.prices),
         )
-        decision = assemble(
+        return assemble(
             config,
             case,
             ruling,
             chosen(config, ruling, estimates, asked, seed=seed),
             as_contract(estimates, list(config.lanes), ruling.eligible),
             learned_lane=learned_lane(config, estimates, asked),
-            stamp=Stamp(decision_id, now, seed, self._state(asked, health), force.versions, asked),
+            stamp=Stamp(decision_id, now, seed, self._state(asked, health, draw), force.versions, asked),
         )
-        self._budgets.charge(decision)
-        self._recent.remember(decision.decision_id, private_risks(decision))
-        if decision.lane is not None:
-            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
-        if self._learner is not None:
-            self._learner.remember(decision, contexts(understood))
-        return decision
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
         """What detectors and tagger find in a request, or in an answer in the shape of one."""
@@ -178,13 +234,16 @@ class Decider(Governed):
             self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
         )
 
-    def _state(self, asked: Terms, health: Mapping[str, str]) -> State:
+    def _state(self, asked: Terms, health: Mapping[str, str], draw: Draw) -> State:
         return State(
             bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
             lambda_=asked.rule.quality_per_usd,
             budget_left=asked.budget_left,
             explore_left=self._arms.left_usd,
             lane_health=dict(health),
-            arm=self.arm,
+            arm=draw.arm,
+            arm_share=draw.share,
+            rollout=draw.rollout,
+            session=draw.session,
             selection=asked.selection,
         )

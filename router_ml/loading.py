@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,12 +40,12 @@ def open_parts(
     source: str | Path | None,
     *,
     config: str | Path | None,
-    log: str | Path | None,
+    log: str | Path | EventLog | None,
     threads: int,
     tracking_uri: str | None,
 ) -> Parts:
-    """Open what ``Router.load`` was asked for."""
-    source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
+    """Open what ``Router.load`` was asked for; a ``log`` that is open already is used as it is."""
+    source = one_version(str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle()))
     registry, bundle = None, None
     if source.startswith("models:/"):
         from router_ml.storage.registry import fetch
@@ -60,6 +61,17 @@ def open_parts(
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
     return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)
+
+
+def one_version(source: str) -> str:
+    """A source; of a registered model without version or alias, its champion."""
+    return f"{source}@champion" if whole_model(source) else source
+
+
+def whole_model(source: str | None) -> str | None:
+    """The name of the model, where ``models:/router`` names all of its arms; else None."""
+    found = re.fullmatch(r"models:/([^/@:]+)", source or "")
+    return found[1] if found else None
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
@@ -92,7 +104,7 @@ def shipped_bundle() -> Path:
     raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
 
 
-def _open_log(url: str | Path) -> EventLog:
+def _open_log(url: str | Path | EventLog) -> EventLog:
     from router_ml.storage.eventlog import EventLog
 
-    return EventLog(url)
+    return url if isinstance(url, EventLog) else EventLog(url)

@@ -20,12 +20,14 @@ from router_ml.deciding import Decider
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
+from router_ml.memory import Memory
 from router_ml.reading import Guards, read
 from router_ml.recording import logged, record_check
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
     from router_ml.understanding.attribution import Attribution
 
 
@@ -38,10 +40,11 @@ class Router(Decider):
         source: str | Path | None = None,
         *,
         config: str | Path | None = None,
-        log: str | Path | None = None,
+        log: str | Path | EventLog | None = None,
         threads: int = 1,
         tracking_uri: str | None = None,
         online: bool = False,
+        memory: Memory | None = None,
     ) -> Router:
         """Open a router.
 
@@ -49,11 +52,12 @@ class Router(Decider):
             source: a bundle folder, ``models:/router@champion``, or a ``router.yaml`` to route without any learned
                 part; by default ``$ROUTER_ML_MODEL``, else the bundle that ships.
             config: a ``router.yaml`` that replaces the bundle's.
-            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What was
-                spent today by what it holds counts against the budgets of the classes.
+            log: path or URL of the event log, or an open one; by default ``$ROUTER_ML_LOG``, else what ``router.yaml``
+                says. What was spent today by what it holds counts against the budgets of the classes.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
+            memory: that of another router of this process, to share what is down, sessions and money.
 
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
@@ -66,6 +70,7 @@ class Router(Decider):
             log=opened.log,
             online=online,
             guards=Guards.open(opened.config, folder=opened.folder),
+            memory=memory,
         )
 
     def predict_route(
@@ -110,17 +115,10 @@ class Router(Decider):
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
         rules = self._rules
         understood = read(rules.base.config, self.bundle, parsed)
-
-        def decide(index: int) -> RouteDecision:
-            stamp = seeds[index] if seeds else None, now, decision_ids[index] if decision_ids else None
-            return self._decide(rules, parsed[index], understood[index], stamp=stamp)
-
-        decisions: list[RouteDecision] = []
-        with self._all_or_nothing(decisions):
-            for index in range(len(parsed)):
-                decisions.append(numbered(index, decide, index))
-            self._record(rules, decisions, understood)
-        return decisions
+        stamps = [
+            (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
+        ]
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
