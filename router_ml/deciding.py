@@ -122,7 +122,7 @@ class Decider(Governed):
         """Decide what another router has decided, with the same draw and clock, and log it beside ``of``. Nobody acts
         on it, so it spends no money, makes no probe and teaches nothing."""
         rules, state = self._rules, of.state
-        draw = Draw(SHADOW, state.arm_share, state.rollout, state.session)
+        draw = Draw(SHADOW, state.arm_share, state.rollout, state.arm_session)
         stamp = of.seed, of.created_at, shadow_id(of.decision_id)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._record(rules, [decision], [understood])
@@ -244,6 +244,6 @@ class Decider(Governed):
             arm=draw.arm,
             arm_share=draw.share,
             rollout=draw.rollout,
-            session=draw.session,
+            arm_session=draw.session,
             selection=asked.selection,
         )

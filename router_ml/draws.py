@@ -32,7 +32,7 @@ class Draw:
     @classmethod
     def of(cls, state: State) -> Draw:
         """The one that a decision was made with."""
-        return cls(state.arm, state.arm_share, state.rollout, state.session)
+        return cls(state.arm, state.arm_share, state.rollout, state.arm_session)
 
 
 CHAMPION = Draw()
@@ -75,7 +75,7 @@ class Shares:
         return Draw(arm, self.by_arm()[arm])
 
 
-def session_of(request: RouteRequest, *, subject: str = "user") -> str | None:
+def session_name(request: RouteRequest, *, subject: str = "user") -> str | None:
     """Whom a request belongs to: ``metadata.session``, else ``metadata`` under the key ``subject``; within its
     organisation. None where it says neither."""
     for key in ("session", subject):

@@ -33,7 +33,7 @@ FIELDS = {
     "Fallback": "on_timeout on_rate_limit on_schema_failure on_refusal on_error finally",
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
-    "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout session selection",
+    "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout arm_session selection",
     "Selection": "explore_share epsilon gamma margin incumbent probes capped",
     "Narrowing": "rule before after",
     "Destinations": "indexes rerankers judges trace_sinks",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from router_ml.contract import Previous, RouteDecision, RouteRequest
-from router_ml.draws import CHAMPION, Draw, session_of
+from router_ml.draws import CHAMPION, Draw, session_name
 from router_ml.errors import LogError
 from router_ml.rollout.releases import Arrangement
 
@@ -31,7 +31,7 @@ class Given:
         draw. What a session is called is all that is looked at."""
         if arranged.shares is None:
             return CHAMPION
-        session = session_of(request, subject=arranged.champion.router.config.logging.subject)
+        session = session_name(request, subject=arranged.champion.router.config.logging.subject)
         if session is None and request.previous is not None:
             earlier = self._earlier(request.previous, log)
             if earlier is not None and earlier.rollout == arranged.shares.rollout:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from router_ml.config import RouterConfig, policy_sha256
+from router_ml.config import RouterConfig, load_config, policy_sha256
 from router_ml.config.schema import Release
 from router_ml.errors import ReleaseError
 from router_ml.storage.registry.download import fetch
@@ -38,21 +38,20 @@ class Opened:
 
 
 def open_version(version: Version, *, tracking_uri: str | None) -> Opened:
-    """Fetch, check and open a version as a server would: what does not open here will not open there.
+    """Fetch a version, check every file of it, and read what its ``router.yaml`` says.
 
     Raises:
         RegistryError, BundleError, ConfigError: it cannot be fetched, trusted or read.
         ReleaseError: its files are of another bundle than the one that was registered.
     """
-    from router_ml.storage.bundle import Bundle  # opens the libraries of serving
+    from router_ml.storage.bundle import taxonomy, verify  # opens the libraries of serving
+    from router_ml.understanding.classifier import Classifier
 
     folder, label = fetch(version.uri, tracking_uri=tracking_uri)
-    bundle = Bundle.load(folder)
-    if bundle.manifest.id != version.bundle:
-        raise ReleaseError(
-            f"{label} was registered as {version.bundle}, its files are {bundle.manifest.id}. Register it again."
-        )
-    return Opened(bundle.manifest.id, bundle.config)
+    files = verify(folder).id
+    if files != version.bundle:
+        raise ReleaseError(f"{label} was registered as {version.bundle}, its files are {files}. Register it again.")
+    return Opened(files, load_config(folder / "router.yaml", taxonomy(Classifier.load(folder))))
 
 
 def verdict_tags(verdict: str, *, bundle: str, report: Mapping[str, Any] | None) -> dict[str, str]:
