@@ -28,20 +28,22 @@ from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
-from router_ml.overrides import Governed, InForce, Rules
+from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards, read
-from router_ml.recording import record
+from router_ml.recording import Made, Recorded, record
 from router_ml.ruling import rule_case
 from router_ml.sessions import private_risks
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.recorder import Recorder
 from router_ml.terms import Terms, chosen, learned_lane, terms
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
 
-class Decider(Governed):
+class Decider(Recorded):
     """What a running router is: a configuration, learned parts, and what it remembers of money, probes and sessions."""
 
     def __init__(
@@ -51,20 +53,21 @@ class Decider(Governed):
         bundle: Bundle | None = None,
         registry: str | None = None,
         log: EventLog | None = None,
+        drain: Drain | None = None,
         online: bool = False,
         guards: Guards | None = None,
         memory: Memory | None = None,
     ) -> None:
         self._guards = guards or Guards.open(config)
         versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
-        super().__init__(InForce(config, versions), log)
+        super().__init__(InForce(config, versions), memory.recorder if memory else Recorder(log, drain))
         self.bundle = bundle
-        self.memory = memory.under(config) if memory else Memory.of(config)
+        self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
-        self._budgets.prime_from(log, datetime.now(UTC), on_error=config.logging.on_error)
+        self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         learned = versions_learned(bundle.allocation) if bundle else {}
-        teaches = bundle is not None and (log is not None or online)  # else a probe would cost and teach nobody
+        teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
 
     def decide(
@@ -88,7 +91,7 @@ class Decider(Governed):
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
-            self._record(rules, decisions, [understood])
+            self._record(rules, [Made(request, understood, decisions[0])])
         return decisions[0]
 
     def decide_many(
@@ -115,7 +118,7 @@ class Decider(Governed):
         with self._all_or_nothing(decisions):
             for index in range(len(requests)):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
-            self._record(rules, decisions, understood)
+            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, strict=True)])
         return decisions
 
     def shadow(self, request: RouteRequest, understood: Understanding, *, of: RouteDecision) -> RouteDecision:
@@ -125,7 +128,7 @@ class Decider(Governed):
         draw = Draw(SHADOW, state.arm_share, state.rollout, state.arm_session)
         stamp = of.seed, of.created_at, shadow_id(of.decision_id)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
-        self._record(rules, [decision], [understood])
+        self._record(rules, [Made(request, understood, decision)])
         return decision
 
     def rehearse(self, request: RouteRequest) -> RouteDecision:
@@ -208,9 +211,8 @@ class Decider(Governed):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
-    def _record(self, rules: Rules, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
-        base = rules.base
-        record(self.log, decisions, understood, encoder=base.versions.encoder, logging=base.config.logging)
+    def _record(self, rules: Rules, made: Sequence[Made]) -> None:
+        record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -15,10 +15,12 @@ from router_ml.guardrails import references
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
 MODEL_VARIABLE = "ROUTER_ML_MODEL"
 LOG_VARIABLE = "ROUTER_ML_LOG"
+SPOOL_VARIABLE = "ROUTER_ML_SPOOL"
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,14 @@ class Parts:
     """What a router is made of.
 
     ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
-    which is no bundle's.
+    which is no bundle's; ``drain`` the way from a spool to the log, where one is used.
     """
 
     config: RouterConfig
     bundle: Bundle | None
     registry: str | None
     log: EventLog | None
+    drain: Drain | None
     folder: Path | None
 
 
@@ -40,11 +43,13 @@ def open_parts(
     source: str | Path | None,
     *,
     config: str | Path | None,
-    log: str | Path | EventLog | None,
+    log: str | Path | None,
     threads: int,
     tracking_uri: str | None,
+    keeps: bool = True,
 ) -> Parts:
-    """Open what ``Router.load`` was asked for; a ``log`` that is open already is used as it is."""
+    """Open what ``Router.load`` was asked for; without the log, where a router of this process has it open
+    (``keeps``)."""
     source = one_version(str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle()))
     registry, bundle = None, None
     if source.startswith("models:/"):
@@ -60,7 +65,13 @@ def open_parts(
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
-    return Parts(settings, bundle, registry, _open_log(url) if url else None, Path(own).parent if own else None)
+    opened: tuple[EventLog | None, Drain | None] = (None, None)
+    if url and keeps:
+        from router_ml.storage.opening import open_log
+
+        spool = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool
+        opened = open_log(str(url), spool=spool, attribution_days=settings.logging.attribution_days)
+    return Parts(settings, bundle, registry, *opened, Path(own).parent if own else None)
 
 
 def one_version(source: str) -> str:
@@ -102,9 +113,3 @@ def shipped_bundle() -> Path:
         if (folder / "manifest.json").is_file():
             return folder
     raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
-
-
-def _open_log(url: str | Path | EventLog) -> EventLog:
-    from router_ml.storage.eventlog import EventLog
-
-    return url if isinstance(url, EventLog) else EventLog(url)

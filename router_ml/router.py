@@ -22,12 +22,11 @@ from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.reading import Guards, read
-from router_ml.recording import logged, record_check
+from router_ml.recording import Ack, record_check
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.eventlog import EventLog
     from router_ml.understanding.attribution import Attribution
 
 
@@ -40,7 +39,7 @@ class Router(Decider):
         source: str | Path | None = None,
         *,
         config: str | Path | None = None,
-        log: str | Path | EventLog | None = None,
+        log: str | Path | None = None,
         threads: int = 1,
         tracking_uri: str | None = None,
         online: bool = False,
@@ -52,22 +51,26 @@ class Router(Decider):
             source: a bundle folder, ``models:/router@champion``, or a ``router.yaml`` to route without any learned
                 part; by default ``$ROUTER_ML_MODEL``, else the bundle that ships.
             config: a ``router.yaml`` that replaces the bundle's.
-            log: path or URL of the event log, or an open one; by default ``$ROUTER_ML_LOG``, else what ``router.yaml``
-                says. What was spent today by what it holds counts against the budgets of the classes.
+            log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What was
+                spent today by what it holds counts against the budgets of the classes. Records go there through the
+                spool that ``$ROUTER_ML_SPOOL`` or ``router.yaml`` names, if one does.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
-            memory: that of another router of this process, to share what is down, sessions and money.
+            memory: that of another router of this process, to share its log, what is down, sessions and money.
 
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
         """
-        opened = open_parts(source, config=config, log=log, threads=threads, tracking_uri=tracking_uri)
+        opened = open_parts(
+            source, config=config, log=log, threads=threads, tracking_uri=tracking_uri, keeps=memory is None
+        )
         return cls(
             opened.config,
             bundle=opened.bundle,
             registry=opened.registry,
             log=opened.log,
+            drain=opened.drain,
             online=online,
             guards=Guards.open(opened.config, folder=opened.folder),
             memory=memory,
@@ -176,7 +179,7 @@ class Router(Decider):
                 could not be logged. Nothing has been allowed then.
         """
         answer, asked = Answer.read(output), None if request is None else RouteRequest.parse(request)
-        decided = logged(self.log, decision) if isinstance(decision, str) else decision
+        decided = self._recorder.look_up(decision) if isinstance(decision, str) else decision
         _, now, check_id = stamped(0, now, f"chk_{secrets.token_hex(12)}")
         force = self._rules.at(now)
         check = check_answer(
@@ -189,11 +192,10 @@ class Router(Decider):
             versions=force.versions,
             stamp=(check_id, now),
         )
-        restricted = decided.risk_tier == "restricted"
-        record_check(self.log, check, restricted=restricted, logging=force.config.logging)
+        record_check(self._recorder, check, decision=decided, config=force.config)
         return check
 
-    def log_outcome(self, decision_id: str, **fields: Any) -> bool:
+    def log_outcome(self, decision_id: str, **fields: Any) -> Ack | None:
         """Log what became of a decision; see ``router_ml.log_outcome``."""
         try:
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
@@ -203,10 +205,7 @@ class Router(Decider):
             self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:
             self._learner.learn(outcome)
-        if self.log is None:
-            return False
-        self.log.log_outcome(outcome)
-        return True
+        return self._recorder.write_outcome(outcome)
 
     def learned_state(self) -> dict[str, Any]:
         """What this process has learned since it started, and the probes it has made, as JSON: for ``resume``."""

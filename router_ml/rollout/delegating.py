@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig
-from router_ml.contract import Message, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
+from router_ml.recording import Ack
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
@@ -62,6 +63,22 @@ class Delegating:
     ) -> OutputCheck:
         """Whether an answer may be shown, by the champion's rules whatever arm decided; see ``Router.check_output``."""
         return self._champion.check_output(decision, output, request=request, now=now)
+
+    def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
+        """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
+        return self._champion.acknowledged(decision)
+
+    def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
+        """Log what was done with a decision; see ``Router.log_execution``."""
+        return self._champion.log_execution(execution, now=now)
+
+    def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
+        """Log a step of an approval; see ``Router.log_approval``."""
+        return self._champion.log_approval(approval)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the database has all that was logged so far; see ``Router.flush``."""
+        return self._champion.flush(timeout)
 
     def learned_state(self) -> dict[str, Any]:
         """What the champion has learned since it was opened; see ``Router.learned_state``."""

@@ -12,7 +12,6 @@ from router_ml.memory import Memory
 from router_ml.router import Router
 
 if TYPE_CHECKING:
-    from router_ml.storage.eventlog import EventLog
     from router_ml.storage.registry import Standing
 
 SERVED = ("champion", "canary", "holdback", SHADOW)
@@ -29,13 +28,13 @@ class Source(Protocol):
         """A router of a version. ``RouterError`` where it cannot be fetched, trusted or read."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Registered:
-    """The versions of a registered model. ``log``: opened with the first router, and shared from then on."""
+    """The versions of a registered model. The first router opens the log; the others share it."""
 
     name: str
     config: str | Path | None = None
-    log: str | Path | EventLog | None = None
+    log: str | Path | None = None
     threads: int = 1
     tracking_uri: str | None = None
     online: bool = False
@@ -48,7 +47,7 @@ class Registered:
 
     def open(self, version: str, *, memory: Memory | None) -> Router:
         """As ``Source``."""
-        router = Router.load(
+        return Router.load(
             f"models:/{self.name}/{version}",
             config=self.config,
             log=self.log,
@@ -57,8 +56,6 @@ class Registered:
             online=self.online,
             memory=memory,
         )
-        self.log = router.log or self.log
-        return router
 
 
 class Serving(NamedTuple):

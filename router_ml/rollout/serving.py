@@ -16,6 +16,7 @@ from router_ml.contract import AuditEvent, RouteDecision, RouteRequest
 from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError, RegistryError
 from router_ml.loading import whole_model
+from router_ml.recording import Ack
 from router_ml.rollout.delegating import Delegating, Request
 from router_ml.rollout.given import Given
 from router_ml.rollout.releases import Arrangement, Registered, Source
@@ -25,7 +26,7 @@ from router_ml.rollout.swapping import Swapper
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.eventlog import EventLog
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Rollout(Delegating):
         model: str = "models:/router",
         *,
         config: str | Path | None = None,
-        log: str | Path | EventLog | None = None,
+        log: str | Path | None = None,
         threads: int = 1,
         tracking_uri: str | None = None,
         online: bool = False,
@@ -142,7 +143,7 @@ class Rollout(Delegating):
             decided.update(zip(rows, made, strict=True))
         return [decided[index] for index in range(len(parsed))]
 
-    def log_outcome(self, decision_id: str, **fields: Any) -> bool:
+    def log_outcome(self, decision_id: str, **fields: Any) -> Ack | None:
         """Log what became of a decision; the arm that made it learns, where it learns online."""
         return self._swapper.now.router(self._given.arm(decision_id)).log_outcome(decision_id, **fields)
 
@@ -188,11 +189,12 @@ class Rollout(Delegating):
         return Status.of(self._swapper, self._shadows)
 
     def close(self) -> None:
-        """Stop following the registry, and the shadow. Requests are decided on, by what is in force."""
+        """Stop following the registry, and the shadow; deliver what waits in the spool, and let go of the log."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         self._shadows.close()
+        self._champion.close()
 
     def __enter__(self) -> Rollout:
         return self
