@@ -7,7 +7,7 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from router_ml.arms import Arms
 from router_ml.assembly import Stamp, assemble
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, RouteRequest, State
+from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
 from router_ml.errors import RouterError
 from router_ml.guardrails import Scan
@@ -31,6 +31,7 @@ from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards, read
 from router_ml.recording import Made, Recorded, record
+from router_ml.remembered import Remembered, session_of, spending_of
 from router_ml.ruling import rule_case
 from router_ml.sessions import private_risks
 from router_ml.storage.bundle import Bundle
@@ -178,23 +179,48 @@ class Decider(Recorded):
         draw: Draw,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
-        force, health = rules.at(now), self._health.snapshot
-        config = force.config
+        remembered = Remembered(
+            health=self._health.snapshot,
+            pinned=self._recent.risks(request.previous, self.log),
+            standing=lambda name: self._budgets.standing(name, now),
+            probes=self._arms.probes(self.config.lanes),
+            explore_left=self._arms.left_usd,
+        )
+        return self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id), draw=draw)
+
+    def conclude(
+        self,
+        force: InForce,
+        request: RouteRequest,
+        understood: Understanding,
+        remembered: Remembered,
+        *,
+        stamp: tuple[int, datetime, str],
+        draw: Draw = CHAMPION,
+    ) -> RouteDecision:
+        """The decision that follows from all this; nothing is charged, counted, remembered or logged.
+
+        Args:
+            stamp: seed, clock and id. draw: the arm that it was given.
+        """
+        seed, now, decision_id = stamp
+        config, health = force.config, remembered.health
         scanned = self._scan(config, request, understood)
-        pinned = self._recent.risks(request.previous, self.log)
-        case = build_case(config, request, understood, scanned, pinned=pinned)
+        case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
         estimates = self.estimate(request, understood)
         ruling = rule_case(config, case, estimates, health=health)
+        standing = remembered.standing(case.class_name)
         asked = terms(
             config,
             case,
             ruling,
             estimates,
-            self._budgets.standing(case.class_name, now),
+            standing,
             now=now,
-            probes=self._arms.probes(ruling.eligible),
-            certified=self._certified(case, force.versions.prices),
+            probes=remembered.probes,
+            certified=self.certified(case, force.versions.prices),
         )
+        state = self._state(asked, remembered, draw, session=session_of(config, case), spending=spending_of(standing))
         return assemble(
             config,
             case,
@@ -202,7 +228,7 @@ class Decider(Recorded):
             chosen(config, ruling, estimates, asked, seed=seed),
             as_contract(estimates, list(config.lanes), ruling.eligible),
             learned_lane=learned_lane(config, estimates, asked),
-            stamp=Stamp(decision_id, now, seed, self._state(asked, health, draw), force.versions, asked),
+            stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -230,22 +256,27 @@ class Decider(Recorded):
             drift=self._learner.drift(known) if self._learner else None,
         )
 
-    def _certified(self, case: Case, prices: str) -> float | None:
+    def certified(self, case: Case, prices: str) -> float | None:
         """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
         return (
             self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
         )
 
-    def _state(self, asked: Terms, health: Mapping[str, str], draw: Draw) -> State:
+    def _state(
+        self, asked: Terms, remembered: Remembered, draw: Draw, *, session: Session | None, spending: Spending | None
+    ) -> State:
         return State(
             bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
             lambda_=asked.rule.quality_per_usd,
             budget_left=asked.budget_left,
-            explore_left=self._arms.left_usd,
-            lane_health=dict(health),
+            explore_left=remembered.explore_left,
+            lane_health=dict(remembered.health),
             arm=draw.arm,
             arm_share=draw.share,
             rollout=draw.rollout,
             arm_session=draw.session,
             selection=asked.selection,
+            session=session,
+            spending=spending,
+            online=self._learner is not None,
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from router_ml import runtime
 from router_ml.config import RouterConfig, config_sha256, load_config, policy_sha256, prices_sha256
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
@@ -50,6 +51,22 @@ def open_parts(
 ) -> Parts:
     """Open what ``Router.load`` was asked for; without the log, where a router of this process has it open
     (``keeps``)."""
+    parts = open_learned(source, config=config, threads=threads, tracking_uri=tracking_uri)
+    settings = parts.config.logging
+    url = log or os.environ.get(LOG_VARIABLE) or settings.url
+    if not url or not keeps:
+        return parts
+    from router_ml.storage.opening import open_log
+
+    spool = os.environ.get(SPOOL_VARIABLE) or settings.spool
+    opened, drain = open_log(str(url), spool=spool, attribution_days=settings.attribution_days)
+    return replace(parts, log=opened, drain=drain)
+
+
+def open_learned(
+    source: str | Path | None, *, config: str | Path | None = None, threads: int = 1, tracking_uri: str | None = None
+) -> Parts:
+    """Configuration and learned parts alone, for whoever must not write into a log."""
     source = one_version(str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle()))
     registry, bundle = None, None
     if source.startswith("models:/"):
@@ -63,15 +80,8 @@ def open_parts(
         settings = load_config(config or source, also=references.issues)
     else:
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
-    url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
-    opened: tuple[EventLog | None, Drain | None] = (None, None)
-    if url and keeps:
-        from router_ml.storage.opening import open_log
-
-        spool = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool
-        opened = open_log(str(url), spool=spool, attribution_days=settings.logging.attribution_days)
-    return Parts(settings, bundle, registry, *opened, Path(own).parent if own else None)
+    return Parts(settings, bundle, registry, None, None, Path(own).parent if own else None)
 
 
 def one_version(source: str) -> str:
@@ -99,6 +109,7 @@ def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | 
         registry=registry,
         prices=prices_sha256(config),
         lanes={name: lane.version for name, lane in config.lanes.items() if lane.version != "1"},
+        platform=runtime.platform(),
     )
 
 

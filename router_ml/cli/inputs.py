@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,21 @@ def event_log(log: str | None = None) -> EventLog:
     from router_ml.storage.eventlog import EventLog
 
     return EventLog(url)
+
+
+def moment(said: str | None, option: str) -> datetime | None:
+    """A day or time of the command line; without a zone it counts as UTC.
+
+    Raises:
+        InvalidRequestError: it cannot be read.
+    """
+    if said is None:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        raise InvalidRequestError(f"{option} cannot be read. Give a day or time, as 2026-03-01T12:00Z.") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def attributions(text: str, *, model: str | None = None) -> tuple[str, list[Attribution]]:

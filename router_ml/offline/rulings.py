@@ -13,7 +13,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.apply import apply_limits, apply_rules
 from router_ml.guardrails.conditions import ELSEWHERE, Facts
 from router_ml.guardrails.limits import smallest
-from router_ml.guardrails.policy import risk_tier, worst_tier
+from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
 from router_ml.guardrails.verdict import Verdict, invalid, verdict
 from router_ml.plan import Situation, matches
 
@@ -60,27 +60,35 @@ def facts_of(config: RouterConfig, decision: RouteDecision) -> Facts:
 
 
 def rule_again(config: RouterConfig, decision: RouteDecision, facts: Facts | None = None) -> Verdict:
-    """What the rules of a configuration say on a logged decision.
+    """What the rules of a configuration say on a logged decision, in a few words: see ``ruling_again``."""
+    facts = facts or facts_of(config, decision)
+    try:
+        return verdict(config, ruling_again(config, decision, facts), facts.tier)
+    except InvalidRequestError:
+        return invalid(facts.tier)
+
+
+def ruling_again(config: RouterConfig, decision: RouteDecision, facts: Facts) -> Ruling:
+    """The ruling of a configuration on a logged decision.
 
     The request keeps its traffic class where the configuration has one of that name; else it is in the first that
     matches. A lane without a recorded estimate is within the ceilings that it was within, and above lower ones.
 
     Args:
-        facts: what to look at instead of what the record says.
+        facts: what to look at, as ``facts_of`` has it from the record.
+
+    Raises:
+        InvalidRequestError: the request names what the configuration does not have.
     """
-    facts = facts or facts_of(config, decision)
     asked, tokens = decision.circumstances.constraints, decision.circumstances.tokens_in
     limits = _limits(config, decision, facts)
     health = decision.state.lane_health
-    try:
-        ruling = apply_rules(config, facts, constraints=asked, tokens_in=tokens, health=health)
-    except InvalidRequestError:
-        return invalid(facts.tier)
+    ruling = apply_rules(config, facts, constraints=asked, tokens_in=tokens, health=health)
     cost, deadline = decision.limits.max_cost_usd, decision.limits.deadline_ms
     if decision.lane is None:  # nothing was planned, so no limits are recorded: take those of the class
         cost = smallest(limits.max_cost_usd, asked.max_cost_usd)
         deadline = smallest(limits.deadline_ms, asked.max_latency_ms)
-    ruling = apply_limits(
+    return apply_limits(
         ruling,
         limits,
         constraints=asked,
@@ -88,7 +96,6 @@ def rule_again(config: RouterConfig, decision: RouteDecision, facts: Facts | Non
         costs=_recorded(config, decision, "cost", cost, lambda estimate: estimate.cost_usd),
         latencies=_recorded(config, decision, "latency", deadline, lambda estimate: estimate.latency_ms),
     )
-    return verdict(config, ruling, facts.tier)
 
 
 def _limits(config: RouterConfig, decision: RouteDecision, facts: Facts) -> ClassLimits:

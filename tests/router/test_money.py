@@ -91,7 +91,7 @@ def test_ahead_of_the_days_line_a_dollar_has_to_buy_more_and_behind_it_what_it_a
 def test_the_floor_beats_the_budget(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda does not rise above what the floor is certified for, however little money is left."""
     router = open_router(bundle, budget_usd_per_day=1.0)
-    monkeypatch.setattr(router, "_certified", lambda case, prices: {"default": 45.0}[case.class_name])
+    monkeypatch.setattr(router, "certified", lambda case, prices: {"default": 45.0}[case.class_name])
     spend(router, 0.9)
     assert ask(router).quality_per_usd == 45.0
 
