@@ -22,14 +22,15 @@ from router_ml.assembly import Stamp, assemble
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
-from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
-from router_ml.errors import RouterError
+from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.draws import CHAMPION, Draw
+from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
-from router_ml.reading import Guards, read
+from router_ml.reading import Guards
 from router_ml.recording import Made, Recorded, record
 from router_ml.remembered import Remembered, session_of, spending_of
 from router_ml.ruling import rule_case
@@ -122,22 +123,6 @@ class Decider(Recorded):
             self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, strict=True)])
         return decisions
 
-    def shadow(self, request: RouteRequest, understood: Understanding, *, of: RouteDecision) -> RouteDecision:
-        """Decide what another router has decided, with the same draw and clock, and log it beside ``of``. Nobody acts
-        on it, so it spends no money, makes no probe and teaches nothing."""
-        rules, state = self._rules, of.state
-        draw = Draw(SHADOW, state.arm_share, state.rollout, state.arm_session)
-        stamp = of.seed, of.created_at, shadow_id(of.decision_id)
-        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
-        self._record(rules, [Made(request, understood, decision)])
-        return decision
-
-    def rehearse(self, request: RouteRequest) -> RouteDecision:
-        """Decide without a trace, so that what is slow at the first time has been done once."""
-        rules = self._rules
-        understood = read(rules.base.config, self.bundle, [request])[0]
-        return self._weigh(rules, request, understood, stamp=(0, None, None), draw=Draw(SHADOW))
-
     @contextmanager
     def _all_or_nothing(self, decisions: Sequence[RouteDecision]) -> Iterator[None]:
         """Money and probes of ``decisions`` are given back where an error keeps them from the caller."""
@@ -160,6 +145,8 @@ class Decider(Recorded):
         draw: Draw = CHAMPION,
     ) -> RouteDecision:
         """Decide, and count what the decision costs and teaches."""
+        if str(stamp[2]).endswith(SHADOW_SUFFIX):
+            raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))

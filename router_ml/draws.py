@@ -12,10 +12,10 @@ import secrets
 from dataclasses import dataclass, replace
 
 from router_ml.contract import RouteRequest, State
+from router_ml.contract.base import SHADOW_SUFFIX
 
 SHADOW = "shadow"
 """The arm of decisions that nobody acts on: no traffic, no money, no propensity of anything that happened."""
-_SUFFIX = ".shadow"
 _LONGEST_ID = 128
 
 
@@ -87,9 +87,9 @@ def session_name(request: RouteRequest, *, subject: str = "user") -> str | None:
 
 def shadow_id(decision_id: str) -> str:
     """The id of what the shadow decided beside a decision."""
-    if len(decision_id) + len(_SUFFIX) <= _LONGEST_ID:
-        return decision_id + _SUFFIX
-    return _digest("", decision_id)[:16].hex() + _SUFFIX
+    if len(decision_id) + len(SHADOW_SUFFIX) <= _LONGEST_ID:
+        return decision_id + SHADOW_SUFFIX
+    return _digest("", decision_id)[:16].hex() + SHADOW_SUFFIX
 
 
 def _uniform(salt: str, *names: str) -> float:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
+from router_ml.beside import Beside
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
-from router_ml.deciding import Decider
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Decider):
+class Router(Beside):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod

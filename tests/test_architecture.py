@@ -31,6 +31,7 @@ ORDER = (
     {"terms", "memory", "remembered"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling"},
     {"deciding"},
+    {"beside"},
     {"router"},
     {"rollout"},
     {"front_door", "served_model"},

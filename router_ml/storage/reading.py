@@ -33,7 +33,8 @@ KINDS: dict[type[Any], tuple[str, str, str]] = {  # kind of entry, what orders t
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``."""
+    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``. What a
+    shadow decided is never among them: it happened to nobody."""
 
     since: datetime | None = None
     bundle: str | None = None
@@ -46,7 +47,8 @@ class Wanted:
         """Conditions on decisions."""
         after = [] if self.since is None else [DECISIONS.c.created_at >= records.utc(self.since)]
         of_bundle = [] if self.bundle is None else [DECISIONS.c.bundle == self.bundle]
-        return [*after, *of_bundle, *([] if self.org is None else [DECISIONS.c.org == self.org])]
+        of_org = [] if self.org is None else [DECISIONS.c.org == self.org]
+        return [*after, *of_bundle, *of_org, tables.acted_on()]
 
     @property
     def learned(self) -> list[sql.ColumnElement[bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -46,13 +47,14 @@ class Shelf:
         self.opened.append(version)
         if version in self.broken:
             raise self.broken[version]
-        config = self.bundle.config
+        bundle = Bundle.load(self.bundle.folder) if self.online else self.bundle  # what learns is not shared
+        config = bundle.config
         release = config.release.model_copy(update={"holdback_share": self.holdback})
         lanes = {name: lane for name, lane in config.lanes.items() if name != self.without.get(version)}
         config = config.model_copy(update={"release": release, "lanes": lanes})
         return Router(
             config,
-            bundle=self.bundle,
+            bundle=bundle,
             registry=f"router/{version}",
             log=self.log,
             memory=memory,
@@ -94,13 +96,9 @@ def numbered_bundle(models: Path, folder: Path, number: int, release: str = "") 
         (folder / "router.yaml").unlink()
         kept = "\n".join(line for line in text.splitlines() if not line.startswith("release:"))
         (folder / "router.yaml").write_text(f"{kept}\nrelease: {release}\n", encoding="utf-8")
-    encoder = Bundle.load(models).encoder.sha256 if not _ENCODERS else _ENCODERS[0]
-    _ENCODERS[:] = [encoder]
+    encoder = str(json.loads((models / "manifest.json").read_text(encoding="utf-8"))["encoder_sha256"])
     made = datetime(2026, 7, number, tzinfo=UTC)
     return seal(folder, name="router", created_at=made, encoder_sha256=encoder, training={"number": number})
-
-
-_ENCODERS: list[str] = []
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,7 @@ def test_two_people_have_to_agree_where_that_is_configured(release: Lifecycle, s
         release.approve(3, who="ADA ", why="again")
     with pytest.raises(ReleaseError, match="found 1"):
         release.promote(3, **SAID)
-    with pytest.raises(ReleaseError, match="you approve router-x. Look again"):
+    with pytest.raises(ReleaseError, match=r"you approve router-x\. Look again"):
         release.approve(3, who="bob", why="looked at it", bundle="router-x")
     release.approve(3, who="bob", why="looked at it")
     release.promote(3, **SAID)
@@ -124,7 +124,7 @@ def test_there_is_one_canary(release: Lifecycle) -> None:
     release.to_canary(2, force=True, **SAID)
     with pytest.raises(ReleaseError, match="router/2 is the canary"):
         release.to_canary(3, force=True, **SAID)
-    with pytest.raises(ReleaseError, match="router/2 is the canary. Stop it, or promote it"):
+    with pytest.raises(ReleaseError, match=r"router/2 is the canary\. Stop it, or promote it"):
         release.promote(3, force=True, **SAID)
     release.stop_canary(**SAID)
     with pytest.raises(ReleaseError, match="'stopped', expected promote"):
