@@ -2,7 +2,7 @@
 
     encode, scan -> classify -> tier and policy -> estimate -> select -> plan -> record
 
-Everything that moves the choice enters before the draw, and the chosen lane is checked against ``eligible`` at the end.
+What the decision is follows in ``concluding``; here is what it leaves: money, probes, sessions, a record.
 """
 
 from __future__ import annotations
@@ -12,32 +12,25 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from router_ml.allocation.choose import as_contract
-from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
-from router_ml.assembly import Stamp, assemble
-from router_ml.case import Case, build_case, contexts, with_entities_of
+from router_ml.case import contexts
+from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
+from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.draws import CHAMPION, Draw
 from router_ml.errors import InvalidRequestError, RouterError
-from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards
-from router_ml.recording import Made, Recorded, record
-from router_ml.remembered import Remembered, session_of, spending_of
-from router_ml.ruling import rule_case
+from router_ml.recording import Made, record
+from router_ml.remembered import Remembered
 from router_ml.sessions import private_risks
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.recorder import Recorder
-from router_ml.terms import Terms, chosen, learned_lane, terms
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -45,7 +38,7 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 
-class Decider(Recorded):
+class Decider(Concluder):
     """What a running router is: a configuration, learned parts, and what it remembers of money, probes and sessions."""
 
     def __init__(
@@ -60,14 +53,18 @@ class Decider(Recorded):
         guards: Guards | None = None,
         memory: Memory | None = None,
     ) -> None:
-        self._guards = guards or Guards.open(config)
-        versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
-        super().__init__(InForce(config, versions), memory.recorder if memory else Recorder(log, drain))
-        self.bundle = bundle
+        guards = guards or Guards.open(config)
+        versions = versions_of(config, bundle=bundle, registry=registry, detectors=guards.sha256)
+        super().__init__(
+            InForce(config, versions),
+            memory.recorder if memory else Recorder(log, drain),
+            bundle=bundle,
+            guards=guards,
+            learner=OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None,
+        )
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
-        self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
@@ -175,95 +172,5 @@ class Decider(Recorded):
         )
         return self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id), draw=draw)
 
-    def conclude(
-        self,
-        force: InForce,
-        request: RouteRequest,
-        understood: Understanding,
-        remembered: Remembered,
-        *,
-        stamp: tuple[int, datetime, str],
-        draw: Draw = CHAMPION,
-    ) -> RouteDecision:
-        """The decision that follows from all this; nothing is charged, counted, remembered or logged.
-
-        Args:
-            stamp: seed, clock and id. draw: the arm that it was given.
-        """
-        seed, now, decision_id = stamp
-        config, health = force.config, remembered.health
-        scanned = self._scan(config, request, understood)
-        case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
-        estimates = self.estimate(request, understood)
-        ruling = rule_case(config, case, estimates, health=health)
-        standing = remembered.standing(case.class_name)
-        asked = terms(
-            config,
-            case,
-            ruling,
-            estimates,
-            standing,
-            now=now,
-            probes=remembered.probes,
-            certified=self.certified(case, force.versions.prices),
-        )
-        state = self._state(asked, remembered, draw, session=session_of(config, case), spending=spending_of(standing))
-        return assemble(
-            config,
-            case,
-            ruling,
-            chosen(config, ruling, estimates, asked, seed=seed),
-            as_contract(estimates, list(config.lanes), ruling.eligible),
-            learned_lane=learned_lane(config, estimates, asked),
-            stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
-        )
-
-    def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
-        """What detectors and tagger find in a request, or in an answer in the shape of one."""
-        found = self._guards.scan(config, request)
-        tagger = self.bundle.tagger if self.bundle else None
-        return with_entities_of(found, request, understood, tagger, key=self._guards.key)
-
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)
-
-    def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L)."""
-        lanes = self.config.lanes
-        previous = request.previous
-        held = previous.cached_tokens if previous is not None else 0
-        cached = np.array([[float(held) if previous and lane == previous.lane else 0.0 for lane in lanes]])
-        known = contexts(understood)
-        return estimate(
-            self.bundle.allocation if self.bundle else None,
-            lanes,
-            known,
-            cached_in=cached,
-            batch=request.channel == "batch",
-            drift=self._learner.drift(known) if self._learner else None,
-        )
-
-    def certified(self, case: Case, prices: str) -> float | None:
-        """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
-        return (
-            self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
-        )
-
-    def _state(
-        self, asked: Terms, remembered: Remembered, draw: Draw, *, session: Session | None, spending: Spending | None
-    ) -> State:
-        return State(
-            bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
-            lambda_=asked.rule.quality_per_usd,
-            budget_left=asked.budget_left,
-            explore_left=remembered.explore_left,
-            lane_health=dict(remembered.health),
-            arm=draw.arm,
-            arm_share=draw.share,
-            rollout=draw.rollout,
-            arm_session=draw.session,
-            selection=asked.selection,
-            session=session,
-            spending=spending,
-            online=self._learner is not None,
-        )

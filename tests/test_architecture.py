@@ -30,6 +30,7 @@ ORDER = (
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"terms", "memory", "remembered"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling"},
+    {"concluding"},
     {"deciding"},
     {"beside"},
     {"router"},

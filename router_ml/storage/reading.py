@@ -33,14 +33,15 @@ KINDS: dict[type[Any], tuple[str, str, str]] = {  # kind of entry, what orders t
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``. What a
-    shadow decided is never among them: it happened to nobody."""
+    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``; also what
+    ``shadows`` decided, which happened to nobody."""
 
     since: datetime | None = None
     bundle: str | None = None
     org: str | None = None
     source: str | None = None
     encoder: str | None = None
+    shadows: bool = False
 
     @property
     def decided(self) -> list[sql.ColumnElement[bool]]:
@@ -48,7 +49,7 @@ class Wanted:
         after = [] if self.since is None else [DECISIONS.c.created_at >= records.utc(self.since)]
         of_bundle = [] if self.bundle is None else [DECISIONS.c.bundle == self.bundle]
         of_org = [] if self.org is None else [DECISIONS.c.org == self.org]
-        return [*after, *of_bundle, *of_org, tables.acted_on()]
+        return [*after, *of_bundle, *of_org, *([] if self.shadows else [tables.acted_on()])]
 
     @property
     def learned(self) -> list[sql.ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from router_ml.config.schema import Release
 from router_ml.errors import InvalidRequestError, ReleaseError
 from router_ml.storage.registry import consent
 from router_ml.storage.registry.consent import Opened
@@ -179,6 +180,11 @@ class Lifecycle:
             moves: Moves = {"champion": found.version, "canary": None, "previous": found.tags.get(REPLACED)}
             void = {**consent.without_approvals(left), STAGE: "rolled back", consent.VERDICT: "rolled back"}
             return now.take(event, found, moves, stage="champion", tags={left.version: void})
+
+    def champion_release(self) -> Release:
+        """How a challenger becomes champion, by the champion's ``router.yaml``."""
+        with self._scene() as now:
+            return now.open(now.champion("The rules of a release are the champion's")).release
 
     def _scene(self) -> AbstractContextManager[Scene]:
         return scene(self.log, self.name, self.tracking_uri)
