@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -65,7 +66,6 @@ class _Day:
 class _Ledger:
     """One class. ``profile`` is learned from whole days: the share of requests of each hour."""
 
-    budget: float
     days: dict[date, _Day] = field(default_factory=dict)  # the one used last at the end
     latest: date | None = None
     profile: tuple[float, ...] = UNIFORM
@@ -96,22 +96,31 @@ class Budgets:
     """Spending of the classes that have a daily budget; thread safe, its memory is bounded."""
 
     def __init__(self, config: RouterConfig, *, charges: int = _CHARGES) -> None:
-        classes = config.traffic_classes.items()
-        self._ledgers = {
-            name: _Ledger(item.budget_usd_per_day) for name, item in classes if item.budget_usd_per_day is not None
-        }
+        self._limits = _limits(config)
+        self._new = tuple(self._limits)  # classes whose spending of today is not known yet
+        self._ledgers = {name: _Ledger() for name in self._limits}
         self._charges: OrderedDict[str, tuple[str, date, float]] = OrderedDict()
         self._size = charges
         self._lock = threading.Lock()
 
+    def under(self, config: RouterConfig) -> Budgets:
+        """The same money under the budgets of another configuration: what either spends, both have spent."""
+        other = copy(self)
+        other._limits = _limits(config)
+        with self._lock:
+            other._new = tuple(name for name in other._limits if name not in self._ledgers)
+            self._ledgers.update({name: _Ledger() for name in other._new})
+        return other
+
     def standing(self, name: str, now: datetime) -> Standing | None:
         """The money of a class by the clock of a decision; None where it has no budget."""
-        ledger = self._ledgers.get(name)
-        if ledger is None:
+        limit = self._limits.get(name)
+        if limit is None:
             return None
         with self._lock:
+            ledger = self._ledgers[name]
             day = ledger.days.get(now.astimezone(UTC).date(), _Day())
-            return Standing(ledger.budget, day.spent, ledger.profile)
+            return Standing(limit, day.spent, ledger.profile)
 
     def charge(self, decision: RouteDecision) -> None:
         """Take what a decision is expected to cost from its class; one under the same id takes the place of the first.
@@ -142,16 +151,16 @@ class Budgets:
             self._charge(cost.decision_id, cost.traffic_class, cost.at, cost.usd)
 
     def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str) -> None:
-        """``prime`` with today's decisions of a log, where any class has a budget.
+        """``prime`` with today's decisions of a log, for classes that have a budget and were not counted before.
 
         Raises:
             LogError: the log cannot be read, and ``on_error`` is raise; else the day starts without it.
         """
-        if log is None or not self._ledgers:
+        if log is None or not self._new:
             return
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            found = log.costs(midnight, until=midnight + timedelta(days=1), traffic_classes=list(self._ledgers))
+            found = log.costs(midnight, until=midnight + timedelta(days=1), traffic_classes=self._new)
         except LogError as error:
             if on_error == "raise":
                 raise
@@ -183,3 +192,9 @@ class Budgets:
         day = self._ledgers[name].days.get(on)
         if day is not None:
             day.spent = max(day.spent + cost, 0.0)
+
+
+def _limits(config: RouterConfig) -> dict[str, float]:
+    """USD per day, of the classes that have a budget."""
+    classes = config.traffic_classes.items()
+    return {name: one.budget_usd_per_day for name, one in classes if one.budget_usd_per_day is not None}

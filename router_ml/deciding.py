@@ -2,7 +2,7 @@
 
     encode, scan -> classify -> tier and policy -> estimate -> select -> plan -> record
 
-Everything that moves the choice enters before the draw, and the chosen lane is checked against ``eligible`` at the end.
+What the decision is follows in ``concluding``; here is what it leaves: money, probes, sessions, a record.
 """
 
 from __future__ import annotations
@@ -12,31 +12,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from router_ml.allocation.choose import as_contract
-from router_ml.allocation.estimate import Estimates, estimate
-from router_ml.arguments import stamped
+from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
-from router_ml.assembly import Stamp, assemble
-from router_ml.budgets import Budgets
-from router_ml.case import Case, build_case, contexts, with_entities_of
+from router_ml.case import contexts
+from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
-from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
-from router_ml.errors import RouterError
-from router_ml.guardrails import Scan
-from router_ml.health import Health
+from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.draws import CHAMPION, Draw
+from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
+from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards
-from router_ml.recording import Made, Recorded, record
-from router_ml.remembered import Remembered, session_of, spending_of
-from router_ml.ruling import rule_case
-from router_ml.sessions import Recent, private_risks
+from router_ml.recording import Made, record
+from router_ml.remembered import Remembered
+from router_ml.sessions import private_risks
 from router_ml.storage.bundle import Bundle
-from router_ml.terms import Terms, chosen, learned_lane, terms
+from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -44,10 +39,10 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 
-class Decider(Recorded):
+class Decider(Concluder):
     """What a running router is: a configuration, learned parts, and what it remembers of money, probes and sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as many parts as a running router has
         self,
         config: RouterConfig,
         *,
@@ -55,22 +50,24 @@ class Decider(Recorded):
         registry: str | None = None,
         log: EventLog | None = None,
         drain: Drain | None = None,
-        arm: str = "champion",
         online: bool = False,
         guards: Guards | None = None,
+        memory: Memory | None = None,
         rewards: Rewards | None = None,
     ) -> None:
-        self._guards = guards or Guards.open(config)
-        versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
-        super().__init__(InForce(config, versions), log, drain)
-        self.bundle = bundle
-        self.arm = arm
+        guards = guards or Guards.open(config)
+        versions = versions_of(config, bundle=bundle, registry=registry, detectors=guards.sha256)
+        super().__init__(
+            InForce(config, versions),
+            memory.recorder if memory else Recorder(log, drain),
+            bundle=bundle,
+            guards=guards,
+            learner=OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None,
+        )
         self.rewards = rewards or shipped_rewards()
-        self._health = Health(config.lanes)
-        self._recent = Recent()
-        self._budgets = Budgets(config)
+        self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
+        self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
-        self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
@@ -84,18 +81,47 @@ class Decider(Recorded):
         now: datetime | None = None,
         decision_id: str | None = None,
         rules: Rules | None = None,
+        draw: Draw = CHAMPION,
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before.
 
         Args:
             rules: those that it was understood under; by default those in force.
+            draw: the arm that it was given, while several bundles decide.
         """
         rules = rules or self._rules
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
-            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id)))
+            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
             self._record(rules, [Made(request, understood, decisions[0])])
         return decisions[0]
+
+    def decide_many(
+        self,
+        requests: Sequence[RouteRequest],
+        understood: Sequence[Understanding],
+        *,
+        rules: Rules,
+        stamps: Sequence[tuple[int | None, datetime | None, str | None]],
+        draws: Sequence[Draw] | None = None,
+        numbers: Sequence[int] | None = None,
+    ) -> list[RouteDecision]:
+        """``decide`` for many, all or none of which are logged.
+
+        Args:
+            stamps: seed, clock and id of each. numbers: what errors call them; by default 0, 1, 2, ...
+        """
+
+        def one(index: int) -> RouteDecision:
+            draw = draws[index] if draws else CHAMPION
+            return self._decide(rules, requests[index], understood[index], stamp=stamps[index], draw=draw)
+
+        decisions: list[RouteDecision] = []
+        with self._all_or_nothing(decisions):
+            for index in range(len(requests)):
+                decisions.append(numbered(numbers[index] if numbers else index, one, index))
+            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, strict=True)])
+        return decisions
 
     @contextmanager
     def _all_or_nothing(self, decisions: Sequence[RouteDecision]) -> Iterator[None]:
@@ -116,6 +142,28 @@ class Decider(Recorded):
         understood: Understanding,
         *,
         stamp: tuple[int | None, datetime | None, str | None],
+        draw: Draw = CHAMPION,
+    ) -> RouteDecision:
+        """Decide, and count what the decision costs and teaches."""
+        if str(stamp[2]).endswith(SHADOW_SUFFIX):
+            raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        self._budgets.charge(decision)
+        self._recent.remember(decision.decision_id, private_risks(decision))
+        if decision.lane is not None:
+            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
+        if self._learner is not None:
+            self._learner.remember(decision, contexts(understood))
+        return decision
+
+    def _weigh(
+        self,
+        rules: Rules,
+        request: RouteRequest,
+        understood: Understanding,
+        *,
+        stamp: tuple[int | None, datetime | None, str | None],
+        draw: Draw,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
         remembered = Remembered(
@@ -125,101 +173,7 @@ class Decider(Recorded):
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
         )
-        decision = self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id))
-        self._budgets.charge(decision)
-        self._recent.remember(decision.decision_id, private_risks(decision))
-        if decision.lane is not None:
-            self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
-        if self._learner is not None:
-            self._learner.remember(decision, contexts(understood))
-        return decision
-
-    def conclude(
-        self,
-        force: InForce,
-        request: RouteRequest,
-        understood: Understanding,
-        remembered: Remembered,
-        *,
-        stamp: tuple[int, datetime, str],
-    ) -> RouteDecision:
-        """The decision that follows from all this; nothing is charged, counted, remembered or logged.
-
-        Args:
-            stamp: seed, clock and id.
-        """
-        seed, now, decision_id = stamp
-        config, health = force.config, remembered.health
-        scanned = self._scan(config, request, understood)
-        case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
-        estimates = self.estimate(request, understood)
-        ruling = rule_case(config, case, estimates, health=health)
-        standing = remembered.standing(case.class_name)
-        asked = terms(
-            config,
-            case,
-            ruling,
-            estimates,
-            standing,
-            now=now,
-            probes=remembered.probes,
-            certified=self.certified(case, force.versions.prices),
-        )
-        learned = learned_lane(config, estimates, asked)
-        state = self._state(asked, remembered, session=session_of(config, case), spending=spending_of(standing))
-        return assemble(
-            config,
-            case,
-            ruling,
-            chosen(config, ruling, estimates, asked, seed=seed),
-            as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
-            learned_lane=learned,
-            stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
-        )
-
-    def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
-        """What detectors and tagger find in a request, or in an answer in the shape of one."""
-        found = self._guards.scan(config, request)
-        tagger = self.bundle.tagger if self.bundle else None
-        return with_entities_of(found, request, understood, tagger, key=self._guards.key)
+        return self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id), draw=draw)
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)
-
-    def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L)."""
-        lanes = self.config.lanes
-        previous = request.previous
-        held = previous.cached_tokens if previous is not None else 0
-        cached = np.array([[float(held) if previous and lane == previous.lane else 0.0 for lane in lanes]])
-        known = contexts(understood)
-        return estimate(
-            self.bundle.allocation if self.bundle else None,
-            lanes,
-            known,
-            cached_in=cached,
-            batch=request.channel == "batch",
-            drift=self._learner.drift(known) if self._learner else None,
-        )
-
-    def certified(self, case: Case, prices: str) -> float | None:
-        """Largest lambda up to which the floor of a request's class is certified; None where nothing is."""
-        return (
-            self.bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if self.bundle else None
-        )
-
-    def _state(
-        self, asked: Terms, remembered: Remembered, *, session: Session | None, spending: Spending | None
-    ) -> State:
-        return State(
-            bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
-            lambda_=asked.rule.quality_per_usd,
-            budget_left=asked.budget_left,
-            explore_left=remembered.explore_left,
-            lane_health=dict(remembered.health),
-            arm=self.arm,
-            selection=asked.selection,
-            session=session,
-            spending=spending,
-            online=self._learner is not None,
-        )

@@ -8,6 +8,7 @@
     - BundleFormatError                     a format or library version that this release does not read
   + EncoderMismatchError                    embeddings come from another encoder than the one that serves
   + RegistryError                           the model registry cannot be reached or does not hold the version
+    - ReleaseError                          a step of a release is not allowed as things stand; nothing has changed
   + LogError                                the event log cannot be written or read
     - LogRefusedError                       it can, but never takes this record: repeating does not help
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
@@ -71,6 +72,10 @@ class EncoderMismatchError(RouterError):
 
 class RegistryError(RouterError):
     """The model registry cannot be reached, or does not hold what was asked for."""
+
+
+class ReleaseError(RegistryError):
+    """A step of a release is not allowed as things stand: no verdict, too few approvals, nothing to go back to."""
 
 
 class LogError(RouterError):

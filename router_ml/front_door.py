@@ -1,28 +1,33 @@
 """``predict_route``, ``log_outcome`` and ``log_execution``: one shared router, loaded on first use.
 
-The router is ``Router.load()``: ``$ROUTER_ML_MODEL``, else the bundle that ships. It logs where ``$ROUTER_ML_LOG`` or
-its ``router.yaml`` says, else nowhere.
+The router is ``Router.load()``: ``$ROUTER_ML_MODEL``, else the bundle that ships; where that is a whole registered
+model, as ``models:/router``, it is a ``Rollout``, which follows its releases. It logs where ``$ROUTER_ML_LOG`` or its
+``router.yaml`` says, else nowhere.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime
 from typing import Any
 
 from router_ml.contract import Execution, RouteDecision, RouteRequest
+from router_ml.loading import MODEL_VARIABLE, whole_model
 from router_ml.recording import Ack
+from router_ml.rollout import Rollout
 from router_ml.router import Router
 
 _lock = threading.Lock()
-_shared: list[Router] = []
+_shared: list[Router | Rollout] = []
 
 
-def default_router() -> Router:
+def default_router() -> Router | Rollout:
     """The shared router of this process."""
     with _lock:
         if not _shared:
-            _shared.append(Router.load())
+            model = os.environ.get(MODEL_VARIABLE, "")
+            _shared.append(Rollout.open(model) if whole_model(model) else Router.load())
         return _shared[0]
 
 

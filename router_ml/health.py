@@ -13,9 +13,15 @@ class Health:
     """The places that are down; ``snapshot`` is replaced as a whole, never changed, so a decision reads one state."""
 
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
-        self._places = {*lanes, *(x.provider for x in lanes.values()), *(x.failure_domain for x in lanes.values())}
+        self._places: set[str] = set()
         self._lock = threading.Lock()
         self.snapshot: Mapping[str, str] = {}
+        self.know(lanes)
+
+    def know(self, lanes: Mapping[str, Lane]) -> None:
+        """Take reports of the places of these lanes, too; what is down stays so."""
+        more = {*lanes, *(x.provider for x in lanes.values()), *(x.failure_domain for x in lanes.values())}
+        self._places = self._places | more
 
     def report(self, name: str, status: str) -> None:
         """Say that a place is ``down`` or ``up``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,12 +50,14 @@ def open_parts(
     log: str | Path | None,
     threads: int,
     tracking_uri: str | None,
+    keeps: bool = True,
 ) -> Parts:
-    """Open what ``Router.load`` was asked for."""
+    """Open what ``Router.load`` was asked for; without the log, where a router of this process has it open
+    (``keeps``)."""
     parts = open_learned(source, config=config, threads=threads, tracking_uri=tracking_uri)
     settings = parts.config.logging
     url = log or os.environ.get(LOG_VARIABLE) or settings.url
-    if not url:
+    if not url or not keeps:
         return parts
     from router_ml.storage.opening import open_log
 
@@ -67,7 +70,7 @@ def open_learned(
     source: str | Path | None, *, config: str | Path | None = None, threads: int = 1, tracking_uri: str | None = None
 ) -> Parts:
     """Configuration and learned parts alone, for whoever must not write into a log."""
-    source = str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle())
+    source = one_version(str(source or os.environ.get(MODEL_VARIABLE) or shipped_bundle()))
     registry, bundle = None, None
     if source.startswith("models:/"):
         from router_ml.storage.registry import fetch
@@ -84,6 +87,17 @@ def open_learned(
     beside = Path(own).parent if own else None
     rewards = rewards_beside(beside or (bundle.folder if bundle else None), config=settings)
     return Parts(settings, bundle, registry, None, None, beside, rewards)
+
+
+def one_version(source: str) -> str:
+    """A source; of a registered model without version or alias, its champion."""
+    return f"{source}@champion" if whole_model(source) else source
+
+
+def whole_model(source: str | None) -> str | None:
+    """The name of the model, where ``models:/router`` names all of its arms; else None."""
+    found = re.fullmatch(r"models:/([^/@:]+)", source or "")
+    return found[1] if found else None
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:

@@ -2,7 +2,8 @@
 
 A decision reads one immutable state once, so it never sees half a change. Each change is written to the event log
 before it takes effect, with who and why; what cannot be written does not happen. Nothing survives a restart: a router
-starts with its ``router.yaml`` alone, so what is to last is put there.
+starts with its ``router.yaml`` alone, so what is to last is put there. A new champion that takes over in a running
+process ``follow``s the one before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
-from router_ml.config.changes import added_policies, compare_rules, newer_rules, with_policies
+from router_ml.config.changes import added_policies, compare_rules, newer_rules, rules_from, with_policies
 from router_ml.contract import AuditEvent, Versions, describe
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.guardrails import references
@@ -54,10 +55,12 @@ class Override:
 
 @dataclass(frozen=True)
 class Rules:
-    """Everything that may be in force, as of one moment."""
+    """Everything that may be in force, as of one moment. ``replaced``: the rules of the base are newer than those that
+    the router was opened with."""
 
     base: InForce
     overrides: tuple[Override, ...] = ()
+    replaced: bool = False
     _combined: dict[tuple[str, ...], InForce] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -160,16 +163,39 @@ class Governed:
                 added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
             detail = compare_rules(before.base.config, config)
             event = _event("policies_replaced", _zoned(now) or datetime.now(UTC), who, why, detail)
-            return self._take_effect(event, before.base.changed(config), before.overrides)
+            return self._take_effect(event, before.base.changed(config), before.overrides, replaced=True)
 
-    def _take_effect(self, event: AuditEvent, base: InForce, overrides: tuple[Override, ...]) -> AuditEvent:
+    @property
+    def rules(self) -> Rules:
+        """What may be in force now: to understand a request and decide it under the same rules."""
+        return self._rules
+
+    def follow(self, other: Governed) -> None:
+        """Put the overrides of another router in force here, and its rules where they have been replaced since it was
+        opened. No event is written: that was done when they were changed.
+
+        Raises:
+            ConfigError: they do not fit the lanes or labels of this router; nothing has changed then.
+        """
+        with self._changing:
+            theirs, base = other._rules, self._rules.base
+            if theirs.replaced:
+                base = base.changed(rules_from(base.config, theirs.base.config, also=references.issues))
+            for override in theirs.overrides:
+                policies = [policy.model_dump(mode="json") for policy in override.policies]
+                added_policies(base.config, {"policies": policies}, also=references.issues)
+            self._rules = Rules(base, theirs.overrides, theirs.replaced)
+
+    def _take_effect(
+        self, event: AuditEvent, base: InForce, overrides: tuple[Override, ...], *, replaced: bool = False
+    ) -> AuditEvent:
         """Write the event, then put in force what it is about."""
         if self.log is None:
             raise LogError(
                 "Rules are changed only where the change can be audited, and this router has no event log. Open it "
                 "with log=, or change router.yaml and restart."
             )
-        after = Rules(base, overrides)
+        after = Rules(base, overrides, replaced or self._rules.replaced)
         digests = {
             "policy_sha256_before": self._rules.at(event.at).versions.policy_sha256,
             "policy_sha256_after": after.at(event.at).versions.policy_sha256,

@@ -24,7 +24,6 @@ from router_ml.storage.recorder import Ack, Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.drain import Drain
     from router_ml.storage.entries import Entry
     from router_ml.storage.eventlog import EventLog
 
@@ -46,9 +45,9 @@ class Made:
 class Recorded(Governed):
     """What a router is besides a chooser: it keeps what it did and what came of it, and says how far that got."""
 
-    def __init__(self, base: InForce, log: EventLog | None, drain: Drain | None = None) -> None:
-        super().__init__(base, log)
-        self._recorder = Recorder(log, drain)
+    def __init__(self, base: InForce, recorder: Recorder) -> None:
+        super().__init__(base, recorder.log)
+        self._recorder = recorder
 
     @property
     def log(self) -> EventLog | None:

@@ -15,13 +15,14 @@ from pydantic import ValidationError
 
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
+from router_ml.beside import Beside
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
-from router_ml.deciding import Decider
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
+from router_ml.memory import Memory
 from router_ml.reading import Guards, read
-from router_ml.recording import Ack, Made, record_check
+from router_ml.recording import Ack, record_check
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Decider):
+class Router(Beside):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod
@@ -43,6 +44,7 @@ class Router(Decider):
         threads: int = 1,
         tracking_uri: str | None = None,
         online: bool = False,
+        memory: Memory | None = None,
     ) -> Router:
         """Open a router.
 
@@ -56,11 +58,14 @@ class Router(Decider):
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
+            memory: that of another router of this process, to share its log, what is down, sessions and money.
 
         Raises:
             BundleError, RegistryError, ConfigError: the source cannot be trusted, fetched or read.
         """
-        opened = open_parts(source, config=config, log=log, threads=threads, tracking_uri=tracking_uri)
+        opened = open_parts(
+            source, config=config, log=log, threads=threads, tracking_uri=tracking_uri, keeps=memory is None
+        )
         return cls(
             opened.config,
             bundle=opened.bundle,
@@ -70,6 +75,7 @@ class Router(Decider):
             online=online,
             guards=Guards.open(opened.config, folder=opened.folder),
             rewards=opened.rewards,
+            memory=memory,
         )
 
     def predict_route(
@@ -114,17 +120,10 @@ class Router(Decider):
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
         rules = self._rules
         understood = read(rules.base.config, self.bundle, parsed)
-
-        def decide(index: int) -> RouteDecision:
-            stamp = seeds[index] if seeds else None, now, decision_ids[index] if decision_ids else None
-            return self._decide(rules, parsed[index], understood[index], stamp=stamp)
-
-        decisions: list[RouteDecision] = []
-        with self._all_or_nothing(decisions):
-            for index in range(len(parsed)):
-                decisions.append(numbered(index, decide, index))
-            self._record(rules, [Made(*each) for each in zip(parsed, understood, decisions, strict=True)])
-        return decisions
+        stamps = [
+            (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
+        ]
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
@@ -204,7 +203,7 @@ class Router(Decider):
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
-        outcome = rated(outcome, self.rewards, lambda: logged(self.log, decision_id))
+        outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
         if outcome.cost_usd is not None:
             self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:

@@ -42,7 +42,7 @@ FIELDS = {
     "Fallback": "on_timeout on_rate_limit on_schema_failure on_refusal on_error finally",
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
-    "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout selection "
+    "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout arm_session selection "
     "session spending online",
     "Session": "lane cached_tokens risks",
     "Spending": "spent_usd profile",

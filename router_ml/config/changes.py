@@ -100,6 +100,18 @@ def newer_rules(base: RouterConfig, given: RouterConfig | str | Path, *, also: C
     return config
 
 
+def rules_from(base: RouterConfig, other: RouterConfig, *, also: Check = nothing_else) -> RouterConfig:
+    """A configuration with the rules of another, whatever else differs; packs and detectors stay as they were opened.
+
+    Raises:
+        ConfigError: a rule names what ``base`` does not have.
+    """
+    opened = {name: getattr(base.guardrails, name) for name in _OPENED_ONCE}
+    sections = {name: getattr(other, name) for name in RULE_SECTIONS}
+    sections["guardrails"] = other.guardrails.model_copy(update=opened)
+    return newer_rules(base, base.model_copy(update=sections), also=also)
+
+
 def compare_rules(before: RouterConfig, after: RouterConfig) -> dict[str, list[str]]:
     """The ids of rules that were ``added``, ``removed`` and ``changed``; those of answers and notices with the name of
     their section before them, and settings of the guardrails by their key."""

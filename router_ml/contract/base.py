@@ -20,6 +20,9 @@ OutputType = Literal["text", "json", "label"]
 LogLevel = Literal["text", "embedding", "features", "decision"]
 """The most that a log may keep: everything; no text; no embedding either; nothing but the decision."""
 
+SHADOW_SUFFIX = ".shadow"
+"""How the ids of decisions end that nobody acted on: what a shadow would have decided beside the champion."""
+
 JsonObject = dict[str, JsonValue]
 
 TIERS: tuple[RiskTier, ...] = ("low", "medium", "high", "restricted")

@@ -237,9 +237,10 @@ class State(Model):
 
     ``budget_left``: USD of the class's daily budget; ``explore_left``: USD that probing lanes may still cost. ``arm``:
     whose bundle decided; ``arm_share``: the probability with which this session was given it, so that the propensities
-    of a decision are those given its arm; ``rollout``: the release that the arms were drawn for. ``session``: None
-    where the request continues none; ``spending``: None where its class has no budget; ``online``: outcomes could move
-    the estimates since the bundle was opened, so that the bundle alone does not give them again.
+    of a decision are those given its arm; ``rollout``: the release that the arms were drawn for; ``arm_session``: a
+    keyed hash of whom they were drawn for, another one in each release. ``session``: None where the request continues
+    none; ``spending``: None where its class has no budget; ``online``: outcomes could move the estimates since the
+    bundle was opened, so that the bundle alone does not give them again.
     """
 
     bandit_step: int = 0
@@ -250,6 +251,7 @@ class State(Model):
     arm: str = "champion"
     arm_share: Probability = 1.0
     rollout: str | None = None
+    arm_session: str | None = None
     selection: Selection = Selection()
     session: Session | None = None
     spending: Spending | None = None

@@ -18,6 +18,7 @@ from router_ml.case import Case
 from router_ml.config import RouterConfig
 from router_ml.contract import Previous, RouteDecision, RouteRequest
 from router_ml.deciding import Decider
+from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan
 from router_ml.guardrails.conditions import Facts
@@ -49,9 +50,9 @@ def from_text(decider: Decider, force: InForce, decision: RouteDecision, text: s
         understood,
         Remembered.of_record(decision, force.config),
         stamp=(decision.seed, decision.created_at, decision.decision_id),
+        draw=Draw.of(decision.state),
     )
-    who = {name: getattr(decision.state, name) for name in ("arm", "arm_share", "rollout", "online")}  # who asked us
-    again = again.model_copy(update={"state": again.state.model_copy(update=who)})
+    again = again.model_copy(update={"state": again.state.model_copy(update={"online": decision.state.online})})
     found, recorded = (each.model_dump(mode="json", exclude={"versions"}) for each in (again, decision))
     return found, recorded
 

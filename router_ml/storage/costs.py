@@ -38,6 +38,7 @@ def read_costs(
         decisions.c.created_at < utc(until),
         decisions.c.traffic_class.in_(traffic_classes),
         decisions.c.lane.is_not(None),
+        tables.acted_on(),
     )
     told = sql.select(outcomes.c.decision_id, outcomes.c.cost_usd).join(
         decisions, decisions.c.decision_id == outcomes.c.decision_id

@@ -128,8 +128,9 @@ class EventLog:
     def decisions(
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
     ) -> Iterator[RouteDecision]:
-        """Decisions, oldest first, read in pages between which nothing is held open."""
-        found = reading.read_decisions(self.session.read, Wanted(since, bundle), batch_size)
+        """Decisions, oldest first, read in pages between which nothing is held open; also what a shadow decided, whose
+        ``state.arm`` says so."""
+        found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=True), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 
     def logged(

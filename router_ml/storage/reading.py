@@ -33,20 +33,23 @@ KINDS: dict[type[Any], tuple[str, str, str]] = {  # kind of entry, what orders t
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``."""
+    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``; also what
+    ``shadows`` decided, which happened to nobody."""
 
     since: datetime | None = None
     bundle: str | None = None
     org: str | None = None
     source: str | None = None
     encoder: str | None = None
+    shadows: bool = False
 
     @property
     def decided(self) -> list[sql.ColumnElement[bool]]:
         """Conditions on decisions."""
         after = [] if self.since is None else [DECISIONS.c.created_at >= records.utc(self.since)]
         of_bundle = [] if self.bundle is None else [DECISIONS.c.bundle == self.bundle]
-        return [*after, *of_bundle, *([] if self.org is None else [DECISIONS.c.org == self.org])]
+        of_org = [] if self.org is None else [DECISIONS.c.org == self.org]
+        return [*after, *of_bundle, *of_org, *([] if self.shadows else [tables.acted_on()])]
 
     @property
     def learned(self) -> list[sql.ColumnElement[bool]]:

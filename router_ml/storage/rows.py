@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import from_json
 
+from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.errors import LogRefusedError
 from router_ml.storage.chain import joined
 from router_ml.storage.entries import Entry
@@ -138,7 +139,7 @@ def _decision(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         "lane": record["lane"],
         "propensity": record["propensity"],
         "explored": record["explored"],
-        "randomised": record["propensity"] is not None and drawable > 1,
+        "randomised": record["propensity"] is not None and drawable > 1 and not key.endswith(SHADOW_SUFFIX),
         "bundle": record["versions"]["bundle"],
         "org": _plain(record.get("circumstances", {}).get("org")),
         "lanes": _SEPARATOR.join(sorted(lanes)),

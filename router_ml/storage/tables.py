@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sql
 
+from router_ml.contract.base import SHADOW_SUFFIX
+
 SCHEMA_VERSION = 3
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 _PLAIN = sql.String(32).with_variant(sql.String(32, collation="C"), "postgresql")  # sorts as Python does
@@ -125,3 +127,8 @@ RECORDS = {  # by kind of entry: the table and the column of its id
     "audit_event": (audit_events, audit_events.c.event_id),
 }
 OF_DECISION = (outcomes, executions, approvals, output_checks, features, texts, decisions)  # in the order of deleting
+
+
+def acted_on() -> sql.ColumnElement[bool]:
+    """Decisions that somebody acted on: not those of a shadow."""
+    return decisions.c.decision_id.not_like(f"%{SHADOW_SUFFIX}")

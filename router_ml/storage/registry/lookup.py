@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from router_ml.errors import RegistryError
@@ -11,13 +12,15 @@ from router_ml.storage.registry.store import opened, redacted
 
 @dataclass(frozen=True)
 class Version:
-    """One registered bundle. ``bundle`` is the id of its manifest; ``aliases`` as of when it was asked for."""
+    """One registered bundle. ``bundle`` is the id of its manifest; ``aliases`` and ``tags`` as of when it was asked
+    for."""
 
     name: str
     version: str
     run_id: str | None
     bundle: str | None
     aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def uri(self) -> str:
@@ -60,11 +63,7 @@ def find(client: Any, store: str, name: str, version: str | None, *, alias: str 
             return found
     asked = f"{name}@{alias}" if alias else f"{name}/{version}"
     if not known:
-        others = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
-        raise RegistryError(
-            f"There is no {asked} in {redacted(store)}: it has no versions of {name}; models there: {others}. "
-            "Register a bundle first, or name the right store in MLFLOW_TRACKING_URI."
-        )
+        raise missing(client, store, name, asked)
     numbers = ", ".join(found.version for found in known)
     aliases = ", ".join(f"{alias} -> {found.version}" for found in known for alias in found.aliases) or "none"
     raise RegistryError(
@@ -73,12 +72,26 @@ def find(client: Any, store: str, name: str, version: str | None, *, alias: str 
     )
 
 
+def registered(client: Any, name: str) -> Any | None:
+    """MLflow's record of a model, None where there is none."""
+    return next(iter(client.search_registered_models(f"name = '{name}'")), None)
+
+
+def missing(client: Any, store: str, name: str, asked: str | None = None) -> RegistryError:
+    """The error that says which models there are instead."""
+    others = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
+    return RegistryError(
+        f"There is no {asked or name} in {redacted(store)}: it has no versions of {name}; models there: {others}. "
+        "Register a bundle first, or name the right store in MLFLOW_TRACKING_URI."
+    )
+
+
 def _versions(client: Any, name: str) -> tuple[Version, ...]:
-    registered = next(iter(client.search_registered_models(f"name = '{name}'")), None)
-    if registered is None:
+    model = registered(client, name)
+    if model is None:
         return ()
     found = sorted(client.search_model_versions(f"name = '{name}'"), key=lambda item: -int(item.version))
-    aliases = {alias: str(version) for alias, version in registered.aliases.items()}
+    aliases = {alias: str(version) for alias, version in model.aliases.items()}
     return tuple(
         Version(
             name,
@@ -86,6 +99,7 @@ def _versions(client: Any, name: str) -> tuple[Version, ...]:
             item.run_id or None,
             item.tags.get("bundle"),
             tuple(sorted(alias for alias, version in aliases.items() if version == str(item.version))),
+            dict(item.tags),
         )
         for item in found
     )

@@ -1,0 +1,104 @@
+"""What a rollout leaves to its champion: everything about a request but which arm decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from router_ml.config import RouterConfig
+from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
+from router_ml.guardrails import Scan
+from router_ml.recording import Ack
+from router_ml.rollout.swapping import Swapper
+from router_ml.router import Router
+from router_ml.storage.bundle import Bundle
+from router_ml.understanding.understand import Understanding
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+    from router_ml.understanding.attribution import Attribution
+
+Request = str | RouteRequest | Mapping[str, Any]
+
+
+class Delegating:
+    """Methods of ``Router`` that the champion of this moment answers."""
+
+    def __init__(self, swapper: Swapper) -> None:
+        self._swapper = swapper
+
+    @property
+    def _champion(self) -> Router:
+        return self._swapper.now.champion.router
+
+    def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
+        """Encode and classify, with the champion's models."""
+        return self._champion.understand(requests)
+
+    def scan(self, request: Request) -> Scan:
+        """What the champion's guards find in a request, without a decision."""
+        return self._champion.scan(request)
+
+    def attribute(self, request: Request, *, top: int | None = None) -> list[Attribution]:
+        """Which words of a request's task made the labels that the champion gives it; see ``Router.attribute``."""
+        return self._champion.attribute(request, top=top)
+
+    def report_health(self, name: str, status: str) -> None:
+        """Say that a lane, provider or failure domain of any arm is ``down`` or ``up``; it holds for all of them, and
+        for those that come. See ``Router.report_health``."""
+        self._champion.report_health(name, status)
+
+    def pin(self, decision: RouteDecision) -> str | None:
+        """A signed pin to hand back as ``previous.pin``; see ``Router.pin``."""
+        return self._champion.pin(decision)
+
+    def check_output(
+        self,
+        decision: RouteDecision | str,
+        output: str | Message | Mapping[str, Any],
+        *,
+        request: Request | None = None,
+        now: datetime | None = None,
+    ) -> OutputCheck:
+        """Whether an answer may be shown, by the champion's rules whatever arm decided; see ``Router.check_output``."""
+        return self._champion.check_output(decision, output, request=request, now=now)
+
+    def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
+        """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
+        return self._champion.acknowledged(decision)
+
+    def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
+        """Log what was done with a decision; see ``Router.log_execution``."""
+        return self._champion.log_execution(execution, now=now)
+
+    def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
+        """Log a step of an approval; see ``Router.log_approval``."""
+        return self._champion.log_approval(approval)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the database has all that was logged so far; see ``Router.flush``."""
+        return self._champion.flush(timeout)
+
+    def learned_state(self) -> dict[str, Any]:
+        """What the champion has learned since it was opened; see ``Router.learned_state``."""
+        return self._champion.learned_state()
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Let the champion go on from a ``learned_state``; see ``Router.resume``."""
+        self._champion.resume(state)
+
+    @property
+    def config(self) -> RouterConfig:
+        """The champion's configuration in force, without overrides."""
+        return self._champion.config
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """The champion's."""
+        return self._champion.bundle
+
+    @property
+    def log(self) -> EventLog | None:
+        """The event log that all arms share."""
+        return self._champion.log
