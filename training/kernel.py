@@ -28,6 +28,7 @@ COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 INTERCEPT = 1.5
 COMPLETE = 0.9  # of the prompts, from which on the incomplete ones are left out rather than the method changed
 FOLDS = 4
+ROWS = 8192  # at once
 FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
 _SMALLEST = 1e-5
 
@@ -40,7 +41,7 @@ class Space:
     turns weights of features into weights of landmarks."""
 
     similarity: Similarity
-    features: Floats64
+    features: NDArray[np.floating]
     unfold: Floats64
 
 
@@ -63,7 +64,7 @@ def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
         sparse: outcomes are single ones; fewer landmarks then say as much, and cost less.
     """
     with one_thread():
-        return _survey(contexts, SPARSE_LANDMARKS if sparse else LANDMARKS, seed)
+        return _survey(contexts, sparse, seed)
 
 
 def one_thread() -> threadpool_limits:
@@ -72,7 +73,8 @@ def one_thread() -> threadpool_limits:
     return threadpool_limits(1, user_api="blas")
 
 
-def _survey(contexts: Contexts, landmarks: int, seed: int) -> Space:
+def _survey(contexts: Contexts, sparse: bool, seed: int) -> Space:
+    landmarks = SPARSE_LANDMARKS if sparse else LANDMARKS
     rows = np.random.default_rng(seed).permutation(len(contexts))
     similarity = Similarity(
         landmarks=np.empty((0, 0), np.float32),
@@ -80,14 +82,18 @@ def _survey(contexts: Contexts, landmarks: int, seed: int) -> Space:
         surface_mean=contexts.surface.mean(axis=0),
         surface_scale=contexts.surface.std(axis=0) + np.float32(1e-3),
     )
-    points = similarity.coordinates(contexts)
-    chosen = points[np.sort(rows[:landmarks])]
+    chosen = similarity.coordinates(contexts.take(np.sort(rows[:landmarks])))
     similarity = Similarity(chosen, similarity.reach, similarity.surface_mean, similarity.surface_scale)
     among = kernel(chosen, chosen, squares(chosen)).astype(np.float64)
     size, directions = np.linalg.eigh((among + among.T) / 2)
     kept = size > _SMALLEST * size[-1]
     unfold = directions[:, kept] / np.sqrt(size[kept])
-    return Space(similarity, similarity.near(contexts).astype(np.float64) @ unfold, unfold)
+    # of single outcomes there can be very many, and what they say needs no more than single precision
+    features = np.empty((len(contexts), unfold.shape[1]), np.float32 if sparse else np.float64)
+    for start in range(0, len(contexts), ROWS):
+        some = slice(start, start + ROWS)
+        features[some] = similarity.near(contexts.take(some)).astype(np.float64) @ unfold
+    return Space(similarity, features, unfold)
 
 
 def _typical_distance(embedding: NDArray[np.float32]) -> float:
@@ -120,15 +126,16 @@ def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int)
         used = np.asarray(complete)
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
-        offset, slope, held_out = _common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
+        offset, slope, held_out = _common_and_own(space, np.where(seen, target, 0.0), counted, seed=seed)
         used = np.asarray(seen.any(axis=1))
-    fitted = space.features @ slope + offset
+    fitted = space.features @ slope.astype(space.features.dtype) + offset
     return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out, used)
 
 
 def is_sparse(target: Floats64) -> bool:
-    """Whether lanes were seen here and there: more than a few prompts lack the outcome of some lane."""
-    return bool(np.isfinite(target).all(axis=1).mean() < COMPLETE)
+    """Whether lanes were seen here and there: of the prompts with an outcome, more than a few lack that of some lane."""
+    seen = np.isfinite(target)
+    return bool(seen.all(axis=1).sum() < COMPLETE * seen.any(axis=1).sum())
 
 
 def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
@@ -154,48 +161,89 @@ def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floa
     return mean - centre @ slope, slope, held_out @ lanes.T + mean
 
 
-def _common_and_own(
-    features: Floats64, target: Floats64, counted: Floats64, *, seed: int
-) -> tuple[Floats64, Floats64, Floats64]:
-    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L)."""
-    centre = features.mean(axis=0)
-    level = float((target * counted).sum() / max(counted.sum(), 1e-12))
+@dataclass(frozen=True)
+class _Sums:
+    """All that a fit needs of any number of rows, by fold and lane: weighed Gram matrices (F, L, w, w), moments
+    (F, L, w), squared targets and weights (F, L)."""
+
+    gram: Floats64
+    moment: Floats64
+    square: Floats64
+    weight: Floats64
+
+    def without(self, fold: int | None) -> _Sums:
+        """The sums over all folds but one, or over all, as one."""
+        others = [part for part in range(FOLDS) if part != fold]
+        return _Sums(*(part[others].sum(axis=0, keepdims=True) for part in vars(self).values()))
+
+    def coarse(self, width: int) -> _Sums:
+        """Of the last ``width`` features alone."""
+        return _Sums(self.gram[:, :, -width:, -width:], self.moment[:, :, -width:], self.square, self.weight)
+
+
+def _summed(
+    space: Space, centre: Floats64, rest: Floats64, counted: Floats64, fold: NDArray[np.integer]
+) -> _Sums:
+    lanes, width = rest.shape[1], space.features.shape[1] + 1
+    gram, moment = np.zeros((FOLDS, lanes, width, width)), np.zeros((FOLDS, lanes, width))
+    square, weight = np.zeros((FOLDS, lanes)), np.zeros((FOLDS, lanes))
+    for lane in range(lanes):
+        for part in range(FOLDS):
+            rows = np.flatnonzero((counted[:, lane] > 0) & (fold == part))
+            for start in range(0, len(rows), ROWS):
+                some = rows[start : start + ROWS]
+                root = np.sqrt(counted[some, lane])
+                weighed, wanted = _with_constant(space.features[some], centre) * root[:, None], rest[some, lane] * root
+                gram[part, lane] += weighed.T @ weighed
+                moment[part, lane] += weighed.T @ wanted
+                square[part, lane] += wanted @ wanted
+                weight[part, lane] += counted[some, lane].sum()
+    return _Sums(gram, moment, square, weight)
+
+
+def _with_constant(features: NDArray[np.floating], centre: Floats64) -> Floats64:
     # the constant's own coefficient lets lanes differ in level for the price of a few outcomes
-    features = np.concatenate([features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
+    return np.concatenate([features - centre, np.full((len(features), 1), INTERCEPT)], axis=1)
+
+
+def _common_and_own(
+    space: Space, target: Floats64, counted: Floats64, *, seed: int
+) -> tuple[Floats64, Floats64, Floats64]:
+    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L).
+
+    Rows are met block by block and only their sums are kept, so memory is that of the features themselves.
+    """
+    centre = space.features.mean(axis=0, dtype=np.float64)
+    level = float((target * counted).sum() / max(counted.sum(), 1e-12))
     rest = np.where(counted > 0, target - level, 0.0)
-    coarse = features[:, -COARSE - 1 :]  # features ascend in what they explain of the kernel
-    common, own = _likeliest(coarse, rest, counted)
-    held_out = np.zeros_like(target)
     fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))
-    for part in range(FOLDS):
-        mine = fold == part
-        held_out[mine] = coarse[mine] @ _solve(coarse[~mine], rest[~mine], counted[~mine], common, own) + level
-    weights = _solve(features, rest, counted, common, own)
+    sums = _summed(space, centre, rest, counted, fold)
+    width = min(COARSE, space.features.shape[1]) + 1  # features ascend in what they explain of the kernel
+    coarse, whole = sums.coarse(width), sums.without(None)
+    common, own = _likeliest(whole.coarse(width))
+    of_fold = np.stack([_solve(coarse.without(part), common, own) for part in range(FOLDS)])
+    held_out = np.empty_like(target)
+    for start in range(0, len(target), ROWS):
+        some = slice(start, start + ROWS)
+        near = _with_constant(space.features[some], centre)[:, -width:]
+        held_out[some] = np.einsum("fnl,nf->nl", near @ of_fold, np.eye(FOLDS)[fold[some]]) + level
+    weights = _solve(whole, common, own)
     slope = weights[:-1]
     return level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out
 
 
-def _lane(features: Floats64, target: Floats64, counted: Floats64, lane: int) -> tuple[Floats64, Floats64, Floats64]:
-    """A lane's rows, weighed: Gram matrix, moments, targets."""
-    rows = np.flatnonzero(counted[:, lane] > 0)
-    root = np.sqrt(counted[rows, lane])
-    weighed, wanted = features[rows] * root[:, None], target[rows, lane] * root
-    return weighed.T @ weighed, weighed.T @ wanted, wanted
-
-
-def _likeliest(features: Floats64, target: Floats64, counted: Floats64) -> tuple[float, float]:
+def _likeliest(sums: _Sums) -> tuple[float, float]:
     """Ridge strengths (common, own) of largest marginal likelihood, the noise profiled out.
 
     With own functions integrated out, a lane's outcomes have covariance I + Z Z' / own around the common function, so
     both determinants and quadratic forms come from one eigendecomposition per lane.
     """
-    width = features.shape[1]
+    width = sums.moment.shape[2]
     parts = []
-    for lane in range(target.shape[1]):
-        gram, moment, wanted = _lane(features, target, counted, lane)
+    for gram, moment, total in zip(sums.gram[0], sums.moment[0], sums.square[0], strict=True):
         size, axes = np.linalg.eigh(gram)
-        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(wanted @ wanted)))
-    outcomes = float(counted.sum())
+        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(total)))
+    outcomes = float(sums.weight.sum())
     best, found = -np.inf, (COMMON[0], OWN[0])
     for own in OWN:
         matrix, moment, determinant, square = np.zeros((width, width)), np.zeros(width), 0.0, 0.0
@@ -215,13 +263,12 @@ def _likeliest(features: Floats64, target: Floats64, counted: Floats64) -> tuple
     return found
 
 
-def _solve(features: Floats64, target: Floats64, counted: Floats64, common: float, own: float) -> Floats64:
-    """Weights (f, L) of common and own function together, for given ridge strengths."""
-    width, lanes = features.shape[1], target.shape[1]
+def _solve(sums: _Sums, common: float, own: float) -> Floats64:
+    """Weights (w, L) of common and own function together, for given ridge strengths."""
+    width = sums.moment.shape[2]
     unit = np.eye(width)
     matrix, moment, parts = common * unit, np.zeros(width), []
-    for lane in range(lanes):
-        gram, along, _ = _lane(features, target, counted, lane)
+    for gram, along in zip(sums.gram[0], sums.moment[0], strict=True):
         inverse = np.linalg.inv(gram + own * unit)
         matrix += own * (unit - own * inverse)
         moment += own * (inverse @ along)
