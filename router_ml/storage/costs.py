@@ -39,8 +39,12 @@ def read_costs(
         decisions.c.traffic_class.in_(traffic_classes),
         decisions.c.lane.is_not(None),
     )
-    told = sql.select(outcomes.c.decision_id, outcomes.c.cost_usd).join(decisions)
-    told = told.where(*where, outcomes.c.cost_usd.is_not(None)).order_by(outcomes.c.at, outcomes.c.source)
+    told = sql.select(outcomes.c.decision_id, outcomes.c.cost_usd).join(
+        decisions, decisions.c.decision_id == outcomes.c.decision_id
+    )
+    told = told.where(*where, outcomes.c.cost_usd.is_not(None)).order_by(
+        outcomes.c.at, outcomes.c.source, outcomes.c.arrived
+    )
     known = {row.decision_id: row.cost_usd for row in connection.execute(told)}
     columns = decisions.c["decision_id", "traffic_class", "created_at", "lane", "record"]
     query = sql.select(*columns).where(*where).order_by(decisions.c.created_at, decisions.c.decision_id)

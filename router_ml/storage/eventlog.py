@@ -2,54 +2,61 @@
 
 SQLAlchemy takes half a second to import, so this is imported only where a log is configured. A decision is kept as its
 own stable JSON, beside the columns that queries need; embeddings only where the caller passes them. A write that
-returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Errors never hold logged values.
+returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Nothing is ever replaced: each entry has its place
+in a hash chain (``chain``). Errors never hold logged values.
 """
 
 from __future__ import annotations
 
-import threading
+import hmac
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
 
-from router_ml.contract import AuditEvent, Outcome, OutputCheck, RouteDecision
+from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck, RouteDecision
 from router_ml.errors import LogError
-from router_ml.storage import records, tables
+from router_ml.storage import entries as entry
+from router_ml.storage import reading, records, tables
+from router_ml.storage.chain import Writer
 from router_ml.storage.costs import Cost, read_costs
-from router_ml.storage.engine import failure, open_engine
+from router_ml.storage.entries import Entry
+from router_ml.storage.migrations import prepare, secret_of_subjects
+from router_ml.storage.reading import Wanted
 from router_ml.storage.records import Features, LoggedData
-from router_ml.storage.tables import SCHEMA_VERSION, prepare
+from router_ml.storage.session import Session
+from router_ml.storage.tables import SCHEMA_VERSION
+from router_ml.storage.writing import distinct, key_rows, write_entries
 
 __all__ = ["SCHEMA_VERSION", "EventLog", "Features", "LoggedData"]
 
-IDS_PER_QUERY = 500  # far below every database's limit on bound values
-UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-OLDEST_FIRST = (tables.decisions.c.created_at, tables.decisions.c.decision_id)
+ATTRIBUTION_DAYS = 30.0
 
 
 class EventLog:
     """An open event log; thread safe, and several processes may share one database.
 
-    ``url``: a path to an SQLite file (made if absent, its folder too) or any SQLAlchemy URL. Every method raises
-    ``LogError`` when the database fails; opening also when another schema version wrote it.
+    ``url``: a path to an SQLite file (made if absent, its folder too) or any SQLAlchemy URL. ``attribution_days``:
+    outcomes that come later after their decision are kept, and teach nothing. Every method raises ``LogError`` when the
+    database fails; opening also when a schema that this release does not know wrote it.
 
     >>> with EventLog("sqlite://") as log:
-    ...     log.counts()
-    {'decisions': 0, 'randomised': 0, 'embeddings': 0, 'outcomes': 0, 'rated': 0}
+    ...     log.counts()["decisions"]
+    0
     """
 
-    def __init__(self, url: str | Path) -> None:
-        self._closed = False
-        self._engine = open_engine(str(url))
-        on_sqlite = self._engine.dialect.name == "sqlite"  # there, threads queue here, not in its sleeping busy loop
-        self._write: AbstractContextManager[object] = threading.Lock() if on_sqlite else nullcontext()
-        with self._write, self._transaction() as connection:
-            prepare(connection)
+    def __init__(self, url: str | Path, *, attribution_days: float = ATTRIBUTION_DAYS) -> None:
+        self._window = timedelta(days=attribution_days)
+        self.session = Session(str(url))
+        self.session.prepare(prepare)
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Keep entries, in one transaction: all or none. Repeating it changes nothing; another record under the same id
+        is a ``LogError``. Outcomes and the like may come before their decision. What is about a decision that was
+        erased or has expired is not kept."""
+        new = distinct(entries)
+        self.session.write(lambda connection, chain: write_entries(connection, new, chain))
 
     def log_decision(self, decision: RouteDecision, *, features: Features | None = None) -> None:
         """Keep a decision, and what it was made from where that may be kept. Repeating it changes nothing; another
@@ -58,89 +65,70 @@ class EventLog:
 
     def log_decisions(self, pairs: Iterable[tuple[RouteDecision, Features | None]]) -> None:
         """``log_decision`` for many, in one transaction: all or none."""
-        rows: dict[str, dict[str, Any]] = {}
-        kept: dict[str, dict[str, Any]] = {}
-        for decision, features in pairs:
-            row = records.decision_row(decision)
-            records.refuse_other(rows.setdefault(decision.decision_id, row)["record"], row)
-            if features is not None:
-                kept[decision.decision_id] = records.features_row(decision.decision_id, features)
-        with self._write, self._transaction() as connection:
-            for decision_id, record in _column(connection, list(rows), tables.decisions.c.record).items():
-                records.refuse_other(record, rows.pop(decision_id))
-                kept.pop(decision_id, None)
-            for table, new in ((tables.decisions, rows), (tables.features, kept)):
-                if new:
-                    connection.execute(sql.insert(table), list(new.values()))
+        self.write(entry.of_decision(decision, features=features) for decision, features in pairs)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        """Keep an outcome; a later one for the same decision from the same source replaces it. ``LogError`` when the
-        decision was never records."""
+        """Keep an outcome. All that differ are kept; of one source, the latest by its time counts when they are read.
+        ``LogError`` when the decision was never logged."""
         self.log_outcomes([outcome])
 
     def log_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """``log_outcome`` for many, in one transaction: all or none."""
-        rows = {(outcome.decision_id, outcome.source): records.outcome_row(outcome) for outcome in outcomes}
-        ids = list(dict.fromkeys(decision_id for decision_id, _ in rows))
-        with self._write, self._transaction() as connection:
-            known = _column(connection, ids, tables.decisions.c.decision_id)
-            if missing := [decision_id for decision_id in ids if decision_id not in known]:
+        new = distinct(map(entry.of_outcome, outcomes))
+        ids = list(dict.fromkeys(str(one.decision_id) for one in new))
+
+        def add(connection: sql.Connection, chain: Writer) -> None:
+            known = reading.records_of(connection, ids).keys()
+            archived = {key for key, row in key_rows(connection, ids).items() if row.archive is not None}
+            if missing := [key for key in ids if key not in known and key not in archived]:
                 raise LogError(
                     f"{len(missing)} of {len(ids)} decisions are not in this log, first {missing[0]}. Log a decision "
                     "before its outcome, and check that both go to the same log."
                 )
-            if rows:
-                _upsert(connection, tables.outcomes, list(rows.values()))
+            write_entries(connection, new, chain)
+
+        self.session.write(add)
 
     def log_output_check(self, check: OutputCheck) -> None:
         """Keep what was found in an answer. Repeating it changes nothing; another under its id is a ``LogError``."""
-        with self._write, self._transaction() as connection:
-            _append(connection, tables.output_checks, records.output_check_row(check))
+        self.write([entry.of_output_check(check)])
 
     def log_audit_event(self, event: AuditEvent) -> None:
         """Keep who changed the rules in force, and why; as for output checks, nothing is ever replaced."""
-        with self._write, self._transaction() as connection:
-            _append(connection, tables.audit_events, records.audit_event_row(event))
+        self.write([entry.of_audit_event(event)])
 
     def output_checks(self, decision_id: str) -> list[OutputCheck]:
         """What was found in the answers to a decision, oldest first."""
-        table = tables.output_checks
-        query = sql.select(table.c.check_id, table.c.record).where(table.c.decision_id == decision_id)
-        with self._transaction() as connection:
-            rows = connection.execute(query.order_by(table.c.at, table.c.check_id)).all()
-        return [records.parse(OutputCheck, row.record, f"Output check {row.check_id}") for row in rows]
+        return list(reading.read_kind(self.session.read, OutputCheck, None, decision_id))
 
     def audit_events(self, since: datetime | None = None) -> list[AuditEvent]:
         """Who changed the rules in force and why, oldest first."""
-        table = tables.audit_events
-        query = sql.select(table.c.event_id, table.c.record)
-        if since is not None:
-            query = query.where(table.c.at >= records.utc(since))
-        with self._transaction() as connection:
-            rows = connection.execute(query.order_by(table.c.at, table.c.event_id)).all()
-        return [records.parse(AuditEvent, row.record, f"Audit event {row.event_id}") for row in rows]
+        return list(reading.read_kind(self.session.read, AuditEvent, since))
+
+    def executions(self, decision_id: str | None = None, *, since: datetime | None = None) -> Iterator[Execution]:
+        """What was done, of one decision or of all, oldest first."""
+        return reading.read_kind(self.session.read, Execution, since, decision_id)
+
+    def outcomes(self, since: datetime | None = None) -> Iterator[Outcome]:
+        """All that was learned later, oldest first, also what a later outcome has overtaken."""
+        return reading.read_kind(self.session.read, Outcome, since)
+
+    def approvals(self, since: datetime | None = None) -> Iterator[Approval]:
+        """Each step of each approval, oldest first."""
+        return reading.read_kind(self.session.read, Approval, since)
 
     def decision(self, decision_id: str) -> RouteDecision | None:
         """The decision with this id as it was made, None where there is none."""
-        with self._transaction() as connection:
-            record = _column(connection, [decision_id], tables.decisions.c.record).get(decision_id)
+        with self.session.read() as connection:
+            record = reading.records_of(connection, [decision_id]).get(decision_id)
         return None if record is None else records.parse(RouteDecision, record, f"Decision {decision_id}")
 
     def decisions(
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
     ) -> Iterator[RouteDecision]:
         """Decisions, oldest first, read in pages between which nothing is held open."""
-        at, key = OLDEST_FIRST
-        query = sql.select(at, key, tables.decisions.c.record).where(*_since(since, bundle))
-        query = page_query = query.order_by(*OLDEST_FIRST).limit(batch_size)
-        while True:
-            with self._transaction() as connection:
-                page = connection.execute(page_query).all()
-            yield from (records.parse(RouteDecision, row.record, f"Decision {row.decision_id}") for row in page)
-            if len(page) < batch_size:
-                return
-            last = page[-1]
-            page_query = query.where((at > last.created_at) | ((at == last.created_at) & (key > last.decision_id)))
+        found = reading.read_decisions(self.session.read, Wanted(since, bundle), batch_size)
+        return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 
     def logged(
         self,
@@ -156,90 +144,59 @@ class EventLog:
         named. ``source``: read outcomes of this source alone, the clean choice where sources differ in
         ``rated_probability``; by default the latest rating counts.
         """
-        where = _since(since, bundle)
-        decided = sql.select(tables.decisions, *tables.features.c["encoder", "embedding", "surface"])
-        decided = decided.select_from(tables.decisions.outerjoin(tables.features)).where(*where)
-        learned = sql.select(
-            *tables.outcomes.c["decision_id", "executed_lane", "quality", "rated_probability", "cost_usd", "latency_ms"]
-        )
-        learned = learned.join(tables.decisions).where(
-            *where, *([] if source is None else [tables.outcomes.c.source == source])
-        )
-        with self._transaction() as connection:
-            rows = connection.execute(decided.order_by(*OLDEST_FIRST)).all()
-            outcomes = connection.execute(learned.order_by(tables.outcomes.c.at, tables.outcomes.c.source)).all()
-        return records.to_arrays(rows, outcomes, encoder)
+        wanted = Wanted(since, bundle, source=source, encoder=encoder)
+        return next(reading.read_batches(self.session.read, wanted, self._window, None))
+
+    def batches(
+        self,
+        since: datetime | None = None,
+        bundle: str | None = None,
+        *,
+        encoder: str | None = None,
+        source: str | None = None,
+        org: str | None = None,
+        size: int = 50_000,
+    ) -> Iterator[LoggedData]:
+        """``logged`` in bounded memory: ``size`` decisions at a time, oldest first, with the same lanes in each batch;
+        nothing for an empty log. ``org``: decisions of this organisation alone."""
+        wanted = Wanted(since, bundle, org, source, encoder)
+        return reading.read_batches(self.session.read, wanted, self._window, size)
 
     def costs(self, since: datetime, *, until: datetime, traffic_classes: Sequence[str]) -> list[Cost]:
         """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""
-        with self._transaction() as connection:
+        with self.session.read() as connection:
             return read_costs(connection, since, until, traffic_classes)
 
     def counts(self) -> dict[str, int]:
-        """How many decisions, of these drawn from several lanes and with embedding, outcomes, of these rated."""
-        counted = {
+        """How many of each kind there are; of decisions also those drawn from several lanes, with an embedding, and
+        with a rating."""
+        outcomes = tables.outcomes
+        counted: dict[str, sql.Select[int]] = {
             "decisions": sql.select(sql.func.count()).select_from(tables.decisions),
             "randomised": sql.select(sql.func.count()).where(tables.decisions.c.randomised),
             "embeddings": sql.select(sql.func.count(tables.features.c.embedding)),
-            "outcomes": sql.select(sql.func.count()).select_from(tables.outcomes),
-            "rated": sql.select(sql.func.count(tables.outcomes.c.quality)),
+            "outcomes": sql.select(sql.func.count()).select_from(outcomes),
+            "rated": sql.select(sql.func.count(outcomes.c.decision_id.distinct())).where(
+                outcomes.c.quality.is_not(None)
+            ),
         }
-        with self._transaction() as connection:
+        for table in (tables.executions, tables.approvals, tables.output_checks, tables.audit_events):
+            counted[table.name] = sql.select(sql.func.count()).select_from(table)
+        with self.session.read() as connection:
             return {name: connection.execute(query).scalar_one() for name, query in counted.items()}
+
+    def subject_of(self, user: str) -> str:
+        """The name that a person has in this log: a keyed hash, whose secret the log keeps."""
+        with self.session.read() as connection:
+            secret = secret_of_subjects(connection)
+        return hmac.digest(secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def close(self) -> None:
         """Release the database; further calls raise ``LogError``."""
-        self._closed = True
-        self._engine.dispose()
+        self.session.close()
 
     def __enter__(self) -> EventLog:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sql.Connection]:
-        if self._closed:
-            raise LogError("This event log is closed. Open it again with EventLog(url).")
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sql.exc.SQLAlchemyError as error:
-            raise failure(error) from None
-
-
-def _upsert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
-    keys = [column.name for column in table.primary_key]
-    if connection.dialect.name in UPSERTS:
-        insert = UPSERTS[connection.dialect.name](table)
-        new = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new), rows)
-        return
-    same = [table.c[name] == sql.bindparam(f"old_{name}") for name in keys]
-    connection.execute(sql.delete(table).where(*same), [{f"old_{name}": row[name] for name in keys} for row in rows])
-    connection.execute(sql.insert(table), rows)
-
-
-def _append(connection: sql.Connection, table: sql.Table, row: dict[str, Any]) -> None:
-    (key,) = table.primary_key
-    found = connection.execute(sql.select(table.c.record).where(key == row[key.name])).scalar()
-    if found is None:
-        connection.execute(sql.insert(table), [row])
-    elif found != row["record"]:
-        raise LogError(f"Another record is already logged as {row[key.name]}. Give each its own id.")
-
-
-def _column(connection: sql.Connection, ids: list[str], column: sql.Column[Any]) -> dict[str, Any]:
-    """One column of the decisions with these ids, by id."""
-    found: dict[str, Any] = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        some = tables.decisions.c.decision_id.in_(ids[start : start + IDS_PER_QUERY])
-        query = sql.select(tables.decisions.c.decision_id, column).where(some)
-        found.update((row[0], row[1]) for row in connection.execute(query))
-    return found
-
-
-def _since(since: datetime | None, bundle: str | None) -> list[sql.ColumnElement[bool]]:
-    after = [] if since is None else [tables.decisions.c.created_at >= records.utc(since)]
-    return after if bundle is None else [*after, tables.decisions.c.bundle == bundle]

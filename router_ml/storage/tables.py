@@ -1,21 +1,26 @@
-"""The tables of the event log, and how a log of an earlier release gets the ones it lacks."""
+"""The tables of the event log, schema 3.
+
+What can be erased (records, features, texts) is apart from what proves it (``chain``, ``decision_keys``): a chain row
+holds a keyed digest of its record, so that it says nothing about the record once the key is gone.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sql
 
-from router_ml.errors import LogError
-
-SCHEMA_VERSION = 2
-GROWS_FROM = (1,)  # versions that lack tables and nothing else
-# Taken before tables are made, so that processes starting together do not collide.
-CREATION_LOCK = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(615027)"}
+SCHEMA_VERSION = 3
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
-_metadata = sql.MetaData()
-_schema = sql.Table("schema_version", _metadata, sql.Column("version", sql.Integer, primary_key=True))
+metadata = sql.MetaData()
+schema = sql.Table("schema_version", metadata, sql.Column("version", sql.Integer, primary_key=True))
+secrets = sql.Table(
+    "secrets",
+    metadata,
+    sql.Column("name", sql.String(32), primary_key=True),
+    sql.Column("value", sql.LargeBinary, nullable=False),
+)
 decisions = sql.Table(
     "decisions",
-    _metadata,
+    metadata,
     sql.Column("decision_id", sql.String(128), primary_key=True),
     sql.Column("created_at", sql.DateTime, nullable=False, index=True),
     *(sql.Column(name, sql.String(200), nullable=False) for name in TEXTS),
@@ -24,29 +29,57 @@ decisions = sql.Table(
     sql.Column("explored", sql.Boolean, nullable=False),
     sql.Column("randomised", sql.Boolean, nullable=False),
     sql.Column("record", sql.Text, nullable=False),
+    sql.Column("org", sql.Text),
+    sql.Column("lanes", sql.Text),  # all that the record names, so that a reader knows them before it reads
 )
 features = sql.Table(
     "features",
-    _metadata,
+    metadata,
     sql.Column("decision_id", sql.ForeignKey(decisions.c.decision_id), primary_key=True),
     sql.Column("encoder", sql.String(200), nullable=False),
     sql.Column("embedding", sql.LargeBinary),
     sql.Column("surface", sql.LargeBinary, nullable=False),
 )
+texts = sql.Table(
+    "texts",
+    metadata,
+    sql.Column("decision_id", sql.ForeignKey(decisions.c.decision_id), primary_key=True),
+    sql.Column("text", sql.LargeBinary, nullable=False),  # UTF-8: PostgreSQL keeps no NUL in a text column
+)
 outcomes = sql.Table(
     "outcomes",
-    _metadata,
-    sql.Column("decision_id", sql.ForeignKey(decisions.c.decision_id), primary_key=True),
-    sql.Column("source", sql.String(100), primary_key=True),
-    sql.Column("executed_lane", sql.String(200)),
+    metadata,
+    sql.Column("arrived", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sql.Column("outcome_id", sql.String(128), nullable=False, unique=True),
+    sql.Column("decision_id", sql.String(128), nullable=False, index=True),  # which may not have arrived yet
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("executed_lane", sql.Text),
     sql.Column("rated_probability", sql.Double, nullable=False),
     *(sql.Column(name, sql.Double) for name in ("quality", "cost_usd", "latency_ms")),
-    sql.Column("at", sql.DateTime, nullable=False),
+    sql.Column("at", sql.DateTime, nullable=False, index=True),
+    sql.Column("record", sql.Text, nullable=False),
+)
+executions = sql.Table(
+    "executions",
+    metadata,
+    sql.Column("execution_id", sql.String(128), primary_key=True),
+    sql.Column("decision_id", sql.String(128), nullable=False, index=True),
+    sql.Column("at", sql.DateTime, nullable=False, index=True),
+    sql.Column("final_lane", sql.Text),
+    sql.Column("record", sql.Text, nullable=False),
+)
+approvals = sql.Table(
+    "approvals",
+    metadata,
+    sql.Column("step_id", sql.String(160), primary_key=True),  # an approval and its state
+    sql.Column("decision_id", sql.String(128), nullable=False, index=True),
+    sql.Column("at", sql.DateTime, nullable=False, index=True),
+    sql.Column("state", sql.String(32), nullable=False),
     sql.Column("record", sql.Text, nullable=False),
 )
 output_checks = sql.Table(
     "output_checks",
-    _metadata,
+    metadata,
     sql.Column("check_id", sql.String(128), primary_key=True),
     sql.Column("decision_id", sql.String(128), nullable=False, index=True),  # which may have gone unlogged
     sql.Column("at", sql.DateTime, nullable=False, index=True),
@@ -55,38 +88,39 @@ output_checks = sql.Table(
 )
 audit_events = sql.Table(
     "audit_events",
-    _metadata,
+    metadata,
     sql.Column("event_id", sql.String(128), primary_key=True),
     sql.Column("at", sql.DateTime, nullable=False, index=True),
     sql.Column("kind", sql.String(64), nullable=False),
     sql.Column("record", sql.Text, nullable=False),
 )
-
-
-def prepare(connection: sql.Connection) -> None:
-    """Make the tables of a new log, and those that a log of an earlier release lacks.
-
-    Raises:
-        LogError: a release that this one does not know wrote the log; nothing is changed then.
-    """
-    if _version(connection) in (None, *GROWS_FROM):
-        if lock := CREATION_LOCK.get(connection.dialect.name):
-            connection.exec_driver_sql(lock)
-        found = _version(connection)  # another process may have been first
-        if found in (None, *GROWS_FROM):
-            _metadata.create_all(connection)
-            version = sql.insert(_schema) if found is None else sql.update(_schema)
-            connection.execute(version.values(version=SCHEMA_VERSION))
-    found = _version(connection)
-    if found != SCHEMA_VERSION:
-        raise LogError(
-            f"The event log has schema version {found}, this release reads and writes {SCHEMA_VERSION}. Use the "
-            "release that wrote it, or start a new log."
-        )
-
-
-def _version(connection: sql.Connection) -> int | None:
-    """The version of the log; None where nothing has been made yet."""
-    if not sql.inspect(connection).has_table(_schema.name):
-        return None
-    return connection.execute(sql.select(_schema.c.version)).scalar()
+decision_keys = sql.Table(
+    "decision_keys",
+    metadata,
+    sql.Column("decision_id", sql.String(128), primary_key=True),
+    sql.Column("key", sql.LargeBinary),  # None: destroyed
+    sql.Column("subject", sql.String(64), index=True),
+    sql.Column("keep_until", sql.DateTime, index=True),
+    sql.Column("archive", sql.String(200), index=True),  # the file that holds it, once it was compacted
+)
+chain = sql.Table(
+    "chain",
+    metadata,
+    sql.Column("writer", sql.String(32), primary_key=True),
+    sql.Column("seq", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("kind", sql.String(32), nullable=False),
+    sql.Column("record_id", sql.String(200), nullable=False),
+    sql.Column("decision_id", sql.String(128), index=True),
+    sql.Column("digest", sql.LargeBinary, nullable=False),
+    sql.Column("head", sql.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+RECORDS = {  # by kind of entry: the table and the column of its id
+    "decision": (decisions, decisions.c.decision_id),
+    "outcome": (outcomes, outcomes.c.outcome_id),
+    "execution": (executions, executions.c.execution_id),
+    "approval": (approvals, approvals.c.step_id),
+    "output_check": (output_checks, output_checks.c.check_id),
+    "audit_event": (audit_events, audit_events.c.event_id),
+}
+OF_DECISION = (outcomes, executions, approvals, output_checks, features, texts, decisions)  # in the order of deleting

@@ -48,7 +48,7 @@ def test_a_record_of_another_contract_is_an_error_that_names_it(make_decision: C
     """Its money would be missing from the day's sum without a word."""
     with EventLog("sqlite://") as log:
         log.log_decision(make_decision(created_at=NOON))
-        with log._engine.begin() as connection:
+        with log.session.engine.begin() as connection:
             connection.execute(sql.update(tables.decisions).values(record="{}"))
         with pytest.raises(LogError, match="dec-1 was written under another contract"):
             costs(log)

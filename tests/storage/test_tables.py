@@ -1,8 +1,7 @@
-"""A log of an earlier release keeps working and gains what it lacks; audit events and checks are only added."""
+"""Audit events and checks are only added."""
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,26 +15,12 @@ from router_ml.errors import LogError
 from router_ml.storage.eventlog import EventLog
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-ADDED = ("output_checks", "audit_events")
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[EventLog]:
     with EventLog(tmp_path / "log.db") as log:
         yield log
-
-
-@pytest.fixture
-def first_release(tmp_path: Path, make_decision: Callable[..., RouteDecision]) -> Path:
-    """A log as the first release left it, with one decision."""
-    path = tmp_path / "old.db"
-    with EventLog(path) as log:
-        log.log_decision(make_decision())
-    with sqlite3.connect(path) as connection:
-        for table in ADDED:
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE schema_version SET version = 1")
-    return path
 
 
 def made(number: int = 0, **changes: Any) -> AuditEvent:
@@ -63,36 +48,6 @@ def checked(decision: RouteDecision, number: int = 0) -> OutputCheck:
         guard_state="hit",
         versions=decision.versions,
     )
-
-
-def test_a_log_of_the_first_release_gains_tables_and_keeps_its_rows(
-    first_release: Path, make_decision: Callable[..., RouteDecision]
-) -> None:
-    """An update must not cost anybody the outcomes that the next bundle learns from."""
-    tables = sqlite3.connect(first_release).execute("SELECT name FROM sqlite_master").fetchall()
-    assert not {name for (name,) in tables} & set(ADDED)
-    for _ in range(2):  # the second opening finds it as the first one left it
-        with EventLog(first_release) as log:
-            assert log.decision("dec-1") == make_decision()
-            log.log_audit_event(made())
-            log.log_output_check(checked(make_decision()))
-            assert (log.audit_events(), log.output_checks("dec-1")) == ([made()], [checked(make_decision())])
-
-
-def _open(path: Path) -> None:
-    EventLog(path).close()
-
-
-def test_processes_that_start_together_on_an_old_log_all_come_up(first_release: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_open, args=(first_release,)) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
-    with EventLog(first_release) as log:
-        assert log.counts()["decisions"] == 1
 
 
 def test_audit_events_come_oldest_first_from_a_time_on(log: EventLog) -> None:

@@ -1,0 +1,161 @@
+"""Reading the log: in pages between which nothing is held open, so that a reader never stops a writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sql
+
+from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
+from router_ml.storage import records, tables
+from router_ml.storage.arrays import Reading, to_arrays
+from router_ml.storage.records import Kept, LoggedData
+from router_ml.storage.rows import split_lanes
+from router_ml.storage.vectors import one_encoder
+from router_ml.storage.writing import chunks
+
+Transaction = Callable[[], AbstractContextManager[sql.Connection]]
+DECISIONS, FEATURES, OUTCOMES = tables.decisions, tables.features, tables.outcomes
+OLDEST_FIRST = (DECISIONS.c.created_at, DECISIONS.c.decision_id)
+ROWS_AT_ONCE = 1000
+KINDS: dict[type[Any], tuple[str, str, str]] = {  # kind of entry, what orders those of one time, and its name
+    Outcome: ("outcome", "arrived", "Outcome"),
+    Execution: ("execution", "execution_id", "Execution"),
+    Approval: ("approval", "step_id", "Approval"),
+    OutputCheck: ("output_check", "check_id", "Output check"),
+    AuditEvent: ("audit_event", "event_id", "Audit event"),
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``."""
+
+    since: datetime | None = None
+    bundle: str | None = None
+    org: str | None = None
+    source: str | None = None
+    encoder: str | None = None
+
+    @property
+    def decided(self) -> list[sql.ColumnElement[bool]]:
+        """Conditions on decisions."""
+        after = [] if self.since is None else [DECISIONS.c.created_at >= records.utc(self.since)]
+        of_bundle = [] if self.bundle is None else [DECISIONS.c.bundle == self.bundle]
+        return [*after, *of_bundle, *([] if self.org is None else [DECISIONS.c.org == self.org])]
+
+    @property
+    def learned(self) -> list[sql.ColumnElement[bool]]:
+        """Conditions on outcomes joined with their decisions."""
+        return [*self.decided, *([] if self.source is None else [OUTCOMES.c.source == self.source])]
+
+
+def read_kind(
+    begin: Transaction, model: type[Kept], since: datetime | None, decision_id: str | None = None
+) -> Iterator[Kept]:
+    """Records of a kind, oldest first."""
+    kind, second, what = KINDS[model]
+    table, key = tables.RECORDS[kind]
+    order = (table.c.at, table.c[second])
+    query = sql.select(*order, key.label("record_id"), table.c.record)
+    if since is not None:
+        query = query.where(table.c.at >= records.utc(since))
+    if decision_id is not None:
+        query = query.where(table.c.decision_id == decision_id)
+    for page in _pages(begin, query, order, ROWS_AT_ONCE):
+        yield from (records.parse(model, row.record, f"{what} {row.record_id}") for row in page)
+
+
+def records_of(connection: sql.Connection, decision_ids: Sequence[str]) -> dict[str, str]:
+    """The records of decisions, by id."""
+    query = sql.select(DECISIONS.c.decision_id, DECISIONS.c.record)
+    return {
+        row.decision_id: row.record
+        for some in chunks(decision_ids)
+        for row in connection.execute(query.where(DECISIONS.c.decision_id.in_(some)))
+    }
+
+
+def read_decisions(begin: Transaction, wanted: Wanted, size: int) -> Iterator[tuple[str, str]]:
+    """Id and record of decisions, oldest first."""
+    query = sql.select(*OLDEST_FIRST, DECISIONS.c.record).where(*wanted.decided)
+    for page in _pages(begin, query, OLDEST_FIRST, size):
+        yield from ((row.decision_id, row.record) for row in page)
+
+
+def read_batches(begin: Transaction, wanted: Wanted, window: timedelta, size: int | None) -> Iterator[LoggedData]:
+    """Decisions with what came of them, oldest first, ``size`` at a time (None: all at once, also where there are
+    none); the same lanes in each batch, those that the decisions wanted and their outcomes name.
+
+    Raises:
+        EncoderMismatchError: embeddings of several encoders, and none was named.
+        LogError: vectors of several widths, or a record of another contract.
+    """
+    with begin() as connection:
+        reading = _reading(connection, wanted, window)
+    columns = (*DECISIONS.c["decision_id", "created_at", "traffic_class", "intent", "domain", "risk_tier", "lane"],)
+    query = sql.select(*columns, *DECISIONS.c["randomised", "record"], *FEATURES.c["encoder", "embedding", "surface"])
+    query = query.select_from(DECISIONS.outerjoin(FEATURES)).where(*wanted.decided).order_by(*OLDEST_FIRST)
+    after: list[sql.ColumnElement[bool]] = []
+    while True:
+        with begin() as connection:
+            batch = _batch(connection, query.where(*after).limit(size), wanted, after, reading)
+        if size is None or len(batch):
+            yield batch
+        if size is None or len(batch) < size:
+            return
+        after = [sql.tuple_(*OLDEST_FIRST) > (batch.created_at[-1].item(), str(batch.decision_ids[-1]))]
+
+
+def _batch(
+    connection: sql.Connection,
+    query: sql.Select[Any],
+    wanted: Wanted,
+    after: list[sql.ColumnElement[bool]],
+    reading: Reading,
+) -> LoggedData:
+    columns = ("decision_id", "source", "at", "executed_lane", "quality", "rated_probability", "cost_usd", "latency_ms")
+    learned = sql.select(*OUTCOMES.c[columns]).join(DECISIONS, DECISIONS.c.decision_id == OUTCOMES.c.decision_id)
+    learned = learned.where(*wanted.learned, *after).order_by(OUTCOMES.c.at, OUTCOMES.c.source, OUTCOMES.c.arrived)
+    last: list[Any] = []
+
+    def decided() -> Iterator[Any]:
+        for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
+            last[:] = [row.created_at, row.decision_id]
+            yield row
+
+    def came_of_it() -> Iterator[Any]:
+        upto = [sql.tuple_(*OLDEST_FIRST) <= tuple(last)] if last else []
+        yield from connection.execute(learned.where(*upto).execution_options(yield_per=ROWS_AT_ONCE))
+
+    return to_arrays(decided(), came_of_it(), reading)
+
+
+def _reading(connection: sql.Connection, wanted: Wanted, window: timedelta) -> Reading:
+    of_it = DECISIONS.c.decision_id == OUTCOMES.c.decision_id
+    named = connection.execute(sql.select(DECISIONS.c.lanes).distinct().where(*wanted.decided)).scalars()
+    answered = sql.select(OUTCOMES.c.executed_lane).distinct().join(DECISIONS, of_it).where(*wanted.learned)
+    lanes = {lane for names in named for lane in split_lanes(names or "")}
+    lanes |= {lane for lane in connection.execute(answered).scalars() if lane is not None}
+    encoders = sql.select(FEATURES.c.encoder).distinct().join(DECISIONS).where(*wanted.decided)
+    found = set(connection.execute(encoders.where(FEATURES.c.embedding.is_not(None))).scalars())
+    return Reading(tuple(sorted(lanes)), one_encoder(found, wanted.encoder), window)
+
+
+def _pages(begin: Transaction, query: sql.Select[Any], order: tuple[Any, Any], size: int) -> Iterator[list[Any]]:
+    """A query, oldest first, page by page."""
+    query = page_query = query.order_by(*order).limit(size)
+    while True:
+        with begin() as connection:
+            page = list(connection.execute(page_query).all())
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        at, key = order
+        last = page[-1]
+        page_query = query.where((at > last[0]) | ((at == last[0]) & (key > last[1])))

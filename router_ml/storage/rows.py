@@ -1,0 +1,188 @@
+"""Entries as the database holds them: the row of each, and the bytes that its place in the chain vouches for.
+
+Every column is worked out from the JSON of the record, by this code alone, so that a column that says something else
+than its record is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from pydantic_core import from_json
+
+from router_ml.errors import LogError
+from router_ml.storage.chain import joined
+from router_ml.storage.entries import Entry
+from router_ml.storage.records import other_contract, utc
+
+LANE_PARTS = ("eligible", "estimates", "propensities")
+_SEPARATOR = "\n"  # between names of lanes, which hold no line ends
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An entry as bytes; ``vectors`` little-endian float32, ``text`` UTF-8, ``keep_until`` UTC without a zone."""
+
+    kind: str
+    record_id: str
+    decision_id: str | None
+    record: str
+    encoder: str | None = None
+    embedding: bytes | None = None
+    surface: bytes | None = None
+    text: bytes | None = None
+    subject: str | None = None
+    keep_until: datetime | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """All of it as one byte string that no other entry gives."""
+        until = None if self.keep_until is None else self.keep_until.isoformat()
+        made_from = (self.encoder, self.embedding, self.surface, self.text, self.subject, until)
+        return joined(self.kind, self.record_id, self.decision_id, self.record, *made_from)
+
+
+def stored(entry: Entry) -> Stored:
+    """An entry as bytes.
+
+    Raises:
+        LogError: a vector that is none.
+    """
+    features = entry.features
+    return Stored(
+        kind=entry.kind,
+        record_id=entry.record_id,
+        decision_id=entry.decision_id,
+        record=entry.record,
+        encoder=None if features is None else features.encoder,
+        embedding=None if features is None or features.embedding is None else _bytes(features.embedding, "embedding"),
+        surface=None if features is None else _bytes(features.surface, "surface"),
+        text=None if entry.text is None else entry.text.encode("utf-8", "surrogatepass"),
+        subject=entry.subject,
+        keep_until=None if entry.keep_until is None else utc(entry.keep_until),
+    )
+
+
+def _bytes(vector: Any, what: str) -> bytes:
+    array = np.asarray(vector, dtype="<f4")
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise LogError(f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}.")
+    return array.tobytes()
+
+
+def row_of(entry: Stored) -> dict[str, Any]:
+    """The row of an entry in the table of its kind: what queries need, and the record as JSON.
+
+    Raises:
+        LogError: the record is not one of this contract, or names another id than the entry.
+    """
+    try:
+        record = from_json(entry.record)
+        row = _ROWS[entry.kind](entry.record_id, record)
+        named = record.get("decision_id")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise other_contract(f"{_NAMES.get(entry.kind, 'Record')} {entry.record_id}") from None
+    if named != entry.decision_id:
+        raise LogError(f"{_NAMES[entry.kind]} {entry.record_id} is of another decision than its entry says.")
+    return {**row, "record": entry.record}
+
+
+def features_row(entry: Stored) -> dict[str, Any] | None:
+    """The row of what a decision was made from; None where nothing of it is kept."""
+    if entry.encoder is None:
+        return None
+    vectors = {"embedding": entry.embedding, "surface": entry.surface}
+    return {"decision_id": entry.decision_id, "encoder": entry.encoder, **vectors}
+
+
+def refuse_other(record: str, entry: Stored) -> None:
+    """``LogError`` when what is already kept under the id of ``entry`` is something else."""
+    if record != entry.record:
+        what = "decision" if entry.kind == "decision" else "record"
+        raise LogError(f"Another {what} is already logged as {entry.record_id}. Give each {what} its own id.")
+
+
+def split_lanes(names: str) -> list[str]:
+    """The lanes of a ``lanes`` column."""
+    return names.split(_SEPARATOR) if names else []
+
+
+def _at(text: str) -> datetime:
+    return utc(datetime.fromisoformat(text))
+
+
+def _plain(text: str | None) -> str | None:
+    """PostgreSQL keeps no NUL in a text."""
+    return None if text is None else text.replace("\x00", "�")
+
+
+def _decision(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    propensities = record["propensities"]
+    drawable = sum(probability > 0 for probability in propensities.values())
+    lanes = {lane for part in LANE_PARTS for lane in record[part]}
+    return {
+        "decision_id": key,
+        "created_at": _at(record["created_at"]),
+        "traffic_class": record["traffic_class"],
+        "intent": record["intent"]["label"],
+        "domain": record["domain"]["label"],
+        "risk_tier": record["risk_tier"],
+        "guard_state": record["guard_state"],
+        "lane": record["lane"],
+        "propensity": record["propensity"],
+        "explored": record["explored"],
+        "randomised": record["propensity"] is not None and drawable > 1,
+        "bundle": record["versions"]["bundle"],
+        "org": _plain(record.get("circumstances", {}).get("org")),
+        "lanes": _SEPARATOR.join(sorted(lanes)),
+    }
+
+
+def _outcome(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "outcome_id": key,
+        "decision_id": record["decision_id"],
+        "source": _plain(record["source"]),
+        "executed_lane": _plain(record["executed_lane"]),
+        "at": _at(record["at"]),
+        **{name: record[name] for name in ("quality", "rated_probability", "cost_usd", "latency_ms")},
+    }
+
+
+def _execution(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    lane = _plain(record["final_lane"])
+    return {"execution_id": key, "decision_id": record["decision_id"], "at": _at(record["at"]), "final_lane": lane}
+
+
+def _approval(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"step_id": key, **{name: record[name] for name in ("decision_id", "state")}, "at": _at(record["at"])}
+
+
+def _output_check(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"check_id": key, **{name: record[name] for name in ("decision_id", "action")}, "at": _at(record["at"])}
+
+
+def _audit_event(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"event_id": key, "kind": record["kind"], "at": _at(record["at"])}
+
+
+_ROWS: dict[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+    "decision": _decision,
+    "outcome": _outcome,
+    "execution": _execution,
+    "approval": _approval,
+    "output_check": _output_check,
+    "audit_event": _audit_event,
+}
+_NAMES = {
+    "decision": "Decision",
+    "outcome": "Outcome",
+    "execution": "Execution",
+    "approval": "Approval",
+    "output_check": "Output check",
+    "audit_event": "Audit event",
+}

@@ -1,0 +1,91 @@
+"""Transactions on the database of a log: readers that hold nothing, writers that take turns and try again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import sqlalchemy as sql
+
+from router_ml.errors import LogError
+from router_ml.storage.chain import Writer
+from router_ml.storage.engine import failure, open_engine
+
+TRIES = 3  # of a write that another process got in the way of
+Result = TypeVar("Result")
+
+
+class Session:
+    """The open database of a log, and the chain that is written through it; thread safe."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        self._closed = False
+        self._turn = threading.Lock()  # of writers: a chain has one end; and on SQLite better than its busy loop
+        self._chain = Writer()
+
+    @contextmanager
+    def read(self, *, snapshot: bool = False) -> Iterator[sql.Connection]:
+        """A transaction to read in; ``snapshot``: all of it sees the log at one moment.
+
+        Raises:
+            LogError: the database fails, or the log is closed.
+        """
+        try:
+            with self._connect() as connection:
+                if snapshot and connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN")
+                elif snapshot:
+                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                yield connection
+        except sql.exc.SQLAlchemyError as error:
+            raise failure(error) from None
+
+    def write(self, do: Callable[[sql.Connection, Writer], Result]) -> Result:
+        """Do something in one transaction that this writer's chain goes on in; all or none.
+
+        ``do`` is called again where another process wrote the same thing in the same moment.
+
+        Raises:
+            LogError: the database fails, or the log is closed.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self._turn:
+                    with self._connect() as connection:
+                        if connection.dialect.name == "sqlite":
+                            connection.exec_driver_sql("BEGIN IMMEDIATE")
+                        self._chain.begin(connection)
+                        result = do(connection, self._chain)
+                        self._chain.flush(connection)
+                    self._chain.committed()
+                return result
+            except sql.exc.IntegrityError as error:
+                if attempt == TRIES:
+                    raise failure(error) from None
+            except sql.exc.SQLAlchemyError as error:
+                raise failure(error) from None
+        raise AssertionError("unreachable")
+
+    def prepare(self, do: Callable[[sql.Connection], None]) -> None:
+        """Make the tables; ``do`` takes its own lock.
+
+        Raises:
+            LogError: the database fails, or ``do`` says so.
+        """
+        with self._turn, self.read() as connection:
+            do(connection)
+
+    def close(self) -> None:
+        """Release the database; further calls raise ``LogError``."""
+        self._closed = True
+        self.engine.dispose()
+
+    @contextmanager
+    def _connect(self) -> Iterator[sql.Connection]:
+        if self._closed:
+            raise LogError("This event log is closed. Open it again with EventLog(url).")
+        with self.engine.begin() as connection:
+            yield connection
