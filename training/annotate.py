@@ -115,7 +115,8 @@ def _chances(uncertain: Floats, cell: NDArray[np.intp], count: int) -> Floats:
         if left <= 0 or not (~over).any():
             break
         chance = np.where(over, 1.0, chance * left / max(chance[~over].sum(), 1e-12))
-    return np.minimum(chance, 1.0)
+    result: Floats = np.minimum(chance, 1.0)
+    return result
 
 
 def _systematic(chance: Floats, cell: NDArray[np.intp], random: np.random.Generator) -> NDArray[np.intp]:

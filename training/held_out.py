@@ -21,9 +21,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LaneError:
-    """Held-out quality of one lane: ``ratings``; root mean squared error of the challenger, of the base (on rows that
-    it may have learned from) and of the lane's plain mean; ``gain``: mean squared error saved against the base, with a 95%
-    interval; ``predicted`` and ``observed`` means by tenth of the prediction; ``calibration``: mean gap between them."""
+    """Held-out quality of one lane.
+
+    ``ratings``: how many; root mean squared error of the ``challenger``, of the ``base`` (on rows that it may have
+    learned from) and of the lane's plain ``mean``; ``gain``: mean squared error saved against the base, with a 95%
+    interval; ``predicted`` and ``observed``: means by tenth of the prediction; ``calibration``: the mean gap between.
+    """
 
     lane: str
     ratings: int

@@ -113,7 +113,7 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
 
 def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int) -> Fitted:
     seen = np.isfinite(target)
-    complete = seen.all(axis=1)
+    complete = np.asarray(seen.all(axis=1))
     if not is_sparse(target) and (weight is None or bool((weight[complete] == 1).all())):
         used = np.asarray(seen.any(axis=1))
         whole = _completed(space.features, target, complete, weight)
@@ -134,7 +134,9 @@ def is_sparse(target: Floats64) -> bool:
     return bool(seen.all(axis=1).sum() <= COMPLETE * seen.any(axis=1).sum())
 
 
-def _completed(features: Floats64, target: Floats64, complete: NDArray[np.bool_], weight: Floats64 | None) -> Floats64:
+def _completed(
+    features: NDArray[np.floating], target: Floats64, complete: NDArray[np.bool_], weight: Floats64 | None
+) -> Floats64:
     """The target with the outcomes that are missing beside others of their row filled in: what complete rows predict
     there, and as much of what the row's own outcome was off as goes along with it in complete rows.
 
@@ -161,7 +163,7 @@ def _completed(features: Floats64, target: Floats64, complete: NDArray[np.bool_]
     return whole
 
 
-def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
+def _by_directions(features: NDArray[np.floating], target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
     """Offset (L,), slope (r, L) and leave-one-out predictions (n, L)."""
     centre, mean = features.mean(axis=0), target.mean(axis=0)
     features, rest = features - centre, target - mean

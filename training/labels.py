@@ -1,9 +1,10 @@
 """Outcome labels correct the classifier: temperature and class priors of intent and domain. Risks stay as they are.
 
-A head reads token vectors, which no log keeps, so labels cannot move what it looks at. They can say that it is too sure,
-and that this traffic holds more of one class than the corpus did: probabilities become softmax(a log p + b), which in
-the served head is a temperature and a bias (Platt 1999; Saerens et al. 2002 for the prior). The correction is taken only
-where it lowers the log loss of labels that it had not seen. A risk is never made less likely by a few labels.
+A head reads token vectors, which no log keeps, so labels cannot move what it looks at. They can say that it is too
+sure, and that this traffic holds more of one class than the corpus did: probabilities become softmax(a log p + b),
+which in the served head is a temperature and a bias (Platt 1999; Saerens et al. 2002 for the prior). The correction is
+taken only where it lowers the log loss of labels that it had not seen. A risk is never made less likely by a few
+labels.
 """
 
 from __future__ import annotations
@@ -128,14 +129,15 @@ def corrected(classifier: Classifier, corrections: Corrections) -> Classifier:
             bias[start : start + len(head.labels)] += np.array(found.bias, np.float32) * np.float32(temperature)
             heads[name] = replace(head, temperature=temperature, promise=None)
     weights = Weights(classifier.weights.attention, classifier.weights.value, classifier.weights.surface, bias)
-    return Classifier(weights, replace(spec, **heads)) if heads else classifier
+    intent, domain = heads.get("intent", spec.intent), heads.get("domain", spec.domain)
+    return Classifier(weights, replace(spec, intent=intent, domain=domain)) if heads else classifier
 
 
 def relabelled(outcomes: Outcomes, corrections: Corrections) -> Outcomes:
     """Outcomes whose class probabilities are those that the corrected classifier would have given."""
-    contexts = outcomes.contexts
-    new = {name: found(getattr(contexts, name)) for name, found in corrections.items() if found.taken}
-    return replace(outcomes, contexts=replace(contexts, **new))
+    contexts, same = outcomes.contexts, lambda probabilities: probabilities
+    intent, domain = (corrections.get(name, same)(getattr(contexts, name)) for name in HEADS)
+    return replace(outcomes, contexts=replace(contexts, intent=intent, domain=domain))
 
 
 def softmax(scores: Floats) -> Floats:

@@ -14,6 +14,7 @@ DIGESTED = (
     *("decision_ids", "created_at", "action", "executed", "propensities", "quality", "rated_probability", "cost_usd"),
     *("latency_ms", "intent", "domain", "lane_version", "model", "prices", "embeddings", "features"),
 )
+VECTORS = ("embeddings", "features")  # of a batch without any, the width is not known
 
 
 class LogDigest:
@@ -31,7 +32,8 @@ class LogDigest:
             if values.dtype.kind == "U":  # as wide as the longest of its batch
                 digest.update("".join(f"{value}\n" for value in values.tolist()).encode())
             else:
-                digest.update(np.ascontiguousarray(values).tobytes())
+                kept = values[np.isfinite(values).all(axis=1)] if name in VECTORS else values
+                digest.update(np.ascontiguousarray(kept).tobytes())
 
     def hex(self) -> str:
         """The digest of all that was met."""

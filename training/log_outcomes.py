@@ -55,7 +55,7 @@ def usable(data: LoggedData, config: RouterConfig) -> Usable:
     lane = np.where(executed >= 0, position[np.maximum(executed, 0)], -1)
     rated = np.isfinite(data.quality)
     embedded = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
-    known, late = lane >= 0, getattr(data, "late", np.zeros(len(data), dtype=bool))
+    known, late = lane >= 0, data.late
     left_out = {
         NOT_RATED: int((~rated & ~late).sum()),
         NO_EMBEDDING: int((rated & ~embedded).sum()),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,6 +161,7 @@ def joined(parts: list[LoggedData], kept: NDArray[np.bool_]) -> LoggedData:
     chosen = [part.select(rows) for part, rows in zip(parts, where, strict=True)]
     names = [item.name for item in fields(LoggedData)]
     columns = {name: [getattr(part, name) for part in chosen] for name in names}
-    return LoggedData(
-        **{name: np.concatenate(each) if isinstance(each[0], np.ndarray) else each[0] for name, each in columns.items()}
-    )
+    whole: dict[str, Any] = {
+        name: np.concatenate(each) if isinstance(each[0], np.ndarray) else each[0] for name, each in columns.items()
+    }
+    return LoggedData(**whole)

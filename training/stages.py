@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import training
-from router_ml import allocation
+from router_ml.allocation import similarity
 from training.lineage import digest_of
 
 
@@ -60,6 +59,6 @@ class Stages:
 @cache
 def code_digest() -> str:
     """Of the sources that fit: another fit must not find what this one left."""
-    folders = Path(training.__file__).parent, Path(allocation.__file__).parent
+    folders = Path(__file__).parent, Path(similarity.__file__).parent
     files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     return digest_of([(path.name, path.read_text(encoding="utf-8")) for path in files])

@@ -13,7 +13,8 @@ from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.promises import Promises, save_promises
 from router_ml.understanding.encoder import fingerprint
 
-KEPT = ("encoder", "classifier.safetensors", "classifier.json", *ENTITY_FILES)
+CLASSIFIER = ("classifier.safetensors", "classifier.json")
+KEPT = ("encoder", *CLASSIFIER, *ENTITY_FILES)
 
 
 def write_bundle(
