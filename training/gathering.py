@@ -3,53 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import Progress
 
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError
 from router_ml.storage.bundle import Manifest, digests, taxonomy
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData, utc
+from router_ml.storage.records import utc
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
 from training.allocation import Outcomes
 from training.data_checks import Check, check_log, not_concluded
 from training.labels import Corrections, correct, corrected, read_labels, relabelled
 from training.lineage import digest_of
+from training.log_batches import Window
 from training.log_outcomes import outcomes_of, usable
 from training.log_sample import MOST_ROWS, Reading, read
 from training.outcomes import Pack
 from training.pack_outcomes import from_pack
-
-
-@dataclass(frozen=True)
-class Window:
-    """Which decisions of a log to learn from: from ``since``, before ``until``, of one organisation."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    org: str | None = None
-
-    def batches(self, log: EventLog, encoder: str) -> Iterator[LoggedData]:
-        """The decisions, oldest first."""
-        for batch in log.batches(self.since, encoder=encoder, org=self.org):
-            if self.until is None:
-                yield batch
-            else:
-                yield batch.select(batch.created_at < np.datetime64(utc(self.until), "us"))
-
-    def holds(self, at: datetime) -> bool:
-        """Whether it reaches over a time."""
-        after = self.since is None or utc(at) >= utc(self.since)
-        return after and (self.until is None or utc(at) < utc(self.until))
 
 
 @dataclass(frozen=True)
@@ -122,18 +99,23 @@ class Gathered:
         return digest_of([kept, corrections, self.parent.encoder_sha256, self.parent.classifier_sha256])
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what is not given has a default
     base: Path,
     *,
     pack: Pack | None,
     log: EventLog | None,
     settings: Path | None = None,
+    archive: str | None = None,
     window: Window | None = None,
     seed: int = 0,
     most: int = MOST_ROWS,
     progress: Progress | None = None,
 ) -> Gathered:
     """Read and check everything that would be learned from.
+
+    Args:
+        archive: folder that decisions of the log were compacted into.
+        progress: shows how many decisions have been read.
 
     Raises:
         EncoderMismatchError: the pack was embedded by another encoder.
@@ -147,10 +129,12 @@ def gather(
         raise EncoderMismatchError("The outcome pack was embedded by another encoder. Build it again.")
     evaluated = None if pack is None else from_pack(pack, config)[0]
     reading, logged, corrections = None, None, Corrections()
-    if log is not None:
-        reading = _read(log, config, classifier, encoder, window, seed, most, progress)
+    if log is not None or archive is not None:
+        step, batches = _steps(log, progress), window.batches(log, archive, encoder)
+        reading = read(batches, config, classifier.spec, seed=seed, most=most, step=step)
         if reading.data is not None:
             logged = outcomes_of(reading.data, usable(reading.data, config), config, classifier.spec)
+    if log is not None:
         told = (each for each in log.outcomes(window.since) if window.holds(each.at))
         labels = read_labels(log, told, classifier, parent.classifier_sha256)
         corrections = {name: correct(each, seed=seed) for name, each in labels.items()}
@@ -171,24 +155,8 @@ def gather(
     )
 
 
-def _read(
-    log: EventLog,
-    config: RouterConfig,
-    classifier: Classifier,
-    encoder: str,
-    window: Window,
-    seed: int,
-    most: int,
-    progress: Progress | None,
-) -> Reading:
+def _steps(log: EventLog | None, progress: Progress | None) -> Callable[[int], None]:
     if progress is None:
-        return read(window.batches(log, encoder), config, classifier.spec, seed=seed, most=most)
-    task = progress.add_task("reading the log", total=log.counts()["decisions"])
-    return read(
-        window.batches(log, encoder),
-        config,
-        classifier.spec,
-        seed=seed,
-        most=most,
-        step=lambda rows: progress.update(task, completed=rows),
-    )
+        return lambda rows: None
+    task = progress.add_task("reading decisions", total=None if log is None else log.counts()["decisions"])
+    return lambda rows: progress.update(task, completed=rows)

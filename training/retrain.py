@@ -22,8 +22,9 @@ from router_ml.storage.bundle import Manifest
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Version, log_bundle, set_alias
 from training.annotate import annotation_list, write_list
-from training.gathering import Gathered, Window, gather
+from training.gathering import Gathered, gather
 from training.learned import Learned
+from training.log_batches import Window
 from training.log_sample import MOST_ROWS
 from training.outcomes import DEFAULT, ROOT, Pack, load_pack
 from training.retrain_report import numbers, write_report
@@ -41,6 +42,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
     pack: Pack | None,
     log: EventLog | None,
     settings: Path | None = None,
+    archive: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     org: str | None = None,
@@ -56,6 +58,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
 
     Args:
         settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
+        archive: folder, or any fsspec path, that older decisions of the log were compacted into.
         since, until, org: learn only from decisions from this time on, before this time, of this organisation. What a
             challenger has learned from cannot judge it: keep later ones for ``router_ml.offline.champion.compare``.
         work: folder of finished steps, in which a run that was killed goes on, and of the report. Without it there is
@@ -69,7 +72,15 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
     with _progress() as progress, Stages.in_folder(work) as stages:
         window = Window(since, until, org)
         found = gather(
-            base, pack=pack, log=log, settings=settings, window=window, seed=seed, most=most, progress=progress
+            base,
+            pack=pack,
+            log=log,
+            settings=settings,
+            archive=archive,
+            window=window,
+            seed=seed,
+            most=most,
+            progress=progress,
         )
         task = progress.add_task("fitting quality, cost, bandit", total=STEPS)
         learning = fitted(stages, found)
@@ -135,6 +146,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
         Path | None, typer.Option(help="router.yaml of the new bundle, with your own lanes; default: the base's.")
     ] = None,
     log: Annotated[str, typer.Option(help="URL or path of an event log to learn from.")] = "",
+    archive: Annotated[str | None, typer.Option(help="Where older decisions were compacted into Parquet.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Learn only from decisions from this time on.")] = None,
     until: Annotated[
         datetime | None, typer.Option(help="Learn only from decisions before this; judge it on later ones.")
@@ -161,20 +173,28 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
     if annotate is not None or dry_run:
         with _progress() as progress:
             found = gather(
-                base, pack=evaluated, log=opened, settings=config, window=window, seed=seed, progress=progress
+                base,
+                pack=evaluated,
+                log=opened,
+                settings=config,
+                archive=archive,
+                window=window,
+                seed=seed,
+                progress=progress,
             )
         if annotate is not None:
             _annotate(found, *annotate, console=console)
         else:
             show_plan(found, console)
         return
-    folder = work or (out.with_name(f"{out.name}.work") if log else None)
+    folder = work or (out.with_name(f"{out.name}.work") if log or archive else None)
     manifest, learned = retrain(
         base=base,
         out=out,
         pack=evaluated,
         log=opened,
         settings=config,
+        archive=archive,
         since=since,
         until=until,
         org=org,
