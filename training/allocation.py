@@ -20,6 +20,7 @@ from router_ml.config import Lane
 from training.kernel import Fitted, Space, is_sparse, one_thread, regress, survey
 
 COMPONENTS = 48
+FEWEST_PROJECTED = 10_000  # prompts, from which on the principal components are found in every second, third ...
 BLEND = 0.1
 SMEAR_SHARED = 50.0  # rows
 CELL_SHRINKAGE = 20.0  # rows
@@ -74,9 +75,10 @@ class Outcomes:
 def project(contexts: Contexts) -> Projection:
     """PCA of the embeddings and the scale of the surface features."""
     mean = contexts.embedding.mean(axis=0)
-    centred = (contexts.embedding - mean).astype(np.float64)
+    some = contexts.embedding[:: max(len(contexts) // FEWEST_PROJECTED, 1)]  # far more than there are directions
+    centred = (some - mean).astype(np.float64)
     with one_thread():
-        variance, axes = np.linalg.eigh(centred.T @ centred / len(contexts))
+        variance, axes = np.linalg.eigh(centred.T @ centred / len(centred))
     count = min(COMPONENTS, len(contexts), len(variance))
     scale = np.sqrt(np.maximum(variance[::-1][:count], 0)) + 1e-6
     return Projection(
@@ -186,6 +188,11 @@ def fit(outcomes: Outcomes, lanes: Mapping[str, Lane], *, seed: int = 0) -> Allo
         outcomes: over exactly these lanes, in this order.
         lanes: configured lanes; their prices turn recorded costs into tokens.
     """
+    return fit_all(outcomes, lanes, seed=seed)[0]
+
+
+def fit_all(outcomes: Outcomes, lanes: Mapping[str, Lane], *, seed: int = 0) -> tuple[Allocation, Floats64]:
+    """``fit``, and the quality (n, L) that was predicted of each row by a model that had not seen it."""
     space = space_of(outcomes, seed=seed)
     quality, prior = fit_quality(outcomes, space, tuple(lanes), seed=seed)
     cost = fit_cost(outcomes, space, lanes, seed=seed)
@@ -196,6 +203,5 @@ def fit(outcomes: Outcomes, lanes: Mapping[str, Lane], *, seed: int = 0) -> Allo
         name: lane.version if count >= FEWEST_OF_VERSION else f"before {lane.version}"
         for (name, lane), count in zip(lanes.items(), current, strict=True)
     }
-    return Allocation(
-        quality, cost, fit_bandit(outcomes, tuple(lanes), prior, predicted, versions=versions, seed=seed), BLEND
-    )
+    bandit = fit_bandit(outcomes, tuple(lanes), prior, predicted, versions=versions, seed=seed)
+    return Allocation(quality, cost, bandit, BLEND), prior

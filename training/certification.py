@@ -87,7 +87,7 @@ def cross_fit(
     """Beliefs about each row of ``outcomes`` from the rows of other folds, and from ``others``.
 
     Args:
-        learn: fits allocation, as ``training.retrain.learn`` does.
+        learn: fits allocation, as ``training.fitting.learn`` does.
     """
     fold = folds_of(group, folds=folds, seed=seed)
     places, parts = [], []

@@ -1,11 +1,11 @@
 """Regression on nearness to landmarks, for all lanes at once: what quality and cost are fitted with.
 
-Lanes share strength in one of two ways. Where every lane was seen on every prompt, the outcomes are turned into their
+Lanes share strength in one of two ways. Where every lane was seen on most prompts, the outcomes are turned into their
 principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a Gaussian
 process with the lanes' sample covariance; Bonilla et al. 2007): what is common to all lanes is learned in detail, a
-difference between two lanes only as far as the data carry it. Where lanes were seen here and there, a function common
-to all lanes plus one of each lane's own are fitted together, and how far each may bend maximises the marginal
-likelihood.
+difference between two lanes only as far as the data carry it. Prompts of which one lane is known are completed first.
+Where there are more of those, ``training.common_and_own`` fits a function common to all lanes plus one of each lane's
+own.
 """
 
 from __future__ import annotations
@@ -18,17 +18,13 @@ from threadpoolctl import threadpool_limits
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.similarity import Similarity, kernel, squares
+from training.common_and_own import ROWS, common_and_own
 
 LANDMARKS = 1024
 SPARSE_LANDMARKS = 512
-COARSE = 256  # features are enough to find how smooth functions are, and for held-out predictions
 REACH = 0.6  # of the median distance between prompts
 SMOOTHING = np.logspace(0, 2.5, 8)
-COMMON, OWN = (1.0, 3.0, 10.0, 30.0), (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-INTERCEPT = 1.5
-COMPLETE = 0.9  # of the prompts, from which on the incomplete ones are left out rather than the method changed
-FOLDS = 4
-FOLD_STREAM = 1  # folds must not follow the stream that a caller may have drawn lanes from
+COMPLETE = 0.5  # of the prompts, from which on the incomplete ones are completed rather than the method changed
 _SMALLEST = 1e-5
 
 Floats64 = NDArray[np.float64]
@@ -40,7 +36,7 @@ class Space:
     turns weights of features into weights of landmarks."""
 
     similarity: Similarity
-    features: Floats64
+    features: NDArray[np.floating]
     unfold: Floats64
 
 
@@ -63,7 +59,7 @@ def survey(contexts: Contexts, *, sparse: bool = False, seed: int = 0) -> Space:
         sparse: outcomes are single ones; fewer landmarks then say as much, and cost less.
     """
     with one_thread():
-        return _survey(contexts, SPARSE_LANDMARKS if sparse else LANDMARKS, seed)
+        return _survey(contexts, sparse, seed)
 
 
 def one_thread() -> threadpool_limits:
@@ -72,7 +68,8 @@ def one_thread() -> threadpool_limits:
     return threadpool_limits(1, user_api="blas")
 
 
-def _survey(contexts: Contexts, landmarks: int, seed: int) -> Space:
+def _survey(contexts: Contexts, sparse: bool, seed: int) -> Space:
+    landmarks = SPARSE_LANDMARKS if sparse else LANDMARKS
     rows = np.random.default_rng(seed).permutation(len(contexts))
     similarity = Similarity(
         landmarks=np.empty((0, 0), np.float32),
@@ -80,14 +77,18 @@ def _survey(contexts: Contexts, landmarks: int, seed: int) -> Space:
         surface_mean=contexts.surface.mean(axis=0),
         surface_scale=contexts.surface.std(axis=0) + np.float32(1e-3),
     )
-    points = similarity.coordinates(contexts)
-    chosen = points[np.sort(rows[:landmarks])]
+    chosen = similarity.coordinates(contexts.take(np.sort(rows[:landmarks])))
     similarity = Similarity(chosen, similarity.reach, similarity.surface_mean, similarity.surface_scale)
     among = kernel(chosen, chosen, squares(chosen)).astype(np.float64)
     size, directions = np.linalg.eigh((among + among.T) / 2)
     kept = size > _SMALLEST * size[-1]
     unfold = directions[:, kept] / np.sqrt(size[kept])
-    return Space(similarity, similarity.near(contexts).astype(np.float64) @ unfold, unfold)
+    # of single outcomes there can be very many, and what they say needs no more than single precision
+    features = np.empty((len(contexts), unfold.shape[1]), np.float32 if sparse else np.float64)
+    for start in range(0, len(contexts), ROWS):
+        some = slice(start, start + ROWS)
+        features[some] = similarity.near(contexts.take(some)).astype(np.float64) @ unfold
+    return Space(similarity, features, unfold)
 
 
 def _typical_distance(embedding: NDArray[np.float32]) -> float:
@@ -112,26 +113,57 @@ def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, s
 
 def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int) -> Fitted:
     seen = np.isfinite(target)
-    complete = seen.all(axis=1)
+    complete = np.asarray(seen.all(axis=1))
     if not is_sparse(target) and (weight is None or bool((weight[complete] == 1).all())):
-        offset, slope, left_out = _by_directions(space.features[complete], target[complete])
+        used = np.asarray(seen.any(axis=1))
+        whole = _completed(space.features, target, complete, weight)
+        offset, slope, left_out = _by_directions(space.features[used], whole[used])
         held_out = space.features @ slope + offset
-        held_out[complete] = left_out
-        used = np.asarray(complete)
+        held_out[used] = left_out
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
-        offset, slope, held_out = _common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
+        offset, slope, held_out = common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
         used = np.asarray(seen.any(axis=1))
-    fitted = space.features @ slope + offset
+    fitted = space.features @ slope.astype(space.features.dtype) + offset
     return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out, used)
 
 
 def is_sparse(target: Floats64) -> bool:
-    """Whether lanes were seen here and there: more than a few prompts lack the outcome of some lane."""
-    return bool(np.isfinite(target).all(axis=1).mean() < COMPLETE)
+    """Whether lanes were seen here and there: of the prompts with an outcome, most lack that of some lane."""
+    seen = np.isfinite(target)
+    return bool(seen.all(axis=1).sum() <= COMPLETE * seen.any(axis=1).sum())
 
 
-def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
+def _completed(
+    features: NDArray[np.floating], target: Floats64, complete: NDArray[np.bool_], weight: Floats64 | None
+) -> Floats64:
+    """The target with the outcomes that are missing beside others of their row filled in: what complete rows predict
+    there, and as much of what the row's own outcome was off as goes along with it in complete rows.
+
+    One step of expectation and maximisation (Dempster et al. 1977): further ones changed nothing that was measured. An
+    outcome that counts for less moves its row by less.
+    """
+    rows = np.flatnonzero(np.isfinite(target).any(axis=1) & ~complete)
+    if not len(rows):
+        return target
+    offset, slope, left_out = _by_directions(features[complete], target[complete])
+    off = target[complete] - left_out
+    together = off.T @ off / len(off)
+    predicted = features[rows] @ slope + offset
+    seen = np.isfinite(target[rows])
+    counted = np.where(seen, 1.0 if weight is None else weight[rows], 0.0)
+    filled = predicted.copy()
+    for lane in range(target.shape[1]):
+        surprise = np.where(seen[:, lane], target[rows, lane] - predicted[:, lane], 0.0) * counted[:, lane]
+        # with several outcomes in a row each speaks for its share
+        share = surprise / np.maximum(seen.sum(axis=1), 1)
+        filled += share[:, None] * (together[lane] / max(together[lane, lane], 1e-12))
+    whole = target.copy()
+    whole[rows] = np.where(seen & (counted == 1), target[rows], filled)
+    return whole
+
+
+def _by_directions(features: NDArray[np.floating], target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
     """Offset (L,), slope (r, L) and leave-one-out predictions (n, L)."""
     centre, mean = features.mean(axis=0), target.mean(axis=0)
     features, rest = features - centre, target - mean
@@ -152,79 +184,3 @@ def _by_directions(features: Floats64, target: Floats64) -> tuple[Floats64, Floa
         held_out[:, better] = (wanted - left)[:, better]
     slope = weights @ lanes.T
     return mean - centre @ slope, slope, held_out @ lanes.T + mean
-
-
-def _common_and_own(
-    features: Floats64, target: Floats64, counted: Floats64, *, seed: int
-) -> tuple[Floats64, Floats64, Floats64]:
-    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L)."""
-    centre = features.mean(axis=0)
-    level = float((target * counted).sum() / max(counted.sum(), 1e-12))
-    # the constant's own coefficient lets lanes differ in level for the price of a few outcomes
-    features = np.concatenate([features - centre, np.full((len(target), 1), INTERCEPT)], axis=1)
-    rest = np.where(counted > 0, target - level, 0.0)
-    coarse = features[:, -COARSE - 1 :]  # features ascend in what they explain of the kernel
-    common, own = _likeliest(coarse, rest, counted)
-    held_out = np.zeros_like(target)
-    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))
-    for part in range(FOLDS):
-        mine = fold == part
-        held_out[mine] = coarse[mine] @ _solve(coarse[~mine], rest[~mine], counted[~mine], common, own) + level
-    weights = _solve(features, rest, counted, common, own)
-    slope = weights[:-1]
-    return level + INTERCEPT * weights[-1] - centre @ slope, slope, held_out
-
-
-def _lane(features: Floats64, target: Floats64, counted: Floats64, lane: int) -> tuple[Floats64, Floats64, Floats64]:
-    """A lane's rows, weighed: Gram matrix, moments, targets."""
-    rows = np.flatnonzero(counted[:, lane] > 0)
-    root = np.sqrt(counted[rows, lane])
-    weighed, wanted = features[rows] * root[:, None], target[rows, lane] * root
-    return weighed.T @ weighed, weighed.T @ wanted, wanted
-
-
-def _likeliest(features: Floats64, target: Floats64, counted: Floats64) -> tuple[float, float]:
-    """Ridge strengths (common, own) of largest marginal likelihood, the noise profiled out.
-
-    With own functions integrated out, a lane's outcomes have covariance I + Z Z' / own around the common function, so
-    both determinants and quadratic forms come from one eigendecomposition per lane.
-    """
-    width = features.shape[1]
-    parts = []
-    for lane in range(target.shape[1]):
-        gram, moment, wanted = _lane(features, target, counted, lane)
-        size, axes = np.linalg.eigh(gram)
-        parts.append((np.maximum(size, 0), axes, axes.T @ moment, float(wanted @ wanted)))
-    outcomes = float(counted.sum())
-    best, found = -np.inf, (COMMON[0], OWN[0])
-    for own in OWN:
-        matrix, moment, determinant, square = np.zeros((width, width)), np.zeros(width), 0.0, 0.0
-        for size, axes, along, total in parts:
-            shrink = own / (size + own)
-            matrix += (axes * (size * shrink)) @ axes.T
-            moment += axes @ (shrink * along)
-            determinant += float(np.log1p(size / own).sum())
-            square += total - float((along * along / (size + own)).sum())
-        size, axes = np.linalg.eigh(matrix)
-        size, along = np.maximum(size, 0), axes.T @ moment
-        for common in COMMON:
-            left = max(square - float((along * along / (size + common)).sum()), 1e-12)
-            likelihood = -outcomes * np.log(left) - determinant - float(np.log1p(size / common).sum())
-            if likelihood > best:
-                best, found = likelihood, (common, own)
-    return found
-
-
-def _solve(features: Floats64, target: Floats64, counted: Floats64, common: float, own: float) -> Floats64:
-    """Weights (f, L) of common and own function together, for given ridge strengths."""
-    width, lanes = features.shape[1], target.shape[1]
-    unit = np.eye(width)
-    matrix, moment, parts = common * unit, np.zeros(width), []
-    for lane in range(lanes):
-        gram, along, _ = _lane(features, target, counted, lane)
-        inverse = np.linalg.inv(gram + own * unit)
-        matrix += own * (unit - own * inverse)
-        moment += own * (inverse @ along)
-        parts.append((gram, along, inverse))
-    shared = np.linalg.solve(matrix, moment)
-    return np.stack([shared + inverse @ (along - gram @ shared) for gram, along, inverse in parts], axis=1)

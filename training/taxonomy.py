@@ -29,14 +29,16 @@ from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec
 from router_ml.understanding.encoder import Encoder, fingerprint
 from training.calibration import calibrate, softmax, temperature, uncalibrated
 from training.examples import UNKNOWN, Targets, Taxonomy
+from training.fitting import learn
 from training.heads import fit_heads
 from training.metrics import Predictions, predict, report
 from training.noise import Suspect, confident_learning
 from training.outcomes import Pack, load_pack
+from training.pack_outcomes import from_pack
 from training.plots import confusion, reliability
 from training.readers import Rows, encode, read_columns, scores
-from training.retrain import from_pack, learn, write_bundle
 from training.tables import SPLITS, Table, check_trainable, read
+from training.writing import write_bundle
 
 Floats = NDArray[np.float32]
 FOLDS = 5

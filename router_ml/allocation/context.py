@@ -38,6 +38,11 @@ class Contexts:
         result: Floats = (joint.reshape(len(self), -1) @ table.reshape(-1, table.shape[2])).astype(np.float32)
         return result
 
+    def cells(self) -> Floats:
+        """How many requests there are by intent and domain, (i, k), each spread over its class probabilities."""
+        result: Floats = self.intent.T @ self.domain
+        return result
+
     @staticmethod
     def stack(parts: list[Contexts]) -> Contexts:
         """Several batches as one."""

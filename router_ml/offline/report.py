@@ -1,4 +1,4 @@
-"""Plots: what quality costs under each policy, and who serves while a provider is dark.
+"""Plots: what quality costs under each policy, who serves while a provider is dark, and what a challenger has learned.
 
 matplotlib is opened on the first plot and draws to a file without a display; its global state is left alone.
 """
@@ -99,6 +99,41 @@ def outage_plot(path: str | Path, result: Result, *, title: str | None = None) -
     axes.yaxis.set_major_formatter(_ticker().PercentFormatter(1.0))
     axes.set_title(title or f"Who serves: {result.policy}", pad=20)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
+    return _save(figure, path)
+
+
+def calibration_plot(path: str | Path, lanes: Mapping[str, Curve], *, title: str = "Held-out ratings by lane") -> Path:
+    """Save observed over predicted quality, one line of ``lanes`` each, and return where.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, axes = _figure(6.4, 5.2)
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1.2)
+    for colour, (name, (predicted, observed)) in zip(_cycle(len(lanes)), lanes.items(), strict=True):
+        axes.plot(predicted, observed, "o-", color=colour, markersize=4, linewidth=1.6, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted quality", ylabel="mean rating", title=title)
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    return _save(figure, path)
+
+
+def error_plot(path: str | Path, errors: Mapping[str, Mapping[str, float]], *, title: str = "Held-out error") -> Path:
+    """Save root mean squared errors as bars, of each lane by model, and return where.
+
+    Args:
+        errors: by model, then lane; every model has the same lanes.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, axes = _figure(7.0, 4.2)
+    width = 0.8 / max(len(errors), 1)
+    for colour, (place, (model, by_lane)) in zip(_cycle(len(errors)), enumerate(errors.items()), strict=True):
+        at = np.arange(len(by_lane)) + width * (place - (len(errors) - 1) / 2)
+        axes.bar(at, list(by_lane.values()), width, color=colour, label=model)
+        axes.set_xticks(np.arange(len(by_lane)), list(by_lane))
+    axes.set(ylabel="root mean squared error of quality", title=title)
+    axes.legend(frameon=False, fontsize=9)
     return _save(figure, path)
 
 

@@ -27,7 +27,7 @@ from router_ml.offline.simulate import (
 from router_ml.offline.traffic import lanes_of
 from router_ml.storage.bundle import load_allocation
 from training.outcomes import load_pack
-from training.retrain import from_pack
+from training.pack_outcomes import from_pack
 
 ROOT = Path(__file__).parents[2]
 LANES = ("private", "balanced", "fast", "premium")

@@ -16,7 +16,7 @@ from router_ml.offline import curves
 from router_ml.storage.bundle import Bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import load_pack
-from training.retrain import from_pack
+from training.pack_outcomes import from_pack
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from router_ml.config import RouterConfig
 from router_ml.storage.bundle import Bundle
 from training.allocation import Outcomes
 from training.certification import certify_all, cross_fit, folds_of, rows_by_class
+from training.fitting import learn
 from training.outcomes import Pack, load_pack
-from training.retrain import from_pack, learn
+from training.pack_outcomes import from_pack
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,11 @@ from router_ml.learning import versions_learned
 from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
+from training.fitting import learn
+from training.log_outcomes import from_log
 from training.outcomes import Pack, load_pack
-from training.retrain import OTHER_VERSION, from_log, from_pack, learn, retrain
+from training.pack_outcomes import OTHER_VERSION, from_pack
+from training.retrain import retrain
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXTS = [f"Question {i}: which of these {thing} is the heaviest?" for i in range(6) for thing in ("birds", "metals")]
@@ -64,7 +67,12 @@ def test_a_log_alone_teaches_and_private_requests_are_counted(bundle: Bundle, tm
         log.log_outcome(Outcome(decision_id=private.decision_id, quality=1.0, at=NOW))
         manifest, learned = retrain(base=shipped_bundle(), out=tmp_path / "new", pack=None, log=log, now=NOW)
     assert (learned.from_pack, learned.from_log) == (0, 50)
-    assert learned.left_out == {"not rated": 10, "no embedding kept": 1, "lane not configured": 0}
+    assert learned.left_out == {
+        "not rated": 10,
+        "no embedding kept": 1,
+        "lane not configured": 0,
+        "rated after the attribution window": 0,
+    }
     assert manifest.training["lanes"] == ["private", "balanced"]
     new = Bundle.load(tmp_path / "new")
     seen = Router(new.config, bundle=new).predict_route(TEXTS[0]).estimates
@@ -192,12 +200,16 @@ def test_a_new_version_is_not_known_until_it_has_answered(bundle: Bundle, pack: 
     assert Arms(upgraded.lanes, learned=versions_learned(learned["2"])).probes(["premium"]) != {}
 
 
-def test_evidence_is_of_what_the_quality_model_has_learned_from(bundle: Bundle, pack: Pack) -> None:
-    """A few single outcomes beside a full evaluation reach the bandit alone; they are no evidence for the model."""
+def test_a_few_logged_outcomes_reach_the_model_of_a_full_evaluation(bundle: Bundle, pack: Pack) -> None:
+    """Ten bad answers of one lane, beside prompts that were run on every lane, count as evidence and are believed."""
     outcomes, _ = from_pack(pack, bundle.config)
     few = outcomes.take(np.arange(10))
     lane = list(bundle.config.lanes).index("premium")
     alone = np.full_like(few.quality, np.nan)
     alone[:, lane] = 0.0
+    before = learn([outcomes], bundle.config).quality
     both = learn([outcomes, replace(few, quality=alone)], bundle.config).quality
-    np.testing.assert_allclose(both.counts, learn([outcomes], bundle.config).quality.counts)
+    column = before.lanes.index("premium")
+    more = (both.counts - before.counts).sum(axis=(0, 1))
+    np.testing.assert_allclose(more, 10 * (np.arange(len(before.lanes)) == column), atol=1e-3)
+    assert (both.predict(few.contexts)[:, column] < before.predict(few.contexts)[:, column]).all()

@@ -1,0 +1,73 @@
+"""Promises certified on a log hold for decisions that were drawn, and nothing is certified that was not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
+
+from router_ml.storage.bundle import Bundle
+from router_ml.storage.records import LoggedData
+from training.fitting import learn
+from training.log_certificates import LoggedPromises, certify_log
+from training.log_outcomes import from_log
+
+Made = Callable[..., LoggedData]
+
+
+def certified(data: LoggedData, bundle: Bundle, *, sound: bool = True) -> LoggedPromises:
+    outcomes, _ = from_log(data, bundle.config, bundle.classifier)
+    return certify_log(data, outcomes, bundle.config, learn=learn, sound=sound)
+
+
+def test_a_floor_that_is_kept_is_certified(make_logged: Made, bundle: Bundle) -> None:
+    found = certified(make_logged(900, best=1.0, other=0.9), bundle)
+    certificate = found.promises.get("default")
+    assert certificate is not None
+    assert certificate.lambda_max is not None
+    assert certificate.quality > certificate.floor
+    assert certificate.rows == 900
+    assert "drawn at random" in certificate.basis
+
+
+def test_a_floor_that_is_not_kept_is_not(make_logged: Made, bundle: Bundle) -> None:
+    certificate = certified(make_logged(900, best=0.55, other=0.5), bundle).promises.get("default")
+    assert certificate is not None
+    assert certificate.lambda_max is None
+    assert "not shown" in certificate.reason
+
+
+def test_what_no_draw_decided_is_not_covered(make_logged: Made, bundle: Bundle) -> None:
+    data = make_logged(900, best=1.0, other=0.9)
+    data.randomised[:450] = False
+    certificate = certified(data, bundle).promises.get("default")
+    assert certificate is not None
+    assert certificate.rows == 450
+    assert certificate.uncovered == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("case", ["few", "unsound", "ratings", "old"])
+def test_without_evidence_there_is_a_reason_instead(make_logged: Made, bundle: Bundle, case: str) -> None:
+    data = make_logged(150 if case == "few" else 300, best=1.0, other=1.0)
+    if case == "ratings":
+        data.rated_probability[:] = 1.0
+    if case == "old":
+        data.lane_version[-1] = "0"
+    found = certified(data, bundle, sound=case != "unsound")
+    assert found.promises.get("default") is None
+    assert len(found.refused["default"]) > 20
+
+
+def test_where_the_log_could_not_go_nothing_is_won(make_logged: Made, bundle: Bundle) -> None:
+    """An eligible lane that was never drawn counts as worthless where the policy would take it."""
+    data = make_logged(900, best=1.0, other=0.9)
+    even = certified(data, bundle).promises.get("default")
+    data.propensities[:450] = np.eye(2)[data.action[:450]]
+    data.propensities[450:] = [0.5, 0.5]
+    narrow = certified(data, bundle).promises.get("default")
+    assert even is not None
+    assert narrow is not None
+    assert narrow.quality < even.quality

@@ -1,0 +1,162 @@
+"""What a retraining would learn from, read and checked, before anything is fitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from router_ml.config import RouterConfig, load_config
+from router_ml.errors import EncoderMismatchError
+from router_ml.storage.bundle import Manifest, digests, taxonomy
+from router_ml.storage.eventlog import EventLog
+from router_ml.storage.records import utc
+from router_ml.understanding.classifier import Classifier
+from router_ml.understanding.encoder import fingerprint
+from training.allocation import Outcomes
+from training.data_checks import Check, check_log, not_concluded
+from training.labels import Corrections, correct, corrected, read_labels, relabelled
+from training.lineage import digest_of
+from training.log_batches import Window
+from training.log_outcomes import outcomes_of, usable
+from training.log_sample import MOST_ROWS, Reading, read
+from training.outcomes import Pack
+from training.pack_outcomes import from_pack
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Outcomes to learn from: those of a pack and of a log, over the configured lanes, with what is known of the log as
+    a whole, its checks, and what its labels say of the classifier."""
+
+    base: Path
+    parent: Manifest
+    settings: Path
+    config: RouterConfig
+    classifier: Classifier
+    corrections: Corrections
+    pack: Pack | None
+    evaluated: Outcomes | None
+    reading: Reading | None
+    logged: Outcomes | None
+    checks: tuple[Check, ...]
+    window: Window
+    seed: int
+
+    @property
+    def parts(self) -> list[Outcomes]:
+        """All outcomes; those of the log last."""
+        return [part for part in (self.evaluated, self.logged) if part is not None]
+
+    @property
+    def from_pack(self) -> int:
+        """Evaluated prompts."""
+        return 0 if self.pack is None else len(self.pack.group)
+
+    @property
+    def from_log(self) -> int:
+        """Ratings of the log that teach the models; those beyond a sample count as evidence."""
+        return 0 if self.reading is None else self.reading.counts.rated
+
+    @cached_property
+    def unknown(self) -> tuple[str, ...]:
+        """What cannot be concluded, in words."""
+        whole = Outcomes.stack(self.parts) if self.parts else None
+        counts = None if self.reading is None else self.reading.counts
+        return tuple(not_concluded(counts, whole, self.config, self.classifier.spec))
+
+    @property
+    def sound(self) -> bool:
+        """Whether the log passed the checks that a certificate rests on."""
+        return all(check.passed is not False for check in self.checks[:2])
+
+    @cached_property
+    def lineage(self) -> dict[str, Any]:
+        """What a bundle learned from this would be made from."""
+        window = self.window
+        return {
+            "parent": self.parent.id,
+            "pack_sha256": self.pack.digest if self.pack else None,
+            "log_sha256": self.reading.digest if self.reading else None,
+            "since": window.since and utc(window.since).isoformat(),
+            "until": window.until and utc(window.until).isoformat(),
+            "org": window.org,
+            "settings_sha256": hashlib.sha256(self.settings.read_bytes()).hexdigest(),
+            "classifier": {name: found.reason for name, found in self.corrections.items()},
+            "seed": self.seed,
+        }
+
+    @property
+    def digest(self) -> str:
+        """Of all that the fit depends on."""
+        corrections = {name: (each.taken, each.sharpness, each.bias) for name, each in self.corrections.items()}
+        kept = {name: value for name, value in self.lineage.items() if name not in ("parent", "classifier")}
+        return digest_of([kept, corrections, self.parent.encoder_sha256, self.parent.classifier_sha256])
+
+
+def gather(  # noqa: PLR0913 - what is not given has a default
+    base: Path,
+    *,
+    pack: Pack | None,
+    log: EventLog | None,
+    settings: Path | None = None,
+    archive: str | None = None,
+    window: Window | None = None,
+    seed: int = 0,
+    most: int = MOST_ROWS,
+    progress: Progress | None = None,
+) -> Gathered:
+    """Read and check everything that would be learned from.
+
+    Args:
+        archive: folder that decisions of the log were compacted into.
+        progress: shows how many decisions have been read.
+
+    Raises:
+        EncoderMismatchError: the pack was embedded by another encoder.
+        OfflineDataError: no lane names a column of the pack, or the log was written with other features.
+    """
+    encoder, classifier, window = fingerprint(base / "encoder"), Classifier.load(base), window or Window()
+    settings = settings or base / "router.yaml"
+    config = load_config(settings, taxonomy(classifier))
+    parent = Manifest("router", "", encoder, digests(base))
+    if pack is not None and pack.encoder != encoder:
+        raise EncoderMismatchError("The outcome pack was embedded by another encoder. Build it again.")
+    evaluated = None if pack is None else from_pack(pack, config)[0]
+    reading, logged, corrections = None, None, Corrections()
+    if log is not None or archive is not None:
+        step, batches = _steps(log, progress), window.batches(log, archive, encoder)
+        reading = read(batches, config, classifier.spec, seed=seed, most=most, step=step)
+        if reading.data is not None:
+            logged = outcomes_of(reading.data, usable(reading.data, config), config, classifier.spec)
+    if log is not None:
+        told = (each for each in log.outcomes(window.since) if window.holds(each.at))
+        labels = read_labels(log, told, classifier, parent.classifier_sha256)
+        corrections = {name: correct(each, seed=seed) for name, each in labels.items()}
+    return Gathered(
+        base=base,
+        parent=parent,
+        settings=settings,
+        config=config,
+        classifier=corrected(classifier, corrections),
+        corrections=corrections,
+        pack=pack,
+        evaluated=None if evaluated is None else relabelled(evaluated, corrections),
+        reading=reading,
+        logged=None if logged is None else relabelled(logged, corrections),
+        checks=() if reading is None else check_log(reading.counts, reading.data),
+        window=window,
+        seed=seed,
+    )
+
+
+def _steps(log: EventLog | None, progress: Progress | None) -> Callable[[int], None]:
+    if progress is None:
+        return lambda rows: None
+    task = progress.add_task("reading decisions", total=None if log is None else log.counts()["decisions"])
+    return lambda rows: progress.update(task, completed=rows)

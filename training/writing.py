@@ -1,0 +1,45 @@
+"""A bundle folder from learned parts and what is kept of another bundle."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from router_ml.allocation.estimate import Allocation
+from router_ml.guardrails.entities import FILES as ENTITY_FILES
+from router_ml.storage.bundle import Manifest, save_allocation, seal
+from router_ml.storage.promises import Promises, save_promises
+from router_ml.understanding.encoder import fingerprint
+
+CLASSIFIER = ("classifier.safetensors", "classifier.json")
+KEPT = ("encoder", *CLASSIFIER, *ENTITY_FILES)
+
+
+def write_bundle(
+    base: Path,
+    out: Path,
+    allocation: Allocation,
+    *,
+    settings: Path,
+    training: dict[str, object],
+    now: datetime,
+    promises: Promises | None = None,
+    kept: Sequence[str] = KEPT,
+) -> Manifest:
+    """A bundle folder: what is kept of ``base`` with new allocation parts, the ``router.yaml`` and the certificates
+    given, sealed."""
+    out.mkdir(parents=True, exist_ok=True)
+    if out.resolve() != base.resolve():
+        for name in kept:
+            source, target = base / name, out / name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            elif source.exists() or name not in ENTITY_FILES:
+                shutil.copyfile(source, target)
+    if settings.resolve() != (out / "router.yaml").resolve():
+        shutil.copyfile(settings, out / "router.yaml")
+    save_allocation(out, allocation)
+    save_promises(promises or Promises(), out)  # also where nothing is certified: those of another model are not ours
+    return seal(out, name="router", created_at=now, encoder_sha256=fingerprint(out / "encoder"), training=training)
