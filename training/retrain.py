@@ -200,7 +200,7 @@ def retrain(
     Args:
         settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
         until: learn only from decisions before this. What a challenger has learned from cannot judge it: keep the later
-            decisions for ``router_ml.offline.champion.compare``.
+            decisions for ``router_ml.offline.gate.evaluate``, which reads this in the manifest.
     """
     encoder, classifier = fingerprint(base / "encoder"), Classifier.load(base)
     spec = classifier.spec
@@ -232,13 +232,14 @@ def retrain(
             believed = cross_fit(*parts, group=pack.group, config=config, learn=learn, seed=seed)
             promises = certify_all(believed, parts[0], pack.group, config, spec, seed=seed)
         progress.update(task, advance=1, description="writing the bundle")
-        training = {
+        training: dict[str, object] = {
             "outcomes_from_pack": counts[0],
             "outcomes_from_log": counts[1],
             "left_out": left_out,
             "pack_sha256": pack.digest if pack else None,
             "lanes": list(allocation.quality.lanes),
             "seed": seed,
+            **({"until": until.isoformat()} if until is not None else {}),
         }
         made = now or datetime.now(UTC)
         manifest = write_bundle(

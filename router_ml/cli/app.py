@@ -15,6 +15,7 @@ import typer
 from router_ml.cli.audit import audit_events
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
+from router_ml.cli.evaluate import evaluate
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.output import AsJson, Model, render, write, write_json
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(policy)
 app.command()(savings)
+app.command()(evaluate)
 app.command()(slices)
 app.command("next")(next_prompts)
 
