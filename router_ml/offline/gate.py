@@ -22,7 +22,7 @@ from router_ml.config import prices_sha256
 from router_ml.config.schema import Release
 from router_ml.errors import OfflineDataError
 from router_ml.offline.champion import Cluster, trial_of
-from router_ml.offline.gate_checks import Check, Slice, data_checks, result_checks, slice_check, slices_of
+from router_ml.offline.gate_checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
 from router_ml.offline.gate_guardrails import Example, guardrail_check
 from router_ml.offline.gate_latency import decision_time_ratio, latency_check
 from router_ml.offline.trial import Comparison, Trial, comparison, one_sided
@@ -43,7 +43,7 @@ WEIGHT_EDGES = (0.0, 0.1, 0.25, 0.5, 0.9, 1.1, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says. ``comparison`` is None where the log allowed no estimate; ``slices`` are parts of the traffic,
+    """What the gate says. ``comparison`` is None where the log allowed no estimate; ``slices`` are parts of it, the
     worst first; ``weights`` counts decisions by importance weight between ``WEIGHT_EDGES``, the last bin open."""
 
     verdict: Word
@@ -119,7 +119,8 @@ def conclude(checks: Collection[Check], found: Comparison | None, release: Relea
         return "reject"
     trusted = all(passed.get(name, True) for name in DATA)
     if trusted and found is not None:
-        dearer = found.cost_usd is not None and one_sided(found.cost_usd)[0] > 0
+        least = 0.0 if found.cost_usd is None else one_sided(found.cost_usd)[0]
+        dearer = least > ROUNDING * found.champion_cost_usd
         if found.quality_high < -release.margin or (dearer and found.quality_high <= 0):
             return "reject"
     return "promote" if all(passed.values()) else "hold"

@@ -19,6 +19,7 @@ from router_ml.offline.trial import Comparison, Trial, one_sided
 
 ALARM = 0.001  # p-value of a data check: such data are wrong, not unlucky
 ALARM_Z = 3.290526731491926  # the same, two-sided
+ROUNDING = 1e-9  # of quality, and of the champion's mean cost: sums of the same numbers differ by less
 EQUAL_COST = 0.02  # of the champion's mean cost: a difference below it counts as none
 SMALLEST_SLICE = 50  # rated decisions: fewer say nothing
 _Z80 = 0.8416212335729143
@@ -128,11 +129,12 @@ def _cost(found: Comparison) -> Check:
     if found.cost_usd is None:
         return Check("cost", None, None, expected, "No cost is known. Report outcomes with cost_usd.")
     high, equal = one_sided(found.cost_usd)[1], EQUAL_COST * found.champion_cost_usd
-    better = found.quality_low > 0 and high <= equal
+    better = found.quality_low > ROUNDING and high <= equal
     part = found.cost_usd.value / found.champion_cost_usd if found.champion_cost_usd > 0 else math.nan
     said = f"Cost changes by {1000 * found.cost_usd.value:+.4f} USD per 1,000 decisions ({part:+.1%}), with 95% "
     said += f"confidence by less than {1000 * high:+.4f}."
-    return Check("cost", high < 0 or better, high, expected, said + (" Quality is surely up." if better else ""))
+    cheaper = high < -ROUNDING * found.champion_cost_usd  # a challenger that is its champion is not cheaper
+    return Check("cost", cheaper or better, high, expected, said + (" Quality is surely up." if better else ""))
 
 
 def _calibration(trial: Trial) -> Check:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from router_ml.offline.gate import Verdict
 
 STATES = {True: "passed", None: "not known", False: "failed"}
+SILENT = ("not randomised", "embedding not kept")  # traffic like this stays unjudged, however much is logged
 _DONE = {
     "promote": "Promote: as good and cheaper, or better at equal cost, with 95% confidence.",
     "hold": "Hold",
@@ -44,10 +45,9 @@ def left_out(found: Verdict) -> str:
     """Of how many decisions the verdict speaks, and of which it does not."""
     if found.comparison is None:
         return ""
-    others = found.comparison.left_out
-    said = f"{found.comparison.rows} decisions that it has not learned from judge it, {found.comparison.rated} rated."
-    if not others:
-        return said
-    share = sum(others.values()) / (sum(others.values()) + found.comparison.rows)
-    reasons = "; ".join(f"{count} {reason}" for reason, count in others.items())
-    return f"{said} Left out, {share:.0%} of all: {reasons}. Of these it does not speak."
+    others, rows = found.comparison.left_out, found.comparison.rows
+    said = f"{rows} decisions that it has not learned from judge it, {found.comparison.rated} of them rated."
+    if others:
+        said += " Left out: " + "; ".join(f"{count} {reason}" for reason, count in others.items()) + "."
+    unheard = sum(others.get(reason, 0) for reason in SILENT)
+    return said + (f" It does not speak of {unheard / (unheard + rows):.0%} of the traffic." if unheard else "")

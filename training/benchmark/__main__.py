@@ -9,6 +9,7 @@ import typer
 from router_ml.errors import RouterError
 from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
+from training.benchmark.gate import main as gate
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.online import main as online
 from training.benchmark.promise import main as promise
@@ -25,6 +26,7 @@ app.command("guardrails")(guardrails)
 app.command("savings")(savings)
 app.command("promise")(promise)
 app.command("online")(online)
+app.command("gate")(gate)
 
 
 @app.callback()
