@@ -8,7 +8,6 @@ decisions made with them are judged at full prices.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -100,7 +99,7 @@ def trial_of(
     *,
     sizes: tuple[int, int, int],
     promises: Promises | None = None,
-    new_lanes: Collection[str] = (),
+    champion: RouterConfig | None = None,
     cluster: Cluster | None = None,
 ) -> Trial:
     """A challenger before a log of its champion, at the lambdas that its ``promises`` certify.
@@ -110,15 +109,15 @@ def trial_of(
 
     Args:
         sizes: number of surface features, intents and domains.
-        new_lanes: configured lanes that the champion did not have; they count as eligible everywhere, since no record
-            says where they are not.
+        champion: the configuration that the log was written under. Lanes that it does not have count as eligible
+            everywhere, since no record says where they are not; without it, they count as eligible nowhere.
         cluster: decisions of one ``org`` or one ``day`` depend on each other; by default each stands alone.
 
     Raises:
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
     """
     part, left_out = _judging(data)
-    names, old = list(config.lanes), _old_lanes(part, config)
+    names, old = list(config.lanes), _old_lanes(part, config, champion)
     lanes = (*names, *(f"{lane} (as logged)" for lane in old))
     place = np.array([len(names) + old.index(lane) if lane in old else names.index(lane) for lane in part.lanes])
 
@@ -129,7 +128,8 @@ def trial_of(
 
     known = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in names]
     eligible = np.concatenate([part.eligible, np.zeros((len(part), 1), bool)], axis=1)[:, known]
-    eligible[:, np.isin(names, list(new_lanes))] = True
+    if champion is not None:
+        eligible[:, [lane not in champion.lanes for lane in names]] = True
     eligible &= np.array([lane.enabled for lane in config.lanes.values()])
     target, estimates = policy_of(
         challenger,
@@ -191,13 +191,17 @@ def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
     return data.select(drawn), {reason: int(rows.sum()) for reason, rows in why.items() if rows.any()}
 
 
-def _old_lanes(data: LoggedData, config: RouterConfig) -> list[str]:
+def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
     """Logged lanes that are gone, or were another model or version when they were drawn."""
     found = []
     for index, lane in enumerate(data.lanes):
         rows, now = data.action == index, config.lanes.get(lane)
+        then = None if champion is None else champion.lanes.get(lane)
+        if now is None or (then is not None and (then.model, then.version) != (now.model, now.version)):
+            found.append(lane)
+            continue
         answered = rows & ((data.executed == index) | (data.executed < 0))
-        if now is None or (data.model[rows] != now.model).any() or (data.lane_version[answered] != now.version).any():
+        if (data.model[rows] != now.model).any() or (data.lane_version[answered] != now.version).any():
             found.append(lane)
     return found
 

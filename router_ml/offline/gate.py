@@ -25,7 +25,7 @@ from router_ml.offline.champion import Cluster, trial_of
 from router_ml.offline.gate_checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
 from router_ml.offline.gate_guardrails import Example, guardrail_check
 from router_ml.offline.gate_latency import decision_time_ratio, latency_check
-from router_ml.offline.trial import Comparison, Trial, comparison, one_sided
+from router_ml.offline.trial import Comparison, Trial, comparison
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.records import LoggedData, utc
 from router_ml.understanding.surface import NAMES
@@ -119,7 +119,7 @@ def conclude(checks: Collection[Check], found: Comparison | None, release: Relea
         return "reject"
     trusted = all(passed.get(name, True) for name in DATA)
     if trusted and found is not None:
-        least = 0.0 if found.cost_usd is None else one_sided(found.cost_usd)[0]
+        least = 0.0 if found.cost_usd is None else found.cost_usd.low
         dearer = least > ROUNDING * found.champion_cost_usd
         if found.quality_high < -release.margin or (dearer and found.quality_high <= 0):
             return "reject"
@@ -228,7 +228,7 @@ def _trial(
         data,
         sizes=(len(NAMES), len(spec.intent.labels), len(spec.domain.labels)),
         promises=challenger.promises,
-        new_lanes=set(challenger.config.lanes) - set(champion.config.lanes) if champion is not None else (),
+        champion=None if champion is None else champion.config,
         cluster=cluster,
     )
     return replace(trial, left_out={**left_out, **trial.left_out})

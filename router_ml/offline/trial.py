@@ -16,12 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.offline.clustered import Z95_ONE_SIDED, Z95_TWO_SIDED, Mean, mean
+from router_ml.offline.clustered import Z95_TWO_SIDED, Mean, mean
 from router_ml.offline.feedback import TOLERANCE, Feedback, Floats, of_action
 from router_ml.offline.ope import Estimate, SampleRatio, difference, sample_ratio
-
-# Quantiles of Student's t are nearer to each other than the normal's where they differ, so this is never too small.
-_ONE_SIDED = Z95_ONE_SIDED / Z95_TWO_SIDED
 
 
 @dataclass(frozen=True)
@@ -155,23 +152,17 @@ class Comparison:
 
     @property
     def quality_low(self) -> float:
-        """With 95% confidence the quality difference is above this, whatever happens off support."""
-        return one_sided(self.dr)[0] - self._off_support_most
+        """The lower end of the interval of the quality difference, if every choice off support loses all."""
+        return self.dr.low - self._off_support_most
 
     @property
     def quality_high(self) -> float:
-        """With 95% confidence the quality difference is below this, whatever happens off support."""
-        return one_sided(self.dr)[1] + self._off_support_most
+        """The upper end, if every choice off support gains as much as it can."""
+        return self.dr.high + self._off_support_most
 
     @property
     def _off_support_most(self) -> float:
-        return self.off_support + Z95_ONE_SIDED * self.off_support_error
-
-
-def one_sided(estimate: Estimate) -> tuple[float, float]:
-    """The lower and the upper bound of an estimate, each with 95% confidence by itself."""
-    below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    return estimate.value - _ONE_SIDED * below, estimate.value + _ONE_SIDED * above
+        return self.off_support + Z95_TWO_SIDED * self.off_support_error
 
 
 def comparison(trial: Trial) -> Comparison:
