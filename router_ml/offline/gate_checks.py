@@ -20,7 +20,7 @@ from router_ml.offline.trial import Comparison, Trial
 
 ALARM = 0.001  # p-value of a data check: such data are wrong, not unlucky
 ALARM_Z = 3.290526731491926  # the same, two-sided
-ROUNDING = 1e-9  # of quality, and of the champion's mean cost: sums of the same numbers differ by less
+ROUNDING = 1e-6  # of quality, and of the champion's mean cost: records are rounded, so equal things differ by less
 EQUAL_COST = 0.02  # of the champion's mean cost: a difference below it counts as none
 SMALLEST_SLICE = 50  # rated decisions: fewer say nothing
 _Z80 = 0.8416212335729143
