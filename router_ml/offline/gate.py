@@ -65,6 +65,11 @@ class Verdict:
         """The check of this name."""
         return next(check for check in self.checks if check.name == name)
 
+    def _repr_html_(self) -> str:
+        from router_ml.offline.gate_report import fragment
+
+        return fragment(self)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON and for tags."""
         record = {name: getattr(self, name) for name in ("verdict", "challenger", "champion", "notes", "weights")}

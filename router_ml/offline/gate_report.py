@@ -10,12 +10,14 @@ from router_ml.offline.gate import WEIGHT_EDGES, Verdict
 from router_ml.offline.gate_words import STATES, differences, headline, left_out
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.3rem}h2{font-size:1.05rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #e6e6e6;
-vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.passed,.promote{color:#2a8a6e}.failed,.reject{color:#a33a3a}.open,.hold{color:#9a6a00}
-.bar{display:inline-block;height:.7rem;background:#1f5fa8}p.note{color:#666}
+.verdict{font:15px/1.5 system-ui,sans-serif;color:#222;background:#fff;max-width:60rem;margin:1rem auto;padding:0 1rem}
+.verdict h1{font-size:1.3rem}.verdict h2{font-size:1.05rem;margin-top:2rem}
+.verdict table{border-collapse:collapse;width:100%}
+.verdict th,.verdict td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #e6e6e6;vertical-align:top}
+.verdict td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.verdict .passed,.verdict .promote{color:#2a8a6e}.verdict .failed,.verdict .reject{color:#a33a3a}
+.verdict .open,.verdict .hold{color:#9a6a00}
+.verdict .bar{display:inline-block;height:.7rem;background:#1f5fa8}.verdict p.note{color:#666}
 """
 _CLASSES = {True: "passed", None: "open", False: "failed"}
 _PARTS = 30
@@ -31,10 +33,16 @@ def write_report(found: Verdict, path: str | Path) -> Path:
 
 
 def page(found: Verdict) -> str:
-    """The page: checks, estimates, parts of the traffic, weights."""
-    names = f"{found.challenger or 'challenger'} against {found.champion or 'whatever wrote the log'}"
+    """The whole page."""
+    title = f"<title>{escape(found.verdict)}: {escape(_names(found))}</title>"
+    head = f'<meta charset="utf-8">{title}'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{fragment(found)}</body></html>\n'
+
+
+def fragment(found: Verdict) -> str:
+    """Its content, for a notebook: checks, estimates, parts of the traffic, weights."""
     parts = [
-        f'<h1 class="{found.verdict}">{escape(headline(found))}</h1><p>{escape(names)}</p>',
+        f'<h1 class="{found.verdict}">{escape(headline(found))}</h1><p>{escape(_names(found))}</p>',
         "<h2>Checks</h2>",
         _checks(found),
     ]
@@ -47,8 +55,12 @@ def page(found: Verdict) -> str:
     if found.weights:
         parts += ["<h2>Importance weights</h2>", _weights(found.weights)]
     parts += [f'<p class="note">{escape(note)}</p>' for note in found.notes]
-    head = f'<meta charset="utf-8"><title>{escape(found.verdict)}: {escape(names)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    body = "\n".join(parts)
+    return f'<style>{_STYLE}</style>\n<div class="verdict">\n{body}\n</div>\n'
+
+
+def _names(found: Verdict) -> str:
+    return f"{found.challenger or 'challenger'} against {found.champion or 'whatever wrote the log'}"
 
 
 def _checks(found: Verdict) -> str:
