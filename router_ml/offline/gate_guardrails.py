@@ -49,37 +49,42 @@ def guardrail_check(
     if broken:
         said = f"{len(broken)} examples do not come out as expected any more: {', '.join(broken[:_SHOWN])}."
         return Check(NAME, False, float(len(broken)), EXPECTED, said)
-    found = [f"{each.name} ({gap})" for each in examples for gap in looser(each.before, each.after, before, after)]
-    compared = len(examples)
+    cases = [(each.name, each.before, each.after) for each in examples]
     if policy_sha256(before) != policy_sha256(after):
-        for decision in islice(decisions, MOST_DECISIONS):
-            pair = rule_again(before, decision), rule_again(after, decision)
-            found += [f"{decision.decision_id} ({gap})" for gap in looser(*pair, before, after)]
-            compared += 1
+        some = islice(decisions, MOST_DECISIONS)
+        cases += [(each.decision_id, rule_again(before, each), rule_again(after, each)) for each in some]
+    found = [f"{name} ({gap})" for name, was, now in cases for gap in looser(was, now, before, after)]
     if found:
-        said = f"More is let through in {len(found)} ways on {compared} cases: {'; '.join(found[:_SHOWN])}."
+        said = f"More is let through in {len(found)} ways on {len(cases)} cases: {'; '.join(found[:_SHOWN])}."
         return Check(NAME, False, float(len(found)), EXPECTED, said)
-    return _not_looser(challenger, champion, examples, compared)
+    fired = {policy for _, was, _ in cases for policy in was.policies}
+    return _not_looser(challenger, champion, fired, len(cases), read=any(each.request for each in examples))
 
 
-def _not_looser(challenger: Bundle, champion: Bundle, examples: Sequence[Example], compared: int) -> Check:
-    """Nothing more was let through; is that all there is to see?"""
+def _not_looser(challenger: Bundle, champion: Bundle, fired: set[str], cases: int, *, read: bool) -> Check:
+    """Nothing more was let through; is that all there is to see? ``fired``: the champion's rules that did in a case."""
+
+    def unknown(said: str) -> Check:
+        return Check(NAME, None, None, EXPECTED, said)
+
     differs = list(_reading(challenger, champion))
-    read = sum(example.request for example in examples)
     if differs and not read:
         said = f"Requests are read otherwise ({', '.join(differs)}) and no example gives a whole request to compare."
-        return Check(NAME, None, None, EXPECTED, said + " Give a table of them: --examples.")
-    changes = compare_policies(champion.config, challenger.config).rules
-    if answers := [
-        change.rule for change in changes if change.section == "output_policies" and change.change != "added"
-    ]:
-        said = f"Rules about answers differ ({', '.join(answers)}), which no record shows. See router-ml policy diff."
-        return Check(NAME, None, None, EXPECTED, said)
+        return unknown(said + " Give a table of them: --examples.")
+    changes = [each for each in compare_policies(champion.config, challenger.config).rules if each.change != "added"]
+    if answers := [each.rule for each in changes if each.section == "output_policies"]:
+        return unknown(
+            f"Rules about answers differ ({', '.join(answers)}), which no record shows: router-ml policy diff."
+        )
+    if unseen := [each.rule for each in changes if each.section == "policies" and each.rule not in fired]:
+        return unknown(
+            f"Rules differ that fired in none of {cases} cases: {', '.join(unseen)}. Give --examples of them."
+        )
     if not differs and policy_sha256(champion.config) == policy_sha256(challenger.config):
         return Check(NAME, True, 0.0, EXPECTED, "Rules, classifier, tagger and detectors are the same.")
-    if not compared:
-        return Check(NAME, None, None, EXPECTED, "Rules differ and there is nothing to compare them on.")
-    return Check(NAME, True, 0.0, EXPECTED, f"They differ; on {compared} cases nothing more is let through.")
+    if not cases:
+        return unknown("Rules differ and there is nothing to compare them on.")
+    return Check(NAME, True, 0.0, EXPECTED, f"They differ; on {cases} cases nothing more is let through.")
 
 
 def _reading(challenger: Bundle, champion: Bundle) -> Iterator[str]:

@@ -50,4 +50,4 @@ def left_out(found: Verdict) -> str:
     if others:
         said += " Left out: " + "; ".join(f"{count} {reason}" for reason, count in others.items()) + "."
     unheard = sum(others.get(reason, 0) for reason in SILENT)
-    return said + (f" It does not speak of {unheard / (unheard + rows):.0%} of the traffic." if unheard else "")
+    return said + (f" It does not speak of {unheard / (unheard + rows):.1%} of the traffic." if unheard else "")

@@ -124,5 +124,5 @@ def test_words_of_a_verdict(make_trial: Callable[..., Trial]) -> None:
     assert len(list(differences(good))) == 5
     few = judge(replace(make_trial(400), left_out={"not randomised": 400, "learned from": 9}), Release())
     assert "effective_sample_size failed" in headline(few)
-    assert "does not speak of 50% of the traffic" in left_out(few)
+    assert "does not speak of 50.0% of the traffic" in left_out(few)
     assert "<b>" not in page(replace(few, notes=("<b>",)))

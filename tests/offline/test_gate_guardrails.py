@@ -61,6 +61,13 @@ def test_rules_that_differ_with_nothing_to_compare_them_on_are_not_known(bundle:
     assert guardrail_check(_with(bundle, _closed), bundle, ()).passed is None
 
 
+def test_a_rule_that_is_gone_and_fired_nowhere_is_not_known(bundle: Bundle, decisions: list[RouteDecision]) -> None:
+    """A log without personal data does not prove that the rule about it is not needed."""
+    found = guardrail_check(_with(bundle, _without_rule("pii-stays-private")), bundle, decisions[1:])
+    assert found.passed is None
+    assert "pii-stays-private" in found.why
+
+
 def test_another_classifier_needs_whole_requests(bundle: Bundle, decisions: list[RouteDecision]) -> None:
     """Facts in records are what the champion's classifier saw; of the challenger's they say nothing."""
     files = {**bundle.manifest.files, "classifier.json": "0" * 64}
