@@ -122,7 +122,7 @@ def conclude(checks: Collection[Check], found: Comparison | None, release: Relea
     passed: Mapping[str, bool | None] = {check.name: check.passed for check in checks}
     if passed.get("guardrails") is False:
         return "reject"
-    trusted = all(passed.get(name, True) for name in DATA)
+    trusted = all(passed.get(name, True) for name in (*DATA, "agreement"))
     if trusted and found is not None:
         least = 0.0 if found.cost_usd is None else found.cost_usd.low
         dearer = least > ROUNDING * found.champion_cost_usd

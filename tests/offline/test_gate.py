@@ -36,8 +36,6 @@ def test_surely_worse_is_rejected_however_cheap(make_trial: Make) -> None:
 
 def test_dearer_and_no_better_is_rejected(make_trial: Make) -> None:
     trial = make_trial(20_000, cheap=0.72, dear=0.8)
-    back = replace(trial, target=trial.target[:, [0, 2, 1]], cost_usd=trial.cost_usd[::-1])
-    assert judge(back, RELEASE).verdict in {"hold", "reject"}
     dearer = replace(trial, cost_usd=0.01 - trial.cost_usd, cost_model=0.01 - trial.cost_model)
     assert judge(dearer, RELEASE).verdict == "reject"
 
