@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from router_ml.cli.show_gate import verdict_page
 from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteRequest
 from router_ml.loading import shipped_bundle
-from router_ml.offline.champion import Comparison, compare
+from router_ml.offline.gate import Verdict, evaluate
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import utc
 from router_ml.storage.registry import Version, log_bundle, set_alias
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label
@@ -41,6 +41,7 @@ SEED = 7
 RATED = 0.7
 LEARN_DAYS = 4
 MARGIN = 0.02
+MIN_EFFECTIVE = 100  # a week of demo traffic is small
 console = Console(width=None if sys.stdout.isatty() else 132)
 
 
@@ -109,23 +110,6 @@ def traffic(router: Router, log: EventLog, pack: Pack, lanes: dict[str, int], st
     console.print(f"{len(outcomes)} more requests logged with outcomes, {explored} of them explored.")
 
 
-def show_comparison(found: Comparison) -> None:
-    """What the log says of the challenger."""
-    table = Table("challenger - champion", "estimate", "95% interval", title="Off-policy", title_justify="left")
-    for name, estimate, form in (
-        ("quality, doubly robust", found.dr, "+.4f"),
-        ("quality, SNIPS", found.snips, "+.4f"),
-        ("USD per request, doubly robust", found.cost_usd, "+.6f"),
-    ):
-        table.add_row(name, f"{estimate.value:{form}}", f"[{estimate.low:{form}}, {estimate.high:{form}}]")
-    console.print(table)
-    console.print(
-        f"{found.rows} randomised decisions that it has not learned from, {found.rated} of them rated; left out: "
-        f"{found.not_randomised} not randomised, {found.no_support} without support. "
-        f"Effective sample size {found.dr.effective_sample_size:.0f}."
-    )
-
-
 def first_champion(base: Path, evaluated: Pack) -> Version:
     """Learn from evaluations alone, register, and make it the champion."""
     manifest, _ = retrain(base=base, out=OUT / "champion", pack=evaluated, log=None)
@@ -136,7 +120,7 @@ def first_champion(base: Path, evaluated: Pack) -> Version:
     return version
 
 
-def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Comparison]:
+def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Verdict]:
     """Learn from what was logged before ``cut``, and let what came after judge it."""
     console.rule("3. Learn from the log")
     base, out = OUT / "champion", OUT / "challenger"
@@ -146,29 +130,26 @@ def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Co
         f"first {LEARN_DAYS} days; the days after judge it."
     )
     console.rule("4. Is it better? From the log, before any traffic sees it")
-    challenger = Bundle.load(out)
-    spec = challenger.classifier.spec
-    sizes = (len(NAMES), len(spec.intent.labels), len(spec.domain.labels))
-    logged = log.logged()
-    unseen = logged.select(logged.created_at >= np.datetime64(utc(cut), "us"))
-    found = compare(challenger.allocation, challenger.config, unseen, sizes=sizes, promises=challenger.promises)
-    show_comparison(found)
+    challenger, champion = Bundle.load(out), Bundle.load(base)
+    release = champion.config.release.model_copy(update={"margin": MARGIN, "min_effective": MIN_EFFECTIVE})
+    found = evaluate(challenger, champion, log, release=release)
+    console.print(verdict_page(found))
     return challenger, found
 
 
-def promote(name: str, found: Comparison) -> None:
+def promote(name: str, found: Verdict) -> None:
     """Register the challenger, make it the champion if the verdict says so, and route by what is champion then."""
-    verdict = found.verdict(MARGIN)
+    quality = {} if found.comparison is None else {"dr_quality": found.comparison.dr.value}
     version = log_bundle(
         OUT / "challenger",
-        metrics={"dr_quality": found.dr.value, "dr_low": found.dr.low, "dr_high": found.dr.high},
+        metrics=quality,
         files=[OUT / "cost_quality.png", OUT / "outage.png"],
-        tags={"verdict": verdict},
+        tags={"verdict": found.verdict},
         tracking_uri=STORE,
     )
     set_alias(name, "challenger", version.version, tracking_uri=STORE)
-    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{verdict}[/bold].")
-    if verdict == "promote":
+    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{found.verdict}[/bold].")
+    if found.verdict == "promote":
         set_alias(name, "champion", version.version, tracking_uri=STORE)
     current = Router.load(f"models:/{name}@champion", tracking_uri=STORE)
     decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)

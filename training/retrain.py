@@ -60,7 +60,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
         settings: the ``router.yaml`` of the new bundle; by default that of ``base``.
         archive: folder, or any fsspec path, that older decisions of the log were compacted into.
         since, until, org: learn only from decisions from this time on, before this time, of this organisation. What a
-            challenger has learned from cannot judge it: keep later ones for ``router_ml.offline.champion.compare``.
+            challenger has learned from cannot judge it: keep later ones for ``router_ml.offline.gate.evaluate``.
         work: folder of finished steps, in which a run that was killed goes on, and of the report. Without it there is
             neither.
         most: decisions of the log to fit to; further ones count as evidence.

@@ -16,6 +16,7 @@ from router_ml.cli.audit import audit
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.drift import drift
+from router_ml.cli.evaluate import evaluate
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.log import app as log_commands
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(policy)
 app.add_typer(log_commands)
 app.command()(savings)
+app.command()(evaluate)
 app.command()(slices)
 app.command("next")(next_prompts)
 app.command()(replay)

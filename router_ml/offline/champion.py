@@ -1,14 +1,15 @@
-"""Would another bundle have done better on what was logged? Quality and cost, challenger minus champion.
+"""What a challenger would have done with a log of its champion: the arrays that the gate judges.
 
-Intention to treat: the action is the planned lane. Rows that were not randomised, and rows where the challenger would
-go where the log could not, are left out and counted: the estimates speak of the others. The log must hold decisions
-that the challenger has not learned from; on its own training rows any policy looks better than it is. Batch prices and
-cached tokens of a session are not in the log's arrays: decisions made with them are judged at full prices.
+Intention to treat: the action is the planned lane. Rows that were not randomised are left out and counted: the
+estimates speak of the others. The log must hold decisions that the challenger has not learned from; on its own training
+rows any policy looks better than it is. Batch prices and cached tokens of a session are not in the log's arrays:
+decisions made with them are judged at full prices.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,41 +20,15 @@ from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
-from router_ml.offline.ope import Estimate, Feedback, SampleRatio, difference, sample_ratio
+from router_ml.offline.feedback import of_action
+from router_ml.offline.trial import Comparison, Trial, comparison
 from router_ml.storage.promises import Promises
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """Challenger minus champion per decision, with 95% intervals.
-
-    ``dr``: quality, doubly robust, the headline; ``snips``: quality, as a check; ``cost_usd``: cost, doubly robust.
-    ``rows`` were used, of ``rated`` with an outcome; ``not_randomised`` and ``no_support`` were left out.
-    """
-
-    dr: Estimate
-    snips: Estimate
-    cost_usd: Estimate
-    sample_ratio: SampleRatio
-    rows: int
-    rated: int
-    not_randomised: int
-    no_support: int
-
-    def verdict(self, margin: float, min_effective: float = 100.0) -> str:
-        """``promote`` if quality is at most ``margin`` worse with 97.5% confidence and cost is surely lower, or quality
-        is surely better; ``reject`` if it is surely worse; else, or with fewer than ``min_effective`` effective rows or
-        choices that do not follow the logged propensities, ``hold``."""
-        if self.dr.effective_sample_size < min_effective or self.sample_ratio.p_value < 0.001:
-            return "hold"
-        if self.dr.high < -margin:
-            return "reject"
-        if self.dr.low >= -margin and (self.cost_usd.high < 0 or self.dr.low > 0):
-            return "promote"
-        return "hold"
+Cluster = Literal["org", "day"]
+CHAMPION = "champion"  # the arm that judges
 
 
 def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
@@ -117,33 +92,45 @@ def policy_of(
     return result, estimates
 
 
-def compare(
+def trial_of(
     challenger: Allocation,
     config: RouterConfig,
     data: LoggedData,
     *,
     sizes: tuple[int, int, int],
     promises: Promises | None = None,
-) -> Comparison:
-    """Evaluate a challenger on a log, at the lambdas that its ``promises`` certify.
+    champion: RouterConfig | None = None,
+    cluster: Cluster | None = None,
+) -> Trial:
+    """A challenger before a log of its champion, at the lambdas that its ``promises`` certify.
+
+    A lane that is gone, or another model or version by now, is a lane of its own there, which the challenger cannot
+    take any more.
+
+    Args:
+        sizes: number of surface features, intents and domains.
+        champion: the configuration that the log was written under. Lanes that it does not have count as eligible
+            everywhere, since no record says where they are not; without it, they count as eligible nowhere.
+        cluster: decisions of one ``org`` or one ``day`` depend on each other; by default each stands alone.
 
     Raises:
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
     """
-    lanes = list(config.lanes)
-    embedded = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
-    drawn = data.randomised & embedded
-    if not drawn.any():
-        raise OfflineDataError(
-            f"None of {len(data)} logged decisions was drawn at random with its embedding kept. "
-            "Allow exploration in a traffic class first."
-        )
-    part = data.select(drawn)
-    columns = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in lanes]
-    logging, eligible = _columns(part.propensities, columns), _columns(part.eligible, columns).astype(bool)
+    part, left_out = _judging(data)
+    names, old = list(config.lanes), _old_lanes(part, config, champion)
+    lanes = (*names, *(f"{lane} (as logged)" for lane in old))
+    place = np.array([len(names) + old.index(lane) if lane in old else names.index(lane) for lane in part.lanes])
+
+    def over_lanes(values: NDArray[np.float64], absent: float) -> Floats:
+        result = np.full((len(part), len(lanes)), absent)
+        result[:, place] = values
+        return result
+
+    known = [part.lanes.index(lane) if lane in part.lanes else -1 for lane in names]
+    eligible = np.concatenate([part.eligible, np.zeros((len(part), 1), bool)], axis=1)[:, known]
+    if champion is not None:
+        eligible[:, [lane not in champion.lanes for lane in names]] = True
     eligible &= np.array([lane.enabled for lane in config.lanes.values()])
-    # Given that none of the lanes that are gone was drawn, the others were drawn in proportion.
-    logging = logging / np.maximum(logging.sum(axis=1, keepdims=True), 1e-300)
     target, estimates = policy_of(
         challenger,
         config,
@@ -152,43 +139,74 @@ def compare(
         traffic_class=part.traffic_class,
         promises=promises,
     )
-    planned = np.array([lanes.index(lane) if lane in lanes else -1 for lane in part.lanes])[part.action]
-    supported = ~((target > 0) & (logging <= 0)).any(axis=1) & (planned >= 0)
-    rows = np.flatnonzero(supported)
-    if len(rows) == 0:
-        raise OfflineDataError(
-            f"None of {len(part)} randomised decisions was drawn from lanes that are configured now."
-        )
-    action = planned[rows]
-    propensity = logging[rows, action]
-
-    def feedback(reward: Floats) -> Feedback:
-        return Feedback(
-            action=action,
-            propensity=propensity,
-            reward=reward,
-            rated_probability=part.rated_probability[rows],
-            logging=logging[rows],
-            left_out=int((~data.randomised).sum()),
-        )
-
-    quality = feedback(part.quality[rows])
-    cost = feedback(np.where(np.isfinite(part.quality[rows]), part.cost_usd[rows], np.nan))
-    logged_quality = np.nan_to_num(_columns(part.estimated_quality, columns)[rows])
-    return Comparison(
-        dr=difference(target[rows], logging[rows], quality, estimator="dr", reward_model=logged_quality),
-        snips=difference(target[rows], logging[rows], quality, estimator="snips"),
-        cost_usd=difference(target[rows], logging[rows], cost, estimator="dr", reward_model=estimates.cost_usd[rows]),
-        sample_ratio=sample_ratio(quality),
-        rows=len(rows),
-        rated=int(np.isfinite(part.quality[rows]).sum()),
-        not_randomised=int((~drawn).sum()),
-        no_support=int((~supported).sum()),
+    action = place[part.action]
+    believed = over_lanes(part.estimated_quality, np.nan)
+    cost, more = over_lanes(part.estimated_cost_usd, np.nan), np.zeros((len(part), len(old)))
+    expected = np.concatenate([estimates.cost_usd, more], axis=1)
+    return Trial(
+        lanes=lanes,
+        target=np.concatenate([target, more], axis=1),
+        logging=over_lanes(part.propensities, 0.0),
+        action=action,
+        quality=part.quality,
+        rated_probability=part.rated_probability,
+        cost_usd=part.cost_usd,
+        quality_model=np.nan_to_num(believed),
+        cost_model=np.where(np.isfinite(cost), cost, expected),
+        predicted=of_action(np.concatenate([estimates.belief.quality, more + np.nan], axis=1), action),
+        believed=of_action(believed, action),
+        slices={"class": part.traffic_class, "cell": np.char.add(np.char.add(part.intent, "/"), part.domain)},
+        cluster=_clusters(part, cluster),
+        left_out=left_out,
     )
 
 
-def _columns(matrix: NDArray[np.floating] | NDArray[np.bool_], columns: list[int]) -> Floats:
-    """Columns of a log's lanes in the order of the configuration; zero where the log does not know the lane."""
-    padded = np.concatenate([matrix, np.zeros((len(matrix), 1), matrix.dtype)], axis=1)
-    result: Floats = padded[:, columns].astype(np.float64)
-    return result
+def compare(
+    challenger: Allocation,
+    config: RouterConfig,
+    data: LoggedData,
+    *,
+    sizes: tuple[int, int, int],
+    promises: Promises | None = None,
+) -> Comparison:
+    """All estimates of a challenger on a log; raises as ``trial_of`` and ``Feedback`` do."""
+    return comparison(trial_of(challenger, config, data, sizes=sizes, promises=promises))
+
+
+def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
+    """The rows that can judge, and why others cannot."""
+    embedded = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
+    own: NDArray[np.bool_] = np.asarray(getattr(data, "arm", np.full(len(data), CHAMPION))) == CHAMPION
+    drawn = own & data.randomised & embedded
+    if drawn.sum() < 2:
+        raise OfflineDataError(
+            f"None of {len(data)} logged decisions was drawn at random with its embedding kept. "
+            "Allow exploration in a traffic class first."
+        )
+    why = {
+        "of another arm": ~own,
+        "not randomised": own & ~data.randomised,
+        "embedding not kept": own & data.randomised & ~embedded,
+    }
+    return data.select(drawn), {reason: int(rows.sum()) for reason, rows in why.items() if rows.any()}
+
+
+def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
+    """Logged lanes that are gone, or were another model or version when they were drawn."""
+    found = []
+    for index, lane in enumerate(data.lanes):
+        rows, now = data.action == index, config.lanes.get(lane)
+        then = None if champion is None else champion.lanes.get(lane)
+        if now is None or (then is not None and (then.model, then.version) != (now.model, now.version)):
+            found.append(lane)
+            continue
+        answered = rows & ((data.executed == index) | (data.executed < 0))
+        if (data.model[rows] != now.model).any() or (data.lane_version[answered] != now.version).any():
+            found.append(lane)
+    return found
+
+
+def _clusters(data: LoggedData, by: Cluster | None) -> NDArray[np.str_] | None:
+    if by is None:
+        return None
+    return data.org if by == "org" else data.created_at.astype("datetime64[D]").astype(str)

@@ -11,20 +11,15 @@ import pytest
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints
 from router_ml.errors import OfflineDataError
-from router_ml.loading import shipped_bundle
-from router_ml.offline.champion import Comparison, compare
+from router_ml.offline.champion import compare, trial_of
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.eventlog import EventLog
+from router_ml.storage.eventlog import EventLog, LoggedData
 from router_ml.understanding.surface import NAMES
 
 SIZES = (len(NAMES), 10, 9)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ROWS = 150
 LANES = ("private", "balanced", "fast", "premium")
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return Bundle.load(shipped_bundle())
 
 
 def _log(bundle: Bundle, path: Path, *, explore: bool) -> EventLog:
@@ -34,9 +29,9 @@ def _log(bundle: Bundle, path: Path, *, explore: bool) -> EventLog:
     constraints = Constraints(allow_lanes=LANES, explore=explore)
     requests = [
         RouteRequest(text=f"Which of {i} and {i + 7} is prime?", traffic_class="pilot", constraints=constraints)
-        for i in range(200)
+        for i in range(ROWS)
     ]
-    for index, decision in enumerate(router.predict_routes(requests, seeds=range(200))):
+    for index, decision in enumerate(router.predict_routes(requests, seeds=range(ROWS))):
         quality = float(random.random() < 0.8)
         log.log_outcome(
             Outcome(decision_id=decision.decision_id, quality=quality, cost_usd=1e-3 * (1 + index % 3), at=NOW)
@@ -44,15 +39,19 @@ def _log(bundle: Bundle, path: Path, *, explore: bool) -> EventLog:
     return log
 
 
-def test_a_bundle_is_exactly_as_good_as_itself(bundle: Bundle, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def logged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> LoggedData:
+    with _log(bundle, tmp_path_factory.mktemp("champion") / "log.sqlite", explore=True) as log:
+        return log.logged()
+
+
+def test_a_bundle_is_exactly_as_good_as_itself(bundle: Bundle, logged: LoggedData) -> None:
     """Estimates are made for the policy that logged: target and logging policy agree, the difference is zero."""
-    with _log(bundle, tmp_path / "log.sqlite", explore=True) as log:
-        found = compare(bundle.allocation, bundle.config, log.logged(), sizes=SIZES)
-    assert found.rows == 200
+    found = compare(bundle.allocation, bundle.config, logged, sizes=SIZES)
+    assert found.rows == ROWS
     assert abs(found.dr.value) < 1e-6
     assert abs(found.snips.value) < 1e-6
-    assert found.dr.effective_sample_size == pytest.approx(200, rel=1e-3)
-    assert found.verdict(0.02) == "hold", "neither cheaper nor better"
+    assert found.dr.effective_sample_size == pytest.approx(ROWS, rel=1e-3)
 
 
 def test_a_log_without_randomisation_is_refused(bundle: Bundle, tmp_path: Path) -> None:
@@ -64,23 +63,45 @@ def test_a_log_without_randomisation_is_refused(bundle: Bundle, tmp_path: Path) 
         compare(bundle.allocation, bundle.config, log.logged(), sizes=SIZES)
 
 
-def test_few_effective_rows_hold(bundle: Bundle, tmp_path: Path) -> None:
-    """A verdict needs data: below the minimum the answer is hold, whatever the estimate."""
-    with _log(bundle, tmp_path / "log.sqlite", explore=True) as log:
-        found: Comparison = compare(bundle.allocation, bundle.config, log.logged(), sizes=SIZES)
-    assert found.verdict(0.02, min_effective=10_000) == "hold"
-
-
-def test_lanes_that_were_removed_are_left_out_and_counted(bundle: Bundle, tmp_path: Path) -> None:
-    """A log outlives the lanes in it; what was drawn from a lane that is gone says nothing about today's."""
+def test_a_lane_that_was_removed_still_counts_for_the_champion(bundle: Bundle, logged: LoggedData) -> None:
+    """A log outlives its lanes. What the champion did on one is known; the challenger cannot go there any more."""
     raw = bundle.config.model_dump(mode="json", by_alias=True, exclude_none=True)
     del raw["lanes"]["premium"]
     smaller = type(bundle.config).model_validate(raw)
-    with _log(bundle, tmp_path / "log.sqlite", explore=True) as log:
-        logged = log.logged()
-        drawn = logged.action == logged.lanes.index("premium")
-        assert 0 < drawn.sum() < len(logged)
-        found = compare(bundle.allocation, smaller, logged, sizes=SIZES)
-    assert found.no_support == drawn.sum()
-    assert found.rows == len(logged) - drawn.sum()
-    assert found.sample_ratio.p_value > 0.001, "the others were drawn in proportion"
+    trial = trial_of(bundle.allocation, smaller, logged, sizes=SIZES)
+    assert trial.lanes[-1] == "premium (as logged)"
+    assert (trial.target[:, -1] == 0).all()
+    assert (trial.logging[:, -1] > 0).any()
+    found = compare(bundle.allocation, smaller, logged, sizes=SIZES)
+    assert found.rows == len(logged)
+    assert found.off_support == 0
+    assert found.sample_ratio.p_value > 0.001
+
+
+def test_another_model_under_the_same_name_is_another_lane(bundle: Bundle, logged: LoggedData) -> None:
+    """What the old model did says nothing about the new one, so going there is going where the log could not."""
+    raw = bundle.config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    raw["lanes"]["premium"]["model"] = "openai/gpt-next"
+    newer = type(bundle.config).model_validate(raw)
+    same = trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES)
+    trial = trial_of(bundle.allocation, newer, logged, sizes=SIZES, champion=bundle.config)
+    premium = list(newer.lanes).index("premium")
+    assert same.off_support.max() == 0
+    assert trial.off_support == pytest.approx(same.target[:, premium], abs=1e-6)
+
+
+def test_a_lane_that_the_champion_did_not_have_is_eligible_and_off_support(bundle: Bundle, logged: LoggedData) -> None:
+    without = trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES)
+    raw = bundle.config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    del raw["lanes"]["openai"]
+    earlier = type(bundle.config).model_validate(raw)
+    trial = trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES, champion=earlier)
+    assert without.off_support.max() == 0
+    assert trial.off_support.mean() > 0
+
+
+def test_days_and_organisations_can_be_clusters(bundle: Bundle, logged: LoggedData) -> None:
+    days = trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES, cluster="day").cluster
+    assert days is not None
+    assert len(days[0]) == len("2026-01-01")
+    assert trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES, cluster="org").cluster is not None

@@ -10,6 +10,7 @@ from router_ml.errors import RouterError
 from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
 from training.benchmark.drift import main as drift
+from training.benchmark.gate import main as gate
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.online import main as online
 from training.benchmark.promise import main as promise
@@ -27,6 +28,7 @@ app.command("savings")(savings)
 app.command("promise")(promise)
 app.command("online")(online)
 app.command("drift")(drift)
+app.command("gate")(gate)
 
 
 @app.callback()
