@@ -11,6 +11,7 @@ from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.online import main as online
+from training.benchmark.ope import main as ope
 from training.benchmark.promise import main as promise
 from training.benchmark.routing import main as routing
 from training.benchmark.savings import main as savings
@@ -25,6 +26,7 @@ app.command("guardrails")(guardrails)
 app.command("savings")(savings)
 app.command("promise")(promise)
 app.command("online")(online)
+app.command("ope")(ope)
 
 
 @app.callback()
