@@ -1,8 +1,8 @@
 """``python -m training.benchmark ope``: do off-policy intervals hold the truth as often as they say?
 
 An outcome matrix is the population: the value of a policy on it is known. Logs of n decisions are drawn from it under
-two logging policies, a near-uniform mix and a skewed one that follows a noisy guess of each prompt's best lane, with all
-ratings and with missing ones, whose probability depends on the prompt and the lane and is known or has to be estimated.
+two logging policies, a near-uniform mix and a skewed one that follows a noisy guess of each prompt's best lane, with
+all ratings and with missing ones, whose probability depends on the prompt and the lane and is known or has to be estimated.
 The target follows a quality model that was learned on other prompts. Every log goes through the library as a user's
 would, cross-fits included.
 """
@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,12 +55,12 @@ class World:
     target: Floats
     rated: Floats
 
-    @property
+    @cached_property
     def truth(self) -> float:
         """What the target earns."""
         return float((self.target * self.quality).sum(axis=1).mean())
 
-    @property
+    @cached_property
     def gain(self) -> float:
         """How much more than the log."""
         return self.truth - float((self.logging * self.quality).sum(axis=1).mean())
@@ -67,8 +68,9 @@ class World:
 
 @dataclass(frozen=True)
 class Row:
-    """One estimator in one cell, over seeds: coverage of its 95% interval, of which the truth below and above, mean
-    width, root mean squared error and bias; mean effective rows."""
+    """One estimator in one cell, over seeds: share of logs whose 95% interval holds the truth, has it ``below`` and
+    ``above``; mean width, root mean squared error and bias; mean effective rows. For ``betting`` the share of logs that
+    never ruled the truth out."""
 
     log: str
     ratings: str
@@ -77,12 +79,12 @@ class Row:
     interval: str
     seeds: int
     coverage: float
-    below: float
-    above: float
-    width: float
-    rmse: float
-    bias: float
     effective: float
+    below: float = float("nan")
+    above: float = float("nan")
+    width: float = float("nan")
+    rmse: float = float("nan")
+    bias: float = float("nan")
 
 
 def make_world(pack: Pack, log: str, *, seed: int = 0) -> World:
@@ -185,15 +187,27 @@ def study(
     rows = []
     for name, found in table.items():
         below, above, width, error = np.array(found, dtype=float).T
-        held = 1 - below.mean() - above.mean()
-        rmse = float(np.sqrt(np.square(error).mean()))
-        numbers = (held, below.mean(), above.mean(), width.mean(), rmse, error.mean(), effective)
-        rows.append(Row(log, ratings, n, name, "normal", seeds, *(float(value) for value in numbers)))
-    for place, name in enumerate(("value", "difference")):
+        rows.append(
+            Row(
+                log,
+                ratings,
+                n,
+                name,
+                "normal",
+                seeds,
+                coverage=float(1 - below.mean() - above.mean()),
+                below=float(below.mean()),
+                above=float(above.mean()),
+                width=float(width.mean()),
+                rmse=float(np.sqrt(np.square(error).mean())),
+                bias=float(error.mean()),
+                effective=effective,
+            )
+        )
+    for name, ever in zip(("value", "difference"), np.array(out, dtype=float).reshape(-1, 2).T, strict=True):
         if out:
-            held = 1 - float(np.mean([pair[place] for pair in out]))
-            nothing = float("nan")
-            rows.append(Row(log, ratings, n, name, "betting, any time", seeds, held, *[nothing] * 5, effective))
+            held = float(1 - ever.mean())
+            rows.append(Row(log, ratings, n, name, "betting", seeds, coverage=held, effective=effective))
     return rows
 
 
