@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from router_ml.offline.feedback import Feedback, Floats
 from router_ml.offline.ope_terms import Part, Terms
 
 ROUNDS = 1000
+BLOCK = 1 << 16  # rows
+TOGETHER = 32  # rounds
 
 
 class Spread(NamedTuple):
@@ -136,7 +138,7 @@ def bootstrap_of(every: Sequence[Terms], clusters: Clusters, *, rounds: int, see
     """
     columns, places = _columns(every)
     sums = np.stack([clusters.sums(column) for column in columns] + [clusters.sums(np.ones(clusters.rows))], axis=1)
-    totals = np.stack(list(_resampled(sums, rounds, seed))) if rounds > 1 else np.zeros((1, sums.shape[1]))
+    totals = _resampled(sums, max(rounds, 1), seed)
     found = []
     for terms, pairs in zip(every, places, strict=True):
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -171,8 +173,18 @@ def _columns(every: Sequence[Terms]) -> tuple[list[Floats], list[list[tuple[int,
     return columns, [[(place(part.numerator), place(part.denominator)) for part in terms.parts] for terms in every]
 
 
-def _resampled(sums: Floats, rounds: int, seed: int) -> Iterator[Floats]:
+def _resampled(sums: Floats, rounds: int, seed: int) -> Floats:
+    """Sums over each resample, (rounds, columns). Blocks of rows fit the cache; how many draws fall into each block is
+    drawn first, so that together they are plain draws with replacement."""
     rng, count = np.random.default_rng(seed), len(sums)
-    for _ in range(rounds):
-        drawn = np.bincount(rng.integers(count, size=count), minlength=count)
-        yield drawn.astype(np.float64) @ sums
+    starts = np.arange(0, count, BLOCK)
+    sizes = np.minimum(count - starts, BLOCK)
+    draws = rng.multinomial(count, sizes / count, size=rounds)
+    totals = np.zeros((rounds, sums.shape[1]))
+    for number, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
+        block = sums[start : start + size]
+        for first in range(0, rounds, TOGETHER):
+            mine = draws[first : first + TOGETHER, number]
+            times = [np.bincount(rng.integers(size, size=each, dtype=np.uint16), minlength=size) for each in mine]
+            totals[first : first + TOGETHER] += np.stack(times).astype(np.float64) @ block
+    return totals

@@ -49,8 +49,8 @@ def rated_probability(
     table = np.asarray(features, dtype=float if model == "logistic" else None)
     if not (len(table) == len(lane) == len(known)) or lane.min() < 0 or lane.max() >= lanes:
         raise OfflineDataError(
-            f"Found {len(table)} features, {len(lane)} actions, {len(known)} ratings over {lanes} lanes. Give one of each "
-            "per decision, and every lane."
+            f"Found {len(table)} features, {len(lane)} actions, {len(known)} ratings over {lanes} lanes. Give one of "
+            "each per decision, and every lane."
         )
     if known.all() or not known.any():
         raise OfflineDataError("All decisions are rated, or none: there is nothing to model.")

@@ -2,8 +2,8 @@
 
 An outcome matrix is the population: the value of a policy on it is known. Logs of n decisions are drawn from it under
 two logging policies, a near-uniform mix and a skewed one that follows a noisy guess of each prompt's best lane, with
-all ratings and with missing ones, whose probability depends on the prompt and the lane and is known or has to be estimated.
-The target follows a quality model that was learned on other prompts. Every log goes through the library as a user's
+all ratings and with missing ones, whose probability depends on the prompt and the lane and is known or estimated. The
+target follows a quality model that was learned on other prompts. Every log goes through the library as a user's
 would, cross-fits included.
 """
 
