@@ -28,9 +28,11 @@ class SampleRatio:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What a log says about one policy. ``mean_weight`` must be 1 within a few of its standard errors;
-    ``mean_rating_weight`` too; effective sample size and largest weight count rated rows; ``left_out_share`` is the
-    part of all decisions that were not randomised; ``sample_ratio`` needs the full propensities."""
+    """What a log says about one policy. ``mean_weight`` must be 1 within a few of its standard errors, and
+    ``mean_weight_p_value`` tests that it is: tiny, it says that the propensities are wrong or that rows were lost.
+    ``mean_rating_weight`` must be near 1 too; effective sample size and largest weight count rated rows;
+    ``left_out_share`` is the part of all decisions that were not randomised; ``sample_ratio`` needs the full
+    propensities."""
 
     n: int
     rated: int
@@ -41,6 +43,7 @@ class Diagnostics:
     mean_weight_standard_error: float
     mean_rating_weight: float
     sample_ratio: SampleRatio | None
+    mean_weight_p_value: float
 
 
 def diagnose(target: ArrayLike, feedback: Feedback) -> Diagnostics:
@@ -51,6 +54,7 @@ def diagnose(target: ArrayLike, feedback: Feedback) -> Diagnostics:
     """
     weight = feedback.weights(target)
     used = weight * feedback.rating_weight
+    error = float(weight.std(ddof=1)) / math.sqrt(len(weight))
     return Diagnostics(
         n=len(feedback),
         rated=int(feedback.rated.sum()),
@@ -58,10 +62,25 @@ def diagnose(target: ArrayLike, feedback: Feedback) -> Diagnostics:
         effective_sample_size=effective_sample_size(used),
         max_weight=float(used.max()),
         mean_weight=float(weight.mean()),
-        mean_weight_standard_error=float(weight.std(ddof=1)) / math.sqrt(len(weight)),
+        mean_weight_standard_error=error,
         mean_rating_weight=float(feedback.rating_weight.mean()),
         sample_ratio=None if feedback.logging is None else sample_ratio(feedback),
+        mean_weight_p_value=_mean_is_one(weight, np.asarray(target, dtype=float), feedback),
     )
+
+
+def _mean_is_one(weight: Floats, target: Floats, feedback: Feedback) -> float:
+    """Two-sided p-value of E[w] = 1, by the normal limit. With the full propensities the variance is the one that they
+    imply, sum_a target_a^2 / p_a - 1: heavy weights that never came up are not forgotten."""
+    if feedback.logging is None:
+        variance = float(weight.var(ddof=1))
+    else:
+        squares = np.divide(target**2, feedback.logging, out=np.zeros_like(target), where=feedback.logging > 0)
+        variance = max(float((squares.sum(axis=1) - 1).mean()), 0.0)
+    away = abs(float(weight.mean()) - 1)
+    if variance <= 1e-12:
+        return float(away <= 1e-6)
+    return math.erfc(away * math.sqrt(len(weight) / variance / 2))
 
 
 def effective_sample_size(weight: Floats) -> float:

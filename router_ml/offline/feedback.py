@@ -30,7 +30,8 @@ class Feedback:
     drawn), ``reward`` (NaN = not rated), ``rated_probability`` (of being picked for rating, default 1; only rated rows
     need one). Optional: ``logging`` (n, lanes), the full propensities, for support and sample-ratio checks;
     ``cluster`` (n,) such as the user, for intervals that allow for dependence within a cluster; ``left_out``, how many
-    further decisions are not here because they were not randomised.
+    further decisions are not here because they were not randomised; ``bounds``, the range that a reward can have, which
+    Bernstein and betting intervals need.
 
     Raises:
         OfflineDataError: a value that no randomised log can hold, or more ratings missing than P(rated) explains.
@@ -43,6 +44,7 @@ class Feedback:
     logging: Floats | None = None
     cluster: NDArray[Any] | None = None
     left_out: int = 0
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("action", None), ("cluster", None), *((name, float) for name in _REAL)):
@@ -78,16 +80,28 @@ class Feedback:
         return of_action(policy, self.action) / self.propensity
 
     @classmethod
-    def from_log(cls, data: LoggedData, *, reward: Literal["quality", "cost_usd"] = "quality") -> Feedback:
-        """The randomised rows of a log. A target policy belongs to the same rows: ``data.select(data.randomised)``."""
+    def from_log(
+        cls,
+        data: LoggedData,
+        *,
+        reward: Literal["quality", "cost_usd"] = "quality",
+        rated_probability: ArrayLike | None = None,
+    ) -> Feedback:
+        """The randomised rows of a log. A target policy belongs to the same rows: ``data.select(data.randomised)``.
+
+        Args:
+            rated_probability: of those rows, such as ``ratings.rated_probability`` estimates it; by default as logged.
+        """
         rows = data.select(data.randomised)
+        logged = rows.rated_probability if rated_probability is None else rated_probability
         return cls(
             action=rows.action,
             propensity=of_action(rows.propensities, rows.action),
             reward=getattr(rows, reward),
-            rated_probability=rows.rated_probability if reward == "quality" else None,
+            rated_probability=np.asarray(logged, dtype=float) if reward == "quality" else None,
             logging=rows.propensities,
             left_out=len(data) - len(rows),
+            bounds=(0.0, 1.0) if reward == "quality" else None,
         )
 
 
@@ -124,7 +138,7 @@ def _check_draws(feedback: Feedback) -> None:
             f"Logged propensities are {logging.shape}; {len(action)} decisions with actions up to {action.max()} need "
             "one row each and a column for every lane."
         )
-    _check_distribution(logging, "The logged propensity vector")
+    check_distribution(logging, "The logged propensity vector")
     apart = np.abs(of_action(logging, action) - propensity)
     if apart.max() > TOLERANCE:
         raise OfflineDataError(
@@ -136,6 +150,12 @@ def _check_draws(feedback: Feedback) -> None:
 def _check_ratings(feedback: Feedback) -> None:
     if np.isinf(feedback.reward).any() or not feedback.rated.any():
         raise OfflineDataError("Rewards must be finite, NaN where not rated, and at least one must be rated.")
+    if feedback.bounds is not None:
+        seen, (low, high) = feedback.reward[feedback.rated], feedback.bounds
+        if not (low < high and seen.min() >= low and seen.max() <= high):
+            raise OfflineDataError(
+                f"Rewards are {seen.min():g} to {seen.max():g}, bounds say {low:g} to {high:g}. Declare the true range."
+            )
     if feedback.rated_probability is not None:
         probability = feedback.rated_probability[feedback.rated]
         if not ((probability > 0) & (probability <= 1)).all():
@@ -166,7 +186,7 @@ def _check_policy(policy: Floats, feedback: Feedback) -> None:
         )
     if feedback.logging is not None and policy.shape != feedback.logging.shape:
         raise OfflineDataError(f"The target policy is {policy.shape}, the logged one {feedback.logging.shape}.")
-    _check_distribution(policy, "The target policy")
+    check_distribution(policy, "The target policy")
     lanes = policy.shape[1]
     if feedback.action.max() >= lanes:
         raise OfflineDataError(
@@ -184,10 +204,11 @@ def _check_policy(policy: Floats, feedback: Feedback) -> None:
         )
 
 
-def _check_distribution(matrix: Floats, what: str) -> None:
+def check_distribution(matrix: Floats, what: str) -> None:
+    """Raise ``OfflineDataError`` where rows (n, lanes) are not probabilities that sum to 1."""
     if not np.isfinite(matrix).all() or matrix.min() < 0:
         raise OfflineDataError(f"{what} holds NaN, infinite or negative probabilities. Repair it; nothing is clipped.")
-    off = np.abs(matrix.sum(axis=1) - 1)
+    off = np.abs(matrix @ np.ones(matrix.shape[1]) - 1)
     if off.max() > TOLERANCE:
         worst = int(off.argmax())
         raise OfflineDataError(f"{what} sums to {matrix[worst].sum():.6g} in row {worst}, not to 1. Normalise it.")

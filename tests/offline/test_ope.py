@@ -152,7 +152,8 @@ def test_few_or_heavy_rows_widen_the_interval_as_students_t_does(reward: list[fl
     spread = (away**4).mean() - (away**2).mean() ** 2
     freedom = max(2, min(5, 12 * (away**2).mean() ** 2 / spread if spread > 1e-12 else 5))
     assert estimate.standard_error == pytest.approx(np.std(reward, ddof=1) / np.sqrt(6))
-    quantile = (estimate.high - estimate.value) / estimate.standard_error
+    reach = np.sqrt((estimate.high - estimate.value) * (estimate.value - estimate.low))
+    quantile = reach / estimate.standard_error
     assert quantile == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.02)
 
 

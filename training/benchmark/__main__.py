@@ -13,6 +13,7 @@ from training.benchmark.drift import main as drift
 from training.benchmark.gate import main as gate
 from training.benchmark.guardrails import main as guardrails
 from training.benchmark.online import main as online
+from training.benchmark.ope import main as ope
 from training.benchmark.promise import main as promise
 from training.benchmark.routing import main as routing
 from training.benchmark.savings import main as savings
@@ -29,6 +30,7 @@ app.command("promise")(promise)
 app.command("online")(online)
 app.command("drift")(drift)
 app.command("gate")(gate)
+app.command("ope")(ope)
 
 
 @app.callback()
