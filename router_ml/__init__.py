@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
-    from router_ml.front_door import log_outcome, predict_route
+    from router_ml.front_door import log_execution, log_outcome, predict_route
     from router_ml.router import Router
 
-__all__ = ["Execution", "Outcome", "RouteDecision", "RouteRequest", "Router", "log_outcome", "predict_route"]
+__all__ = [
+    "Execution",
+    "Outcome",
+    "RouteDecision",
+    "RouteRequest",
+    "Router",
+    "log_execution",
+    "log_outcome",
+    "predict_route",
+]
 
-_HOMES = {"Router": "router_ml.router", "log_outcome": "router_ml.front_door", "predict_route": "router_ml.front_door"}
+_HOMES = {
+    "Router": "router_ml.router",
+    **dict.fromkeys(("log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),
+}
 
 
 def __getattr__(name: str) -> object:

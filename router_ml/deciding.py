@@ -29,9 +29,9 @@ from router_ml.guardrails import Scan
 from router_ml.health import Health
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
-from router_ml.overrides import Governed, InForce, Rules
+from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards
-from router_ml.recording import record
+from router_ml.recording import Made, Recorded, record
 from router_ml.ruling import rule_case
 from router_ml.sessions import Recent, private_risks
 from router_ml.storage.bundle import Bundle
@@ -39,19 +39,21 @@ from router_ml.terms import Terms, chosen, learned_lane, terms
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
 
-class Decider(Governed):
+class Decider(Recorded):
     """What a running router is: a configuration, learned parts, and what it remembers of money, probes and sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a router is made of
         self,
         config: RouterConfig,
         *,
         bundle: Bundle | None = None,
         registry: str | None = None,
         log: EventLog | None = None,
+        drain: Drain | None = None,
         arm: str = "champion",
         online: bool = False,
         guards: Guards | None = None,
@@ -59,17 +61,17 @@ class Decider(Governed):
     ) -> None:
         self._guards = guards or Guards.open(config)
         versions = versions_of(config, bundle=bundle, registry=registry, detectors=self._guards.sha256)
-        super().__init__(InForce(config, versions), log)
+        super().__init__(InForce(config, versions), log, drain)
         self.bundle = bundle
         self.arm = arm
         self.rewards = rewards or shipped_rewards()
         self._health = Health(config.lanes)
         self._recent = Recent()
         self._budgets = Budgets(config)
-        self._budgets.prime_from(log, datetime.now(UTC), on_error=config.logging.on_error)
+        self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
         self._learner = OnlineLearner(bundle.allocation, config.lanes) if online and bundle else None
         learned = versions_learned(bundle.allocation) if bundle else {}
-        teaches = bundle is not None and (log is not None or online)  # else a probe would cost and teach nobody
+        teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
 
     def decide(
@@ -91,7 +93,7 @@ class Decider(Governed):
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id)))
-            self._record(rules, decisions, [understood])
+            self._record(rules, [Made(request, understood, decisions[0])])
         return decisions[0]
 
     @contextmanager
@@ -156,9 +158,8 @@ class Decider(Governed):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
-    def _record(self, rules: Rules, decisions: Sequence[RouteDecision], understood: Sequence[Understanding]) -> None:
-        base = rules.base
-        record(self.log, decisions, understood, encoder=base.versions.encoder, logging=base.config.logging)
+    def _record(self, rules: Rules, made: Sequence[Made]) -> None:
+        record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -9,6 +9,7 @@
   + EncoderMismatchError                    embeddings come from another encoder than the one that serves
   + RegistryError                           the model registry cannot be reached or does not hold the version
   + LogError                                the event log cannot be written or read
+    - LogRefusedError                       it can, but never takes this record: repeating does not help
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
 
@@ -76,6 +77,10 @@ class LogError(RouterError):
     """The event log cannot be written or read. ``decision`` is the one that could not be logged, where there is one."""
 
     decision: object | None = None
+
+
+class LogRefusedError(LogError):
+    """The event log can be written but never takes this record, as when another one has its id."""
 
 
 class OfflineDataError(RouterError, ValueError):

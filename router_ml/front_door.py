@@ -1,4 +1,4 @@
-"""``predict_route`` and ``log_outcome``: one shared router, loaded on first use.
+"""``predict_route``, ``log_outcome`` and ``log_execution``: one shared router, loaded on first use.
 
 The router is ``Router.load()``: ``$ROUTER_ML_MODEL``, else the bundle that ships. It logs where ``$ROUTER_ML_LOG`` or
 its ``router.yaml`` says, else nowhere.
@@ -10,7 +10,8 @@ import threading
 from datetime import datetime
 from typing import Any
 
-from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract import Execution, RouteDecision, RouteRequest
+from router_ml.recording import Ack
 from router_ml.router import Router
 
 _lock = threading.Lock()
@@ -48,13 +49,22 @@ def predict_route(
     return default_router().predict_route(request, seed=seed, now=now, decision_id=decision_id, **fields)
 
 
-def log_outcome(decision_id: str, **fields: Any) -> bool:
-    """Log what became of a decision (``quality``, ``cost_usd``, ``labels``, ...); False when no log is configured.
+def log_outcome(decision_id: str, **fields: Any) -> Ack | None:
+    """Log what became of a decision (``quality``, ``cost_usd``, ``labels``, ...).
+
+    Returns:
+        ``database`` or ``spool``, where it is safe now; None when no log is configured.
 
     ``signals`` instead of a quality, as ``{"thumb": "up"}``, are worth what ``rewards.yaml`` says.
 
     Raises:
-        InvalidRequestError: a field is wrong, or a signal that ``rewards.yaml`` does not know. LogError: the decision
-            is not in the log.
+        InvalidRequestError: a field is wrong, or a signal that ``rewards.yaml`` does not know. LogError: it could not
+            be kept, or, without a spool, the decision is not in the log.
     """
     return default_router().log_outcome(decision_id, **fields)
+
+
+def log_execution(execution: Execution | dict[str, Any]) -> Ack | None:
+    """Log what was done with a decision: an ``Execution`` or a mapping of its fields. Answer and errors are those of
+    ``log_outcome``; the decision need not be in the log."""
+    return default_router().log_execution(execution)

@@ -15,10 +15,12 @@ from router_ml.guardrails import references
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
 MODEL_VARIABLE = "ROUTER_ML_MODEL"
 LOG_VARIABLE = "ROUTER_ML_LOG"
+SPOOL_VARIABLE = "ROUTER_ML_SPOOL"
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ class Parts:
     """What a router is made of.
 
     ``registry`` is the version in the model registry, where it came from there; ``folder`` that of a ``router.yaml``
-    which is no bundle's; ``rewards`` stands beside the ``router.yaml``, where that has any.
+    which is no bundle's; ``drain`` the way from a spool to the log, where one is used; ``rewards`` stands beside the
+    ``router.yaml``, where that has any.
     """
 
     config: RouterConfig
     bundle: Bundle | None
     registry: str | None
     log: EventLog | None
+    drain: Drain | None
     folder: Path | None
     rewards: Rewards
 
@@ -61,9 +65,15 @@ def open_parts(
         settings = load_config(config, bundle.taxonomy, also=references.issues) if config else bundle.config
     url = log or os.environ.get(LOG_VARIABLE) or settings.logging.url
     own = config or (source if bundle is None else None)
+    opened: tuple[EventLog | None, Drain | None] = (None, None)
+    if url:
+        from router_ml.storage.opening import open_log
+
+        spool = os.environ.get(SPOOL_VARIABLE) or settings.logging.spool
+        opened = open_log(str(url), spool=spool, attribution_days=settings.logging.attribution_days)
     beside = Path(own).parent if own else None
     rewards = rewards_beside(beside or (bundle.folder if bundle else None), config=settings)
-    return Parts(settings, bundle, registry, _open_log(url) if url else None, beside, rewards)
+    return Parts(settings, bundle, registry, *opened, beside, rewards)
 
 
 def versions_of(config: RouterConfig, *, bundle: Bundle | None, registry: str | None, detectors: str) -> Versions:
@@ -94,9 +104,3 @@ def shipped_bundle() -> Path:
         if (folder / "manifest.json").is_file():
             return folder
     raise BundleError(f"No bundle ships with this installation. Give one: Router.load(FOLDER) or ${MODEL_VARIABLE}.")
-
-
-def _open_log(url: str | Path) -> EventLog:
-    from router_ml.storage.eventlog import EventLog
-
-    return EventLog(url)

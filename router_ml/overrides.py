@@ -81,9 +81,14 @@ class Governed:
     """What a router is besides a chooser: rules in force that can be changed, and never without a trace."""
 
     def __init__(self, base: InForce, log: EventLog | None) -> None:
-        self.log = log
+        self._log = log
         self._rules = Rules(base)  # replaced as a whole, never changed
         self._changing = threading.Lock()
+
+    @property
+    def log(self) -> EventLog | None:
+        """Where changes of the rules are written."""
+        return self._log
 
     @property
     def config(self) -> RouterConfig:

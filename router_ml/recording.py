@@ -1,87 +1,183 @@
-"""Decisions go to the event log after they have been made, and only what policy lets the log keep."""
+"""What a router keeps: its decisions, at most what tier, findings and rules leave of them, and what became of them.
+
+Decisions are written after they have been made and before they are answered. Where they cannot be, the rule of their
+traffic class says whether they go on; one of the restricted tier never leaves without a record.
+"""
 
 from __future__ import annotations
 
-import logging as python_logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pydantic import ValidationError
 
 from router_ml.case import features_vector
-from router_ml.config.schema import Logging
-from router_ml.contract import OutputCheck, RouteDecision
-from router_ml.errors import LogError
-from router_ml.guardrails.policy import LOG_LEVELS
+from router_ml.config import RouterConfig
+from router_ml.contract import Approval, Execution, Model, OutputCheck, RiskTier, RouteDecision, RouteRequest, describe
+from router_ml.errors import InvalidRequestError, LogError
+from router_ml.overrides import Governed, InForce
 from router_ml.sessions import is_private
+from router_ml.storage.recorder import Ack, Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.drain import Drain
+    from router_ml.storage.entries import Entry
     from router_ml.storage.eventlog import EventLog
 
-logger = python_logging.getLogger(__name__)
+__all__ = ["Ack", "Made", "Recorded", "must_be_kept", "record", "record_check"]
+
+logger = logging.getLogger(__name__)
+Kept = TypeVar("Kept", bound=Model)
 
 
-def record(
-    log: EventLog | None,
-    decisions: Sequence[RouteDecision],
-    understood: Sequence[Understanding],
-    *,
-    encoder: str,
-    logging: Logging,
-) -> None:
-    """Log decisions, at most what a policy's log level leaves; the embedding of a private one is not kept.
+@dataclass(frozen=True)
+class Made:
+    """A decision and what it was made from."""
 
-    If the log cannot be written, ``logging.on_error`` says whether traffic goes on; a decision of the restricted tier
-    never leaves without a record.
+    request: RouteRequest
+    understood: Understanding
+    decision: RouteDecision
+
+
+class Recorded(Governed):
+    """What a router is besides a chooser: it keeps what it did and what came of it, and says how far that got."""
+
+    def __init__(self, base: InForce, log: EventLog | None, drain: Drain | None = None) -> None:
+        super().__init__(base, log)
+        self._recorder = Recorder(log, drain)
+
+    @property
+    def log(self) -> EventLog | None:
+        """The event log; None where there is none, or it could not be opened yet."""
+        return self._recorder.log
+
+    def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
+        """How far a decision's record had got when it was answered: ``database`` or ``spool``. None where nothing was
+        kept, or it is not among the last 10,000 of this router."""
+        return self._recorder.acknowledged(decision if isinstance(decision, str) else decision.decision_id)
+
+    def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
+        """Log what was done with a decision; how far it got, None when no log is configured.
+
+        Args:
+            now: its time, where it says none; by default the current time.
+
+        Raises:
+            InvalidRequestError: a field is wrong. LogError: it could not be kept.
+        """
+        from router_ml.storage.entries import of_execution
+
+        parsed = _parsed(Execution, execution)
+        return self._recorder.write([of_execution(parsed, now or datetime.now(UTC))])
+
+    def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
+        """Log a step of an approval; answer and errors are those of ``log_execution``."""
+        from router_ml.storage.entries import of_approval
+
+        return self._recorder.write([of_approval(_parsed(Approval, approval))])
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the database has all that was logged so far; whether it has after ``timeout`` seconds."""
+        return self._recorder.flush(timeout)
+
+    def close(self) -> None:
+        """Deliver what waits in the spool, as far as the database takes it at once, and let go of both. What is left
+        stays on disk, and the next process that opens the spool delivers it."""
+        self._recorder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: RouterConfig) -> None:
+    """Log decisions, all or none.
 
     Raises:
-        LogError: with the first decision that must not leave unlogged as ``decision``.
+        LogError: they could not be kept, with the first that must not leave unlogged as ``decision``.
     """
-    if log is None:
+    if not recorder.keeps:
         return
-    from router_ml.storage.records import Features
-
-    def features(decision: RouteDecision, seen: Understanding) -> Features | None:
-        level = min(decision.log_level, logging.of(decision.risk_tier).level, key=LOG_LEVELS.index)
-        keep = level in ("embedding", "text") and not is_private(decision) and len(seen.embedding)
-        if level == "decision":
-            return None
-        return Features(encoder, seen.embedding if keep else None, features_vector(seen))
-
     try:
-        log.log_decisions([(d, features(d, seen)) for d, seen in zip(decisions, understood, strict=True)])
+        about = [_user(each.request, config.logging.subject) for each in made]
+        subjects = [None if user is None else recorder.subject_of(user) for user in about]
+        entries = [_entry(each, encoder, config, subject) for each, subject in zip(made, subjects, strict=True)]
+        unknown = [user if subject is None else None for user, subject in zip(about, subjects, strict=True)]
+        ack = recorder.write(entries, users=unknown)
     except LogError as error:
-        restricted = [decision for decision in decisions if decision.risk_tier == "restricted"]
-        if logging.on_error == "raise" or restricted:
-            error.decision = (restricted or decisions)[0]
+        held = [one for one in (each.decision for each in made) if _held(one, config)]
+        if held:
+            restricted = [decision for decision in held if decision.risk_tier == "restricted"]
+            error.decision = (restricted or held)[0]
             raise
-        logger.error("%d decisions were made but not logged: %s", len(decisions), error)
+        logger.error("%d decisions were made but not logged: %s", len(made), error)
+        return
+    if ack is not None:
+        recorder.remember((each.decision.decision_id for each in made), ack)
 
 
-def record_check(log: EventLog | None, check: OutputCheck, *, restricted: bool, logging: Logging) -> None:
-    """Log what was found in an answer; a failure counts as for decisions. ``restricted``: the tier of the decision.
+def record_check(recorder: Recorder, check: OutputCheck, *, decision: RouteDecision, config: RouterConfig) -> None:
+    """Log what was found in the answer to a decision; a failure counts as for decisions.
 
     Raises:
-        LogError: the check could not be logged, and must be.
+        LogError: the check could not be kept, and must be.
     """
-    if log is None:
-        return
+    from router_ml.storage.entries import of_output_check
+
     try:
-        log.log_output_check(check)
+        recorder.write([of_output_check(check)])
     except LogError as error:
-        if logging.on_error == "raise" or restricted:
+        if _held(decision, config):
             raise
         logger.error("An answer was checked but the check was not logged: %s", error)
 
 
-def logged(log: EventLog | None, decision_id: str) -> RouteDecision:
-    """The decision that an answer was asked for with.
+def must_be_kept(config: RouterConfig, traffic_class: str, tier: RiskTier) -> bool:
+    """Whether requests of a class and tier are refused where they cannot be logged."""
+    rule = config.traffic_classes.get(traffic_class)
+    on_error = (rule.on_log_error if rule is not None else None) or config.logging.on_error
+    return on_error == "raise" or tier == "restricted"
 
-    Raises:
-        LogError: there is no log, it cannot be read, or it does not hold the decision.
-    """
-    if log is None:
-        raise LogError("Without an event log a decision cannot be looked up by its id. Give the decision itself.")
-    found = log.decision(decision_id)
-    if found is None:
-        raise LogError("The event log holds no decision with this id. Give the decision itself.")
-    return found
+
+def _held(decision: RouteDecision, config: RouterConfig) -> bool:
+    return must_be_kept(config, decision.traffic_class, decision.risk_tier)
+
+
+def _entry(made: Made, encoder: str, config: RouterConfig, subject: str | None) -> Entry:
+    """A decision with what may be kept beside it; of a private one neither text nor embedding, whatever it says."""
+    from router_ml.storage.entries import of_decision
+    from router_ml.storage.records import Features
+
+    decision, seen, features = made.decision, made.understood, None
+    level = decision.log_level if not is_private(decision) else "features"
+    if decision.log_level != "decision":
+        embedding = seen.embedding if level in ("embedding", "text") and len(seen.embedding) else None
+        features = Features(encoder, embedding, features_vector(seen))
+    days = config.logging.of(decision.risk_tier).days
+    return of_decision(
+        decision,
+        features=features,
+        text=made.request.model_dump_json() if level == "text" else None,
+        subject=subject,
+        keep_until=None if days is None else decision.created_at + timedelta(days=days),
+    )
+
+
+def _user(request: RouteRequest, key: str) -> str | None:
+    """Whom a request is about, by its metadata; anything but a text or a whole number is no id."""
+    value = request.metadata.get(key)
+    known = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    return str(value) if known else None
+
+
+def _parsed(model: type[Kept], given: Kept | Mapping[str, Any]) -> Kept:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequestError(describe(error, model.__name__.lower())) from None

@@ -21,7 +21,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.reading import Guards, read
-from router_ml.recording import logged, record_check
+from router_ml.recording import Ack, Made, record_check
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -51,7 +51,8 @@ class Router(Decider):
                 part; by default ``$ROUTER_ML_MODEL``, else the bundle that ships.
             config: a ``router.yaml`` that replaces the bundle's.
             log: path or URL of the event log; by default ``$ROUTER_ML_LOG``, else what ``router.yaml`` says. What was
-                spent today by what it holds counts against the budgets of the classes.
+                spent today by what it holds counts against the budgets of the classes. Records go there through the
+                spool that ``$ROUTER_ML_SPOOL`` or ``router.yaml`` names, if one does.
             threads: of the encoder.
             tracking_uri: of the registry; by default what MLflow is configured to.
             online: let the bandit learn from each outcome that ``log_outcome`` reports, in memory.
@@ -65,6 +66,7 @@ class Router(Decider):
             bundle=opened.bundle,
             registry=opened.registry,
             log=opened.log,
+            drain=opened.drain,
             online=online,
             guards=Guards.open(opened.config, folder=opened.folder),
             rewards=opened.rewards,
@@ -121,7 +123,7 @@ class Router(Decider):
         with self._all_or_nothing(decisions):
             for index in range(len(parsed)):
                 decisions.append(numbered(index, decide, index))
-            self._record(rules, decisions, understood)
+            self._record(rules, [Made(*each) for each in zip(parsed, understood, decisions, strict=True)])
         return decisions
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
@@ -180,7 +182,7 @@ class Router(Decider):
                 could not be logged. Nothing has been allowed then.
         """
         answer, asked = Answer.read(output), None if request is None else RouteRequest.parse(request)
-        decided = logged(self.log, decision) if isinstance(decision, str) else decision
+        decided = self._recorder.look_up(decision) if isinstance(decision, str) else decision
         _, now, check_id = stamped(0, now, f"chk_{secrets.token_hex(12)}")
         force = self._rules.at(now)
         check = check_answer(
@@ -193,25 +195,21 @@ class Router(Decider):
             versions=force.versions,
             stamp=(check_id, now),
         )
-        restricted = decided.risk_tier == "restricted"
-        record_check(self.log, check, restricted=restricted, logging=force.config.logging)
+        record_check(self._recorder, check, decision=decided, config=force.config)
         return check
 
-    def log_outcome(self, decision_id: str, **fields: Any) -> bool:
+    def log_outcome(self, decision_id: str, **fields: Any) -> Ack | None:
         """Log what became of a decision; see ``router_ml.log_outcome``."""
         try:
             outcome = Outcome(decision_id=decision_id, **{"at": datetime.now(UTC), **fields})
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
-        outcome = rated(outcome, self.rewards, lambda: logged(self.log, decision_id))
+        outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
         if outcome.cost_usd is not None:
             self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:
             self._learner.learn(outcome)
-        if self.log is None:
-            return False
-        self.log.log_outcome(outcome)
-        return True
+        return self._recorder.write_outcome(outcome)
 
     def learned_state(self) -> dict[str, Any]:
         """What this process has learned since it started, and the probes it has made, as JSON: for ``resume``."""

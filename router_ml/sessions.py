@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from router_ml.contract import Previous, RouteDecision
 from router_ml.errors import LogError
 from router_ml.guardrails import pins
+from router_ml.guardrails.keeping import PRIVATE
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 _SIZE = 10_000
-PRIVATE = frozenset({"pii", "secrets"})
 
 
 class Recent:

@@ -7,7 +7,16 @@ import pytest
 import router_ml
 from router_ml import contract
 
-NAMES = {"predict_route", "log_outcome", "Router", "RouteRequest", "RouteDecision", "Outcome", "Execution"}
+NAMES = {
+    "predict_route",
+    "log_outcome",
+    "log_execution",
+    "Router",
+    "RouteRequest",
+    "RouteDecision",
+    "Outcome",
+    "Execution",
+}
 
 FIELDS = {
     "RouteRequest": "text messages metadata channel allowed_tools request_id traffic_class constraints output_contract "

@@ -145,7 +145,8 @@ class TrafficClass(Section):
 
     ``quality_per_usd`` is lambda's counterpart: what a dollar has to buy. With ``budget_usd_per_day``, a pacer raises
     it where the day's money would not last, inside what is certified for the floor; ``at_cap`` is what happens when the
-    money is gone.
+    money is gone. ``on_log_error``: whether its requests go on where they cannot be logged, where that differs from
+    ``logging.on_error``; those of the restricted tier never do.
     """
 
     when: ClassWhen = ClassWhen()
@@ -155,6 +156,7 @@ class TrafficClass(Section):
     budget_usd_per_day: Positive | None = None
     at_cap: Literal["cheapest", "queue", "refuse"] = "cheapest"
     explore_share: Fraction = 0.1
+    on_log_error: Literal["continue", "raise"] | None = None
     limits: ClassLimits = ClassLimits()
 
 
@@ -204,10 +206,11 @@ class Keep(Section):
 class Logging(Section):
     """Where decisions go and what of them is kept.
 
-    ``spool``: folder in which decisions wait for the database, so that writing never blocks; without one, each is
+    ``spool``: folder in which records wait for the database, so that writing never blocks; without one, each is
     written before it is answered. ``keep``: by tier; of a private request neither text nor embedding is, whatever it
     says. ``subject``: key of the metadata that names the person whose data can be erased; only a keyed hash is kept.
-    ``attribution_days``: outcomes that come later teach nothing. ``on_error``: whether traffic goes on unlogged.
+    ``attribution_days``: outcomes that come later teach nothing. ``on_error``: whether traffic goes on unlogged, where
+    neither database nor spool can be written.
     """
 
     url: str | None = None

@@ -18,9 +18,10 @@ from router_ml.contract import Constraints
 from router_ml.contract.base import LogLevel
 from router_ml.guardrails.apply import apply_rules
 from router_ml.guardrails.conditions import ELSEWHERE
+from router_ml.guardrails.keeping import LOG_LEVELS
 from router_ml.guardrails.limits import Limit, forbids_lane, of_policy, width
 from router_ml.guardrails.logic import example, implies, reachable, told
-from router_ml.guardrails.policy import LOG_LEVELS, Ruling
+from router_ml.guardrails.policy import Ruling
 
 FIRST_COUNTS = ("human_review", "refuse", "output_contract")
 """Effects of which one request takes a single one: that of the first rule that fires."""

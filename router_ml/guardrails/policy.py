@@ -15,6 +15,7 @@ from router_ml.config.schema import Destination, Index, Lane, RouterConfig
 from router_ml.contract import Constraints, Destinations, Narrowing, PolicyFired, RiskTier, highest
 from router_ml.contract.base import Channel, GuardState, LogLevel
 from router_ml.guardrails.conditions import SCANNED_RISKS, Facts, effect, fires, presumed
+from router_ml.guardrails.keeping import most_kept
 from router_ml.guardrails.limits import (
     Limit,
     allows_destination,
@@ -27,7 +28,6 @@ from router_ml.guardrails.limits import (
 
 __all__ = ["Facts", "Ruling", "risk_tier", "rule", "within", "without"]
 
-LOG_LEVELS: tuple[LogLevel, ...] = ("decision", "features", "embedding", "text")
 _NO_HEALTH: Mapping[str, str] = MappingProxyType({})
 
 
@@ -138,7 +138,7 @@ def rule(
         boundary=_boundary(config, limits),
         regions=_regions(limits),
         destinations=_destinations(config, limits),
-        log=min(("embedding", *(then.log for then in effects if then.log is not None)), key=LOG_LEVELS.index),
+        log=most_kept(config, facts, (then.log for then in effects)),
         narrowing=narrowing,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from router_ml.errors import LogError
+from router_ml.errors import LogError, LogRefusedError
 
 BUSY_TIMEOUT_S = 10
 PRAGMAS = """
@@ -67,6 +67,11 @@ def failure(error: sql.exc.SQLAlchemyError) -> LogError:
     """Only messages about the connection or the file are passed on; others may quote the row that was refused."""
     told = isinstance(error, sql.exc.OperationalError) or type(error) is sql.exc.DatabaseError
     detail = str(getattr(error, "orig", error)).partition("\n")[0] if told else type(error).__name__
+    if isinstance(error, sql.exc.DataError):
+        return LogRefusedError(
+            "The database does not take a value of this record, which is longer than its column or holds a character "
+            "that it does not know. Shorten names, such as the source of an outcome."
+        )
     if "decode" in detail:  # SQLite quotes a text that is no UTF-8
         detail = "a text in it is not UTF-8"
     return LogError(

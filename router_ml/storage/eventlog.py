@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -188,9 +189,13 @@ class EventLog:
 
     def subject_of(self, user: str) -> str:
         """The name that a person has in this log: a keyed hash, whose secret the log keeps."""
+        return hmac.digest(self._secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    @cached_property
+    def _secret(self) -> bytes:
+        """It never changes, so a decision does not have to wait for the database to learn it."""
         with self.session.read() as connection:
-            secret = secret_of_subjects(connection)
-        return hmac.digest(secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
+            return secret_of_subjects(connection)
 
     def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
         """Erase all that is about a person; as ``erasure.erase``."""

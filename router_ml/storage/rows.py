@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import from_json
 
-from router_ml.errors import LogError
+from router_ml.errors import LogRefusedError
 from router_ml.storage.chain import joined
 from router_ml.storage.entries import Entry
 from router_ml.storage.records import other_contract, utc
@@ -50,7 +50,7 @@ def stored(entry: Entry) -> Stored:
     """An entry as bytes.
 
     Raises:
-        LogError: a vector that is none.
+        LogRefusedError: a vector that is none.
     """
     features = entry.features
     return Stored(
@@ -70,7 +70,9 @@ def stored(entry: Entry) -> Stored:
 def _bytes(vector: Any, what: str) -> bytes:
     array = np.asarray(vector, dtype="<f4")
     if array.ndim != 1 or not np.isfinite(array).all():
-        raise LogError(f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}.")
+        raise LogRefusedError(
+            f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}."
+        )
     return array.tobytes()
 
 
@@ -78,16 +80,17 @@ def row_of(entry: Stored) -> dict[str, Any]:
     """The row of an entry in the table of its kind: what queries need, and the record as JSON.
 
     Raises:
-        LogError: the record is not one of this contract, or names another id than the entry.
+        LogRefusedError: the record is not one of this contract, or names another id than the entry.
     """
     try:
         record = from_json(entry.record)
         row = _ROWS[entry.kind](entry.record_id, record)
         named = record.get("decision_id")
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise other_contract(f"{_NAMES.get(entry.kind, 'Record')} {entry.record_id}") from None
+        error = other_contract(f"{_NAMES.get(entry.kind, 'Record')} {entry.record_id}")
+        raise LogRefusedError(str(error)) from None
     if named != entry.decision_id:
-        raise LogError(f"{_NAMES[entry.kind]} {entry.record_id} is of another decision than its entry says.")
+        raise LogRefusedError(f"{_NAMES[entry.kind]} {entry.record_id} is of another decision than its entry says.")
     return {**row, "record": entry.record}
 
 
@@ -100,10 +103,10 @@ def features_row(entry: Stored) -> dict[str, Any] | None:
 
 
 def refuse_other(record: str, entry: Stored) -> None:
-    """``LogError`` when what is already kept under the id of ``entry`` is something else."""
+    """``LogRefusedError`` when what is already kept under the id of ``entry`` is something else."""
     if record != entry.record:
         what = "decision" if entry.kind == "decision" else "record"
-        raise LogError(f"Another {what} is already logged as {entry.record_id}. Give each {what} its own id.")
+        raise LogRefusedError(f"Another {what} is already logged as {entry.record_id}. Give each {what} its own id.")
 
 
 def split_lanes(names: str) -> list[str]:

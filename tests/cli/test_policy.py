@@ -28,7 +28,7 @@ TABLE = """\
   expect: {includes: ["fast[red]", own], action: route, destinations: {indexes: []}}
 - name: an address is found by the scan
   request: {text: Write to jane.doe@gmail.com please., channel: web}
-  expect: {lanes: [own], excludes: ["fast[red]"], policies: [pii-private], log: embedding}
+  expect: {lanes: [own], excludes: ["fast[red]"], policies: [pii-private], log: features}
 - name: facts replace what the router reads in a request
   request: Is 91 prime?
   facts: {guard_state: unknown}
@@ -70,10 +70,10 @@ def test_a_table_whose_examples_hold_passes(run: Run, yaml: Path, table: Callabl
         ("{risk: pii,", "{guard_state: clean,", 1, "lanes"),
         ("Is 91 prime?", "Write to jane.doe@gmail.com.", 4, "includes"),
         ('excludes: ["fast[red]"]', "excludes: [own]", 7, "excludes"),
-        ("log: embedding", "log: decision", 7, "log"),
-        ("log: embedding", "queue: hr", 7, "queue"),
-        ("log: embedding", "approval: true", 7, "approval"),
-        ("log: embedding", "explore: true", 7, "explore"),
+        ("log: features", "log: decision", 7, "log"),
+        ("log: features", "queue: hr", 7, "queue"),
+        ("log: features", "approval: true", 7, "approval"),
+        ("log: features", "explore: true", 7, "explore"),
         ("{guard_state: unknown}", "{guard_state: clean}", 10, "lanes"),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_diff_with_a_log_says_which_decisions_change(run: Run, yaml: Path, nar
     assert record["by_kind"] == {"action": 1, "log": 1, "planned lane lost": 1}
     assert record["by_rule"] == {"not-web": 1, "pii-private": 1}
     changed = {change["decision_id"]: change["changes"] for change in record["changes"]}
-    assert changed[mail.decision_id] == {"log": {"before": "embedding", "after": "decision"}}
+    assert changed[mail.decision_id] == {"log": {"before": "features", "after": "decision"}}
     late = json.loads(run("policy", "diff", yaml, narrowed, "--log", log, "--since", "2999-01-01", "--json")[1])
     assert late["compared"] == 0
 

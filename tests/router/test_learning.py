@@ -23,7 +23,7 @@ def test_bad_outcomes_lower_what_is_believed_of_their_lane(models: Path) -> None
     assert lane is not None
     for seed in range(60):
         decision = router.predict_route(QUESTION, constraints={"allow_lanes": [lane]}, seed=seed)
-        assert router.log_outcome(decision.decision_id, quality=0.0) is False, "nothing is logged, it is learned"
+        assert router.log_outcome(decision.decision_id, quality=0.0) is None, "nothing is logged, it is learned"
         router.log_outcome(decision.decision_id, quality=0.0)
     after = router.predict_route(QUESTION, constraints={"explore": False})
     assert after.state.bandit_step == before.state.bandit_step + 60

@@ -41,7 +41,7 @@ def ask(
 
 def spend(router: Router, usd: float, *, now: datetime = MORNING) -> None:
     """Let one request of that day cost this."""
-    assert router.log_outcome(ask(router, now=now).decision_id, cost_usd=usd) is (router.log is not None)
+    assert bool(router.log_outcome(ask(router, now=now).decision_id, cost_usd=usd)) is (router.log is not None)
 
 
 def test_a_class_without_a_budget_is_as_it_was(router: Router) -> None:

@@ -146,7 +146,7 @@ def test_a_log_that_cannot_be_written_does_not_stop_traffic(
 
     log = EventLog(tmp_path / "log.sqlite")
     router = Router(bundle.config, bundle=bundle, log=log)
-    log.log_decisions = _broken  # type: ignore[method-assign]
+    log.write = _broken  # type: ignore[method-assign]
     assert router.predict_route(QUESTION).lane is not None
     assert "not logged" in caplog.text
     secret = "deploy with -----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq0x3nUq\n-----END RSA PRIVATE KEY-----"
