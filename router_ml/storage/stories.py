@@ -23,7 +23,6 @@ from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import Kept
 
 PAGE = 500  # decisions at a time: what is in memory at once
-SHADOWS = ".shadow"  # how the ids of decisions end that are made beside others and never executed
 _MONTH = re.compile(r"month=(\d{4}-\d{2})/")
 
 
@@ -76,12 +75,11 @@ def archived_files(
 
 
 def orphans(log: EventLog, *, since: datetime | None = None, until: datetime | None = None) -> int:
-    """How many executions of a window are of a decision that the log does not know, or that nobody was to act on."""
+    """How many executions of a window are of a decision that the log does not know."""
     done, keys = tables.executions.c, tables.decision_keys.c
     decided = sql.exists().where(tables.decisions.c.decision_id == done.decision_id)
     moved = sql.exists().where(keys.decision_id == done.decision_id, keys.archive.is_not(None))
-    stray = (~decided & ~moved) | done.decision_id.endswith(SHADOWS)
-    query = sql.select(sql.func.count()).select_from(tables.executions).where(stray)
+    query = sql.select(sql.func.count()).select_from(tables.executions).where(~decided, ~moved)
     query = query if since is None else query.where(done.at >= records.utc(since))
     query = query if until is None else query.where(done.at < records.utc(until))
     with log.session.read() as connection:
