@@ -149,6 +149,19 @@ def test_log_outcome_takes_signals_and_records_how_they_were_read(own: Path, tmp
         router.log_outcome("dec_unknown", signals={"thumb": "up"})
 
 
+def test_a_decision_that_is_still_in_the_spool_is_found(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An override needs it, and a thumb may be quicker than the way to the database."""
+    monkeypatch.setenv("ROUTER_ML_SPOOL", str(tmp_path / "spool"))
+    with Router.load(own, log=tmp_path / "log.sqlite") as router:
+        decision = router.predict_route("Who wrote Faust?", traffic_class="default")
+        router.log_outcome(decision.decision_id, signals={"thumb": "down"})
+        assert router.flush()
+        assert router.log is not None
+        assert [outcome.quality for outcome in router.log.outcomes()] == [0.4]
+
+
 def test_the_digest_is_that_of_the_mapping() -> None:
     outcome = Outcome(decision_id="d", at=datetime(2026, 3, 1, tzinfo=UTC), signals={"thumb": "up"})
     other: Rewards = MEAN.model_copy(update={"overrides": ()})

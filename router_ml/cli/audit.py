@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,9 @@ def audit(
         str | None, typer.Option(help="What must never have been so of any place, as 'boundary=public'.")
     ] = None,
     archive: Archive = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint from before, signed with $ROUTER_ML_LOG_KEY.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List who changed the rules of running routers. With --never, prove that something never happened (exit 0), list
@@ -41,7 +45,7 @@ def audit(
     if never is None:
         _print(audit_events(log=log, since=since), as_json=as_json)
         return
-    found = proof(log=log, where=where, never=never, since=since, until=until, archive=archive)
+    found = proof(log=log, where=where, never=never, since=since, until=until, archive=archive, checkpoint=checkpoint)
     if as_json:
         write_json(found.to_dict())
     else:
@@ -73,6 +77,7 @@ def proof(
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     archive: str | None = None,
+    checkpoint: Path | None = None,
 ) -> Proof:
     """Whether something never happened, from an event log; see ``router_ml.offline.proof.prove``.
 
@@ -80,10 +85,12 @@ def proof(
         InvalidRequestError: a condition or a time cannot be read. LogError: the log cannot.
     """
     from router_ml.offline.proof import prove
+    from router_ml.storage.checkpoint import read_checkpoint, signing_key
 
+    promised = None if checkpoint is None else read_checkpoint(checkpoint, signing_key())
     start, end = _time(since, "--since"), _time(until, "--until")
     with event_log(log) as events:
-        return prove(events, where=where, never=never, since=start, until=end, archive=archive)
+        return prove(events, where=where, never=never, since=start, until=end, archive=archive, checkpoint=promised)
 
 
 def _time(value: str | datetime | None, option: str) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from router_ml.cli.inputs import Log, event_log, locate, moment
+from router_ml.cli.inputs import Log, event_log, moment, open_config
 from router_ml.cli.output import AsJson, Model, render, write_json
 from router_ml.config.rewards import load_rewards, rewards_beside, rewards_sha256
 from router_ml.loading import LOG_VARIABLE
@@ -26,7 +26,8 @@ def rewards(
     as_json: AsJson = False,
 ) -> None:
     """Check a rewards.yaml and print its rules; with a log, say how the average quality of each lane would move."""
-    mapping = load_rewards(file) if file is not None else rewards_beside(locate(model=model)[0].parent)
+    beside, config = open_config(model=model)
+    mapping = load_rewards(file, config=config) if file is not None else rewards_beside(beside.parent, config=config)
     from router_ml.cli.show_spend import remapped_page, rewards_page
 
     if log is None and not os.environ.get(LOG_VARIABLE):

@@ -21,6 +21,7 @@ from router_ml.offline.tally import InForce, Tally
 from router_ml.offline.visits import Breach
 
 if TYPE_CHECKING:
+    from router_ml.storage.checkpoint import Checkpoint
     from router_ml.storage.eventlog import EventLog
     from router_ml.storage.stories import Story
     from router_ml.storage.verify import Verification
@@ -32,12 +33,14 @@ EVERYTHING = Joined("and", ())
 @dataclass(frozen=True)
 class Window:
     """Decisions from ``since`` on and before ``until``. ``unread``: how many, perhaps of it, lie in archives that were
-    not read; ``lost``: executions whose decision nobody logged."""
+    not read; ``lost``: executions whose decision nobody logged; ``anchored``: the chain was held against a checkpoint.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     unread: int = 0
     lost: int = 0
+    anchored: bool = True
 
 
 EVER = Window()
@@ -85,12 +88,14 @@ def prove(
     since: datetime | None = None,
     until: datetime | None = None,
     archive: str | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Proof:
     """Verify a log, then look at every decision from ``since`` on and before ``until`` (without a zone: UTC).
 
     Args:
         never, where: as for ``answer``.
         archive: where decisions were compacted to; without it, a window that has some cannot be answered for.
+        checkpoint: heads of the chain that were kept elsewhere; without it, a tail that was cut off is not seen.
 
     Raises:
         InvalidRequestError: a condition cannot be read. LogError: the log cannot.
@@ -100,10 +105,11 @@ def prove(
     from router_ml.storage.verify import verify
 
     _read(where, never)  # a slip shows before a long verification
-    chain = verify(log, archive=archive)
+    chain = verify(log, checkpoint=checkpoint, archive=archive)
     unread = 0 if archive is not None else sum(f.decisions for f in archived_files(log, since=since, until=until))
     changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
-    window = Window(since, until, unread, orphans(log, since=since, until=until))
+    lost = orphans(log, since=since, until=until)
+    window = Window(since, until, unread, lost, anchored=checkpoint is not None)
     told = stories(log, since=since, until=until, archive=archive)
     return answer(told, where=where, never=never, chain=chain, changes=changes, window=window)
 
@@ -171,6 +177,8 @@ def _notes(count: Tally, chain: Verification, window: Window) -> Iterator[str]:
     fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
     if not chain.ok:
         yield "The chain of the log is broken, so that nothing in it proves anything."
+    if not window.anchored:
+        yield "No checkpoint was given, so that a chain which was cut short or written anew would not be seen."
     if chain.erased:
         yield f"{chain.erased} records of the log were erased on order or have expired; nothing can be said of them."
     if window.unread:

@@ -15,6 +15,7 @@ from router_ml.offline.visits import Breach, visits
 if TYPE_CHECKING:
     from router_ml.storage.stories import Story
 
+SHADOW = "shadow"
 KEPT = 1000  # exceptions listed one by one; all are counted
 
 
@@ -51,6 +52,8 @@ class Tally:
     def add(self, story: Story) -> None:
         """Look at a decision and at every place that it went to."""
         decision = story.decision
+        if decision.state.arm == SHADOW and not story.executions:
+            return  # nobody acted on it
         self.decisions += 1
         self._see("--where", facts(decision))
         met = holds(self.asked, facts(decision))

@@ -86,6 +86,22 @@ def test_an_execution_that_nobody_decided_leaves_the_answer_open(log: Path, run:
     assert run(*ASK, "--log", log, "--never", "boundary=vendor", "--until", "2026-07-02")[0] == 0
 
 
+def test_a_checkpoint_shows_a_log_that_was_begun_anew(
+    log: Path, yaml: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole chain proves nothing by itself: whoever holds the database can write another one."""
+    monkeypatch.setenv("ROUTER_ML_LOG_KEY", "k" * 32)
+    kept = tmp_path / "checkpoint.json"
+    assert run("log", "checkpoint", "--log", log, "--out", kept)[0] == 0
+    ask = ("audit", "--never", "boundary=vendor", "--where", "finding=pii")
+    code, shown, _ = run(*ask, "--log", log, "--checkpoint", kept)
+    assert (code, "No checkpoint" in shown, "No checkpoint" in run(*ask, "--log", log)[1]) == (0, False, True)
+    other = tmp_path / "other.sqlite"
+    Router.load(yaml, log=other).predict_route("Who wrote Faust?")
+    assert run(*ask, "--log", other)[0] == 0
+    assert run(*ask, "--log", other, "--checkpoint", kept)[0] == 2
+
+
 def test_changes_of_rules_in_the_window_are_listed(log: Path, yaml: Path) -> None:
     deny = {
         **{"id": "deny-fast", "version": "1", "owner": "ops", "rationale": "incident"},

@@ -105,13 +105,16 @@ def test_rewards_prints_its_rules(yaml: Path, run: Run) -> None:
     assert json.loads(run("rewards", "--model", yaml, "--json")[1])["rewards"]["combine"] == "priority"
 
 
-def test_rewards_says_what_another_mapping_would_change(log: Path, run: Run, tmp_path: Path) -> None:
+def test_rewards_says_what_another_mapping_would_change(log: Path, yaml: Path, run: Run, tmp_path: Path) -> None:
     mine = tmp_path / "rewards.yaml"
     mine.write_text("version: 1\nsignals:\n  thumb: {values: {up: 0.9, down: 0.0}}\n")
-    record = json.loads(run("rewards", mine, "--log", log, "--json")[1])
+    mine_at = ("rewards", mine, "--model", yaml)
+    record = json.loads(run(*mine_at, "--log", log, "--json")[1])
     assert (record["outcomes"], record["changed"]) == (6, 5)
-    assert "5 of 6 outcomes would have another quality" in run("rewards", mine, "--log", log)[1]
+    assert "5 of 6 outcomes would have another quality" in run(*mine_at, "--log", log)[1]
     mine.write_text("version: 1\nsignals:\n  thumb: {value: {up: 0.9}}\n")
-    code, _, errors = run("rewards", mine)
+    code, _, errors = run(*mine_at)
     assert code == 2
     assert f"{mine}:3: signals.thumb.value: unknown key." in errors
+    mine.write_text("version: 1\nsignals:\n  thumb: {}\noverrides:\n  - when: {intent: [cooking]}\n")
+    assert "'cooking' is not a known intent" in run(*mine_at)[2]

@@ -138,6 +138,13 @@ def test_it_says_what_it_rests_on(make_decision: Make) -> None:
     assert any("callers reported" in note for note in ask(story).notes)
 
 
+def test_what_a_shadow_planned_went_nowhere_but_what_it_did_counts(make_decision: Make) -> None:
+    state = {**make_decision().state.model_dump(), "arm": "shadow"}
+    shadow = make_decision(**{**PII, "state": state})
+    assert ask(Story(shadow), never="boundary=private").decisions == 0
+    assert ask(ran(shadow, hop()), never="boundary=private").exceptions == 1
+
+
 def test_tools_that_were_called_can_be_asked_about(make_decision: Make) -> None:
     decision = make_decision(**PII)
     call = {"name": "refund", "version": "1"}
