@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from router_ml.contract import Outcome
 from router_ml.errors import EncoderMismatchError, LogError
@@ -180,3 +182,17 @@ def test_embeddings_of_two_encoders_in_an_archive_are_never_mixed(log: EventLog,
         list(read_archive(str(tmp_path / "archive")))
     batches = list(read_archive(str(tmp_path / "archive"), encoder="dd44"))
     assert [np.isnan(batch.embeddings).all() for batch in batches] == [True, False]
+
+
+@pytest.mark.parametrize("content", [b"notes", b"", None])
+def test_a_file_that_is_none_of_an_archive_is_named(full: EventLog, tmp_path: Path, content: bytes | None) -> None:
+    folder = tmp_path / "archive"
+    compact(full, before=MAY, to=str(folder), **SAID)
+    stray = folder / "notes.parquet"
+    if content is None:
+        parquet.write_table(pyarrow.table({"text": ["a"]}), stray)
+    else:
+        stray.write_bytes(content)
+    with pytest.raises(LogError, match=r"notes\.parquet is no file of an archive, or was damaged"):
+        list(read_archive(str(folder)))
+    assert "notes.parquet is not named by the log" in verify(full, archive=str(folder)).problems[0]
