@@ -72,7 +72,7 @@ def compact(
         if not ids:
             break
         file = write_file(folder, month, placed)
-        event = log_event("compacted", now=now, who=who, why=why, added=[file])
+        event = log_event("compacted", now=now, who=who, why=why, added=[file], decisions=file.decisions)
         if log.session.write(lambda connection, own: _move(connection, own, ids, file, event)):  # noqa: B023
             files.append(file)
         else:  # something came for one of them in between
@@ -169,7 +169,7 @@ def log_event(
     """An audit event about the log itself."""
     files: dict[str, Any] = {"added": [asdict(file) for file in added], "removed": list(removed)}
     name = f"log_{uuid.uuid4().hex}"
-    return AuditEvent(event_id=name, at=now, kind=kind, who=who, why=why, detail={**detail, **files})
+    return AuditEvent(event_id=name, at=now, kind=kind, who=who, why=why, detail={**detail, "archive": files})
 
 
 def delete_records(connection: sql.Connection, decision_ids: Sequence[str]) -> int:

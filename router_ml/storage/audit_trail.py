@@ -61,9 +61,9 @@ def audit_trail(connection: sql.Connection) -> AuditTrail:
     removed: set[str] = set()
     for record in connection.execute(query).scalars():
         orders.add(order_digest(record))
-        detail = _detail(record)
-        added |= {one["file"]: ArchiveFile(**one) for one in detail.get("added", [])}
-        removed |= set(detail.get("removed", []))
+        archive = _detail(record).get("archive", {})
+        added |= {one["file"]: ArchiveFile(**one) for one in archive.get("added", [])}
+        removed |= set(archive.get("removed", []))
     files = {name: one for name, one in added.items() if name not in removed}
     return AuditTrail(frozenset(orders), files, frozenset(removed))
 

