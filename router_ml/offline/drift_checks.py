@@ -104,7 +104,8 @@ def _embeddings(windows: Windows) -> Iterator[Sampled | Skipped]:
         yield from (Skipped(name, "", why) for name in ("embedding", "classifier"))
         return
     plan = windows.plan.only(kept)
-    reduced = statistics.reduce(data.embeddings[kept], seed=windows.seed)
+    embeddings = data.embeddings if kept.all() else data.embeddings[kept]  # a copy may be large
+    reduced = statistics.reduce(embeddings, seed=windows.seed)
     value, effect = statistics.discrepancy(reduced, plan, seed=windows.seed)
     found = f"discrepancy of embeddings {effect:.3f}: about that share of requests is of another kind"
     yield Sampled("embedding", "", value, effect, 0.03, found, RETRAIN, counts)
