@@ -160,6 +160,10 @@ def _quality(windows: Windows, lane: str, residual: Floats, weight: Floats) -> I
         return
     do = f"Raise lanes.{lane}.version if its model changed, so that it is probed and learned anew; else retrain."
     value, shift = statistics.mean_shift(residual, weight, windows.plan)
+    if not np.isfinite(value[0]):
+        why = f"{counts} rated answers weigh as few as {statistics.LEAST_AFTER:g} would, for their propensities"
+        yield from (Skipped(name, lane, why) for name in ("calibration", "change point"))
+        return
     found = (
         f"quality minus estimate {shift.before:+.3f} -> {shift.after:+.3f} "
         f"(by {shift.change:+.3f} ± {1.96 * shift.standard_error:.3f})"
