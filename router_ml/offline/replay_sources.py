@@ -16,7 +16,7 @@ from router_ml.allocation.replay import reproduce
 from router_ml.allocation.select import draw
 from router_ml.case import Case
 from router_ml.config import RouterConfig
-from router_ml.contract import Previous, RouteDecision, RouteRequest
+from router_ml.contract import Previous, RouteDecision, RouteRequest, State
 from router_ml.deciding import Decider
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan
@@ -33,6 +33,8 @@ from router_ml.understanding.understand import Understanding
 
 Values = dict[str, Any]
 NOT_KEPT = "not kept"
+ASKED = ("rollout", "online", *(name for name in State.model_fields if name.startswith("arm")))
+"""What of the state is nothing that a bundle decides: which arm was drawn, and for whom."""
 
 
 def from_text(decider: Decider, force: InForce, decision: RouteDecision, text: str) -> tuple[Values, Values]:
@@ -50,7 +52,7 @@ def from_text(decider: Decider, force: InForce, decision: RouteDecision, text: s
         Remembered.of_record(decision, force.config),
         stamp=(decision.seed, decision.created_at, decision.decision_id),
     )
-    who = {name: getattr(decision.state, name) for name in ("arm", "arm_share", "rollout", "online")}  # who asked us
+    who = {name: getattr(decision.state, name) for name in ASKED}
     again = again.model_copy(update={"state": again.state.model_copy(update=who)})
     found, recorded = (each.model_dump(mode="json", exclude={"versions"}) for each in (again, decision))
     return found, recorded

@@ -248,6 +248,15 @@ def test_what_was_learned_online_is_not_held_against_the_record(models: Path) ->
     assert made.replay(against=Bundle.load(models)).because == {"record": 1}
 
 
+def test_a_decision_of_another_arm_is_replayed_with_its_own_bundle(recorder: Recorder) -> None:
+    """The arm is drawn before anything is decided, so it is taken as it was."""
+    made = recorder.ask()
+    arm = {"arm": "canary", "arm_share": 0.25, "rollout": "router/2"}
+    recorder.decisions = [made.model_copy(update={"state": made.state.model_copy(update=arm)})]
+    for level in ("text", "embedding", "estimates"):
+        assert recorder.replay(level).identical == 1
+
+
 def test_a_record_of_an_older_contract_is_counted_not_guessed(
     recorder: Recorder, make_decision: Callable[..., RouteDecision]
 ) -> None:
