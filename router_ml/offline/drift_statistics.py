@@ -39,7 +39,7 @@ def mix(labels: NDArray[Any], plan: Design) -> tuple[Floats, float, list[tuple[s
     """Pearson's chi-square of labels (n,) between the windows; total variation distance, 0..1, and the shares of each
     label before and after, the one that moved most first."""
     names, code = np.unique(labels, return_inverse=True)
-    sums = plan.sums(np.eye(len(names))[code] if len(names) <= 64 else _one_hot(code, len(names)))
+    sums = _counts(code, len(names), plan)
     recent, total = plan.recent(sums), sums.sum(axis=0)
     share = recent.sum(axis=1, keepdims=True) / total.sum()
     spread = np.maximum(total * share * (1 - share), TINY)
@@ -54,10 +54,10 @@ def mix(labels: NDArray[Any], plan: Design) -> tuple[Floats, float, list[tuple[s
     )
 
 
-def _one_hot(code: NDArray[np.intp], count: int) -> NDArray[np.float32]:
-    result = np.zeros((len(code), count), np.float32)
-    result[np.arange(len(code)), code] = 1
-    return result
+def _counts(code: NDArray[np.intp], names: int, plan: Design) -> Floats:
+    """How many rows of each block have each code, (k, names)."""
+    flat = np.bincount(plan.block * names + code[plan.rows], minlength=plan.blocks * names)
+    return flat.reshape(plan.blocks, names).astype(np.float64)
 
 
 def binned(values: Floats, bins: int = 10) -> NDArray[np.intp]:

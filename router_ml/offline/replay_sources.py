@@ -16,7 +16,7 @@ from router_ml.allocation.replay import reproduce
 from router_ml.allocation.select import draw
 from router_ml.case import Case
 from router_ml.config import RouterConfig
-from router_ml.contract import Previous, RouteDecision, RouteRequest
+from router_ml.contract import Previous, RouteDecision, RouteRequest, State
 from router_ml.deciding import Decider
 from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError
@@ -34,6 +34,8 @@ from router_ml.understanding.understand import Understanding
 
 Values = dict[str, Any]
 NOT_KEPT = "not kept"
+ASKED = ("rollout", "online", *(name for name in State.model_fields if name.startswith("arm")))
+"""What of the state is nothing that a bundle decides: which arm was drawn, and for whom."""
 
 
 def from_text(decider: Decider, force: InForce, decision: RouteDecision, text: str) -> tuple[Values, Values]:
@@ -52,7 +54,8 @@ def from_text(decider: Decider, force: InForce, decision: RouteDecision, text: s
         stamp=(decision.seed, decision.created_at, decision.decision_id),
         draw=Draw.of(decision.state),
     )
-    again = again.model_copy(update={"state": again.state.model_copy(update={"online": decision.state.online})})
+    who = {name: getattr(decision.state, name) for name in ASKED}
+    again = again.model_copy(update={"state": again.state.model_copy(update=who)})
     found, recorded = (each.model_dump(mode="json", exclude={"versions"}) for each in (again, decision))
     return found, recorded
 

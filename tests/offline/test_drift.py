@@ -160,6 +160,18 @@ def test_small_windows_say_what_they_cannot_tell(reference: LoggedData) -> None:
     assert "at least 20" in report.not_tested["calibration fast"]
 
 
+def test_answers_that_one_lucky_draw_outweighs_say_nothing(reference: LoggedData) -> None:
+    """25 answers, one of which stands for as many requests as all others together, are not 25 answers."""
+    few = made(300, seed=6, after=600)
+    rare = (few.executed == 0) & (np.cumsum(few.executed == 0) > 3)
+    odd = replace(
+        few,
+        quality=np.where(few.executed == 0, 0.5, few.quality),
+        rated_probability=np.where(rare, 1.0, 0.001),
+    )
+    assert "weigh as few as" in drift(reference, odd).not_tested["calibration fast"]
+
+
 def test_what_is_not_kept_is_not_compared(reference: LoggedData) -> None:
     private = replace(recent(), embeddings=np.full((300, 8), np.nan, np.float32))
     report = drift(reference, private)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.benchmark.drift import Row, measure
+from training.benchmark.drift import Row, measure, seconds
 from training.benchmark.drift_logs import Change, World
 from training.outcomes import load_pack
 
@@ -41,3 +41,4 @@ def test_a_clear_change_alarms_and_its_share_has_an_interval(world: World) -> No
     record = Row("topic", "50%", 300, 150, 2, alarms, dict(checks)).to_dict()
     assert record["share"] == 1.0
     assert record["low"] < 1.0
+    assert seconds(world, sizes=(300, 150)) > 0
