@@ -20,6 +20,7 @@ from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
 from router_ml.cli.question import Question
+from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
@@ -36,6 +37,8 @@ app.command()(savings)
 app.command()(slices)
 app.command("next")(next_prompts)
 app.command()(replay)
+for step in (releases, approve, shadow, canary, promote, rollback):
+    app.command()(step)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
