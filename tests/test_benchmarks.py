@@ -65,3 +65,13 @@ def test_learning_and_choosing_are_timed(root: Path) -> None:
     found = json.loads(seen.stdout)
     names = ("seconds_200", "seconds_400", "peak_mb", "distribution_us", "bandit_us", "estimate_us", "choose_us")
     assert all(found[name] > 0 for name in names)
+
+
+@pytest.mark.slow
+def test_following_a_release_is_measured(root: Path) -> None:
+    pytest.importorskip("mlflow", reason="needs the extra 'registry'")
+    command = [sys.executable, "-m", "benchmarks.rollout", "--rounds", "10", "--swaps", "1", "--canaries", "5"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    for part in ("with a canary and a shadow", "From promotion to the first decision", "canaries that are stopped"):
+        assert part in seen.stdout

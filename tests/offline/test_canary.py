@@ -26,7 +26,7 @@ def log() -> Iterator[EventLog]:
         yield opened
 
 
-def traffic(
+def traffic(  # noqa: PLR0913 - what a canary can be like
     log: EventLog,
     make: Make,
     *,
