@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
     from router_ml.front_door import log_execution, log_outcome, predict_route
+    from router_ml.rollout import Rollout
     from router_ml.router import Router
 
 __all__ = [
     "Execution",
     "Outcome",
+    "Rollout",
     "RouteDecision",
     "RouteRequest",
     "Router",
@@ -21,6 +23,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Rollout": "router_ml.rollout",
     "Router": "router_ml.router",
     **dict.fromkeys(("log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),
 }

@@ -63,8 +63,8 @@ class Shares:
     def draw(self, *, salt: str, session: str | None) -> Draw:
         """The arm of a session, always the same; without a session, a fresh one."""
         name = secrets.token_hex(16) if session is None else session
-        given = self._arm(salt, name)
-        return replace(given, rollout=self.rollout, session=_digest(salt, "session", self.rollout, name)[:8].hex())
+        given, drawn_for = self._arm(salt, name), self.canary_draw or self.rollout
+        return replace(given, rollout=self.rollout, session=_digest(salt, "session", drawn_for, name)[:8].hex())
 
     def _arm(self, salt: str, session: str) -> Draw:
         arm = "champion"

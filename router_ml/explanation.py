@@ -78,8 +78,13 @@ def _guardrails(decision: RouteDecision) -> Iterator[str]:
 
 
 def _terms(decision: RouteDecision) -> Iterator[str]:
-    """What else the choice depended on: the day's money, a lane that may stay, lanes that are being learned about."""
+    """What else the choice depended on: the arm of a release, the day's money, a lane that may stay, lanes that are
+    being learned about."""
     state, selection = decision.state, decision.state.selection
+    if state.arm == "shadow":
+        yield "Decided by the shadow, beside the champion: nobody acted on it."
+    elif state.rollout is not None:
+        yield f"Decided by the {state.arm}, which its session was given with p {state.arm_share:.3f}."
     if state.budget_left is not None:
         left = f"${state.budget_left:.4f} of the day's budget was left"
         yield (

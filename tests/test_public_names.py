@@ -11,6 +11,7 @@ NAMES = {
     "predict_route",
     "log_outcome",
     "log_execution",
+    "Rollout",
     "Router",
     "RouteRequest",
     "RouteDecision",

@@ -23,10 +23,11 @@ from router_ml.cli.show_gate import verdict_page
 from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteRequest
 from router_ml.loading import shipped_bundle
 from router_ml.offline.gate import Verdict, evaluate
+from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.registry import Version, log_bundle, set_alias
+from router_ml.storage.registry import Lifecycle, Version
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label
 from training.demo_requests import telling_requests
@@ -42,6 +43,7 @@ RATED = 0.7
 LEARN_DAYS = 4
 MARGIN = 0.02
 MIN_EFFECTIVE = 100  # a week of demo traffic is small
+WHO = "the demo"
 console = Console(width=None if sys.stdout.isatty() else 132)
 
 
@@ -110,12 +112,13 @@ def traffic(router: Router, log: EventLog, pack: Pack, lanes: dict[str, int], st
     console.print(f"{len(outcomes)} more requests logged with outcomes, {explored} of them explored.")
 
 
-def first_champion(base: Path, evaluated: Pack) -> Version:
+def first_champion(release: Lifecycle, base: Path, evaluated: Pack) -> Version:
     """Learn from evaluations alone, register, and make it the champion."""
     manifest, _ = retrain(base=base, out=OUT / "champion", pack=evaluated, log=None)
     metrics = {"prompts": len(evaluated.group)}
-    version = log_bundle(OUT / "champion", metrics=metrics, datasets={"pack": evaluated.digest}, tracking_uri=STORE)
-    set_alias(version.name, "champion", version.version, tracking_uri=STORE)
+    why, datasets = "learned from evaluations", {"pack": evaluated.digest}
+    version = release.register(OUT / "champion", who=WHO, why=why, metrics=metrics, datasets=datasets)
+    release.promote(version.version, who=WHO, why="a demo starts anew", force=True)
     console.print(f"{manifest.id}, learned from {len(evaluated.group)} evaluated prompts, is {version.uri} (champion).")
     return version
 
@@ -137,22 +140,27 @@ def challenge(log: EventLog, evaluated: Pack, cut: datetime) -> tuple[Bundle, Ve
     return challenger, found
 
 
-def promote(name: str, found: Verdict) -> None:
-    """Register the challenger, make it the champion if the verdict says so, and route by what is champion then."""
-    quality = {} if found.comparison is None else {"dr_quality": found.comparison.dr.value}
-    version = log_bundle(
-        OUT / "challenger",
-        metrics=quality,
-        files=[OUT / "cost_quality.png", OUT / "outage.png"],
-        tags={"verdict": found.verdict},
-        tracking_uri=STORE,
-    )
-    set_alias(name, "challenger", version.version, tracking_uri=STORE)
-    console.print(f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{found.verdict}[/bold].")
-    if found.verdict == "promote":
-        set_alias(name, "champion", version.version, tracking_uri=STORE)
-    current = Router.load(f"models:/{name}@champion", tracking_uri=STORE)
-    decision = current.predict_route("Which planet has the strongest winds, and why?", seed=0)
+def promote(release: Lifecycle, found: Verdict) -> None:
+    """Register the challenger and promote it if the verdict says so, under a process that serves all the while."""
+    with Rollout.open(f"models:/{release.name}", tracking_uri=STORE, poll_seconds=0) as serving:
+        version = release.register(
+            OUT / "challenger",
+            who=WHO,
+            why="learned from four days of traffic",
+            metrics={} if found.comparison is None else {"dr_quality": found.comparison.dr.value},
+            files=[OUT / "cost_quality.png", OUT / "outage.png"],
+        )
+        release.judge(version.version, found.verdict)
+        console.print(
+            f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{found.verdict}[/bold]."
+        )
+        if found.verdict == "promote":
+            step = release.promote(version.version, who=WHO, why="the log says so")
+            console.print(
+                f"Champion: {step.before['champion']} -> {step.after['champion']}, event {step.event.event_id}."
+            )
+        serving.refresh()  # by itself it looks every two seconds
+        decision = serving.predict_route("Which planet has the strongest winds, and why?", seed=0)
     console.print(f"Routed again by {decision.versions.registry}: {decision.lane}. {decision.reason}")
 
 
@@ -167,21 +175,22 @@ def main() -> None:
     lanes = {name: pack.lanes.index(x.outcomes) for name, x in shipped.config.lanes.items() if x.outcomes in pack.lanes}
 
     console.rule("1. A champion, from evaluations")
-    name = first_champion(shipped.folder, evaluated).name
     with EventLog(OUT / "log.sqlite") as log:
+        release = Lifecycle(log, tracking_uri=STORE)
+        first_champion(release, shipped.folder, evaluated)
         console.rule("2. Route, and log")
-        champion = Router.load(f"models:/{name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
+        champion = Router.load(f"models:/{release.name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
         route_telling(champion)
         start = datetime.now(UTC) - timedelta(days=8)
         traffic(champion, log, stream, lanes, start)
         challenger, found = challenge(log, evaluated, start + timedelta(days=LEARN_DAYS))
 
-    console.rule("5. Held-out prompts: what it costs and what it scores")
-    held_out(console, challenger, test, evaluated, lanes, OUT / "cost_quality.png")
-    console.rule("6. What if a vendor goes dark for 48 hours?")
-    outages(console, challenger, test, lanes, OUT / "outage.png")
-    console.rule("7. Promote")
-    promote(name, found)
+        console.rule("5. Held-out prompts: what it costs and what it scores")
+        held_out(console, challenger, test, evaluated, lanes, OUT / "cost_quality.png")
+        console.rule("6. What if a vendor goes dark for 48 hours?")
+        outages(console, challenger, test, lanes, OUT / "outage.png")
+        console.rule("7. Promote")
+        promote(release, found)
     took = time.monotonic() - started
     console.print(f"\nAll of it took {took:.0f} s. Log, bundles and plots are in {OUT.relative_to(ROOT)}.")
 

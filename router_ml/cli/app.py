@@ -23,6 +23,7 @@ from router_ml.cli.log import app as log_commands
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
 from router_ml.cli.question import Question
+from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
 from router_ml.cli.spend import spend
@@ -47,6 +48,8 @@ app.command()(drift)
 app.command()(audit)
 app.command()(spend)
 app.command()(rewards)
+for step in (releases, approve, shadow, canary, promote, rollback):
+    app.command()(step)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)

@@ -171,7 +171,7 @@ def certified(path: Path | None = None, *, model: str | None = None) -> Promises
 
 def _bundle(model: str | None) -> Path | str:
     """The folder of the bundle that is meant, or the name of a ``router.yaml``."""
-    from router_ml.loading import MODEL_VARIABLE, shipped_bundle
+    from router_ml.loading import MODEL_VARIABLE, one_version, shipped_bundle
 
     source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
     if source.endswith((".yaml", ".yml")):
@@ -179,7 +179,7 @@ def _bundle(model: str | None) -> Path | str:
     if source.startswith("models:/"):
         from router_ml.storage.registry import fetch
 
-        return fetch(source)[0]
+        return fetch(one_version(source))[0]
     return Path(source)
 
 

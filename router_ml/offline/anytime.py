@@ -5,9 +5,8 @@ Each unit (a session) was given the canary with a known probability. Its score i
     z = (x - b) (A / s - (1 - A) / (1 - s)),    A: canary or not, s: its probability, x: what was measured
 
 Whatever ``b`` is, as long as it does not depend on this unit, z is unbiased for the mean of the canary minus that of
-the champion; with the running mean of all before it, it is also quiet. Shares may change on the way. Intervals of means
-in [0, 1] are by betting (Waudby-Smith & Ramdas 2023, predictable plug-in), of means without bounds by the asymptotic
-confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2021, theorem 2.2).
+the champion; with the running mean of all before it, it is also quiet. Shares may change on the way. Intervals are by
+betting (Waudby-Smith & Ramdas 2023, predictable plug-in).
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)
@@ -31,9 +30,8 @@ Mask = NDArray[np.bool_]
 
 ALPHA = 0.05
 _STEP = 0.0005  # to which bounds are found
-_LARGEST_BET = 0.5  # of the most that can be bet without the risk of ruin
-_TUNED_FOR = 1000  # units at which the asymptotic sequence is tightest
-_LEAST = 100  # units before which it says nothing
+_LARGEST_BET = 0.75  # of the most that can be bet without the risk of ruin
+_USUAL = 100  # units that say how large a value without bound usually is
 
 
 @dataclass(frozen=True)
@@ -68,24 +66,22 @@ def bounded(x: Floats, canary: Mask, share: Floats, *, alpha: float = ALPHA, fir
     )
 
 
-def unbounded(x: Floats, canary: Mask, share: Floats, *, alpha: float = ALPHA) -> Difference:
-    """Difference of means of values without bounds, such as costs; infinite below a hundred units.
+def capped(x: Floats, canary: Mask, share: Floats, *, alpha: float = ALPHA) -> Difference:
+    """Difference of means of values that are not negative and have no upper bound, such as costs.
+
+    The first hundred units say what is usual and nothing else: values above their largest count as that, so that one
+    extreme bill decides nothing. Infinite before.
 
     Args:
         x, canary, share: (n,) as for ``bounded``.
     """
-    n = len(x)
-    if n < _LEAST:
-        return Difference(math.nan, -math.inf, math.inf, n)
-    z, _, _ = _scores(x, _running_mean(x, float(x[0])), canary, share)
-    rho2 = (-2 * math.log(alpha) + math.log(1 - 2 * math.log(alpha))) / _TUNED_FOR
-    count = np.arange(1, n + 1)
-    means = np.cumsum(z) / count
-    spread = np.sqrt(np.maximum(np.cumsum(z**2) / count - means**2, 0))
-    width = spread * np.sqrt(2 * (count * rho2 + 1) / (count**2 * rho2) * np.log(np.sqrt(count * rho2 + 1) / alpha))
-    late = slice(_LEAST - 1, None)
-    low, high = float((means - width)[late].max()), float((means + width)[late].min())
-    return Difference(float(means[-1]), low, high, n)
+    cap = float(x[:_USUAL].max(initial=0.0))
+    if len(x) <= _USUAL or cap <= 0:
+        return Difference(math.nan, -math.inf, math.inf, len(x))
+    late = slice(_USUAL, None)
+    usual = float(x[:_USUAL].mean()) / cap
+    found = bounded(np.minimum(x[late], cap) / cap, canary[late], share[late], alpha=alpha, first=usual)
+    return Difference(found.value * cap, found.low * cap, found.high * cap, found.n)
 
 
 def evidence_against_shares(canary: Mask, share: Floats) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from router_ml.config.schema import Release
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import ReleaseError
-from router_ml.offline.anytime import Difference, Floats, Mask, bounded, evidence_against_shares, unbounded
+from router_ml.offline.anytime import Difference, Floats, Mask, bounded, capped, evidence_against_shares
 from router_ml.storage.registry import Lifecycle, Step, read_standing
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _FAILED_FIRST = 0.05
 class CanaryReport:
     """What the log says of a canary. ``sessions`` by arm; ``quality`` and ``failures`` (refused, no lane left, output
     contract not kept) as shares, ``cost_usd`` per request: canary minus champion, with intervals that hold at all
-    times; that of the cost is asymptotic. ``not_drawn``: e-value against the shares of the arms."""
+    times; extreme costs are capped. ``not_drawn``: e-value against the shares of the arms."""
 
     verdict: Literal["continue", "stop", "promote"]
     why: str
@@ -113,7 +113,7 @@ class CanaryWatch:
         for execution in self._log.executions(since=since):
             self._done(execution)
         quality, failures = bounded(*self._units("quality")), bounded(*self._units("failed"), first=_FAILED_FIRST)
-        cost_usd = unbounded(*self._units("cost_usd"))
+        cost_usd = capped(*self._units("cost_usd"))
         drawn = np.array(list(self._canary.values()), dtype=bool)
         not_drawn = evidence_against_shares(drawn, np.full(len(drawn), self._share))
         verdict, why = judge(quality, failures, cost_usd, not_drawn=not_drawn, margin=self._margin)

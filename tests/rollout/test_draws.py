@@ -44,6 +44,14 @@ def test_draws_of_releases_have_nothing_to_do_with_each_other() -> None:
     assert not {a.session for a, _ in pairs} & {b.session for _, b in pairs}
 
 
+def test_a_session_stays_one_while_the_champion_changes() -> None:
+    """Or its turns before and after a rollback would count as two sessions of the same canary."""
+    before = Shares("router/2+canary/3:a", canary=0.25, canary_draw="a")
+    after = Shares("router/1+canary/3:a", canary=0.25, canary_draw="a")
+    one, other = before.draw(salt="s", session="x"), after.draw(salt="s", session="x")
+    assert (one.arm, one.session) == (other.arm, other.session)
+
+
 def test_a_session_is_known_by_its_name_within_its_organisation() -> None:
     def of(**metadata: object) -> str | None:
         return session_name(RouteRequest.parse({"text": "x", "metadata": metadata}), subject="user")

@@ -155,7 +155,7 @@ MOMENTS = ["set_model_version_tag", "set_registered_model_alias", "delete_regist
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("calls", [0, 1])
+@pytest.mark.parametrize("calls", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_interrupted_promotion_is_finished(
     release: Lifecycle, store: str, log: EventLog, monkeypatch: pytest.MonkeyPatch, moment: str, calls: int
 ) -> None:

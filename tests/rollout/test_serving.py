@@ -67,6 +67,8 @@ def test_a_session_stays_on_its_arm_and_the_log_says_with_which_probability(
         assert log.decision(decision.decision_id) == decision
     assert {d.state.arm for d in decisions} == set(share)
     assert {d.state.rollout for d in decisions} == {"router/1+canary/2:a+holdback/3"}
+    canary = next(d for d in decisions if d.state.arm == "canary")
+    assert "Decided by the canary, which its session was given with p 0.240." in canary.explain()
     single = rollout.predict_route(TEXT, metadata={"session": "s0"})
     assert (single.state.arm, single.state.arm_session) == (decisions[0].state.arm, decisions[0].state.arm_session)
 

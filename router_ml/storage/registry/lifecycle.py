@@ -50,10 +50,18 @@ class Lifecycle:
             now.take(event, made, {"challenger": made.version}, stage="challenger")
             return now.version(made.version)
 
-    def judge(self, version: str | int, verdict: str, *, report: Mapping[str, Any] | None = None) -> Version:
-        """Keep the verdict of the gate on a version, and the digest of its report. It is about this bundle alone."""
+    def judge(
+        self, version: str | int, verdict: str, *, report: Mapping[str, Any] | None = None, bundle: str | None = None
+    ) -> Version:
+        """Keep the verdict of the gate on a version, and the digest of its report. ``bundle``, if given, is the one
+        that was judged, and has to be the version's."""
         with self._scene() as now:
             found = now.version(version)
+            if bundle is not None and bundle != found.bundle:
+                raise ReleaseError(
+                    f"{self.name}/{found.version} is bundle {found.bundle}, the verdict is about {bundle}. Name the "
+                    "version that was judged."
+                )
             tags = consent.verdict_tags(verdict, bundle=found.bundle or "none", report=report)
             for key, value in tags.items():
                 now.client.set_model_version_tag(self.name, found.version, key, value)

@@ -1,0 +1,157 @@
+"""A canary is stopped for harm that is shown, kept where it is not known, and never judged by who came back often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from router_ml.contract import Execution, Hop, Outcome, RouteDecision
+from router_ml.offline.anytime import Difference
+from router_ml.offline.canary import CanaryWatch, judge
+from router_ml.storage.eventlog import EventLog
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+ROLLOUT = "router/1+canary/2:a"
+Make = Callable[..., RouteDecision]
+
+
+@pytest.fixture
+def log() -> Iterator[EventLog]:
+    with EventLog("sqlite://") as opened:
+        yield opened
+
+
+def traffic(  # noqa: PLR0913 - what a canary can be like
+    log: EventLog,
+    make: Make,
+    *,
+    n: int,
+    harm: float = 0.0,
+    cheaper: float = 0.0,
+    repeat: int = 1,
+    refused: float = 0.0,
+    seed: int = 0,
+    share: float = 0.3,
+    **state: Any,
+) -> None:
+    """Sessions of one or more turns, each rated."""
+    rng = np.random.default_rng(seed)
+    decisions, outcomes = [], []
+    for session in range(n):
+        canary = bool(rng.random() < share)
+        arm = {"arm": "canary" if canary else "champion", "arm_share": share if canary else 1 - share}
+        for turn in range(repeat):
+            at = START + timedelta(seconds=10 * session + turn)
+            told = {"rollout": ROLLOUT, "arm_session": f"s{session}", **arm, **state}
+            decision = make(decision_id=f"{seed}-{session}-{turn}", created_at=at, state=told)
+            decisions.append((decision, None))
+            outcomes.append(
+                Outcome(
+                    decision_id=decision.decision_id,
+                    quality=float(rng.random() < 0.8 - harm * canary),
+                    cost_usd=0.001 * float(rng.lognormal(0, 0.5)) * (1 - cheaper * canary),
+                    refused=bool(rng.random() < refused * canary),
+                    at=at + timedelta(seconds=1),
+                )
+            )
+    log.log_decisions(decisions)
+    log.log_outcomes(outcomes)
+
+
+def watch(log: EventLog, **more: Any) -> CanaryWatch:
+    return CanaryWatch(log, **{"version": "2", "draw": "a", "share": 0.3, "margin": 0.02, **more})
+
+
+def test_harm_that_is_shown_stops_it(log: EventLog, make_decision: Make) -> None:
+    traffic(log, make_decision, n=700, harm=0.35)
+    found = watch(log).look()
+    assert (found.verdict, found.version) == ("stop", "2")
+    assert "quality is lower by" in found.why
+    assert found.quality.n == sum(found.sessions.values()) == 700
+    assert json.loads(json.dumps(found.to_dict()))["quality"]["value"] == found.quality.value
+
+
+def test_answers_that_fail_stop_it(log: EventLog, make_decision: Make) -> None:
+    traffic(log, make_decision, n=500, refused=0.4)
+    found = watch(log).look()
+    assert found.verdict == "stop"
+    assert "of the answers fail" in found.why
+
+
+def test_without_harm_it_goes_on(log: EventLog, make_decision: Make) -> None:
+    traffic(log, make_decision, n=400)
+    found = watch(log).look()
+    assert (found.verdict, found.why) == ("continue", "too few sessions to know that it does no harm")
+
+
+def test_a_wide_margin_and_a_lower_cost_promote_it(log: EventLog, make_decision: Make) -> None:
+    traffic(log, make_decision, n=900, cheaper=0.6)
+    assert watch(log, margin=0.25).look().verdict == "promote"
+
+
+def test_a_session_counts_once(log: EventLog, make_decision: Make) -> None:
+    """Ten turns of one person are one draw of the arm: counted tenfold, few heavy users would be taken for proof."""
+    traffic(log, make_decision, n=60, harm=0.4, repeat=10)
+    found = watch(log).look()
+    assert found.quality.n == 60
+    assert found.verdict == "continue"
+
+
+def test_other_draws_and_other_arms_do_not_count(log: EventLog, make_decision: Make) -> None:
+    traffic(log, make_decision, n=50, harm=0.8, rollout="router/1+canary/2:before")
+    traffic(log, make_decision, n=50, harm=0.8, seed=1, rollout=None)
+    traffic(log, make_decision, n=50, harm=0.8, seed=2, arm="holdback")
+    found = watch(log).look()
+    assert (found.sessions, found.quality.n, found.verdict) == ({"champion": 0, "canary": 0}, 0, "continue")
+
+
+def test_a_look_reads_what_is_new_and_says_the_same(log: EventLog, make_decision: Make) -> None:
+    follows = watch(log)
+    traffic(log, make_decision, n=200, harm=0.3)
+    assert follows.look().quality.n == 200
+    traffic(log, make_decision, n=300, harm=0.3, seed=7)
+    assert follows.look().quality.n == 300  # 200 of these sessions had been seen
+    assert follows.look().sessions == watch(log).look().sessions
+
+
+def test_executions_say_what_failed_and_what_it_cost(log: EventLog, make_decision: Make) -> None:
+    state = {"rollout": ROLLOUT, "arm_session": "s", "arm": "canary", "arm_share": 0.3}
+    log.log_decision(make_decision(state=state, created_at=START))
+    hop = Hop(lane="fast", provider="x", region="eu", boundary="vendor", cost_usd=0.2)
+    from router_ml.storage.entries import of_execution
+
+    log.write([of_execution(Execution(decision_id="dec-1", hops=(hop,)), START)])  # no lane answered
+    found = watch(log).look()
+    assert (found.failures.n, found.failures.value > 0, found.cost_usd.n) == (1, True, 1)
+
+
+def test_arms_that_do_not_follow_their_shares_are_not_judged(log: EventLog, make_decision: Make) -> None:
+    """A lost half of the canary's records must not look like a cheap canary."""
+    traffic(log, make_decision, n=900, cheaper=0.6)
+    found = watch(log, share=0.6, margin=0.3).look()
+    assert found.verdict == "continue"
+    assert "do not follow their shares" in found.why
+
+
+@pytest.mark.parametrize(
+    ("quality", "failures", "cost", "verdict"),
+    [
+        ((-0.2, -0.011), (-0.1, 0.1), (-1.0, 1.0), "stop"),
+        ((-0.2, -0.009), (-0.1, 0.1), (-1.0, -0.5), "continue"),
+        ((-0.2, 0.1), (0.011, 0.1), (-1.0, 1.0), "stop"),
+        ((-0.009, 0.1), (-0.1, 0.009), (-1.0, -0.5), "promote"),
+        ((-0.009, 0.1), (-0.1, 0.011), (-1.0, -0.5), "continue"),
+        ((0.001, 0.1), (-0.1, 0.009), (-1.0, 1.0), "promote"),
+        ((-0.009, 0.1), (-0.1, 0.009), (-1.0, 1.0), "continue"),
+    ],
+)
+def test_what_leads_to_which_verdict(
+    quality: tuple[float, float], failures: tuple[float, float], cost: tuple[float, float], verdict: str
+) -> None:
+    parts = [Difference(0.0, low, high, 1000) for low, high in (quality, failures, cost)]
+    assert judge(*parts, not_drawn=1.0, margin=0.01)[0] == verdict
