@@ -10,6 +10,7 @@ from router_ml.errors import RouterError
 from training.benchmark.acquisition import main as acquisition
 from training.benchmark.classifier import main as classifier
 from training.benchmark.guardrails import main as guardrails
+from training.benchmark.log_sizes import main as log_sizes
 from training.benchmark.online import main as online
 from training.benchmark.promise import main as promise
 from training.benchmark.routing import main as routing
@@ -25,6 +26,7 @@ app.command("guardrails")(guardrails)
 app.command("savings")(savings)
 app.command("promise")(promise)
 app.command("online")(online)
+app.command("log-sizes")(log_sizes)
 
 
 @app.callback()
