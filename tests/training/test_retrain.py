@@ -332,6 +332,7 @@ def test_what_should_be_labelled_is_written_to_a_file(traffic: Path, tmp_path: P
     assert 15 <= len((tmp_path / "list.csv").read_text().splitlines()) - 1 <= 25
 
 
+@pytest.mark.slow
 def test_a_challenger_is_registered_with_its_lineage(traffic: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="registering needs the 'registry' extra")
     from router_ml.storage.registry import get_alias
