@@ -65,3 +65,17 @@ def test_learning_and_choosing_are_timed(root: Path) -> None:
     found = json.loads(seen.stdout)
     names = ("seconds_200", "seconds_400", "peak_mb", "distribution_us", "bandit_us", "estimate_us", "choose_us")
     assert all(found[name] > 0 for name in names)
+
+
+@pytest.mark.slow
+def test_every_step_of_a_retraining_is_timed(root: Path) -> None:
+    pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
+    command = [sys.executable, "-m", "benchmarks.retrain", "--rows", "400"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=600, check=False)
+    assert seen.returncode == 0, seen.stderr
+    found = json.loads(seen.stdout)
+    assert found["decisions"] == 400
+    assert 200 < found["ratings"] < 340
+    for step in ("read and check", "quality, cost, bandit", "promises", "compare with the base", "bundle"):
+        wall, processor = found[step]
+        assert 0 <= processor <= wall + 1

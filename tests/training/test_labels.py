@@ -42,9 +42,9 @@ def test_other_traffic_is_learned_from_its_labels() -> None:
 
 
 def test_a_classifier_that_is_right_is_left_alone() -> None:
-    """Of twenty calibrated ones hardly any is changed."""
-    taken = [correct(labelled(300, prior=EVEN, seed=seed)).taken for seed in range(20)]
-    assert sum(taken) <= 2
+    """Of ten calibrated ones hardly any is changed."""
+    taken = [correct(labelled(300, prior=EVEN, seed=seed)).taken for seed in range(10)]
+    assert sum(taken) <= 1
 
 
 def test_a_classifier_that_is_too_sure_is_cooled() -> None:
@@ -72,7 +72,7 @@ def test_labels_count_by_how_likely_they_were_asked_for() -> None:
 
 
 def test_labels_are_of_what_this_classifier_has_read(bundle: Bundle) -> None:
-    """What another one said tells nothing of this one; decisions without labels, or with unknown ones, are no labels."""
+    """What another one said tells nothing of this one; no label and an unknown one are none."""
     with EventLog("sqlite://") as log:
         router = Router(bundle.config, bundle=bundle, log=log)
         for text, intent in (("hello there", "chitchat"), ("sort a list in C", "nonsense"), ("what is an ETF?", None)):
