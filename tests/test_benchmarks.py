@@ -87,3 +87,17 @@ def test_following_a_release_is_measured(root: Path) -> None:
     assert seen.returncode == 0, seen.stderr[-2000:]
     for part in ("with a canary and a shadow", "From promotion to the first decision", "canaries that are stopped"):
         assert part in seen.stdout
+
+
+@pytest.mark.slow
+def test_every_step_of_a_retraining_is_timed(root: Path) -> None:
+    pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
+    command = [sys.executable, "-m", "benchmarks.retrain", "--rows", "400"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=600, check=False)
+    assert seen.returncode == 0, seen.stderr
+    found = json.loads(seen.stdout)
+    assert found["decisions"] == 400
+    assert 200 < found["ratings"] < 340
+    for step in ("read and check", "quality, cost, bandit", "promises", "compare with the base", "bundle"):
+        wall, processor = found[step]
+        assert 0 <= processor <= wall + 1

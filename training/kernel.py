@@ -99,23 +99,30 @@ def _typical_distance(embedding: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.median(apart))) if len(apart) and np.median(apart) > 0 else 1.0
 
 
-def regress(space: Space, target: Floats64, *, weight: Floats64 | None = None, seed: int = 0) -> Fitted:
+def regress(
+    space: Space, target: Floats64, *, weight: Floats64 | None = None, sparse: bool | None = None, seed: int = 0
+) -> Fitted:
     """Fit all lanes together.
 
     Args:
         target: (n, L), NaN where it was not observed; a lane that never was gets what is common to the others.
         weight: (n, L) how much each outcome counts; 1 by default.
+        sparse: whether to fit a common function and one of each lane's own; by default if ``is_sparse``, or where an
+            outcome of a complete row counts for less than others.
         seed: of the folds behind ``held_out`` where outcomes are sparse.
     """
     with one_thread():
-        return _regress(space, target, weight, seed)
+        seen = np.isfinite(target)
+        if sparse is None:
+            uneven = weight is not None and bool((weight[seen.all(axis=1)] != 1).any())
+            sparse = uneven or is_sparse(target)
+        return _regress(space, target, weight, sparse, seed)
 
 
-def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int) -> Fitted:
+def _regress(space: Space, target: Floats64, weight: Floats64 | None, sparse: bool, seed: int) -> Fitted:
     seen = np.isfinite(target)
-    complete = np.asarray(seen.all(axis=1))
-    if not is_sparse(target) and (weight is None or bool((weight[complete] == 1).all())):
-        used = np.asarray(seen.any(axis=1))
+    complete, used = np.asarray(seen.all(axis=1)), np.asarray(seen.any(axis=1))
+    if not sparse:
         whole = _completed(space.features, target, complete, weight)
         offset, slope, left_out = _by_directions(space.features[used], whole[used])
         held_out = space.features @ slope + offset
@@ -123,7 +130,6 @@ def _regress(space: Space, target: Floats64, weight: Floats64 | None, seed: int)
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
         offset, slope, held_out = common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
-        used = np.asarray(seen.any(axis=1))
     fitted = space.features @ slope.astype(space.features.dtype) + offset
     return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out, used)
 

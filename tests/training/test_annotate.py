@@ -41,10 +41,10 @@ def test_chances_are_those_of_the_draw(make_logged: Made, bundle: Bundle) -> Non
     data = make_logged(500)
     margins = {each.decision_id: each.margin for each in annotation_list(data, bundle.classifier.spec, 500)}
     estimates = []
-    for seed in range(60):
+    for seed in range(30):
         drawn = annotation_list(data, bundle.classifier.spec, 80, seed=seed)
         estimates.append(sum(each.margin / each.chance for each in drawn) / 500)
-    assert np.mean(estimates) == pytest.approx(np.mean(list(margins.values())), rel=0.05)
+    assert np.mean(estimates) == pytest.approx(np.mean(list(margins.values())), rel=0.08)
 
 
 def test_the_file_holds_no_text(make_logged: Made, bundle: Bundle, tmp_path: Path) -> None:

@@ -117,6 +117,26 @@ def test_a_few_missing_outcomes_change_little(contexts: Contexts, outcomes: Floa
     assert np.abs(near).max() < 0.1
 
 
+def test_single_outcomes_beside_complete_prompts_teach_all_lanes(
+    contexts: Contexts, truth: Floats, outcomes: Floats
+) -> None:
+    """Beside 100 complete prompts, 90 of which one lane is known say more than nothing, and no row teaches itself."""
+    space, complete, seen = survey(contexts), outcomes.copy(), one_lane_each(outcomes)
+    complete[100:] = np.nan
+    both = complete.copy()
+    both[100:190] = seen[100:190]
+    assert not is_sparse(both)
+    ahead = contexts.take(slice(300, None))
+    alone, found = regress(space, complete, sparse=False), regress(space, both)
+    assert found.used.sum() == 190
+    assert explained(truth[300:], predict(space, ahead, found)) > explained(truth[300:], predict(space, ahead, alone))
+    changed = both.copy()
+    changed[150, np.flatnonzero(np.isfinite(both[150]))[0]] += 5
+    again = regress(space, changed)
+    assert np.abs(again.held_out[150] - found.held_out[150]).max() < 0.1
+    assert np.abs(again.fitted[150] - found.fitted[150]).max() > 0.01
+
+
 def test_a_lane_that_was_never_seen_gets_what_is_common(contexts: Contexts, outcomes: Floats) -> None:
     seen = one_lane_each(outcomes)
     seen[:, 3] = np.nan

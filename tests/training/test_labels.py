@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 pytest.importorskip("scipy", reason="retraining needs the 'offline' extra")
 
+from router_ml import Outcome, Router
+from router_ml.contract import OutcomeLabels
 from router_ml.storage.bundle import Bundle
-from training.labels import FEWEST, Correction, Labelled, correct, corrected, softmax
+from router_ml.storage.eventlog import EventLog
+from training.labels import FEWEST, Correction, Labelled, correct, corrected, read_labels, softmax
 
 Floats = NDArray[np.float64]
 
@@ -39,9 +42,9 @@ def test_other_traffic_is_learned_from_its_labels() -> None:
 
 
 def test_a_classifier_that_is_right_is_left_alone() -> None:
-    """Of twenty calibrated ones hardly any is changed."""
-    taken = [correct(labelled(300, prior=EVEN, seed=seed)).taken for seed in range(20)]
-    assert sum(taken) <= 2
+    """Of ten calibrated ones hardly any is changed."""
+    taken = [correct(labelled(300, prior=EVEN, seed=seed)).taken for seed in range(10)]
+    assert sum(taken) <= 1
 
 
 def test_a_classifier_that_is_too_sure_is_cooled() -> None:
@@ -66,6 +69,26 @@ def test_labels_count_by_how_likely_they_were_asked_for() -> None:
     blind = Labelled(some.probabilities, some.truth, np.ones(len(some.truth)))
     assert correct(some).bias[0] > 0.3
     assert correct(blind).bias[0] < 0
+
+
+def test_labels_are_of_what_this_classifier_has_read(bundle: Bundle) -> None:
+    """What another one said tells nothing of this one; no label and an unknown one are none."""
+    with EventLog("sqlite://") as log:
+        router = Router(bundle.config, bundle=bundle, log=log)
+        for text, intent in (("hello there", "chitchat"), ("sort a list in C", "nonsense"), ("what is an ETF?", None)):
+            decision = router.predict_route(text)
+            labels = None if intent is None else OutcomeLabels(intent=intent, domain="general")
+            log.log_outcome(
+                Outcome(decision_id=decision.decision_id, labels=labels, rated_probability=0.5, at=decision.created_at)
+            )
+        sha256, classifier = bundle.manifest.classifier_sha256, bundle.classifier
+        found = read_labels(log, log.outcomes(), classifier, sha256)
+        assert read_labels(log, log.outcomes(), classifier, "another") == {}
+    spec = classifier.spec
+    assert [spec.intent.labels[at] for at in found["intent"].truth] == ["chitchat"]
+    assert [spec.domain.labels[at] for at in found["domain"].truth] == ["general", "general"]
+    assert found["intent"].weight.tolist() == [2.0]
+    np.testing.assert_allclose(found["domain"].probabilities.sum(axis=1), 1, atol=1e-3)
 
 
 def test_the_served_classifier_says_what_the_correction_says(bundle: Bundle) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +24,15 @@ from router_ml.learning import versions_learned
 from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
-from training.fitting import learn
+from training.fitting import Unplaced, learn
+from training.gathering import gather
+from training.log_batches import Window
 from training.log_outcomes import from_log
 from training.outcomes import Pack, load_pack
 from training.pack_outcomes import OTHER_VERSION, from_pack
-from training.retrain import retrain
+from training.retrain import register, retrain
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXTS = [f"Question {i}: which of these {thing} is the heaviest?" for i in range(6) for thing in ("birds", "metals")]
 
@@ -213,3 +218,130 @@ def test_a_few_logged_outcomes_reach_the_model_of_a_full_evaluation(bundle: Bund
     more = (both.counts - before.counts).sum(axis=(0, 1))
     np.testing.assert_allclose(more, 10 * (np.arange(len(before.lanes)) == column), atol=1e-3)
     assert (both.predict(few.contexts)[:, column] < before.predict(few.contexts)[:, column]).all()
+
+
+@pytest.fixture(scope="module")
+def traffic(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of 120 decisions of two organisations; every third is not rated, and costs three times as much."""
+    path = tmp_path_factory.mktemp("traffic") / "log.sqlite"
+    with EventLog(path) as log:
+        router = Router(bundle.config, bundle=bundle, log=log)
+        for index in range(120):
+            request = RouteRequest(
+                text=f"{TEXTS[index % len(TEXTS)]} ({index})",
+                metadata={"org": "acme" if index % 2 else "globex"},
+                constraints=Constraints(allow_lanes=(("private", "balanced")[index // 2 % 2],)),
+            )
+            decision = router.predict_route(request)
+            unrated = index % 3 == 0
+            log.log_outcome(
+                Outcome(
+                    decision_id=decision.decision_id,
+                    quality=None if unrated else float(index % 5 > 0),
+                    cost_usd=3e-4 if unrated else 1e-4,
+                    at=decision.created_at,
+                )
+            )
+    return path
+
+
+def test_a_dry_run_says_what_would_be_learned_and_writes_nothing(traffic: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.retrain", "--log", str(traffic), "--no-pack", "--dry-run"]
+    seen = subprocess.run(
+        [*command, "--out", str(tmp_path / "new")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert seen.returncode == 0, seen.stderr
+    said = " ".join(seen.stdout.split())
+    for part in ("0 evaluated prompts and 80 logged", "What cannot be concluded", "premium (0)", "not rated: 40"):
+        assert part in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_goes_on_where_it_was_and_gives_the_same_bytes(traffic: Path, tmp_path: Path) -> None:
+    """Killed after the fit, it finds the fit; and the bundle is that of a run that was never killed."""
+    work, made = tmp_path / "work", []
+    with EventLog(traffic) as log, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.retrain.certified", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            retrain(base=shipped_bundle(), out=tmp_path / "a", pack=None, log=log, work=work, now=NOW)
+    with EventLog(traffic) as log:
+        for name, folder in (("a", work), ("b", None)):
+            made.append(retrain(base=shipped_bundle(), out=tmp_path / name, pack=None, log=log, work=folder, now=NOW))
+    (first, resumed), (second, fresh) = made
+    assert first == second
+    assert resumed.reused == ("fit",)
+    assert fresh.reused == ()
+    assert resumed.report is not None
+    page = resumed.report.read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page, "one file that needs no other"
+    assert first.training["parent"] == Bundle.load(shipped_bundle()).manifest.id
+    assert first.training["log_sha256"] is not None
+
+
+def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> None:
+    with EventLog(traffic) as log:
+        times = sorted(decision.created_at for decision in log.decisions())
+        for window, count in (
+            (Window(), 120),
+            (Window(org="acme"), 60),
+            (Window(since=times[30]), 90),
+            (Window(since=times[30], until=times[40]), 10),
+        ):
+            found = gather(shipped_bundle(), pack=None, log=log, window=window).reading
+            assert found is not None
+            assert found.counts.decisions == count
+
+
+def test_costs_of_unrated_answers_teach_what_an_answer_costs(bundle: Bundle, traffic: Path) -> None:
+    """A third of the costs, and the highest, are of answers that nobody rated."""
+    with EventLog(traffic) as log:
+        outcomes, _ = from_log(log.logged(), bundle.config, bundle.classifier)
+    rated = outcomes.take(np.isfinite(outcomes.quality).any(axis=1))
+    whole, some = (learn([part], bundle.config).cost for part in (outcomes, rated))
+    tokens = [model.tokens_out(outcomes.contexts).mean() for model in (whole, some)]
+    assert tokens[0] > 1.3 * tokens[1]
+
+
+def test_private_ratings_move_their_cell_and_count_as_evidence(bundle: Bundle, pack: Pack) -> None:
+    """Forty bad answers in one cell lower what is expected there, and nowhere else."""
+    outcomes, _ = from_pack(pack, bundle.config)
+    shape = (len(bundle.classifier.spec.intent.labels), len(bundle.classifier.spec.domain.labels))
+    many = np.zeros((*shape, len(bundle.config.lanes)))
+    lane = list(bundle.config.lanes).index("private")
+    many[0, 0, lane] = 40.0
+    plain = learn([outcomes], bundle.config).quality
+    model = learn([outcomes], bundle.config, unplaced=Unplaced(many, many, np.zeros_like(many))).quality
+    column = plain.lanes.index("private")
+    assert model.counts[0, 0, column] == pytest.approx(plain.counts[0, 0, column] + 40)
+    assert model.cells[0, 0, column] < plain.cells[0, 0, column] - 0.1
+    model.cells[0, 0, column] = plain.cells[0, 0, column]
+    np.testing.assert_allclose(model.cells, plain.cells, atol=1e-6)
+
+
+def test_what_should_be_labelled_is_written_to_a_file(traffic: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.retrain", "--log", str(traffic), "--no-pack"]
+    seen = subprocess.run(
+        [*command, "--annotate", "20", str(tmp_path / "list.csv")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert seen.returncode == 0, seen.stderr
+    assert 15 <= len((tmp_path / "list.csv").read_text().splitlines()) - 1 <= 25
+
+
+@pytest.mark.slow
+def test_a_challenger_is_registered_with_its_lineage(traffic: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="registering needs the 'registry' extra")
+    from router_ml.storage.registry import get_alias
+
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with EventLog(traffic) as log:
+        manifest, learned = retrain(
+            base=shipped_bundle(), out=tmp_path / "new", pack=None, log=log, work=tmp_path / "work"
+        )
+    version = register(tmp_path / "new", manifest, learned, tracking_uri=store)
+    assert get_alias("router", "challenger", tracking_uri=store) == version.version
+    assert version.bundle == manifest.id

@@ -12,6 +12,7 @@ from training.benchmark.classifier import main as classifier
 from training.benchmark.drift import main as drift
 from training.benchmark.gate import main as gate
 from training.benchmark.guardrails import main as guardrails
+from training.benchmark.log_sizes import main as log_sizes
 from training.benchmark.online import main as online
 from training.benchmark.ope import main as ope
 from training.benchmark.promise import main as promise
@@ -31,6 +32,7 @@ app.command("online")(online)
 app.command("drift")(drift)
 app.command("gate")(gate)
 app.command("ope")(ope)
+app.command("log-sizes")(log_sizes)
 
 
 @app.callback()
