@@ -26,7 +26,7 @@ from training.benchmark.gate_world import Challenger, Fault, World, build, chall
 from training.benchmark.routing import load
 from training.outcomes import DEFAULT, ROOT, Pack
 
-RATED = (2_000, 5_000, 10_000)
+SIZES = (2_000, 5_000, 10_000)
 GATES = 400
 PROPENSITY_CHECKS = ("sample_ratio", "mean_weight", "agreement")  # left out one after the other
 FAULTS: tuple[Fault, ...] = ("failures are lost", "a hidden override")
@@ -117,11 +117,11 @@ def benchmark(
     for kind, some in (("worse than the margin", worse), ("deserves it", deserving)):
         for challenger in some:
             step(challenger.name)
-            rows += [study(world, challenger, kind=kind, rated=n, gates=gates, release=release) for n in RATED]
+            rows += [study(world, challenger, kind=kind, rated=n, gates=gates, release=release) for n in SIZES]
     bad = challengers(world, WORSE * release.margin)[0][0]
     for fault in FAULTS:
         step(fault)
-        rows.append(study(world, bad, kind=fault, rated=RATED[-1], gates=gates, release=release, fault=fault))
+        rows.append(study(world, bad, kind=fault, rated=SIZES[-1], gates=gates, release=release, fault=fault))
     return rows
 
 
