@@ -67,7 +67,7 @@ def test_support_by_lane() -> None:
         (lambda frame: frame.drop(columns="propensity__fast"), "no column propensity__fast"),
         (lambda frame: frame.assign(decision_id="same"), "more than once, first 'same'"),
         (lambda frame: frame.assign(lane="private"), "holds lanes private; expected fast, premium"),
-        (lambda frame: frame.assign(propensity__fast=0.0), "sums to"),
+        (lambda frame: frame.assign(propensity__fast=0.0), "NaN or outside"),
         (lambda frame: frame.assign(reward=np.nan), "at least one must be rated"),
         (lambda frame: frame.drop(columns="length"), "no column length"),
         (lambda frame: frame.drop(columns="challenger__fast"), "no column challenger__fast"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_ips_and_snips_agree_with_an_independent_implementation(seed: int) -> No
     bandits = pytest.importorskip("estimators.bandits", reason="vw-estimators is the reference here")
     target, _, feedback = log_of(seed, rated=1.0)
     for name, ours in (("ips", ope.ips(target, feedback)), ("snips", ope.snips(target, feedback))):
-        theirs = getattr(__import__(f"{bandits.__name__}.{name}", fromlist=["Estimator"]), "Estimator")()
+        theirs = importlib.import_module(f"{bandits.__name__}.{name}").Estimator()
         for row, action in enumerate(feedback.action):
             theirs.add_example(feedback.propensity[row], feedback.reward[row], target[row, action])
         assert ours.value == pytest.approx(theirs.get(), rel=1e-9, abs=1e-9)
@@ -81,7 +82,7 @@ def test_all_at_once_is_one_by_one(seed: int, paired: bool) -> None:
     target, model, feedback = log_of(seed)
     baseline = feedback.logging if paired else None
     found = ope.evaluate_all(target, feedback, reward_model=model, baseline=baseline)
-    assert list(found)[0] == "dr"
+    assert next(iter(found)) == "dr"
     if paired:
         assert feedback.logging is not None
         for name in ("dr", "sndr", "snips", "ips"):
@@ -197,11 +198,11 @@ def test_what_has_no_meaning_is_refused_with_a_reason() -> None:
         ope.clipped_ips(target, feedback, clip=0.0)
     with pytest.raises(OfflineDataError, match="no betting interval for sndr"):
         ope.sndr(target, feedback, model, interval="betting")
-    with pytest.raises(OfflineDataError, match="sndr needs reward_model="):
+    with pytest.raises(OfflineDataError, match="sndr needs reward_model"):
         ope.difference(target, target, feedback, estimator="sndr")
-    with pytest.raises(OfflineDataError, match="bounds say 0 to 0.5"):
+    with pytest.raises(OfflineDataError, match="bounds say 0 to"):
         Feedback(**{**FOUR, "bounds": (0, 0.5)})
-    with pytest.raises(OfflineDataError, match="found lane 2|Found lane 2"):
+    with pytest.raises(OfflineDataError, match="Found lane 2"):
         ope.cross_fit(ope.ridge(2), np.zeros((80, 1)), feedback)
     with pytest.raises(OfflineDataError, match="NaN or infinity"):
         ope.cross_fit(ope.ridge(3), np.full((80, 1), np.nan), feedback)
