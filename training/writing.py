@@ -38,8 +38,10 @@ def write_bundle(
                 shutil.copytree(source, target, dirs_exist_ok=True)
             elif source.exists() or name not in ENTITY_FILES:
                 shutil.copyfile(source, target)
-    if settings.resolve() != (out / "router.yaml").resolve():
-        shutil.copyfile(settings, out / "router.yaml")
+    for source in (settings, settings.parent / "rewards.yaml"):
+        target = out / ("router.yaml" if source == settings else source.name)
+        if source.is_file() and source.resolve() != target.resolve():
+            shutil.copyfile(source, target)
     save_allocation(out, allocation)
     save_promises(promises or Promises(), out)  # also where nothing is certified: those of another model are not ours
     return seal(out, name="router", created_at=now, encoder_sha256=fingerprint(out / "encoder"), training=training)

@@ -46,10 +46,12 @@ class ConfidenceSequence:
 
 
 class Bets(NamedTuple):
-    """Outcomes ``values`` (n,) with the mean in question, each at least ``floor`` (n,), which is known before it."""
+    """Outcomes ``values`` (n,) with the mean in question, each at least ``floor`` (n,), which is known before it;
+    ``guess``: a first guess of their mean and standard deviation, which decides nothing but the first bets."""
 
     values: Floats
     floor: Floats
+    guess: tuple[float, float]
 
 
 def betting_sequence(
@@ -61,7 +63,9 @@ def betting_sequence(
         OfflineDataError: an outcome is NaN or outside the range, or ``alpha`` outside (0, 1).
     """
     outcomes = checked(values, low, high, alpha)
-    up, down = [Bets(outcomes, np.full(len(outcomes), low))], [Bets(-outcomes, np.full(len(outcomes), -high))]
+    middle, half = (low + high) / 2, (high - low) / 2
+    up = [Bets(outcomes, np.full(len(outcomes), low), (middle, half))]
+    down = [Bets(-outcomes, np.full(len(outcomes), -high), (-middle, half))]
     return sequence_of(up, down, within=(low, high), alpha=alpha, value=running_mean(outcomes))
 
 
@@ -116,7 +120,8 @@ def residual_bets(
     average ``base``."""
     centre = np.broadcast_to(np.asarray(foreseen, dtype=float), outcome.shape)
     least = np.minimum(reach[1] * (bounds[0] - centre), reach[0] * (bounds[1] - centre))
-    return Bets(base * centre + weight * (outcome - centre), base * centre + np.minimum(least, 0.0))
+    guess = base * sum(bounds) / 2, (bounds[1] - bounds[0]) / 2
+    return Bets(base * centre + weight * (outcome - centre), base * centre + np.minimum(least, 0.0), guess)
 
 
 def negated_bets(
@@ -190,7 +195,7 @@ def log_wealth(bets: Sequence[Bets], candidates: Floats, *, alpha: float, fixed:
     Bets follow the plug-in rule of Waudby-Smith & Ramdas (2024, section 4): the mean and variance of earlier outcomes,
     and for all times alike, or for the last (``fixed``).
     """
-    sizes = [_plug_in(one.values, alpha, fixed) for one in bets]
+    sizes = [_plug_in(one, alpha, fixed) for one in bets]
     carried = np.zeros((len(bets), len(candidates)))
     step = AT_ONCE if len(candidates) > 1 else AT_ONCE * 16
     for start in range(0, len(sizes[0]), step):
@@ -205,11 +210,12 @@ def log_wealth(bets: Sequence[Bets], candidates: Floats, *, alpha: float, fixed:
         yield each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - math.log(len(each))
 
 
-def _plug_in(values: Floats, alpha: float, fixed: bool) -> Floats:
+def _plug_in(bets: Bets, alpha: float, fixed: bool) -> Floats:
+    values, (middle, deviation) = bets.values, bets.guess
     count = len(values)
     time = np.arange(1, count + 1)
-    mean = (0.5 + np.cumsum(values)) / (time + 1)
-    variance = (0.25 + np.concatenate([[0.0], np.cumsum(np.square(values - mean))[:-1]])) / time
+    mean = (middle + np.cumsum(values)) / (time + 1)
+    variance = (deviation**2 + np.concatenate([[0.0], np.cumsum(np.square(values - mean))[:-1]])) / time
     horizon = count if fixed else time * np.log1p(time)
     size: Floats = np.sqrt(2 * math.log(2 / alpha) / (variance * horizon))
     return size

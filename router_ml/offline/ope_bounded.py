@@ -133,8 +133,9 @@ class Setup:
             down.insert(0, self._down(foreseen))
         elif estimator == "dr":
             values, lowest, highest = self.values(None)
-            up.insert(0, Bets(values, np.full(len(values), lowest)))
-            down.insert(0, Bets(-values, np.full(len(values), -highest)))
+            middle, half = self.base * (low + high) / 2, (high - low) / 2
+            up.insert(0, Bets(values, np.full(len(values), lowest), (middle, half)))
+            down.insert(0, Bets(-values, np.full(len(values), -highest), (-middle, half)))
         return up, down
 
     def _up(self, foreseen: Floats | float) -> Bets:

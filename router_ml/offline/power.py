@@ -1,8 +1,8 @@
 """How many decisions until a difference shows, before any of them is logged.
 
 A doubly robust difference of two policies moves by each decision with a standard deviation that follows from the two
-policies, from what the log explores, from how noisy rewards are and from the share that is rated. The rest is the sample
-size of a mean (Cohen 1988), for an interval that leaves zero out.
+policies, from what the log explores, from how noisy rewards are and from the share that is rated. The rest is the
+sample size of a mean (Cohen 1988), for an interval that leaves zero out.
 
 >>> decisions_needed(0.5, gain=0.01)
 19623
