@@ -11,7 +11,8 @@ from router_ml.allocation.replay import reproduce
 from router_ml.config import parse_config
 from router_ml.contract import RouteDecision
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import decision_row
+from router_ml.storage.entries import of_decision
+from router_ml.storage.rows import row_of, stored
 
 LANE = """
     provider: p
@@ -77,11 +78,11 @@ def test_sessions_are_not_randomised_and_say_what_they_were_asked() -> None:
         assert (decision.propensities, decision.explored) == ({"warm": 1.0}, False)
         selection = decision.state.selection
         assert (selection.incumbent, selection.margin, selection.explore_share) == ("warm", 0.01, 0)
-        assert decision_row(decision)["randomised"] is False
+        assert row_of(stored(of_decision(decision)))["randomised"] is False
         assert reproduce(decision) == decision.propensities
     first = router.predict_route("hello")
     assert (first.state.selection.incumbent, first.state.selection.margin) == (None, 0)
-    assert decision_row(first)["randomised"] is True
+    assert row_of(stored(of_decision(first)))["randomised"] is True
 
 
 def test_a_session_leaves_a_lane_that_may_not_be_used(bundle: Bundle) -> None:
