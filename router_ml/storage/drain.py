@@ -84,8 +84,9 @@ class Drain:
 
         ``patient``: wait on when the database fails.
         """
-        self.wake()
         until, waiting, failures = time.monotonic() + timeout, self.spool.waiting(), self._failures
+        if waiting:
+            self.wake()
         with self._moved:
             while any(segment.read < size for segment, size in waiting):
                 left = until - time.monotonic()

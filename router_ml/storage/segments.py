@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,6 +139,17 @@ class Tail:
     def close(self) -> None:
         """Append no more."""
         os.close(self._handle)
+
+
+def bytes_in(folder: Path) -> int:
+    """Size of all segments in a folder, whoever writes them."""
+    total = 0
+    with os.scandir(folder) as found:
+        for each in found:
+            if each.name.endswith(SEGMENT):
+                with suppress(FileNotFoundError):  # drained by its process while we looked
+                    total += each.stat().st_size
+    return total
 
 
 def _write(handle: int, data: bytes) -> int:

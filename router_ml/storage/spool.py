@@ -8,6 +8,7 @@ reliably that a process has died. What a dead process left is taken over by the 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -20,7 +21,9 @@ from pathlib import Path
 from router_ml.errors import LogError
 from router_ml.storage.entries import Entry
 from router_ml.storage.frames import frame, pack
-from router_ml.storage.segments import REFUSED, SEGMENT, Claim, Segment, Tail
+from router_ml.storage.segments import REFUSED, Claim, Segment, Tail, bytes_in
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 30
 SEGMENT_BYTES = 8 << 20
@@ -68,7 +71,7 @@ class Spool:
         self._segments: list[Segment] = []  # oldest first; the tail is the last
         self._tail: Tail | None = None
         self._count = 0
-        self._bytes, self._measured = self._measure(), time.monotonic()
+        self._bytes, self._measured = bytes_in(self.folder), time.monotonic()
         self.adopt()
 
     def append(self, entries: Iterable[Entry], *, users: Iterable[str | None] | None = None) -> None:
@@ -109,6 +112,9 @@ class Spool:
                 return None
             try:
                 found, end = segment.next_frames(entries=entries, size=size)
+            except FileNotFoundError:
+                self._lost(segment)
+                continue
             except OSError as error:
                 raise _unwritable(error) from None
             batch = Batch(tuple(each.payload for each in found), segment, end)
@@ -133,6 +139,16 @@ class Spool:
         for claim in [claim for claim in self._dead if claim.writer not in writers]:
             self._dead.remove(claim)
             claim.release(done=True)
+
+    def _lost(self, segment: Segment) -> None:
+        """Somebody deleted a file: what comes after it must not wait for it, nor more be written into it."""
+        logger.error("%s was deleted with %d bytes that had not arrived.", segment.path, segment.size - segment.read)
+        with self._lock:
+            if self._is_tail(segment):
+                self._end_tail()
+            segment.read = segment.size
+            self._segments.remove(segment)
+            self._bytes -= segment.size
 
     def set_aside(self, payload: bytes) -> Path:
         """Keep a payload that the database will never take, where nothing reads it again by itself."""
@@ -186,7 +202,7 @@ class Spool:
     def _open_tail(self, coming: int) -> Tail:
         if self._tail is not None and self._tail.segment.size + coming > self._segment_bytes:
             self._end_tail()
-            self._bytes = self._measure()
+            self._bytes = bytes_in(self.folder)
         if self._tail is None:
             self._count += 1
             self._tail = Tail(self._claim.segment(self._count), fsync=self._fsync)
@@ -204,23 +220,12 @@ class Spool:
         if self._bytes + coming <= self._max_bytes:
             return
         if time.monotonic() - self._measured > _MEASURE_S:  # others share the folder and may have drained theirs
-            self._bytes, self._measured = self._measure(), time.monotonic()
+            self._bytes, self._measured = bytes_in(self.folder), time.monotonic()
         if self._bytes + coming > self._max_bytes:
             raise LogError(
                 f"The spool is full: {self._bytes} bytes wait in it, the most is {self._max_bytes}. Check that the "
                 "database can be reached and written; what waits is delivered by itself then."
             )
-
-    def _measure(self) -> int:
-        total = 0
-        with os.scandir(self.folder) as found:
-            for each in found:
-                if each.name.endswith(SEGMENT):
-                    try:
-                        total += each.stat().st_size
-                    except FileNotFoundError:  # drained by its process while we looked
-                        continue
-        return total
 
 
 def _in_child(spool: Spool | None) -> None:

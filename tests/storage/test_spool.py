@@ -176,6 +176,20 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path
         gone.append([entry("a")])
 
 
+def test_a_file_that_somebody_deleted_does_not_stop_what_comes_after(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path)
+    spool.append([entry("gone")])
+    (path,) = tmp_path.glob("*.segment")
+    path.unlink()
+    assert names(spool) == []
+    assert "was deleted with" in caplog.text
+    spool.append([entry("after")])
+    assert len(list(tmp_path.glob("*.segment"))) == 1, "not into the file that nobody can find"
+    assert names(spool) == ["after"]
+
+
 def test_what_waits_is_for_its_owner_alone(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "private")
     spool.append([entry("a")])
