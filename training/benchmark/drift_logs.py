@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ Floats = NDArray[np.float64]
 
 EXPLORED, RATED = 0.2, 0.5
 START = np.datetime64("2026-05-01T00:00:00", "us")
-SESSION = 8  # mean length of a burst of requests that are alike
+SESSION, ALIKE = 8, 10  # mean length of a burst of requests that are alike, and among how many prompts it stays
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,13 @@ class World:
         counts = np.bincount(self.pack.contexts.intent[self.usual].argmax(axis=1))
         return int(np.argsort(-counts)[1])
 
+    @cached_property
+    def _nearest(self) -> NDArray[np.intp]:
+        """The usual prompts nearest to each usual prompt, (u, ``ALIKE``), as places among the usual ones."""
+        embedding = self.pack.contexts.embedding[self.usual]
+        return np.argpartition(-(embedding @ embedding.T), ALIKE, axis=1)[:, :ALIKE]
+
     def _near(self, first: NDArray[np.intp], random: np.random.Generator) -> NDArray[np.intp]:
-        embedding = self.pack.contexts.embedding
-        openers, which = np.unique(first, return_inverse=True)
-        nearest = np.argsort(-(embedding[openers] @ embedding[self.usual].T), axis=1)[:, :10]
-        return self.usual[nearest[which, random.integers(0, 10, len(first))]]
+        """For each prompt one of those nearest to it."""
+        place = np.searchsorted(self.usual, first)
+        return self.usual[self._nearest[place, random.integers(0, ALIKE, len(first))]]
