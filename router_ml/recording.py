@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import ValidationError
 
 from router_ml.case import features_vector
 from router_ml.config import RouterConfig
-from router_ml.contract import Approval, Execution, Model, OutputCheck, RouteDecision, RouteRequest, describe
+from router_ml.contract import Approval, Execution, Model, OutputCheck, RiskTier, RouteDecision, RouteRequest, describe
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.overrides import Governed, InForce
 from router_ml.sessions import is_private
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from router_ml.storage.entries import Entry
     from router_ml.storage.eventlog import EventLog
 
-__all__ = ["Ack", "Made", "Recorded", "record", "record_check"]
+__all__ = ["Ack", "Made", "Recorded", "must_be_kept", "record", "record_check"]
 
 logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept", bound=Model)
@@ -88,6 +88,12 @@ class Recorded(Governed):
         stays on disk, and the next process that opens the spool delivers it."""
         self._recorder.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: RouterConfig) -> None:
     """Log decisions, all or none.
@@ -104,7 +110,7 @@ def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: Ro
         unknown = [user if subject is None else None for user, subject in zip(about, subjects, strict=True)]
         ack = recorder.write(entries, users=unknown)
     except LogError as error:
-        held = [each.decision for each in made if _must_be_kept(each.decision, config)]
+        held = [one for one in (each.decision for each in made) if _held(one, config)]
         if held:
             restricted = [decision for decision in held if decision.risk_tier == "restricted"]
             error.decision = (restricted or held)[0]
@@ -126,15 +132,20 @@ def record_check(recorder: Recorder, check: OutputCheck, *, decision: RouteDecis
     try:
         recorder.write([of_output_check(check)])
     except LogError as error:
-        if _must_be_kept(decision, config):
+        if _held(decision, config):
             raise
         logger.error("An answer was checked but the check was not logged: %s", error)
 
 
-def _must_be_kept(decision: RouteDecision, config: RouterConfig) -> bool:
-    rule = config.traffic_classes.get(decision.traffic_class)
+def must_be_kept(config: RouterConfig, traffic_class: str, tier: RiskTier) -> bool:
+    """Whether requests of a class and tier are refused where they cannot be logged."""
+    rule = config.traffic_classes.get(traffic_class)
     on_error = (rule.on_log_error if rule is not None else None) or config.logging.on_error
-    return on_error == "raise" or decision.risk_tier == "restricted"
+    return on_error == "raise" or tier == "restricted"
+
+
+def _held(decision: RouteDecision, config: RouterConfig) -> bool:
+    return must_be_kept(config, decision.traffic_class, decision.risk_tier)
 
 
 def _entry(made: Made, encoder: str, config: RouterConfig, subject: str | None) -> Entry:

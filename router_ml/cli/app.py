@@ -15,8 +15,10 @@ import typer
 from router_ml.cli.audit import audit_events
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
+from router_ml.cli.drift import drift
 from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
+from router_ml.cli.log import app as log_commands
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
 from router_ml.cli.question import Question
@@ -33,10 +35,12 @@ app = typer.Typer(
     help="Decide which LLM lane serves a request, and why.",
 )
 app.add_typer(policy)
+app.add_typer(log_commands)
 app.command()(savings)
 app.command()(slices)
 app.command("next")(next_prompts)
 app.command()(replay)
+app.command()(drift)
 for step in (releases, approve, shadow, canary, promote, rollback):
     app.command()(step)
 

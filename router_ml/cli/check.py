@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from router_ml.cli.coverage import PolicyLanes, Stop, policy_lanes, stops
 from router_ml.cli.inputs import certified, locate
-from router_ml.config import load_config, prices_sha256
+from router_ml.config import RouterConfig, load_config, prices_sha256
+from router_ml.contract import TIERS, RiskTier
+from router_ml.contract.base import LogLevel
 from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
+from router_ml.recording import must_be_kept
 from router_ml.storage.promises import Certificate
+
+
+@dataclass(frozen=True)
+class TierKeep:
+    """The most that a log keeps of requests of one tier, and for how many days (None: for good). ``unlogged``: the
+    traffic classes whose requests of this tier go on where they cannot be logged."""
+
+    tier: RiskTier
+    level: LogLevel
+    days: int | None
+    unlogged: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class CheckReport:
     """``problems`` is empty for a valid file; only then the rest says something. ``notes`` only deserve a look;
-    ``promises``: what the model has certified of each class."""
+    ``promises``: what the model has certified of each class; ``keep``: what a log keeps of each tier."""
 
     file: str
     problems: tuple[Problem, ...] = ()
@@ -29,6 +43,7 @@ class CheckReport:
     stops: tuple[Stop, ...] = ()
     notes: tuple[Note, ...] = ()
     promises: Mapping[str, Certificate] = field(default_factory=dict)
+    keep: tuple[TierKeep, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,4 +89,12 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
             *(Note("promise", (), message) for message in told),
         ),
         promises=promises.certificates,
+        keep=tuple(_keep(config)),
     )
+
+
+def _keep(config: RouterConfig) -> Iterator[TierKeep]:
+    for tier in TIERS:
+        kept = config.logging.of(tier)
+        unlogged = (name for name in config.traffic_classes if not must_be_kept(config, name, tier))
+        yield TierKeep(tier, kept.level, kept.days, tuple(unlogged))

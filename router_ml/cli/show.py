@@ -164,7 +164,17 @@ def check_page(report: CheckReport) -> RenderableType:
         return Group(*(_unbroken(str(problem)) for problem in report.problems), Text(f"\n{count} problem(s) found."))
     sizes = (f"{len(report.lanes)} lanes", f"{len(report.policies)} policies", f"{len(report.classes)} traffic classes")
     head = Text(f"{report.file} is valid: {', '.join(sizes)}.\n")
-    return Group(head, _matrix(report), Text(""), *_promises(report), *_notes(report), *_stops(report))
+    kept = (_keep(report), Text(""))
+    return Group(head, _matrix(report), Text(""), *kept, *_promises(report), *_notes(report), *_stops(report))
+
+
+def _keep(report: CheckReport) -> Table:
+    table = _table("a log keeps of tier", "at most", "for", "goes on unlogged if it must")
+    for row in report.keep:
+        classes = "all" if row.unlogged == report.classes else ", ".join(row.unlogged) or "never"
+        table.add_row(row.tier, row.level, f"{row.days} days" if row.days else "good", Text(classes))
+    table.caption = "of private requests neither text nor embedding, whatever stands here"
+    return table
 
 
 def _promises(report: CheckReport) -> Iterator[Text]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from router_ml.contract import Execution
 from router_ml.errors import OfflineDataError
-from router_ml.offline.drift_blocks import PER_CHECK, PERMUTATIONS, Design, adjusted, design
+from router_ml.offline.drift_blocks import PER_CHECK, PERMUTATIONS, Design, adjusted, block_length, design
 from router_ml.offline.drift_checks import Sampled, Skipped, Windows, inputs, lanes
 from router_ml.offline.drift_facts import prices, served_models
 from router_ml.offline.drift_windows import stacked, thinned
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEVEL = 0.05
+ROWS_FOR_LENGTH = 4000
 SIZE_RATIO = 10  # a window that is larger than this times the other only costs time
 
 
@@ -55,12 +56,13 @@ class Check:
 @dataclass(frozen=True)
 class DriftReport:
     """``checks``: those that drifted first; ``not_tested``: why, by check. ``reference``, ``recent``: first and last
-    decision of each window, and how many."""
+    decision of each window, and how many; ``blocks``: how many blocks of each changed places."""
 
     level: float
     reference: tuple[str, str, int]
     recent: tuple[str, str, int]
     checks: tuple[Check, ...]
+    blocks: tuple[int, int]
     not_tested: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -133,6 +135,7 @@ def drift(
         reference=_extent(reference),
         recent=_extent(recent),
         checks=tuple(sorted(checks, key=lambda check: (not check.drifted, check.p_value or 0.0))),
+        blocks=(windows.plan.first, windows.plan.blocks - windows.plan.first),
         not_tested=skipped,
     )
 
@@ -145,8 +148,18 @@ def _windows(
     data = stacked(*pair)
     checks = 8 + 4 * len(data.lanes)
     marks = [np.arange(len(part)) for part in pair] if together is None else _marks(together, parts)
-    plan = design(*marks, seed=seed, permutations=max(PERMUTATIONS, PER_CHECK * checks))
+    least = _dependence(pair[0]) if together is None else 1
+    plan = design(*marks, seed=seed, least=least, permutations=max(PERMUTATIONS, PER_CHECK * checks))
     return Windows(data, len(pair[0]), plan, seed)
+
+
+def _dependence(reference: LoggedData) -> int:
+    """Rows of a block, by how long requests of the reference stay alike."""
+    kept = np.isfinite(reference.embeddings).all(axis=1) & (reference.embeddings.shape[1] > 0)
+    if kept.sum() >= len(reference) / 2:
+        return block_length(reference.embeddings[kept][:ROWS_FOR_LENGTH])
+    names, code = np.unique(np.char.add(reference.intent, reference.domain), return_inverse=True)
+    return block_length(np.eye(len(names))[code[:ROWS_FOR_LENGTH]])
 
 
 def _marks(together: tuple[NDArray[Any], NDArray[Any]], parts: list[NDArray[np.intp]]) -> list[NDArray[Any]]:

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BLOCKS = 400
-PERMUTATIONS = 1999
+BLOCKS = 100
+PERMUTATIONS = 999
 PER_CHECK = 60  # permutations per check at least, so that the smallest p-value can still pass
+TIMES = 4.0  # a block is this much longer than requests stay alike
+LONGEST, ALIKE = 200, 0.02  # lags that are looked at; a correlation that counts as none
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def design(
     recent: NDArray[Any],
     *,
     seed: int,
+    least: int = 1,
     blocks: int = BLOCKS,
     permutations: int = PERMUTATIONS,
 ) -> Design:
@@ -83,9 +86,9 @@ def design(
     Args:
         reference, recent: (n,) what must stay together in each window, in the order of time: a day, a user; every row
             for itself where all differ.
+        least: rows that a block has at least.
     """
-    count = len(reference) + len(recent)
-    size = max(1, -(-count // blocks))
+    size = max(least, -(-(len(reference) + len(recent)) // blocks))
     parts, rows, offset = [], [], 0
     for window in (reference, recent):
         order, block = _cut(window, size)
@@ -97,6 +100,20 @@ def design(
     places = np.tile(np.arange(int(block[-1]) + 1), (permutations + 1, 1))
     places[1:] = np.random.default_rng(seed).permuted(places[1:], axis=1)
     return Design(np.concatenate(rows), block, first, places)
+
+
+def block_length(values: NDArray[Any]) -> int:
+    """How many rows a block needs so that blocks hardly depend on each other, from values (n, d) in the order of time:
+    a few times the integrated autocorrelation time (Sokal 1997), 1 where rows are independent."""
+    centred = np.asarray(values, np.float64) - np.mean(values, axis=0)
+    power = float(np.square(centred).sum()) / max(len(centred), 1)
+    time = 1.0
+    for lag in range(1, min(LONGEST, len(centred) // 4) + 1 if power > 0 else 0):
+        alike = float((centred[:-lag] * centred[lag:]).sum()) / (len(centred) - lag) / power
+        if alike < ALIKE:
+            break
+        time += 2 * alike
+    return 1 if time == 1.0 else int(np.ceil(TIMES * time))
 
 
 def _cut(together: NDArray[Any], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -104,7 +104,8 @@ def _embeddings(windows: Windows) -> Iterator[Sampled | Skipped]:
         yield from (Skipped(name, "", why) for name in ("embedding", "classifier"))
         return
     plan = windows.plan.only(kept)
-    reduced = statistics.reduce(data.embeddings[kept], seed=windows.seed)
+    embeddings = data.embeddings if kept.all() else data.embeddings[kept]  # a copy may be large
+    reduced = statistics.reduce(embeddings, seed=windows.seed)
     value, effect = statistics.discrepancy(reduced, plan, seed=windows.seed)
     found = f"discrepancy of embeddings {effect:.3f}: about that share of requests is of another kind"
     yield Sampled("embedding", "", value, effect, 0.03, found, RETRAIN, counts)
@@ -159,6 +160,10 @@ def _quality(windows: Windows, lane: str, residual: Floats, weight: Floats) -> I
         return
     do = f"Raise lanes.{lane}.version if its model changed, so that it is probed and learned anew; else retrain."
     value, shift = statistics.mean_shift(residual, weight, windows.plan)
+    if not np.isfinite(value[0]):
+        why = f"{counts} rated answers weigh as few as {statistics.LEAST_AFTER:g} would, for their propensities"
+        yield from (Skipped(name, lane, why) for name in ("calibration", "change point"))
+        return
     found = (
         f"quality minus estimate {shift.before:+.3f} -> {shift.after:+.3f} "
         f"(by {shift.change:+.3f} ± {1.96 * shift.standard_error:.3f})"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from router_ml.offline.drift_blocks import Design, Floats
 
-COMPONENTS, LANDMARKS, FIT_ROWS, AT_ONCE = 64, 256, 4000, 8192
+COMPONENTS, LANDMARKS, FIT_ROWS, AT_ONCE = 64, 256, 2000, 8192
 RIDGE = 0.1  # of the mean variance: directions that hardly vary decide nothing
 LEAST_AFTER = 8.0  # effective ratings on either side of a change
 TINY = 1e-12
@@ -39,7 +39,7 @@ def mix(labels: NDArray[Any], plan: Design) -> tuple[Floats, float, list[tuple[s
     """Pearson's chi-square of labels (n,) between the windows; total variation distance, 0..1, and the shares of each
     label before and after, the one that moved most first."""
     names, code = np.unique(labels, return_inverse=True)
-    sums = plan.sums(np.eye(len(names))[code] if len(names) <= 64 else _one_hot(code, len(names)))
+    sums = _counts(code, len(names), plan)
     recent, total = plan.recent(sums), sums.sum(axis=0)
     share = recent.sum(axis=1, keepdims=True) / total.sum()
     spread = np.maximum(total * share * (1 - share), TINY)
@@ -54,10 +54,10 @@ def mix(labels: NDArray[Any], plan: Design) -> tuple[Floats, float, list[tuple[s
     )
 
 
-def _one_hot(code: NDArray[np.intp], count: int) -> NDArray[np.float32]:
-    result = np.zeros((len(code), count), np.float32)
-    result[np.arange(len(code)), code] = 1
-    return result
+def _counts(code: NDArray[np.intp], names: int, plan: Design) -> Floats:
+    """How many rows of each block have each code, (k, names)."""
+    flat = np.bincount(plan.block * names + code[plan.rows], minlength=plan.blocks * names)
+    return flat.reshape(plan.blocks, names).astype(np.float64)
 
 
 def binned(values: Floats, bins: int = 10) -> NDArray[np.intp]:
@@ -125,11 +125,13 @@ def _studentised(after: Floats, before: Floats) -> tuple[Floats, Any]:
 def reduce(values: NDArray[np.float32], *, seed: int, components: int = COMPONENTS) -> NDArray[np.float32]:
     """Principal components (n, c) of both windows together: what a permutation does not change."""
     random = np.random.default_rng(seed)
-    some = values[np.sort(random.choice(len(values), min(len(values), FIT_ROWS), replace=False))].astype(np.float64)
+    some = values[np.sort(random.choice(len(values), min(len(values), FIT_ROWS), replace=False))]
     centre = some.mean(axis=0)
-    _, axes = np.linalg.eigh((some - centre).T @ (some - centre))
-    kept = axes[:, ::-1][:, :components]
-    return np.concatenate([(part - centre.astype(np.float32)) @ kept.astype(np.float32) for part in _chunks(values)])
+    some = some - centre
+    axes = random.standard_normal((values.shape[1], min(components, *values.shape))).astype(np.float32)
+    for _ in range(3):  # subspace iteration (Halko et al. 2011): the leading directions, nearly
+        axes, _ = np.linalg.qr(some.T @ (some @ axes))
+    return np.concatenate([(part - centre) @ axes for part in _chunks(values)])
 
 
 def _chunks(values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SPAN = re.compile(r"(\d{1,5})([dh])")
 BY_LANE = ("propensities", "eligible", "estimated_quality", "estimated_cost_usd")
-PER_WINDOW = 200_000  # decisions; more only cost memory
+PER_WINDOW = 50_000  # decisions; more only cost memory
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from router_ml.offline.replay_sources import Values, from_embedding, from_estima
 from router_ml.overrides import InForce
 from router_ml.reading import Guards
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.kept import Kept, read_kept
+from router_ml.storage.made_from import Kept, read_kept
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

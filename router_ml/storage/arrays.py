@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from router_ml.errors import LogError
 from router_ml.storage.records import LoggedData, other_contract
-from router_ml.storage.vectors import one_encoder, stack
+from router_ml.storage.vectors import Vectors
 
 WORDS = ("traffic_class", "intent", "domain", "risk_tier")  # columns of a row that are arrays as they are
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How rows become arrays: the columns of lanes, the encoder whose embeddings to keep (None where there is one), and
-    how long after a decision an outcome still teaches."""
+    """How rows become arrays: the columns of lanes, the encoder whose embeddings to keep (None: of none), and how long
+    after a decision an outcome still teaches."""
 
     lanes: tuple[str, ...]
     encoder: str | None
@@ -38,7 +40,6 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
             cost, latency and executed lane. What came after the window counts for nothing.
 
     Raises:
-        EncoderMismatchError: embeddings of several encoders, and none was named.
         LogError: rows of different width, as two versions of a bundle may have written them.
     """
     filler = _Filler(reading)
@@ -47,20 +48,28 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
     return filler.finish(outcomes)
 
 
+class _Columns(dict[str, int]):
+    """The column of each lane."""
+
+    def __missing__(self, lane: str) -> int:
+        raise LogError("A lane that the log had never named was logged while it was read. Read it again.")
+
+
 class _Filler:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._index = {lane: number for number, lane in enumerate(reading.lanes)}
+        self._index = _Columns({lane: number for number, lane in enumerate(reading.lanes)})
         self._rows: list[tuple[Any, ...]] = []
-        self._by_lane: list[NDArray[np.float64]] = []
-        self._vectors: list[tuple[str | None, bytes | None, bytes | None]] = []
+        self._by_lane = array("d")
+        self._blank = [0.0] * (2 * len(reading.lanes)) + [float("nan")] * (2 * len(reading.lanes))
+        self._embeddings, self._features = Vectors("embeddings"), Vectors("features")
         self._versions: list[dict[str, str]] = []
 
     def add(self, row: Any) -> None:
         """One decision."""
         try:
             parts = from_json(row.record)
-            self._by_lane.append(self._lanes_of(parts))
+            self._by_lane.extend(self._lanes_of(parts))
             versions, state, language = parts["versions"], parts["state"], parts["language"]["code"]
             org = parts.get("circumstances", {}).get("org") or ""
             model, floor, prices = parts["model"] or "", parts["floor"], versions.get("prices", "")
@@ -72,20 +81,19 @@ class _Filler:
         columns = (row.decision_id, row.created_at, row.lane, row.randomised, *(getattr(row, word) for word in WORDS))
         self._rows.append((*columns, *said))
         self._versions.append(versions.get("lanes") or {})
-        self._vectors.append((row.encoder, row.embedding, row.surface))
+        self._embeddings.add(row.embedding if row.encoder == self._reading.encoder else None)
+        self._features.add(row.surface)
 
-    def _lanes_of(self, parts: dict[str, Any]) -> NDArray[np.float64]:
-        """``propensities, eligible, estimated_quality, estimated_cost_usd`` (4, lanes) of one record."""
-        found = np.empty((4, len(self._index)))
-        found[:2], found[2:] = 0.0, np.nan
-        index = self._index
+    def _lanes_of(self, parts: dict[str, Any]) -> list[float]:
+        """Of one record and by lane: propensity, eligible, estimated quality, estimated cost in USD."""
+        found, index, lanes = self._blank.copy(), self._index, len(self._index)
         for lane, value in parts["propensities"].items():
-            found[0, index[lane]] = value
+            found[index[lane]] = value
         for lane in parts["eligible"]:
-            found[1, index[lane]] = 1.0
+            found[lanes + index[lane]] = 1.0
         for lane, estimate in parts["estimates"].items():
             column = index[lane]
-            found[2, column], found[3, column] = estimate["quality"], estimate["cost_usd"]
+            found[2 * lanes + column], found[3 * lanes + column] = estimate["quality"], estimate["cost_usd"]
         return found
 
     def finish(self, outcomes: Iterable[Any]) -> LoggedData:
@@ -99,19 +107,17 @@ class _Filler:
         lanes = self._reading.lanes
         answered = [lanes[at] if at >= 0 else lane for at, lane in zip(learned["executed"], planned, strict=True)]
         versions = [known.get(lane, "1") for known, lane in zip(self._versions, answered, strict=True)]
-        by_lane = np.array(self._by_lane).reshape(len(planned), 4, len(lanes))
-        found = {encoder for encoder, embedding, _ in self._vectors if embedding is not None}
-        encoder = one_encoder({name for name in found if name is not None}, self._reading.encoder)
+        by_lane = np.frombuffer(self._by_lane).reshape(len(planned), 4, len(lanes))
         return LoggedData(
             lanes=lanes,
-            encoder=encoder,
+            encoder=self._reading.encoder,
             action=np.array([self._index.get(lane, -1) for lane in planned], dtype=np.int64),
             propensities=np.ascontiguousarray(by_lane[:, 0]),
             eligible=by_lane[:, 1] > 0,
             estimated_quality=np.ascontiguousarray(by_lane[:, 2]),
             estimated_cost_usd=np.ascontiguousarray(by_lane[:, 3]),
-            embeddings=stack([e if name == encoder else None for name, e, _ in self._vectors], "embeddings"),
-            features=stack([surface for _, _, surface in self._vectors], "features"),
+            embeddings=self._embeddings.matrix(),
+            features=self._features.matrix(),
             lane_version=np.array(versions, dtype=np.str_),
             **{name: np.array(column, dtype=_TYPES.get(name, np.str_)) for name, column in values.items()},
             **learned,

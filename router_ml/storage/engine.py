@@ -11,6 +11,12 @@ import sqlalchemy as sql
 from router_ml.errors import LogError, LogRefusedError
 
 BUSY_TIMEOUT_S = 10
+PRAGMAS = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=NORMAL;
+PRAGMA foreign_keys=ON;
+PRAGMA secure_delete=ON;
+"""  # the last: what was erased is overwritten, not only forgotten
 
 
 def open_engine(url: str) -> sql.Engine:
@@ -49,7 +55,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     give_up = time.monotonic() + BUSY_TIMEOUT_S
     while True:  # SQLite's own timeout does not cover the switch of a new file to WAL
         try:
-            connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON")
+            connection.executescript(PRAGMAS)
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
@@ -66,6 +72,8 @@ def failure(error: sql.exc.SQLAlchemyError) -> LogError:
             "The database does not take a value of this record, which is longer than its column or holds a character "
             "that it does not know. Shorten names, such as the source of an outcome."
         )
+    if "decode" in detail:  # SQLite quotes a text that is no UTF-8
+        detail = "a text in it is not UTF-8"
     return LogError(
         f"The event log failed: {detail}. Check that the database can be reached and written, then repeat the call; "
         "repeating a write is safe."

@@ -23,6 +23,7 @@ from router_ml.storage import reading, records, tables
 from router_ml.storage.chain import Writer
 from router_ml.storage.costs import Cost, read_costs
 from router_ml.storage.entries import Entry
+from router_ml.storage.erasure import Erasure, erase
 from router_ml.storage.migrations import prepare, secret_of_subjects
 from router_ml.storage.reading import Wanted
 from router_ml.storage.records import Features, LoggedData
@@ -48,7 +49,7 @@ class EventLog:
     """
 
     def __init__(self, url: str | Path, *, attribution_days: float = ATTRIBUTION_DAYS) -> None:
-        self._window = timedelta(days=attribution_days)
+        self.attribution = timedelta(days=attribution_days)
         self.session = Session(str(url))
         self.session.prepare(prepare)
 
@@ -147,7 +148,7 @@ class EventLog:
         ``rated_probability``; by default the latest rating counts.
         """
         wanted = Wanted(since, bundle, source=source, encoder=encoder)
-        return next(reading.read_batches(self.session.read, wanted, self._window, None))
+        return next(reading.read_batches(self.session.read, wanted, self.attribution, None))
 
     def batches(
         self,
@@ -162,7 +163,7 @@ class EventLog:
         """``logged`` in bounded memory: ``size`` decisions at a time, oldest first, with the same lanes in each batch;
         nothing for an empty log. ``org``: decisions of this organisation alone."""
         wanted = Wanted(since, bundle, org, source, encoder)
-        return reading.read_batches(self.session.read, wanted, self._window, size)
+        return reading.read_batches(self.session.read, wanted, self.attribution, size)
 
     def costs(self, since: datetime, *, until: datetime, traffic_classes: Sequence[str]) -> list[Cost]:
         """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""
@@ -196,6 +197,10 @@ class EventLog:
         """It never changes, so a decision does not have to wait for the database to learn it."""
         with self.session.read() as connection:
             return secret_of_subjects(connection)
+
+    def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
+        """Erase all that is about a person; as ``erasure.erase``."""
+        return erase(self, user=user, who=who, why=why, now=now, archive=archive)
 
     def close(self) -> None:
         """Release the database; further calls raise ``LogError``."""

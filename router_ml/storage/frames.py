@@ -7,6 +7,7 @@ surface``: the header is JSON with the lengths of the rest, which is kept as it 
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ MARK = b"RMLE"
 _FRAME = struct.Struct("<4sII")
 _HEADER = struct.Struct("<I")
 _FLOAT_BYTES = 4
+_HELD = 4096
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Frame:
 
 def frame(payload: bytes) -> bytes:
     """A payload that a reader can tell from half of it."""
-    return _FRAME.pack(MARK, len(payload), zlib.crc32(payload)) + payload
+    return _FRAME.pack(MARK, len(payload), _checksum(payload)) + payload
 
 
 def frames(data: bytes) -> Iterator[Frame]:
@@ -53,7 +55,7 @@ def frames(data: bytes) -> Iterator[Frame]:
         end = at + _FRAME.size + length
         if mark == MARK and end <= len(data):
             payload = data[at + _FRAME.size : end]
-            if zlib.crc32(payload) == checksum:
+            if _checksum(payload) == checksum:
                 yield Frame(payload, end)
                 at = end
                 continue
@@ -119,6 +121,15 @@ def unpack(payload: bytes) -> tuple[Entry, str | None]:
         ) from None
 
 
+def _checksum(payload: bytes) -> int:
+    """crc32, in pieces for which zlib keeps the interpreter lock: to get it back from a busy thread may take longer
+    than all the rest of an append."""
+    value = 0
+    for start in range(0, len(payload), _HELD):
+        value = zlib.crc32(payload[start : start + _HELD], value)
+    return value
+
+
 def _parts(payload: bytes, start: int, sizes: list[int | None]) -> Iterator[bytes | None]:
     for size in sizes:
         yield None if size is None else payload[start : start + size]
@@ -127,7 +138,7 @@ def _parts(payload: bytes, start: int, sizes: list[int | None]) -> Iterator[byte
 
 def _bytes(vector: Any, what: str) -> bytes:
     array = np.asarray(vector, dtype="<f4")
-    if array.ndim != 1 or not np.isfinite(array).all():
+    if array.ndim != 1 or not all(map(math.isfinite, array.tolist())):  # numpy would let go of the interpreter lock
         raise LogRefusedError(
             f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}."
         )

@@ -1,47 +1,59 @@
-"""What a log keeps of what decisions were made from, for those who make them again."""
+"""Entries read back from the database, as they were written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-import numpy as np
+import sqlalchemy as sql
 
-from router_ml.storage.records import Features
+from router_ml.storage import tables
+from router_ml.storage.rows import Stored, row_of
+from router_ml.storage.writing import chunks
 
-if TYPE_CHECKING:
-    from router_ml.storage.eventlog import EventLog
-
-IDS_PER_QUERY = 500
-
-
-@dataclass(frozen=True)
-class Kept:
-    """``text``: the whole request as JSON. Both None where policy did not let it be kept, or it has expired."""
-
-    text: str | None = None
-    features: Features | None = None
+_BESIDE = (
+    *tables.features.c["encoder", "embedding", "surface"],
+    tables.texts.c.text,
+    *tables.decision_keys.c["subject", "keep_until"],
+)
 
 
-def read_kept(log: EventLog, ids: Sequence[str]) -> dict[str, Kept]:
-    """What was kept of decisions, by id; those of which nothing was are left out.
+def read_stored(
+    connection: sql.Connection, kind: str, ids: Sequence[str], *, by_decision: bool = False
+) -> list[tuple[Stored, dict[str, Any]]]:
+    """Entries of a kind with their rows, by their ids or those of their decisions; of outcomes in order of arrival."""
+    table, key = tables.RECORDS[kind]
+    query: sql.Select[Any] = sql.select(table)
+    if kind == "decision":
+        beside = table.outerjoin(tables.features).outerjoin(tables.texts, tables.texts.c.decision_id == key)
+        beside = beside.outerjoin(tables.decision_keys, tables.decision_keys.c.decision_id == key)
+        query = sql.select(table, *_BESIDE).select_from(beside)
+    by = table.c.decision_id if by_decision else key
+    order = table.c.arrived if kind == "outcome" else key
+    found = []
+    for some in chunks(ids):
+        for result in connection.execute(query.where(by.in_(some)).order_by(order)):
+            row = dict(result._mapping)
+            entry = Stored(
+                kind=kind,
+                record_id=row[key.name],
+                decision_id=row.get("decision_id"),
+                record=row["record"],
+                encoder=row.get("encoder"),
+                embedding=_bytes(row.get("embedding")),
+                surface=_bytes(row.get("surface")),
+                text=_bytes(row.get("text")),
+                subject=row.get("subject"),
+                keep_until=row.get("keep_until"),
+            )
+            found.append((entry, {column.name: row[column.name] for column in table.c}))
+    return found
 
-    Raises:
-        LogError: the log cannot be read.
-    """
-    import sqlalchemy as sql
 
-    from router_ml.storage.tables import features, texts
+def agrees(entry: Stored, row: dict[str, Any]) -> bool:
+    """Whether the columns of a row say what its record says."""
+    return all(row[name] == value for name, value in row_of(entry).items())
 
-    said: dict[str, str] = {}
-    seen: dict[str, Features] = {}
-    with log.session.read() as connection:
-        for start in range(0, len(ids), IDS_PER_QUERY):
-            some = ids[start : start + IDS_PER_QUERY]
-            for row in connection.execute(sql.select(texts).where(texts.c.decision_id.in_(some))):
-                said[row.decision_id] = row.text if isinstance(row.text, str) else bytes(row.text).decode()
-            for row in connection.execute(sql.select(features).where(features.c.decision_id.in_(some))):
-                embedding = None if row.embedding is None else np.frombuffer(row.embedding, "<f4")
-                seen[row.decision_id] = Features(row.encoder, embedding, np.frombuffer(row.surface, "<f4"))
-    return {name: Kept(said.get(name), seen.get(name)) for name in (*said, *(n for n in seen if n not in said))}
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -106,25 +106,24 @@ def _add_chain(connection: sql.Connection) -> None:
     _make_secret(connection)
     writer = chain.Writer(chain.OWN)
     writer.begin(connection)
-    for page in _pages(connection, _decided()):
+    for page in _pages(connection, _decided(), tables.decisions.c.decision_id):
         _chain_page(connection, writer, [_stored_decision(row) for row in page])
     before = sql.table(old, sql.column("decision_id"), sql.column("source"), sql.column("record"))
-    for page in _pages(connection, sql.select(before).order_by(before.c.decision_id, before.c.source)):
+    for page in _pages(connection, sql.select(before), before.c.decision_id, before.c.source):
         _chain_page(connection, writer, [_stored_outcome(row.record) for row in page])
     connection.exec_driver_sql(f"DROP TABLE {old}")
     for kind in ("output_check", "audit_event"):
         table, key = tables.RECORDS[kind]
         of = table.c.decision_id if kind == "output_check" else sql.null()
-        query = sql.select(key.label("key"), of.label("decision_id"), table.c.record).order_by(key)
-        for page in _pages(connection, query):
-            entries = [Stored(kind, row.key, row.decision_id, row.record) for row in page]
+        for page in _pages(connection, sql.select(key, of.label("decision_id"), table.c.record), key):
+            entries = [Stored(kind, row[0], row.decision_id, row.record) for row in page]
             _chain_page(connection, writer, entries)
 
 
 def _decided() -> sql.Select[Any]:
     decisions, features = tables.decisions, tables.features
     columns = (decisions.c.decision_id, decisions.c.record, *features.c["encoder", "embedding", "surface"])
-    return sql.select(*columns).select_from(decisions.outerjoin(features)).order_by(decisions.c.decision_id)
+    return sql.select(*columns).select_from(decisions.outerjoin(features))
 
 
 def _stored_decision(row: Any) -> Stored:
@@ -162,12 +161,13 @@ def _chain_page(connection: sql.Connection, writer: chain.Writer, entries: list[
     writer.flush(connection)
 
 
-def _pages(connection: sql.Connection, query: sql.Select[Any]) -> Iterator[list[Any]]:
-    """Rows of a query, page by page, each page read whole: some drivers do not write while a result is open."""
-    start = 0
-    while page := connection.execute(query.offset(start).limit(PAGE)).all():
-        yield list(page)
-        start += PAGE
+def _pages(connection: sql.Connection, query: sql.Select[Any], *keys: Any) -> Iterator[list[Any]]:
+    """Rows of a query by keys, page by page, each read whole: some drivers do not write while a result is open."""
+    query = query.order_by(*keys).limit(PAGE)
+    after: list[sql.ColumnElement[bool]] = []
+    while page := list(connection.execute(query.where(*after)).all()):
+        yield page
+        after = [sql.tuple_(*keys) > tuple(getattr(page[-1], key.name) for key in keys)]
 
 
 STEPS: dict[int, Callable[[sql.Connection], None]] = {1: _add_checks_and_events, 2: _add_chain}

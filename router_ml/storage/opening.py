@@ -70,5 +70,5 @@ def place_of(url: str) -> str | None:
         if database in (None, "", ":memory:"):
             return None
         database = str(Path(str(database)).resolve())
-    named = f"{kind}|{parsed.host}|{parsed.port}|{database}"
+    named = f"{kind}|{parsed.host or parsed.query.get('host')}|{parsed.port}|{database}"
     return f"{kind}-{hashlib.sha256(named.encode()).hexdigest()[:12]}"

@@ -6,6 +6,8 @@ whoever gets it owns the segments that it left. Ids are random, so that none is 
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import os
 import secrets
@@ -17,6 +19,9 @@ from router_ml.storage.frames import MARK, Frame, frames
 
 SEGMENT, LOCK, DAMAGED, REFUSED = ".segment", ".lock", ".damaged", ".refused"
 _MODE = 0o600  # what waits here is not encrypted
+_libc = ctypes.PyDLL(None, use_errno=True)  # a PyDLL keeps the interpreter lock, see ``_write``
+_libc.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_libc.write.restype = ctypes.c_ssize_t
 
 
 @dataclass(frozen=True)
@@ -119,18 +124,29 @@ class Tail:
 
     def append(self, data: bytes) -> None:
         """Add whole frames: all of them or, with an OSError, none."""
-        before = self.segment.size
+        before, size = self.segment.size, len(data)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._handle, view) :]
+            while data:
+                data = data[_write(self._handle, data) :]
             if self._fsync:
                 os.fsync(self._handle)
         except OSError:
             os.ftruncate(self._handle, before)
             raise
-        self.segment.size = before + len(data)
+        self.segment.size = before + size
 
     def close(self) -> None:
         """Append no more."""
         os.close(self._handle)
+
+
+def _write(handle: int, data: bytes) -> int:
+    """``os.write`` that keeps the interpreter lock: the write takes microseconds, since it ends in the page cache, and
+    to get the lock back from a thread that computes takes milliseconds."""
+    while True:
+        written = int(_libc.write(handle, data, len(data)))
+        if written >= 0:
+            return written
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))

@@ -13,6 +13,7 @@ from router_ml.errors import LogError
 from router_ml.storage.chain import Writer
 from router_ml.storage.engine import failure, open_engine
 
+DAMAGED = "A row of the event log cannot be read: one of its columns was damaged. Run router-ml log verify."
 TRIES = 3  # of a write that another process got in the way of
 Result = TypeVar("Result")
 
@@ -42,6 +43,10 @@ class Session:
                 yield connection
         except sql.exc.SQLAlchemyError as error:
             raise failure(error) from None
+        except ValueError as error:
+            if type(error) is not ValueError:
+                raise  # one of ours
+            raise LogError(DAMAGED) from None  # SQLAlchemy quotes what is no date
 
     def write(self, do: Callable[[sql.Connection, Writer], Result]) -> Result:
         """Do something in one transaction that this writer's chain goes on in; all or none.
@@ -77,6 +82,12 @@ class Session:
         """
         with self._turn, self.read() as connection:
             do(connection)
+
+    def scrub(self) -> None:
+        """Take what was deleted off the disk, where the database leaves that to its user."""
+        if self.engine.dialect.name == "sqlite":
+            with self.read() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Release the database; further calls raise ``LogError``."""

@@ -102,10 +102,8 @@ class Spool:
             LogError: a file cannot be read.
         """
         while True:
-            with self._lock:
-                segment = next(
-                    (each for each in self._segments if each.read < each.size or not self._is_tail(each)), None
-                )
+            known = list(self._segments)  # without the lock, which whoever appends may need now
+            segment = next((each for each in known if each.read < each.size or not self._is_tail(each)), None)
             if segment is None:
                 return None
             try:

@@ -12,6 +12,7 @@ from router_ml.contract.base import SHADOW_SUFFIX
 
 SCHEMA_VERSION = 3
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
+_PLAIN = sql.String(32).with_variant(sql.String(32, collation="C"), "postgresql")  # sorts as Python does
 metadata = sql.MetaData()
 schema = sql.Table("schema_version", metadata, sql.Column("version", sql.Integer, primary_key=True))
 secrets = sql.Table(
@@ -108,7 +109,7 @@ decision_keys = sql.Table(
 chain = sql.Table(
     "chain",
     metadata,
-    sql.Column("writer", sql.String(32), primary_key=True),
+    sql.Column("writer", _PLAIN, primary_key=True),
     sql.Column("seq", sql.BigInteger, primary_key=True, autoincrement=False),
     sql.Column("kind", sql.String(32), nullable=False),
     sql.Column("record_id", sql.String(200), nullable=False),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import EncoderMismatchError, LogError
+
+_NAN = struct.pack("<f", float("nan"))
 
 
 def one_encoder(found: set[str], wanted: str | None) -> str | None:
@@ -24,20 +26,44 @@ def one_encoder(found: set[str], wanted: str | None) -> str | None:
     return wanted if wanted is not None else next(iter(found), None)
 
 
-def stack(blobs: Sequence[bytes | None], what: str) -> NDArray[np.float32]:
-    """Vectors as one matrix, NaN where none was kept; ``what`` names them.
+class Vectors:
+    """A matrix that grows by rows of little-endian float32, NaN where none was kept; ``what`` names them.
 
-    Raises:
-        LogError: they have several widths.
+    >>> rows = Vectors("embeddings")
+    >>> for vector in (None, np.array([1, 2], dtype="<f4").tobytes()):
+    ...     rows.add(vector)
+    >>> rows.matrix()
+    array([[nan, nan],
+           [ 1.,  2.]], dtype=float32)
     """
-    widths = {len(blob) // 4 for blob in blobs if blob is not None}
-    if len(widths) > 1:
-        raise LogError(
-            f"The logged {what} have {len(widths)} different widths: {sorted(widths)}. Read one version of the bundle "
-            "at a time with bundle=, or only newer rows with since=."
-        )
-    matrix = np.full((len(blobs), next(iter(widths), 0)), np.nan, dtype=np.float32)
-    for row, blob in enumerate(blobs):
-        if blob is not None:
-            matrix[row] = np.frombuffer(blob, dtype="<f4")
-    return matrix
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._rows = 0
+        self._widths: set[int] = set()
+        self._buffer = bytearray()
+        self._none = b""
+
+    def add(self, vector: bytes | None) -> None:
+        """One row. Rows of another width than the first are counted, and refused by ``matrix``."""
+        if vector is not None and len(vector) // 4 not in self._widths:
+            self._widths.add(len(vector) // 4)
+            if len(self._widths) == 1:
+                self._none = _NAN * (len(vector) // 4)
+                self._buffer += self._none * self._rows
+        self._buffer += self._none if vector is None else vector
+        self._rows += 1
+
+    def matrix(self) -> NDArray[np.float32]:
+        """All rows (n, d); d is 0 where no vector was kept.
+
+        Raises:
+            LogError: they have several widths.
+        """
+        if len(self._widths) > 1:
+            raise LogError(
+                f"The logged {self._what} have {len(self._widths)} different widths: {sorted(self._widths)}. Read one "
+                "version of the bundle at a time with bundle=, or only newer rows with since=."
+            )
+        width = next(iter(self._widths), 0)
+        return np.frombuffer(self._buffer, dtype="<f4").reshape(self._rows, width).astype(np.float32, copy=False)

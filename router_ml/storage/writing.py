@@ -67,10 +67,11 @@ def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer:
     writer.flush(connection)
 
 
-def key_rows(connection: sql.Connection, decision_ids: Iterable[str]) -> dict[str, KeyRow]:
-    """The keys of decisions, by id."""
+def key_rows(connection: sql.Connection, decision_ids: Iterable[str], *, exclusive: bool = False) -> dict[str, KeyRow]:
+    """The keys of decisions, by id; where the database can, nobody destroys them until the transaction is over, or with
+    ``exclusive`` writes under them."""
     table = tables.decision_keys
-    query = sql.select(table).with_for_update(read=True)  # nobody destroys one while it is written under
+    query = sql.select(table).with_for_update(read=not exclusive)
     found: dict[str, KeyRow] = {}
     for some in chunks(list(dict.fromkeys(decision_ids))):
         for row in connection.execute(query.where(table.c.decision_id.in_(some))):

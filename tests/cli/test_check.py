@@ -47,6 +47,21 @@ def test_check_of_a_valid_file_says_what_it_promises(run: Run, yaml: Path) -> No
     assert record["policies"] == [{"policy": "pii-private", "effect": "boundary private", "lanes": ["own"]}]
 
 
+def test_check_says_what_a_log_keeps(small: str, run: Run, tmp_path: Path) -> None:
+    """Whoever answers for personal data reads this table, not the YAML."""
+    path = tmp_path / "router.yaml"
+    strict = "  legal: {floor: 0.5, quality_per_usd: 30, when: {domain: [legal]}, on_log_error: raise}\n"
+    changed = small.replace("traffic_classes:\n", f"traffic_classes:\n{strict}")
+    path.write_text(changed + "logging: {keep: {low: {level: text, days: 30}, restricted: {level: decision}}}\n")
+    code, shown, _ = run("check", path)
+    assert code == 0
+    rows = {words[0]: words for words in map(str.split, shown.splitlines()) if words}
+    assert rows["low"] == ["low", "text", "30", "days", "default"], "legal does not go on unlogged"
+    assert rows["restricted"] == ["restricted", "decision", "good", "never"]
+    kept = json.loads(run("check", path, "--json")[1])["keep"]
+    assert kept[1] == {"tier": "medium", "level": "embedding", "days": None, "unlogged": ["default"]}
+
+
 def test_check_without_a_file_checks_what_would_route(
     yaml: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

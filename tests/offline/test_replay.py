@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from router_ml import Router, RouteRequest
 from router_ml.case import features_vector
 from router_ml.config import Policy, RouterConfig
+from router_ml.config.schema import Logging
 from router_ml.contract import RouteDecision
-from router_ml.offline.replay import Replayer, ReplayReport, replay_decisions
+from router_ml.errors import LogError
+from router_ml.offline.replay import Replayer, ReplayReport, replay, replay_decisions
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from router_ml.storage.kept import Kept
+from router_ml.storage.made_from import Kept
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHO = {"who": "ana", "why": "a test"}
@@ -273,3 +275,25 @@ def test_a_replay_changes_nothing(recorder: Recorder, bundle: Bundle) -> None:
     assert recorder.log.counts() == counted
     assert bundle.allocation.bandit.steps == steps
     assert recorder.router.predict_route(TEXTS[0], seed=1).state == state
+
+
+def test_what_a_router_logs_is_enough_to_replay_it(bundle: Bundle, tmp_path: Path) -> None:
+    """By tier text, embedding or the record alone, as router.yaml says; of personal data neither text nor embedding."""
+    keep = {"low": {"level": "text"}, "medium": {"level": "embedding"}, "high": {"level": "decision"}}
+    logging = Logging.model_validate({"keep": keep})
+    config = bundle.config.model_copy(update={"logging": logging})
+    with EventLog(tmp_path / "log.sqlite") as log:
+        router = Router(config, bundle=bundle, log=log)
+        private = router.predict_route(TEXTS[3], now=NOW)
+        for text in TEXTS:
+            first = router.predict_route(text, channel="web", metadata={"org": "acme", "deal": {"size": 1.5}})
+            router.predict_route("and why?", previous={"decision_id": first.decision_id, "lane": first.lane})
+        report = replay(log, bundle, configs=[config])
+        assert report.differences == ()
+        assert report.replayed == report.identical == 1 + 2 * len(TEXTS)
+        assert min(report.from_text, report.from_embedding, report.from_estimates) > 0
+        one = replay(log, bundle, configs=[config], ids=[private.decision_id])
+        assert (one.replayed, one.from_estimates) == (1, 1)
+        assert replay(log, bundle, configs=[config], limit=2).replayed == 2
+        with pytest.raises(LogError, match="no decision with one of these ids"):
+            replay(log, bundle, ids=["dec_nobody"])

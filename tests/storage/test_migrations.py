@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sql
 
 from router_ml.contract import AuditEvent, Outcome, OutputCheck, RouteDecision
 from router_ml.errors import LogError
+from router_ml.storage import migrations
 from router_ml.storage.eventlog import EventLog, Features
+from router_ml.storage.verify import verify
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 FIRST = """
@@ -99,6 +103,7 @@ def test_an_old_log_keeps_its_rows_and_gains_tables(old_log: Path, make_decision
             log.log_audit_event(EVENT)
             log.log_output_check(checked(make_decision()))
             assert (log.audit_events(), log.output_checks("dec-1")) == ([EVENT], [checked(make_decision())])
+            assert (verify(log).problems, verify(log).entries) == ((), 4)
 
 
 def test_what_an_old_log_held_is_the_same_as_what_is_written_again(
@@ -130,6 +135,20 @@ def test_processes_that_start_together_on_an_old_log_all_come_up(old_log: Path) 
         assert log.counts()["decisions"] == 1
 
 
+def test_every_page_of_an_old_log_is_brought_on(old_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sqlite3.connect(old_log) as db:
+        decided, learned = (db.execute(f"SELECT * FROM {name}").fetchone() for name in ("decisions", "outcomes"))  # noqa: S608
+        for number in range(2, 9):
+            for table, row in (("decisions", decided), ("outcomes", learned)):
+                values = [str(x).replace("dec-1", f"dec-{number}") if isinstance(x, str) else x for x in row]
+                db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", values)  # noqa: S608
+    db.close()
+    monkeypatch.setattr(migrations, "PAGE", 3)
+    with EventLog(old_log, attribution_days=365) as log:
+        assert log.logged().quality.tolist() == [0.5] * 8
+        assert verify(log).ok
+
+
 def test_a_log_that_cannot_be_brought_on_is_left_as_it_was(old_log: Path) -> None:
     """Half a migration would be neither the old nor the new log."""
     with sqlite3.connect(old_log) as db:
@@ -138,3 +157,26 @@ def test_a_log_that_cannot_be_brought_on_is_left_as_it_was(old_log: Path) -> Non
     with pytest.raises(LogError, match="written under another contract"):
         EventLog(old_log)
     assert list(sqlite3.connect(old_log).iterdump()) == before
+
+
+def test_an_old_log_in_postgresql_is_brought_on(postgres: str, make_decision: Callable[..., RouteDecision]) -> None:
+    """There, names of indexes are taken until their table is gone."""
+    types = {"DATETIME": "TIMESTAMP", "DOUBLE": "DOUBLE PRECISION", "BLOB": "BYTEA"}
+    script = FIRST + SECOND
+    for name, other in types.items():
+        script = re.sub(rf"\b{name}\b", other, script)
+    decision = make_decision()
+    words = ("default", "action", "support", "medium", "clean", "default-0a1b2c")
+    row = ("dec-1", decision.created_at, *words, "balanced", 0.95, False, True, decision.to_json())
+    outcome = ("dec-1", "user", None, 1.0, 0.5, 0.01, None, NOON, OUTCOME.model_dump_json())
+    engine = sql.create_engine(postgres)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
+        connection.exec_driver_sql("INSERT INTO schema_version VALUES (2)")
+        for table, values in (("decisions", row), ("outcomes", outcome)):
+            places = ", ".join(["%s"] * len(values))
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({places})", values)  # noqa: S608
+    engine.dispose()
+    with EventLog(postgres) as log:
+        assert list(log.outcomes()) == [OUTCOME]
+        assert verify(log).problems == ()

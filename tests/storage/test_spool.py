@@ -149,15 +149,15 @@ def test_a_disk_that_is_full_in_mid_write_leaves_no_half(tmp_path: Path, monkeyp
     """Some of the bytes fit, the rest do not: what was refused is not there, what comes later is."""
     spool = Spool(tmp_path)
     spool.append([entry("a")])
-    write, calls = os.write, iter([True, False])
+    write, calls = segments._write, iter([True, False])
 
-    def full(handle: int, data: memoryview) -> int:
+    def full(handle: int, data: bytes) -> int:
         if next(calls):
-            return write(handle, bytes(data)[:7])
+            return write(handle, data[:7])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(segments.os, "write", full)
+        patched.setattr(segments, "_write", full)
         with pytest.raises(LogError, match="No space left"):
             spool.append([entry("b")])
     spool.append([entry("c")])

@@ -20,8 +20,9 @@ SESSION = 8  # mean length of a burst of requests that are alike
 @dataclass(frozen=True)
 class Change:
     """What is otherwise in the recent window. ``topic``: share of requests that are of a kind never seen before;
-    ``mix``: share that moves to one intent; ``quality``: by how much ``lane`` gets worse, 0..1, from ``begins`` (share
-    of the window) on; ``cost``, ``latency``: factors of that lane; ``bursts``: requests come in sessions, in both."""
+    ``mix``: share that moves to one intent; ``quality``: by how much the lane used most gets worse, 0..1, from
+    ``begins`` (share of the window) on; ``cost``, ``latency``: factors of that lane; ``bursts``: requests come in
+    sessions, in both windows."""
 
     topic: float = 0.0
     mix: float = 0.0
@@ -74,7 +75,7 @@ class World:
         policy[np.arange(n), (self.expected[rows] - 20 * self.expected_cost[rows]).argmax(axis=1)] += 1 - EXPLORED
         action = (random.random((n, 1)) > policy.cumsum(axis=1)[:, :-1]).sum(axis=1)
         at = rows, action
-        hit = (action == 0) & (moment >= day + change.begins * days)
+        hit = (action == np.bincount(action).argmax()) & (moment >= day + change.begins * days)
         quality = np.clip(pack.quality[at] - np.where(hit, change.quality, 0.0), 0, 1)
         cost = pack.cost_usd[at] * np.where(hit, change.cost, 1.0)
         latency = 800 * random.lognormal(0, 0.5, n) * np.where(hit, change.latency, 1.0)

