@@ -29,6 +29,7 @@ from router_ml.storage.records import Features
 from router_ml.storage.verify import verify
 
 WIDTH, SURFACE = 768, 37
+PAUSE_S = 0.002  # a few hundred records a second: what is killed is traffic, and all of it can be checked
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def log_until_killed(url: str, spool: str, sample: Path, acks: Path, name: str) 
         if recorder.write(numbered(decision, own)) is not None:
             os.write(handle, f"{own}\n".encode())
         number += 1
+        time.sleep(PAUSE_S)
 
 
 def kill_rounds(
@@ -75,7 +77,7 @@ def kill_rounds(
     rounds: int,
     spooled: bool = True,
     processes: int = 2,
-    seconds: float = 1.0,
+    seconds: float = 0.5,
     between: Callable[[int], None] = lambda _: None,
 ) -> Survived:
     """Start processes that log, kill them at a random moment, again and again; then look at what the database holds.

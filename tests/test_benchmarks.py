@@ -75,3 +75,15 @@ def test_following_a_release_is_measured(root: Path) -> None:
     assert seen.returncode == 0, seen.stderr[-2000:]
     for part in ("with a canary and a shadow", "From promotion to the first decision", "canaries that are stopped"):
         assert part in seen.stdout
+
+
+@pytest.mark.slow
+def test_logging_is_measured_in_every_way_of_writing(root: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.eventlog", "--rows", "6", "--decisions", "3", "--json"]
+    seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert seen.returncode == 0, seen.stderr
+    found = {item["name"]: item for item in json.loads(seen.stdout)}
+    assert all(item["value"] >= 0 for item in found.values())
+    for name in ("direct, one by one", "direct, 64 at a time", "spooled, in the database", "bytes per row"):
+        assert found[f"SQLite, {name}"]["value"] > 0
+    assert found["added to a decision, SQLite, spool, p99"]["target"] == 1.0

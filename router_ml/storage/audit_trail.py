@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sql
 from pydantic_core import from_json
@@ -61,16 +60,17 @@ def audit_trail(connection: sql.Connection) -> AuditTrail:
     removed: set[str] = set()
     for record in connection.execute(query).scalars():
         orders.add(order_digest(record))
-        detail = _detail(record)
-        added |= {one["file"]: ArchiveFile(**one) for one in detail.get("added", [])}
-        removed |= set(detail.get("removed", []))
+        new, old = _files(record)
+        added |= {file.file: file for file in new}
+        removed |= set(old)
     files = {name: one for name, one in added.items() if name not in removed}
     return AuditTrail(frozenset(orders), files, frozenset(removed))
 
 
-def _detail(record: str) -> dict[str, Any]:
+def _files(record: str) -> tuple[list[ArchiveFile], list[str]]:
+    """Files that an event added and removed."""
     try:
-        detail: dict[str, Any] = from_json(record)["detail"]
+        archive = from_json(record)["detail"]["archive"]
+        return [ArchiveFile(**one) for one in archive["added"]], [str(name) for name in archive["removed"]]
     except (ValueError, KeyError, TypeError):
-        return {}
-    return detail
+        return [], []

@@ -74,6 +74,11 @@ class Drain:
                     with suppress(RuntimeError):  # the interpreter is on its way out; what is on disk is safe
                         self._thread.start()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the database did not take what it was given last."""
+        return self._failing
+
     def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until the database has all that was appended before, at most ``timeout`` seconds; whether it has.
 

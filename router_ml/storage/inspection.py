@@ -12,6 +12,7 @@ from router_ml.errors import LogError
 from router_ml.storage import tables
 from router_ml.storage.audit_trail import AuditTrail
 from router_ml.storage.chain import OWN, Tail, joined, keyed_digest, next_head
+from router_ml.storage.entries import Kind
 from router_ml.storage.kept import agrees, read_stored
 from router_ml.storage.migrations import secret_digest
 from router_ml.storage.rows import Stored
@@ -128,7 +129,7 @@ class Inspection:
         if value is None or secret_digest(bytes(value)) != bytes(row.digest):
             self._say(row, "is not the secret that user ids were hashed with at first")
 
-    def _kept(self, kind: str, ids: Sequence[str]) -> dict[str, tuple[Stored, dict[str, Any]]]:
+    def _kept(self, kind: Kind, ids: Sequence[str]) -> dict[str, tuple[Stored, dict[str, Any]]]:
         try:
             return {entry.record_id: (entry, row) for entry, row in read_stored(self._connection, kind, ids)}
         except (ValueError, TypeError, sql.exc.SQLAlchemyError):

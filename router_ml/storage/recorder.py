@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from router_ml.contract import Outcome, RouteDecision
@@ -34,6 +35,7 @@ class Recorder:
 
     def __init__(self, log: EventLog | None, drain: Drain | None = None) -> None:
         self._log, self._drain = log, drain
+        self._unspooled = False
         self._acks: OrderedDict[str, Ack] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -56,21 +58,30 @@ class Recorder:
         Raises:
             LogError: neither spool nor database took them.
         """
-        if self._drain is not None:
-            try:
-                self._drain.spool.append(entries, users=users)
-                self._drain.wake()
-                return "spool"
-            except LogRefusedError:
-                raise
-            except LogError as error:
-                if self.log is None:
-                    raise
-                logger.warning("The database is written to directly: %s", error)
-        if self.log is None:
+        about = [None] * len(entries) if users is None else list(users)
+        if self._drain is not None and self._spooled(self._drain, entries, about):
+            return "spool"
+        log = self.log
+        if log is None:
             return None
-        self.log.write(entries)
+        named = zip(entries, about, strict=True)
+        log.write([entry if user is None else replace(entry, subject=log.subject_of(user)) for entry, user in named])
         return "database"
+
+    def _spooled(self, drain: Drain, entries: Sequence[Entry], users: Sequence[str | None]) -> bool:
+        """Whether the spool took them; a database that is known to fail is not tried instead, since that takes time."""
+        try:
+            drain.spool.append(entries, users=users)
+            drain.wake()
+        except LogError as error:
+            if isinstance(error, LogRefusedError) or drain.failing or self.log is None:
+                raise
+            if not self._unspooled:
+                logger.warning("The database is written to directly: %s", error)
+            self._unspooled = True
+            return False
+        self._unspooled = False
+        return True
 
     def write_outcome(self, outcome: Outcome) -> Ack | None:
         """Keep an outcome.
@@ -84,10 +95,16 @@ class Recorder:
         return self.write([of_outcome(outcome)])
 
     def subject_of(self, user: str) -> str | None:
-        """The keyed hash of a person; None where the log cannot be asked now."""
+        """The keyed hash of a person; None where there is no log to ask, or not yet.
+
+        Raises:
+            LogError: without a spool, in which the name could wait, the log cannot be asked.
+        """
         try:
             return None if self.log is None else self.log.subject_of(user)
         except LogError:
+            if self._drain is None:
+                raise
             return None
 
     def remember(self, decision_ids: Iterable[str], ack: Ack) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -223,14 +224,19 @@ class Spool:
 
 
 def _in_child(spool: Spool | None) -> None:
-    """After a fork: the files belong to the parent, the child starts its own."""
+    """After a fork: the files belong to the parent, the child starts its own; where it cannot, it has no spool."""
     if spool is None or spool._closed:
         return
-    if spool._tail is not None:
-        spool._tail.close()
-    for claim in (spool._claim, *spool._dead):
+    tail, claims = spool._tail, (spool._claim, *spool._dead)
+    spool._tail, spool._segments, spool._dead = None, [], []
+    spool._closed = True
+    if tail is not None:
+        tail.close()
+    for claim in claims:
         os.close(claim.handle)
-    spool._begin()
+    with suppress(OSError):
+        spool._begin()
+        spool._closed = False
 
 
 def _unwritable(error: OSError) -> LogError:

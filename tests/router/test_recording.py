@@ -228,3 +228,20 @@ def test_the_module_logs_executions_too(router: Router, monkeypatch: pytest.Monk
         monkeypatch.setattr(front_door, "_shared", [Router(router.config, bundle=router.bundle, log=log)])
         assert router_ml.log_execution(router_ml.Execution(decision_id="d1", final_lane="fast")) == "database"
         assert [one.final_lane for one in log.executions("d1")] == ["fast"]
+
+
+def test_a_spool_that_fails_is_reported_once_and_a_failing_database_is_not_waited_for(
+    open_router: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where both are gone, each decision must not wait for a database that is known to be away."""
+    router = open_router(spool=tmp_path / "spool")
+    fill(tmp_path / "spool")
+    for _ in range(3):
+        assert router.acknowledged(router.predict_route(QUESTION)) == "database"
+    assert caplog.text.count("written to directly") == 1
+    drain = router._recorder._drain
+    assert drain is not None
+    assert router.log is not None
+    monkeypatch.setattr(type(drain), "failing", property(lambda _: True))
+    monkeypatch.setattr(router.log, "write", lambda _: pytest.fail("the database was tried"))
+    assert router.acknowledged(router.predict_route(QUESTION)) is None

@@ -28,6 +28,7 @@ from router_ml.storage.verify import Verification, verify
 
 Told = Callable[..., list[Entry]]
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 SAID: dict[str, Any] = {"who": "privacy desk", "why": "request 17", "now": NOW}
 KEY = b"a key that the database never sees"
 KEYS = {  # of each table; schema_version is missing: another one is refused when the log is opened
@@ -42,15 +43,18 @@ KEYS = {  # of each table; schema_version is missing: another one is refused whe
 
 
 def happened(path: Path, told: Told) -> None:
-    """A log that all of it has happened to: two writers, an erased person, a term that was over."""
+    """A log that all of it has happened to: two writers, an erased person, a term that was over, an archived part."""
     with EventLog(path) as log:
+        log.write(told(-9, days=1000) + told(-8, subject=log.subject_of("ann")) + told(-7))
+        compact(log, before=MARCH, to=str(path.parent / "archive"), **SAID)
         log.write(told(0, subject=log.subject_of("ann")) + told(1, days=1))
         log.write([entries.of_outcome(Outcome(decision_id="dec-2", quality=1.0, at=NOW, source="early"))])
     with EventLog(path) as log:
         log.write([*told(2, days=1000), *told(3, subject=log.subject_of("bob"))])
         log.log_outcome(Outcome(decision_id="dec-2", quality=0.0, at=NOW))
-        erase(log, user="ann", **SAID)
-        expire(log, **SAID)
+        archive = str(path.parent / "archive")
+        erase(log, user="ann", archive=archive, **SAID)
+        expire(log, archive=archive, **SAID)
 
 
 def checked(path: Path, **more: Any) -> Verification:
@@ -80,7 +84,7 @@ def tamper(path: Path, *statements: str) -> None:
 def test_a_log_that_all_of_it_has_happened_to_is_green(path: Path) -> None:
     found = checked(path)
     assert (found.ok, found.problems) == (True, ())
-    assert (found.writers, found.entries, found.erased, found.compacted) == (2, 20, 8, 0)
+    assert (found.writers, found.entries, found.erased, found.compacted) == (2, 34, 12, 8)
 
 
 def test_an_empty_log_is_green(tmp_path: Path) -> None:
@@ -165,7 +169,7 @@ def change_one(whole: Path, folder: Path, data: st.DataObject) -> None:
         except sqlite3.IntegrityError:
             reject()  # the database refuses it
     db.close()
-    assert not checked(path).ok, (table, column)
+    assert not checked(path, archive=str(whole.parent / "archive")).ok, (table, column)
 
 
 @settings(max_examples=15, deadline=None)
