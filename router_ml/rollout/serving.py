@@ -188,6 +188,10 @@ class Rollout(Delegating):
         """What this process serves, and what keeps it from serving something newer."""
         return Status.of(self._swapper, self._shadows)
 
+    def drain(self) -> None:
+        """Wait until the shadow has decided what it was offered."""
+        self._shadows.drain()
+
     def close(self) -> None:
         """Stop following the registry, and the shadow; deliver what waits in the spool, and let go of the log."""
         self._stop.set()

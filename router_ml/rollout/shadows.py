@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from typing import NamedTuple
 
 from router_ml.contract import RouteDecision, RouteRequest
@@ -15,6 +16,7 @@ from router_ml.understanding.understand import Understanding
 logger = logging.getLogger(__name__)
 
 _SIZE = 256
+_BUSY = 0.2  # of the time of one core, so that requests have the others and most of this one
 
 
 class _Job(NamedTuple):
@@ -25,7 +27,7 @@ class _Job(NamedTuple):
 
 
 class Shadows:
-    """One thread and a bounded queue; what does not fit is dropped and counted.
+    """One thread, busy a fifth of the time at most, and a bounded queue; what does not fit is dropped and counted.
 
     ``decided``, ``dropped``, ``failed``: how many requests since the start.
     """
@@ -35,13 +37,13 @@ class Shadows:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(size)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
 
     def offer(
         self, shadow: Router, request: RouteRequest, understood: Understanding, *, decision: RouteDecision, by: Router
     ) -> None:
         """Let ``shadow`` decide what ``by`` has decided, when there is time. Returns at once, whatever happens."""
-        if self._closed:
+        if self._closed.is_set():
             return
         self._start()
         known = understood if _reads_alike(shadow, by) else None
@@ -57,7 +59,7 @@ class Shadows:
 
     def close(self) -> None:
         """Stop after the request that is being decided; what waits is dropped."""
-        self._closed = True
+        self._closed.set()
         with self._starting:
             thread = self._thread
         if thread is None:
@@ -75,12 +77,13 @@ class Shadows:
     def _start(self) -> None:
         if self._thread is None:
             with self._starting:
-                if self._thread is None and not self._closed:
+                if self._thread is None and not self._closed.is_set():
                     self._thread = threading.Thread(target=self._run, name="router-ml-shadow", daemon=True)
                     self._thread.start()
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
+            started = time.perf_counter()
             try:
                 understood = job.understood or job.router.understand([job.request])[0]
                 job.router.shadow(job.request, understood, of=job.decision)
@@ -92,6 +95,7 @@ class Shadows:
                     logger.error("The shadow could not decide a request; further failures are counted only: %s", told)
             finally:
                 self._jobs.task_done()
+            self._closed.wait((time.perf_counter() - started) * (1 / _BUSY - 1))
         self._jobs.task_done()
 
 

@@ -108,7 +108,7 @@ def test_the_shadow_is_logged_and_nothing_else(shelf: Shelf, serve: Serve, log: 
     shelf.aliases["shadow"] = "2"
     rollout = serve()
     decisions = rollout.predict_routes([TEXT, "Hello!", TEXT])
-    rollout._shadows.drain()
+    rollout.drain()
     assert rollout.status().shadow == {"decided": 3, "dropped": 0, "failed": 0}
     for decision in decisions:
         assert (by(decision), decision.state.arm) == ("router/1", "champion")
@@ -142,7 +142,7 @@ def test_a_shadow_that_fails_or_is_slow_changes_nothing(
     assert all(by(d) == "router/1" for d in rollout.predict_routes([TEXT] * 8))
     assert rollout.status().shadow["dropped"] >= 5
     waiting.set()
-    rollout._shadows.drain()
+    rollout.drain()
     assert rollout.status().shadow["failed"] + rollout.status().shadow["dropped"] == 8
 
 
@@ -321,7 +321,7 @@ def test_arms_spend_from_one_purse(shelf: Shelf, serve: Serve) -> None:
     shelf.aliases |= {"canary": "2", "shadow": "3"}
     rollout = serve()
     decisions = rollout.predict_routes([TEXT] * 20)
-    rollout._shadows.drain()
+    rollout.drain()
     spent = sum(d.estimates[d.lane].cost_usd for d in decisions if d.lane)
     left = rollout.predict_route(TEXT).state.budget_left
     assert left == pytest.approx(1.0 - spent)
