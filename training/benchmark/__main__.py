@@ -13,6 +13,7 @@ from training.benchmark.guardrails import main as guardrails
 from training.benchmark.log_sizes import main as log_sizes
 from training.benchmark.online import main as online
 from training.benchmark.promise import main as promise
+from training.benchmark.relabelling import main as relabelling
 from training.benchmark.routing import main as routing
 from training.benchmark.savings import main as savings
 from training.benchmark.switching import main as switching
@@ -27,6 +28,7 @@ app.command("savings")(savings)
 app.command("promise")(promise)
 app.command("online")(online)
 app.command("log-sizes")(log_sizes)
+app.command("labels")(relabelling)
 
 
 @app.callback()
