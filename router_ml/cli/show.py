@@ -56,6 +56,8 @@ def _line(event: AuditEvent) -> str:
 def _about(event: AuditEvent) -> str:
     if event.kind == "override_ended":
         return str(event.detail.get("override"))
+    if event.kind in ("erased", "expired", "compacted"):
+        return f"{event.detail.get('decisions')} decisions"
     policies = event.detail.get("policies")
     if isinstance(policies, list):
         return ", ".join(str(policy["id"]) for policy in policies if isinstance(policy, dict))

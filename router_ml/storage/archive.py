@@ -22,11 +22,11 @@ from router_ml.storage import chain, tables
 from router_ml.storage.archive_files import Folder, Placed, month_of, read_file, write_file
 from router_ml.storage.arrays import Reading, to_arrays
 from router_ml.storage.audit_trail import ArchiveFile, audit_trail, positions_digest
-from router_ml.storage.entries import of_audit_event
+from router_ml.storage.entries import Entry, of_audit_event
 from router_ml.storage.kept import read_stored
 from router_ml.storage.reading import OLDEST_FIRST
 from router_ml.storage.records import LoggedData, utc
-from router_ml.storage.rows import row_of
+from router_ml.storage.rows import as_entry, row_of
 from router_ml.storage.vectors import one_encoder
 from router_ml.storage.writing import chunks, distinct, key_rows, write_entries
 
@@ -72,7 +72,7 @@ def compact(
         if not ids:
             break
         file = write_file(folder, month, placed)
-        event = log_event("compacted", now=now, who=who, why=why, added=[file])
+        event = log_event("compacted", now=now, who=who, why=why, added=[file], decisions=file.decisions)
         if log.session.write(lambda connection, own: _move(connection, own, ids, file, event)):  # noqa: B023
             files.append(file)
         else:  # something came for one of them in between
@@ -92,13 +92,11 @@ def read_archive(
         LogError: a file cannot be read. MissingExtraError: pyarrow or fsspec is not installed.
     """
     folder = Folder(path)
-    notes = {name: folder.notes(name) for name in folder.names()}
-    replaced = {note["replaces"] for note in notes.values()}
-    names = sorted((name for name in notes if name not in replaced), key=lambda name: notes[name]["oldest"])
-    lanes = tuple(sorted({lane for name in names for lane in notes[name]["lanes"]}))
-    found = {one for name in names for one in notes[name]["encoders"]}
+    notes = _in_order(folder)
+    lanes = tuple(sorted({lane for note in notes.values() for lane in note["lanes"]}))
+    found = {one for note in notes.values() for one in note["encoders"]}
     reading = Reading(lanes, one_encoder(found, encoder), timedelta(days=attribution_days))
-    for name in names:
+    for name in notes:
         entries = [placed.entry for placed in read_file(folder, name)]
         decided = [
             SimpleNamespace(**row_of(entry), encoder=entry.encoder, embedding=entry.embedding, surface=entry.surface)
@@ -108,6 +106,19 @@ def read_archive(
         came = [SimpleNamespace(**row_of(entry)) for entry in entries if entry.kind == "outcome"]
         came = [one for one in came if source is None or one.source == source]
         yield to_arrays(decided, sorted(came, key=lambda one: (one.at, one.source)), reading)
+
+
+def archived(path: str) -> Iterator[Entry]:
+    """All entries of an archive, as ``EventLog.write`` took them: decisions oldest first, each followed by what came of
+    it. The model of each ``kind`` reads its ``record``.
+
+    Raises:
+        LogError: a file cannot be read. MissingExtraError: pyarrow or fsspec is not installed.
+    """
+    folder = Folder(path)
+    for name in _in_order(folder):
+        for placed in read_file(folder, name):
+            yield as_entry(placed.entry)
 
 
 def archive_problems(connection: sql.Connection, path: str) -> list[str]:
@@ -169,7 +180,7 @@ def log_event(
     """An audit event about the log itself."""
     files: dict[str, Any] = {"added": [asdict(file) for file in added], "removed": list(removed)}
     name = f"log_{uuid.uuid4().hex}"
-    return AuditEvent(event_id=name, at=now, kind=kind, who=who, why=why, detail={**detail, **files})
+    return AuditEvent(event_id=name, at=now, kind=kind, who=who, why=why, detail={**detail, "archive": files})
 
 
 def delete_records(connection: sql.Connection, decision_ids: Sequence[str]) -> int:
@@ -182,6 +193,13 @@ def delete_records(connection: sql.Connection, decision_ids: Sequence[str]) -> i
     return deleted
 
 
+def _in_order(folder: Folder) -> dict[str, dict[str, Any]]:
+    """Files with their footers, oldest first, without those that others replace."""
+    notes = {name: folder.notes(name) for name in folder.names()}
+    replaced = {note["replaces"] for note in notes.values()}
+    return {name: notes[name] for name in sorted(notes, key=lambda name: notes[name]["oldest"]) if name not in replaced}
+
+
 def _oldest(connection: sql.Connection, before: datetime, part: int) -> tuple[list[str], str]:
     query = sql.select(*OLDEST_FIRST).where(tables.decisions.c.created_at < before).order_by(*OLDEST_FIRST).limit(part)
     rows = connection.execute(query).all()
@@ -192,7 +210,7 @@ def _oldest(connection: sql.Connection, before: datetime, part: int) -> tuple[li
 def _move(
     connection: sql.Connection, own: chain.Writer, ids: Sequence[str], file: ArchiveFile, event: AuditEvent
 ) -> bool:
-    keys = key_rows(connection, ids, exclusive=True)
+    keys = key_rows(connection, ids, lock="update")
     if any(keys[name].key is None or keys[name].archive is not None for name in ids):
         return False
     with connection.begin_nested() as savepoint:
@@ -218,3 +236,6 @@ def _changed(connection: sql.Connection, placed: Sequence[Placed]) -> Iterator[s
         digest = chain.keyed_digest((key.key if key is not None else None) or b"", entry.payload)
         if digests.get((entry.kind, entry.record_id)) != digest:
             yield f"Archived {entry.kind.replace('_', ' ')} {entry.record_id} is not what was written."
+        elif entry.kind == "decision" and key is not None:
+            if (key.subject, key.keep_until) != (entry.subject, entry.keep_until):
+                yield f"The key of archived decision {entry.record_id} names another person or term than was written."

@@ -21,6 +21,7 @@ from router_ml.storage.rows import Stored, row_of, split_lanes
 
 NAME_DIGITS = 24
 NOTES = b"router_ml"  # key in the footer
+FOREIGN = "{} is no file of an archive, or was damaged. Move it elsewhere, or restore it from a backup."
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ class Folder:
     def notes(self, name: str) -> dict[str, Any]:
         """The footer of a file: the time of its ``oldest`` decision, ``lanes``, ``encoders``, what it ``replaces``."""
         parquet = _parquet()
-        with self._fs.open(self._path(name), "rb") as file:
-            notes: dict[str, Any] = json.loads(parquet.read_schema(file).metadata[NOTES])
+        try:
+            with self._fs.open(self._path(name), "rb") as file:
+                notes: dict[str, Any] = json.loads(parquet.read_schema(file).metadata[NOTES])
+        except (OSError, ValueError, KeyError, TypeError):  # errors of Arrow are ValueErrors
+            raise LogError(FOREIGN.format(name)) from None
         return notes
 
     @property
@@ -131,13 +135,11 @@ def read_file(folder: Folder, name: str, *, sha256: str | None = None) -> list[P
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise LogError(f"The archive file {name} was changed. Restore it from a backup.")
     parquet = _parquet()
-    import pyarrow as arrow
-
     try:
         rows = parquet.read_table(io.BytesIO(content)).to_pylist()
-    except (arrow.ArrowException, OSError):
-        raise LogError(f"The archive file {name} is not Parquet. Restore it from a backup.") from None
-    return [Placed(row.pop("writer"), row.pop("seq"), Stored(**row)) for row in rows]
+        return [Placed(row.pop("writer"), row.pop("seq"), Stored(**row)) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError):  # errors of Arrow are ValueErrors
+        raise LogError(FOREIGN.format(name)) from None
 
 
 def _encoded(placed: Sequence[Placed], replaces: str | None) -> bytes:

@@ -133,7 +133,7 @@ def _forget(log: EventLog, ids: Sequence[str], order: Order, old: ArchiveFile | 
 
     def do(connection: sql.Connection, own: Writer) -> int:
         where = None if old is None else old.file
-        keys = key_rows(connection, ids, exclusive=True)
+        keys = key_rows(connection, ids, lock="update")
         there = [name for name in ids if keys[name].key is not None and keys[name].archive == where]
         delete_records(connection, there)
         table = tables.decision_keys

@@ -49,6 +49,7 @@ class EventLog:
 
     def __init__(self, url: str | Path, *, attribution_days: float = ATTRIBUTION_DAYS) -> None:
         self.attribution = timedelta(days=attribution_days)
+        self._secret: bytes | None = None
         self.session = Session(str(url))
         self.session.prepare(prepare)
 
@@ -187,10 +188,12 @@ class EventLog:
             return {name: connection.execute(query).scalar_one() for name, query in counted.items()}
 
     def subject_of(self, user: str) -> str:
-        """The name that a person has in this log: a keyed hash, whose secret the log keeps."""
-        with self.session.read() as connection:
-            secret = secret_of_subjects(connection)
-        return hmac.digest(secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
+        """The name that a person has in this log: HMAC-SHA256 (hex) under a secret that the log made when it was new.
+        The secret is read once, so that later calls need no database."""
+        if self._secret is None:
+            with self.session.read() as connection:
+                self._secret = secret_of_subjects(connection)
+        return hmac.digest(self._secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
         """Erase all that is about a person; as ``erasure.erase``."""

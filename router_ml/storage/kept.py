@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from router_ml.storage import tables
+from router_ml.storage.entries import Kind
 from router_ml.storage.rows import Stored, row_of
 from router_ml.storage.writing import chunks
 
@@ -19,7 +20,7 @@ _BESIDE = (
 
 
 def read_stored(
-    connection: sql.Connection, kind: str, ids: Sequence[str], *, by_decision: bool = False
+    connection: sql.Connection, kind: Kind, ids: Sequence[str], *, by_decision: bool = False
 ) -> list[tuple[Stored, dict[str, Any]]]:
     """Entries of a kind with their rows, by their ids or those of their decisions; of outcomes in order of arrival."""
     table, key = tables.RECORDS[kind]

@@ -13,6 +13,7 @@ import sqlalchemy as sql
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
 from router_ml.storage import records, tables
 from router_ml.storage.arrays import Reading, to_arrays
+from router_ml.storage.entries import Kind
 from router_ml.storage.records import Kept, LoggedData
 from router_ml.storage.rows import split_lanes
 from router_ml.storage.vectors import one_encoder
@@ -22,7 +23,7 @@ Transaction = Callable[[], AbstractContextManager[sql.Connection]]
 DECISIONS, FEATURES, OUTCOMES = tables.decisions, tables.features, tables.outcomes
 OLDEST_FIRST = (DECISIONS.c.created_at, DECISIONS.c.decision_id)
 ROWS_AT_ONCE = 1000
-KINDS: dict[type[Any], tuple[str, str, str]] = {  # kind of entry, what orders those of one time, and its name
+KINDS: dict[type[Any], tuple[Kind, str, str]] = {  # kind of entry, what orders those of one time, and its name
     Outcome: ("outcome", "arrived", "Outcome"),
     Execution: ("execution", "execution_id", "Execution"),
     Approval: ("approval", "step_id", "Approval"),

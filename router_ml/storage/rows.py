@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from router_ml.errors import LogError
 from router_ml.storage.chain import joined
-from router_ml.storage.entries import Entry
-from router_ml.storage.records import other_contract, utc
+from router_ml.storage.entries import Entry, Kind
+from router_ml.storage.records import Features, other_contract, utc
 
 LANE_PARTS = ("eligible", "estimates", "propensities")
 _SEPARATOR = "\n"  # between names of lanes, which hold no line ends
@@ -27,7 +28,7 @@ _SEPARATOR = "\n"  # between names of lanes, which hold no line ends
 class Stored:
     """An entry as bytes; ``vectors`` little-endian float32, ``text`` UTF-8, ``keep_until`` UTC without a zone."""
 
-    kind: str
+    kind: Kind
     record_id: str
     decision_id: str | None
     record: str
@@ -72,6 +73,34 @@ def _bytes(vector: Any, what: str) -> bytes:
     if array.ndim != 1 or not np.isfinite(array).all():
         raise LogError(f"The {what} of a decision must be one vector of finite numbers; its shape is {array.shape}.")
     return array.tobytes()
+
+
+def as_entry(entry: Stored) -> Entry:
+    """An entry as it was given to the log; vectors as arrays, times in UTC."""
+    row = row_of(entry)
+    at, until = row["created_at" if entry.kind == "decision" else "at"], entry.keep_until
+    features = None
+    if entry.encoder is not None:
+        features = Features(entry.encoder, _vector(entry.embedding), _vector(entry.surface or b""))
+    return Entry(
+        kind=entry.kind,
+        record_id=entry.record_id,
+        decision_id=entry.decision_id,
+        at=at.replace(tzinfo=UTC),
+        record=entry.record,
+        features=features,
+        text=None if entry.text is None else entry.text.decode("utf-8", "surrogatepass"),
+        subject=entry.subject,
+        keep_until=None if until is None else until.replace(tzinfo=UTC),
+    )
+
+
+@overload
+def _vector(raw: bytes) -> NDArray[np.float32]: ...
+@overload
+def _vector(raw: None) -> None: ...
+def _vector(raw: bytes | None) -> NDArray[np.float32] | None:
+    return None if raw is None else np.frombuffer(raw, dtype="<f4").astype(np.float32)
 
 
 def row_of(entry: Stored) -> dict[str, Any]:

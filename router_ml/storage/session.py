@@ -14,6 +14,7 @@ from router_ml.storage.chain import Writer
 from router_ml.storage.engine import failure, open_engine
 
 DAMAGED = "A row of the event log cannot be read: one of its columns was damaged. Run router-ml log verify."
+PASSING = ("40001", "40P01")  # what PostgreSQL calls a serialisation failure and a deadlock
 TRIES = 3  # of a write that another process got in the way of
 Result = TypeVar("Result")
 
@@ -34,19 +35,12 @@ class Session:
         Raises:
             LogError: the database fails, or the log is closed.
         """
-        try:
-            with self._connect() as connection:
-                if snapshot and connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN")
-                elif snapshot:
-                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                yield connection
-        except sql.exc.SQLAlchemyError as error:
-            raise failure(error) from None
-        except ValueError as error:
-            if type(error) is not ValueError:
-                raise  # one of ours
-            raise LogError(DAMAGED) from None  # SQLAlchemy quotes what is no date
+        with _translated(), self._connect() as connection:
+            if snapshot and connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            elif snapshot:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield connection
 
     def write(self, do: Callable[[sql.Connection, Writer], Result]) -> Result:
         """Do something in one transaction that this writer's chain goes on in; all or none.
@@ -56,23 +50,25 @@ class Session:
         Raises:
             LogError: the database fails, or the log is closed.
         """
-        for attempt in range(1, TRIES + 1):
-            try:
-                with self._turn:
-                    with self._connect() as connection:
-                        if connection.dialect.name == "sqlite":
-                            connection.exec_driver_sql("BEGIN IMMEDIATE")
-                        self._chain.begin(connection)
-                        result = do(connection, self._chain)
-                        self._chain.flush(connection)
-                    self._chain.committed()
-                return result
-            except sql.exc.IntegrityError as error:
-                if attempt == TRIES:
-                    raise failure(error) from None
-            except sql.exc.SQLAlchemyError as error:
-                raise failure(error) from None
-        raise AssertionError("unreachable")
+        with _translated():
+            for _ in range(TRIES - 1):
+                try:
+                    return self._once(do)
+                except sql.exc.DBAPIError as error:
+                    if not _in_the_way(error):
+                        raise
+            return self._once(do)
+
+    def _once(self, do: Callable[[sql.Connection, Writer], Result]) -> Result:
+        with self._turn:
+            with self._connect() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._chain.begin(connection)
+                result = do(connection, self._chain)
+                self._chain.flush(connection)
+            self._chain.committed()
+        return result
 
     def prepare(self, do: Callable[[sql.Connection], None]) -> None:
         """Make the tables; ``do`` takes its own lock.
@@ -100,3 +96,21 @@ class Session:
             raise LogError("This event log is closed. Open it again with EventLog(url).")
         with self.engine.begin() as connection:
             yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of the database as ours, without what they may quote."""
+    try:
+        yield
+    except sql.exc.SQLAlchemyError as error:
+        raise failure(error) from None
+    except ValueError as error:
+        if type(error) is not ValueError:
+            raise  # one of ours
+        raise LogError(DAMAGED) from None  # SQLAlchemy quotes what is no date
+
+
+def _in_the_way(error: sql.exc.DBAPIError) -> bool:
+    """Whether another transaction was in the way, and is over now."""
+    return isinstance(error, sql.exc.IntegrityError) or getattr(error.orig, "sqlstate", None) in PASSING

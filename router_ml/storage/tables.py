@@ -6,7 +6,11 @@ holds a keyed digest of its record, so that it says nothing about the record onc
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sql
+
+from router_ml.storage.entries import Kind
 
 SCHEMA_VERSION = 3
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
@@ -116,7 +120,7 @@ chain = sql.Table(
     sql.Column("head", sql.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-RECORDS = {  # by kind of entry: the table and the column of its id
+RECORDS: dict[Kind, tuple[sql.Table, sql.Column[Any]]] = {  # by kind of entry: the table and the column of its id
     "decision": (decisions, decisions.c.decision_id),
     "outcome": (outcomes, outcomes.c.outcome_id),
     "execution": (executions, executions.c.execution_id),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sql
 
@@ -52,7 +52,7 @@ def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer:
     """
     new = list(_not_yet_there(connection, entries))
     ids = [entry.decision_id for entry in new if entry.decision_id is not None]
-    keys = key_rows(connection, ids)
+    keys = key_rows(connection, ids, lock="share")
     archived = [key for key, row in keys.items() if row.archive is not None]
     if archived:
         there = _chained(connection, archived)
@@ -67,11 +67,15 @@ def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer:
     writer.flush(connection)
 
 
-def key_rows(connection: sql.Connection, decision_ids: Iterable[str], *, exclusive: bool = False) -> dict[str, KeyRow]:
-    """The keys of decisions, by id; where the database can, nobody destroys them until the transaction is over, or with
-    ``exclusive`` writes under them."""
+def key_rows(
+    connection: sql.Connection, decision_ids: Iterable[str], *, lock: Literal["share", "update"] | None = None
+) -> dict[str, KeyRow]:
+    """The keys of decisions, by id; where the database has such locks, until the transaction is over nobody destroys
+    them (``share``), or writes under them either (``update``)."""
     table = tables.decision_keys
-    query = sql.select(table).with_for_update(read=not exclusive)
+    query = sql.select(table)
+    if lock is not None:
+        query = query.with_for_update(read=lock == "share")
     found: dict[str, KeyRow] = {}
     for some in chunks(list(dict.fromkeys(decision_ids))):
         for row in connection.execute(query.where(table.c.decision_id.in_(some))):

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from router_ml.contract import Outcome
 from router_ml.errors import EncoderMismatchError, LogError
-from router_ml.storage.archive import Compaction, compact, read_archive
+from router_ml.storage.archive import Compaction, archived, compact, read_archive
 from router_ml.storage.entries import Entry
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.verify import verify
@@ -48,6 +50,19 @@ def test_an_archive_reads_as_the_log_did(full: EventLog, tmp_path: Path, scheme:
     assert all(batch.lanes == before.lanes for batch in batches)
     assert verify(full, archive=archive).problems == ()
     assert verify(full).compacted == 244
+
+
+def test_entries_come_back_from_an_archive_as_they_were_written(log: EventLog, told: Told, tmp_path: Path) -> None:
+    """What a spend report or an audit needs of past months."""
+    written = told(0, subject="s", days=400)
+    log.write(written)
+    compact(log, before=MAY, to=str(tmp_path / "archive"), **SAID)
+    found = list(archived(str(tmp_path / "archive")))
+    for before, after in zip(written, found, strict=True):
+        assert replace(before, features=None) == replace(after, features=None)
+    assert found[0].features is not None
+    assert written[0].features is not None
+    np.testing.assert_array_equal(found[0].features.embedding, written[0].features.embedding)  # type: ignore[arg-type]
 
 
 def test_compacting_again_changes_nothing(full: EventLog, tmp_path: Path) -> None:
@@ -167,3 +182,17 @@ def test_embeddings_of_two_encoders_in_an_archive_are_never_mixed(log: EventLog,
         list(read_archive(str(tmp_path / "archive")))
     batches = list(read_archive(str(tmp_path / "archive"), encoder="dd44"))
     assert [np.isnan(batch.embeddings).all() for batch in batches] == [True, False]
+
+
+@pytest.mark.parametrize("content", [b"notes", b"", None])
+def test_a_file_that_is_none_of_an_archive_is_named(full: EventLog, tmp_path: Path, content: bytes | None) -> None:
+    folder = tmp_path / "archive"
+    compact(full, before=MAY, to=str(folder), **SAID)
+    stray = folder / "notes.parquet"
+    if content is None:
+        parquet.write_table(pyarrow.table({"text": ["a"]}), stray)
+    else:
+        stray.write_bytes(content)
+    with pytest.raises(LogError, match=r"notes\.parquet is no file of an archive, or was damaged"):
+        list(read_archive(str(folder)))
+    assert "notes.parquet is not named by the log" in verify(full, archive=str(folder)).problems[0]

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sql
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from router_ml.contract import Approval, AuditEvent, Outcome
 from router_ml.errors import LogError
-from router_ml.storage import entries
+from router_ml.storage import entries, tables
 from router_ml.storage.archive import compact
+from router_ml.storage.chain import Writer
 from router_ml.storage.checkpoint import Checkpoint, checkpoint
 from router_ml.storage.entries import Entry
 from router_ml.storage.erasure import erase, expire
@@ -28,6 +30,7 @@ from router_ml.storage.verify import Verification, verify
 
 Told = Callable[..., list[Entry]]
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 SAID: dict[str, Any] = {"who": "privacy desk", "why": "request 17", "now": NOW}
 KEY = b"a key that the database never sees"
 KEYS = {  # of each table; schema_version is missing: another one is refused when the log is opened
@@ -42,15 +45,18 @@ KEYS = {  # of each table; schema_version is missing: another one is refused whe
 
 
 def happened(path: Path, told: Told) -> None:
-    """A log that all of it has happened to: two writers, an erased person, a term that was over."""
+    """A log that all of it has happened to: two writers, an erased person, a term that was over, an archived part."""
     with EventLog(path) as log:
+        log.write(told(-9, days=1000) + told(-8, subject=log.subject_of("ann")) + told(-7))
+        compact(log, before=MARCH, to=str(path.parent / "archive"), **SAID)
         log.write(told(0, subject=log.subject_of("ann")) + told(1, days=1))
         log.write([entries.of_outcome(Outcome(decision_id="dec-2", quality=1.0, at=NOW, source="early"))])
     with EventLog(path) as log:
         log.write([*told(2, days=1000), *told(3, subject=log.subject_of("bob"))])
         log.log_outcome(Outcome(decision_id="dec-2", quality=0.0, at=NOW))
-        erase(log, user="ann", **SAID)
-        expire(log, **SAID)
+        archive = str(path.parent / "archive")
+        erase(log, user="ann", archive=archive, **SAID)
+        expire(log, archive=archive, **SAID)
 
 
 def checked(path: Path, **more: Any) -> Verification:
@@ -80,7 +86,7 @@ def tamper(path: Path, *statements: str) -> None:
 def test_a_log_that_all_of_it_has_happened_to_is_green(path: Path) -> None:
     found = checked(path)
     assert (found.ok, found.problems) == (True, ())
-    assert (found.writers, found.entries, found.erased, found.compacted) == (2, 20, 8, 0)
+    assert (found.writers, found.entries, found.erased, found.compacted) == (2, 34, 12, 8)
 
 
 def test_an_empty_log_is_green(tmp_path: Path) -> None:
@@ -127,6 +133,25 @@ def test_erasing_without_an_order_is_found(path: Path) -> None:
     assert any("Decision dec-2" in problem and "is missing" in problem for problem in checked(path).problems)
 
 
+def test_an_order_covers_as_many_decisions_as_it_says(path: Path) -> None:
+    """Who can write to the database could add one more under an order that was given."""
+    with EventLog(path) as log:
+
+        def add(connection: sql.Connection, writer: Writer) -> None:
+            (order,) = connection.exec_driver_sql("SELECT digest FROM chain WHERE kind = 'expired'").scalars()
+            for table in (tables.features, tables.texts, *(table for table, _ in tables.RECORDS.values())):
+                if "decision_id" in table.c:
+                    connection.execute(sql.delete(table).where(table.c.decision_id == "dec-3"))
+            gone = sql.update(tables.decision_keys).where(tables.decision_keys.c.decision_id == "dec-3")
+            connection.execute(gone.values(key=None, subject=None))
+            writer.add("expired", "dec-3", "dec-3", order)
+
+        log.session.write(add)
+        assert verify(log).problems == (
+            "More or fewer decisions were erased than the audit events that ordered it say.",
+        )
+
+
 def cells(path: Path) -> list[tuple[str, str, list[Any], Any]]:
     """Every value of every table, with the key of its row; ``arrived`` is an order: another number that keeps it says
     the same."""
@@ -148,9 +173,10 @@ def changed(value: Any, place: int) -> Any:
         return value[:at] + bytes([value[at] ^ (1 << place % 8)]) + value[at + 1 :]
     if isinstance(value, str) and value:
         at = place % len(value)
-        return value[:at] + ("0" if value[at] != "0" else "1") + value[at + 1 :]
+        new = next(letter for letter in ("0T,x"[place % 4], "1") if letter != value[at])
+        return value[:at] + new + value[at + 1 :]
     if isinstance(value, int):
-        return 1 - value if value in (0, 1) else value + 1000
+        return value + 1 + place % 2 if value in (0, 1) else value + 1000
     return "1" if value is None or value == "" else value + 1
 
 
@@ -165,7 +191,7 @@ def change_one(whole: Path, folder: Path, data: st.DataObject) -> None:
         except sqlite3.IntegrityError:
             reject()  # the database refuses it
     db.close()
-    assert not checked(path).ok, (table, column)
+    assert not checked(path, archive=str(whole.parent / "archive")).ok, (table, column)
 
 
 @settings(max_examples=15, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,20 @@ def test_postgresql_keeps_the_same_log(postgres: str, told: Told, tmp_path: Path
         assert erase(log, user="user-1", archive=archive, **said).decisions == 2
         checked = verify(log, archive=archive)
         assert (checked.problems, checked.erased, checked.compacted) == ((), 16, 4)
+
+
+def test_writers_in_postgresql_that_get_in_each_others_way_write_each_entry_once(postgres: str, told: Told) -> None:
+    """Processes that drain one spool, in whatever order."""
+    written = [told(number) for number in range(12)]
+
+    def drain(turn: int) -> None:
+        with EventLog(postgres) as log:
+            for number in range(0, 12, 3):
+                some = written[number : number + 3]
+                log.write(entry for one in (some if turn % 2 else some[::-1]) for entry in one)
+
+    EventLog(postgres).close()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drain, range(4)))
+    with EventLog(postgres) as log:
+        assert (verify(log).problems, verify(log).entries) == ((), 48)
