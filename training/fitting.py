@@ -67,8 +67,8 @@ def learn_all(
     parts: Sequence[Outcomes], config: RouterConfig, *, seed: int = 0, unplaced: Unplaced | None = None
 ) -> Learning:
     """``learn``, with what was believed of each row of the parts before having seen it; raises likewise."""
-    found = [part for part in parts if np.isfinite(part.quality).any()]
-    if not found:
+    found = [part for part in parts if len(part.contexts)]
+    if not any(np.isfinite(part.quality).any() for part in found):
         raise OfflineDataError(
             f"There is no rated outcome to learn from; a lane needs {MIN_OUTCOMES}. Rate more first."
         )

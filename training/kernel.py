@@ -1,10 +1,10 @@
 """Regression on nearness to landmarks, for all lanes at once: what quality and cost are fitted with.
 
-Lanes share strength in one of two ways. Where every lane was seen on most prompts, the outcomes are turned into their
+Lanes share strength in one of two ways. Where every lane was seen on a good part of the prompts, the outcomes are turned into their
 principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a Gaussian
 process with the lanes' sample covariance; Bonilla et al. 2007): what is common to all lanes is learned in detail, a
 difference between two lanes only as far as the data carry it. Prompts of which one lane is known are completed first.
-Where there are more of those, ``training.common_and_own`` fits a function common to all lanes plus one of each lane's
+Where there are few complete ones, ``training.common_and_own`` fits a function common to all lanes plus one of each lane's
 own.
 """
 
@@ -24,7 +24,7 @@ LANDMARKS = 1024
 SPARSE_LANDMARKS = 512
 REACH = 0.6  # of the median distance between prompts
 SMOOTHING = np.logspace(0, 2.5, 8)
-COMPLETE = 0.5  # of the prompts, from which on the incomplete ones are completed rather than the method changed
+COMPLETE = 0.25  # of the prompts, from which on the incomplete ones are completed rather than the method changed
 _SMALLEST = 1e-5
 
 Floats64 = NDArray[np.float64]
@@ -135,7 +135,7 @@ def _regress(space: Space, target: Floats64, weight: Floats64 | None, sparse: bo
 
 
 def is_sparse(target: Floats64) -> bool:
-    """Whether lanes were seen here and there: of the prompts with an outcome, most lack that of some lane."""
+    """Whether lanes were seen here and there: of the prompts with an outcome, nearly all lack that of some lane."""
     seen = np.isfinite(target)
     return bool(seen.all(axis=1).sum() <= COMPLETE * seen.any(axis=1).sum())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from router_ml.storage.archive import read_archive
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import LoggedData, utc
+
+ATTRIBUTION_DAYS = 30.0  # where no log says otherwise
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Window:
 
     def batches(self, log: EventLog | None, archive: str | None, encoder: str) -> Iterator[LoggedData]:
         """What was compacted into the ``archive`` comes first; nothing where there is neither."""
-        kept = iter(()) if archive is None else read_archive(archive, encoder=encoder)
+        days = ATTRIBUTION_DAYS if log is None else log.attribution / timedelta(days=1)
+        kept = iter(()) if archive is None else read_archive(archive, encoder=encoder, attribution_days=days)
         recent = iter(()) if log is None else log.batches(self.since, encoder=encoder, org=self.org)
         for batch in _over_same_lanes(kept, recent):
             yield batch.select(self._rows(batch))

@@ -105,7 +105,7 @@ def _identical(embeddings: NDArray[np.float32]) -> NDArray[np.intp]:
     """The same number for the same request, (n,)."""
     keys = np.array([row.tobytes() for row in embeddings], dtype=object)
     found: dict[bytes, int] = {}
-    return np.array([found.setdefault(key, len(found)) for key in keys], np.intp)
+    return np.array([found.setdefault(key, len(found)) for key in keys.tolist()], np.intp)
 
 
 def _certificate(

@@ -114,7 +114,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
 
 def _progress() -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn()
-    return Progress(*columns, transient=True, console=Console(stderr=True))
+    return Progress(*columns, transient=True, console=Console(stderr=True, force_jupyter=False))
 
 
 def register(

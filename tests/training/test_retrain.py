@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,25 @@ def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> 
             found = gather(shipped_bundle(), pack=None, log=log, window=window).reading
             assert found is not None
             assert found.counts.decisions == count
+
+
+def test_what_was_compacted_is_learned_from_as_before(traffic: Path, tmp_path: Path) -> None:
+    """Half of the log moves to Parquet: the same decisions are read, so the same digest is learned from."""
+    pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
+    from router_ml.storage.archive import compact
+
+    path, archive = tmp_path / "log.sqlite", str(tmp_path / "archive")
+    shutil.copyfile(traffic, path)
+    with EventLog(path) as log:
+        whole = gather(shipped_bundle(), pack=None, log=log).reading
+        half = sorted(decision.created_at for decision in log.decisions())[60]
+        later = half + timedelta(days=400)
+        assert compact(log, before=half, to=archive, now=later, who="ops", why="old").decisions == 60
+        both = gather(shipped_bundle(), pack=None, log=log, archive=archive).reading
+    assert whole is not None
+    assert both is not None
+    assert both.counts == whole.counts
+    assert both.digest == whole.digest
 
 
 def test_costs_of_unrated_answers_teach_what_an_answer_costs(bundle: Bundle, traffic: Path) -> None:

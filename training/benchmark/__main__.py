@@ -16,6 +16,7 @@ from training.benchmark.log_sizes import main as log_sizes
 from training.benchmark.online import main as online
 from training.benchmark.ope import main as ope
 from training.benchmark.promise import main as promise
+from training.benchmark.relabelling import main as relabelling
 from training.benchmark.routing import main as routing
 from training.benchmark.savings import main as savings
 from training.benchmark.switching import main as switching
@@ -33,6 +34,7 @@ app.command("drift")(drift)
 app.command("gate")(gate)
 app.command("ope")(ope)
 app.command("log-sizes")(log_sizes)
+app.command("labels")(relabelling)
 
 
 @app.callback()
