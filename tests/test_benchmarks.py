@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ope
 from benchmarks.serving import Measurement, Times, in_turns, near, show
 
 
@@ -65,3 +66,12 @@ def test_learning_and_choosing_are_timed(root: Path) -> None:
     found = json.loads(seen.stdout)
     names = ("seconds_200", "seconds_400", "peak_mb", "distribution_us", "bandit_us", "estimate_us", "choose_us")
     assert all(found[name] > 0 for name in names)
+
+
+def test_off_policy_estimates_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All estimators run on the made-up log, and the interval is a number."""
+    ope.main(rows=2000, lanes=3, rounds=5)
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"] == 2000
+    assert found["dr"][0] < found["dr"][1]
+    assert found["total_s"] >= found["cross_fit_s"]
