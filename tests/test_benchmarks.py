@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ope
 from benchmarks.serving import Measurement, Times, in_turns, near, show
 
 
@@ -101,3 +102,12 @@ def test_every_step_of_a_retraining_is_timed(root: Path) -> None:
     for step in ("read and check", "quality, cost, bandit", "promises", "compare with the base", "bundle"):
         wall, processor = found[step]
         assert 0 <= processor <= wall + 1
+
+
+def test_off_policy_estimates_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All estimators run on the made-up log, and the interval is a number."""
+    ope.main(rows=2000, lanes=3, rounds=5)
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"] == 2000
+    assert found["dr"][0] < found["dr"][1]
+    assert found["total_s"] >= found["cross_fit_s"]

@@ -30,7 +30,6 @@ on them than it is, with any estimator. Learn on some decisions, judge on others
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 from numpy.typing import ArrayLike
@@ -40,8 +39,9 @@ from router_ml.offline import ope_bounded
 from router_ml.offline.diagnostics import Diagnostics, SampleRatio, diagnose, effective_sample_size, sample_ratio
 from router_ml.offline.feedback import Feedback
 from router_ml.offline.ope_bounded import policy_sequence
+from router_ml.offline.ope_estimate import Estimate, estimate_of
 from router_ml.offline.ope_intervals import ROUNDS, Clusters, Spread, bootstrap_of, normal, value_of
-from router_ml.offline.ope_terms import CLIP, DIAGNOSTIC, Case, Estimator, Terms, estimators_for
+from router_ml.offline.ope_terms import CLIP, Case, Estimator, Terms, estimators_for
 from router_ml.offline.reward_models import Fit, Predict, cross_fit, ridge
 from router_ml.offline.support import LaneSupport, support
 
@@ -74,24 +74,6 @@ __all__ = [
 ]
 
 Interval = Literal["normal", "bootstrap", "bernstein", "betting"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean reward per decision, or a difference of two, with its 95% interval. Effective sample size and largest
-    weight are those of the rated rows under the target: few effective rows say that the log knows little about it.
-    ``standard_error`` is NaN where the interval is not made from one. A ``diagnostic`` is no evidence."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    standard_error: float
-    n: int
-    effective_sample_size: float
-    max_weight: float
-    interval: str = "normal"
-    diagnostic: bool = False
 
 
 def ips(
@@ -207,7 +189,7 @@ def evaluate_all(
         spreads = [normal(each, feedback, clusters) for each in terms]
     kind = "bootstrap" if bootstrap else "normal"
     together = zip(names, terms, spreads, strict=True)
-    return {name: _estimate(name, each, spread, kind, other is not None) for name, each, spread in together}
+    return {name: estimate_of(name, each, spread, kind, other is not None) for name, each, spread in together}
 
 
 def _one(
@@ -228,7 +210,7 @@ def _one(
         spread = bootstrap_of([terms], Clusters(case.feedback), rounds=rounds or ROUNDS, seed=seed)[0]
     else:
         spread = normal(terms, case.feedback, Clusters(case.feedback))
-    return _estimate(estimator, terms, spread, kind, other is not None)
+    return estimate_of(estimator, terms, spread, kind, other is not None)
 
 
 def _terms(estimator: Estimator, case: Case, other: Case | None, clip: float) -> Terms:
@@ -246,18 +228,3 @@ def _bounded(estimator: Estimator, case: Case, other: Case | None, kind: Interva
     baseline = None if other is None else other.policy
     low, high = make(case.policy, case.feedback, estimator=estimator, baseline=baseline, reward_model=model)
     return Spread(value, low, high, math.nan)
-
-
-def _estimate(estimator: Estimator, terms: Terms, spread: Spread, kind: str, paired: bool) -> Estimate:
-    return Estimate(
-        name=f"{estimator} difference" if paired else estimator,
-        value=spread.value,
-        low=spread.low,
-        high=spread.high,
-        standard_error=spread.error,
-        n=len(terms.used),
-        effective_sample_size=effective_sample_size(terms.used),
-        max_weight=float(terms.used.max()),
-        interval=kind,
-        diagnostic=estimator in DIAGNOSTIC,
-    )

@@ -144,3 +144,25 @@ def test_rows_without_randomisation_are_left_out_and_counted() -> None:
 def test_a_log_without_any_randomisation_says_so() -> None:
     with pytest.raises(OfflineDataError, match="2 decisions or more"):
         Feedback.from_log(make_log([False, False]))
+
+
+def test_the_mean_weight_is_tested_against_what_the_propensities_imply() -> None:
+    """On sound logs small p-values are as rare as they should be, also where heavy weights never came up."""
+    small = []
+    for seed in range(300):
+        feedback = random_log(seed, 200)
+        assert feedback.logging is not None
+        lane = feedback.logging[:, :3].argmin(axis=1)
+        target = 0.5 * feedback.logging + 0.5 * np.eye(4)[lane] * (feedback.logging > 0.02)
+        target /= target.sum(axis=1, keepdims=True)
+        small.append(diagnose(target, feedback).mean_weight_p_value < 0.05)
+    assert np.mean(small) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_wrong_propensities_show_in_the_mean_weight() -> None:
+    """The log says that lane 1 was drawn half the time; it was drawn in 30% of the cases."""
+    feedback = feedback_of([[0.5, 0.5]] * 1000, [1] * 300 + [0] * 700)
+    assert diagnose([[0.0, 1.0]] * 1000, feedback).mean_weight_p_value < 1e-6
+    assert diagnose([[0.5, 0.5]] * 1000, feedback).mean_weight_p_value == 1
+    without = Feedback(action=feedback.action, propensity=feedback.propensity, reward=feedback.reward)
+    assert diagnose([[0.0, 1.0]] * 1000, without).mean_weight_p_value < 1e-6
