@@ -30,10 +30,10 @@ class ArchiveFile:
 
 @dataclass(frozen=True)
 class AuditTrail:
-    """``orders``: digests of the audit events that erased or expired something; ``files``: those that make up the
-    archive now, by name; ``removed``: those that no longer do."""
+    """``orders``: how many decisions each audit event erased or expired, by ``order_digest``; ``files``: those that
+    make up the archive now, by name; ``removed``: those that no longer do."""
 
-    orders: frozenset[bytes] = frozenset()
+    orders: dict[bytes, int] = field(default_factory=dict)
     files: dict[str, ArchiveFile] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
 
@@ -54,23 +54,29 @@ def positions_digest(positions: Iterable[tuple[str, int]]) -> str:
 def audit_trail(connection: sql.Connection) -> AuditTrail:
     """What the audit events of a log say of it; an event that cannot be read says nothing here."""
     events = tables.audit_events
-    query = sql.select(events.c.record).where(events.c.kind.in_(LOG_KINDS)).order_by(events.c.at, events.c.event_id)
-    orders: set[bytes] = set()
+    query = (
+        sql.select(events.c.kind, events.c.record)
+        .where(events.c.kind.in_(LOG_KINDS))
+        .order_by(events.c.at, events.c.event_id)
+    )
+    orders: dict[bytes, int] = {}
     added: dict[str, ArchiveFile] = {}
     removed: set[str] = set()
-    for record in connection.execute(query).scalars():
-        orders.add(order_digest(record))
-        new, old = _files(record)
+    for kind, record in connection.execute(query):
+        new, old, decisions = _said(record)
+        if kind != "compacted":
+            orders[order_digest(record)] = decisions
         added |= {file.file: file for file in new}
         removed |= set(old)
     files = {name: one for name, one in added.items() if name not in removed}
-    return AuditTrail(frozenset(orders), files, frozenset(removed))
+    return AuditTrail(orders, files, frozenset(removed))
 
 
-def _files(record: str) -> tuple[list[ArchiveFile], list[str]]:
-    """Files that an event added and removed."""
+def _said(record: str) -> tuple[list[ArchiveFile], list[str], int]:
+    """Files that an event added and removed, and of how many decisions it was."""
     try:
-        archive = from_json(record)["detail"]["archive"]
-        return [ArchiveFile(**one) for one in archive["added"]], [str(name) for name in archive["removed"]]
+        detail = from_json(record)["detail"]
+        added, removed = detail["archive"]["added"], detail["archive"]["removed"]
+        return [ArchiveFile(**one) for one in added], [str(name) for name in removed], int(detail["decisions"])
     except (ValueError, KeyError, TypeError):
-        return [], []
+        return [], [], 0

@@ -18,6 +18,7 @@ from router_ml.storage.migrations import secret_digest
 from router_ml.storage.rows import Stored
 from router_ml.storage.writing import KeyRow, chunks, key_rows
 
+TIME = "YYYY-MM-DD hh:mm:ss.ffffff".translate({ord(letter): "[0-9]" for letter in "YMDhmsf"})
 GONE = ("erased", "expired")
 CHAIN = tables.chain.c
 
@@ -33,6 +34,7 @@ class Inspection:
         self._trail = trail
         self._tail = Tail("")
         self._arrived = 0
+        self._carried_out = dict.fromkeys(trail.orders, 0)
         self._archived = dict.fromkeys(trail.files, 0)
         self._positions = {name: hashlib.sha256() for name in trail.files}
 
@@ -65,16 +67,35 @@ class Inspection:
         for table in (tables.features, tables.texts):
             alone = sql.select(table.c.decision_id).where(~sql.exists().where(decided == table.c.decision_id))
             self._name(alone, f"The {table.name} of decision {{}} are there without it.")
+        self._look_at_spelling()
         keys = tables.decision_keys.c
         told = keys.subject.is_not(None) | keys.keep_until.is_not(None) | keys.archive.is_not(None)
         decision = (CHAIN.decision_id == keys.decision_id) & (CHAIN.kind == "decision")
         untold = sql.select(keys.decision_id).where(told & (keys.key.is_(None) | ~sql.exists().where(decision)))
         self._name(untold, "The key of decision {} names a person, a term or a file, and has nothing to say.")
+        of_it = (CHAIN.kind == "secret") & (CHAIN.record_id == tables.secrets.c.name)
+        self._name(sql.select(tables.secrets.c.name).where(~sql.exists().where(of_it)), "Secret {} stands in no chain.")
         twice = sql.select(CHAIN.record_id).where(CHAIN.kind.in_(tables.RECORDS)).group_by(CHAIN.kind, CHAIN.record_id)
         self._name(twice.having(sql.func.count() > 1), "Record {} stands in the chains twice.")
+        if self._carried_out != self._trail.orders:
+            self.problems.append("More or fewer decisions were erased than the audit events that ordered it say.")
         for name, file in self._trail.files.items():
             if (self._archived[name], self._positions[name].hexdigest()) != (file.entries, file.positions_sha256):
                 self.problems.append(f"Archive file {name} should hold other entries than the log says it does.")
+
+    def _look_at_spelling(self) -> None:
+        """SQLite holds any text as a time and any number as a truth value, and compares them as they are spelt."""
+        if self._connection.dialect.name != "sqlite":
+            return
+        for table, key in (*tables.RECORDS.values(), (tables.decision_keys, tables.decision_keys.c.decision_id)):
+            for column in table.c:
+                if isinstance(column.type, sql.DateTime):
+                    odd = sql.type_coerce(column, sql.String).op("NOT GLOB")(TIME)
+                elif isinstance(column.type, sql.Boolean):
+                    odd = sql.type_coerce(column, sql.Integer).not_in((0, 1))
+                else:
+                    continue
+                self._name(sql.select(key).where(odd), f"{{}} in {table.name} has a {column.name} that is none.")
 
     def _follow(self, row: Any) -> None:
         if row.writer != self._tail.writer:
@@ -118,8 +139,11 @@ class Inspection:
             self._say(row, "is missing, and no audit event says that it was erased, has expired or was compacted")
 
     def _look_at_tombstone(self, row: Any, key: KeyRow | None) -> None:
-        if bytes(row.digest) not in self._trail.orders:
+        order = bytes(row.digest)
+        if order not in self._carried_out:
             self._say(row, "names no audit event that ordered it")
+        else:
+            self._carried_out[order] += 1
         if key is None or key.key is not None or row.record_id != row.decision_id:
             self._say(row, "says that a decision was erased, and its key is there")
 
