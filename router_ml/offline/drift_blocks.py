@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 BLOCKS = 100
 PERMUTATIONS = 999
 PER_CHECK = 60  # permutations per check at least, so that the smallest p-value can still pass
-TIMES = 4.0  # a block is this much longer than requests stay alike
+TIMES = 8.0  # a block is this much longer than requests stay alike: at 4, one clean report in twelve alarmed
 LONGEST, ALIKE = 200, 0.02  # lags that are looked at; a correlation that counts as none
 
 

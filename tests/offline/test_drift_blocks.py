@@ -61,5 +61,5 @@ def test_blocks_are_as_long_as_requests_stay_alike() -> None:
     alone = random.standard_normal((2000, 8))
     assert block_length(alone) == 1
     sessions = np.repeat(alone[:200], 10, axis=0) + 0.2 * random.standard_normal((2000, 8))
-    assert 20 <= block_length(sessions) <= 60
+    assert 40 <= block_length(sessions) <= 120
     assert block_length(np.ones((50, 2))) == 1
