@@ -1,11 +1,11 @@
 """Regression on nearness to landmarks, for all lanes at once: what quality and cost are fitted with.
 
-Lanes share strength in one of two ways. Where every lane was seen on a good part of the prompts, the outcomes are turned into their
-principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks for (a Gaussian
-process with the lanes' sample covariance; Bonilla et al. 2007): what is common to all lanes is learned in detail, a
-difference between two lanes only as far as the data carry it. Prompts of which one lane is known are completed first.
-Where there are few complete ones, ``training.common_and_own`` fits a function common to all lanes plus one of each lane's
-own.
+Lanes share strength in one of two ways. Where every lane was seen on a good part of the prompts, the outcomes are
+turned into their principal directions over lanes, and each direction is smoothed as much as leave-one-out error asks
+for (a Gaussian process with the lanes' sample covariance; Bonilla et al. 2007): what is common to all lanes is learned
+in detail, a difference between two lanes only as far as the data carry it. Prompts of which one lane is known are
+completed first. Where there are few complete ones, ``training.common_and_own`` fits a function common to all lanes plus
+one of each lane's own.
 """
 
 from __future__ import annotations
