@@ -236,6 +236,5 @@ def _changed(connection: sql.Connection, placed: Sequence[Placed]) -> Iterator[s
         digest = chain.keyed_digest((key.key if key is not None else None) or b"", entry.payload)
         if digests.get((entry.kind, entry.record_id)) != digest:
             yield f"Archived {entry.kind.replace('_', ' ')} {entry.record_id} is not what was written."
-        elif entry.kind == "decision" and key is not None:
-            if (key.subject, key.keep_until) != (entry.subject, entry.keep_until):
-                yield f"The key of archived decision {entry.record_id} names another person or term than was written."
+        elif entry.kind == "decision" and key and (key.subject, key.keep_until) != (entry.subject, entry.keep_until):
+            yield f"The key of archived decision {entry.record_id} names another person or term than was written."

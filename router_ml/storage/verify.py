@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from router_ml.storage import tables
+from router_ml.storage.archive import archive_problems
 from router_ml.storage.audit_trail import audit_trail
 from router_ml.storage.checkpoint import Checkpoint, broken_promises
 from router_ml.storage.inspection import Inspection
@@ -56,19 +57,17 @@ def verify(log: EventLog, *, checkpoint: Checkpoint | None = None, archive: str 
     """
     with log.session.read(snapshot=True) as connection:
         inspection = Inspection(connection, audit_trail(connection))
+        problems = inspection.problems
         try:
             for page in _pages(connection):
                 inspection.look_at(page)
             inspection.finish()
+            if checkpoint is not None:
+                problems += broken_promises(connection, checkpoint)
+            if archive is not None:
+                problems += archive_problems(connection, archive)
         except (ValueError, TypeError, sql.exc.SQLAlchemyError):  # what a driver says may quote it
-            inspection.problems.append("A row of the chains or of the keys cannot be read: it was damaged.")
-        problems = inspection.problems
-        if checkpoint is not None:
-            problems += broken_promises(connection, checkpoint)
-        if archive is not None:
-            from router_ml.storage.archive import archive_problems
-
-            problems += archive_problems(connection, archive)
+            problems.append("A row of the chains or of the keys cannot be read: it was damaged.")
     more = [] if len(problems) <= SHOWN else [f"And {len(problems) - SHOWN} more."]
     return Verification(
         ok=not problems,

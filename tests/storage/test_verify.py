@@ -257,7 +257,7 @@ def test_it_stays_green_over_whatever_may_rightly_happen(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(steps=STEPS)
 def test_it_stays_green_over_a_lot_that_may_rightly_happen(
     tmp_path_factory: pytest.TempPathFactory, told: Told, steps: list[tuple[str, int]]
