@@ -83,6 +83,7 @@ class Gathered:
             "parent": self.parent.id,
             "pack_sha256": self.pack.digest if self.pack else None,
             "log_sha256": self.reading.digest if self.reading else None,
+            "decisions_fitted": 0 if self.logged is None else len(self.logged.contexts),
             "since": window.since and utc(window.since).isoformat(),
             "until": window.until and utc(window.until).isoformat(),
             "org": window.org,

@@ -280,6 +280,15 @@ def test_a_run_goes_on_where_it_was_and_gives_the_same_bytes(traffic: Path, tmp_
     assert first.training["log_sha256"] is not None
 
 
+def test_another_sample_is_another_fit(traffic: Path) -> None:
+    """What a larger sample was fitted to must not be found done for a smaller one, nor the other way round."""
+    with EventLog(traffic) as log:
+        whole, again, some = (
+            gather(shipped_bundle(), pack=None, log=log, most=most).digest for most in (1000, 1000, 0)
+        )
+    assert whole == again != some
+
+
 def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> None:
     with EventLog(traffic) as log:
         times = sorted(decision.created_at for decision in log.decisions())
