@@ -33,6 +33,7 @@ from router_ml.storage.eventlog import EventLog
 from router_ml.storage.frames import frame, pack
 from router_ml.storage.opening import open_log
 from router_ml.storage.recorder import Recorder
+from router_ml.storage.verify import verify
 
 TOGETHER = 64
 MOST_ADDED_MS = 1.0
@@ -70,6 +71,22 @@ def measure_rates(name: str, url: str, folder: Path, entries: Sequence[Entry]) -
     ]
     opened.close()
     return found
+
+
+def measure_reading(name: str, url: str) -> list[Measurement]:
+    """Decisions per second as arrays, and checked against the chain."""
+    with EventLog(url) as log:
+        started = time.perf_counter()
+        rows = sum(map(len, log.batches(size=10_000)))
+        read, started = time.perf_counter() - started, time.perf_counter()
+        checked = verify(log)
+        seconds = time.perf_counter() - started
+    if not checked.ok:
+        raise RuntimeError(f"The chain of {name} is broken.")
+    return [
+        Measurement(f"{name}, read as arrays", rows / read, "rows/s"),
+        Measurement(f"{name}, verified", checked.entries / seconds, "rows/s"),
+    ]
 
 
 def size_of(log: EventLog) -> int:
@@ -140,6 +157,7 @@ def measure(*, rows: int, decisions: int) -> list[Measurement]:
     with TemporaryDirectory() as name, databases(Path(name)) as urls:
         for database, url in urls.items():
             found += measure_rates(database, url, Path(name), entries)
+            found += measure_reading(database, url)
             for spool in (None, Path(name) / "spool"):
                 log, drain = open_log(url, spool=spool)
                 way = f"{database}, {'spool' if spool else 'direct'}"
