@@ -28,11 +28,13 @@ _MONTH = re.compile(r"month=(\d{4}-\d{2})/")
 
 @dataclass(frozen=True)
 class Story:
-    """One decision with its executions, oldest first, and its outcomes, the latest of each source, oldest first."""
+    """One decision with its executions, oldest first, its outcomes, the latest of each source, oldest first, and those
+    that a later one of their source has ``overtaken``."""
 
     decision: RouteDecision
     executions: tuple[Execution, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    overtaken: tuple[Outcome, ...] = ()
 
 
 def stories(
@@ -118,11 +120,11 @@ def _told(
             _read(connection, Outcome, tables.outcomes, tables.outcomes.c.arrived, ids, outcomes)
         for decision in some:
             runs = sorted(executions[decision.decision_id], key=_time)
-            ordered = sorted(
-                outcomes[decision.decision_id], key=_time
-            )  # stable: of one time, the last to arrive counts
+            found = outcomes[decision.decision_id]
+            ordered = sorted(found, key=_time)  # stable: of one time, the last to arrive counts
             latest = {outcome.source: outcome for outcome in ordered}
-            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)))
+            overtaken = tuple(outcome for outcome in ordered if outcome is not latest[outcome.source])
+            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)), overtaken)
 
 
 def _time(record: Execution | Outcome) -> datetime:
