@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from router_ml.contract import RouteDecision
 from router_ml.contract.base import is_shadow
 from router_ml.offline.condition import Condition, Values, comparisons, holds
-from router_ml.offline.facts import facts
+from router_ml.offline.facts import facts, planned
 from router_ml.offline.visits import Breach, is_reported, visits
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Tally:
             return  # nobody acted on it
         self.decisions += 1
         self._see("--where", facts(decision))
+        for lane in {*decision.places, *decision.excluded} if self.unseen else ():
+            self._see("--never", facts(decision, planned(decision, lane)))
         met = holds(self.asked, facts(decision))
         places = visits(story)
         for at, tools, _ in places:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from router_ml.config import load_config
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.measured import measured
 from router_ml.offline.proof import Proof, answer
+from router_ml.offline.vocabulary import Vocabulary, vocabulary
 from router_ml.storage.stories import Story
 from router_ml.storage.verify import Verification
 
@@ -30,6 +32,7 @@ PII: dict[str, Any] = {
     "circumstances": {"region": "eu"},
     "places": PLACES,
 }
+WORDS = Vocabulary({"boundary": frozenset({"private", "vendor", "public"}), "tool": frozenset({"refund"})})
 Make = Callable[..., RouteDecision]
 
 
@@ -48,7 +51,7 @@ def said(decision_id: str, lane: str | None) -> Outcome:
 def ask(
     *stories: Story, where: str = "finding=pii and region=eu", never: str = "boundary=public", **more: Any
 ) -> Proof:
-    return answer(stories, where=where, never=never, **{"chain": SOUND, **more})
+    return answer(stories, where=where, never=never, **{"chain": SOUND, "words": WORDS, **more})
 
 
 def test_every_hop_of_every_execution_is_looked_at(make_decision: Make) -> None:
@@ -127,11 +130,34 @@ def test_versions_in_force_are_listed_with_when(make_decision: Make) -> None:
 def test_a_value_that_is_nowhere_is_pointed_out(make_decision: Make) -> None:
     """A misspelled boundary is never hit, which would look like a proof."""
     found = ask(ran(make_decision(**PII), hop()), never="boundary=pubic")
+    assert found.answer == "not shown"
+    assert ask(ran(make_decision(**PII), hop()), where="region in (eu, ue)").answer == "not shown"
     assert [note for note in found.notes if "boundary=pubic" in note]
     assert not [note for note in found.notes if "region=eu" in note]
     assert any("lane_region" in note for note in ask(ran(make_decision(**PII), hop()), never="region=us").notes)
     with pytest.raises(InvalidRequestError, match="--where, character 6: found 'hihg'"):
         ask(where="tier=hihg")
+
+
+def test_a_value_that_is_configured_and_never_used_is_known(make_decision: Make, root: Path) -> None:
+    """The question is a good one, and the answer says that no lane could have been meant."""
+    words, story = vocabulary(load_config(root / "models/default/router.yaml")), ran(make_decision(**PII), hop())
+    found = ask(story, words=words)
+    assert found.answer == "proven"
+    assert any("boundary=public; no lane that is configured has it" in note for note in found.notes)
+    assert ask(story, words=Vocabulary()).answer == "not shown"
+    assert ask(story, words=Vocabulary(), never="boundary=vendor").answer == "proven"  # a lane stood there
+    assert ask(story, words=words, where="tier!=restricted", never="guard_state=unknown").answer == "proven"
+
+
+def test_where_there_was_nothing_to_look_at_nothing_is_shown(make_decision: Make) -> None:
+    assert ask().answer == "not shown"
+    found = ask(ran(make_decision(**PII), hop()), where="finding=pii and region=eu and channel=batch")
+    assert (found.matched, found.answer) == (0, "not shown")
+
+
+def test_it_says_that_a_spool_is_not_in_the_log(make_decision: Make) -> None:
+    assert any(".refused" in note for note in ask(ran(make_decision(**PII), hop())).notes)
 
 
 def test_it_says_what_it_rests_on(make_decision: Make) -> None:
