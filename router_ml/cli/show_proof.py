@@ -52,7 +52,7 @@ def _exceptions(found: Proof) -> Table:
         said = (
             ("as the decision froze it", each.frozen),
             ("--where not known", each.perhaps),
-            ("planned", each.only_planned),
+            ("place as planned", each.only_planned),
             ("the lane that answered", each.execution is not None and each.hop is None),
             (f"named by an outcome of {each.outcome}", each.outcome is not None),
         )

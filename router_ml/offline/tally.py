@@ -58,7 +58,8 @@ class Tally:
         self.decisions += 1
         self._see("--where", facts(decision))
         for lane in {*decision.places, *decision.excluded} if self.unseen else ():
-            self._see("--never", facts(decision, planned(decision, lane)))
+            for name in ("--where", "--never"):
+                self._see(name, facts(decision, planned(decision, lane)))
         met = holds(self.asked, facts(decision))
         places = visits(story)
         for at, tools, _ in places:

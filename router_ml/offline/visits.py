@@ -24,8 +24,8 @@ NOT_KNOWN = At(None, None, None, None)
 class Breach:
     """A place where ``never`` holds. ``execution`` is the number of the execution of its decision and ``hop`` that of
     the hop, from 0; without a hop, the lane is the one that answered. ``outcome``: the source of the outcome that names
-    the lane. All three None: it was only planned. ``frozen``: at the place that the decision froze for the lane, which
-    is not the one that the hop states. ``perhaps``: of the decision it is not known whether ``where`` holds."""
+    the lane. All three None: the place is that of the plan. ``frozen``: at the place that the decision froze for the
+    lane, which is not the one that the hop states. ``perhaps``: it is not known whether ``where`` holds."""
 
     decision_id: str
     at: datetime
@@ -41,7 +41,7 @@ class Breach:
 
     @property
     def only_planned(self) -> bool:
-        """Nobody reported that the request went there."""
+        """Nobody reported a place; a tool of ``never`` may have been called all the same."""
         return self.execution is None and self.outcome is None
 
 

@@ -147,6 +147,7 @@ def test_a_value_that_is_configured_and_never_used_is_known(make_decision: Make,
     assert any("boundary=public; no lane that is configured has it" in note for note in found.notes)
     assert ask(story, words=Vocabulary()).answer == "not shown"
     assert ask(story, words=Vocabulary(), never="boundary=vendor").answer == "proven"  # a lane stood there
+    assert ask(story, words=words, where="lane in (balanced, code)", never="boundary=public").answer == "proven"
     assert ask(story, words=words, where="tier!=restricted", never="guard_state=unknown").answer == "proven"
 
 

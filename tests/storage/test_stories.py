@@ -124,6 +124,7 @@ def test_postgresql_tells_the_same_stories(make_decision: Make, postgres: str, t
             log.write(entries)
             late = NOON + timedelta(hours=3)
             counts = [orphans(log), orphans(log, since=late), orphans(log, until=late)]
-            found.append((told(log), told(log, since=NOON + timedelta(hours=1)), counts))
+            part = told(log, since=NOON + timedelta(minutes=90), until=late, executed=True)
+            found.append((told(log), told(log, since=NOON + timedelta(hours=1)), counts, part))
     assert found[0] == found[1]
     assert found[0][2] == [1, 1, 0]
