@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router_ml.cli.inputs import Archive, Log, event_log, moment
-from router_ml.cli.output import AsJson, render, write_json
+from router_ml.cli.inputs import Archive, Log, event_log, moment, open_config
+from router_ml.cli.output import AsJson, Model, render, write_json
 from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXIT = {"proven": 0, "exceptions": 1, "not shown": 2}
 
 
-def audit(
+def audit(  # noqa: PLR0913 - a command line has as many options as it has
     *,
     log: Log = None,
     since: Annotated[
@@ -36,6 +36,7 @@ def audit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint from before, signed with $ROUTER_ML_LOG_KEY.")
     ] = None,
+    model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """List who changed the rules of running routers. With --never, prove that something never happened (exit 0), list
@@ -45,7 +46,16 @@ def audit(
     if never is None:
         _print(audit_events(log=log, since=since), as_json=as_json)
         return
-    found = proof(log=log, where=where, never=never, since=since, until=until, archive=archive, checkpoint=checkpoint)
+    found = proof(
+        log=log,
+        where=where,
+        never=never,
+        since=since,
+        until=until,
+        archive=archive,
+        checkpoint=checkpoint,
+        model=model,
+    )
     if as_json:
         write_json(found.to_dict())
     else:
@@ -78,11 +88,16 @@ def proof(
     until: str | datetime | None = None,
     archive: str | None = None,
     checkpoint: Path | None = None,
+    model: str | None = None,
 ) -> Proof:
     """Whether something never happened, from an event log; see ``router_ml.offline.proof.prove``.
 
+    Args:
+        model: whose configuration says which values there are; by default ``$ROUTER_ML_MODEL``, else the shipped one.
+
     Raises:
-        InvalidRequestError: a condition or a time cannot be read. LogError: the log cannot.
+        InvalidRequestError: a condition or a time cannot be read. LogError: the log cannot. ConfigError, BundleError,
+            RegistryError: the configuration cannot.
     """
     from router_ml.offline.proof import prove
     from router_ml.storage.checkpoint import read_checkpoint, signing_key
@@ -90,7 +105,17 @@ def proof(
     promised = None if checkpoint is None else read_checkpoint(checkpoint, signing_key())
     start, end = _time(since, "--since"), _time(until, "--until")
     with event_log(log) as events:
-        return prove(events, where=where, never=never, since=start, until=end, archive=archive, checkpoint=promised)
+        _, config = open_config(model=model)
+        return prove(
+            events,
+            where=where,
+            never=never,
+            since=start,
+            until=end,
+            archive=archive,
+            checkpoint=promised,
+            config=config,
+        )
 
 
 def _time(value: str | datetime | None, option: str) -> datetime | None:

@@ -52,12 +52,14 @@ def _exceptions(found: Proof) -> Table:
         said = (
             ("as the decision froze it", each.frozen),
             ("--where not known", each.perhaps),
-            ("planned", each.hop is None),
+            ("place as planned", each.only_planned),
+            ("the lane that answered", each.execution is not None and each.hop is None),
+            (f"named by an outcome of {each.outcome}", each.outcome is not None),
         )
-        numbers = ("" if each.hop is None else str(each.execution), "" if each.hop is None else str(each.hop))
+        numbers = ("" if number is None else str(number) for number in (each.execution, each.hop))
         places = (Text(place or "?") for place in (each.lane, each.provider, each.lane_region, each.boundary))
         remark = "; ".join(text for text, holds in said if holds)
-        table.add_row(Text(each.decision_id), f"{each.at:%Y-%m-%d %H:%M}", *numbers, *places, remark)
+        table.add_row(Text(each.decision_id), f"{each.at:%Y-%m-%d %H:%M}", *numbers, *places, Text(remark))
     return table
 
 

@@ -18,7 +18,7 @@ _SHOWN = 40
 def spend_page(found: Spend) -> RenderableType:
     """The total in words, the groups, the rules, and what is to be known about the figures."""
     parts: list[RenderableType] = [*(Text(line) for line in _sentences(found)), Text("")]
-    table = _table(*found.by, "requests", "USD", "retries", "fallbacks", "failed", "exploration", "rules", "saved")
+    table = _table(*found.by, "requests", "USD", "retries", "fallbacks", "failed", "exploration", "rules", "saved, 95%")
     for row in found.rows[:_SHOWN]:
         table.add_row(*(Text(name) for name in row.group), *_cells(row))
     table.add_row(*(Text("total" if not index else "") for index in range(len(found.by))), *_cells(found.total))
@@ -35,8 +35,9 @@ def _sentences(found: Spend) -> list[str]:
     sources = f"{row.executed} by their hops, {row.reported} by an outcome, {row.expected} as expected"
     lines = [f"${row.cost_usd:.4f} for {row.requests} requests: {sources}; {row.nowhere} went nowhere."]
     if row.compared and row.saved_share is not None:
-        half = "interval not known" if row.saved_share_half is None else f"+- {row.saved_share_half:.1%}"
-        lines.append(f"Against always {against}: {row.saved_share:.1%} ({half}) cheaper on {row.compared} requests.")
+        share, half = row.saved_share, row.saved_share_half
+        sure = "interval not known" if half is None else f"95% interval: {share - half:.1%} to {share + half:.1%}"
+        lines.append(f"Against always {against}: {share:.1%} cheaper ({sure}) on {row.compared} requests.")
     return lines
 
 

@@ -23,6 +23,12 @@ LogLevel = Literal["text", "embedding", "features", "decision"]
 SHADOW_SUFFIX = ".shadow"
 """How the ids of decisions end that nobody acted on: what a shadow would have decided beside the champion."""
 
+
+def is_shadow(decision_id: str) -> bool:
+    """Whether a shadow made a decision. Its id alone says so: a caller cannot choose one that ends like it."""
+    return decision_id.endswith(SHADOW_SUFFIX)
+
+
 JsonObject = dict[str, JsonValue]
 
 TIERS: tuple[RiskTier, ...] = ("low", "medium", "high", "restricted")

@@ -13,7 +13,7 @@ ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
 
 
 class Hop(Model):
-    """One call to one lane."""
+    """One call to one lane. ``cost_usd`` None: not reported, which is not a call that cost nothing."""
 
     lane: str
     provider: str
@@ -25,7 +25,7 @@ class Hop(Model):
     tokens_in: int = Field(default=0, ge=0)
     tokens_out: int = Field(default=0, ge=0)
     cached_tokens: int = Field(default=0, ge=0)
-    cost_usd: Usd = 0
+    cost_usd: Usd | None = None
 
 
 class ToolCall(Model):

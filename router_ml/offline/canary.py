@@ -136,7 +136,8 @@ class CanaryWatch:
     def _done(self, execution: Execution) -> None:
         failed = execution.refusal or execution.final_lane is None or execution.validation.status == "failed"
         self._keep("failed", execution.decision_id, float(failed))
-        self._keep("cost_usd", execution.decision_id, sum(hop.cost_usd for hop in execution.hops) or None)
+        costs = [hop.cost_usd for hop in execution.hops if hop.cost_usd is not None]
+        self._keep("cost_usd", execution.decision_id, sum(costs) if costs else None)
 
     def _keep(self, what: str, decision_id: str, value: float | None) -> None:
         """The first value of a session stands."""

@@ -30,7 +30,7 @@ PREDICTED = frozenset({"intent", "domain", "mode", "language"})
 class At:
     """A place that a request went to, or was planned to go to; None: not known."""
 
-    lane: str
+    lane: str | None
     provider: str | None
     boundary: str | None
     lane_region: str | None
@@ -40,13 +40,18 @@ class At:
 NOWHERE = At("", "", "", "", "")
 
 
+def stated(*place: str | None) -> At:
+    """A place as a record states it; what is blank there is not known."""
+    return At(*((each or "").strip() or None for each in place))
+
+
 def planned(decision: RouteDecision, lane: str) -> At:
     """Where a lane stood when a request was decided."""
-    place = decision.places.get(lane)
+    place = decision.places.get(lane.strip())
     model = decision.model if lane == decision.lane else None
     if place is None:
-        return At(lane, None, None, None, model)
-    return At(lane, place.provider, place.boundary, place.region, model)
+        return stated(lane, None, None, None, model)
+    return stated(lane, place.provider, place.boundary, place.region, model)
 
 
 def facts(

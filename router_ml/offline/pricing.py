@@ -48,8 +48,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Priced:
-    """One request. ``unpriced``: executions were reported, but no cost with them. ``baseline_usd``: a stand-in for what
-    the baseline would have cost, to be averaged over many requests; None where it could not be taken."""
+    """One request. ``unpriced``: a call was reported without its cost; where that of another one is known, it counts as
+    nothing, and as unpriced unless it failed. ``baseline_usd``: a stand-in for what the baseline would have cost, to be
+    averaged over many requests; None where it could not be taken."""
 
     source: Source
     parts: tuple[Part, ...]
@@ -74,7 +75,7 @@ def price(story: Story, *, baseline: str | None = None) -> Priced:
     hops = [hop for execution in story.executions for hop in execution.hops]
     costs = [outcome.cost_usd for outcome in story.outcomes if outcome.cost_usd is not None]
     source: Source
-    if any(hop.cost_usd > 0 for hop in hops):
+    if any(hop.cost_usd is not None for hop in hops):
         source, parts = "executed", tuple(_of_hops(hops))
     elif decision.lane is None:
         source, parts = "nowhere", ()
@@ -88,7 +89,7 @@ def price(story: Story, *, baseline: str | None = None) -> Priced:
     return Priced(
         source=source,
         parts=parts,
-        unpriced=bool(hops) and source != "executed",
+        unpriced=any(hop.cost_usd is None and (source != "executed" or hop.error is None) for hop in hops),
         exploration_usd=_exploration(decision),
         baseline_usd=None if source == "nowhere" else _baseline(decision, baseline, usd, source != "expected"),
         rule=_rule(decision),
@@ -111,7 +112,7 @@ def _of_hops(hops: list[Hop]) -> Iterator[Part]:
     for hop in hops:
         kind: Kind = "first" if not called else "retry" if hop.lane in called else "fallback"
         called.add(hop.lane)
-        yield Part(hop.lane, hop.provider, hop.cost_usd, kind, failed=hop.error is not None)
+        yield Part(hop.lane, hop.provider, hop.cost_usd or 0.0, kind, failed=hop.error is not None)
 
 
 def preferred(decision: RouteDecision) -> str | None:

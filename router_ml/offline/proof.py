@@ -1,14 +1,15 @@
 """Did what must never happen happen? Counts and exceptions over a verified log, and what the answer rests on.
 
 ``where`` says of which decisions. ``never`` is held against every hop of every execution that was reported, at the
-place which the hop states and, where the decision froze another for that lane, at that one too; and where no execution
-was reported, against the lanes that were planned. What is not known counts against the claim: a decision that ``where``
-may hold for is looked at, and a place that ``never`` may hold for makes the answer "not shown".
+place which the hop states and, where the decision froze another for that lane, at that one too; against lanes that an
+execution or an outcome names otherwise; and where nothing was reported, against those that were planned. What is not
+known counts against the claim: a decision that ``where`` may hold for is looked at; a place that ``never`` may hold for
+makes the answer "not shown", and so does a value that nobody knows, or that there was nothing to look at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from router_ml.contract import AuditEvent
 from router_ml.guardrails.measured import Measured, measured
 from router_ml.offline.condition import Condition, Joined, comparisons, parse, to_text
-from router_ml.offline.facts import DETECTED, FIELDS, PREDICTED
+from router_ml.offline.facts import DETECTED, FIELDS
+from router_ml.offline.proof_notes import is_known, notes
 from router_ml.offline.tally import InForce, Tally
 from router_ml.offline.visits import Breach
+from router_ml.offline.vocabulary import NO_WORDS, Vocabulary, vocabulary
 
 if TYPE_CHECKING:
+    from router_ml.config import RouterConfig
     from router_ml.storage.checkpoint import Checkpoint
     from router_ml.storage.eventlog import EventLog
     from router_ml.storage.stories import Story
@@ -32,9 +36,9 @@ EVERYTHING = Joined("and", ())
 
 @dataclass(frozen=True)
 class Window:
-    """Decisions from ``since`` on and before ``until``. ``unread``: how many, perhaps of it, lie in archives that were
-    not read; ``lost``: executions whose decision nobody logged; ``anchored``: the chain was held against a checkpoint.
-    """
+    """Decisions made or executed from ``since`` on and before ``until``. ``unread``: how many, perhaps of it, lie in
+    archives that were not read; ``lost``: executions whose decision nobody logged; ``anchored``: the chain was held
+    against a checkpoint."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -89,29 +93,39 @@ def prove(
     until: datetime | None = None,
     archive: str | None = None,
     checkpoint: Checkpoint | None = None,
+    config: RouterConfig | None = None,
 ) -> Proof:
-    """Verify a log, then look at every decision from ``since`` on and before ``until`` (without a zone: UTC).
+    """Verify a log, then look at every decision made or executed from ``since`` on and before ``until`` (without a
+    zone: UTC).
 
     Args:
         never, where: as for ``answer``.
         archive: where decisions were compacted to; without it, a window that has some cannot be answered for.
         checkpoint: heads of the chain that were kept elsewhere; without it, a tail that was cut off is not seen.
+        config: whose values are known also where no record has them; without it, those of the log alone.
 
     Raises:
         InvalidRequestError: a condition cannot be read. LogError: the log cannot.
     """
     from router_ml.storage.records import utc
-    from router_ml.storage.stories import archived_files, orphans, stories
+    from router_ml.storage.stories import orphans, stories
     from router_ml.storage.verify import verify
 
     _read(where, never)  # a slip shows before a long verification
     chain = verify(log, checkpoint=checkpoint, archive=archive)
-    unread = 0 if archive is not None else sum(f.decisions for f in archived_files(log, since=since, until=until))
+    unread = 0 if archive is not None else _unread(log, since, until)
     changes = [event for event in log.audit_events(since) if until is None or utc(event.at) < utc(until)]
     lost = orphans(log, since=since, until=until)
     window = Window(since, until, unread, lost, anchored=checkpoint is not None)
-    told = stories(log, since=since, until=until, archive=archive)
-    return answer(told, where=where, never=never, chain=chain, changes=changes, window=window)
+    told = stories(log, since=since, until=until, archive=archive, executed=True)
+    words = NO_WORDS if config is None else vocabulary(config)
+    return answer(told, where=where, never=never, chain=chain, changes=changes, window=window, words=words)
+
+
+def _unread(log: EventLog, since: datetime | None, until: datetime | None) -> int:
+    from router_ml.storage.stories import archived_files
+
+    return sum(file.decisions for file in archived_files(log, since=since, until=until, executed=True))
 
 
 def answer(
@@ -122,6 +136,7 @@ def answer(
     chain: Verification,
     changes: Iterable[AuditEvent] = (),
     window: Window = EVER,
+    words: Vocabulary = NO_WORDS,
 ) -> Proof:
     """Look at every decision once.
 
@@ -132,6 +147,7 @@ def answer(
         chain: what verification of the log said.
         changes: audit events of the window.
         window: that the stories are of, and what of it is not among them.
+        words: values that are known beside those of the stories.
 
     Raises:
         InvalidRequestError: a condition cannot be read.
@@ -140,7 +156,8 @@ def answer(
     count = Tally(asked, forbidden)
     for story in stories:
         count.add(story)
-    doubts = (not chain.ok, count.unknown > 0, window.unread > 0, window.lost > 0)
+    unheard = any(not is_known(each, words) for each in count.unseen)
+    doubts = (not chain.ok, count.unknown > 0, window.unread > 0, window.lost > 0, count.matched == 0, unheard)
     return Proof(
         answer="exceptions" if chain.ok and count.exceptions else "not shown" if any(doubts) else "proven",
         chain=chain,
@@ -153,7 +170,7 @@ def answer(
         versions=tuple(sorted(count.versions.values(), key=lambda each: each.first)),
         changes=tuple(changes),
         recall=_recall(asked, forbidden),
-        notes=tuple(_notes(count, chain, window)),
+        notes=tuple(notes(count, chain, window, words)),
     )
 
 
@@ -171,35 +188,6 @@ _COUNTS = (
 def _recall(*conditions: Condition) -> tuple[Measured, ...]:
     asked = {each.field for condition in conditions for each in comparisons(condition)}
     return measured() if asked & DETECTED else ()
-
-
-def _notes(count: Tally, chain: Verification, window: Window) -> Iterator[str]:
-    fields = {each.field for condition in (count.asked, count.forbidden) for each in comparisons(condition)}
-    if not chain.ok:
-        yield "The chain of the log is broken, so that nothing in it proves anything."
-    if not window.anchored:
-        yield "No checkpoint was given, so that a chain which was cut short or written anew would not be seen."
-    if chain.erased:
-        yield f"{chain.erased} records of the log were erased on order or have expired; nothing can be said of them."
-    if window.unread:
-        yield f"{window.unread} decisions of these months were moved to an archive. Give --archive, where they lie."
-    if window.lost:
-        yield f"{window.lost} executions are of decisions that the log does not hold; --where cannot be asked of them."
-    if count.matched == 0:
-        yield "No decision of the window meets --where, so there was nothing that could have gone wrong."
-    if count.unknown:
-        yield f"Of {count.unknown} places it is not known whether --never holds: the record does not say enough."
-    if fields & DETECTED:
-        yield "This speaks of what was detected; what the guards did not find is not in it. Their recall is listed."
-    if any(each.field == "region" for each in comparisons(count.forbidden)):
-        yield "In --never, region is that of the request; that of a lane is lane_region."
-    if fields & PREDICTED:
-        yield "Intent, domain, mode and language are predicted labels."
-    if count.planned_only:
-        yield f"Of {count.planned_only} decisions no execution was reported: only their plans were looked at."
-    yield "Executions are those that callers reported; a hop that nobody reported is not in the log."
-    for name, field, value in sorted(count.unseen):
-        yield f"{name}: no decision of the window has {field}={value}. Check how it is written."
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
+from router_ml.contract.base import is_shadow
 from router_ml.errors import InvalidRequestError, MissingExtraError
 from router_ml.offline.pricing import check_baseline, price, provider
 from router_ml.offline.sums import RuleCost, RuleSums, SpendRow, Sums
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from router_ml.storage.stories import Story
 
 NONE = "(none)"
-SHADOW = "shadow"
 _OF_DECISION: dict[str, Callable[[RouteDecision], str]] = {
     "org": lambda d: d.circumstances.org or NONE,
     "class": lambda d: d.traffic_class,
@@ -79,7 +79,7 @@ def spent(stories: Iterable[Story], *, by: Sequence[str] = ("org", "class"), bas
     for story in stories:
         decision = story.decision
         seen.update(decision.estimates, decision.excluded)
-        if decision.state.arm == SHADOW:
+        if is_shadow(decision.decision_id):
             shadow += 1
             continue
         priced = price(story, baseline=baseline)
@@ -157,7 +157,7 @@ def _notes(total: Sums, shadow: int, unpriced: int, *, drawn: bool) -> tuple[str
     count = total.counts.get
     sentences = (
         (count("expected", 0), "{} requests have no cost of their own: the expected one is taken (expected_usd)."),
-        (unpriced, "{} executions came without a cost in any hop. Report cost_usd with each hop."),
+        (unpriced, "{} requests have calls without a cost. Report cost_usd with each hop, also where it is 0."),
         (drawn, "Savings are in the total alone: which lane a request went to was drawn, so groups by it differ."),
         (shadow, "{} shadow decisions are no traffic and left out."),
     )

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from router_ml.contract import RouteDecision
+from router_ml.contract.base import is_shadow
 from router_ml.offline.condition import Condition, Values, comparisons, holds
-from router_ml.offline.facts import facts
-from router_ml.offline.visits import Breach, visits
+from router_ml.offline.facts import facts, planned
+from router_ml.offline.visits import Breach, is_reported, visits
 
 if TYPE_CHECKING:
     from router_ml.storage.stories import Story
 
-SHADOW = "shadow"
 KEPT = 1000  # exceptions listed one by one; all are counted
 
 
@@ -52,12 +52,16 @@ class Tally:
     def add(self, story: Story) -> None:
         """Look at a decision and at every place that it went to."""
         decision = story.decision
-        if decision.state.arm == SHADOW and not story.executions:
+        told = is_reported(story)
+        if is_shadow(decision.decision_id) and not told:
             return  # nobody acted on it
         self.decisions += 1
         self._see("--where", facts(decision))
+        for lane in {*decision.places, *decision.excluded} if self.unseen else ():
+            for name in ("--where", "--never"):
+                self._see(name, facts(decision, planned(decision, lane)))
         met = holds(self.asked, facts(decision))
-        places = list(visits(story))
+        places = visits(story)
         for at, tools, _ in places:
             self._see("--never", facts(decision, at, tools=tools))
         self._in_force(decision, asked=met is not False)
@@ -65,10 +69,9 @@ class Tally:
             return
         self.matched += 1
         self.perhaps += met is None
-        reported = any(execution.hops for execution in story.executions)
-        self.executed += reported
-        self.planned_only += not reported and decision.lane is not None
-        self.nowhere += not reported and decision.lane is None
+        self.executed += told
+        self.planned_only += not told and decision.lane is not None
+        self.nowhere += not told and decision.lane is None
         self.hops += sum(len(execution.hops) for execution in story.executions)
         last = None
         for at, tools, breach in places:

@@ -57,10 +57,11 @@ def of_outcome(outcome: Outcome) -> Entry:
 
 
 def of_execution(execution: Execution, at: datetime) -> Entry:
-    """An execution, at the time it says or else at ``at``."""
+    """An execution, at the time it says or else at ``at``. Without an id of its own it gets one from what it says, to
+    which ``at`` does not belong: reported again, it is the same one."""
     when = execution.at or at
     record = execution.model_copy(update={"at": when}).model_dump_json()
-    key = execution.execution_id or f"exe_{_digest(record)}"
+    key = execution.execution_id or f"exe_{_digest(execution.model_dump_json())}"
     return Entry("execution", key, execution.decision_id, when, record)
 
 

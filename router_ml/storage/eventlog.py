@@ -129,7 +129,7 @@ class EventLog:
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
     ) -> Iterator[RouteDecision]:
         """Decisions, oldest first, read in pages between which nothing is held open; also what a shadow decided, whose
-        ``state.arm`` says so."""
+        ids end in ``.shadow``."""
         found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=True), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 

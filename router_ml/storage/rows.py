@@ -133,10 +133,18 @@ def features_row(entry: Stored) -> dict[str, Any] | None:
 
 
 def refuse_other(record: str, entry: Stored) -> None:
-    """``LogRefusedError`` when what is already kept under the id of ``entry`` is something else."""
-    if record != entry.record:
+    """``LogRefusedError`` when what is already kept under the id of ``entry`` is something else. An execution that was
+    reported again later is not: what is kept has its first time."""
+    if record != entry.record and not (entry.kind == "execution" and _untimed(record) == _untimed(entry.record)):
         what = "decision" if entry.kind == "decision" else "record"
         raise LogRefusedError(f"Another {what} is already logged as {entry.record_id}. Give each {what} its own id.")
+
+
+def _untimed(record: str) -> dict[str, Any]:
+    try:
+        return {**from_json(record), "at": None}
+    except (ValueError, TypeError):
+        raise other_contract("An execution") from None
 
 
 def split_lanes(names: str) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
@@ -20,35 +20,48 @@ from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.storage import records, tables
 from router_ml.storage.audit_trail import ArchiveFile, audit_trail
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.reading import records_of
 from router_ml.storage.records import Kept
 
 PAGE = 500  # decisions at a time: what is in memory at once
+EXECUTED_WITHIN = timedelta(days=31)  # how long before a window archives are read for what was executed in it
 _MONTH = re.compile(r"month=(\d{4}-\d{2})/")
 
 
 @dataclass(frozen=True)
 class Story:
-    """One decision with its executions, oldest first, and its outcomes, the latest of each source, oldest first."""
+    """One decision with its executions, oldest first, its outcomes, the latest of each source, oldest first, and those
+    that a later one of their source has ``overtaken``."""
 
     decision: RouteDecision
     executions: tuple[Execution, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    overtaken: tuple[Outcome, ...] = ()
 
 
 def stories(
-    log: EventLog, *, since: datetime | None = None, until: datetime | None = None, archive: str | None = None
+    log: EventLog,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    archive: str | None = None,
+    executed: bool = False,
 ) -> Iterator[Story]:
     """Every decision from ``since`` on and before ``until`` (without a zone: UTC), in pages; those of the database
     oldest first, after those of the archive.
 
     Args:
         archive: the folder or URL that ``router-ml log compact`` wrote to; without it, what is there is left out.
+        executed: first those, too, that were made before ``since`` and executed in the window, as an execution or an
+            outcome that names a lane says; each with what is of the window alone.
 
     Raises:
         LogError: the log or the archive cannot be read.
     """
     if archive is not None:
-        yield from _archived(log, archive, since, until)
+        yield from _archived(log, archive, since, until, executed=executed)
+    if executed and since is not None:
+        yield from _earlier(log, since, until)
     decided: Iterable[RouteDecision] = log.decisions(since, batch_size=PAGE)
     if until is not None:
         end = records.utc(until)
@@ -59,11 +72,18 @@ def stories(
 
 
 def archived_files(
-    log: EventLog, *, since: datetime | None = None, until: datetime | None = None
+    log: EventLog, *, since: datetime | None = None, until: datetime | None = None, executed: bool = False
 ) -> tuple[ArchiveFile, ...]:
-    """Files of the archive that may hold decisions of a window, by name, as the log names them."""
+    """Files of the archive that may hold decisions of a window, by name, as the log names them; with ``executed`` also
+    of a month before it, and those that the database holds an execution of the window for."""
+    asked: set[str] = set()
     with log.session.read() as connection:
         files = audit_trail(connection).files
+        if executed and since is not None:
+            keys = tables.decision_keys.c
+            of_it = keys.decision_id.in_(_executed_in(since, until))
+            asked = set(connection.scalars(sql.select(keys.archive).where(keys.archive.is_not(None), of_it).distinct()))
+            since -= EXECUTED_WITHIN
     first = "" if since is None else f"{records.utc(since):%Y-%m}"
     last = "9999-99" if until is None else f"{records.utc(until):%Y-%m}"
 
@@ -71,7 +91,9 @@ def archived_files(
         found = _MONTH.match(name)
         return found[1] if found else None
 
-    return tuple(files[name] for name in sorted(files) if (m := month(name)) is None or first <= m <= last)
+    return tuple(
+        files[name] for name in sorted(files) if name in asked or (m := month(name)) is None or first <= m <= last
+    )
 
 
 def orphans(log: EventLog, *, since: datetime | None = None, until: datetime | None = None) -> int:
@@ -86,18 +108,66 @@ def orphans(log: EventLog, *, since: datetime | None = None, until: datetime | N
         return connection.execute(query).scalar_one()
 
 
-def _archived(log: EventLog, archive: str, since: datetime | None, until: datetime | None) -> Iterator[Story]:
+def _executed_in(since: datetime, until: datetime | None) -> sql.CompoundSelect[Any]:
+    """Ids of decisions that an execution, or an outcome which names a lane, of a window is of."""
+    done, learned = tables.executions.c, tables.outcomes.c
+    found = (
+        sql.select(done.decision_id).where(*_times(done.at, since, until)),
+        sql.select(learned.decision_id).where(learned.executed_lane.is_not(None), *_times(learned.at, since, until)),
+    )
+    return sql.union(*found)
+
+
+def _times(at: Any, since: datetime, until: datetime | None) -> list[sql.ColumnElement[bool]]:
+    return [at >= records.utc(since), *([] if until is None else [at < records.utc(until)])]
+
+
+def _earlier(log: EventLog, since: datetime, until: datetime | None) -> Iterator[Story]:
+    decided = tables.decisions.c
+    query = sql.select(decided.decision_id).where(
+        decided.created_at < records.utc(since), decided.decision_id.in_(_executed_in(since, until))
+    )
+    with log.session.read() as connection:
+        ids = list(connection.scalars(query.order_by(decided.created_at, decided.decision_id)))
+    for start in range(0, len(ids), PAGE):
+        with log.session.read() as connection:
+            found = records_of(connection, ids[start : start + PAGE])
+        page = [_parsed(RouteDecision, record, name) for name, record in found.items()]
+        yield from (_part(story, since, until) for story in _told(log, page))
+
+
+def _part(story: Story, since: datetime, until: datetime | None) -> Story:
+    """What of a story is of a window."""
+    runs = tuple(run for run in story.executions if run.at is not None and _within(run.at, since, until))
+    learned, old = (
+        tuple(each for each in some if _within(each.at, since, until)) for some in (story.outcomes, story.overtaken)
+    )
+    return Story(story.decision, runs, learned, old)
+
+
+def _archived(
+    log: EventLog, archive: str, since: datetime | None, until: datetime | None, *, executed: bool
+) -> Iterator[Story]:
     from router_ml.storage.archive_files import Folder, read_file
 
     folder = Folder(archive)
-    for file in archived_files(log, since=since, until=until):
+    for file in archived_files(log, since=since, until=until, executed=executed):
         entries = [placed.entry for placed in read_file(folder, file.file, sha256=file.sha256)]
         page = [_parsed(RouteDecision, each.record, each.record_id) for each in entries if each.kind == "decision"]
-        page = [decision for decision in page if _within(decision.created_at, since, until)]
+        page = [decision for decision in page if _within(decision.created_at, None if executed else since, until)]
         page.sort(key=lambda decision: (decision.created_at, decision.decision_id))
         done = [_parsed(Execution, each.record, each.decision_id) for each in entries if each.kind == "execution"]
         learned = [_parsed(Outcome, each.record, each.decision_id) for each in entries if each.kind == "outcome"]
-        yield from _told(log, page, done, learned)
+        for story in _told(log, page, done, learned):
+            if _within(story.decision.created_at, since, until):
+                yield story
+            elif since is not None and _acted(part := _part(story, since, until)):
+                yield part
+
+
+def _acted(story: Story) -> bool:
+    named = any(outcome.executed_lane for outcome in (*story.outcomes, *story.overtaken))
+    return named or bool(story.executions)
 
 
 def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
@@ -118,11 +188,11 @@ def _told(
             _read(connection, Outcome, tables.outcomes, tables.outcomes.c.arrived, ids, outcomes)
         for decision in some:
             runs = sorted(executions[decision.decision_id], key=_time)
-            ordered = sorted(
-                outcomes[decision.decision_id], key=_time
-            )  # stable: of one time, the last to arrive counts
+            found = outcomes[decision.decision_id]
+            ordered = sorted(found, key=_time)  # stable: of one time, the last to arrive counts
             latest = {outcome.source: outcome for outcome in ordered}
-            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)))
+            overtaken = tuple(outcome for outcome in ordered if outcome is not latest[outcome.source])
+            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)), overtaken)
 
 
 def _time(record: Execution | Outcome) -> datetime:

@@ -83,7 +83,26 @@ def test_an_execution_that_nobody_decided_leaves_the_answer_open(log: Path, run:
         ran(events, "dec_of_nobody", "own", "private")
     code, shown, _ = run(*ASK, "--log", log, "--never", "boundary=vendor")
     assert (code, "1 executions are of decisions that the log does not hold" in shown) == (2, True)
-    assert run(*ASK, "--log", log, "--never", "boundary=vendor", "--until", "2026-07-02")[0] == 0
+    before = run(*ASK, "--log", log, "--never", "boundary=vendor", "--until", "2026-07-02")
+    assert (before[0], "does not hold" in before[1]) == (2, False)  # nothing was decided yet
+
+
+def test_a_public_boundary_that_no_lane_has_is_a_good_question_and_a_misspelt_one_is_not(log: Path, run: Run) -> None:
+    code, shown, _ = run(*ASK, "--log", log, "--never", "boundary=public")
+    assert (code, "no lane that is configured has it" in shown) == (0, True)
+    code, shown, _ = run(*ASK, "--log", log, "--never", "boundary=publik")
+    assert (code, "not shown" in shown, "neither the log nor the configuration" in shown) == (2, True, True)
+
+
+def test_what_was_executed_in_the_window_counts_whenever_it_was_decided(log: Path) -> None:
+    with EventLog(log) as events:
+        decision = next(each for each in events.decisions() if each.findings)
+        hop = {"lane": "x", "provider": "p", "region": "us", "boundary": "vendor"}
+        late = {"decision_id": decision.decision_id, "hops": [hop], "at": NOON + timedelta(days=2)}
+        events.write([of_execution(Execution.model_validate(late), NOON)])
+    found = proof(log=str(log), **WHERE, since=NOON + timedelta(days=1))
+    assert (found.answer, found.decisions, found.hops, found.exceptions) == ("exceptions", 1, 1, 1)
+    assert proof(log=str(log), **WHERE, since=NOON + timedelta(days=3)).answer == "not shown"
 
 
 def test_a_checkpoint_shows_a_log_that_was_begun_anew(
@@ -97,7 +116,7 @@ def test_a_checkpoint_shows_a_log_that_was_begun_anew(
     code, shown, _ = run(*ask, "--log", log, "--checkpoint", kept)
     assert (code, "No checkpoint" in shown, "No checkpoint" in run(*ask, "--log", log)[1]) == (0, False, True)
     other = tmp_path / "other.sqlite"
-    Router.load(yaml, log=other).predict_route("Who wrote Faust?")
+    Router.load(yaml, log=other).predict_route(IBAN)
     assert run(*ask, "--log", other)[0] == 0
     assert run(*ask, "--log", other, "--checkpoint", kept)[0] == 2
 

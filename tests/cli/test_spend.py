@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_the_table_says_the_total_and_prints_names_as_they_are(log: Path, run: R
     assert (code, errors) == (0, "")
     assert "$5.2500 for 10 requests: 10 by their hops, 0 by an outcome, 0 as expected; 0 went nowhere." in shown
     assert "[red]" in shown
+    assert re.search(r"cheaper \((95% interval: -?[\d.]+% to -?[\d.]+%|interval not known)\) on \d+ requests", shown)
     total = next(line for line in shown.splitlines() if line.startswith("total"))
     assert total.split()[1:6] == ["10", "5.2500", "0.5000", "0.0000", "0.2500"]
 

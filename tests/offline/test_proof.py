@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from router_ml.contract import Execution, RouteDecision
+from router_ml.config import load_config
+from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.measured import measured
 from router_ml.offline.proof import Proof, answer
+from router_ml.offline.vocabulary import Vocabulary, vocabulary
 from router_ml.storage.stories import Story
 from router_ml.storage.verify import Verification
 
@@ -30,6 +32,7 @@ PII: dict[str, Any] = {
     "circumstances": {"region": "eu"},
     "places": PLACES,
 }
+WORDS = Vocabulary({"boundary": frozenset({"private", "vendor", "public"}), "tool": frozenset({"refund"})})
 Make = Callable[..., RouteDecision]
 
 
@@ -41,10 +44,14 @@ def ran(decision: RouteDecision, *hops: dict[str, Any]) -> Story:
     return Story(decision, (Execution.model_validate({"decision_id": decision.decision_id, "hops": hops}),))
 
 
+def said(decision_id: str, lane: str | None) -> Outcome:
+    return Outcome(decision_id=decision_id, executed_lane=lane, at=datetime(2026, 3, 2, tzinfo=UTC))
+
+
 def ask(
     *stories: Story, where: str = "finding=pii and region=eu", never: str = "boundary=public", **more: Any
 ) -> Proof:
-    return answer(stories, where=where, never=never, **{"chain": SOUND, **more})
+    return answer(stories, where=where, never=never, **{"chain": SOUND, "words": WORDS, **more})
 
 
 def test_every_hop_of_every_execution_is_looked_at(make_decision: Make) -> None:
@@ -123,11 +130,35 @@ def test_versions_in_force_are_listed_with_when(make_decision: Make) -> None:
 def test_a_value_that_is_nowhere_is_pointed_out(make_decision: Make) -> None:
     """A misspelled boundary is never hit, which would look like a proof."""
     found = ask(ran(make_decision(**PII), hop()), never="boundary=pubic")
+    assert found.answer == "not shown"
+    assert ask(ran(make_decision(**PII), hop()), where="region in (eu, ue)").answer == "not shown"
     assert [note for note in found.notes if "boundary=pubic" in note]
     assert not [note for note in found.notes if "region=eu" in note]
     assert any("lane_region" in note for note in ask(ran(make_decision(**PII), hop()), never="region=us").notes)
     with pytest.raises(InvalidRequestError, match="--where, character 6: found 'hihg'"):
         ask(where="tier=hihg")
+
+
+def test_a_value_that_is_configured_and_never_used_is_known(make_decision: Make, root: Path) -> None:
+    """The question is a good one, and the answer says that no lane could have been meant."""
+    words, story = vocabulary(load_config(root / "models/default/router.yaml")), ran(make_decision(**PII), hop())
+    found = ask(story, words=words)
+    assert found.answer == "proven"
+    assert any("boundary=public; no lane that is configured has it" in note for note in found.notes)
+    assert ask(story, words=Vocabulary()).answer == "not shown"
+    assert ask(story, words=Vocabulary(), never="boundary=vendor").answer == "proven"  # a lane stood there
+    assert ask(story, words=words, where="lane in (balanced, code)", never="boundary=public").answer == "proven"
+    assert ask(story, words=words, where="tier!=restricted", never="guard_state=unknown").answer == "proven"
+
+
+def test_where_there_was_nothing_to_look_at_nothing_is_shown(make_decision: Make) -> None:
+    assert ask().answer == "not shown"
+    found = ask(ran(make_decision(**PII), hop()), where="finding=pii and region=eu and channel=batch")
+    assert (found.matched, found.answer) == (0, "not shown")
+
+
+def test_it_says_that_a_spool_is_not_in_the_log(make_decision: Make) -> None:
+    assert any(".refused" in note for note in ask(ran(make_decision(**PII), hop())).notes)
 
 
 def test_it_says_what_it_rests_on(make_decision: Make) -> None:
@@ -139,10 +170,63 @@ def test_it_says_what_it_rests_on(make_decision: Make) -> None:
 
 
 def test_what_a_shadow_planned_went_nowhere_but_what_it_did_counts(make_decision: Make) -> None:
-    state = {**make_decision().state.model_dump(), "arm": "shadow"}
-    shadow = make_decision(**{**PII, "state": state})
+    shadow = make_decision(**PII, decision_id="dec-1.shadow")
     assert ask(Story(shadow), never="boundary=private").decisions == 0
     assert ask(ran(shadow, hop()), never="boundary=private").exceptions == 1
+    assert ask(Story(shadow, (), (said("dec-1.shadow", "balanced"),)), never="boundary=vendor").exceptions == 1
+
+
+def test_an_arm_takes_no_decision_out_of_what_is_looked_at(make_decision: Make) -> None:
+    state = {**make_decision().state.model_dump(), "arm": "shadow"}
+    assert ask(Story(make_decision(**PII, state=state)), never="boundary=private").exceptions
+
+
+def test_the_lane_that_answered_counts_without_hops(make_decision: Make) -> None:
+    """The short form of an execution names nothing else."""
+    decision = make_decision(**PII)
+    short = Story(decision, (Execution(decision_id="dec-1", final_lane="balanced"),))
+    assert (ask(short).answer, ask(short).executed, ask(short).planned_only) == ("proven", 1, 0)
+    (found,) = ask(short, never="lane=balanced").listed
+    assert (found.execution, found.hop, found.boundary, found.only_planned) == (0, None, "vendor", False)
+    away = Story(decision, (Execution(decision_id="dec-1", final_lane="openai"),))
+    assert ask(away, never="lane=openai").exceptions == 1
+    assert (ask(away).answer, ask(away).unknown) == ("not shown", 1)
+    assert ask(away, never="lane=balanced").listed[0].only_planned  # what was called before another lane answered
+    behind = ran(decision, hop())
+    (execution,) = behind.executions
+    behind = Story(decision, (execution.model_copy(update={"final_lane": "openai"}),))
+    assert ask(behind, never="lane=openai").exceptions == 1
+
+
+def test_the_lane_of_an_outcome_counts_also_after_a_later_outcome(make_decision: Make) -> None:
+    decision = make_decision(**PII)
+    for story in (
+        Story(decision, (), (said("dec-1", "openai"),)),
+        Story(decision, (), (said("dec-1", None),), (said("dec-1", "openai"),)),
+        Story(decision, ran(decision, hop()).executions, (said("dec-1", "openai"),)),
+    ):
+        (found,) = ask(story, never="lane=openai").listed
+        assert (found.outcome, found.only_planned) == ("user", False)
+        assert ask(story).answer == "not shown"
+
+
+def test_what_was_stopped_and_went_somewhere_all_the_same_is_an_exception(make_decision: Make) -> None:
+    decision = make_decision(**{**PII, "lane": None, "action": "refuse"})
+    for story in (
+        Story(decision, (Execution(decision_id="dec-1", final_lane="openai"),)),
+        Story(decision, (), (said("dec-1", "openai"),)),
+    ):
+        assert (ask(story, never="lane=openai").exceptions, ask(story).answer) == (1, "not shown")
+        assert (ask(story).executed, ask(story).nowhere) == (1, 0)
+
+
+def test_what_a_hop_leaves_blank_is_what_the_decision_froze_or_not_known(make_decision: Make) -> None:
+    blank = {"provider": "", "region": " ", "boundary": ""}
+    found = ask(ran(make_decision(**PII), {"lane": "openai", **blank}))
+    assert (found.answer, found.unknown) == ("not shown", 1)
+    frozen = ask(ran(make_decision(**PII), {"lane": "balanced", **blank}), never="boundary=vendor")
+    assert [(each.boundary, each.frozen) for each in frozen.listed] == [("vendor", False)]
+    assert ask(ran(make_decision(**PII), {"lane": "", **blank}), never="lane=openai").answer == "not shown"
 
 
 def test_tools_that_were_called_can_be_asked_about(make_decision: Make) -> None:
@@ -151,6 +235,12 @@ def test_tools_that_were_called_can_be_asked_about(make_decision: Make) -> None:
     execution = Execution.model_validate({"decision_id": "dec-1", "hops": [hop()], "tool_calls": [call]})
     assert ask(Story(decision, (execution,)), never="tool=refund").exceptions == 1
     assert ask(ran(decision, hop()), never="tool=refund").exceptions == 0
+    alone = execution.model_copy(update={"hops": ()})
+    assert ask(Story(decision, (alone,)), never="tool=refund").exceptions == 3  # whichever of its lanes asked for it
+    assert ask(Story(decision, (alone, *ran(decision, hop()).executions)), never="tool=refund").exceptions == 1
+    stopped = make_decision(**{**PII, "lane": None, "action": "refuse"})
+    assert ask(Story(stopped, (alone,)), never="tool=refund").exceptions == 1
+    assert ask(Story(stopped, (alone,))).answer == "not shown"
 
 
 def test_the_record_is_plain(make_decision: Make) -> None:

@@ -59,7 +59,7 @@ def drawn(number: int = 0, lane: str | None = "cheap", **changes: Any) -> dict[s
     return fields | changes
 
 
-def ran(decision: RouteDecision, *hops: tuple[str, float]) -> Story:
+def ran(decision: RouteDecision, *hops: tuple[str, float | None]) -> Story:
     called = [{"lane": lane, **PLACES[lane], "cost_usd": usd} for lane, usd in hops]
     return Story(decision, (Execution.model_validate({"decision_id": decision.decision_id, "hops": called}),))
 
@@ -97,7 +97,7 @@ def test_where_a_cost_is_from_is_always_said(make_decision: Make) -> None:
         billed(decision[1], 0.004),
         billed(decision[2], None),
         Story(decision[3]),
-        ran(decision[4], ("cheap", 0.0)),
+        ran(decision[4], ("cheap", None)),
         Story(refused),
     ]
     found = spent(stories)
@@ -105,12 +105,23 @@ def test_where_a_cost_is_from_is_always_said(make_decision: Make) -> None:
     assert (row.requests, row.executed, row.reported, row.expected, row.nowhere) == (6, 1, 1, 3, 1)
     assert (row.executed_usd, row.reported_usd, row.expected_usd) == (0.005, 0.004, pytest.approx(0.003))
     assert any(note.startswith("3 requests have no cost") for note in found.notes)
-    assert any(note.startswith("1 executions came without a cost") for note in found.notes)
+    assert any(note.startswith("1 requests have calls without a cost") for note in found.notes)
+
+
+def test_a_call_that_cost_nothing_is_not_priced_as_expected(make_decision: Make) -> None:
+    """A lane on own machines may be free; that its cost was not reported is something else."""
+    found = spent([ran(make_decision(**drawn()), ("cheap", 0.0))])
+    assert (found.total.executed, found.total.expected, found.total.cost_usd, found.notes) == (1, 0, 0.0, ())
+    partly = spent([ran(make_decision(**drawn()), ("cheap", None), ("premium", 0.01))])
+    assert (partly.total.executed, partly.total.cost_usd) == (1, 0.01)
+    assert any(note.startswith("1 requests have calls without a cost") for note in partly.notes)
 
 
 def test_shadow_decisions_are_no_traffic(make_decision: Make) -> None:
+    """Their ids say so; the arm of a session alone takes no request out of the bill."""
     state = {**make_decision().state.model_dump(), "arm": "shadow"}
-    found = spent([Story(make_decision(**drawn(state=state))), Story(make_decision(**drawn(1)))])
+    shadow = make_decision(**{**drawn(), "decision_id": "d0.shadow"})
+    found = spent([Story(shadow), Story(make_decision(**drawn(1, state=state)))])
     assert (found.total.requests, found.shadow) == (1, 1)
 
 

@@ -79,6 +79,39 @@ def test_compacted_decisions_come_from_their_archive(make_decision: Make, tmp_pa
         assert len(archived_files(log, until=NOON + timedelta(days=1))) == 1
 
 
+def test_what_was_executed_in_a_window_is_told_whenever_it_was_decided(make_decision: Make, tmp_path: Path) -> None:
+    """Also where the decision was compacted, with the execution or before it came."""
+    pytest.importorskip("pyarrow", reason="pyarrow writes archives")
+    pytest.importorskip("fsspec", reason="fsspec opens archives")
+    from router_ml.storage.archive import compact
+
+    since, archive = NOON + timedelta(days=1), str(tmp_path / "archive")
+    with EventLog(tmp_path / "log.sqlite") as log:
+        log.log_decisions((make_decision(decision_id=name, created_at=NOON), None) for name in "abcd")
+        for name, days in (("a", 2), ("a", 0), ("b", 0), ("c", 9)):
+            done = Execution(decision_id=name, final_lane=f"{days}", at=NOON + timedelta(days=days))
+            log.write([of_execution(done, NOON)])
+        log.log_outcome(Outcome(decision_id="d", executed_lane="x", at=since))
+        log.log_outcome(Outcome(decision_id="b", quality=1.0, at=since))
+        window = {"since": since, "until": NOON + timedelta(days=5), "executed": True}
+        found = told(log, **window)
+        assert [(s.decision.decision_id, [e.final_lane for e in s.executions]) for s in found] == [
+            *(("a", ["2"]), ("d", [])),
+        ]
+        assert found[1].outcomes[0].executed_lane == "x"
+        assert told(log, since=since) == []
+        later = NOON + timedelta(days=365)
+        compact(log, before=since, to=archive, now=later, who="ops", why="age")
+        assert told(log, **window, archive=archive) == found
+        assert told(log, **window) == []
+        assert len(archived_files(log, since=since, executed=True)) == 1
+        log.write([of_execution(Execution(decision_id="c", final_lane="late"), later)])
+        assert len(archived_files(log, since=later)) == 0
+        (late,) = told(log, since=later, executed=True, archive=archive)
+        assert [execution.final_lane for execution in late.executions] == ["late"]
+        assert sum(file.decisions for file in archived_files(log, since=later, executed=True)) == 4
+
+
 def test_postgresql_tells_the_same_stories(make_decision: Make, postgres: str, tmp_path: Path) -> None:
     entries = [
         *(of_decision(make_decision(decision_id=f"d{n}", created_at=NOON + timedelta(hours=n))) for n in range(3)),
@@ -91,6 +124,7 @@ def test_postgresql_tells_the_same_stories(make_decision: Make, postgres: str, t
             log.write(entries)
             late = NOON + timedelta(hours=3)
             counts = [orphans(log), orphans(log, since=late), orphans(log, until=late)]
-            found.append((told(log), told(log, since=NOON + timedelta(hours=1)), counts))
+            part = told(log, since=NOON + timedelta(minutes=90), until=late, executed=True)
+            found.append((told(log), told(log, since=NOON + timedelta(hours=1)), counts, part))
     assert found[0] == found[1]
     assert found[0][2] == [1, 1, 0]

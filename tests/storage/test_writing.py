@@ -156,6 +156,25 @@ def test_a_write_is_whole_or_not_at_all(log: EventLog, told: Told) -> None:
     assert verify(log).ok
 
 
+@pytest.mark.parametrize("name", [None, "exe-1"])
+def test_an_execution_that_is_reported_again_is_one_record(log: EventLog, told: Told, name: str | None) -> None:
+    """Who reports it again says so at another time; its cost is not to be paid twice."""
+    log.write(told(0))
+    before = log.counts()["executions"]
+    again = [Execution(decision_id="dec-0", execution_id=name, final_lane="code") for _ in range(3)]
+    for number, execution in enumerate(again):
+        log.write([entries.of_execution(execution, MARCH + timedelta(seconds=number))])
+    log.write(
+        entries.of_execution(execution, MARCH + timedelta(minutes=number)) for number, execution in enumerate(again)
+    )
+    assert log.counts()["executions"] == before + 1
+    assert MARCH in [execution.at for execution in log.executions("dec-0") if execution.final_lane == "code"]
+    other = Execution(decision_id="dec-0", final_lane="code", at=MARCH + DAY)
+    log.write([entries.of_execution(other, MARCH)])  # it says itself that it was another time
+    assert log.counts()["executions"] == before + 2
+    assert verify(log).ok
+
+
 def test_a_record_that_names_another_decision_than_its_entry_is_refused(log: EventLog, told: Told) -> None:
     first, second = told(0)[0], told(1)[0]
     wrong = Entry("decision", first.record_id, first.decision_id, first.at, second.record)
