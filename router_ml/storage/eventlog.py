@@ -126,11 +126,11 @@ class EventLog:
         return None if record is None else records.parse(RouteDecision, record, f"Decision {decision_id}")
 
     def decisions(
-        self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
+        self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000, shadows: bool = True
     ) -> Iterator[RouteDecision]:
-        """Decisions, oldest first, read in pages between which nothing is held open; also what a shadow decided, whose
-        ``state.arm`` says so."""
-        found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=True), batch_size)
+        """Decisions, oldest first, read in pages between which nothing is held open; with ``shadows`` also what a
+        shadow decided, whose ``state.arm`` says so."""
+        found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=shadows), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 
     def logged(
