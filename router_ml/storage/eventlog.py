@@ -70,8 +70,9 @@ class EventLog:
         self.write(entry.of_decision(decision, features=features) for decision, features in pairs)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        """Keep an outcome. All that differ are kept; of one source, the latest by its time counts when they are read.
-        ``LogError`` when the decision was never logged."""
+        """Keep an outcome. All that differ are kept; when they are read, the latest rating counts, the latest cost, and
+        so on: what an outcome leaves out changes nothing that an earlier one said. ``LogError`` when the decision was
+        never logged."""
         self.log_outcomes([outcome])
 
     def log_outcomes(self, outcomes: Iterable[Outcome]) -> None:
