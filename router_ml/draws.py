@@ -12,11 +12,12 @@ import secrets
 from dataclasses import dataclass, replace
 
 from router_ml.contract import RouteRequest, State
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import shadow_id
+
+__all__ = ["CHAMPION", "SHADOW", "Draw", "Shares", "session_name", "shadow_id"]
 
 SHADOW = "shadow"
 """The arm of decisions that nobody acts on: no traffic, no money, no propensity of anything that happened."""
-_LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,6 @@ def session_name(request: RouteRequest, *, subject: str = "user") -> str | None:
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
             return f"{key}\0{request.metadata.get('org')}\0{value}"
     return None
-
-
-def shadow_id(decision_id: str) -> str:
-    """The id of what the shadow decided beside a decision."""
-    if len(decision_id) + len(SHADOW_SUFFIX) <= _LONGEST_ID:
-        return decision_id + SHADOW_SUFFIX
-    return _digest("", decision_id)[:16].hex() + SHADOW_SUFFIX
 
 
 def _uniform(salt: str, *names: str) -> float:

@@ -60,6 +60,7 @@ def log_outcome(decision_id: str, **fields: Any) -> Ack | None:
     Returns:
         ``database`` or ``spool``, where it is safe now; None when no log is configured.
 
+    Of several outcomes the latest rating counts, the latest cost, and so on; what one leaves out changes nothing.
     ``signals`` instead of a quality, as ``{"thumb": "up"}``, are worth what ``rewards.yaml`` says.
 
     Raises:

@@ -27,9 +27,10 @@ class Window:
     org: str | None = None
 
     def batches(self, log: EventLog | None, archive: str | None, encoder: str) -> Iterator[LoggedData]:
-        """What was compacted into the ``archive`` comes first; nothing where there is neither."""
+        """What was compacted into the ``archive`` comes first, as far as the log names it, where there is one; nothing
+        where there is neither."""
         days = ATTRIBUTION_DAYS if log is None else log.attribution / timedelta(days=1)
-        kept = iter(()) if archive is None else read_archive(archive, encoder=encoder, attribution_days=days)
+        kept = iter(()) if archive is None else read_archive(archive, log=log, encoder=encoder, attribution_days=days)
         recent = iter(()) if log is None else log.batches(self.since, encoder=encoder, org=self.org)
         for batch in _over_same_lanes(kept, recent):
             yield batch.select(self._rows(batch))

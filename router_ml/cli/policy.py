@@ -51,7 +51,7 @@ def show_diff(
         found = compare_policies(first, second)
     else:
         with event_log(log) as events:
-            found = compare_policies(first, second, events.decisions(since))
+            found = compare_policies(first, second, events.decisions(since, shadows=False))
     if as_json:
         write_json(found.to_dict())
     else:

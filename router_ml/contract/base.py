@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -36,7 +37,8 @@ TIERS: tuple[RiskTier, ...] = ("low", "medium", "high", "restricted")
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\w.:/@-]+$")]
+_LONGEST_ID = 128
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_ID, pattern=r"^[\w.:/@-]+$")]
 
 
 class Model(BaseModel):
@@ -50,6 +52,13 @@ class Model(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
+
+
+def shadow_id(decision_id: str) -> str:
+    """The id of what the shadow decided beside a decision."""
+    if len(decision_id) + len(SHADOW_SUFFIX) <= _LONGEST_ID:
+        return decision_id + SHADOW_SUFFIX
+    return hmac.digest(b"", decision_id.encode("utf-8", "surrogatepass"), "sha256")[:16].hex() + SHADOW_SUFFIX
 
 
 def highest(*tiers: RiskTier) -> RiskTier:

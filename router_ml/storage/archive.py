@@ -2,14 +2,14 @@
 
 A part of a month is written to a file first; then, in one transaction, it leaves the database and an audit event with
 the digest of the file enters the chain. What is interrupted between the two leaves a file that the log does not name;
-doing it again writes the same file.
+doing it again writes the same file. Readers who have the log read what it names and nothing else.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from router_ml.contract import AuditEvent
+from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.errors import LogError
 from router_ml.storage import chain, tables
 from router_ml.storage.archive_files import Folder, Placed, month_of, read_file, write_file
 from router_ml.storage.arrays import Reading, to_arrays
-from router_ml.storage.audit_trail import ArchiveFile, audit_trail, positions_digest
+from router_ml.storage.audit_trail import ArchiveFile, audit_trail
 from router_ml.storage.entries import Entry, of_audit_event
 from router_ml.storage.kept import read_stored
+from router_ml.storage.leftovers import discard, hold
 from router_ml.storage.reading import OLDEST_FIRST
 from router_ml.storage.records import LoggedData, utc
 from router_ml.storage.rows import as_entry, row_of
 from router_ml.storage.vectors import one_encoder
-from router_ml.storage.writing import chunks, distinct, key_rows, write_entries
+from router_ml.storage.writing import chunks, distinct, key_rows, keys_digest, write_entries
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -69,79 +71,70 @@ def compact(
         with log.session.read() as connection:
             ids, month = _oldest(connection, utc(before), part)
             placed = read_placed(connection, ids)
+            keys = key_rows(connection, ids)
         if not ids:
             break
-        file = write_file(folder, month, placed)
+        file = replace(write_file(folder, month, placed), keys_sha256=keys_digest(keys))
         event = log_event("compacted", now=now, who=who, why=why, added=[file], decisions=file.decisions)
-        if log.session.write(lambda connection, own: _move(connection, own, ids, file, event)):  # noqa: B023
+        if log.session.write(lambda connection, own: _move(connection, own, ids, file, event, folder)):  # noqa: B023
             files.append(file)
-        else:  # something came for one of them in between
-            folder.remove([file.file])
+        else:  # something came for one of them in between, or somebody else was faster
+            discard(log, folder, [file.file])
     return Compaction(
         sum(file.decisions for file in files), sum(file.entries for file in files), tuple(file.file for file in files)
     )
 
 
 def read_archive(
-    path: str, *, encoder: str | None = None, source: str | None = None, attribution_days: float = 30.0
+    path: str,
+    *,
+    log: EventLog | None = None,
+    encoder: str | None = None,
+    source: str | None = None,
+    attribution_days: float = 30.0,
 ) -> Iterator[LoggedData]:
-    """What ``EventLog.batches`` gives, of an archive: one batch per file, oldest first, the same lanes in each.
+    """What ``EventLog.batches`` gives, of an archive: one batch per file, oldest first, the same lanes in each; nothing
+    that a shadow decided.
+
+    Args:
+        log: the log that was compacted. With it, the files that it names are read, each with its digest. Without it,
+            whatever lies there is, also what an interrupted command left: a decision may then come twice, or be one
+            that was erased.
 
     Raises:
         EncoderMismatchError: embeddings of several encoders, and none was named.
         LogError: a file cannot be read. MissingExtraError: pyarrow or fsspec is not installed.
     """
-    folder = Folder(path)
-    notes = _in_order(folder)
+    folder, digests = Folder(path), _named(log)
+    notes = _in_order(folder, digests)
     lanes = tuple(sorted({lane for note in notes.values() for lane in note["lanes"]}))
     found = {one for note in notes.values() for one in note["encoders"]}
     reading = Reading(lanes, one_encoder(found, encoder), timedelta(days=attribution_days))
     for name in notes:
-        entries = [placed.entry for placed in read_file(folder, name)]
+        entries = [
+            placed.entry for placed in read_file(folder, name, sha256=None if digests is None else digests[name])
+        ]
         decided = [
             SimpleNamespace(**row_of(entry), encoder=entry.encoder, embedding=entry.embedding, surface=entry.surface)
             for entry in entries
-            if entry.kind == "decision"
+            if entry.kind == "decision" and not entry.record_id.endswith(SHADOW_SUFFIX)
         ]
         came = [SimpleNamespace(**row_of(entry)) for entry in entries if entry.kind == "outcome"]
         came = [one for one in came if source is None or one.source == source]
         yield to_arrays(decided, sorted(came, key=lambda one: (one.at, one.source)), reading)
 
 
-def archived(path: str) -> Iterator[Entry]:
+def archived(path: str, *, log: EventLog | None = None) -> Iterator[Entry]:
     """All entries of an archive, as ``EventLog.write`` took them: decisions oldest first, each followed by what came of
-    it. The model of each ``kind`` reads its ``record``.
+    it. The model of each ``kind`` reads its ``record``. ``log``: as of ``read_archive``.
 
     Raises:
         LogError: a file cannot be read. MissingExtraError: pyarrow or fsspec is not installed.
     """
-    folder = Folder(path)
-    for name in _in_order(folder):
-        for placed in read_file(folder, name):
+    folder, digests = Folder(path), _named(log)
+    for name in _in_order(folder, digests):
+        for placed in read_file(folder, name, sha256=None if digests is None else digests[name]):
             yield as_entry(placed.entry)
-
-
-def archive_problems(connection: sql.Connection, path: str) -> list[str]:
-    """What is wrong with an archive by the log: files that are missing, changed or not part of it, and entries that are
-    not what was written."""
-    folder, trail = Folder(path), audit_trail(connection)
-    problems = [
-        f"Archive file {name} {'was replaced or erased' if name in trail.removed else 'is not named by the log'}: "
-        "remove it."
-        for name in folder.names()
-        if name not in trail.files
-    ]
-    for name, file in sorted(trail.files.items()):
-        try:
-            placed = read_file(folder, name, sha256=file.sha256)
-        except LogError as error:
-            problems.append(str(error))
-            continue
-        positions = sorted((one.writer, one.seq) for one in placed)
-        if positions_digest(positions) != file.positions_sha256:
-            problems.append(f"Archive file {name} holds other entries than the log says.")
-        problems += _changed(connection, placed)
-    return problems
 
 
 def read_placed(connection: sql.Connection, decision_ids: Sequence[str]) -> list[Placed]:
@@ -193,9 +186,17 @@ def delete_records(connection: sql.Connection, decision_ids: Sequence[str]) -> i
     return deleted
 
 
-def _in_order(folder: Folder) -> dict[str, dict[str, Any]]:
-    """Files with their footers, oldest first, without those that others replace."""
-    notes = {name: folder.notes(name) for name in folder.names()}
+def _named(log: EventLog | None) -> dict[str, str] | None:
+    """The files that make up an archive by its log, with their digests; None without a log."""
+    if log is None:
+        return None
+    with log.session.read() as connection:
+        return {name: file.sha256 for name, file in audit_trail(connection).files.items()}
+
+
+def _in_order(folder: Folder, names: Iterable[str] | None) -> dict[str, dict[str, Any]]:
+    """Files with their footers, oldest first, without those that others replace; None: all that are there."""
+    notes = {name: folder.notes(name) for name in (folder.names() if names is None else names)}
     replaced = {note["replaces"] for note in notes.values()}
     return {name: notes[name] for name in sorted(notes, key=lambda name: notes[name]["oldest"]) if name not in replaced}
 
@@ -208,10 +209,18 @@ def _oldest(connection: sql.Connection, before: datetime, part: int) -> tuple[li
 
 
 def _move(
-    connection: sql.Connection, own: chain.Writer, ids: Sequence[str], file: ArchiveFile, event: AuditEvent
+    connection: sql.Connection,
+    own: chain.Writer,
+    ids: Sequence[str],
+    file: ArchiveFile,
+    event: AuditEvent,
+    folder: Folder,
 ) -> bool:
+    hold(connection)
     keys = key_rows(connection, ids, lock="update")
     if any(keys[name].key is None or keys[name].archive is not None for name in ids):
+        return False
+    if keys_digest(keys) != file.keys_sha256 or not folder.holds(file.file):
         return False
     with connection.begin_nested() as savepoint:
         if delete_records(connection, ids) != file.entries:
@@ -222,19 +231,3 @@ def _move(
         connection.execute(sql.update(table).where(table.c.decision_id.in_(some)).values(archive=file.file))
     write_entries(connection, distinct([of_audit_event(event)]), own)
     return True
-
-
-def _changed(connection: sql.Connection, placed: Sequence[Placed]) -> Iterator[str]:
-    digests: dict[tuple[str, str], bytes] = {}
-    columns = tables.chain.c
-    keys = key_rows(connection, [str(one.entry.decision_id) for one in placed])
-    for some in chunks(list(keys)):
-        query = sql.select(columns.kind, columns.record_id, columns.digest).where(columns.decision_id.in_(some))
-        digests |= {(row.kind, row.record_id): bytes(row.digest) for row in connection.execute(query)}
-    for one in placed:
-        entry, key = one.entry, keys.get(str(one.entry.decision_id))
-        digest = chain.keyed_digest((key.key if key is not None else None) or b"", entry.payload)
-        if digests.get((entry.kind, entry.record_id)) != digest:
-            yield f"Archived {entry.kind.replace('_', ' ')} {entry.record_id} is not what was written."
-        elif entry.kind == "decision" and key and (key.subject, key.keep_until) != (entry.subject, entry.keep_until):
-            yield f"The key of archived decision {entry.record_id} names another person or term than was written."

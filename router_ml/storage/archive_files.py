@@ -10,16 +10,22 @@ import hashlib
 import io
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from router_ml.errors import LogError, MissingExtraError
 from router_ml.storage.audit_trail import ArchiveFile, positions_digest
+from router_ml.storage.disk import sync_folder
 from router_ml.storage.rows import Stored, row_of, split_lanes
 
 NAME_DIGITS = 24
+NAME = re.compile(rf"month=\d{{4}}-\d{{2}}/[0-9a-f]{{{NAME_DIGITS}}}\.parquet")
+HALF = re.compile(NAME.pattern + r"(\.[0-9a-f]+)?\.part")
 NOTES = b"router_ml"  # key in the footer
 FOREIGN = "{} is no file of an archive, or was damaged. Move it elsewhere, or restore it from a backup."
 
@@ -54,8 +60,21 @@ class Folder:
 
     def names(self) -> list[str]:
         """All Parquet files, sorted; half-written ones have another ending."""
+        return [name for name in self._all() if name.endswith(".parquet")]
+
+    def halves(self) -> list[str]:
+        """Files that were never finished, or are being written."""
+        return [name for name in self._all() if HALF.fullmatch(name)]
+
+    def _all(self) -> list[str]:
+        self._fs.invalidate_cache()
         found = self._fs.find(self._root) if self._fs.exists(self._root) else []
-        return sorted(os.path.relpath(path, self._root) for path in found if path.endswith(".parquet"))
+        return sorted(os.path.relpath(path, self._root) for path in found)
+
+    def holds(self, name: str) -> bool:
+        """Whether a file is there."""
+        self._fs.invalidate_cache()
+        return bool(self._fs.exists(self._path(name)))
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, None where there is none."""
@@ -68,17 +87,24 @@ class Folder:
         return found
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole or not at all."""
+        """Write a file whole or not at all: an erasure that runs at the same time may take it away half-written."""
         path = self._path(name)
+        half = f"{path}.{secrets.token_hex(4)}.part"  # two that write the same file do not write into each other's
+        on_disk = "file" in self._protocols
         try:
             self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            with self._fs.open(f"{path}.part", "wb") as file:
+            with self._fs.open(half, "wb") as file:
                 file.write(content)
                 file.flush()
-                if "file" in self._protocols:
+                if on_disk:
                     os.fsync(file.fileno())
-            self._fs.mv(f"{path}.part", path)
+            with suppress(FileNotFoundError):
+                self._fs.mv(half, path)
+            if on_disk:
+                sync_folder(path.rpartition("/")[0])
         except OSError as error:
+            with suppress(OSError):
+                self._fs.rm_file(half)
             raise LogError(
                 f"The archive cannot be written: {error.strerror}. Nothing was removed from the log."
             ) from None

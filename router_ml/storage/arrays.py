@@ -36,8 +36,9 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
         decisions: in the order wanted, with ``decision_id, created_at, traffic_class, intent, domain, risk_tier, lane,
             randomised, record`` (the decision as JSON), ``encoder, embedding, surface`` (float32 bytes or None).
         outcomes: oldest first, with ``decision_id, source, at, executed_lane, quality, rated_probability, cost_usd,
-            latency_ms``. Of each source the latest counts; then the latest rating of a decision, and the latest known
-            cost, latency and executed lane. What came after the window counts for nothing.
+            latency_ms``. The latest rating of a decision counts, with its ``rated_probability``, and the latest known
+            cost, latency and executed lane; what an outcome does not say changes nothing. What came after the window
+            counts for nothing.
 
     Raises:
         LogError: rows of different width, as two versions of a bundle may have written them.
@@ -127,8 +128,9 @@ class _Filler:
         self, outcomes: Iterable[Any], decision_ids: Sequence[str], created_at: Sequence[Any]
     ) -> dict[str, NDArray[Any]]:
         row_of = {name: number for number, name in enumerate(decision_ids)}
-        late = np.zeros(len(row_of), dtype=bool)
-        latest: dict[tuple[int, str], Any] = {}
+        late, in_time = np.zeros((2, len(row_of)), dtype=bool)
+        quality, rated_probability, cost_usd, latency_ms = np.full((4, len(row_of)), np.nan)
+        executed = np.full(len(row_of), -1, dtype=np.int64)
         for outcome in outcomes:
             row = row_of.get(outcome.decision_id)
             if row is None:
@@ -136,12 +138,7 @@ class _Filler:
             if outcome.at - created_at[row] > self._reading.window:
                 late[row] = True
                 continue
-            latest.pop((row, outcome.source), None)  # it moves to where the later one stands
-            latest[row, outcome.source] = outcome
-        quality, rated_probability, cost_usd, latency_ms = np.full((4, len(row_of)), np.nan)
-        executed = np.full(len(row_of), -1, dtype=np.int64)
-        for (row, _), outcome in latest.items():
-            late[row] = False
+            in_time[row] = True
             if outcome.quality is not None:
                 quality[row], rated_probability[row] = outcome.quality, outcome.rated_probability
             elif np.isnan(quality[row]):
@@ -152,7 +149,7 @@ class _Filler:
                 latency_ms[row] = outcome.latency_ms
             if outcome.executed_lane is not None:
                 executed[row] = self._index[outcome.executed_lane]
-        known = {"quality": quality, "cost_usd": cost_usd, "latency_ms": latency_ms, "late": late}
+        known = {"quality": quality, "cost_usd": cost_usd, "latency_ms": latency_ms, "late": late & ~in_time}
         return {**known, "rated_probability": rated_probability, "executed": executed}
 
 

@@ -19,13 +19,15 @@ LOG_KINDS: tuple[LogKind, ...] = ("erased", "expired", "compacted")
 @dataclass(frozen=True)
 class ArchiveFile:
     """A file of an archive. ``file``: its path below the archive; ``positions_sha256``: over the places in the chain
-    (writer and number, sorted) of the ``entries`` that it holds, of ``decisions``."""
+    (writer and number, sorted) of the ``entries`` that it holds, of ``decisions``; ``keys_sha256``: over the keys,
+    persons and terms of these (empty: not known)."""
 
     file: str
     sha256: str
     decisions: int
     entries: int
     positions_sha256: str
+    keys_sha256: str = ""
 
 
 @dataclass(frozen=True)

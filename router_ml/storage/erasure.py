@@ -6,20 +6,23 @@ know too, an intent at a time is still about somebody, and a log that lost all o
 sample for learning as long as leaving does not depend on the lane. What stays is the place of each entry in the chain:
 kind, ids, and a digest whose key no longer exists, so that nobody can tell by it whether a guess is right.
 
-Whatever comes later for such a decision is not kept. Decisions that still wait in a spool are not in the log yet: let
-it run empty first. Backups have their own term.
+What a shadow decided beside such a decision goes with it, and whatever comes later for either is not kept. Others may
+write, compact and erase at the same time: the transaction looks again, and starts anew where something has changed.
+With an archive, files that the log does not name go as well. Decisions that still wait in a spool are not in the log
+yet: let it run empty first. Backups have their own term.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sql
 
 from router_ml.contract import AuditEvent
+from router_ml.contract.base import shadow_id
 from router_ml.errors import LogError
 from router_ml.storage import tables
 from router_ml.storage.archive import delete_records, log_event
@@ -27,8 +30,9 @@ from router_ml.storage.archive_files import Folder, read_file, write_file
 from router_ml.storage.audit_trail import ArchiveFile, audit_trail, order_digest
 from router_ml.storage.chain import Writer
 from router_ml.storage.entries import of_audit_event
+from router_ml.storage.leftovers import discard, hold, tidy
 from router_ml.storage.records import utc
-from router_ml.storage.writing import chunks, distinct, key_rows, write_entries
+from router_ml.storage.writing import chunks, distinct, key_rows, keys_digest, keys_in, write_entries
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -85,40 +89,89 @@ def expire(log: EventLog, *, who: str, why: str, now: datetime, archive: str | N
     return _forget_all(log, KEYS.keep_until <= utc(now), Order("expired", who, why, now), archive)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Decisions that go in one transaction, with those of their shadows; all in the database, or all in one file."""
+
+    ids: tuple[str, ...]
+    file: ArchiveFile | None
+
+
 def _forget_all(log: EventLog, which: sql.ColumnElement[bool], order: Order, archive: str | None) -> Erasure:
     there = which & KEYS.key.is_not(None)
+    folder = None if archive is None else Folder(archive)
     with log.session.read() as connection:
-        named = list(connection.execute(sql.select(KEYS.archive).distinct().where(there)).scalars())
-        trail = audit_trail(connection)
-    files = [trail.files[name] for name in sorted(filter(None, named)) if name in trail.files]
-    if len(files) < sum(name is not None for name in named):
-        raise LogError("The log names an archive file that no audit event does. Run router-ml log verify first.")
-    if files and archive is None:
-        raise LogError(
-            f"Some of it lies in {len(files)} files of an archive, first {files[0].file}. Name the archive as well: "
-            "erasing only what is in the database would leave the rest."
+        files = (
+            connection.execute(sql.select(KEYS.archive).distinct().where(there, KEYS.archive.is_not(None)))
+            .scalars()
+            .all()
         )
-    decisions = 0
-    while True:
-        with log.session.read() as connection:
-            query = sql.select(KEYS.decision_id).where(there, KEYS.archive.is_(None)).limit(AT_ONCE)
-            ids = list(connection.execute(query).scalars())
-        if not ids:
-            break
-        decisions += _forget(log, ids, order, None, None)
-    if archive is not None:
-        folder = Folder(archive)
-        for old in files:
-            with log.session.read() as connection:
-                query = sql.select(KEYS.decision_id).where(there, KEYS.archive == old.file)
-                ids = list(connection.execute(query).scalars())
-            decisions += _forget(log, ids, order, old, _without(folder, old, set(ids)))
-        with log.session.read() as connection:
-            folder.remove(audit_trail(connection).removed)  # also what an interrupted call left
+    if files and folder is None:
+        raise _no_archive([str(name) for name in files])
+    decisions = written = 0
+    while (part := _next(log, there)) is not None:  # until a look finds nothing: others write, compact and erase, too
+        if part.file is not None and folder is None:
+            raise _no_archive([part.file.file])
+        if _forget(log, part, order, folder):
+            decisions += len(part.ids)
+            written += part.file is not None
+    if folder is not None:
+        tidy(log, folder)
     if decisions == 0 and order.kind == "erased":  # that it was asked for is worth keeping, too
         log.log_audit_event(order.event(0, old=None, new=None))
     log.session.scrub()
-    return Erasure(decisions, len(files))
+    return Erasure(decisions, written)
+
+
+def _no_archive(files: list[str]) -> LogError:
+    return LogError(
+        f"Some of it lies in {len(files)} files of an archive, first {min(files)}. Name the archive as well: erasing "
+        "only what is in the database would leave the rest."
+    )
+
+
+def _next(log: EventLog, there: sql.ColumnElement[bool]) -> _Part | None:
+    """Some of what has to go, as it lies at this moment; None where nothing is left.
+
+    Shadows that lie elsewhere go before the decisions that they can be found by.
+    """
+    with log.session.read(snapshot=True) as connection:
+        trail = audit_trail(connection)
+        first = sql.select(KEYS.archive).where(there).order_by(KEYS.archive.is_not(None)).limit(1)
+        found = connection.execute(first).first()
+        if found is None:
+            return None
+        place: str | None = found.archive
+        query = sql.select(KEYS.decision_id).where(there, KEYS.archive.is_not_distinct_from(place))
+        query = query.order_by(KEYS.decision_id).limit(AT_ONCE if place is None else None)
+        ids = dict.fromkeys(connection.execute(query).scalars(), place)
+        kept = key_rows(connection, map(shadow_id, ids)).items()
+        shadows = {name: row.archive for name, row in kept if row.key is not None and name not in ids}
+    elsewhere = [where for where in shadows.values() if where != place]
+    if elsewhere:
+        place, ids = elsewhere[0], {}
+    names = sorted(ids | {name: where for name, where in shadows.items() if where == place})
+    if place is not None and place not in trail.files:
+        raise LogError("The log names an archive file that no audit event does. Run router-ml log verify first.")
+    return _Part(tuple(names), None if place is None else trail.files[place])
+
+
+def _forget(log: EventLog, part: _Part, order: Order, folder: Folder | None) -> bool:
+    """Destroy keys and records of decisions in one transaction; False where they no longer lie as they did."""
+    old = part.file
+    if old is None or folder is None:
+        return log.session.write(partial(_destroy, part=part, order=order))
+    try:
+        new = _without(folder, old, set(part.ids))
+    except LogError:
+        with log.session.read() as connection:
+            if old.file in audit_trail(connection).files:
+                raise
+        return False
+    done = log.session.write(partial(_destroy, part=part, order=order, new=new, folder=folder))
+    if not done and new is not None:
+        discard(log, folder, [new.file])
+    return done
 
 
 def _without(folder: Folder, old: ArchiveFile, ids: set[str]) -> ArchiveFile | None:
@@ -128,25 +181,34 @@ def _without(folder: Folder, old: ArchiveFile, ids: set[str]) -> ArchiveFile | N
     return write_file(folder, month, rest, replaces=old.file) if rest else None
 
 
-def _forget(log: EventLog, ids: Sequence[str], order: Order, old: ArchiveFile | None, new: ArchiveFile | None) -> int:
-    """Destroy keys and records of decisions in one transaction; how many there were."""
-
-    def do(connection: sql.Connection, own: Writer) -> int:
-        where = None if old is None else old.file
-        keys = key_rows(connection, ids, lock="update")
-        there = [name for name in ids if keys[name].key is not None and keys[name].archive == where]
-        delete_records(connection, there)
-        table = tables.decision_keys
-        nothing = {"key": None, "subject": None, "keep_until": None, "archive": None}
-        for some in chunks(there):
-            connection.execute(sql.update(table).where(KEYS.decision_id.in_(some)).values(nothing))
-        if old is not None:
-            moved = sql.update(table).where(KEYS.archive == old.file)
-            connection.execute(moved.values(archive=None if new is None else new.file))
-        event = of_audit_event(order.event(len(there), old=old, new=new))
-        write_entries(connection, distinct([event]), own)
-        for name in there:
-            own.add(order.kind, name, name, order_digest(event.record))
-        return len(there)
-
-    return log.session.write(do)
+def _destroy(
+    connection: sql.Connection,
+    own: Writer,
+    *,
+    part: _Part,
+    order: Order,
+    new: ArchiveFile | None = None,
+    folder: Folder | None = None,
+) -> bool:
+    old, table = part.file, tables.decision_keys
+    if old is not None:
+        hold(connection)
+    keys = key_rows(connection, part.ids, lock="update")
+    keys |= key_rows(connection, map(shadow_id, part.ids), lock="update")  # after these: none can come any more
+    there = {name: row.archive for name, row in keys.items() if row.key is not None}
+    if there != dict.fromkeys(part.ids, None if old is None else old.file):
+        return False
+    if new is not None and folder is not None and not folder.holds(new.file):
+        return False
+    delete_records(connection, part.ids)
+    nothing = {"key": None, "subject": None, "keep_until": None, "archive": None}
+    for some in chunks(part.ids):
+        connection.execute(sql.update(table).where(KEYS.decision_id.in_(some)).values(nothing))
+    if old is not None and new is not None:
+        connection.execute(sql.update(table).where(KEYS.archive == old.file).values(archive=new.file))
+        new = replace(new, keys_sha256=keys_digest(keys_in(connection, new.file)))
+    event = of_audit_event(order.event(len(part.ids), old=old, new=new))
+    write_entries(connection, distinct([event]), own)
+    for name in part.ids:
+        own.add(order.kind, name, name, order_digest(event.record))
+    return True

@@ -70,8 +70,9 @@ class EventLog:
         self.write(entry.of_decision(decision, features=features) for decision, features in pairs)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        """Keep an outcome. All that differ are kept; of one source, the latest by its time counts when they are read.
-        ``LogError`` when the decision was never logged."""
+        """Keep an outcome. All that differ are kept; when they are read, the latest rating counts, the latest cost, and
+        so on: what an outcome leaves out changes nothing that an earlier one said. ``LogError`` when the decision was
+        never logged."""
         self.log_outcomes([outcome])
 
     def log_outcomes(self, outcomes: Iterable[Outcome]) -> None:
@@ -126,11 +127,11 @@ class EventLog:
         return None if record is None else records.parse(RouteDecision, record, f"Decision {decision_id}")
 
     def decisions(
-        self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000
+        self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000, shadows: bool = True
     ) -> Iterator[RouteDecision]:
-        """Decisions, oldest first, read in pages between which nothing is held open; also what a shadow decided, whose
-        ids end in ``.shadow``."""
-        found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=True), batch_size)
+        """Decisions, oldest first, read in pages between which nothing is held open; with ``shadows`` also what a
+        shadow decided, whose ids end in ``.shadow``."""
+        found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=shadows), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 
     def logged(

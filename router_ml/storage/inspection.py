@@ -16,7 +16,7 @@ from router_ml.storage.entries import Kind
 from router_ml.storage.kept import agrees, read_stored
 from router_ml.storage.migrations import secret_digest
 from router_ml.storage.rows import Stored
-from router_ml.storage.writing import KeyRow, chunks, key_rows
+from router_ml.storage.writing import KeyRow, chunks, key_rows, keys_digest, keys_in
 
 TIME = "YYYY-MM-DD hh:mm:ss.ffffff".translate({ord(letter): "[0-9]" for letter in "YMDhmsf"})
 GONE = ("erased", "expired")
@@ -82,6 +82,8 @@ class Inspection:
         for name, file in self._trail.files.items():
             if (self._archived[name], self._positions[name].hexdigest()) != (file.entries, file.positions_sha256):
                 self.problems.append(f"Archive file {name} should hold other entries than the log says it does.")
+            elif file.keys_sha256 and keys_digest(keys_in(self._connection, name)) != file.keys_sha256:
+                self.problems.append(f"A key, a person or a term of the decisions in archive file {name} was changed.")
 
     def _look_at_spelling(self) -> None:
         """SQLite holds any text as a time and any number as a truth value, and compares them as they are spelt."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from router_ml.storage.disk import sync_folder
 from router_ml.storage.frames import MARK, Frame, frames
 
 SEGMENT, LOCK, DAMAGED, REFUSED = ".segment", ".lock", ".damaged", ".refused"
@@ -122,6 +123,8 @@ class Tail:
         self.segment = Segment(path, 0)
         self._fsync = fsync
         self._handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, _MODE)
+        if fsync:
+            sync_folder(path.parent)
 
     def append(self, data: bytes) -> None:
         """Add whole frames: all of them or, with an OSError, none."""

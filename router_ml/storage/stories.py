@@ -25,13 +25,16 @@ from router_ml.storage.records import Kept
 
 PAGE = 500  # decisions at a time: what is in memory at once
 EXECUTED_WITHIN = timedelta(days=31)  # how long before a window archives are read for what was executed in it
+_APART = ("executed_lane", "labels", "cost_usd", "latency_ms", "validation")  # each counts by itself
+_RATING = ("quality", "rated_probability", "signals", "rewards")  # these together
 _MONTH = re.compile(r"month=(\d{4}-\d{2})/")
 
 
 @dataclass(frozen=True)
 class Story:
-    """One decision with its executions, oldest first, its outcomes, the latest of each source, oldest first, and those
-    that a later one of their source has ``overtaken``."""
+    """One decision with its executions, oldest first, and its outcomes, oldest first: one of each source, with the
+    latest that it said of each thing. Outcomes of which a later one of their source took the place of something are
+    ``overtaken``."""
 
     decision: RouteDecision
     executions: tuple[Execution, ...] = ()
@@ -188,11 +191,28 @@ def _told(
             _read(connection, Outcome, tables.outcomes, tables.outcomes.c.arrived, ids, outcomes)
         for decision in some:
             runs = sorted(executions[decision.decision_id], key=_time)
-            found = outcomes[decision.decision_id]
-            ordered = sorted(found, key=_time)  # stable: of one time, the last to arrive counts
-            latest = {outcome.source: outcome for outcome in ordered}
-            overtaken = tuple(outcome for outcome in ordered if outcome is not latest[outcome.source])
-            yield Story(decision, tuple(runs), tuple(sorted(latest.values(), key=_time)), overtaken)
+            # stable: of one time, the last to arrive counts
+            ordered = sorted(outcomes[decision.decision_id], key=_time)
+            counting = _counting(ordered)
+            overtaken = tuple(outcome for outcome in ordered if outcome not in counting)
+            yield Story(decision, tuple(runs), counting, overtaken)
+
+
+def _counting(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Of each source, given oldest first, the latest that it said of each thing; as one outcome, of its last time."""
+    found: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        before = found.pop(outcome.source, None)  # it moves to where the later one stands
+        found[outcome.source] = outcome if before is None else _over(before, outcome)
+    return tuple(found.values())
+
+
+def _over(before: Outcome, after: Outcome) -> Outcome:
+    unsaid = [name for name in _APART if getattr(after, name) is None]
+    if after.quality is None and (before.quality is not None or (before.signals and not after.signals)):
+        unsaid += _RATING
+    said = {name: getattr(before, name) for name in unsaid}
+    return after.model_copy(update={**said, "refused": after.refused or (before.refused and after.quality is None)})
 
 
 def _time(record: Execution | Outcome) -> datetime:

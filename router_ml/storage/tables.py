@@ -134,4 +134,5 @@ OF_DECISION = (outcomes, executions, approvals, output_checks, features, texts, 
 
 def acted_on() -> sql.ColumnElement[bool]:
     """Decisions that somebody acted on: not those of a shadow."""
-    return decisions.c.decision_id.not_like(f"%{SHADOW_SUFFIX}")
+    key, length = decisions.c.decision_id, len(SHADOW_SUFFIX)
+    return sql.func.substr(key, sql.func.length(key) - (length - 1)) != SHADOW_SUFFIX  # LIKE of SQLite ignores case

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from router_ml.storage import tables
-from router_ml.storage.archive import archive_problems
+from router_ml.storage.archive_check import archive_problems
 from router_ml.storage.audit_trail import audit_trail
 from router_ml.storage.checkpoint import Checkpoint, broken_promises
 from router_ml.storage.inspection import Inspection

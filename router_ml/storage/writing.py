@@ -1,18 +1,21 @@
 """Writing entries: what is new goes to the table of its kind and, with a keyed digest, into the writer's chain.
 
-What is already there is compared and left alone. An entry about a decision that was erased or has expired is not kept:
-a late outcome must not bring somebody back. All runs inside one transaction of the caller.
+What is already there is compared and left alone. An entry about a decision that was erased or has expired is not kept,
+nor what a shadow decided beside it: a late outcome must not bring somebody back. All runs inside one transaction of the
+caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sql
 
+from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.storage import chain, tables
 from router_ml.storage.entries import Entry
 from router_ml.storage.rows import Stored, features_row, refuse_other, row_of, stored
@@ -51,13 +54,13 @@ def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer:
         LogError: another record is kept under an id, or one is not of this contract.
     """
     new = list(_not_yet_there(connection, entries))
-    ids = [entry.decision_id for entry in new if entry.decision_id is not None]
-    keys = key_rows(connection, ids, lock="share")
+    keys = key_rows(connection, [name for entry in new for name in _decisions(entry)], lock="share")
+    gone = {name for name, row in keys.items() if row.key is None}
     archived = [key for key, row in keys.items() if row.archive is not None]
     if archived:
         there = _chained(connection, archived)
         new = [entry for entry in new if (entry.kind, entry.record_id) not in there]
-    new = [entry for entry in new if entry.decision_id not in keys or keys[entry.decision_id].key is not None]
+    new = [entry for entry in new if gone.isdisjoint(_decisions(entry))]
     keys = _make_keys(connection, new, keys)
     _insert(connection, new)
     for entry in new:
@@ -78,15 +81,42 @@ def key_rows(
         query = query.with_for_update(read=lock == "share")
     found: dict[str, KeyRow] = {}
     for some in chunks(list(dict.fromkeys(decision_ids))):
-        for row in connection.execute(query.where(table.c.decision_id.in_(some))):
-            key = None if row.key is None else bytes(row.key)
-            found[row.decision_id] = KeyRow(key, row.subject, row.keep_until, row.archive)
+        found |= _keys(connection.execute(query.where(table.c.decision_id.in_(some))))
     return found
 
 
 def chunks(values: Sequence[Value], size: int = IDS_PER_QUERY) -> Iterator[Sequence[Value]]:
     """Values in runs of at most ``size``."""
     return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _decisions(entry: Stored) -> tuple[str, ...]:
+    """The decision that an entry is about and, where a shadow made it, the one that was acted on."""
+    name = entry.decision_id
+    return () if name is None else (name, name.removesuffix(SHADOW_SUFFIX))
+
+
+def keys_in(connection: sql.Connection, file: str) -> dict[str, KeyRow]:
+    """The keys of the decisions that lie in an archive file."""
+    table = tables.decision_keys
+    return _keys(connection.execute(sql.select(table).where(table.c.archive == file)))
+
+
+def keys_digest(keys: Mapping[str, KeyRow]) -> str:
+    """sha256 over keys, persons and terms, of an archive file that must not change unseen."""
+    digest = hashlib.sha256()
+    for name in sorted(keys):
+        row = keys[name]
+        until = None if row.keep_until is None else row.keep_until.isoformat()
+        digest.update(chain.joined(name, row.key, row.subject, until))
+    return digest.hexdigest()
+
+
+def _keys(rows: Iterable[Any]) -> dict[str, KeyRow]:
+    return {
+        row.decision_id: KeyRow(None if row.key is None else bytes(row.key), row.subject, row.keep_until, row.archive)
+        for row in rows
+    }
 
 
 def _not_yet_there(connection: sql.Connection, entries: Sequence[Stored]) -> Iterator[Stored]:

@@ -16,6 +16,7 @@ from router_ml.config import load_config
 from router_ml.config.rules import When
 from router_ml.guardrails.analysis import notes
 from router_ml.guardrails.verdict import Verdict
+from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -206,6 +207,10 @@ def test_a_diff_with_a_log_says_which_decisions_change(run: Run, yaml: Path, nar
     assert changed[mail.decision_id] == {"log": {"before": "features", "after": "decision"}}
     late = json.loads(run("policy", "diff", yaml, narrowed, "--log", log, "--since", "2999-01-01", "--json")[1])
     assert late["compared"] == 0
+    with EventLog(log) as events:  # what a shadow decided happened to nobody
+        events.log_decision(mail.model_copy(update={"decision_id": f"{mail.decision_id}.shadow"}))
+    again = json.loads(run("policy", "diff", yaml, narrowed, "--log", log, "--json")[1])
+    assert again["compared"] == 3
 
 
 def test_a_diff_of_a_log_that_is_not_there_says_so(run: Run, yaml: Path, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from router_ml.contract import Outcome
+from router_ml.contract import Outcome, RouteDecision
 from router_ml.errors import EncoderMismatchError, LogError
 from router_ml.storage.archive import Compaction, archived, compact, read_archive
-from router_ml.storage.entries import Entry
+from router_ml.storage.entries import Entry, of_decision
+from router_ml.storage.erasure import erase
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.verify import verify
 
@@ -196,3 +197,33 @@ def test_a_file_that_is_none_of_an_archive_is_named(full: EventLog, tmp_path: Pa
     with pytest.raises(LogError, match=r"notes\.parquet is no file of an archive, or was damaged"):
         list(read_archive(str(folder)))
     assert "notes.parquet is not named by the log" in verify(full, archive=str(folder)).problems[0]
+
+
+@pytest.mark.parametrize(
+    "change", ["key = x'00'", "subject = 'somebody else'", "keep_until = '2030-01-01 00:00:00.000000'"]
+)
+def test_a_key_a_person_or_a_term_that_was_changed_is_found_without_the_archive(
+    full: EventLog, tmp_path: Path, change: str
+) -> None:
+    compact(full, before=MAY, to=str(tmp_path / "archive"), part=100, **SAID)
+    erase(full, user="nobody", archive=str(tmp_path / "archive"), **SAID)
+    assert verify(full).ok
+    with sqlite3.connect(tmp_path / "log.db") as db:
+        db.execute(f"UPDATE decision_keys SET {change} WHERE decision_id = 'dec-3'")  # noqa: S608
+    (problem,) = verify(full).problems
+    assert problem.startswith("A key, a person or a term of the decisions in archive file month=2026-03/")
+
+
+def test_an_archive_teaches_nothing_of_a_shadow(
+    log: EventLog, told: Told, make_decision: Callable[..., RouteDecision], tmp_path: Path
+) -> None:
+    """As the log does not: nobody acted on it."""
+    shadow = make_decision(decision_id="dec-0.shadow", created_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    alike = make_decision(decision_id="dec-0.SHADOW", created_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    log.write([*told(0), of_decision(shadow), of_decision(alike)])
+    before = sorted(log.logged().decision_ids.tolist())
+    assert before == ["dec-0", "dec-0.SHADOW"]
+    compact(log, before=MAY, to=str(tmp_path / "archive"), **SAID)
+    (batch,) = read_archive(str(tmp_path / "archive"), log=log)
+    assert sorted(batch.decision_ids.tolist()) == before
+    assert "dec-0.shadow" in {entry.record_id for entry in archived(str(tmp_path / "archive"))}

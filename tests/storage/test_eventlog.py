@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from router_ml.contract import Outcome, RouteDecision
+from router_ml.contract.outcome import OutcomeLabels
 from router_ml.errors import EncoderMismatchError, LogError
 from router_ml.storage.eventlog import EventLog, Features
+from router_ml.storage.stories import stories
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -192,6 +194,27 @@ def test_a_later_outcome_without_rating_does_not_erase_the_rating(log: EventLog)
     data = log.logged()
     assert (data.quality.tolist(), data.rated_probability.tolist()) == ([1.0], [0.2])
     assert data.cost_usd.tolist() == [0.5]
+
+
+def test_what_an_outcome_leaves_out_changes_nothing_that_its_source_has_said(log: EventLog) -> None:
+    """Labels that come a day later must not cost the rating, nor the cost that spend adds up."""
+    log.log_decision(make_decision())
+    first = {"quality": 1.0, "rated_probability": 0.2, "cost_usd": 1.0, "signals": {"thumb": "up"}, "refused": True}
+    log.log_outcome(make_outcome(**first))
+    labels = OutcomeLabels(intent="qa")
+    log.log_outcome(make_outcome(labels=labels, latency_ms=5.0, at=NOON + timedelta(days=1)))
+    data = log.logged()
+    assert (data.quality.tolist(), data.rated_probability.tolist()) == ([1.0], [0.2])
+    assert (data.cost_usd.tolist(), data.latency_ms.tolist()) == ([1.0], [5.0])
+    (story,) = stories(log)
+    (told,) = story.outcomes
+    assert {name: getattr(told, name) for name in first} == first
+    assert (told.labels, told.latency_ms, told.at) == (labels, 5.0, NOON + timedelta(days=1))
+    log.log_outcome(make_outcome(quality=0.5, at=NOON + timedelta(days=2)))
+    assert (log.logged().quality.tolist(), log.logged().rated_probability.tolist()) == ([0.5], [1.0])
+    (told,) = next(stories(log)).outcomes
+    assert (told.quality, told.rated_probability, told.signals, told.refused) == (0.5, 1.0, {}, False)
+    assert (told.cost_usd, told.labels) == (1.0, labels)
 
 
 def test_an_outcome_of_an_unknown_decision_is_refused_whole(log: EventLog) -> None:

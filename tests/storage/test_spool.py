@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -226,3 +227,20 @@ def test_a_lock_that_is_held_cannot_be_had(tmp_path: Path) -> None:
     assert list(Claim.of_dead(tmp_path)) == []
     taken.release(done=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_that_syncs_also_syncs_the_names_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment that was synced may still lose its name with the power, and all that it holds."""
+    synced: list[bool] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    spool = Spool(tmp_path, fsync=True)
+    spool.append([entry("a")])
+    spool.append([entry("b")])
+    spool.close()
+    assert synced == [True, False, False]
