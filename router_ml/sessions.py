@@ -1,8 +1,15 @@
-"""The last decisions of this process: whether a session that refers to one of them must stay private."""
+"""Earlier decisions that requests refer to: of this process, else of the log; and whether their session is private.
+
+Which decision a request refers to is the caller's choice, so a slow database would be felt by whoever asks for what
+this process does not remember. A look into the log therefore has little time; what is not found in it is unknown, which
+counts as private.
+"""
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -15,6 +22,43 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 _SIZE = 10_000
+BUDGET_SECONDS = 0.25  # of a request, for one look into the log
+PAUSE_SECONDS = 5.0  # without a look, after one that took longer
+_AT_ONCE = 4  # so that looks that hang leave connections to those who write
+
+
+class Lookups:
+    """Decisions read from the log by a caller who does not wait for a slow one. Thread safe."""
+
+    def __init__(self) -> None:
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
+        self._again_at = 0.0
+
+    def decision(self, decision_id: str, log: EventLog) -> RouteDecision | None:
+        """The decision; None where there is none, where the log fails, or where it has just been slow."""
+        started = time.monotonic()
+        if started < self._again_at:
+            return None
+        answer: queue.SimpleQueue[RouteDecision | None] = queue.SimpleQueue()
+        asking = threading.Thread(target=self._ask, args=(decision_id, log, answer), name="router-ml-look", daemon=True)
+        try:
+            if not self._free.acquire(timeout=BUDGET_SECONDS):
+                raise queue.Empty
+            asking.start()
+            return answer.get(timeout=max(0.0, started + BUDGET_SECONDS - time.monotonic()))
+        except queue.Empty:
+            self._again_at = time.monotonic() + PAUSE_SECONDS
+            return None
+
+    def _ask(self, decision_id: str, log: EventLog, answer: queue.SimpleQueue[RouteDecision | None]) -> None:
+        found = None
+        try:
+            found = log.decision(decision_id)
+        except LogError:  # what cannot be looked up is not known
+            pass
+        finally:
+            self._free.release()
+            answer.put(found)
 
 
 class Recent:
@@ -24,6 +68,7 @@ class Recent:
         self._size = size
         self._risks: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._lock = threading.Lock()
+        self.lookups = Lookups()
 
     def remember(self, decision_id: str, risks: frozenset[str]) -> None:
         """Keep what a decision's session holds; an id that is used again keeps what it had."""
@@ -39,10 +84,7 @@ class Recent:
         with self._lock:
             known = self._risks.get(previous.decision_id)
         if known is None and log is not None:
-            try:
-                logged = log.decision(previous.decision_id)
-            except LogError:  # what cannot be looked up is not known to have been clean
-                logged = None
+            logged = self.lookups.decision(previous.decision_id, log)
             known = None if logged is None else private_risks(logged)
         return pins.risks_of(previous.decision_id, previous.pin) if known is None else known
 

@@ -150,7 +150,7 @@ def promote(release: Lifecycle, found: Verdict) -> None:
             metrics={} if found.comparison is None else {"dr_quality": found.comparison.dr.value},
             files=[OUT / "cost_quality.png", OUT / "outage.png"],
         )
-        release.judge(version.version, found.verdict)
+        release.judge(version.version, found.verdict, report=found.to_dict())
         console.print(
             f"{version.uri} is the challenger; verdict at a margin of {MARGIN}: [bold]{found.verdict}[/bold]."
         )

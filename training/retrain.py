@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Manifest
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.registry import Version, log_bundle, set_alias
+from router_ml.storage.registry import Lifecycle, Version, log_bundle, set_alias
 from training.annotate import annotation_list, write_list
 from training.gathering import Gathered, gather
 from training.learned import Learned
@@ -33,6 +33,7 @@ from training.stages import Stages
 from training.steps import certified, compared, fitted, written
 
 STEPS = 4
+WHO = "training.retrain"
 
 
 def retrain(  # noqa: PLR0913 - what is not given has a default
@@ -118,23 +119,37 @@ def _progress() -> Progress:
 
 
 def register(
-    out: Path, manifest: Manifest, learned: Learned, *, name: str = "router", tracking_uri: str | None = None
+    out: Path,
+    manifest: Manifest,
+    learned: Learned,
+    *,
+    name: str = "router",
+    tracking_uri: str | None = None,
+    log: EventLog | None = None,
+    who: str = WHO,
+    why: str = "retrained",
 ) -> Version:
     """Record the run in MLflow with its numbers, digests, lineage, plots and report, and register the bundle as the
-    challenger; raises as ``router_ml.storage.registry.log_bundle``."""
+    challenger.
+
+    Args:
+        log: where the audit event of it goes, as for every other step of a release; without one, there is none.
+        who, why: for that event.
+
+    Raises:
+        As ``router_ml.storage.registry.log_bundle``, and with a log as ``Lifecycle.register``.
+    """
     lineage = {key: "" if value is None else str(value) for key, value in learned.lineage.items()}
-    datasets = {key: lineage[f"{key}_sha256"] for key in ("pack", "log") if lineage.get(f"{key}_sha256")}
-    files = [] if learned.report is None else sorted(learned.report.parent.glob("report*"))
-    version = log_bundle(
-        out,
-        name=name,
-        params=lineage,
-        metrics=numbers(learned),
-        datasets=datasets,
-        files=files,
-        tags={"bundle": manifest.id, "parent": lineage["parent"]},
-        tracking_uri=tracking_uri,
-    )
+    recorded: dict[str, Any] = {
+        "params": lineage,
+        "metrics": numbers(learned),
+        "datasets": {key: lineage[f"{key}_sha256"] for key in ("pack", "log") if lineage.get(f"{key}_sha256")},
+        "files": [] if learned.report is None else sorted(learned.report.parent.glob("report*")),
+        "tags": {"bundle": manifest.id, "parent": lineage["parent"]},
+    }
+    if log is not None:
+        return Lifecycle(log, name=name, tracking_uri=tracking_uri).register(out, who=who, why=why, **recorded)
+    version = log_bundle(out, name=name, tracking_uri=tracking_uri, **recorded)
     set_alias(name, "challenger", version.version, tracking_uri=tracking_uri)
     return version
 
@@ -203,7 +218,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
     )
     show(manifest, learned, out, console)
     if register_it:
-        console.print(f"registered as {register(out, manifest, learned).uri}, the challenger")
+        console.print(f"registered as {register(out, manifest, learned, log=opened).uri}, the challenger")
 
 
 def _annotate(found: Gathered, count: int, path: Path, *, console: Console) -> None:

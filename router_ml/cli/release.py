@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ Store = Annotated[str | None, typer.Option(help="The MLflow store; default $MLFL
 Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Force = Annotated[bool, typer.Option("--force", help="Also without the gate's verdict; the audit event says so.")]
 Report = Annotated[
-    Path | None, typer.Option(help="The verdict, as router-ml evaluate --json wrote it: kept with the version first.")
+    Path | None, typer.Option(help="The verdict, as router-ml evaluate --json wrote it: kept with the version.")
 ]
 
 
@@ -108,8 +108,8 @@ def canary(  # noqa: PLR0913 - a command line has as many options as it has
         if version is None:
             _show(release.stop_canary(who=who, why=why), as_json)
             return
-        _keep_verdict(release, version, report)
-        _show(release.to_canary(version, who=who, why=why, share=share, force=force), as_json)
+        said = _verdict(report)
+        _show(release.to_canary(version, who=who, why=why, share=share, force=force, report=said), as_json)
 
 
 def promote(  # noqa: PLR0913
@@ -129,8 +129,8 @@ def promote(  # noqa: PLR0913
 ) -> None:
     """Make a version the champion: needs the gate's verdict and as many people as the configuration asks for."""
     with _release(name, store, log) as release:
-        _keep_verdict(release, version, report)
-        _show(release.promote(version, who=who, why=why, force=force, holdback=holdback), as_json)
+        said = _verdict(report)
+        _show(release.promote(version, who=who, why=why, force=force, holdback=holdback, report=said), as_json)
 
 
 def rollback(
@@ -182,16 +182,17 @@ def _release(name: str, store: str | None, log: str | None) -> Iterator[Lifecycl
         yield Lifecycle(events, name=name, tracking_uri=store)
 
 
-def _keep_verdict(release: Lifecycle, version: int, report: Path | None) -> None:
-    """Keep what the gate said of a version with it."""
+def _verdict(report: Path | None) -> dict[str, Any] | None:
+    """What the gate said."""
     if report is None:
-        return
+        return None
     try:
         record = json.loads(report.read_text(encoding="utf-8"))
-        verdict, about = str(record["verdict"]), record.get("challenger")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InvalidRequestError(f"{report} holds no verdict. Write one with router-ml evaluate --json.") from None
-    release.judge(version, verdict, report=record, bundle=about)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or "verdict" not in record:
+        raise InvalidRequestError(f"{report} holds no verdict. Write one with router-ml evaluate --json.")
+    return record
 
 
 def _show(step: Step, as_json: bool) -> None:

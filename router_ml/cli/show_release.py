@@ -13,9 +13,10 @@ from rich.text import Text
 from router_ml.offline.anytime import Difference
 from router_ml.offline.canary import CanaryReport
 from router_ml.storage.registry import Step, versions
-from router_ml.storage.registry.consent import APPROVED, VERDICT
+from router_ml.storage.registry.consent import APPROVED
 from router_ml.storage.registry.scene import STAGE
 from router_ml.storage.registry.standing import ALIASES
+from router_ml.storage.registry.verdicts import VERDICT
 
 _STYLES = {"promote": "green", "stop": "bold red", "continue": "dim"}
 

@@ -11,7 +11,7 @@ from router_ml.contract.base import Identifier, JsonObject, Model
 
 RulesKind = Literal["override", "override_ended", "policies_replaced"]
 ReleaseKind = Literal[
-    "registered", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
+    "registered", "judged", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
 ]
 LogKind = Literal["erased", "expired", "compacted"]
 AuditKind = Literal[RulesKind, ReleaseKind, LogKind]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from router_ml.contract.base import (
+    SHADOW_SUFFIX,
     Channel,
     Identifier,
     JsonObject,
@@ -105,6 +106,13 @@ class Previous(Model):
     cached_tokens: int = Field(default=0, ge=0)
     turn: int = Field(default=0, ge=0)
     pin: str | None = None
+
+    @field_validator("decision_id")
+    @classmethod
+    def _was_acted_on(cls, value: str) -> str:
+        if value.endswith(SHADOW_SUFFIX):
+            raise ValueError(f"ends in {SHADOW_SUFFIX}, which only shadows have, and nobody acted on one")
+        return value
 
 
 class RouteRequest(Model):

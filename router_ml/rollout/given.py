@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from router_ml.contract import Previous, RouteDecision, RouteRequest
-from router_ml.draws import CHAMPION, Draw, session_name
-from router_ml.errors import LogError
+from router_ml.draws import CHAMPION, Draw, Shares, session_name
 from router_ml.rollout.releases import Arrangement
+from router_ml.sessions import Lookups
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -33,8 +33,8 @@ class Given:
             return CHAMPION
         session = session_name(request, subject=arranged.champion.router.config.logging.subject)
         if session is None and request.previous is not None:
-            earlier = self._earlier(request.previous, log)
-            if earlier is not None and earlier.rollout == arranged.shares.rollout:
+            earlier = self._earlier(request.previous, log, arranged.champion.router.memory.recent.lookups)
+            if earlier is not None and _given_in(earlier, arranged.shares):
                 return earlier
         return arranged.shares.draw(salt=arranged.salt, session=session)
 
@@ -49,13 +49,15 @@ class Given:
         """The arm of a decision, as far as it is remembered; else the champion."""
         return self._draws.get(decision_id, CHAMPION).arm
 
-    def _earlier(self, previous: Previous, log: EventLog | None) -> Draw | None:
-        """What an earlier turn was given: by this process, else by the log."""
+    def _earlier(self, previous: Previous, log: EventLog | None, lookups: Lookups) -> Draw | None:
+        """What an earlier turn was given: by this process, else by the log. Else it is a new session."""
         known = self._draws.get(previous.decision_id)
         if known is not None or log is None:
             return known
-        try:
-            logged = log.decision(previous.decision_id)
-        except LogError:  # then it is a new session
-            return None
+        logged = lookups.decision(previous.decision_id, log)
         return None if logged is None else Draw.of(logged.state)
+
+
+def _given_in(earlier: Draw, shares: Shares) -> bool:
+    """Whether a draw is one of this rollout, and of an arm that sessions are given."""
+    return earlier.rollout == shares.rollout and shares.by_arm().get(earlier.arm, 0.0) > 0

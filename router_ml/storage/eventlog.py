@@ -23,7 +23,7 @@ from router_ml.storage.chain import Writer
 from router_ml.storage.costs import Cost, read_costs
 from router_ml.storage.entries import Entry
 from router_ml.storage.erasure import Erasure, erase
-from router_ml.storage.migrations import prepare, secret_of_subjects
+from router_ml.storage.migrations import prepare, secret_digest, secret_of_subjects
 from router_ml.storage.reading import Wanted
 from router_ml.storage.records import Features, LoggedData
 from router_ml.storage.session import Session
@@ -192,10 +192,17 @@ class EventLog:
     def subject_of(self, user: str) -> str:
         """The name that a person has in this log: HMAC-SHA256 (hex) under a secret that the log made when it was new.
         The secret is read once, so that later calls need no database."""
+        return hmac.digest(self._subjects_secret(), user.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    def identity(self) -> str:
+        """What tells this log from any other, wherever it is: a digest of a secret that it made when it was new."""
+        return secret_digest(self._subjects_secret()).hex()[:32]
+
+    def _subjects_secret(self) -> bytes:
         if self._secret is None:
             with self.session.read() as connection:
                 self._secret = secret_of_subjects(connection)
-        return hmac.digest(self._secret, user.encode("utf-8", "surrogatepass"), "sha256").hex()
+        return self._secret
 
     def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
         """Erase all that is about a person; as ``erasure.erase``."""

@@ -19,7 +19,7 @@ from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle, Manifest, seal
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.registry import Standing
+from router_ml.storage.registry import Lifecycle, Standing, journal, versions
 
 
 @dataclass
@@ -119,6 +119,19 @@ def shelf_of_mlflow(models: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def store(shelf_of_mlflow: Path, tmp_path: Path) -> str:
     """A copy of that store for one test; its artifacts stay where they are."""
     return f"sqlite:///{shutil.copy(shelf_of_mlflow / 'mlflow.db', tmp_path)}"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else takes a step, unless a test says so."""
+    monkeypatch.setattr(journal, "SETTLE_SECONDS", 0.0)
+
+
+def report_of(steps: Lifecycle, version: int, **said: Any) -> dict[str, Any]:
+    """What the gate would say of a version, against the champion of now."""
+    found = {one.version: one for one in versions(steps.name, tracking_uri=steps.tracking_uri)}
+    champion = next((one.bundle for one in found.values() if "champion" in one.aliases), "")
+    return {"verdict": "promote", "challenger": found[str(version)].bundle, "champion": champion, **said}
 
 
 def client_of(store: str) -> Any:

@@ -39,11 +39,16 @@ def test_a_release_from_the_shell(run: Run, tmp_path: Path) -> None:
     code, _, error = run("promote", "--version", "2", *SAID)
     assert (code, "has no verdict, expected promote" in error) == (2, True)
     report = tmp_path / "verdict.json"
-    bundle = json.loads(run("releases", "--json", steps=False)[1])[1]["bundle"]
-    report.write_text(json.dumps({"verdict": "promote", "challenger": "another"}))
-    code, _, error = run("promote", "--version", "2", "--report", str(report), *SAID)
-    assert (code, "the verdict is about another" in error) == (2, True)
-    report.write_text(json.dumps({"verdict": "promote", "challenger": bundle}))
+    _, bundle, champion = (row["bundle"] for row in json.loads(run("releases", "--json", steps=False)[1]))
+    for said, told in (
+        ({"challenger": "another"}, "the verdict is about another"),
+        ({}, "the verdict is about no bundle that it names"),
+        ({"challenger": bundle}, "is against no bundle that it names. Evaluate it --against models:/router@champion"),
+    ):
+        report.write_text(json.dumps({"verdict": "promote", **said}))
+        code, _, error = run("promote", "--version", "2", "--report", str(report), *SAID)
+        assert (code, told in error) == (2, True)
+    report.write_text(json.dumps({"verdict": "promote", "challenger": bundle, "champion": champion}))
     code, out, _ = run("canary", "--version", "2", "--share", "0.2", "--report", str(report), *SAID)
     assert (code, "canary started: router/2, by ada" in out) == (0, True)
     assert run("promote", "--version", "2", *SAID)[0] == 0

@@ -9,7 +9,7 @@ import pytest
 from router_ml.errors import InvalidRequestError, LogError, RegistryError, ReleaseError
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, journal, read_standing, set_alias
-from tests.rollout.conftest import client_of
+from tests.rollout.conftest import client_of, report_of
 
 pytestmark = pytest.mark.usefixtures("log")
 SAID: dict[str, Any] = {"who": "ada", "why": "the gate passed it"}
@@ -27,12 +27,17 @@ def aliases(store: str) -> dict[str, str]:
     return dict(read_standing(tracking_uri=store).aliases)
 
 
+def passed(release: Lifecycle, version: int, **said: Any) -> None:
+    """The gate lets a version pass."""
+    release.judge(version, "promote", report=report_of(release, version, **said))
+
+
 def kinds(log: EventLog) -> list[str]:
     return [event.kind for event in log.audit_events()]
 
 
 def test_a_version_goes_from_shadow_to_champion_and_back(release: Lifecycle, store: str, log: EventLog) -> None:
-    release.judge(2, "promote", report={"verdict": "promote"})
+    passed(release, 2)
     release.to_shadow(2, **SAID)
     assert aliases(store) == {"champion": "1", "shadow": "2"}
     release.to_canary(2, share=0.2, **SAID)
@@ -42,8 +47,8 @@ def test_a_version_goes_from_shadow_to_champion_and_back(release: Lifecycle, sto
     assert aliases(store) == step.after == {"champion": "2", "previous": "1", "holdback": "1"}
     step = release.rollback(who="bob", why="complaints")
     assert aliases(store) == step.after == {"champion": "1", "holdback": "1"}
-    assert kinds(log) == ["promoted", "shadowed", "canary_started", "promoted", "rolled_back"]
-    promoted = log.audit_events()[3]
+    assert kinds(log) == ["promoted", "judged", "shadowed", "canary_started", "promoted", "rolled_back"]
+    promoted = log.audit_events()[4]
     assert promoted.detail["before"] == {"champion": "1", "canary": "2"}
     assert (promoted.detail["version"], promoted.detail["agreed"], promoted.detail["forced"]) == ("2", ["ada"], False)
     assert promoted.policy_sha256_before == promoted.policy_sha256_after != ""
@@ -59,13 +64,13 @@ def test_what_the_gate_did_not_pass_gets_no_traffic(release: Lifecycle, store: s
     release.judge(2, "hold")
     with pytest.raises(ReleaseError, match="'hold', expected promote"):
         getattr(release, step)(2, **SAID)
-    assert (aliases(store), len(log.audit_events())) == ({"champion": "1"}, 1)
+    assert (aliases(store), kinds(log)) == ({"champion": "1"}, ["promoted", "judged"])
     getattr(release, step)(2, force=True, **SAID)
     assert log.audit_events()[-1].detail["forced"] is True
 
 
 def test_a_verdict_is_about_one_bundle(release: Lifecycle, store: str) -> None:
-    release.judge(2, "promote")
+    passed(release, 2)
     client_of(store).set_model_version_tag("router", "2", "verdict_bundle", "router-other")
     with pytest.raises(ReleaseError, match="is about bundle router-other"):
         release.promote(2, **SAID)
@@ -73,7 +78,7 @@ def test_a_verdict_is_about_one_bundle(release: Lifecycle, store: str) -> None:
 
 def test_two_people_have_to_agree_where_that_is_configured(release: Lifecycle, store: str, log: EventLog) -> None:
     """The same person twice, however spelled, is one pair of eyes; force does not lend another."""
-    release.judge(3, "promote")
+    passed(release, 3)
     for force in (False, True):
         with pytest.raises(ReleaseError, match=r"needs 2 people who agree, found 1: ada\."):
             release.promote(3, force=force, **SAID)
@@ -88,13 +93,13 @@ def test_two_people_have_to_agree_where_that_is_configured(release: Lifecycle, s
     release.promote(3, **SAID)
     assert log.audit_events()[-1].detail["agreed"] == ["ada", "bob"]
     release.rollback(who="bob", why="it was worse")
-    release.judge(3, "promote")
+    passed(release, 3, notes=["once more"])
     with pytest.raises(ReleaseError, match="found 1: bob"):  # consent ended with the rollback
         release.promote(3, who="bob", why="again")
 
 
 def test_an_approval_is_of_what_the_version_held(release: Lifecycle, store: str) -> None:
-    release.judge(3, "promote")
+    passed(release, 3)
     release.approve(3, who="bob", why="looked at it")
     client = client_of(store)
     (key,) = (key for key in client.get_model_version("router", "3").tags if key.startswith("approved."))
@@ -202,6 +207,9 @@ def test_a_step_whose_event_was_not_logged_is_forgotten(
         patch.setattr(log, "log_audit_event", killed)
         with pytest.raises(Killed):
             release.promote(2, force=True, **SAID)
+    with pytest.raises(ReleaseError, match=r"\(promoted, version 2, by ada\) is on its way\. Repeat in 15 seconds"):
+        release.approve(3, who="bob", why="looked at it")
+    monkeypatch.setattr(journal, "FRESH_SECONDS", 0.0)
     release.approve(3, who="bob", why="looked at it")
     assert aliases(store) == {"champion": "1"}
     assert kinds(log) == ["promoted", "approved"]

@@ -93,6 +93,22 @@ def test_without_a_name_a_session_goes_on_where_its_last_turn_was(shelf: Shelf, 
     assert rollout.predict_route(follow).state.rollout == "router/1+canary/2:b"
 
 
+def test_a_request_is_no_shadow_by_what_it_refers_to(shelf: Shelf, serve: Serve, log: EventLog) -> None:
+    """Or a client could take its requests out of what is learned from, paid for and audited."""
+    shelf.aliases |= {"canary": "2", "shadow": "3"}
+    rollout = serve()
+    decision = rollout.predict_route(TEXT)
+    while decision.state.arm != "champion":
+        decision = rollout.predict_route(TEXT)
+    rollout.drain()
+    shadow = log.decision(shadow_id(decision.decision_id))
+    assert shadow is not None
+    with pytest.raises(InvalidRequestError, match="only shadows have"):
+        rollout.predict_route(TEXT, previous={"decision_id": shadow.decision_id})
+    log.log_decision(shadow.model_copy(update={"decision_id": "under-another-name"}))
+    assert rollout.predict_route(TEXT, previous={"decision_id": "under-another-name"}).state.arm != "shadow"
+
+
 def test_what_is_asked_does_not_move_the_arm(shelf: Shelf, serve: Serve) -> None:
     """A text that drew its own arm would make every comparison of arms worthless."""
     shelf.aliases["canary"] = "2"

@@ -374,3 +374,12 @@ def test_a_challenger_is_registered_with_its_lineage(traffic: Path, tmp_path: Pa
     version = register(tmp_path / "new", manifest, learned, tracking_uri=store)
     assert get_alias("router", "challenger", tracking_uri=store) == version.version
     assert version.bundle == manifest.id
+    with EventLog(traffic) as log:
+        again = register(tmp_path / "new", manifest, learned, tracking_uri=store, log=log)
+        (event,) = [found for found in log.audit_events() if found.kind == "registered"]
+    assert (event.who, event.detail["version"], event.detail["bundle"]) == (
+        "training.retrain",
+        again.version,
+        manifest.id,
+    )
+    assert get_alias("router", "challenger", tracking_uri=store) == again.version

@@ -1,13 +1,11 @@
-"""What a version needs before it may serve: a verdict on this very bundle, and people who agree to it."""
+"""What a version needs before it may serve, beside a verdict: the files that were registered, and people who agree."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from router_ml.config import RouterConfig, load_config, policy_sha256
 from router_ml.config.schema import Release
@@ -15,7 +13,6 @@ from router_ml.errors import ReleaseError
 from router_ml.storage.registry.download import fetch
 from router_ml.storage.registry.lookup import Version
 
-VERDICT, REPORT, JUDGED = "verdict", "verdict_sha256", "verdict_bundle"
 APPROVED = "approved."
 
 
@@ -54,33 +51,6 @@ def open_version(version: Version, *, tracking_uri: str | None) -> Opened:
     return Opened(files, load_config(folder / "router.yaml", taxonomy(Classifier.load(folder))))
 
 
-def verdict_tags(verdict: str, *, bundle: str, report: Mapping[str, Any] | None) -> dict[str, str]:
-    """How a verdict is kept on a version: what it says, of which bundle, and the digest of the report behind it."""
-    said = json.dumps(report, sort_keys=True, default=str) if report is not None else ""
-    digest = hashlib.sha256(said.encode()).hexdigest() if said else "none"
-    return {JUDGED: bundle, REPORT: digest, VERDICT: verdict}  # last what the others are about
-
-
-def check_verdict(version: Version, bundle: str) -> None:
-    """Whether the gate passed this bundle.
-
-    Raises:
-        ReleaseError: it did not, or judged another one; says what to do.
-    """
-    found, judged = version.tags.get(VERDICT), version.tags.get(JUDGED)
-    label = f"{version.name}/{version.version}"
-    if found is None:
-        raise ReleaseError(
-            f"{label} has no verdict, expected promote. Evaluate it with router-ml evaluate, or take the step by force."
-        )
-    if found != "promote":
-        raise ReleaseError(
-            f"{label} has the verdict {found!r}, expected promote. Train a better one, or take the step by force."
-        )
-    if judged is not None and judged != bundle:
-        raise ReleaseError(f"The verdict on {label} is about bundle {judged}, it holds {bundle}. Evaluate it again.")
-
-
 def approval_tag(who: str, *, bundle: str, at: datetime) -> tuple[str, str]:
     """Key and value of an approval: one per person, bound to what was approved."""
     key = APPROVED + hashlib.sha256(_person(who).encode()).hexdigest()[:16]
@@ -103,19 +73,27 @@ def without_approvals(version: Version) -> dict[str, str | None]:
     return {key: None for key in version.tags if key.startswith(APPROVED)}
 
 
-def check_approvals(version: Version, bundle: str, *, who: str, needed: int) -> tuple[str, ...]:
-    """Who agrees: those who approved, and whoever takes the step.
+def agreed(version: Version, bundle: str, *, who: str) -> tuple[str, ...]:
+    """Who agrees: those who approved this very bundle, and whoever takes the step."""
+    return tuple(sorted({_person(name): name for name in (*approvers(version, bundle), who.strip())}.values()))
+
+
+def needed(*opened: Opened | None) -> int:
+    """How many people have to agree: as many as the strictest of these asks for."""
+    return max(one.release.approvals for one in opened if one is not None)
+
+
+def check_approvals(version: Version, people: tuple[str, ...], *, needed: int, step: str = "") -> None:
+    """Whether enough people agree.
 
     Raises:
         ReleaseError: these are fewer than ``needed``.
     """
-    agreed = {_person(name): name for name in (*approvers(version, bundle), who.strip())}
-    if len(agreed) < needed:
+    if len(people) < needed:
         raise ReleaseError(
-            f"{version.name}/{version.version} needs {needed} people who agree, found {len(agreed)}: "
-            f"{', '.join(sorted(agreed.values()))}. Let somebody else approve it: router-ml approve."
+            f"{version.name}/{version.version} needs {needed} people who agree{step}, found {len(people)}: "
+            f"{', '.join(people)}. Let somebody else approve it: router-ml approve."
         )
-    return tuple(sorted(agreed.values()))
 
 
 def _person(who: str) -> str:

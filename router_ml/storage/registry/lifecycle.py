@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.config.schema import Release
 from router_ml.errors import InvalidRequestError, ReleaseError
-from router_ml.storage.registry import consent
-from router_ml.storage.registry.consent import Opened
+from router_ml.storage.registry import consent, history, moving, verdicts
 from router_ml.storage.registry.lookup import Version
 from router_ml.storage.registry.record import log_bundle
 from router_ml.storage.registry.scene import STAGE, Moves, Scene, Step, release_event, scene
@@ -25,7 +24,7 @@ from router_ml.storage.registry.standing import CANARY_DRAW, CANARY_SHARE
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-REPLACED = "replaced"
+GATE = "router-ml evaluate"
 
 
 class Lifecycle:
@@ -47,24 +46,35 @@ class Lifecycle:
         event = release_event("registered", who, why)
         made = log_bundle(folder, name=self.name, tracking_uri=self.tracking_uri, **recorded)
         with self._scene() as now:
-            now.take(event, made, {"challenger": made.version}, stage="challenger")
+            now.take(event, now.version(made.version), {"challenger": made.version}, stage="challenger")
             return now.version(made.version)
 
     def judge(
-        self, version: str | int, verdict: str, *, report: Mapping[str, Any] | None = None, bundle: str | None = None
+        self,
+        version: str | int,
+        verdict: str,
+        *,
+        report: Mapping[str, Any] | None = None,
+        bundle: str | None = None,
+        who: str = GATE,
+        why: str = "the gate has judged it",
     ) -> Version:
-        """Keep the verdict of the gate on a version, and the digest of its report. ``bundle``, if given, is the one
-        that was judged, and has to be the version's."""
+        """Keep the verdict of the gate on a version, and the digest of its report.
+
+        Args:
+            report: as ``Verdict.to_dict`` of the gate gives it, about this version against today's champion; needed for
+                ``promote``. One that was used before a stop or a rollback does not count.
+            bundle: if given, has to be the version's.
+        """
         with self._scene() as now:
             found = now.version(version)
             if bundle is not None and bundle != found.bundle:
                 raise ReleaseError(
-                    f"{self.name}/{found.version} is bundle {found.bundle}, the verdict is about {bundle}. Name the "
-                    "version that was judged."
+                    f"{self.name}/{found.version} is bundle {found.bundle}, the verdict is about {bundle}."
                 )
-            tags = consent.verdict_tags(verdict, bundle=found.bundle or "none", report=report)
-            for key, value in tags.items():
-                now.client.set_model_version_tag(self.name, found.version, key, value)
+            tags = moving.judged(now, found, verdict, report)
+            event = release_event("judged", who, why, verdicts.detail_of(tags))
+            now.take(event, found, {}, tags={found.version: tags})
             return now.version(version)
 
     def approve(self, version: str | int, *, who: str, why: str, bundle: str | None = None) -> Step:
@@ -95,13 +105,22 @@ class Lifecycle:
             return now.take(event, found, {"shadow": found.version}, stage="shadow")
 
     def to_canary(
-        self, version: str | int, *, who: str, why: str, share: float | None = None, force: bool = False
+        self,
+        version: str | int,
+        *,
+        who: str,
+        why: str,
+        share: float | None = None,
+        force: bool = False,
+        report: Mapping[str, Any] | None = None,
     ) -> Step:
         """Give a version a share of the sessions, drawn anew.
 
         Args:
-            share: by default ``release.canary_share`` of the champion.
+            share: by default ``release.canary_share`` of the champion, which is the most as long as fewer people agree
+                than a promotion of this version needs.
             force: also without the verdict of the gate; the event says so.
+            report: the verdict, as ``judge`` takes it; kept with this step.
         """
         with self._scene() as now:
             found = now.version(version)
@@ -111,16 +130,24 @@ class Lifecycle:
             self._not_champion(champion, found)
             if (other := now.aliases.get("canary")) is not None:
                 raise ReleaseError(f"{self.name}/{other} is the canary, there can be one. Stop or promote it first.")
-            files = now.open(found)
+            files, ruling = now.open(found), now.open(champion)
+            judged = {} if report is None else moving.judged(now, found, str(report.get("verdict")), report)
+            tags = {**found.tags, **judged}
             if not force:
-                consent.check_verdict(found, files.bundle)
-            part = now.open(champion).release.canary_share if share is None else share
+                verdicts.check(tags, version=found, bundle=files.bundle, champion=ruling.bundle)
+            most = ruling.release.canary_share
+            part = most if share is None else share
             if not 0 < part < 1:
                 raise InvalidRequestError(f"Found a share of {part}, expected more than 0 and less than 1.")
-            event = release_event("canary_started", who, why, {"share": part, "forced": force})
-            moves: Moves = {"canary": found.version, **_without(now, "shadow", found)}
+            agreed = consent.agreed(found, files.bundle, who=who)
+            if part > most:
+                needed, step = consent.needed(files, ruling), f" before its share is more than {most}"
+                consent.check_approvals(found, agreed, needed=needed, step=step)
+            detail = {"share": part, "forced": force, "agreed": list(agreed), **verdicts.detail_of(tags)}
+            event = release_event("canary_started", who, why, detail)
+            moves: Moves = {"canary": found.version, **moving.without(now, "shadow", found)}
             drawn = {CANARY_SHARE: repr(part), CANARY_DRAW: secrets.token_hex(6)}
-            return now.take(event, found, moves, stage="canary", tags={found.version: drawn})
+            return now.take(event, found, moves, stage="canary", tags={found.version: {**judged, **drawn}})
 
     def stop_canary(self, *, who: str, why: str, detail: Mapping[str, Any] | None = None) -> Step:
         """Give the canary's sessions back to the champion. Its verdict is void: it has to be evaluated again."""
@@ -131,18 +158,27 @@ class Lifecycle:
             if "canary" not in now.aliases:
                 raise ReleaseError(f"{self.name} has no canary that could be stopped.")
             found = now.version(alias="canary")
-            void = {found.version: {consent.VERDICT: "stopped"}}
+            void = {found.version: {verdicts.VERDICT: verdicts.STOPPED}}
             return now.take(event, found, {"canary": None}, stage="stopped", tags=void)
 
     def promote(
-        self, version: str | int, *, who: str, why: str, force: bool = False, holdback: str | int | None = None
+        self,
+        version: str | int,
+        *,
+        who: str,
+        why: str,
+        force: bool = False,
+        holdback: str | int | None = None,
+        report: Mapping[str, Any] | None = None,
     ) -> Step:
         """Make a version the champion. ``previous`` keeps the one that it replaces.
 
         Args:
             force: also without the verdict of the gate; the event says so. Approvals are needed all the same.
-            holdback: the version that held back sessions stay on from now on; by default as it is, or, where
-                ``release.holdback_share`` of the new champion asks for one and there is none, the one it replaces.
+            holdback: the version that held back sessions stay on from now on: one that is or was champion, and was not
+                rolled back since. By default as it is, or, where ``release.holdback_share`` of the new champion asks
+                for one and there is none, the one it replaces.
+            report: the verdict, as ``judge`` takes it; kept with this step.
         """
         with self._scene() as now:
             found, aliases = now.version(version), now.aliases
@@ -153,41 +189,59 @@ class Lifecycle:
             if (canary := aliases.get("canary", found.version)) != found.version:
                 raise ReleaseError(f"{self.name}/{canary} is the canary. Stop it, or promote it.")
             files = now.open(found)
-            old = now.open(now.version(alias="champion")) if "champion" in aliases else None
+            left = now.version(alias="champion") if "champion" in aliases else None
+            old = None if left is None else now.open(left)
+            judged = {} if report is None else moving.judged(now, found, str(report.get("verdict")), report)
+            tags = {**found.tags, **judged}
             if old is not None and not force:  # a first champion has nothing that it could be judged against
-                consent.check_verdict(found, files.bundle)
-            needed = max(one.release.approvals for one in (files, old) if one is not None)
-            agreed = consent.check_approvals(found, files.bundle, who=who, needed=needed)
-            verdict = {"verdict": found.tags.get(consent.VERDICT), "report_sha256": found.tags.get(consent.REPORT)}
-            detail = {"forced": force, "agreed": list(agreed), **verdict}
+                verdicts.check(tags, version=found, bundle=files.bundle, champion=old.bundle)
+            agreed = consent.agreed(found, files.bundle, who=who)
+            consent.check_approvals(found, agreed, needed=consent.needed(files, old))
+            detail = {"forced": force, "agreed": list(agreed), **verdicts.detail_of(tags)}
             moves: Moves = {
-                **({"previous": aliases["champion"]} if old is not None else {}),
-                **_holdback(now, files, holdback),
+                **({"previous": left.version} if left is not None else {}),
+                **moving.holdback(now, files, holdback),
                 "champion": found.version,
                 **{alias: None for alias in ("canary", "shadow", "challenger") if aliases.get(alias) == found.version},
             }
-            replaced: dict[str, Moves] = {found.version: {REPLACED: aliases.get("champion")}}
-            if old is not None:
-                replaced[aliases["champion"]] = {STAGE: "retired"}
             event = release_event("promoted", who, why, detail, before=old, after=files)
-            return now.take(event, found, moves, stage="champion", tags=replaced)
+            written: dict[str, Moves] = {found.version: {**judged, **history.entered(found, left, event.at)}}
+            if left is not None:
+                written[left.version] = {STAGE: "retired"}
+            return now.take(event, found, moves, stage="champion", tags=written)
 
     def rollback(self, *, who: str, why: str) -> Step:
         """Make the previous champion the champion again, and stop a canary. Verdict and approvals of the version that
-        is left are void; ``previous`` becomes what was champion before the one that returns."""
+        is left are void; ``previous`` becomes what was champion before the one that returns, unless that was rolled
+        back itself."""
         with self._scene() as now:
             if done := now.finished("rolled_back"):
                 return done
             if now.aliases.get("previous") in (None, now.aliases.get("champion")):
                 raise ReleaseError(f"{self.name} has no previous champion to go back to. Promote a version instead.")
             left, found = now.champion("There is something to leave"), now.version(alias="previous")
-            files = now.open(found)
+            files, behind = now.open(found), history.behind(found, left, now.versions())
             event = release_event(
                 "rolled_back", who, why, {"from": left.version, "from_bundle": left.bundle}, after=files
             )
-            moves: Moves = {"champion": found.version, "canary": None, "previous": found.tags.get(REPLACED)}
-            void = {**consent.without_approvals(left), STAGE: "rolled back", consent.VERDICT: "rolled back"}
-            return now.take(event, found, moves, stage="champion", tags={left.version: void})
+            moves: Moves = {
+                "champion": found.version,
+                "canary": None,
+                "previous": behind[-1] if behind else None,
+                **moving.without(now, "holdback", left),
+            }
+            tags: dict[str, Moves] = {
+                left.version: {
+                    **consent.without_approvals(left),
+                    STAGE: "rolled back",
+                    verdicts.VERDICT: verdicts.ROLLED_BACK,
+                    history.SINCE: None,
+                },
+                found.version: {history.BEFORE: ",".join(behind) or None},
+            }
+            if (canary := now.aliases.get("canary")) not in (None, left.version):
+                tags[str(canary)] = {STAGE: "stopped", verdicts.VERDICT: verdicts.STOPPED}
+            return now.take(event, found, moves, stage="champion", tags=tags)
 
     def champion_release(self) -> Release:
         """How a challenger becomes champion, by the champion's ``router.yaml``."""
@@ -200,16 +254,3 @@ class Lifecycle:
     def _not_champion(self, champion: Version, found: Version) -> None:
         if champion.version == found.version:
             raise ReleaseError(f"{self.name}/{found.version} is the champion. Give the version that is to follow it.")
-
-
-def _without(now: Scene, alias: str, version: Version) -> Moves:
-    """Takes an alias off a version, where it is on it."""
-    return {alias: None} if now.aliases.get(alias) == version.version else {}
-
-
-def _holdback(now: Scene, files: Opened, asked: str | int | None) -> Moves:
-    if asked is not None:
-        return {"holdback": now.version(asked).version}
-    champion = now.aliases.get("champion")
-    due = files.release.holdback_share > 0 and "holdback" not in now.aliases and champion is not None
-    return {"holdback": champion} if due else {}

@@ -42,13 +42,13 @@ def set_alias(name: str, alias: str, version: str | int, *, tracking_uri: str | 
 def get_alias(name: str, alias: str, *, tracking_uri: str | None = None) -> str | None:
     """The version that an alias points at, or None."""
     with opened(tracking_uri) as (client, _):
-        return next((found.version for found in _versions(client, name) if alias in found.aliases), None)
+        return next((found.version for found in known(client, name) if alias in found.aliases), None)
 
 
 def versions(name: str = "router", *, tracking_uri: str | None = None) -> tuple[Version, ...]:
     """All versions, newest first; none if the model does not exist."""
     with opened(tracking_uri) as (client, _):
-        return _versions(client, name)
+        return known(client, name)
 
 
 def find(client: Any, store: str, name: str, version: str | None, *, alias: str | None = None) -> Version:
@@ -57,15 +57,15 @@ def find(client: Any, store: str, name: str, version: str | None, *, alias: str 
     Raises:
         RegistryError: there is none; says which versions and aliases, or else which models, the store holds.
     """
-    known = _versions(client, name)
-    for found in known:
+    there = known(client, name)
+    for found in there:
         if found.version == version or alias in found.aliases:
             return found
     asked = f"{name}@{alias}" if alias else f"{name}/{version}"
-    if not known:
+    if not there:
         raise missing(client, store, name, asked)
-    numbers = ", ".join(found.version for found in known)
-    aliases = ", ".join(f"{alias} -> {found.version}" for found in known for alias in found.aliases) or "none"
+    numbers = ", ".join(found.version for found in there)
+    aliases = ", ".join(f"{alias} -> {found.version}" for found in there for alias in found.aliases) or "none"
     raise RegistryError(
         f"There is no {asked} in {redacted(store)}. Versions: {numbers}; aliases: {aliases}. "
         "Ask for one of these, or let the alias point at one."
@@ -86,7 +86,8 @@ def missing(client: Any, store: str, name: str, asked: str | None = None) -> Reg
     )
 
 
-def _versions(client: Any, name: str) -> tuple[Version, ...]:
+def known(client: Any, name: str) -> tuple[Version, ...]:
+    """``versions`` with an open client."""
     model = registered(client, name)
     if model is None:
         return ()

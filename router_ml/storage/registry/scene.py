@@ -15,7 +15,7 @@ from router_ml.contract import AuditEvent, describe
 from router_ml.errors import InvalidRequestError, ReleaseError
 from router_ml.storage.registry import journal
 from router_ml.storage.registry.consent import Opened, open_version
-from router_ml.storage.registry.lookup import Version, find
+from router_ml.storage.registry.lookup import Version, find, known
 from router_ml.storage.registry.standing import Standing, standing
 from router_ml.storage.registry.store import opened
 
@@ -62,6 +62,10 @@ class Scene:
         """A version by its number or by an alias. ``RegistryError`` where there is none."""
         return find(self.client, self.store, self.name, None if number is None else str(number), alias=alias)
 
+    def versions(self) -> Mapping[str, Version]:
+        """All of them, by number."""
+        return {found.version: found for found in known(self.client, self.name)}
+
     def open(self, version: Version) -> Opened:
         """A version by its files."""
         return open_version(version, tracking_uri=self.store)
@@ -90,7 +94,8 @@ class Scene:
         stage: str | None = None,
         tags: Mapping[str, Moves] | None = None,
     ) -> Step:
-        """Take a step: ``aliases`` move in their order, after ``tags`` by version are written."""
+        """Take a step: ``aliases`` move in their order, after ``tags`` by version are written. ``version``: as it was
+        when the step was allowed."""
         before = dict(self.aliases)
         after = {alias: to for alias, to in {**before, **aliases}.items() if to is not None}
         about = {"model": self.name, "version": version.version, "bundle": version.bundle, **event.detail}
@@ -98,7 +103,9 @@ class Scene:
         written: dict[str, dict[str, str | None]] = {version.version: {STAGE: stage}} if stage else {}
         for number, values in (tags or {}).items():
             written[number] = {**written.get(number, {}), **values}
-        journal.perform(self.client, self.name, journal.Plan(event, written, tuple(aliases.items())), self.log)
+        plan = journal.Plan(event, written, tuple(aliases.items()), self.log.identity(), datetime.now(UTC))
+        seen = journal.Seen(before, version.version, version.tags)
+        journal.perform(self.client, self.name, plan, self.log, seen=seen)
         return Step(event, before, after, self.resumed)
 
 
@@ -107,7 +114,8 @@ def scene(log: EventLog, name: str, tracking_uri: str | None) -> Iterator[Scene]
     """Look at the registry, and finish what was interrupted.
 
     Raises:
-        RegistryError: it cannot be reached, or there is no such model. LogError: the log cannot be read.
+        RegistryError: it cannot be reached, there is no such model, or what was interrupted cannot be finished here.
+        LogError: the log cannot be read.
     """
     with opened(tracking_uri) as (client, store):
         standing(client, store, name)  # says what there is instead, where there is no such model
