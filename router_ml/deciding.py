@@ -93,7 +93,7 @@ class Decider(Concluder):
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
-            self._record(rules, [Made(request, understood, decisions[0])])
+            self._record(rules, [Made(request, understood, decisions[0], named=decision_id is not None)])
         return decisions[0]
 
     def decide_many(
@@ -120,7 +120,8 @@ class Decider(Concluder):
         with self._all_or_nothing(decisions):
             for index in range(len(requests)):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
-            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, strict=True)])
+            named = [stamp[2] is not None for stamp in stamps]
+            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, named, strict=True)])
         return decisions
 
     @contextmanager
@@ -148,6 +149,7 @@ class Decider(Concluder):
         if str(stamp[2]).endswith(SHADOW_SUFFIX):
             raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))
         if decision.lane is not None:
