@@ -67,7 +67,9 @@ class Decider(Concluder):
         self.rewards = rewards or shipped_rewards()
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
-        self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
+        self._budgets.prime_from(
+            self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
+        )
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
@@ -148,6 +150,7 @@ class Decider(Concluder):
         """Decide, and count what the decision costs and teaches."""
         if str(stamp[2]).endswith(SHADOW_SUFFIX):
             raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+        self._budgets.catch_up(self.log)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
         self._budgets.charge(decision)

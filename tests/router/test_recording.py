@@ -16,7 +16,9 @@ from router_ml import Router, front_door
 from router_ml.config import RouterConfig
 from router_ml.config.schema import Keep, Logging
 from router_ml.contract import RouteDecision
+from router_ml.contract.outcome import Validation
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
+from router_ml.guardrails.digests import json_digest
 from router_ml.storage import tables
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
@@ -225,6 +227,54 @@ def test_what_is_restricted_is_in_the_log_whoever_else_took_its_id(open_router: 
     assert router.flush()
     router.predict_route(MAIL, decision_id="taken")
     assert not router.flush(), "a record that was set aside is not in the database"
+
+
+DONE: dict[str, Any] = {
+    "hops": [
+        {"lane": "l", "provider": "p", "region": "eu", "boundary": "b", "error": f"lane.TimeoutError: {MAIL}"},
+        {"lane": "l", "provider": "p", "region": "eu", "boundary": "b", "error": MAIL, "cost_usd": 0.5},
+    ],
+    "tool_calls": [{"name": "refund", "version": "1", "arguments": {"to": MAIL}, "result": [MAIL], "approval_id": "a"}],
+    "validation": {"status": "failed", "errors": [MAIL]},
+    "citations": ["doc-1"],
+    "context_ids": ["chunk-1"],
+}
+
+
+@pytest.mark.parametrize("key", [None, "a key of sixteen bytes"])
+def test_below_text_an_execution_keeps_what_was_done_and_no_word_of_it(
+    open_router: Open, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """A decision that names a person goes to the tools with that person's data."""
+    if key is not None:
+        monkeypatch.setenv("ROUTER_ML_MATCH_KEY", key)
+    router = open_router(keep={"low": Keep(level="text")})
+    private, plain = router.predict_route(MAIL), router.predict_route(QUESTION)
+    for decision_id in (private.decision_id, plain.decision_id, "unknown"):
+        router.log_execution({"decision_id": decision_id, **DONE})
+    router.log_outcome(private.decision_id, validation=DONE["validation"])
+    assert router.log is not None
+    (outcome,) = router.log.outcomes()
+    assert outcome.validation == Validation(status="failed", errors=("withheld",))
+    (kept,) = router.log.executions(plain.decision_id)
+    assert (kept.hops[1].error, kept.tool_calls[0].arguments) == (MAIL, {"to": MAIL})
+    for decision_id in (private.decision_id, "unknown"):
+        (kept,) = router.log.executions(decision_id)
+        assert MAIL not in kept.model_dump_json()
+        (call,) = kept.tool_calls
+        digest = json_digest("arguments", {"to": MAIL}, None if key is None else key.encode())
+        assert (call.name, call.approval_id, call.arguments) == ("refund", "a", {"digest": digest})
+        assert (digest is None) == (key is None)
+        assert [hop.error for hop in kept.hops] == ["lane.TimeoutError", "withheld"]
+        assert (kept.citations, kept.context_ids, kept.hops[1].cost_usd) == (("doc-1",), ("chunk-1",), 0.5)
+
+
+def test_a_level_is_known_after_a_restart(open_router: Open) -> None:
+    before, after = (open_router(keep={"low": Keep(level="text")}) for _ in range(2))
+    decision = before.predict_route(QUESTION)
+    after.log_execution({"decision_id": decision.decision_id, **DONE})
+    assert after.log is not None
+    assert [one.tool_calls[0].result for one in after.log.executions()] == [[MAIL]]
 
 
 def test_a_wrong_execution_or_approval_is_the_callers_error(router: Router) -> None:
