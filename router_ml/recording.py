@@ -105,7 +105,9 @@ class Recorded(Governed):
 
     def _keeps_text(self, decision_id: str) -> bool:
         """Whether words may be kept of a decision; of one that is not known they may not."""
-        return self._recorder.keeps and self._recorder.level_of(decision_id) == "text"
+        if all(keep.level != "text" for keep in self.config.logging.keep.values()):
+            return False  # without asking the database
+        return self._recorder.level_of(decision_id) == "text"
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the database has all that was logged so far; whether it has after ``timeout`` seconds. False as
