@@ -3,9 +3,9 @@
 A decision is charged with the expected cost of its lane when it is made; an outcome that says what it did cost corrects
 that. Days are those of UTC by the clock of each decision, so that a replay of last week spends last week's money.
 
-Each process knows its own spending alone, and what the log held when it started: with several replicas, give each its
-part of the budget. Decisions that are made at the same moment do not see each other's cost, so a cap may be passed by
-what is under way.
+Each process knows its own spending alone, and what the log held when it started, as soon as that can be read: with
+several replicas, give each its part of the budget. Decisions that are made at the same moment do not see each other's
+cost, so a cap may be passed by what is under way.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class Budgets:
     def __init__(self, config: RouterConfig, *, charges: int = _CHARGES) -> None:
         self._limits = _limits(config)
         self._new = tuple(self._limits)  # classes whose spending of today is not known yet
+        self._owed: dict[str, datetime] = {}  # those that a log which was away has to tell, and until when
         self._ledgers = {name: _Ledger() for name in self._limits}
         self._charges: OrderedDict[str, tuple[str, date, float]] = OrderedDict()
         self._size = charges
@@ -150,23 +151,44 @@ class Budgets:
         for cost in costs:
             self._charge(cost.decision_id, cost.traffic_class, cost.at, cost.usd)
 
-    def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str) -> None:
+    def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str, away: bool = False) -> None:
         """``prime`` with today's decisions of a log, for classes that have a budget and were not counted before.
+
+        Args:
+            away: there is a log which could not be opened yet; ``catch_up`` asks it later.
 
         Raises:
             LogError: the log cannot be read, and ``on_error`` is raise; else the day starts without it.
         """
-        if log is None or not self._new:
+        if not self._new:
             return
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        if log is None:
+            if away:
+                logger.warning("What was spent today is not known until the event log opens; budgets start full.")
+                self._owed.update(dict.fromkeys(self._new, now))
+            return
         try:
-            found = log.costs(midnight, until=midnight + timedelta(days=1), traffic_classes=self._new)
+            self._prime_day(log, self._new, now, until=_midnight(now) + timedelta(days=1))
         except LogError as error:
             if on_error == "raise":
                 raise
             logger.error("What was spent today is not known, so budgets start full: %s", error)
+
+    def catch_up(self, log: EventLog | None) -> None:
+        """Ask a log that was away at the start what had been spent by then; costs nothing where none was."""
+        if not self._owed or log is None:
             return
-        self.prime(found)
+        with self._lock:
+            owed = dict(self._owed)
+            self._owed.clear()
+        for name, at in owed.items():
+            try:
+                self._prime_day(log, (name,), at, until=at)
+            except LogError as error:
+                logger.error("What %s had spent before the start is not known: %s", name, error)
+
+    def _prime_day(self, log: EventLog, names: Sequence[str], day: datetime, *, until: datetime) -> None:
+        self.prime(log.costs(_midnight(day), until=until, traffic_classes=names))
 
     def _charge(self, decision_id: str, name: str, at: datetime, cost: float) -> None:
         ledger = self._ledgers.get(name)
@@ -192,6 +214,10 @@ class Budgets:
         day = self._ledgers[name].days.get(on)
         if day is not None:
             day.spent = max(day.spent + cost, 0.0)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _limits(config: RouterConfig) -> dict[str, float]:

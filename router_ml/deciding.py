@@ -67,7 +67,9 @@ class Decider(Concluder):
         self.rewards = rewards or shipped_rewards()
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
-        self._budgets.prime_from(self.log, datetime.now(UTC), on_error=config.logging.on_error)
+        self._budgets.prime_from(
+            self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
+        )
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
@@ -93,7 +95,7 @@ class Decider(Concluder):
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
-            self._record(rules, [Made(request, understood, decisions[0])])
+            self._record(rules, [Made(request, understood, decisions[0], named=decision_id is not None)])
         return decisions[0]
 
     def decide_many(
@@ -120,7 +122,8 @@ class Decider(Concluder):
         with self._all_or_nothing(decisions):
             for index in range(len(requests)):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
-            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, strict=True)])
+            named = [stamp[2] is not None for stamp in stamps]
+            self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, named, strict=True)])
         return decisions
 
     @contextmanager
@@ -147,7 +150,9 @@ class Decider(Concluder):
         """Decide, and count what the decision costs and teaches."""
         if str(stamp[2]).endswith(SHADOW_SUFFIX):
             raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+        self._budgets.catch_up(self.log)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision))
         if decision.lane is not None:

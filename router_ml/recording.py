@@ -16,8 +16,20 @@ from pydantic import ValidationError
 
 from router_ml.case import features_vector
 from router_ml.config import RouterConfig
-from router_ml.contract import Approval, Execution, Model, OutputCheck, RiskTier, RouteDecision, RouteRequest, describe
-from router_ml.errors import InvalidRequestError, LogError
+from router_ml.contract import (
+    Approval,
+    Execution,
+    Model,
+    Outcome,
+    OutputCheck,
+    RiskTier,
+    RouteDecision,
+    RouteRequest,
+    describe,
+)
+from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
+from router_ml.guardrails.digests import key_from_environment
+from router_ml.guardrails.withholding import withheld, without_texts
 from router_ml.overrides import Governed, InForce
 from router_ml.sessions import is_private
 from router_ml.storage.recorder import Ack, Recorder
@@ -35,11 +47,12 @@ Kept = TypeVar("Kept", bound=Model)
 
 @dataclass(frozen=True)
 class Made:
-    """A decision and what it was made from."""
+    """A decision and what it was made from; ``named``: its id is the caller's."""
 
     request: RouteRequest
     understood: Understanding
     decision: RouteDecision
+    named: bool = False
 
 
 class Recorded(Governed):
@@ -62,6 +75,9 @@ class Recorded(Governed):
     def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
         """Log what was done with a decision; how far it got, None when no log is configured.
 
+        What tools were given and gave, and what errors said, is kept of a decision whose ``log_level`` is ``text``
+        alone; of others keyed digests and the class of an error (``guardrails.withholding``).
+
         Args:
             now: its time, where it says none; by default the current time.
 
@@ -71,6 +87,8 @@ class Recorded(Governed):
         from router_ml.storage.entries import of_execution
 
         parsed = _parsed(Execution, execution)
+        if not self._keeps_text(parsed.decision_id):
+            parsed = withheld(parsed, key_from_environment())
         return self._recorder.write([of_execution(parsed, now or datetime.now(UTC))])
 
     def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
@@ -79,8 +97,21 @@ class Recorded(Governed):
 
         return self._recorder.write([of_approval(_parsed(Approval, approval))])
 
+    def _keepable_outcome(self, outcome: Outcome) -> Outcome:
+        checked = outcome.validation
+        if checked is None or not checked.errors or self._keeps_text(outcome.decision_id):
+            return outcome
+        return outcome.model_copy(update={"validation": without_texts(checked)})
+
+    def _keeps_text(self, decision_id: str) -> bool:
+        """Whether words may be kept of a decision; of one that is not known they may not."""
+        if all(keep.level != "text" for keep in self.config.logging.keep.values()):
+            return False  # without asking the database
+        return self._recorder.level_of(decision_id) == "text"
+
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until the database has all that was logged so far; whether it has after ``timeout`` seconds."""
+        """Wait until the database has all that was logged so far; whether it has after ``timeout`` seconds. False as
+        well while something that it refused is set aside (``router-ml log spool``)."""
         return self._recorder.flush(timeout)
 
     def close(self) -> None:
@@ -96,9 +127,11 @@ class Recorded(Governed):
 
 
 def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: RouterConfig) -> None:
-    """Log decisions, all or none.
+    """Log decisions, all or none. A restricted one whose id the caller gave, which may be taken, does not wait in a
+    spool until the database says so.
 
     Raises:
+        LogRefusedError: a record is never taken, as one under an id that is taken; with the first as ``decision``.
         LogError: they could not be kept, with the first that must not leave unlogged as ``decision``.
     """
     if not recorder.keeps:
@@ -108,7 +141,12 @@ def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: Ro
         subjects = [None if user is None else recorder.subject_of(user) for user in about]
         entries = [_entry(each, encoder, config, subject) for each, subject in zip(made, subjects, strict=True)]
         unknown = [user if subject is None else None for user, subject in zip(about, subjects, strict=True)]
-        ack = recorder.write(entries, users=unknown)
+        direct = any(each.named and each.decision.risk_tier == "restricted" for each in made)
+        pairs = [(each.decision, entry) for each, entry in zip(made, entries, strict=True)]
+        recorder.write_decisions(pairs, users=unknown, direct=direct)
+    except LogRefusedError as error:
+        error.decision = made[0].decision
+        raise
     except LogError as error:
         held = [one for one in (each.decision for each in made) if _held(one, config)]
         if held:
@@ -116,9 +154,6 @@ def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: Ro
             error.decision = (restricted or held)[0]
             raise
         logger.error("%d decisions were made but not logged: %s", len(made), error)
-        return
-    if ack is not None:
-        recorder.remember((each.decision.decision_id for each in made), ack)
 
 
 def record_check(recorder: Recorder, check: OutputCheck, *, decision: RouteDecision, config: RouterConfig) -> None:

@@ -78,13 +78,15 @@ def rated(outcome: Outcome, rewards: Rewards, decision: Callable[[], RouteDecisi
         decision: finds the decision; asked only where the mapping has overrides.
 
     Raises:
-        InvalidRequestError: as ``reward``. LogError: the decision is needed and cannot be found.
+        InvalidRequestError: as ``reward``; also with a quality, for a text that the mapping does not list, which would
+            be kept as it is. LogError: the decision is needed and cannot be found.
     """
     changes: dict[str, object] = {}
     if outcome.quality is None and outcome.signals:
         cell = Cell.of(decision()) if rewards.overrides else None
         changes["quality"] = reward(rewards, outcome.signals, cell=cell).quality
         changes["rewards"] = rewards_sha256(rewards)
+    _refuse_texts(rewards, outcome.signals)
     source = rewards.sources.get(outcome.source)
     if source is not None and "rated_probability" not in outcome.model_fields_set:
         changes["rated_probability"] = source.rated_probability
@@ -104,6 +106,22 @@ def rules_for(rewards: Rewards, cell: Cell | None) -> tuple[dict[str, Signal], C
 def _holds(when: RewardWhen, cell: Cell) -> bool:
     pairs = ((when.traffic_class, cell.traffic_class), (when.intent, cell.intent), (when.domain, cell.domain))
     return all(wanted is None or found in wanted for wanted, found in pairs)
+
+
+def _refuse_texts(rewards: Rewards, signals: Mapping[str, JsonValue]) -> None:
+    """What somebody wrote is no signal: a text is kept if it is one of the values that some rule lists for its name."""
+    for name, value in signals.items():
+        if value is None or isinstance(value, bool | int | float):
+            continue
+        rules = [rewards.signals.get(name), *(override.signals.get(name) for override in rewards.overrides)]
+        listed = {word for rule in rules if rule is not None and rule.values is not None for word in rule.values}
+        if not isinstance(value, str) or value not in listed:
+            known = rewards.signals.keys() | {other for override in rewards.overrides for other in override.signals}
+            raise InvalidRequestError(
+                f"{f'Signal {name}' if name in known else 'A signal'} is a text that rewards.yaml does not list, and "
+                f"free text is not kept. Known signals: {', '.join(sorted(known))}. "
+                + (f"Known values: {', '.join(sorted(listed))}." if listed else "Give a number, or list values there.")
+            )
 
 
 def _worth(name: str, rule: Signal, value: JsonValue) -> float | None:

@@ -204,11 +204,12 @@ class Router(Beside):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
-        if outcome.cost_usd is not None:
+        ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
+        if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
             self._budgets.correct(outcome.decision_id, outcome.cost_usd)
         if self._learner is not None:
             self._learner.learn(outcome)
-        return self._recorder.write_outcome(outcome)
+        return ack
 
     def learned_state(self) -> dict[str, Any]:
         """What this process has learned since it started, and the probes it has made, as JSON: for ``resume``."""

@@ -124,6 +124,33 @@ def test_a_quality_that_was_given_stays_and_so_does_a_probability() -> None:
     assert of(signals={"judge": 5}, rated_probability=0.5).rated_probability == 0.5
 
 
+@pytest.mark.parametrize("quality", [None, 0.5])
+@pytest.mark.parametrize(
+    ("signals", "said"),
+    [
+        ({"comment": "secret words"}, "Known signals"),
+        ({"thumb": "secret words"}, "down, skipped, up"),
+        ({"dwell_seconds": "secret words"}, "Signal dwell_seconds is a text"),
+        ({"dwell_seconds": {"by": ["secret words"]}}, "free text"),
+    ],
+)
+def test_what_somebody_wrote_is_not_kept_as_a_signal(signals: dict[str, Any], said: str, quality: float | None) -> None:
+    """A comment may name a person, and an outcome is kept whatever the level of its decision."""
+    outcome = Outcome(decision_id="d", at=datetime(2026, 3, 1, tzinfo=UTC), quality=quality, signals=signals)
+    mapping = MEAN.model_copy(update={"overrides": ()})
+    with pytest.raises(InvalidRequestError) as found:
+        rated(outcome, mapping, lambda: pytest.fail("not needed"))
+    assert said in str(found.value) or quality is None
+    assert "secret" not in str(found.value)
+
+
+@pytest.mark.parametrize("value", ["up", 3, 0.5, True, None])
+def test_with_a_quality_numbers_and_listed_words_are_kept_as_they_are(value: Any) -> None:
+    signals = {"thumb": value}
+    outcome = Outcome(decision_id="d", at=datetime(2026, 3, 1, tzinfo=UTC), quality=0.5, signals=signals)
+    assert rated(outcome, SHIPPED, lambda: pytest.fail("not needed")).signals == signals
+
+
 @pytest.fixture
 def own(root: Path, tmp_path: Path) -> Path:
     """A router.yaml with rewards of its own beside it."""

@@ -88,23 +88,50 @@ def logged_decision(decision_id: str, *, log: str | None = None) -> RouteDecisio
     return decision
 
 
-def event_log(log: str | None = None) -> EventLog:
-    """An event log that exists, opened; by default ``$ROUTER_ML_LOG``.
+def log_url(log: str | None = None) -> str:
+    """Path or URL of the event log; by default ``$ROUTER_ML_LOG``.
 
     Raises:
-        LogError: no log is named, it does not exist or cannot be read.
+        LogError: no log is named.
     """
     from router_ml.loading import LOG_VARIABLE
 
     url = log or os.environ.get(LOG_VARIABLE)
     if not url:
         raise LogError(f"No event log is named. Give --log URL, or set ${LOG_VARIABLE}.")
+    return url
+
+
+def event_log(log: str | None = None) -> EventLog:
+    """An event log that exists, opened; by default ``$ROUTER_ML_LOG``.
+
+    Raises:
+        LogError: no log is named, it does not exist or cannot be read.
+    """
+    url = log_url(log)
     path = url.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():  # opening would make an empty one
         raise LogError(f"There is no event log at {path}. Give the path or URL of the one that was written.")
     from router_ml.storage.eventlog import EventLog
 
     return EventLog(url)
+
+
+def spool_of(log: str | None = None, folder: str | None = None) -> Path:
+    """Where a spool keeps what is for one log; by default those of ``$ROUTER_ML_LOG`` and ``$ROUTER_ML_SPOOL``.
+
+    Raises:
+        LogError: no log or spool is named, or the log is in memory.
+    """
+    from router_ml.loading import SPOOL_VARIABLE
+    from router_ml.storage.opening import place_of
+
+    root, place = folder or os.environ.get(SPOOL_VARIABLE), place_of(log_url(log))
+    if not root:
+        raise LogError(f"No spool is named. Give --spool FOLDER, or set ${SPOOL_VARIABLE}.")
+    if place is None:
+        raise LogError("A log in memory has no spool. Give the path or URL of the one that was written.")
+    return Path(root) / place
 
 
 def moment(said: str | None, option: str) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router_ml.cli.inputs import event_log
+from router_ml.cli.inputs import event_log, spool_of
 from router_ml.cli.output import AsJson, render, write, write_json
 
 if TYPE_CHECKING:
@@ -133,6 +133,30 @@ def counts(log: Log = None, as_json: AsJson = False) -> None:
     from router_ml.cli.show_log import counts_table
 
     render(counts_table(found))
+
+
+@app.command()
+def spool(
+    log: Log = None,
+    folder: Annotated[str | None, typer.Option("--spool", help="The spool; default $ROUTER_ML_SPOOL.")] = None,
+    retry: Annotated[bool, typer.Option(help="Write what was set aside, and keep what is refused again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count what waits on this machine for a log, was refused by it, or is damaged; deliver what was refused."""
+    from router_ml.storage import aside
+
+    place = spool_of(log, folder)
+    taken = None
+    if retry:
+        with event_log(log) as events:
+            taken = aside.retry(place, events)
+    found = aside.waiting_in(place)
+    if as_json:
+        write_json({"folder": str(place), **asdict(found), "delivered": taken})
+        return
+    if taken is not None:
+        write(f"{taken} records that had been refused are delivered.")
+    write(f"{found.waiting} records wait at most, {found.refused} are refused, {found.damaged} files are damaged.")
 
 
 def _tell(gone: Erasure, *, as_json: bool) -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
+
+from pydantic import JsonValue
 
 from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails.views import normalize
@@ -35,6 +38,15 @@ def digest(type: str, value: str, key: bytes | None) -> str | None:
         return None
     said = f"{type}|{plain}".encode("utf-8", "surrogatepass")
     return hmac.new(key, said, hashlib.sha256).hexdigest()[:_LENGTH]
+
+
+def json_digest(what: str, value: JsonValue, key: bytes | None) -> str | None:
+    """The digest of a whole JSON value, as what it was (``arguments`` or ``result`` of a tool); None without a key. The
+    order of keys does not count."""
+    if not key:
+        return None
+    said = f"{what}|{json.dumps(value, sort_keys=True, separators=(',', ':'))}"
+    return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()[:_LENGTH]
 
 
 def key_from_environment() -> bytes | None:

@@ -13,14 +13,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from router_ml.errors import LogError, LogRefusedError
-from router_ml.storage.entries import Entry
-from router_ml.storage.frames import unpack
+from router_ml.errors import LogError
+from router_ml.storage.aside import deliver
 from router_ml.storage.spool import Batch, Spool
 
 if TYPE_CHECKING:
@@ -57,10 +56,11 @@ class Drain:
     def _prepare(self) -> None:
         self._process = os.getpid()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._starting, self._opening = threading.Lock(), threading.Lock()
         self._stop, self._hurry = threading.Event(), threading.Event()
         self._moved = threading.Condition()
         self._failures, self._failing = 0, False
+        self._aside: set[Path] = set()
 
     def wake(self) -> None:
         """See to it that somebody carries."""
@@ -82,7 +82,7 @@ class Drain:
     def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until the database has all that was appended before, at most ``timeout`` seconds; whether it has.
 
-        ``patient``: wait on when the database fails.
+        ``patient``: wait on when the database fails. What was set aside it does not have, until that was delivered.
         """
         until, waiting, failures = time.monotonic() + timeout, self.spool.waiting(), self._failures
         if waiting:
@@ -95,7 +95,7 @@ class Drain:
                 self._hurry.set()
                 self.spool.filled.set()
                 self._moved.wait(min(left, FIRST_PAUSE_S))
-        return True
+        return not any(path.exists() for path in tuple(self._aside))
 
     def close(self, timeout: float = 5.0) -> bool:
         """Carry what waits, unless the database fails, and stop; whether all has been carried. The rest stays on disk
@@ -144,49 +144,24 @@ class Drain:
             self._moved.notify_all()
 
     def _deliver(self, batch: Batch) -> None:
-        log = self._opened()
-        entries = [(payload, entry) for payload in batch.payloads for entry in [self._entry(log, payload)] if entry]
-        if _refusal(log, [entry for _, entry in entries]) is not None:
-            for payload, entry in entries:
-                if (error := _refusal(log, [entry])) is not None:
-                    self._refused(payload, error)
+        for payload, error in deliver(self.opened(), batch.payloads):
+            path = self.spool.set_aside(payload)
+            self._aside.add(path)
+            logger.error("The event log refuses an entry, which is kept in %s: %s", path, _told(error))
         self.spool.done(batch)
 
-    def _entry(self, log: EventLog, payload: bytes) -> Entry | None:
-        try:
-            entry, user = unpack(payload)
-        except LogRefusedError as error:
-            self._refused(payload, error)
-            return None
-        return entry if user is None else replace(entry, subject=log.subject_of(user))
+    def opened(self) -> EventLog:
+        """The log, opened now where it could not be before.
 
-    def _refused(self, payload: bytes, error: Exception) -> None:
-        path = self.spool.set_aside(payload)
-        logger.error("The event log refuses an entry, which is kept in %s: %s", path, _told(error))
-
-    def _opened(self) -> EventLog:
-        if self.log is None:
-            if self._reopen is None:
-                raise LogError("No event log was given. Open the spool with one.")
-            self.log = self._reopen()
-        return self.log
-
-
-def _refusal(log: EventLog, entries: Sequence[Entry]) -> Exception | None:
-    """Write entries; what is said of them where the database would say it again.
-
-    Raises:
-        LogError: the database fails.
-    """
-    try:
-        log.write(entries)
-    except LogRefusedError as error:
-        return error
-    except LogError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what no database does comes from the entries
-        return error
-    return None
+        Raises:
+            LogError: it cannot be opened.
+        """
+        with self._opening:
+            if self.log is None:
+                if self._reopen is None:
+                    raise LogError("No event log was given. Open the spool with one.")
+                self.log = self._reopen()
+            return self.log
 
 
 def _told(error: Exception) -> str:

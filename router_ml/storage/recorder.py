@@ -6,10 +6,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from router_ml.contract import Outcome, RouteDecision
+from router_ml.contract.base import LogLevel
 from router_ml.errors import LogError, LogRefusedError
 from router_ml.storage.entries import Entry, of_outcome
 
@@ -27,6 +28,16 @@ _REMEMBERED = 10_000
 _LOOK_AGAIN_S = 2.0
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is remembered of a decision: ``record`` is a hash that only this process can compare; ``ack`` None: it is
+    being written."""
+
+    record: int
+    level: LogLevel
+    ack: Ack | None = None
+
+
 class Recorder:
     """Writes for one router; thread safe. Without ``log`` and ``drain`` nothing is kept.
 
@@ -36,7 +47,7 @@ class Recorder:
     def __init__(self, log: EventLog | None, drain: Drain | None = None) -> None:
         self._log, self._drain = log, drain
         self._unspooled = False
-        self._acks: OrderedDict[str, Ack] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -49,19 +60,25 @@ class Recorder:
         """Whether anything is kept."""
         return self._drain is not None or self._log is not None
 
-    def write(self, entries: Sequence[Entry], *, users: Iterable[str | None] | None = None) -> Ack | None:
+    def write(
+        self, entries: Sequence[Entry], *, users: Iterable[str | None] | None = None, direct: bool = False
+    ) -> Ack | None:
         """Keep entries, all or none; None where nothing is kept.
 
         Args:
             users: per entry whom it is about, where the log could not be asked for the keyed hash.
+            direct: pass the spool by, which cannot tell what the database is going to refuse.
 
         Raises:
             LogError: neither spool nor database took them.
         """
         about = [None] * len(entries) if users is None else list(users)
-        if self._drain is not None and self._spooled(self._drain, entries, about):
+        if self._drain is not None and not direct and self._spooled(self._drain, entries, about):
             return "spool"
         log = self.log
+        if self._drain is not None:
+            self._drain.wake()  # a forked process must not use the log of its parent
+            log = self._drain.opened()
         if log is None:
             return None
         named = zip(entries, about, strict=True)
@@ -82,6 +99,56 @@ class Recorder:
             return False
         self._unspooled = False
         return True
+
+    def write_decisions(
+        self,
+        pairs: Sequence[tuple[RouteDecision, Entry]],
+        *,
+        users: Iterable[str | None] | None = None,
+        direct: bool = False,
+    ) -> Ack | None:
+        """``write`` for decisions with their entries, and keep in mind how far they got.
+
+        Raises:
+            LogRefusedError: this process has kept another decision under one of the ids.
+        """
+        claimed = self._claim((entry.record_id, _Known(hash(entry.record), one.log_level)) for one, entry in pairs)
+        try:
+            ack = self.write([entry for _, entry in pairs], users=users, direct=direct)
+        except BaseException:
+            with self._lock:
+                for name in claimed:
+                    self._known.pop(name, None)
+            raise
+        with self._lock:
+            self._known.update((name, replace(known, ack=ack)) for name, known in claimed.items())
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return ack
+
+    def refuse_other(self, decision: RouteDecision) -> None:
+        """See to it that an id is not used twice, as far as this process remembers; with a spool the database says so
+        only after the answer.
+
+        Raises:
+            LogRefusedError: another decision has this id.
+        """
+        known = self._known.get(decision.decision_id)
+        if known is not None and known.record != hash(decision.to_json()):
+            error = _taken(decision.decision_id)
+            error.decision = decision
+            raise error
+
+    def _claim(self, wanted: Iterable[tuple[str, _Known]]) -> dict[str, _Known]:
+        """Those that are new; they are this call's from now on."""
+        new: dict[str, _Known] = {}
+        with self._lock:
+            for name, one in wanted:
+                known = self._known.get(name) or new.setdefault(name, one)
+                if known.record != one.record:
+                    raise _taken(name)
+            self._known.update(new)
+        return new
 
     def write_outcome(self, outcome: Outcome) -> Ack | None:
         """Keep an outcome.
@@ -107,17 +174,24 @@ class Recorder:
                 raise
             return None
 
-    def remember(self, decision_ids: Iterable[str], ack: Ack) -> None:
-        """Keep in mind how far decisions got."""
-        with self._lock:
-            self._acks.update((decision_id, ack) for decision_id in decision_ids)
-            while len(self._acks) > _REMEMBERED:
-                self._acks.popitem(last=False)
-
     def acknowledged(self, decision_id: str) -> Ack | None:
         """How far one of the last decisions got; None where it was not kept or is not remembered."""
-        with self._lock:
-            return self._acks.get(decision_id)
+        known = self._known.get(decision_id)
+        return None if known is None else known.ack
+
+    def level_of(self, decision_id: str) -> LogLevel | None:
+        """What may be kept of a decision; None where that is not known here."""
+        known = self._known.get(decision_id)
+        if known is not None:
+            return known.level
+        log = self.log
+        if log is None or (self._drain is not None and self._drain.failing):
+            return None
+        try:
+            decision = log.decision(decision_id)
+        except LogError:
+            return None
+        return None if decision is None else decision.log_level
 
     def look_up(self, decision_id: str) -> RouteDecision:
         """A decision in the log, also one that is on its way there.
@@ -128,14 +202,16 @@ class Recorder:
         if self.log is None:
             raise LogError("Without an event log a decision cannot be looked up by its id. Give the decision itself.")
         found = self.log.decision(decision_id)
-        if found is None and self._drain is not None and self._drain.flush(_LOOK_AGAIN_S, patient=False):
+        if found is None and self._drain is not None:
+            self._drain.flush(_LOOK_AGAIN_S, patient=False)
             found = self.log.decision(decision_id)
         if found is None:
             raise LogError("The event log holds no decision with this id. Give the decision itself.")
         return found
 
     def flush(self, timeout: float) -> bool:
-        """Wait until the database has all that was kept so far; whether it has after ``timeout`` seconds."""
+        """Wait until the database has all that was kept so far; whether it has after ``timeout`` seconds. It does not
+        have what it refused and was set aside."""
         return self._drain is None or self._drain.flush(timeout)
 
     def close(self) -> None:
@@ -144,3 +220,7 @@ class Recorder:
             self._drain.close()
         if self.log is not None:
             self.log.close()
+
+
+def _taken(decision_id: str) -> LogRefusedError:
+    return LogRefusedError(f"Another decision is already logged as {decision_id}. Give each decision its own id.")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router_ml.errors import LogError
+from router_ml.storage.aside import set_aside
 from router_ml.storage.entries import Entry
 from router_ml.storage.frames import frame, pack
 from router_ml.storage.segments import REFUSED, Claim, Segment, Tail, bytes_in
@@ -154,11 +155,7 @@ class Spool:
         """Keep a payload that the database will never take, where nothing reads it again by itself."""
         path = self.folder / f"{self._claim.writer}{REFUSED}"
         try:
-            handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-            try:
-                os.write(handle, frame(payload))
-            finally:
-                os.close(handle)
+            set_aside(path, payload)
         except OSError as error:
             raise _unwritable(error) from None
         return path

@@ -13,6 +13,8 @@ import pytest
 from router_ml.contract import RouteDecision
 from router_ml.storage import entries
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.frames import pack
+from router_ml.storage.opening import open_log
 
 Run = Callable[..., tuple[int, str, str]]
 SAID = ("--who", "privacy desk", "--why", "request 17")
@@ -74,3 +76,25 @@ def test_a_checkpoint_shows_what_the_log_alone_does_not(
     code, _, errors = run("log", "verify", "--checkpoint", kept, "--log", path)
     assert code == 2
     assert "Found a key of 5 bytes in $ROUTER_ML_LOG_KEY, expected 16 or more" in errors
+
+
+def test_what_was_set_aside_is_counted_and_delivered_when_told(
+    path: Path, tmp_path: Path, run: Run, make_decision: Callable[..., RouteDecision]
+) -> None:
+    """One is another decision under an id that is taken, one has a cause that has passed; no value is shown."""
+    _, drain = open_log(str(path), spool=tmp_path / "spool")
+    assert drain is not None
+    for name in ("d1", "d9"):
+        drain.spool.set_aside(pack(entries.of_decision(make_decision(decision_id=name))))
+    where = ("--log", path, "--spool", tmp_path / "spool")
+    assert run("log", "spool", *where)[1] == "0 records wait at most, 2 are refused, 0 files are damaged.\n"
+    code, shown, _ = run("log", "spool", "--retry", *where, "--json")
+    told = json.loads(shown)
+    assert (code, told["delivered"], told["refused"]) == (0, 1, 1)
+    assert run("log", "spool", "--retry", *where)[1].startswith("0 records that had been refused are delivered.")
+    with EventLog(path) as log:
+        assert log.decision("d9") is not None
+    drain.close()
+    code, _, errors = run("log", "spool", "--log", path, "--spool", tmp_path / "none")
+    assert (code, "no spool at" in errors) == (2, True)
+    assert "$ROUTER_ML_SPOOL" in run("log", "spool", "--log", path)[2]

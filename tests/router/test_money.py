@@ -15,21 +15,31 @@ from router_ml.allocation.replay import reproduce
 from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.drain import Drain
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.opening import open_log
 
 QUESTION = "Which planet has the strongest winds?"
 MORNING = datetime(2026, 3, 1, 6, tzinfo=UTC)
 EVENING = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 
 
-def open_router(bundle: Bundle, *, log: EventLog | None = None, limits: Any = None, **promise: Any) -> Router:
+def open_router(
+    bundle: Bundle,
+    *,
+    log: EventLog | None = None,
+    drain: Drain | None = None,
+    online: bool = False,
+    limits: Any = None,
+    **promise: Any,
+) -> Router:
     """A router on the shipped bundle whose class ``default`` has this budget."""
     classes = bundle.config.traffic_classes
     if limits is not None:
         promise["limits"] = classes["default"].limits.model_copy(update=limits)
     default = classes["default"].model_copy(update=promise)
     config = bundle.config.model_copy(update={"traffic_classes": {**classes, "default": default}})
-    return Router(config, bundle=bundle, log=log)
+    return Router(config, bundle=bundle, log=log, drain=drain, online=online)
 
 
 def ask(
@@ -227,3 +237,53 @@ def test_questions_about_other_days_leave_today_as_it_is(bundle: Bundle) -> None
     left = ask(router).state.budget_left
     assert left is not None
     assert left <= 0.6
+
+
+def test_what_was_spent_is_known_once_a_log_that_was_away_is_back(
+    bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A restart while the database is away must not bring a day's money back for good."""
+    folder, now = tmp_path / "db", datetime.now(UTC)
+    with EventLog(folder / "log.sqlite") as log:
+        spend(open_router(bundle, log=log, budget_usd_per_day=1.0), 0.75, now=now)
+    folder.rename(tmp_path / "away")
+    folder.write_text("in the way")
+    opened, drain = open_log(str(folder / "log.sqlite"), spool=tmp_path / "spool")
+    router = open_router(bundle, log=opened, drain=drain, budget_usd_per_day=1.0)
+    assert "budgets start full" in caplog.text
+    first = ask(router, now=now)
+    assert first.state.budget_left == 1.0
+    folder.unlink()
+    (tmp_path / "away").rename(folder)
+    assert router.flush()
+    second = ask(router, now=now)
+    assert first.lane is not None
+    assert second.state.budget_left == pytest.approx(0.25 - first.estimates[first.lane].cost_usd, abs=1e-12)
+    router.close()
+
+
+@pytest.mark.parametrize("spooled", [True, False])
+def test_an_outcome_that_was_not_kept_is_neither_charged_nor_learned(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spooled: bool
+) -> None:
+    """Whoever reports it is told to repeat the call, and it must count once."""
+    log, drain = open_log(str(tmp_path / "log.sqlite"), spool=tmp_path / "spool" if spooled else None)
+    router = open_router(bundle, log=log, drain=drain, online=True, budget_usd_per_day=1.0)
+    decision = ask(router)
+    before, spent = router.learned_state(), router._budgets.standing("default", MORNING)
+
+    def full(*_: object) -> None:
+        raise LogError("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(router._recorder, "write", full)
+        patched.setattr(EventLog, "log_outcome", full)
+        with pytest.raises(LogError, match="full"):
+            router.log_outcome(decision.decision_id, quality=0.0, cost_usd=0.5)
+    assert (router.learned_state(), router._budgets.standing("default", MORNING)) == (before, spent)
+    assert router.log_outcome(decision.decision_id, quality=0.0, cost_usd=0.5)
+    after = router.learned_state()
+    assert after != before
+    router.log_outcome(decision.decision_id, quality=0.0, cost_usd=0.5)
+    assert router.learned_state() == after
+    router.close()

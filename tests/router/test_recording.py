@@ -16,7 +16,9 @@ from router_ml import Router, front_door
 from router_ml.config import RouterConfig
 from router_ml.config.schema import Keep, Logging
 from router_ml.contract import RouteDecision
-from router_ml.errors import InvalidRequestError, LogError
+from router_ml.contract.outcome import Validation
+from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
+from router_ml.guardrails.digests import json_digest
 from router_ml.storage import tables
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
@@ -138,7 +140,7 @@ def test_calls_say_how_far_a_record_got(open_router: Open, bundle: Bundle, tmp_p
     )
     for router, expected in ((direct, "database"), (spooled, "spool"), (nowhere, None)):
         decision = router.predict_route(QUESTION)
-        approval = {"approval_id": "a1", "tool": "refund", "version": "1", "arguments_sha256": "0", "at": NOW}
+        approval = {"approval_id": f"a-{expected}", "tool": "t", "version": "1", "arguments_sha256": "0", "at": NOW}
         assert router.acknowledged(decision) == router.acknowledged(decision.decision_id) == expected
         assert router.log_execution({"decision_id": decision.decision_id, "final_lane": decision.lane}) == expected
         assert router.log_outcome(decision.decision_id, quality=1.0) == expected
@@ -147,7 +149,7 @@ def test_calls_say_how_far_a_record_got(open_router: Open, bundle: Bundle, tmp_p
     assert direct.acknowledged("never") is None
     assert direct.log is not None
     counted = direct.log.counts()
-    assert [counted[kind] for kind in ("decisions", "executions", "outcomes", "approvals")] == [2, 2, 2, 1]
+    assert [counted[kind] for kind in ("decisions", "executions", "outcomes", "approvals")] == [2, 2, 2, 2]
 
 
 def test_what_waits_in_the_spool_is_found_by_its_id(open_router: Open, tmp_path: Path) -> None:
@@ -193,6 +195,86 @@ def test_where_neither_can_be_written_the_rule_of_the_class_decides(
     assert stops or caught.value.decision.risk_tier == "restricted"
     with pytest.raises(LogError):
         router.log_outcome("dec_x", quality=1.0)
+
+
+@pytest.mark.parametrize("spooled", [True, False])
+def test_an_id_that_is_taken_is_refused_before_the_answer(open_router: Open, tmp_path: Path, spooled: bool) -> None:
+    """Whatever the rule for outages: it is the caller's mistake, and the answer would leave unlogged."""
+    router = open_router(spool=tmp_path / "spool" if spooled else None, on_error="continue")
+    first = router.predict_route(QUESTION, decision_id="same", seed=1, now=NOW)
+    for text in (SECRET, MAIL):
+        with pytest.raises(LogRefusedError, match="already logged as same") as caught:
+            router.predict_route(text, decision_id="same")
+        assert isinstance(caught.value.decision, RouteDecision)
+    assert router.predict_route(QUESTION, decision_id="same", seed=1, now=NOW) == first, "a repeat is no other decision"
+    with pytest.raises(LogRefusedError):
+        router.predict_routes([QUESTION, MAIL], decision_ids=["twice", "twice"])
+    assert router.predict_route(MAIL, decision_id="twice").decision_id == "twice", "nothing had been decided"
+    assert router.flush()
+    assert router.log is not None
+    assert router.log.decision("same") == first
+
+
+def test_what_is_restricted_is_in_the_log_whoever_else_took_its_id(open_router: Open, tmp_path: Path) -> None:
+    """Only the database knows what other processes have written; a spool would find out after the answer."""
+    other, router = open_router(), open_router(spool=tmp_path / "spool")
+    other.predict_route(QUESTION, decision_id="taken")
+    with pytest.raises(LogRefusedError) as caught:
+        router.predict_route(SECRET, decision_id="taken")
+    assert isinstance(caught.value.decision, RouteDecision)
+    mine, unnamed = router.predict_route(SECRET, decision_id="mine"), router.predict_route(SECRET)
+    assert [router.acknowledged(one) for one in (mine, unnamed)] == ["database", "spool"]
+    assert router.flush()
+    router.predict_route(MAIL, decision_id="taken")
+    assert not router.flush(), "a record that was set aside is not in the database"
+
+
+DONE: dict[str, Any] = {
+    "hops": [
+        {"lane": "l", "provider": "p", "region": "eu", "boundary": "b", "error": f"lane.TimeoutError: {MAIL}"},
+        {"lane": "l", "provider": "p", "region": "eu", "boundary": "b", "error": MAIL, "cost_usd": 0.5},
+    ],
+    "tool_calls": [{"name": "refund", "version": "1", "arguments": {"to": MAIL}, "result": [MAIL], "approval_id": "a"}],
+    "validation": {"status": "failed", "errors": [MAIL]},
+    "citations": ["doc-1"],
+    "context_ids": ["chunk-1"],
+}
+
+
+@pytest.mark.parametrize("key", [None, "a key of sixteen bytes"])
+def test_below_text_an_execution_keeps_what_was_done_and_no_word_of_it(
+    open_router: Open, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """A decision that names a person goes to the tools with that person's data."""
+    if key is not None:
+        monkeypatch.setenv("ROUTER_ML_MATCH_KEY", key)
+    router = open_router(keep={"low": Keep(level="text")})
+    private, plain = router.predict_route(MAIL), router.predict_route(QUESTION)
+    for decision_id in (private.decision_id, plain.decision_id, "unknown"):
+        router.log_execution({"decision_id": decision_id, **DONE})
+    router.log_outcome(private.decision_id, validation=DONE["validation"])
+    assert router.log is not None
+    (outcome,) = router.log.outcomes()
+    assert outcome.validation == Validation(status="failed", errors=("withheld",))
+    (kept,) = router.log.executions(plain.decision_id)
+    assert (kept.hops[1].error, kept.tool_calls[0].arguments) == (MAIL, {"to": MAIL})
+    for decision_id in (private.decision_id, "unknown"):
+        (kept,) = router.log.executions(decision_id)
+        assert MAIL not in kept.model_dump_json()
+        (call,) = kept.tool_calls
+        digest = json_digest("arguments", {"to": MAIL}, None if key is None else key.encode())
+        assert (call.name, call.approval_id, call.arguments) == ("refund", "a", {"digest": digest})
+        assert (digest is None) == (key is None)
+        assert [hop.error for hop in kept.hops] == ["lane.TimeoutError", "withheld"]
+        assert (kept.citations, kept.context_ids, kept.hops[1].cost_usd) == (("doc-1",), ("chunk-1",), 0.5)
+
+
+def test_a_level_is_known_after_a_restart(open_router: Open) -> None:
+    before, after = (open_router(keep={"low": Keep(level="text")}) for _ in range(2))
+    decision = before.predict_route(QUESTION)
+    after.log_execution({"decision_id": decision.decision_id, **DONE})
+    assert after.log is not None
+    assert [one.tool_calls[0].result for one in after.log.executions()] == [[MAIL]]
 
 
 def test_a_wrong_execution_or_approval_is_the_callers_error(router: Router) -> None:

@@ -17,6 +17,7 @@ import pytest
 from router_ml.contract import Outcome
 from router_ml.errors import LogError, LogRefusedError
 from router_ml.storage import drain as draining
+from router_ml.storage.aside import waiting_in
 from router_ml.storage.drain import Drain
 from router_ml.storage.entries import Entry, of_decision, of_outcome
 from router_ml.storage.eventlog import EventLog, Features
@@ -34,12 +35,15 @@ class Fake:
         self.calls = 0
         self.down = False
         self.refuses: set[str] = set()
+        self.fails: list[Exception] = []
 
     def write(self, entries: Iterable[Entry]) -> None:
         self.calls += 1
         new = [entry.record_id for entry in entries]
         if self.down:
             raise LogError("The event log failed: no connection.")
+        if self.fails:
+            raise self.fails.pop()
         if bad := self.refuses.intersection(new):
             raise LogRefusedError(f"Another record is already logged as {bad}.")
         if "broken" in new:
@@ -120,12 +124,47 @@ def test_one_record_that_is_refused_does_not_stop_the_others(
     fake.refuses = {"taken"}
     drain.spool.append([entry("a"), entry(bad), entry("b")])
     drain.wake()
-    assert drain.flush(10)
+    assert not drain.flush(10), "not all of it is in the database"
     assert fake.kept == ["a", "b"]
+    assert drain.spool.waiting() == ()
     (aside,) = drain.spool.folder.glob("*.refused")
     assert bad.encode() in aside.read_bytes()
     assert str(aside) in caplog.text
     assert "text of a request" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError("text of a request"), OSError("text of a request"), RuntimeError()])
+def test_an_error_that_may_pass_sets_nothing_aside(
+    drain: Drain, fake: Fake, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """What was acknowledged must not be given up because memory ran out for a moment."""
+    fake.fails = [error] * 6
+    drain.spool.append([entry(name) for name in "abcde"])
+    drain.wake()
+    assert drain.flush(10)
+    assert fake.kept == list("abcde")
+    assert list(drain.spool.folder.glob("*.refused")) == []
+    assert "text of a request" not in caplog.text
+
+
+def test_a_record_is_set_aside_once_however_often_its_batch_is_tried(drain: Drain, fake: Fake) -> None:
+    """The database may go away after the refusal, before the rest of the batch is written."""
+    fake.refuses = {"taken"}
+    write, calls = fake.write, []
+
+    def sometimes(entries: Iterable[Entry]) -> None:
+        some = list(entries)
+        calls.append(len(some))
+        if len(calls) == 3:
+            raise LogError("The event log failed: no connection.")
+        write(some)
+
+    fake.write = sometimes  # type: ignore[method-assign]
+    drain.spool.append([entry("taken"), entry("b")])
+    drain.wake()
+    assert not drain.flush(10)
+    assert waiting_in(drain.spool.folder).refused == 1
+    assert fake.kept == ["b"]
 
 
 def test_a_slow_database_delays_no_append(drain: Drain, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

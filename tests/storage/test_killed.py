@@ -105,7 +105,7 @@ def test_what_the_database_has_no_room_for_stops_nobody(
         for one, name in ((decision.model_copy(update={"traffic_class": "x" * 500}), "bad"), (decision, "good"))
     )
     drain.spool.append([bad, good])
-    assert drain.close(30)
+    assert not drain.close(30), "one of them is not in the database"
     assert (log.decision("bad"), log.decision("good") is not None) == (None, True)
     assert "refuses an entry" in caplog.text
     assert len(list((tmp_path / "spool").rglob("*.refused"))) == 1
