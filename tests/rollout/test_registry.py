@@ -45,7 +45,7 @@ def test_a_release_under_load(store: str, place: str) -> None:
             threads = [threading.Thread(target=load) for _ in range(2)]
             for thread in threads:
                 thread.start()
-            release.promote(2, who="ada", why="better", force=True, holdback=2)
+            release.promote(2, who="ada", why="better", force=True)
             _until(lambda: seen and seen[-1].versions.registry == "router/2")
             path = Path(store.removeprefix("sqlite:///"))
             hidden = path.rename(path.with_suffix(".away"))
