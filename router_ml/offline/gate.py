@@ -99,8 +99,11 @@ def judge(trial: Trial, release: Release) -> Verdict:
     except OfflineDataError as error:
         return unusable(str(error), release)
     slices = slices_of(trial, release.margin)
+    said = f"{len(trial)} decisions were drawn at random."
+    if found.lost_quality:
+        said += f" More are unrated than P(rated) explains: {found.lost_quality:.4f} is taken off the quality."
     checks = (
-        Check("data", True, None, "what a randomised log can hold", f"{len(trial)} decisions were drawn at random."),
+        Check("data", True, None, "what a randomised log can hold", said),
         *data_checks(trial, found, release),
         *result_checks(trial, found, release),
         slice_check(slices, release.margin),

@@ -156,7 +156,7 @@ def _calibration(trial: Trial) -> Check:
 def ratings_needed(found: Comparison, release: Release) -> int | None:
     """Rated decisions after which the quality check passes with 80% probability, if the estimate is the truth; None
     where no number would do."""
-    room = found.dr.value - found.off_support + release.margin
+    room = found.dr.value - found.off_support - found.lost_quality + release.margin
     if room <= 0:
         return None
     ratio = (Z95_TWO_SIDED + _Z80) * found.dr.standard_error / room
