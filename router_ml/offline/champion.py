@@ -212,7 +212,7 @@ def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | 
     return found
 
 
-def _clusters(data: LoggedData, by: Cluster) -> NDArray[np.str_] | None:
+def _clusters(data: LoggedData, by: Cluster) -> NDArray[np.str_] | NDArray[np.intp] | None:
     """Decisions of nobody known stand alone; None where all do."""
     if by == "org":
         return data.org
@@ -221,4 +221,5 @@ def _clusters(data: LoggedData, by: Cluster) -> NDArray[np.str_] | None:
     known = data.subject != ""
     if by == "none" or not known.any():
         return None
-    return np.where(known, data.subject, np.char.add("decision ", data.decision_ids))
+    person = np.unique(data.subject, return_inverse=True)[1].reshape(len(data))
+    return np.where(known, person, -1 - np.arange(len(data)))

@@ -25,9 +25,11 @@ from router_ml.offline.champion import Cluster, Ratings, trial_of
 from router_ml.offline.gate_checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
 from router_ml.offline.gate_guardrails import Example, guardrail_check
 from router_ml.offline.gate_latency import decision_time_ratio, latency_check
+from router_ml.offline.gate_rates import paced
+from router_ml.offline.gate_unseen import unseen
 from router_ml.offline.trial import Comparison, Trial, comparison
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData, utc
+from router_ml.storage.records import LoggedData
 from router_ml.understanding.surface import NAMES
 
 if TYPE_CHECKING:
@@ -42,10 +44,6 @@ MODELLED = (
     "P(rated) is modelled. Given request and lane, whether a decision was rated must have nothing to do with what its "
     "rating would have been; no log can show that."
 )
-UNPACED = (
-    "{} decisions were made at another price of quality than their class has, as a budget asked for. What is judged "
-)
-UNPACED += "is the challenger before any pacing: that part of the difference is the pacing's."
 WEIGHT_EDGES = (0.0, 0.1, 0.25, 0.5, 0.9, 1.1, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -184,7 +182,7 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
     """
     release = release or (champion or challenger).config.release
     own = champion.manifest.id if champion is not None else None
-    data, notes, left_out = _unseen(log, challenger, own, since, until)
+    data, notes, left_out = unseen(log, challenger, own, since, until)
     if own is not None and since is None and (others := log.count() - log.count(bundle=own)):
         left_out["of another bundle"] = others
     if ratings == "modelled":
@@ -194,6 +192,8 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
     if (stale := int((data.prices != prices_sha256(challenger.config)).sum())) and len(data):
         notes.append(f"{stale} decisions were made at other prices; costs are those that were logged.")
     try:
+        if champion is not None and len(data):
+            notes += paced(champion, log.decisions(data.created_at[0].item(), own))
         verdict = judge(_trial(challenger, champion, data, left_out, cluster, ratings), release)
     except OfflineDataError as error:
         verdict = unusable(str(error), release)
@@ -214,29 +214,6 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
         champion=own or "",
         notes=tuple(notes),
     )
-
-
-def _unseen(
-    log: EventLog, challenger: Bundle, own: str | None, since: datetime | None, until: datetime | None
-) -> tuple[LoggedData, list[str], dict[str, int]]:
-    """The decisions that the challenger has not learned from: those after its training window, or after it was made
-    where it learned from a log and does not say how far. Only these are read."""
-    training = challenger.manifest.training
-    stop: str | None = training.get("until")
-    if stop is None and (training.get("outcomes_from_log") or training.get("log_sha256")):
-        stop = challenger.manifest.created_at
-    start, notes = since, list[str]()
-    if stop is not None:
-        learned = utc(datetime.fromisoformat(stop))
-        start = learned if since is None else max(learned, utc(since))
-        notes.append(f"The challenger has learned from decisions before {stop}; only later ones judge it.")
-    logged = log.logged(start, own, encoder=challenger.encoder.sha256)
-    keep = np.ones(len(logged), bool)
-    if until is not None:
-        keep = logged.created_at < np.datetime64(utc(until), "us")
-    seen = 0 if start == since else log.count(since, own) - len(logged)
-    counts = {"learned from": seen, "too recent": int((~keep).sum())}
-    return logged.select(keep), notes, {reason: count for reason, count in counts.items() if count}
 
 
 def _trial(

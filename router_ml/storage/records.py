@@ -50,7 +50,8 @@ class LoggedData:
     Also per decision: ``late`` (outcomes came after the attribution window only, and are NaN here), ``arm`` (whose
     bundle decided), ``arm_share`` (the probability of that arm), ``risk_tier``, ``abstained`` (the classifier was not
     sure of intent or domain), ``subject`` (whose request it was, under the name that ``EventLog.subject_of`` gives a
-    person; empty where none is known). Arrays made by hand may leave these out: then they are as of a log without releases.
+    person; empty where none is known). Arrays made by hand may leave these out: then they are as of a log without
+    releases and persons.
     """
 
     lanes: tuple[str, ...]
