@@ -25,8 +25,17 @@ EXIT_CODES = {"promote": 0, "hold": 3, "reject": 4}
 class Cluster(StrEnum):
     """Which decisions depend on each other."""
 
+    person = "person"
     org = "org"
     day = "day"
+    none = "none"
+
+
+class Ratings(StrEnum):
+    """Where P(rated) comes from."""
+
+    logged = "logged"
+    modelled = "modelled"
 
 
 def evaluate(  # noqa: PLR0913 - a command line has as many options as it has
@@ -39,7 +48,10 @@ def evaluate(  # noqa: PLR0913 - a command line has as many options as it has
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Only decisions from then on.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Only decisions before then: ratings may be late.")] = None,
-    cluster: Annotated[Cluster | None, typer.Option(help="Decisions of one org or day depend on each other.")] = None,
+    cluster: Annotated[Cluster, typer.Option(help="Whose decisions depend on each other.")] = Cluster.person,
+    ratings: Annotated[
+        Ratings, typer.Option(help="Modelled: nobody drew by lot what gets rated, so P(rated) is estimated.")
+    ] = Ratings.logged,
     examples: Annotated[
         Path | None, typer.Option(help="A table as policy test takes it, ruled on by both bundles.")
     ] = None,
@@ -60,7 +72,8 @@ def evaluate(  # noqa: PLR0913 - a command line has as many options as it has
             events,
             since=since,
             until=until,
-            cluster=cluster.value if cluster else None,
+            cluster=cluster.value,
+            ratings=ratings.value,
             examples=pairs,
         )
     if report is not None:

@@ -1,7 +1,9 @@
 """Is the canary harmful, or good enough to be champion? Looked at as often as one likes.
 
-What was drawn is a session, so a session counts once: by its first rating, its first known cost, the first answer that
-failed or did not. Ratings that come to one arm later than to the other delay a verdict, they do not turn it.
+What was drawn is a session, so a session counts once: by its first rating, its first known cost, and by whether its
+first answer failed, all by the times of the records. An answer failed if any record of its decision says so: a rating
+alone does not. Sessions stand in the order of those records, so that what is bet on each stays as it was from look to
+look. Ratings that come to one arm later than to the other delay a verdict, they do not turn it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from router_ml.config.schema import Release
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import ReleaseError
 from router_ml.offline.anytime import Difference, Floats, Mask, bounded, capped, evidence_against_shares
+from router_ml.storage.records import utc
 from router_ml.storage.registry import Lifecycle, Step, read_standing
 
 if TYPE_CHECKING:
@@ -97,7 +100,7 @@ class CanaryWatch:
         self._since = since
         self._session: dict[str, str] = {}  # by decision
         self._canary: dict[str, bool] = {}  # by session
-        self._first: dict[str, dict[str, float]] = {"quality": {}, "failed": {}, "cost_usd": {}}  # by session
+        self._known: dict[str, dict[str, tuple[datetime, float]]] = {"quality": {}, "failed": {}, "cost_usd": {}}
 
     def look(self) -> CanaryReport:
         """What is known now.
@@ -128,27 +131,41 @@ class CanaryWatch:
             self._canary.setdefault(state.arm_session, state.arm == "canary")
 
     def _learned(self, outcome: Outcome) -> None:
-        kept = outcome.validation is None or outcome.validation.status != "failed"
-        self._keep("quality", outcome.decision_id, outcome.quality)
-        self._keep("cost_usd", outcome.decision_id, outcome.cost_usd)
-        self._keep("failed", outcome.decision_id, float(outcome.refused or not kept))
+        broken = outcome.validation is not None and outcome.validation.status == "failed"
+        self._keep("quality", outcome.decision_id, outcome.at, outcome.quality)
+        self._keep("cost_usd", outcome.decision_id, outcome.at, outcome.cost_usd)
+        self._keep("failed", outcome.decision_id, outcome.at, float(outcome.refused or broken))
 
     def _done(self, execution: Execution) -> None:
+        if execution.at is None:  # the log gives each a time
+            return
         failed = execution.refusal or execution.final_lane is None or execution.validation.status == "failed"
-        self._keep("failed", execution.decision_id, float(failed))
-        costs = [hop.cost_usd for hop in execution.hops if hop.cost_usd is not None]
-        self._keep("cost_usd", execution.decision_id, sum(costs) if costs else None)
+        self._keep("failed", execution.decision_id, execution.at, float(failed))
+        self._keep("cost_usd", execution.decision_id, execution.at, _spent(execution))
 
-    def _keep(self, what: str, decision_id: str, value: float | None) -> None:
-        """The first value of a session stands."""
-        session = self._session.get(decision_id)
-        if session is not None and value is not None:
-            self._first[what].setdefault(session, value)
+    def _keep(self, what: str, decision_id: str, at: datetime, value: float | None) -> None:
+        """Of a decision the first value stands, and a failure whenever it is told."""
+        if value is None or decision_id not in self._session:
+            return
+        new = (utc(at), value)
+        old = self._known[what].get(decision_id, new)
+        kept = min(old, new)
+        self._known[what][decision_id] = (kept[0], max(old[1], value)) if what == "failed" else kept
 
     def _units(self, what: str) -> tuple[Floats, Mask, Floats]:
-        found = self._first[what]
-        canary = np.array([self._canary[session] for session in found], dtype=bool)
-        return np.array(list(found.values()), dtype=np.float64), canary, np.full(len(found), self._share)
+        """The value of each session, its first by (time, decision), in this order."""
+        first: dict[str, float] = {}
+        for decision_id, (_, value) in sorted(self._known[what].items(), key=lambda item: (item[1][0], item[0])):
+            first.setdefault(self._session[decision_id], value)
+        canary = np.array([self._canary[session] for session in first], dtype=bool)
+        return np.array(list(first.values()), dtype=np.float64), canary, np.full(len(first), self._share)
+
+
+def _spent(execution: Execution) -> float | None:
+    """What all hops cost, which may be nothing; None without hops, or where one does not say."""
+    costs: list[float | None] = [hop.cost_usd for hop in execution.hops]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if costs and len(known) == len(costs) else None
 
 
 def watch_canary(release: Lifecycle) -> CanaryWatch:

@@ -21,13 +21,15 @@ from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import of_action
+from router_ml.offline.ratings import of_log
 from router_ml.offline.trial import Comparison, Trial, comparison
 from router_ml.storage.promises import Promises
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
 
-Cluster = Literal["org", "day"]
+Cluster = Literal["person", "org", "day", "none"]
+Ratings = Literal["logged", "modelled"]
 CHAMPION = "champion"  # the arm that judges
 
 
@@ -100,7 +102,8 @@ def trial_of(
     sizes: tuple[int, int, int],
     promises: Promises | None = None,
     champion: RouterConfig | None = None,
-    cluster: Cluster | None = None,
+    cluster: Cluster = "person",
+    ratings: Ratings = "logged",
 ) -> Trial:
     """A challenger before a log of its champion, at the lambdas that its ``promises`` certify.
 
@@ -111,7 +114,9 @@ def trial_of(
         sizes: number of surface features, intents and domains.
         champion: the configuration that the log was written under. Lanes that it does not have count as eligible
             everywhere, since no record says where they are not; without it, they count as eligible nowhere.
-        cluster: decisions of one ``org`` or one ``day`` depend on each other; by default each stands alone.
+        cluster: decisions of one ``person``, ``org`` or ``day`` depend on each other; those of nobody known stand
+            alone, with ``none`` all do.
+        ratings: ``modelled``: P(rated) is estimated, by ``ratings.of_log``.
 
     Raises:
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
@@ -141,6 +146,7 @@ def trial_of(
     )
     action = place[part.action]
     believed = over_lanes(part.estimated_quality, np.nan)
+    clusters = _clusters(part, cluster)
     cost, more = over_lanes(part.estimated_cost_usd, np.nan), np.zeros((len(part), len(old)))
     expected = np.concatenate([estimates.cost_usd, more], axis=1)
     return Trial(
@@ -149,14 +155,14 @@ def trial_of(
         logging=over_lanes(part.propensities, 0.0),
         action=action,
         quality=part.quality,
-        rated_probability=part.rated_probability,
+        rated_probability=of_log(part, groups=clusters) if ratings == "modelled" else part.rated_probability,
         cost_usd=part.cost_usd,
         quality_model=np.nan_to_num(believed),
         cost_model=np.where(np.isfinite(cost), cost, expected),
         predicted=of_action(np.concatenate([estimates.belief.quality, more + np.nan], axis=1), action),
         believed=of_action(believed, action),
         slices={"class": part.traffic_class, "cell": np.char.add(np.char.add(part.intent, "/"), part.domain)},
-        cluster=_clusters(part, cluster),
+        cluster=clusters,
         left_out=left_out,
     )
 
@@ -206,7 +212,14 @@ def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | 
     return found
 
 
-def _clusters(data: LoggedData, by: Cluster | None) -> NDArray[np.str_] | None:
-    if by is None:
+def _clusters(data: LoggedData, by: Cluster) -> NDArray[np.str_] | NDArray[np.intp] | None:
+    """Decisions of nobody known stand alone; None where all do."""
+    if by == "org":
+        return data.org
+    if by == "day":
+        return data.created_at.astype("datetime64[D]").astype(str)
+    known = data.subject != ""
+    if by == "none" or not known.any():
         return None
-    return data.org if by == "org" else data.created_at.astype("datetime64[D]").astype(str)
+    person = np.unique(data.subject, return_inverse=True)[1].reshape(len(data))
+    return np.where(known, person, -1 - np.arange(len(data)))

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-6  # of sums to 1 and of repeated propensities: far above rounding, far below any real floor
 RATING_Z = 5.0  # a one-in-a-million accident; beyond it, P(rated) is wrong
+UNRATED = 0.005  # of all decisions: so many may be unrated beyond what P(rated) explains, since ratings get lost
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Feedback:
     further decisions are not here because they were not randomised; ``bounds``, the range that a reward can have, which
     Bernstein and betting intervals need.
 
+    A few ratings always get lost: half a percent of the decisions may be unrated beyond what P(rated) explains. They
+    count as nothing, so a model speaks for them where there is one; ``unexplained`` says how many they are.
+
     Raises:
-        OfflineDataError: a value that no randomised log can hold, or more ratings missing than P(rated) explains.
+        OfflineDataError: a value that no randomised log can hold, or more ratings missing than that.
     """
 
     action: NDArray[np.int64]
@@ -68,6 +72,13 @@ class Feedback:
         weight = np.zeros(len(self))
         weight[self.rated] = 1.0 if self.rated_probability is None else 1 / self.rated_probability[self.rated]
         return weight
+
+    @property
+    def unexplained(self) -> float:
+        """Share of the decisions that are unrated beyond what P(rated) and chance explain."""
+        weight = self.rating_weight
+        missing = len(self) - weight.sum() - RATING_Z * _rating_error(weight, self.cluster)
+        return max(float(missing), 0.0) / len(self)
 
     def weights(self, target: ArrayLike) -> Floats:
         """Importance weights (n,) of a policy (n, lanes): its probability of the logged action over the propensity.
@@ -163,11 +174,12 @@ def _check_ratings(feedback: Feedback) -> None:
                 "A rated decision has a P(rated) that is NaN or outside (0, 1]. Log how it was picked."
             )
     weight = feedback.rating_weight
-    if abs(weight.sum() - len(weight)) > RATING_Z * _rating_error(weight, feedback.cluster) + TOLERANCE * len(weight):
+    surplus = weight.sum() - len(weight) - TOLERANCE * len(weight)
+    if surplus > RATING_Z * _rating_error(weight, feedback.cluster) or feedback.unexplained > UNRATED + TOLERANCE:
         raise OfflineDataError(
-            f"{int(feedback.rated.sum())} of {len(weight)} decisions are rated, but their P(rated) speaks for "
-            f"{weight.sum():.0f}. Missing ratings are not zeros: give the true P(rated), or leave out the decisions "
-            "that are still to be rated, if nothing about their request or lane delays the rating."
+            f"{int(feedback.rated.sum())} of {len(weight)} decisions have a reward (a rating, or a cost), but their "
+            f"P(rated) speaks for {weight.sum():.0f}. Missing ratings are not zeros: give the true P(rated), or "
+            "leave out the decisions that are still to be rated, if nothing about their request or lane delays it."
         )
 
 

@@ -21,13 +21,15 @@ import numpy as np
 from router_ml.config import prices_sha256
 from router_ml.config.schema import Release
 from router_ml.errors import OfflineDataError
-from router_ml.offline.champion import Cluster, trial_of
+from router_ml.offline.champion import Cluster, Ratings, trial_of
 from router_ml.offline.gate_checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
 from router_ml.offline.gate_guardrails import Example, guardrail_check
 from router_ml.offline.gate_latency import decision_time_ratio, latency_check
+from router_ml.offline.gate_rates import paced
+from router_ml.offline.gate_unseen import unseen
 from router_ml.offline.trial import Comparison, Trial, comparison
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData, utc
+from router_ml.storage.records import LoggedData
 from router_ml.understanding.surface import NAMES
 
 if TYPE_CHECKING:
@@ -36,8 +38,12 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Slice", "Verdict", "conclude", "evaluate", "judge"]
 
 Word = Literal["promote", "hold", "reject"]
-DATA = ("data", "sample_ratio", "mean_weight", "effective_sample_size")
+DATA = ("data", "sample_ratio", "mean_weight", "effective_sample_size", "clusters")
 RESULTS = (*DATA[1:], "support", "quality", "cost", "agreement", "calibration", "slices")
+MODELLED = (
+    "P(rated) is modelled. Given request and lane, whether a decision was rated must have nothing to do with what its "
+    "rating would have been; no log can show that."
+)
 WEIGHT_EDGES = (0.0, 0.1, 0.25, 0.5, 0.9, 1.1, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -99,8 +105,11 @@ def judge(trial: Trial, release: Release) -> Verdict:
     except OfflineDataError as error:
         return unusable(str(error), release)
     slices = slices_of(trial, release.margin)
+    said = f"{len(trial)} decisions were drawn at random."
+    if found.lost_quality:
+        said += f" More are unrated than P(rated) explains: {found.lost_quality:.4f} is taken off the quality."
     checks = (
-        Check("data", True, None, "what a randomised log can hold", f"{len(trial)} decisions were drawn at random."),
+        Check("data", True, None, "what a randomised log can hold", said),
         *data_checks(trial, found, release),
         *result_checks(trial, found, release),
         slice_check(slices, release.margin),
@@ -147,7 +156,8 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
     release: Release | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    cluster: Cluster | None = None,
+    cluster: Cluster = "person",
+    ratings: Ratings = "logged",
     examples: Sequence[Example] = (),
     latency_ratio: float | None = None,
 ) -> Verdict:
@@ -161,7 +171,9 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
         release: margins; by default those of the champion's ``router.yaml``, so that nobody loosens their own gate.
         since, until: only decisions from then on and before then. Ratings may be late: leave out the last days where
             ratings are still to come.
-        cluster: decisions of one ``org`` or one ``day`` depend on each other, and the intervals allow for it.
+        cluster: decisions of one ``person``, ``org`` or ``day`` depend on each other, and the intervals allow for it;
+            decisions of nobody known stand alone, with ``none`` all do.
+        ratings: ``modelled`` where nobody drew by lot which decisions get rated: as ``ratings.of_log``.
         examples: requests and facts as both bundles rule on them; ``router-ml evaluate`` reads a table of them.
         latency_ratio: the challenger's decision time over the champion's; by default it is measured here.
 
@@ -170,21 +182,24 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
     """
     release = release or (champion or challenger).config.release
     own = champion.manifest.id if champion is not None else None
-    logged = log.logged(since, own, encoder=challenger.encoder.sha256)
-    data, notes, left_out = _unseen(logged, challenger, until)
-    if own is not None and since is None and (others := log.counts()["decisions"] - len(logged)):
+    data, notes, left_out = unseen(log, challenger, own, since, until)
+    if own is not None and since is None and (others := log.count() - log.count(bundle=own)):
         left_out["of another bundle"] = others
+    if ratings == "modelled":
+        notes.append(MODELLED)
     if champion is None:
         notes.append("The champion is whatever wrote the log, all bundles together.")
     if (stale := int((data.prices != prices_sha256(challenger.config)).sum())) and len(data):
         notes.append(f"{stale} decisions were made at other prices; costs are those that were logged.")
     try:
-        verdict = judge(_trial(challenger, champion, data, left_out, cluster), release)
+        if champion is not None and len(data):
+            notes += paced(champion, log.decisions(data.created_at[0].item(), own))
+        verdict = judge(_trial(challenger, champion, data, left_out, cluster, ratings), release)
     except OfflineDataError as error:
         verdict = unusable(str(error), release)
     why = "The champion's bundle is not here. Name it: --against."
     if latency_ratio is None and champion is not None:
-        latency_ratio = decision_time_ratio(challenger, champion, logged)
+        latency_ratio = decision_time_ratio(challenger, champion, data)
     decisions = log.decisions(since, own) if champion is not None else ()
     checks = (
         *verdict.checks,
@@ -201,30 +216,13 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
     )
 
 
-def _unseen(
-    logged: LoggedData, challenger: Bundle, until: datetime | None
-) -> tuple[LoggedData, list[str], dict[str, int]]:
-    """The decisions that the challenger has not learned from: those after its training window, or after it was made
-    where it learned from a log and does not say how far."""
-    training = challenger.manifest.training
-    stop: str | None = training.get("until")
-    if stop is None and training.get("outcomes_from_log"):
-        stop = challenger.manifest.created_at
-    keep, seen = np.ones(len(logged), bool), 0
-    notes = list[str]()
-    if stop is not None:
-        keep = logged.created_at >= np.datetime64(utc(datetime.fromisoformat(stop)), "us")
-        seen = int((~keep).sum())
-        notes.append(f"The challenger has learned from decisions before {stop}; only later ones judge it.")
-    if until is not None:
-        keep &= logged.created_at < np.datetime64(utc(until), "us")
-    late = len(logged) - seen - int(keep.sum())
-    counts = {"learned from": seen, "too recent": late}
-    return logged.select(keep), notes, {reason: count for reason, count in counts.items() if count}
-
-
 def _trial(
-    challenger: Bundle, champion: Bundle | None, data: LoggedData, left_out: dict[str, int], cluster: Cluster | None
+    challenger: Bundle,
+    champion: Bundle | None,
+    data: LoggedData,
+    left_out: dict[str, int],
+    cluster: Cluster,
+    ratings: Ratings,
 ) -> Trial:
     spec = challenger.classifier.spec
     trial = trial_of(
@@ -235,5 +233,6 @@ def _trial(
         promises=challenger.promises,
         champion=None if champion is None else champion.config,
         cluster=cluster,
+        ratings=ratings,
     )
     return replace(trial, left_out={**left_out, **trial.left_out})

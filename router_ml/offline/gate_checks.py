@@ -22,6 +22,7 @@ ALARM = 0.001  # p-value of a data check: such data are wrong, not unlucky
 ALARM_Z = 3.290526731491926  # the same, two-sided
 ROUNDING = 1e-6  # of quality, and of the champion's mean cost: records are rounded, so equal things differ by less
 EQUAL_COST = 0.02  # of the champion's mean cost: a difference below it counts as none
+FEWEST_CLUSTERS = 10  # an interval from fewer is a guess
 SMALLEST_SLICE = 50  # rated decisions: fewer say nothing
 _Z80 = 0.8416212335729143
 _MAX_NEEDED = 100_000_000
@@ -87,6 +88,16 @@ def data_checks(trial: Trial, found: Comparison, release: Release) -> Iterator[C
         f">= {release.min_effective:g}",
         f"{found.rated} rated decisions say as much as {effective:.0f} of the challenger's own."
         + ("" if short <= 1 else f" About {math.ceil(found.rated * short)} rated decisions would be enough."),
+    )
+    groups = len(np.unique(trial.clusters))
+    yield Check(
+        "clusters",
+        groups >= FEWEST_CLUSTERS,
+        float(groups),
+        f">= {FEWEST_CLUSTERS}",
+        "Each decision counts as independent of the others."
+        if trial.cluster is None
+        else f"{groups} groups of decisions count as independent: persons, organisations or days.",
     )
     yield Check(
         "support",
@@ -156,7 +167,7 @@ def _calibration(trial: Trial) -> Check:
 def ratings_needed(found: Comparison, release: Release) -> int | None:
     """Rated decisions after which the quality check passes with 80% probability, if the estimate is the truth; None
     where no number would do."""
-    room = found.dr.value - found.off_support + release.margin
+    room = found.dr.value - found.off_support - found.lost_quality + release.margin
     if room <= 0:
         return None
     ratio = (Z95_TWO_SIDED + _Z80) * found.dr.standard_error / room

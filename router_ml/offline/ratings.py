@@ -17,10 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import Floats
 from router_ml.offline.reward_models import folds_of
+from router_ml.storage.records import LoggedData
 
 LEAST = 0.02  # a P(rated) below it would let one row speak for more than 50
 STEPS = 30
 PRIOR_ROWS = 5.0
+DIRECTIONS = 16  # of embeddings, in which they spread most
 
 
 def rated_probability(
@@ -66,6 +68,24 @@ def rated_probability(
             design = _design(table, lane, lanes)
             result[out] = _logistic(design[~out], known[~out].astype(float), design[out])
     return np.clip(result, LEAST, 1.0)
+
+
+def of_log(data: LoggedData, *, groups: NDArray[Any] | None = None) -> Floats:
+    """P(rated) of decisions (n,) of a log, by where their embeddings lie, their surface features and class
+    probabilities, what was estimated of each lane, and the lane that was drawn; 1 where all are rated, NaN where none.
+
+    Args:
+        groups: (n,) such as the person: folds do not cut them.
+    """
+    rated = np.isfinite(data.quality)
+    if rated.all() or not rated.any():
+        return np.full(len(data), 1.0 if rated.all() else np.nan)
+    centred = data.embeddings - data.embeddings.mean(axis=0)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    estimates = np.concatenate([data.estimated_quality, data.estimated_cost_usd], axis=1)
+    table = np.column_stack([centred @ directions[:, -DIRECTIONS:], data.features, estimates])
+    table = np.where(np.isfinite(table), table, 0.0)
+    return rated_probability(table, data.action, rated, lanes=len(data.lanes), groups=groups)
 
 
 def _design(features: Floats, lane: NDArray[np.int64], lanes: int) -> Floats:

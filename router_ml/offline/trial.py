@@ -3,21 +3,25 @@
 Where the challenger would go where the log could not, it is taken to do there as the champion did, and the share of
 such choices is carried along: in the worst case each of them loses all of its quality, so the share is taken off the
 lower bound. With m the probability of such choices, the true difference is at least the estimated one minus E[m].
+
+A few ratings and costs always get lost. Up to half a percent of the decisions may be, and each counts against the
+challenger: a rating as if all quality was lost where the challenger goes more often, a cost as if it was the largest.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.errors import OfflineDataError
 from router_ml.offline.clustered import Z95_TWO_SIDED, Mean, mean
-from router_ml.offline.feedback import TOLERANCE, Feedback, Floats, of_action
+from router_ml.offline.feedback import TOLERANCE, UNRATED, Feedback, Floats, of_action
 from router_ml.offline.ope import Estimate, SampleRatio, difference, sample_ratio
 
 
@@ -76,14 +80,44 @@ class Trial:
 
     @cached_property
     def spending(self) -> Feedback:
-        """The decisions with their cost: of all where all are known, else of the rated ones.
+        """The decisions with their cost: of all where all but a few are known, else of the rated ones.
 
         Raises:
-            OfflineDataError: a rated decision has no cost.
+            OfflineDataError: too many rated decisions have no cost.
         """
-        if np.isfinite(self.cost_usd).all():
+        if self._all_priced:
             return self._feedback(self.cost_usd, None)
-        return self._feedback(np.where(np.isfinite(self.quality), self.cost_usd, np.nan), self.rated_probability)
+        if (share := float(self._unpriced.mean())) > UNRATED:
+            count = int((self.feedback.rated & ~np.isfinite(self.cost_usd)).sum())
+            raise OfflineDataError(
+                f"{count} of {int(self.feedback.rated.sum())} rated decisions have no cost ({share:.1%}; {UNRATED:.1%} "
+                "may be lost). Report cost_usd of every decision, or with every rating."
+            )
+        return self._feedback(np.where(self.feedback.rated, self.cost_usd, np.nan), self.rated_probability)
+
+    @property
+    def _all_priced(self) -> bool:
+        return float((~np.isfinite(self.cost_usd)).mean()) <= UNRATED
+
+    @property
+    def _unpriced(self) -> Floats:
+        """How many decisions each speaks for whose cost should be known and is not (n,)."""
+        weight = 1.0 if self._all_priced else self.feedback.rating_weight
+        result: Floats = np.where(np.isfinite(self.cost_usd), 0.0, weight)
+        return result
+
+    @cached_property
+    def lost_quality(self) -> float:
+        """The most that ratings which P(rated) does not explain could take off the difference, or add to it."""
+        share = self.feedback.unexplained
+        return share and share * max(1.0, float(np.abs(self.weight - 1)[~self.feedback.rated].mean()))
+
+    @property
+    def lost_cost(self) -> float:
+        """The most that costs which are missing could change the difference, if none is above the largest known."""
+        share = float((self._unpriced * np.abs(self.weight - 1)).mean())
+        share += 0.0 if self._all_priced else self.lost_quality
+        return share and share * float(np.nanmax(self.cost_usd))
 
     def _feedback(self, reward: Floats, rated_probability: Floats | None) -> Feedback:
         return Feedback(
@@ -134,7 +168,8 @@ class Comparison:
     Quality: ``dr`` doubly robust, the headline; ``snips`` and ``ips`` as checks, ``dm`` what the models expect. Cost:
     ``cost_usd``, doubly robust, None where costs are not known. ``champion_cost_usd`` is its mean per decision.
     ``rows`` were used, of them ``rated`` with a quality; ``off_support``: mean probability of choices that the log
-    could not make, with its standard error ``off_support_error``.
+    could not make, with its standard error ``off_support_error``; ``lost_quality``: what ratings that got lost could
+    change at most. What costs that got lost could change is in the interval of ``cost_usd``.
     """
 
     dr: Estimate
@@ -149,32 +184,36 @@ class Comparison:
     off_support: float
     off_support_error: float
     left_out: dict[str, int]
+    lost_quality: float = 0.0
 
     @property
     def quality_low(self) -> float:
-        """The lower end of the interval of the quality difference, if every choice off support loses all."""
-        return self.dr.low - self._off_support_most
+        """The lower end of the interval of the quality difference, if all that is off support or was not rated for no
+        known reason loses all."""
+        return self.dr.low - self._unknown_most
 
     @property
     def quality_high(self) -> float:
-        """The upper end, if every choice off support gains as much as it can."""
-        return self.dr.high + self._off_support_most
+        """The upper end, if all of that gains as much as it can."""
+        return self.dr.high + self._unknown_most
 
     @property
-    def _off_support_most(self) -> float:
-        return self.off_support + Z95_TWO_SIDED * self.off_support_error
+    def _unknown_most(self) -> float:
+        return self.off_support + Z95_TWO_SIDED * self.off_support_error + self.lost_quality
 
 
 def comparison(trial: Trial) -> Comparison:
     """All estimates of a trial.
 
     Raises:
-        OfflineDataError: the decisions are none that a randomised log can hold, or no cost of a rated one is known.
+        OfflineDataError: the decisions are none that a randomised log can hold, or some costs are known, but too few.
     """
     target, logging, quality = trial.reachable, trial.logging, trial.feedback
     model = np.nan_to_num(trial.quality_model)
     known = bool(np.isfinite(trial.cost_usd).any())
     cost = difference(target, logging, trial.spending, reward_model=trial.cost_model) if known else None
+    if cost is not None:
+        cost = replace(cost, low=cost.low - trial.lost_cost, high=cost.high + trial.lost_cost)
     spent = np.where(np.isfinite(trial.cost_usd), trial.cost_usd, of_action(trial.cost_model, trial.action))
     return Comparison(
         dr=difference(target, logging, quality, estimator="dr", reward_model=model),
@@ -189,4 +228,5 @@ def comparison(trial: Trial) -> Comparison:
         off_support=float(trial.off_support.mean()),
         off_support_error=float(trial.off_support.std()) / math.sqrt(len(trial)),
         left_out=dict(trial.left_out),
+        lost_quality=trial.lost_quality,
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 PART = 10_000  # decisions of one file
+BESIDE = ("encoder", "embedding", "surface", "subject")  # of a decision, not in its row
 OF_DECISIONS = tuple(kind for kind in tables.RECORDS if kind != "audit_event")
 
 
@@ -115,7 +116,7 @@ def read_archive(
             placed.entry for placed in read_file(folder, name, sha256=None if digests is None else digests[name])
         ]
         decided = [
-            SimpleNamespace(**row_of(entry), encoder=entry.encoder, embedding=entry.embedding, surface=entry.surface)
+            SimpleNamespace(**row_of(entry), **{name: getattr(entry, name) for name in BESIDE})
             for entry in entries
             if entry.kind == "decision" and not entry.record_id.endswith(SHADOW_SUFFIX)
         ]

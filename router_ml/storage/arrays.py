@@ -34,7 +34,8 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
 
     Args:
         decisions: in the order wanted, with ``decision_id, created_at, traffic_class, intent, domain, risk_tier, lane,
-            randomised, record`` (the decision as JSON), ``encoder, embedding, surface`` (float32 bytes or None).
+            randomised, record`` (the decision as JSON), ``encoder, embedding, surface`` (float32 bytes or None),
+            ``subject``.
         outcomes: oldest first, with ``decision_id, source, at, executed_lane, quality, rated_probability, cost_usd,
             latency_ms``. The latest rating of a decision counts, with its ``rated_probability``, and the latest known
             cost, latency and executed lane; what an outcome does not say changes nothing. What came after the window
@@ -78,7 +79,7 @@ class _Filler:
             abstained = any(parts[head].get("abstained", False) for head in ("intent", "domain"))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise other_contract(f"Decision {row.decision_id}") from None
-        said = (language, org, model, prices, floor, arm, share, abstained)
+        said = (language, org, model, prices, floor, arm, share, abstained, row.subject or "")
         columns = (row.decision_id, row.created_at, row.lane, row.randomised, *(getattr(row, word) for word in WORDS))
         self._rows.append((*columns, *said))
         self._versions.append(versions.get("lanes") or {})
@@ -100,7 +101,7 @@ class _Filler:
     def finish(self, outcomes: Iterable[Any]) -> LoggedData:
         """All that was added, with what came of it."""
         names = ("decision_ids", "created_at", "lane", "randomised", *WORDS)
-        said = ("language", "org", "model", "prices", "floor", "arm", "arm_share", "abstained")
+        said = ("language", "org", "model", "prices", "floor", "arm", "arm_share", "abstained", "subject")
         columns = list(zip(*self._rows, strict=True)) or [()] * (len(names) + len(said))
         values: dict[str, Sequence[Any]] = dict(zip((*names, *said), columns, strict=True))
         planned = values.pop("lane")

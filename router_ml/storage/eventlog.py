@@ -166,6 +166,10 @@ class EventLog:
         wanted = Wanted(since, bundle, org, source, encoder)
         return reading.read_batches(self.session.read, wanted, self.attribution, size)
 
+    def count(self, since: datetime | None = None, bundle: str | None = None) -> int:
+        """How many decisions ``logged`` would give."""
+        return reading.count_decisions(self.session.read, Wanted(since, bundle))
+
     def costs(self, since: datetime, *, until: datetime, traffic_classes: Sequence[str]) -> list[Cost]:
         """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""
         with self.session.read() as connection:

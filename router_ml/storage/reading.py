@@ -21,6 +21,7 @@ from router_ml.storage.writing import chunks
 
 Transaction = Callable[[], AbstractContextManager[sql.Connection]]
 DECISIONS, FEATURES, OUTCOMES = tables.decisions, tables.features, tables.outcomes
+KEYS = tables.decision_keys
 OLDEST_FIRST = (DECISIONS.c.created_at, DECISIONS.c.decision_id)
 ROWS_AT_ONCE = 1000
 KINDS: dict[type[Any], tuple[Kind, str, str]] = {  # kind of entry, what orders those of one time, and its name
@@ -91,6 +92,12 @@ def read_decisions(begin: Transaction, wanted: Wanted, size: int) -> Iterator[tu
         yield from ((row.decision_id, row.record) for row in page)
 
 
+def count_decisions(begin: Transaction, wanted: Wanted) -> int:
+    """How many decisions there are of those wanted."""
+    with begin() as connection:
+        return int(connection.execute(sql.select(sql.func.count()).where(*wanted.decided)).scalar_one())
+
+
 def read_batches(begin: Transaction, wanted: Wanted, window: timedelta, size: int | None) -> Iterator[LoggedData]:
     """Decisions with what came of them, oldest first, ``size`` at a time (None: all at once, also where there are
     none); the same lanes in each batch, those that the decisions wanted and their outcomes name.
@@ -102,8 +109,11 @@ def read_batches(begin: Transaction, wanted: Wanted, window: timedelta, size: in
     with begin() as connection:
         reading = _reading(connection, wanted, window)
     columns = (*DECISIONS.c["decision_id", "created_at", "traffic_class", "intent", "domain", "risk_tier", "lane"],)
-    query = sql.select(*columns, *DECISIONS.c["randomised", "record"], *FEATURES.c["encoder", "embedding", "surface"])
-    query = query.select_from(DECISIONS.outerjoin(FEATURES)).where(*wanted.decided).order_by(*OLDEST_FIRST)
+    query = sql.select(
+        *columns, *DECISIONS.c["randomised", "record"], *FEATURES.c["encoder", "embedding", "surface"], KEYS.c.subject
+    )
+    beside = DECISIONS.outerjoin(FEATURES).outerjoin(KEYS, KEYS.c.decision_id == DECISIONS.c.decision_id)
+    query = query.select_from(beside).where(*wanted.decided).order_by(*OLDEST_FIRST)
     after: list[sql.ColumnElement[bool]] = []
     while True:
         with begin() as connection:

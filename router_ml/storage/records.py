@@ -14,7 +14,14 @@ from router_ml.contract import Model
 from router_ml.errors import LogError
 
 Kept = TypeVar("Kept", bound=Model)
-UNSAID: dict[str, Any] = {"late": False, "arm": "champion", "arm_share": 1.0, "risk_tier": "low", "abstained": False}
+UNSAID: dict[str, Any] = {
+    "late": False,
+    "arm": "champion",
+    "arm_share": 1.0,
+    "risk_tier": "low",
+    "abstained": False,
+    "subject": "",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,9 @@ class LoggedData:
 
     Also per decision: ``late`` (outcomes came after the attribution window only, and are NaN here), ``arm`` (whose
     bundle decided), ``arm_share`` (the probability of that arm), ``risk_tier``, ``abstained`` (the classifier was not
-    sure of intent or domain). Arrays made by hand may leave these out: then they are as of a log without releases.
+    sure of intent or domain), ``subject`` (whose request it was, under the name that ``EventLog.subject_of`` gives a
+    person; empty where none is known). Arrays made by hand may leave these out: then they are as of a log without
+    releases and persons.
     """
 
     lanes: tuple[str, ...]
@@ -76,6 +85,7 @@ class LoggedData:
     arm_share: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     risk_tier: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
     abstained: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    subject: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
 
     def __post_init__(self) -> None:
         for name, value in UNSAID.items():

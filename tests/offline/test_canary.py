@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router_ml.contract import Execution, Hop, Outcome, RouteDecision
+from router_ml.contract import Execution, Hop, Outcome, RouteDecision, Validation
 from router_ml.offline.anytime import Difference
 from router_ml.offline.canary import CanaryWatch, judge
+from router_ml.storage.entries import of_decision, of_execution, of_outcome
 from router_ml.storage.eventlog import EventLog
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -123,11 +124,72 @@ def test_executions_say_what_failed_and_what_it_cost(log: EventLog, make_decisio
     state = {"rollout": ROLLOUT, "arm_session": "s", "arm": "canary", "arm_share": 0.3}
     log.log_decision(make_decision(state=state, created_at=START))
     hop = Hop(lane="fast", provider="x", region="eu", boundary="vendor", cost_usd=0.2)
-    from router_ml.storage.entries import of_execution
-
     log.write([of_execution(Execution(decision_id="dec-1", hops=(hop,)), START)])  # no lane answered
     found = watch(log).look()
     assert (found.failures.n, found.failures.value > 0, found.cost_usd.n) == (1, True, 1)
+
+
+def executed(
+    log: EventLog, make: Make, *, n: int, fails: float = 0.0, free: float = 0.0, rated: bool = True, seed: int = 0
+) -> None:
+    """Sessions of one turn, each with its execution, and rated a minute later."""
+    rng = np.random.default_rng(seed)
+    for session in range(n):
+        canary = bool(rng.random() < 0.5)
+        at = START + timedelta(seconds=session)
+        state = {"rollout": ROLLOUT, "arm_session": f"s{session}", "arm": "canary" if canary else "champion"}
+        key = f"{session}"
+        cost = 0.0 if canary and rng.random() < free else 0.01 * float(rng.uniform(0.5, 1.5))
+        hop = Hop(lane="fast", provider="x", region="eu", boundary="vendor", cost_usd=cost)
+        kept = Validation(status="failed" if rng.random() < (fails if canary else 0.02) else "passed")
+        execution = Execution(decision_id=key, at=at, hops=(hop,), validation=kept, final_lane="fast")
+        outcomes = [of_outcome(Outcome(decision_id=key, quality=0.8, at=at + timedelta(minutes=1)))] if rated else []
+        decision = make(decision_id=key, created_at=at, state={**state, "arm_share": 0.5})
+        log.write([of_decision(decision), of_execution(execution, at), *outcomes])
+
+
+@pytest.mark.parametrize("rated", [False, True])
+def test_a_rating_does_not_hide_that_an_answer_failed(log: EventLog, make_decision: Make, *, rated: bool) -> None:
+    executed(log, make_decision, n=400, fails=0.6, rated=rated)
+    found = watch(log, share=0.5).look()
+    assert (found.verdict, found.failures.n) == ("stop", 400)
+
+
+def test_a_first_answer_is_first_by_time_whatever_is_read_first(log: EventLog, make_decision: Make) -> None:
+    """A later turn that is rated does not stand for the first one, of which only the execution is known."""
+    state = {"rollout": ROLLOUT, "arm_session": "s", "arm": "canary", "arm_share": 0.3}
+    for turn in range(2):
+        log.log_decision(make_decision(decision_id=f"t{turn}", state=state, created_at=START))
+    late = START + timedelta(minutes=1)
+    log.log_outcome(Outcome(decision_id="t1", quality=1.0, cost_usd=5.0, at=late))
+    log.write([of_execution(Execution(decision_id="t0", at=START), START)])
+    log.log_outcome(Outcome(decision_id="t0", quality=0.2, at=late + timedelta(minutes=1)))
+    follows = watch(log)
+    follows.look()
+    assert [follows._units(what)[0].tolist() for what in ("failed", "quality", "cost_usd")] == [[1.0], [1.0], [5.0]]
+
+
+def test_a_lane_that_costs_nothing_counts_as_free(log: EventLog, make_decision: Make) -> None:
+    executed(log, make_decision, n=600, free=0.9)
+    found = watch(log, share=0.5).look()
+    assert found.cost_usd.n == 500  # the first hundred say what is usual
+    assert found.cost_usd.high < -0.005
+
+
+def test_sessions_keep_their_order_from_look_to_look(log: EventLog, make_decision: Make) -> None:
+    """What was bet on the first sessions stands, though some are rated only after others were seen."""
+    follows = watch(log)
+    executed(log, make_decision, n=60, rated=False)
+    for session in (3, 40):
+        log.log_outcome(Outcome(decision_id=f"{session}", refused=True, cost_usd=9.0, at=START + timedelta(hours=1)))
+    follows.look()
+    before = {what: follows._units(what)[0] for what in ("failed", "cost_usd")}
+    for session in range(20):
+        log.log_outcome(Outcome(decision_id=f"{session}", quality=1.0, cost_usd=7.0, at=START + timedelta(hours=2)))
+    for later in (follows, watch(log)):
+        later.look()
+        for what, values in before.items():
+            assert later._units(what)[0].tolist() == values.tolist()
 
 
 def test_arms_that_do_not_follow_their_shares_are_not_judged(log: EventLog, make_decision: Make) -> None:

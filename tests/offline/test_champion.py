@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def test_a_lane_that_the_champion_did_not_have_is_eligible_and_off_support(bundl
     trial = trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES, champion=earlier)
     assert without.off_support.max() == 0
     assert trial.off_support.mean() > 0
+
+
+def test_decisions_of_one_person_depend_on_each_other(bundle: Bundle, logged: LoggedData) -> None:
+    """Those of nobody known stand alone, and where nobody is known all do."""
+    assert trial_of(bundle.allocation, bundle.config, logged, sizes=SIZES).cluster is None
+    known = np.where(np.arange(len(logged)) % 2, "ann", "")
+    person = trial_of(bundle.allocation, bundle.config, replace(logged, subject=known), sizes=SIZES)
+    assert person.cluster is not None
+    assert len(np.unique(person.cluster)) == 1 + (known == "").sum()
+    alone = trial_of(bundle.allocation, bundle.config, replace(logged, subject=known), sizes=SIZES, cluster="none")
+    assert alone.cluster is None
 
 
 def test_days_and_organisations_can_be_clusters(bundle: Bundle, logged: LoggedData) -> None:

@@ -170,3 +170,17 @@ def test_the_challenger_that_is_its_champion_is_held(make_trial: Make) -> None:
 def test_sound_data_pass_the_data_checks(make_trial: Make, seed: int) -> None:
     trial = make_trial(6000, seed=seed, rated=0.7)
     assert all(check.passed for check in data_checks(trial, comparison(trial), RELEASE))
+
+
+def test_sessions_that_differ_are_no_proof(make_trial: Make) -> None:
+    """Twenty turns of each of few persons: what holds of them need not hold of others, and few say nothing at all."""
+    trial = make_trial(6000, cheap=0.8, dear=0.75)
+    person = np.arange(6000) // 20
+    effect = np.random.default_rng(1).choice([-0.6, 0.6], 300)[person]
+    moody = replace(trial, quality=np.where(trial.action == 1, np.clip(0.5 + effect, 0, 1), trial.quality))
+    few, alone = judge(replace(moody, cluster=person), RELEASE), judge(moody, RELEASE)
+    assert few.comparison is not None
+    assert alone.comparison is not None
+    assert few.comparison.dr.standard_error > 2 * alone.comparison.dr.standard_error
+    nine = judge(replace(trial, cluster=np.arange(6000) % 9), RELEASE)
+    assert (nine.verdict, nine.check("clusters").passed, nine.check("clusters").found) == ("hold", False, 9)

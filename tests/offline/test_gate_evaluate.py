@@ -49,6 +49,10 @@ def _trained(bundle: Bundle, **training: Any) -> Bundle:
     return replace(bundle, manifest=replace(bundle.manifest, training={**bundle.manifest.training, **training}))
 
 
+def _classes(bundle: Bundle) -> dict[str, Any]:
+    return dict(bundle.config.traffic_classes)
+
+
 def _judged(challenger: Bundle, champion: Bundle | None, log: EventLog, **more: Any) -> Verdict:
     return evaluate(challenger, champion, log, release=LENIENT, latency_ratio=1.0, **more)
 
@@ -78,6 +82,40 @@ def test_a_challenger_that_does_not_say_how_far_it_read_is_judged_by_what_came_a
     found = _judged(_trained(bundle, outcomes_from_log=20), bundle, log)
     assert found.verdict == "hold"
     assert found.check("data").passed is False
+
+
+def test_a_challenger_whom_a_log_taught_without_ratings_has_seen_it_too(bundle: Bundle, log: EventLog) -> None:
+    """Private rows teach as evidence: they are no ratings that it counts, and still it has read them."""
+    found = _judged(_trained(bundle, outcomes_from_log=0, log_sha256="0" * 64), bundle, log)
+    assert found.check("data").passed is False
+
+
+def test_what_was_learned_from_is_not_even_read(bundle: Bundle, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    read = log.logged
+    monkeypatch.setattr(log, "logged", lambda since, *rest, **more: asked.append(since) or read(since, *rest, **more))
+    until = START + timedelta(hours=20)
+    challenger = _trained(bundle, until=until.isoformat())
+    assert _judged(challenger, bundle, log, since=START).comparison is not None
+    late = _judged(challenger, bundle, log, since=START + timedelta(hours=30)).comparison
+    assert late is not None
+    assert (late.rows, late.left_out) == (ROWS - 30, {})
+    assert [at.replace(tzinfo=UTC) for at in asked] == [until, START + timedelta(hours=30)]
+
+
+def test_ratings_that_nobody_drew_by_lot_can_be_modelled(bundle: Bundle, log: EventLog) -> None:
+    found = _judged(bundle, bundle, log, ratings="modelled")
+    assert found.comparison is not None
+    assert any("P(rated) is modelled" in note for note in found.notes)
+
+
+def test_a_champion_that_was_paced_is_named(bundle: Bundle, log: EventLog) -> None:
+    assert not _judged(bundle, bundle, log).notes
+    rate = {name: each.model_copy(update={"quality_per_usd": 3.21}) for name, each in _classes(bundle).items()}
+    other = replace(bundle, config=bundle.config.model_copy(update={"traffic_classes": rate}))
+    assert any(
+        "60 of the first 60 decisions were made at another lambda" in note for note in _judged(bundle, other, log).notes
+    )
 
 
 def test_decisions_of_other_bundles_do_not_judge(bundle: Bundle, log: EventLog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from router_ml.errors import OfflineDataError
 from router_ml.offline import ope
 from router_ml.offline.feedback import Feedback, Floats
-from router_ml.offline.ratings import rated_probability
+from router_ml.offline.ratings import of_log, rated_probability
+from router_ml.storage.records import LoggedData
 
 
 def log(seed: int, count: int = 4000) -> tuple[Floats, Any, Any, Floats, Floats]:
@@ -68,3 +70,27 @@ def test_bad_input_is_refused(change: dict[str, Any], said: str) -> None:
     good = {"features": [[1.0]] * 6, "action": [0, 1] * 3, "rated": [True, False] * 3}
     with pytest.raises(OfflineDataError, match=said):
         rated_probability(**{**good, **change}, lanes=2, folds=2)
+
+
+def logged_of(count: int, **known: Any) -> LoggedData:
+    """A log of two lanes of which nothing else is known."""
+    values: dict[str, Any] = {item.name: np.full(count, "") for item in fields(LoggedData)}
+    matrices = dict.fromkeys(("propensities", "estimated_quality", "estimated_cost_usd"), np.full((count, 2), 0.5))
+    values |= {**matrices, "lanes": ("a", "b"), "action": np.arange(count) % 2, "features": np.ones((count, 3))}
+    return LoggedData(**{**values, **known})
+
+
+def test_of_a_log_it_undoes_what_the_lane_and_the_embedding_decide() -> None:
+    rng = np.random.default_rng(0)
+    place = rng.normal(size=(3000, 20)).astype(np.float32)
+    place[:, 0] *= 3
+    chance = 1 / (1 + np.exp(-0.5 * place[:, 0] - 0.5))
+    asked = rng.random(3000) < chance
+    quality = np.where(asked, 1.0, np.nan)
+    logged_rows = logged_of(3000, embeddings=place, quality=quality)
+    found = of_log(logged_rows)
+    rated = np.isfinite(logged_rows.quality)
+    assert np.abs(found - chance).mean() < 0.05
+    assert (1 / found[rated]).sum() == pytest.approx(len(rated), rel=0.05)
+    assert (of_log(logged_rows.select(rated)) == 1).all()
+    assert np.isnan(of_log(logged_rows.select(~rated))).all()

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from router_ml.config.schema import Release
+from router_ml.offline.gate import judge
 from router_ml.offline.ope import difference
 from router_ml.offline.trial import Trial, comparison
 
@@ -53,3 +55,47 @@ def test_costs_that_are_missing_at_random_with_the_rating_are_weighted_by_it(mak
     assert part is not None
     assert part.low < whole.value < part.high
     assert comparison(replace(trial, cost_usd=np.full(4000, np.nan))).cost_usd is None
+
+
+def test_a_few_lost_ratings_hold_nothing_up_and_count_against_the_challenger(make_trial: Make) -> None:
+    trial = make_trial(6000, cheap=0.8, dear=0.75)
+    gone = np.flatnonzero(trial.action == 1)[:6]  # taken twice as often by the challenger
+    quality = trial.quality.copy()
+    quality[gone] = np.nan
+    lossy = replace(trial, quality=quality)
+    found = comparison(lossy)
+    assert found.lost_quality == pytest.approx(6 / 6000)
+    assert found.quality_low == pytest.approx(found.dr.low - 6 / 6000)
+    assert found.quality_high == pytest.approx(found.dr.high + 6 / 6000)
+    assert judge(lossy, Release()).verdict == "promote"
+    assert comparison(replace(trial, rated_probability=np.ones(6000))).lost_quality == 0
+    quality[np.flatnonzero(trial.action == 1)[:40]] = np.nan
+    assert "have a reward" in judge(replace(trial, quality=quality), Release()).check("data").why
+
+
+def test_what_chance_explains_is_not_lost(make_trial: Make) -> None:
+    assert comparison(make_trial(4000, rated=0.3)).lost_quality == 0
+
+
+@pytest.mark.parametrize("rated", [1.0, 0.3])
+def test_a_few_lost_costs_count_as_the_largest(make_trial: Make, rated: float) -> None:
+    trial = make_trial(6000, cheap=0.8, dear=0.75, rated=rated)
+    known = np.isfinite(trial.quality)
+    cost = np.where(known, trial.cost_usd, np.nan)
+    cost[np.flatnonzero(known & (trial.action == 1))[:6]] = np.nan  # its weight is 2
+    whole = comparison(replace(trial, cost_usd=np.where(known, trial.cost_usd, np.nan)))
+    found = comparison(replace(trial, cost_usd=cost))
+    assert whole.cost_usd is not None
+    assert found.cost_usd is not None
+    charge = 6 / rated / 6000 * np.nanmax(cost)
+    assert found.cost_usd.high == pytest.approx(whole.cost_usd.high + charge, abs=charge / 2)
+    assert found.cost_usd.high - found.cost_usd.value > charge
+    assert judge(replace(trial, cost_usd=cost), Release()).verdict == "promote"
+
+
+def test_too_many_lost_costs_are_named(make_trial: Make) -> None:
+    trial = make_trial(4000, rated=0.5)
+    cost = np.where(np.isfinite(trial.quality), trial.cost_usd, np.nan)
+    cost[np.flatnonzero(np.isfinite(cost))[:60]] = np.nan
+    assert "60 of" in (why := judge(replace(trial, cost_usd=cost), Release()).check("data").why)
+    assert "no cost" in why

@@ -26,6 +26,14 @@ def fill(log: EventLog, told: Told, count: int = 6) -> None:
     log.write(entry for number in range(count) for entry in told(number, subject=subjects[number % 3]))
 
 
+def test_arrays_say_whose_decisions_belong_together(log: EventLog, told: Told) -> None:
+    ann = log.subject_of("ann")
+    log.write(entry for number in range(4) for entry in told(number, subject=ann if number % 2 else None))
+    assert log.logged().subject.tolist() == ["", ann, "", ann]
+    assert log.count() == 4
+    assert log.count(NOW + timedelta(days=999)) == log.count(bundle="another") == 0
+
+
 def test_a_person_is_erased_and_the_log_still_verifies(log: EventLog, told: Told) -> None:
     fill(log, told)
     assert erase(log, user="ann", **SAID) == Erasure(decisions=2, files=0)

@@ -70,3 +70,13 @@ def test_false_promotions_stay_rare_and_the_good_pass(world: World) -> None:
     assert good.promoted >= 0.5
     assert as_table([bad, good], "").row_count == 4
     assert fault_table([bad]).row_count == 0
+
+
+def test_sessions_are_judged_by_person_or_promise_too_much(world: World) -> None:
+    """Twenty times the same question is one observation: taken for twenty, intervals miss the truth."""
+    release, bad = Release(margin=MARGIN), challengers(world, MARGIN)[0][2]
+    told = {"kind": "sessions", "rated": 3000, "gates": 60, "release": release, "turns": 20}
+    by_person, alone = (study(world, bad, **told, clustered=clustered) for clustered in (True, False))  # type: ignore[arg-type]
+    assert by_person.promoted <= alone.promoted
+    assert by_person.coverage > alone.coverage + 0.1
+    assert by_person.coverage > 0.85

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,13 +22,14 @@ from rich.table import Table
 
 from router_ml.config.schema import Release
 from router_ml.offline.gate import Verdict, conclude, judge
-from training.benchmark.gate_world import Challenger, Fault, World, build, challengers, replay
+from training.benchmark.gate_world import TURNS, Challenger, Fault, World, build, challengers, replay
 from training.benchmark.routing import load
 from training.outcomes import DEFAULT, ROOT, Pack
 
 SIZES = (2_000, 5_000, 10_000)
 GATES = 400
 PROPENSITY_CHECKS = ("sample_ratio", "mean_weight", "agreement")  # left out one after the other
+SESSIONS = {"sessions, by person": True, "sessions, as if each decision stood alone": False}
 FAULTS: tuple[Fault, ...] = ("failures are lost", "a hidden override")
 WORSE = 1.5  # times the margin, of challengers that a faulty log makes look good
 
@@ -60,14 +61,24 @@ class Row:
         return float(np.sqrt(self.promoted * (1 - self.promoted) / self.gates))
 
 
-def study(
-    world: World, challenger: Challenger, *, kind: str, rated: int, gates: int, release: Release, fault: Fault = "none"
+def study(  # noqa: PLR0913 - what a log can be like
+    world: World,
+    challenger: Challenger,
+    *,
+    kind: str,
+    rated: int,
+    gates: int,
+    release: Release,
+    fault: Fault = "none",
+    turns: int = 1,
+    clustered: bool = True,
 ) -> Row:
-    """Judge ``gates`` logs."""
+    """Judge ``gates`` logs, of sessions of ``turns``, ``clustered`` as the gate does where it knows the persons."""
     rng = np.random.default_rng([rated, *challenger.name.encode(), *fault.encode()])
     found, took = list[Verdict](), 0.0
     for _ in range(gates):
-        trial = replay(world, challenger, rated, fault=fault, rng=rng)
+        trial = replay(world, challenger, rated, fault=fault, rng=rng, turns=turns)
+        trial = trial if clustered else replace(trial, cluster=None)
         started = time.process_time()
         found.append(judge(trial, release))
         took += time.process_time() - started
@@ -118,6 +129,20 @@ def benchmark(
         for challenger in some:
             step(challenger.name)
             rows += [study(world, challenger, kind=kind, rated=n, gates=gates, release=release) for n in SIZES]
+    for kind, clustered in SESSIONS.items():
+        step(kind)
+        for each in (*worse, *deserving):
+            more = study(
+                world,
+                each,
+                kind=kind,
+                rated=SIZES[-1],
+                gates=gates,
+                release=release,
+                turns=TURNS,
+                clustered=clustered,
+            )
+            rows.append(more)
     bad = challengers(world, WORSE * release.margin)[0][0]
     for fault in FAULTS:
         step(fault)
@@ -162,7 +187,7 @@ def main(
     """Simulate gates: how often is a challenger promoted that is worse than the margin, and one that deserves it?"""
     pack, release = load(data, bundle), Release(margin=margin)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("fitting", total=10)
+        task = progress.add_task("fitting", total=12)
         rows = benchmark(
             pack, gates=gates, release=release, step=lambda name: progress.update(task, advance=1, description=name)
         )

@@ -25,6 +25,7 @@ Rows = NDArray[np.intp]
 Fault = Literal["none", "failures are lost", "a hidden override"]
 
 RATED = 0.7
+TURNS = 20  # of a session, in traffic of sessions
 EXPLORED = 0.2  # share of the champion's decisions off its best lane
 LAMBDAS = np.logspace(-1, 5, 61)  # quality per USD
 FAULT = 0.8  # share of what a fault could take that it takes
@@ -147,16 +148,20 @@ def swap(
     return Challenger(name, target, np.where(used, instead, -1), *difference)
 
 
-def replay(world: World, challenger: Challenger, rated: int, *, fault: Fault, rng: np.random.Generator) -> Trial:
-    """A log of as many decisions as give about ``rated`` ratings, and the challenger before it."""
-    prompt = rng.integers(len(world), size=round(rated / RATED))
+def replay(
+    world: World, challenger: Challenger, rated: int, *, fault: Fault, rng: np.random.Generator, turns: int = 1
+) -> Trial:
+    """A log of as many decisions as give about ``rated`` ratings, and the challenger before it. With ``turns``, each
+    session asks the same that many times: decisions of one depend on each other as much as they can."""
+    session = np.arange(round(rated / RATED)) // turns
+    prompt = rng.integers(len(world), size=int(session[-1]) + 1)[session]
     logging = world.logging[prompt]
     acting = _acting(world, challenger, prompt) if fault == "a hidden override" else logging
     action = np.minimum((rng.random((len(prompt), 1)) > acting.cumsum(axis=1)).sum(axis=1), logging.shape[1] - 1)
     if fault == "failures are lost":
         failed = _loses(world, challenger, prompt) & (action == challenger.instead[prompt])
         kept = ~failed | (rng.random(len(prompt)) > FAULT)
-        prompt, logging, action = prompt[kept], logging[kept], action[kept]
+        prompt, logging, action, session = prompt[kept], logging[kept], action[kept], session[kept]
     quality = np.where(rng.random(len(prompt)) < RATED, world.quality[prompt, action], np.nan)
     believed = world.believed[prompt]
     expected = believed[np.arange(len(prompt)), action]
@@ -173,6 +178,7 @@ def replay(world: World, challenger: Challenger, rated: int, *, fault: Fault, rn
         predicted=np.clip(expected + OFF * rng.standard_normal(len(prompt)), 0, 1),
         believed=expected,
         slices={"class": np.full(len(prompt), "all"), "cell": world.cell[prompt]},
+        cluster=session if turns > 1 else None,
     )
 
 
