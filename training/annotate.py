@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 class Wanted:
     """A decision to label. ``margin``: between its two likeliest classes, the smaller of intent and domain;
     ``abstained``: the classifier was below its threshold in one of them; ``disagreement``: the share of the most
-    similar requests that it calls otherwise; ``chance`` of having been drawn."""
+    similar requests that it calls otherwise; ``chance`` of having been drawn from the whole log."""
 
     decision_id: str
     intent: str
@@ -40,8 +40,13 @@ class Wanted:
     chance: float
 
 
-def annotation_list(data: LoggedData, spec: ClassifierSpec, count: int, *, seed: int = 0) -> list[Wanted]:
+def annotation_list(
+    data: LoggedData, spec: ClassifierSpec, count: int, *, sampled: float = 1.0, seed: int = 0
+) -> list[Wanted]:
     """About ``count`` decisions, by cell, those of higher uncertainty more likely.
+
+    Args:
+        data: of a larger log, a uniform sample. sampled: the chance of each decision to be in it.
 
     Raises:
         OfflineDataError: no decision is there to choose from.
@@ -66,7 +71,7 @@ def annotation_list(data: LoggedData, spec: ClassifierSpec, count: int, *, seed:
             margin=round(float(margin[row]), 4),
             abstained=bool(abstained[row]),
             disagreement=round(float(disagreement[row]), 4),
-            chance=float(chance[row]),
+            chance=float(chance[row]) * sampled,
         )
         for row in order
     ]

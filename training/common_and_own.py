@@ -23,16 +23,17 @@ Floats64 = NDArray[np.float64]
 
 
 def common_and_own(
-    features: Features, target: Floats64, counted: Floats64, *, seed: int
+    features: Features, target: Floats64, counted: Floats64, *, same: NDArray[np.intp], seed: int
 ) -> tuple[Floats64, Floats64, Floats64]:
-    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L).
+    """Offset (L,), slope (r, L) and out-of-fold predictions (n, L); a request, whose first row ``same`` (n,) names, is
+    whole in its fold.
 
     Rows are met block by block and only their sums are kept, so memory is that of the features themselves.
     """
     centre = features.mean(axis=0, dtype=np.float64)
     level = float((target * counted).sum() / max(counted.sum(), 1e-12))
     rest = np.where(counted > 0, target - level, 0.0)
-    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))
+    fold = np.random.default_rng([seed, FOLD_STREAM]).integers(0, FOLDS, len(target))[same]
     sums = _summed(features, centre, rest, counted, fold)
     width = min(COARSE, features.shape[1]) + 1  # features ascend in what they explain of the kernel
     coarse, whole = sums.coarse(width), sums.without(None)

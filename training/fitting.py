@@ -44,8 +44,8 @@ class Unplaced:
 
 @dataclass(frozen=True)
 class Learning:
-    """Fitted allocation, and what it believed of each row before having seen it: quality (n, L) in 0..1 over the
-    ``columns`` of lanes that had enough outcomes."""
+    """Fitted allocation, and what it believed of each row before having seen its request: quality (n, L) in 0..1 over
+    the ``columns`` of lanes that had enough outcomes."""
 
     allocation: Allocation
     held_out: NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import Any
 from rich.progress import Progress
 
 from router_ml.config import RouterConfig, load_config
-from router_ml.errors import EncoderMismatchError
+from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.storage.bundle import Manifest, digests, taxonomy
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import utc
@@ -23,7 +23,7 @@ from training.data_checks import Check, check_log, not_concluded
 from training.labels import Corrections, correct, corrected, read_labels, relabelled
 from training.lineage import digest_of
 from training.log_batches import Window
-from training.log_outcomes import outcomes_of, usable
+from training.log_outcomes import drawable, outcomes_of, usable
 from training.log_sample import MOST_ROWS, Reading, read
 from training.outcomes import Pack
 from training.pack_outcomes import from_pack
@@ -47,6 +47,7 @@ class Gathered:
     checks: tuple[Check, ...]
     window: Window
     seed: int
+    most: int = MOST_ROWS
 
     @property
     def parts(self) -> list[Outcomes]:
@@ -97,7 +98,8 @@ class Gathered:
         """Of all that the fit depends on."""
         corrections = {name: (each.taken, each.sharpness, each.bias) for name, each in self.corrections.items()}
         kept = {name: value for name, value in self.lineage.items() if name not in ("parent", "classifier")}
-        return digest_of([kept, corrections, self.parent.encoder_sha256, self.parent.classifier_sha256])
+        sample = self.most if self.reading else None
+        return digest_of([kept, sample, corrections, self.parent.encoder_sha256, self.parent.classifier_sha256])
 
 
 def gather(  # noqa: PLR0913 - what is not given has a default
@@ -120,7 +122,8 @@ def gather(  # noqa: PLR0913 - what is not given has a default
 
     Raises:
         EncoderMismatchError: the pack was embedded by another encoder.
-        OfflineDataError: no lane names a column of the pack, or the log was written with other features.
+        OfflineDataError: no lane names a column of the pack, or the log holds no decision of the window, or was written
+            with other features.
     """
     encoder, classifier, window = fingerprint(base / "encoder"), Classifier.load(base), window or Window()
     settings = settings or base / "router.yaml"
@@ -135,9 +138,11 @@ def gather(  # noqa: PLR0913 - what is not given has a default
         reading = read(batches, config, classifier.spec, seed=seed, most=most, step=step)
         if reading.data is not None:
             logged = outcomes_of(reading.data, usable(reading.data, config), config, classifier.spec)
-    if log is not None:
-        told = (each for each in log.outcomes(window.since) if window.holds(each.at))
-        labels = read_labels(log, told, classifier, parent.classifier_sha256)
+        if not reading.counts.decisions:
+            raise OfflineDataError(
+                f"The log holds no decision {window.words}. Give the log that was written, or another window."
+            )
+        labels = read_labels(window.labelled(log, archive), classifier, parent.classifier_sha256)
         corrections = {name: correct(each, seed=seed) for name, each in labels.items()}
     return Gathered(
         base=base,
@@ -150,10 +155,16 @@ def gather(  # noqa: PLR0913 - what is not given has a default
         evaluated=None if evaluated is None else relabelled(evaluated, corrections),
         reading=reading,
         logged=None if logged is None else relabelled(logged, corrections),
-        checks=() if reading is None else check_log(reading.counts, reading.data),
+        checks=() if reading is None else _checked(reading, config),
         window=window,
         seed=seed,
+        most=most,
     )
+
+
+def _checked(reading: Reading, config: RouterConfig) -> tuple[Check, ...]:
+    fair = reading.fair
+    return check_log(reading.counts, None if fair is None else fair.select(drawable(fair, config)))
 
 
 def _steps(log: EventLog | None, progress: Progress | None) -> Callable[[int], None]:

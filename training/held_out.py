@@ -1,4 +1,5 @@
-"""How wrong a challenger is about ratings that it had not seen, by lane, beside the bundle that it starts from."""
+"""How wrong a challenger is about ratings of requests that it had not seen, by lane, beside the bundle that it starts
+from, which may have."""
 
 from __future__ import annotations
 

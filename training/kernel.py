@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.similarity import Similarity, kernel, squares
 from training.common_and_own import ROWS, common_and_own
+from training.identical import same_request
 
 LANDMARKS = 1024
 SPARSE_LANDMARKS = 512
@@ -33,17 +34,19 @@ Floats64 = NDArray[np.float64]
 @dataclass(frozen=True)
 class Space:
     """Prompts seen from landmarks: features (n, r) whose inner products are the kernel, and ``unfold`` (m, r), which
-    turns weights of features into weights of landmarks."""
+    turns weights of features into weights of landmarks. same: (n,) the first row with the same request; by default each
+    is another."""
 
     similarity: Similarity
     features: NDArray[np.floating]
     unfold: Floats64
+    same: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
 class Fitted:
     """offset: (L,); weights: (m, L) of landmarks; predictions (n, L) for the rows learned from: fitted, and held_out,
-    each by a fit that had not seen its row; used: (n,) which of these rows it learned from."""
+    each by a fit that had not seen its request; used: (n,) which of these rows it learned from."""
 
     offset: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -88,7 +91,7 @@ def _survey(contexts: Contexts, sparse: bool, seed: int) -> Space:
     for start in range(0, len(contexts), ROWS):
         some = slice(start, start + ROWS)
         features[some] = similarity.near(contexts.take(some)).astype(np.float64) @ unfold
-    return Space(similarity, features, unfold)
+    return Space(similarity, features, unfold, same_request(contexts.embedding))
 
 
 def _typical_distance(embedding: NDArray[np.float32]) -> float:
@@ -122,14 +125,17 @@ def regress(
 def _regress(space: Space, target: Floats64, weight: Floats64 | None, sparse: bool, seed: int) -> Fitted:
     seen = np.isfinite(target)
     complete, used = np.asarray(seen.all(axis=1)), np.asarray(seen.any(axis=1))
+    same = np.arange(len(target)) if space.same is None else space.same
     if not sparse:
-        whole = _completed(space.features, target, complete, weight)
-        offset, slope, left_out = _by_directions(space.features[used], whole[used])
+        whole = _completed(space.features, target, complete, weight, same)
+        offset, slope, left_out = _by_directions(space.features[used], whole[used], same[used])
         held_out = space.features @ slope + offset
         held_out[used] = left_out
     else:
         counted = seen.astype(np.float64) if weight is None else np.where(seen, weight, 0.0)
-        offset, slope, held_out = common_and_own(space.features, np.where(seen, target, 0.0), counted, seed=seed)
+        offset, slope, held_out = common_and_own(
+            space.features, np.where(seen, target, 0.0), counted, same=same, seed=seed
+        )
     fitted = space.features @ slope.astype(space.features.dtype) + offset
     return Fitted(offset.astype(np.float32), (space.unfold @ slope).astype(np.float32), fitted, held_out, used)
 
@@ -141,7 +147,11 @@ def is_sparse(target: Floats64) -> bool:
 
 
 def _completed(
-    features: NDArray[np.floating], target: Floats64, complete: NDArray[np.bool_], weight: Floats64 | None
+    features: NDArray[np.floating],
+    target: Floats64,
+    complete: NDArray[np.bool_],
+    weight: Floats64 | None,
+    same: NDArray[np.intp],
 ) -> Floats64:
     """The target with the outcomes that are missing beside others of their row filled in: what complete rows predict
     there, and as much of what the row's own outcome was off as goes along with it in complete rows.
@@ -152,7 +162,7 @@ def _completed(
     rows = np.flatnonzero(np.isfinite(target).any(axis=1) & ~complete)
     if not len(rows):
         return target
-    offset, slope, left_out = _by_directions(features[complete], target[complete])
+    offset, slope, left_out = _by_directions(features[complete], target[complete], same[complete])
     off = target[complete] - left_out
     together = off.T @ off / len(off)
     predicted = features[rows] @ slope + offset
@@ -169,8 +179,10 @@ def _completed(
     return whole
 
 
-def _by_directions(features: NDArray[np.floating], target: Floats64) -> tuple[Floats64, Floats64, Floats64]:
-    """Offset (L,), slope (r, L) and leave-one-out predictions (n, L)."""
+def _by_directions(
+    features: NDArray[np.floating], target: Floats64, same: NDArray[np.intp]
+) -> tuple[Floats64, Floats64, Floats64]:
+    """Offset (L,), slope (r, L) and predictions (n, L) that leave each request out."""
     centre, mean = features.mean(axis=0), target.mean(axis=0)
     features, rest = features - centre, target - mean
     lanes = np.linalg.svd(rest.T @ rest)[0] if len(rest) else np.eye(target.shape[1])
@@ -183,10 +195,24 @@ def _by_directions(features: NDArray[np.floating], target: Floats64) -> tuple[Fl
         shrink = 1 / (size + strength)
         solved = shrink[:, None] * product
         leverage = energy @ shrink + 1 / len(rest)
-        left = (wanted - rotated @ solved) / np.maximum(1 - leverage, 1e-3)[:, None]  # leave-one-out residual
+        left = _left_out(wanted - rotated @ solved, leverage, same)
         found = np.square(left).mean(axis=0)
         better = found < error
         error[better], weights[:, better] = found[better], (axes @ solved)[:, better]
         held_out[:, better] = (wanted - left)[:, better]
     slope = weights @ lanes.T
     return mean - centre @ slope, slope, held_out @ lanes.T + mean
+
+
+def _left_out(residual: Floats64, leverage: Floats64, same: NDArray[np.intp]) -> Floats64:
+    """Residuals (n, L) of fits that had not seen the request: the row, or those with the same one, which share their
+    leverage h, so that m of them leave r + h sum(r) / (1 - m h) (Sherman and Morrison 1950)."""
+    left = residual / np.maximum(1 - leverage, 1e-3)[:, None]
+    _, group, count = np.unique(same, return_inverse=True, return_counts=True)
+    again = np.flatnonzero(count[group] > 1)
+    of, total = group[again], np.zeros((len(count), residual.shape[1]))
+    np.add.at(total, of, residual[again])
+    shared = np.bincount(group, leverage) / count
+    factor = shared / np.maximum(1 - count * shared, 1e-3)
+    left[again] = residual[again] + factor[of, None] * total[of]
+    return left

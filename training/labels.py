@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.contract import Outcome
-from router_ml.storage.eventlog import EventLog
+from router_ml.contract import Outcome, RouteDecision
 from router_ml.understanding.classifier import Classifier, Head, Weights
 from training.allocation import Outcomes
 
@@ -65,16 +64,19 @@ class Correction:
 Corrections = dict[str, Correction]
 
 
-def read_labels(log: EventLog, outcomes: Iterable[Outcome], classifier: Classifier, sha256: str) -> dict[str, Labelled]:
-    """Labels of decisions that this very classifier (by its ``sha256``) has read; the latest of each decision counts.
+def read_labels(
+    labelled: Iterable[tuple[RouteDecision, Outcome]], classifier: Classifier, sha256: str
+) -> dict[str, Labelled]:
+    """Labels of decisions that this very classifier (by its ``sha256``) has read.
 
     What another classifier said tells nothing of this one: after a correction, labels start anew.
+
+    Args:
+        labelled: each decision with the outcome that labels it, as ``training.log_batches.Window.labelled`` finds them.
     """
-    latest = {each.decision_id: each for each in outcomes if each.labels is not None}
     rows: dict[str, list[tuple[list[float], int, float]]] = {name: [] for name in HEADS}
-    for outcome in latest.values():
-        decision = log.decision(outcome.decision_id)
-        if decision is None or decision.versions.classifier != sha256:
+    for decision, outcome in labelled:
+        if decision.versions.classifier != sha256:
             continue
         for name in HEADS:
             labels, wanted = getattr(classifier.spec, name).labels, getattr(outcome.labels, name)

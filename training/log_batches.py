@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.storage.archive import read_archive
+from router_ml.contract import Outcome, RouteDecision
+from router_ml.storage.archive import archived, read_archive
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData, utc
+from router_ml.storage.records import LoggedData, parse, utc
 
 ATTRIBUTION_DAYS = 30.0  # where no log says otherwise
 
@@ -35,10 +36,31 @@ class Window:
         for batch in _over_same_lanes(kept, recent):
             yield batch.select(self._rows(batch))
 
-    def holds(self, at: datetime) -> bool:
-        """Whether it reaches over a time."""
-        after = self.since is None or utc(at) >= utc(self.since)
-        return after and (self.until is None or utc(at) < utc(self.until))
+    @property
+    def words(self) -> str:
+        """The window as an error says it."""
+        said = [f"{name} {value}" for name, value in (("from", self.since), ("before", self.until)) if value]
+        return " ".join([*said, *([f"of {self.org}"] if self.org else [])]) or "at all"
+
+    def holds(self, decision: RouteDecision) -> bool:
+        """Whether the decision is one of these."""
+        at = utc(decision.created_at)
+        after = self.since is None or at >= utc(self.since)
+        before = self.until is None or at < utc(self.until)
+        return after and before and (self.org is None or decision.circumstances.org == self.org)
+
+    def labelled(self, log: EventLog | None, archive: str | None) -> Iterator[tuple[RouteDecision, Outcome]]:
+        """These decisions, of the log and of its archive, each with the latest outcome that labels it, by id: the same
+        order before and after a compaction."""
+        found = {} if archive is None else {each.decision_id: (each, told) for each, told in _archived_labels(archive)}
+        # whatever is said of a decision is said after it was made
+        told = () if log is None else (each for each in log.outcomes(self.since) if each.labels is not None)
+        for name, outcome in {each.decision_id: each for each in told}.items():
+            before = found.get(name)
+            decision = log.decision(name) if before is None and log is not None else before and before[0]
+            if decision is not None:
+                found[name] = decision, outcome
+        yield from (each for _, each in sorted(found.items()) if self.holds(each[0]))
 
     def _rows(self, data: LoggedData) -> NDArray[np.bool_]:
         rows = np.ones(len(data), dtype=bool)
@@ -49,6 +71,18 @@ class Window:
         if self.org is not None:
             rows &= data.org == self.org
         return rows
+
+
+def _archived_labels(archive: str) -> Iterator[tuple[RouteDecision, Outcome]]:
+    """Labelled decisions of an archive, once for each outcome with labels, oldest first."""
+    decision = ""
+    for entry in archived(archive):
+        if entry.kind == "decision":
+            decision = entry.record
+        elif entry.kind == "outcome":
+            outcome = parse(Outcome, entry.record, f"Outcome {entry.record_id}")
+            if outcome.labels is not None:
+                yield parse(RouteDecision, decision, f"Decision {entry.decision_id}"), outcome
 
 
 def _over_same_lanes(*sources: Iterator[LoggedData]) -> Iterator[LoggedData]:

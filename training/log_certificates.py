@@ -20,6 +20,8 @@ from router_ml.storage.promises import Certificate, Promises
 from router_ml.storage.records import LoggedData
 from training.allocation import Outcomes
 from training.certification import Believed, Learn, cross_fit
+from training.identical import same_request
+from training.log_outcomes import drawable
 
 FEWEST = 200  # decisions of a class
 MOST = 20_000  # decisions to certify on: more would cost time and change a certificate by less than its seed
@@ -35,18 +37,27 @@ class LoggedPromises:
 
 
 def certify_log(
-    data: LoggedData, outcomes: Outcomes, config: RouterConfig, *, learn: Learn, seed: int = 0, sound: bool = True
+    data: LoggedData,
+    outcomes: Outcomes,
+    config: RouterConfig,
+    *,
+    learn: Learn,
+    uniform: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+    sound: bool = True,
 ) -> LoggedPromises:
     """A certificate for each traffic class that the log holds enough randomised decisions of.
 
     Args:
         data: with every embedding known. outcomes: of the same rows, over the configured lanes.
         learn: fits allocation, as ``training.fitting.learn`` does.
+        uniform: (n,) the rows that are there whatever lane answered, by default all; the others only teach.
         sound: whether the log passed its checks; nothing is certified else.
     """
     if not sound:
         return _nothing(config, "the choices in the log do not follow its propensities")
-    drawn = _drawn(data, config)
+    uniform = np.ones(len(data), dtype=bool) if uniform is None else uniform
+    drawn = _drawn(data, config) & uniform
     rows = np.flatnonzero(drawn)
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng([seed, *b"certify"]).permutation(rows)[:MOST])
@@ -54,13 +65,10 @@ def certify_log(
     enough = [str(name) for name, count in zip(names, counts, strict=True) if count >= FEWEST]
     if not enough:
         return _nothing(config, f"fewer than {FEWEST} decisions of it were drawn at random")
-    rest = np.ones(len(data), dtype=bool)
-    rest[rows] = False
-    group = _identical(data.embeddings[rows])
+    same = same_request(data.embeddings)
+    rest = outcomes.take(~np.isin(same, same[rows]))  # what teaches every fold holds no request that is certified on
     try:
-        believed = cross_fit(
-            outcomes.take(rows), outcomes.take(rest), group=group, config=config, learn=learn, seed=seed
-        )
+        believed = cross_fit(outcomes.take(rows), rest, group=same[rows], config=config, learn=learn, seed=seed)
     except OfflineDataError as error:
         return _nothing(config, str(error))
     found, refused = {}, {}
@@ -70,7 +78,7 @@ def certify_log(
         if name not in enough:
             refused[name] = f"{len(mine)} of its decisions were drawn at random, {FEWEST} are needed"
             continue
-        whole = data.traffic_class == name
+        whole = uniform & (data.traffic_class == name)
         uncovered = 1 - float(drawn[whole].mean())
         try:
             found[name] = _certificate(part.select(mine), believed.take(mine), config, name, uncovered, seed)
@@ -89,23 +97,14 @@ def _drawn(data: LoggedData, config: RouterConfig) -> NDArray[np.bool_]:
     A row is not left out for the lane that it drew, which would be choosing by the draw: all up to the last one that an
     older version answered are.
     """
-    configured = np.array([lane in config.lanes for lane in data.lanes])
-    possible = ~(data.propensities[:, ~configured] > 0).any(axis=1)
     versions = {name: lane.version for name, lane in config.lanes.items()}
     planned = [data.lanes[at] if at >= 0 else "" for at in data.action]
     answered = [data.lanes[at] if at >= 0 else plan for at, plan in zip(data.executed, planned, strict=True)]
     old = np.array([versions.get(lane, now) != now for lane, now in zip(answered, data.lane_version, strict=True)])
     since = data.created_at[old].max() if old.any() else None
     fresh = np.ones(len(data), dtype=bool) if since is None else data.created_at > since
-    result: NDArray[np.bool_] = data.randomised & (data.action >= 0) & possible & fresh
+    result: NDArray[np.bool_] = data.randomised & (data.action >= 0) & drawable(data, config) & fresh
     return result
-
-
-def _identical(embeddings: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The same number for the same request, (n,)."""
-    keys = np.array([row.tobytes() for row in embeddings], dtype=object)
-    found: dict[bytes, int] = {}
-    return np.array([found.setdefault(key, len(found)) for key in keys.tolist()], np.intp)
 
 
 def _certificate(

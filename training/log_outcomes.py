@@ -66,6 +66,13 @@ def usable(data: LoggedData, config: RouterConfig) -> Usable:
     return Usable(lane, weight, embedded, rated, left_out)
 
 
+def drawable(data: LoggedData, config: RouterConfig) -> NDArray[np.bool_]:
+    """Whether a draw could reach configured lanes alone, (n,): rows that drew another do not teach, so that those that
+    might have and did not were chosen by their draw."""
+    other = np.array([lane not in config.lanes for lane in data.lanes], dtype=bool)
+    return np.asarray((data.propensities[:, other] <= 0).all(axis=1))
+
+
 def from_log(data: LoggedData, config: RouterConfig, classifier: Classifier) -> tuple[Outcomes, dict[str, int]]:
     """Decisions of a log that kept their embedding, as outcomes over all configured lanes; and why others, and their
     ratings, were left out. Rows without a rating teach what an answer costs and how often requests are of which kind.

@@ -1,9 +1,10 @@
 """A log of any size in bounded memory: read in batches, counted as a whole, fitted from a sample of its rows.
 
 The sample is the rows whose hash of the decision id is smallest, which is uniform, and the same whatever the batches
-were; a lane that it holds few ratings of is filled up to ``FEWEST_PER_LANE`` from its own. Regressions on a few hundred
-landmarks have little to learn from further rows (``docs/learning.md`` has the numbers), while evidence and what private
-requests say are counted over all of them.
+were; a lane that it holds few ratings of is filled up to ``FEWEST_PER_LANE`` from its own. What fills it up was chosen
+by the lane that answered: it teaches, while checks and certificates are of the uniform rows alone. Regressions on a few
+hundred landmarks have little to learn from further rows (``docs/learning.md`` has the numbers), while evidence and what
+private requests say are counted over all of them.
 """
 
 from __future__ import annotations
@@ -72,12 +73,20 @@ class Counts:
 @dataclass(frozen=True)
 class Reading:
     """A log, read: a sample of the decisions that the fit sees (None where there are none), what the other ratings say,
-    counts, and the digest of all of it."""
+    counts, and the digest of all of it. ``uniform``: (n,) which rows of the sample were in it whatever lane answered;
+    ``chance``: that a decision of the log that keeps its embedding is one of these."""
 
     data: LoggedData | None
     unplaced: Unplaced | None
     counts: Counts
     digest: str
+    uniform: NDArray[np.bool_]
+    chance: float
+
+    @property
+    def fair(self) -> LoggedData | None:
+        """The uniform part of the sample, which speaks for the log."""
+        return None if self.data is None else self.data.select(self.uniform)
 
 
 def read(
@@ -106,10 +115,10 @@ def read(
         totals = found if totals is None else totals + found
         sample.add(batch.select(use.teaches), use.lane[use.teaches], use.rated[use.teaches])
         step(counts.decisions)
-    data = sample.rows()
+    data, uniform = sample.rows()
     if totals is not None and data is not None:
         totals = totals.seen(by_cell(data, usable(data, config), config, spec))
-    return Reading(data, totals, counts, digest.hex())
+    return Reading(data, totals, counts, digest.hex(), uniform, sample.chance)
 
 
 class _Sample:
@@ -120,6 +129,12 @@ class _Sample:
         self._most = most
         self._parts: list[tuple[LoggedData, Hashes, NDArray[np.intp], NDArray[np.bool_]]] = []
         self._held = 0
+        self._met = 0
+
+    @property
+    def chance(self) -> float:
+        """Of a row that was met to be in the uniform part."""
+        return min(self._most / self._met, 1.0) if self._met else 1.0
 
     def add(self, data: LoggedData, lane: NDArray[np.intp], rated: NDArray[np.bool_]) -> None:
         """Meet more rows."""
@@ -128,15 +143,19 @@ class _Sample:
         hashes = np.array([self._hash(key) for key in data.decision_ids.tolist()], np.uint64)
         self._parts.append((data, hashes, lane, rated))
         self._held += len(data)
+        self._met += len(data)
         if self._held > 2 * self._most:
             self._shrink()
 
-    def rows(self) -> LoggedData | None:
-        """The sample, oldest first."""
+    def rows(self) -> tuple[LoggedData | None, NDArray[np.bool_]]:
+        """The sample, oldest first, and which of it is uniform."""
         if not self._parts:
-            return None
+            return None, np.zeros(0, dtype=bool)
         self._shrink()
-        return self._parts[0][0]
+        data, hashes, *_ = self._parts[0]
+        uniform = np.zeros(len(data), dtype=bool)
+        uniform[np.argsort(hashes, kind="stable")[: self._most]] = True
+        return data, uniform
 
     def _hash(self, decision_id: str) -> int:
         return int.from_bytes(hashlib.blake2b(decision_id.encode(), digest_size=8, key=self._key).digest(), "little")

@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from router_ml.errors import OfflineDataError
+from router_ml.cli.inputs import event_log
+from router_ml.errors import OfflineDataError, RouterError
 from router_ml.storage.bundle import Manifest
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, Version, log_bundle, set_alias
@@ -67,7 +68,8 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
         most: decisions of the log to fit to; further ones count as evidence.
 
     Raises:
-        OfflineDataError: there is too little to learn from, or it cannot be read.
+        OfflineDataError: there is too little to learn from, it cannot be read, or the log holds no decision of the
+            window.
         EncoderMismatchError: the pack was embedded by another encoder.
     """
     with _progress() as progress, Stages.in_folder(work) as stages:
@@ -183,7 +185,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
 ) -> None:
     """Retrain from outcomes and write a challenger bundle."""
     window, evaluated = Window(since, until, org), None if no_pack else load_pack(pack)
-    opened = EventLog(log) if log else None
+    opened = event_log(log) if log else None
     console = Console(width=None if sys.stdout.isatty() else 132)
     if annotate is not None or dry_run:
         with _progress() as progress:
@@ -222,12 +224,18 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
 
 
 def _annotate(found: Gathered, count: int, path: Path, *, console: Console) -> None:
-    if found.reading is None or found.reading.data is None:
+    reading = found.reading
+    if reading is None or reading.fair is None:
         raise OfflineDataError("There is no logged decision to label. Give --log a log whose decisions keep features.")
-    wanted = annotation_list(found.reading.data, found.classifier.spec, count, seed=found.seed)
+    spec = found.classifier.spec
+    wanted = annotation_list(reading.fair, spec, count, sampled=reading.chance, seed=found.seed)
     write_list(wanted, path)
     console.print(f"{len(wanted)} decisions to label are in {path}.")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except (RouterError, OSError) as problem:
+        sys.stderr.write(f"training.retrain: {' '.join(str(problem).split())}\n")
+        sys.exit(2)

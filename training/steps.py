@@ -11,10 +11,12 @@ from safetensors.numpy import load_file, save_file
 
 from router_ml.storage.bundle import Manifest, load_allocation, save_allocation
 from router_ml.storage.promises import Promises, load_promises, save_promises
+from training.allocation import Outcomes
 from training.certification import FOLDS, certify_all, cross_fit
 from training.fitting import MIN_OUTCOMES, Learning, learn, learn_all
 from training.gathering import Gathered
 from training.held_out import LaneError, lane_errors
+from training.identical import same_request
 from training.log_certificates import MOST, certify_log
 from training.stages import Stages
 from training.writing import CLASSIFIER, KEPT, write_bundle
@@ -52,15 +54,23 @@ def _certify(found: Gathered) -> tuple[Promises, dict[str, str]]:
     if pack is not None and found.evaluated is not None:
         if len(np.unique(pack.group)) < FOLDS * MIN_OUTCOMES:
             return Promises(), {}
-        # each fold learns anew: more of the log would make beliefs a little better and take minutes
-        others = [] if found.logged is None else [found.logged.take(np.arange(min(MOST, len(found.logged.contexts))))]
+        others = [] if found.logged is None else [_apart(found.logged, found.evaluated)]
         believed = cross_fit(found.evaluated, *others, group=pack.group, config=config, learn=learn, seed=seed)
         spec = found.classifier.spec
         return certify_all(believed, found.evaluated, pack.group, config, spec, seed=seed), {}
     if found.logged is None or found.reading is None or found.reading.data is None:
         return Promises(), {}
-    logged = certify_log(found.reading.data, found.logged, config, learn=learn, seed=seed, sound=found.sound)
+    data, uniform = found.reading.data, found.reading.uniform
+    logged = certify_log(data, found.logged, config, learn=learn, uniform=uniform, seed=seed, sound=found.sound)
     return logged.promises, logged.refused
+
+
+def _apart(logged: Outcomes, evaluated: Outcomes) -> Outcomes:
+    """Logged outcomes that may teach every fold: of no request that was evaluated. Each fold learns anew: more of them
+    would make beliefs a little better and take minutes."""
+    some = logged.take(np.arange(min(MOST, len(logged.contexts))))
+    same = same_request(np.concatenate([evaluated.contexts.embedding, some.contexts.embedding]))
+    return some.take(same[len(evaluated.contexts) :] >= len(evaluated.contexts))
 
 
 def compared(found: Gathered, learning: Learning) -> tuple[LaneError, ...]:

@@ -47,6 +47,13 @@ def test_chances_are_those_of_the_draw(make_logged: Made, bundle: Bundle) -> Non
     assert np.mean(estimates) == pytest.approx(np.mean(list(margins.values())), rel=0.08)
 
 
+def test_chances_are_of_the_whole_log(make_logged: Made, bundle: Bundle) -> None:
+    """A decision has to be in the sample before it can be drawn from it."""
+    data, spec = make_logged(500), bundle.classifier.spec
+    whole, sampled = annotation_list(data, spec, 80), annotation_list(data, spec, 80, sampled=0.25)
+    assert [each.chance for each in sampled] == [each.chance / 4 for each in whole]
+
+
 def test_the_file_holds_no_text(make_logged: Made, bundle: Bundle, tmp_path: Path) -> None:
     wanted = annotation_list(make_logged(200), bundle.classifier.spec, 20)
     write_list(wanted, tmp_path / "list.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.records import LoggedData
 from training.data_checks import Check, check_log, not_concluded
-from training.log_outcomes import from_log
+from training.log_batches import over
+from training.log_outcomes import drawable, from_log
 from training.log_sample import read
 
 Made = Callable[..., LoggedData]
@@ -51,6 +53,24 @@ def test_old_lanes_and_prices_are_found(make_logged: Made, bundle: Bundle) -> No
     found = checks(old, bundle)
     assert found["answers are of the lanes as they are now"].passed is False
     assert found["prices are those of today"].passed is False
+
+
+def test_a_lane_that_was_taken_away_breaks_no_log(make_logged: Made, bundle: Bundle) -> None:
+    """Rows that drew it do not teach; of those that might have, only the others are left, which is no broken draw."""
+    mixed, before = np.random.default_rng(0).integers(0, 3, 600), np.arange(600) < 300
+    action = np.where(before, mixed, mixed % 2)
+    odds = np.where(before[:, None], 1 / 3, [[0.5, 0.5, 0.0]])
+    odds[~before] = [2 / 3, 1 / 3, 0.0]  # what 0, 1, 2 modulo 2 is
+    wide = over(make_logged(600), ("balanced", "gone", "premium"))
+    order = [0, 2, 1]
+    data = replace(wide, action=np.array(order)[action], executed=np.array(order)[action], propensities=odds[:, order])
+    found = read([data], bundle.config, bundle.classifier.spec)
+    assert found.data is not None
+    assert 300 < len(found.data) < 600
+    assert check_log(found.counts, found.data)[0].passed is False
+    kept = found.data.select(drawable(found.data, bundle.config))
+    assert len(kept) == 300
+    assert check_log(found.counts, kept)[0].passed is True
 
 
 def test_what_was_never_drawn_cannot_be_compared(make_logged: Made, bundle: Bundle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,24 @@ from router_ml.storage.bundle import Bundle
 from router_ml.storage.records import LoggedData
 from training.fitting import learn_all
 from training.held_out import lane_errors
+from training.kernel import regress, survey
 from training.log_outcomes import from_log
 from training.outcomes import load_pack
 from training.pack_outcomes import from_pack
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_request_that_comes_again_has_not_been_seen(
+    make_logged: Callable[..., LoggedData], bundle: Bundle, sparse: bool
+) -> None:
+    """Ratings are a coin for each request, the same each time: nobody who has not seen it can be less than 0.5 off."""
+    data = make_logged(1600, rated=1.0).select(np.arange(1600) % 400)
+    coin = (np.random.default_rng(0).random(400) < 0.5).astype(np.float64)[np.arange(1600) % 400]
+    data = replace(data, quality=coin, action=np.zeros(1600, np.int64), executed=np.zeros(1600, np.int64))
+    outcomes, _ = from_log(data, bundle.config, bundle.classifier)
+    quality = outcomes.quality[:, np.isfinite(outcomes.quality).any(axis=0)]
+    found = regress(survey(outcomes.contexts, sparse=sparse), quality, sparse=sparse)
+    assert np.sqrt(np.square(found.held_out[:, 0] - coin).mean()) > 0.49
 
 
 def test_errors_are_of_the_log_and_beside_the_base(make_logged: Callable[..., LoggedData], bundle: Bundle) -> None:

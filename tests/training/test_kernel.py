@@ -160,3 +160,14 @@ def test_the_same_seed_gives_the_same_bytes(contexts: Contexts, outcomes: Floats
     for target in (outcomes, one_lane_each(outcomes)):
         one, other = (regress(survey(contexts, seed=1), target, seed=1) for _ in range(2))
         assert one.weights.tobytes() == other.weights.tobytes()
+
+
+def test_leaving_a_request_out_is_exactly_that(contexts: Contexts, outcomes: Floats) -> None:
+    """One request comes three times with other outcomes: the shortcut gives what refitting without all of them does."""
+    rows = np.concatenate([[0, 0], np.arange(80)])
+    space, target = survey(contexts.take(rows)), outcomes[rows, :1].copy()
+    target[:3, 0] = [0.0, 1.0, 0.0]
+    whole = regress(space, target)
+    left = Space(space.similarity, space.features[3:], space.unfold)
+    without = predict(space, contexts.take(slice(0, 1)), regress(left, target[3:]))[0, 0]
+    np.testing.assert_allclose(whole.held_out[:3, 0], without, atol=0.02)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 pytest.importorskip("scipy", reason="retraining needs the 'offline' extra")
 
-from router_ml import Outcome, Router
+from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import OutcomeLabels
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from training.labels import FEWEST, Correction, Labelled, correct, corrected, read_labels, softmax
+from training.log_batches import Window
 
 Floats = NDArray[np.float64]
 
@@ -82,13 +86,50 @@ def test_labels_are_of_what_this_classifier_has_read(bundle: Bundle) -> None:
                 Outcome(decision_id=decision.decision_id, labels=labels, rated_probability=0.5, at=decision.created_at)
             )
         sha256, classifier = bundle.manifest.classifier_sha256, bundle.classifier
-        found = read_labels(log, log.outcomes(), classifier, sha256)
-        assert read_labels(log, log.outcomes(), classifier, "another") == {}
+        found = read_labels(Window().labelled(log, None), classifier, sha256)
+        assert read_labels(Window().labelled(log, None), classifier, "another") == {}
     spec = classifier.spec
     assert [spec.intent.labels[at] for at in found["intent"].truth] == ["chitchat"]
     assert [spec.domain.labels[at] for at in found["domain"].truth] == ["general", "general"]
     assert found["intent"].weight.tolist() == [2.0]
     np.testing.assert_allclose(found["domain"].probabilities.sum(axis=1), 1, atol=1e-3)
+
+
+def test_labels_are_of_the_decisions_that_are_learned_from(bundle: Bundle, tmp_path: Path) -> None:
+    """Not of another organisation or another time, whenever the label came; and a compaction loses none."""
+    pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
+    from router_ml.storage.archive import compact
+
+    archive, start = str(tmp_path / "archive"), datetime(2026, 1, 1, tzinfo=UTC)
+    with EventLog(tmp_path / "log.sqlite") as log:
+        router, ids = Router(bundle.config, bundle=bundle, log=log), []
+        for day in range(6):
+            request = RouteRequest(text="hello there", metadata={"org": "acme" if day % 2 else "globex"})
+            decision = router.predict_route(request, now=start + timedelta(days=day))
+            ids.append(decision.decision_id)
+            for intent in ("code", "chitchat"):
+                at = start + timedelta(days=20 + (intent == "chitchat"))
+                log.log_outcome(Outcome(decision_id=ids[-1], labels=OutcomeLabels(intent=intent), at=at))
+
+        def labelled(window: Window) -> set[str]:
+            found = list(window.labelled(log, archive))
+            assert {told.labels.intent for _, told in found if told.labels} <= {"chitchat"}, "the latest counts"
+            return {decision.decision_id for decision, _ in found}
+
+        cases = {
+            Window(): ids,
+            Window(org="acme"): ids[1::2],
+            Window(org="nobody"): [],
+            Window(since=start + timedelta(days=3)): ids[3:],
+            Window(until=start + timedelta(days=2)): ids[:2],
+        }
+        assert [labelled(window) == set(wanted) for window, wanted in cases.items()] == [True] * len(cases)
+        before = [decision.decision_id for decision, _ in Window().labelled(log, None)]
+        days = {"before": start + timedelta(days=4), "now": start + timedelta(days=400)}
+        assert compact(log, **days, to=archive, who="ops", why="old").decisions == 4
+        assert [labelled(window) == set(wanted) for window, wanted in cases.items()] == [True] * len(cases)
+        assert [decision.decision_id for decision, _ in Window().labelled(log, archive)] == before
+        assert {decision.decision_id for decision, _ in Window().labelled(log, None)} == set(ids[4:])
 
 
 def test_the_served_classifier_says_what_the_correction_says(bundle: Bundle) -> None:

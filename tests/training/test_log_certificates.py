@@ -9,9 +9,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
+from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.promises import Certificate
 from router_ml.storage.records import LoggedData
+from training.allocation import Outcomes
+from training.certification import Believed
 from training.fitting import learn
 from training.log_certificates import LoggedPromises, certify_log
 from training.log_outcomes import from_log
@@ -53,6 +56,28 @@ def test_what_no_draw_decided_is_not_covered(make_logged: Made, bundle: Bundle) 
     assert certificate is not None
     assert certificate.rows == 250
     assert certificate.uncovered == pytest.approx(0.5)
+
+
+def test_nothing_is_certified_on_a_request_that_taught(
+    make_logged: Made, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request comes twice, drawn once: the other time it would teach every fold. Fill-ups teach, no more."""
+    seen: dict[str, set[bytes]] = {}
+
+    def spy(outcomes: Outcomes, rest: Outcomes, **_: object) -> Believed:
+        for name, part in (("certified", outcomes), ("taught", rest)):
+            seen[name] = {row.tobytes() for row in part.contexts.embedding}
+        raise OfflineDataError("seen")
+
+    monkeypatch.setattr("training.log_certificates.cross_fit", spy)
+    data = make_logged(900, rated=1.0).select(np.concatenate([np.arange(900), np.arange(600)]))
+    data.randomised[900:] = False
+    uniform = np.arange(1500) < 600
+    outcomes, _ = from_log(data, bundle.config, bundle.classifier)
+    certify_log(data, outcomes, bundle.config, learn=learn, uniform=uniform)
+    assert len(seen["certified"]) == 600
+    assert len(seen["taught"]) == 300
+    assert not seen["certified"] & seen["taught"]
 
 
 @pytest.mark.parametrize("case", ["few", "unsound", "ratings", "old"])

@@ -11,6 +11,7 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.records import LoggedData
+from training.data_checks import check_log
 from training.log_batches import over
 from training.log_sample import Reading, joined, read
 
@@ -52,6 +53,24 @@ def test_a_sample_is_bounded_and_a_rare_lane_stays_whole(
     assert 100 <= len(found.data) <= 115
     assert (found.data.executed == 1).sum() >= 15
     assert found.counts.by_lane["premium"] == 20
+
+
+def test_a_sound_log_with_a_rare_lane_stays_sound(
+    make_logged: Made, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fills up the sample was chosen by the lane that answered, so it must not be asked how lanes were drawn."""
+    monkeypatch.setattr("training.log_sample.FEWEST_PER_LANE", 100)
+    rare = (np.random.default_rng(0).random(6000) < 0.02).astype(np.int64)
+    data = make_logged(6000, action=rare, executed=rare, propensities=np.tile([0.98, 0.02], (6000, 1)), rated=1.0)
+    found = read_in(data, 500, bundle, most=1000)
+    assert found.fair is not None
+    assert found.data is not None
+    assert len(found.data) > len(found.fair) == 1000
+    assert found.chance == pytest.approx(1000 / 6000)
+    checks = check_log(found.counts, found.fair)
+    assert [each.passed for each in checks[:2]] == [True, True]
+    assert check_log(found.counts, found.data)[0].passed is False
+    assert read_in(data, 77, bundle, most=1000).uniform.tolist() == found.uniform.tolist()
 
 
 def test_rows_beyond_the_sample_count_as_evidence(make_logged: Made, bundle: Bundle) -> None:

@@ -289,6 +289,34 @@ def test_another_sample_is_another_fit(traffic: Path) -> None:
     assert whole == again != some
 
 
+def test_rows_that_fill_up_do_not_hide_another_sample(traffic: Path) -> None:
+    """A larger sample may hold as many rows: those of rare lanes were there before."""
+    with EventLog(traffic) as log:
+        found = gather(shipped_bundle(), pack=None, log=log, most=1)
+    other = replace(found, most=2)
+    assert other.lineage == found.lineage
+    assert other.digest != found.digest
+
+
+@pytest.mark.parametrize("options", [["--dry-run"], ["--no-pack", "--register"]])
+def test_a_log_that_is_not_there_is_refused_in_one_line(tmp_path: Path, options: list[str]) -> None:
+    """A mistyped path makes no log, and no challenger out of the pack alone."""
+    command = [sys.executable, "-m", "training.retrain", "--log", str(tmp_path / "typo.sqlite"), *options]
+    seen = subprocess.run(
+        [*command, "--out", str(tmp_path / "new")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert seen.returncode == 2
+    assert seen.stderr.count("\n") == 1
+    assert "There is no event log" in seen.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_without_a_decision_of_the_window_is_refused(traffic: Path, pack: Pack) -> None:
+    """Whoever names a log does not want a challenger of the pack alone."""
+    with EventLog(traffic) as log, pytest.raises(OfflineDataError, match="no decision of nobody"):
+        gather(shipped_bundle(), pack=pack, log=log, window=Window(org="nobody"))
+
+
 def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> None:
     with EventLog(traffic) as log:
         times = sorted(decision.created_at for decision in log.decisions())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.stages import Stages
+import router_ml
+from training.stages import Stages, code_digest
 
 
 def write(folder: Path) -> None:
@@ -25,6 +28,20 @@ def test_other_inputs_are_another_step(tmp_path: Path) -> None:
     stages = Stages(tmp_path)
     assert stages.run("fit", {"log": "a"}, write) != stages.run("fit", {"log": "b"}, write)
     assert stages.reused == []
+
+
+def test_other_code_is_another_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also code that certifies, wherever it lies, and another release of numpy."""
+    package = tmp_path / "router_ml"
+    shutil.copytree(Path(router_ml.__path__[0]), package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(router_ml, "__path__", [str(package)])
+    found = [code_digest.__wrapped__()]
+    for file in ("offline/certify.py", "storage/promises.py", "guardrails/worker/__init__.py"):
+        (package / file).write_text((package / file).read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+        found.append(code_digest.__wrapped__())
+    monkeypatch.setattr(np, "__version__", "another")
+    found.append(code_digest.__wrapped__())
+    assert len(set(found)) == len(found)
 
 
 def test_a_step_that_was_killed_is_not_done(tmp_path: Path) -> None:
