@@ -8,6 +8,10 @@ Whatever ``b`` is, as long as it does not depend on this unit, z is unbiased for
 the champion; with the running mean of all before it, it is also quiet. Shares may change on the way. Intervals are by
 betting (Waudby-Smith & Ramdas 2023, predictable plug-in).
 
+This is for a monitor that is fed: the present interval of all that has arrived. ``confidence.arm_sequence`` holds the
+same promise for a sample that is looked at as it grew, with an interval after each outcome; its bets are others, so the
+two agree on the truth and not on the ends.
+
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)
 >>> canary = rng.random(4000) < 0.5

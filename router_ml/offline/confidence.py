@@ -7,7 +7,11 @@ once with probability 1 - alpha, whenever one looks and whatever makes one stop,
 
 Outcomes must be bounded and come in the order in which they were decided. One gambler's outcomes need a lower bound
 only, which lets the bets against importance-weighted outcomes be large (Waudby-Smith, Wu, Ramdas, Karampatziakis &
-Mineiro 2022); several gamblers share the stake where it is not known beforehand who does best.
+Mineiro 2022); several gamblers share the stake where it is not known beforehand who does best. How far weights reach
+has to be known before each outcome, as a property of the design: a reach taken from the weights that were seen peeks.
+
+Here a sample is looked at as it grew, an end for each of its prefixes. ``anytime`` holds the same promise for a monitor
+that is fed: it gives the present interval of a canary only, faster, also where costs have no upper bound.
 
 >>> sequence = betting_sequence([1.0] * 200)
 >>> round(float(sequence.low[-1]), 2), float(sequence.high[-1])
@@ -84,7 +88,8 @@ def arm_sequence(
         outcome: (n,) between ``low`` and ``high``, in the order of the decisions. Leave out those that are not rated,
             if both arms are rated alike.
         treated: (n,) whether each request went to the new arm.
-        share: with which probability it did, a number or (n,), inside (0, 1).
+        share: with which probability it did, a number or (n,), inside (0, 1): by plan or by earlier outcomes, not by
+            what the request is. Each bet knows the shares up to its own request only.
 
     Raises:
         OfflineDataError: values outside their range, or lengths that differ.
@@ -98,7 +103,7 @@ def arm_sequence(
             "A share is NaN or outside (0, 1). An arm that is never or always drawn compares nothing."
         )
     weight = np.where(arm, 1 / odds, -1 / (1 - odds))
-    reach = (float(-1 / (1 - odds.max())), float(1 / odds.min()))
+    reach = -np.maximum.accumulate(1 / (1 - odds)), np.maximum.accumulate(1 / odds)
     foreseen = predicted_mean(outcomes, np.ones(len(outcomes)), (low, high))
     up = [residual_bets(weight, outcomes, c, reach=reach, bounds=(low, high)) for c in (low, foreseen)]
     down = [negated_bets(weight, outcomes, c, reach=reach, bounds=(low, high)) for c in (high, foreseen)]
@@ -111,13 +116,13 @@ def residual_bets(
     outcome: Floats,
     foreseen: Floats | float,
     *,
-    reach: tuple[float, float],
+    reach: tuple[Floats | float, Floats | float],
     bounds: tuple[float, float],
     base: float = 0.0,
 ) -> Bets:
     """``base * foreseen + weight * (outcome - foreseen)``, and the least that it can be for weights within ``reach``
-    and outcomes within ``bounds``. Whatever is foreseen from earlier outcomes leaves the mean as it is, since weights
-    average ``base``."""
+    (each end a number or (n,)) and outcomes within ``bounds``. Whatever is foreseen from earlier outcomes leaves the
+    mean as it is, since weights average ``base``."""
     centre = np.broadcast_to(np.asarray(foreseen, dtype=float), outcome.shape)
     least = np.minimum(reach[1] * (bounds[0] - centre), reach[0] * (bounds[1] - centre))
     guess = base * sum(bounds) / 2, (bounds[1] - bounds[0]) / 2
@@ -129,7 +134,7 @@ def negated_bets(
     outcome: Floats,
     foreseen: Floats | float,
     *,
-    reach: tuple[float, float],
+    reach: tuple[Floats | float, Floats | float],
     bounds: tuple[float, float],
     base: float = 0.0,
 ) -> Bets:

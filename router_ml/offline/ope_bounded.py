@@ -1,9 +1,16 @@
 """Intervals for policies that promise their level at every sample size, where rewards have a known range.
 
 Empirical Bernstein (Maurer & Pontil 2009) and betting (Waudby-Smith et al. 2022). What they assume: decisions are
-independent, rewards lie within ``Feedback.bounds``, weights cannot be above the largest that the logged propensities
-and P(rated) allow, and a reward model was not learned from these decisions, also not cross-fitted: take the estimates
-that were logged with them.
+independent, rewards lie within ``Feedback.bounds``, no weight is above the largest that the design allows, and a reward
+model was not learned from these decisions, also not cross-fitted: take the estimates that were logged with them.
+
+The largest weight is a property of the design, that is of the policies and of the rating plan, and has to be known
+before the first decision; a largest weight among those that were seen says nothing of a rare one that was not, and the
+bets would peek. So it comes from nothing that the draws or the raters decided: P(rated) of all decisions, rated or not
+(``Feedback.rarest``, or the declared ``least_rated``), and target over propensity for all decisions and lanes, which is
+known before the action and its reward. Two limits: kinds of requests that the log does not hold are not spoken for, and
+policies that were chosen by earlier outcomes tell of those outcomes (declare ``least_propensity``). A P(rated) that was
+estimated from the ratings breaks the promise as a wrong one does.
 """
 
 from __future__ import annotations
@@ -44,7 +51,8 @@ def policy_sequence(
         reward_model: (n, lanes), made without these rewards; without it the running mean of rewards is the model.
 
     Raises:
-        OfflineDataError: as ``Feedback.weights``, or the log has clusters, no ``bounds`` or no full propensities.
+        OfflineDataError: as ``Feedback.weights`` and ``Feedback.rarest``, or the log has clusters, no ``bounds`` or no
+            full propensities.
     """
     setup = Setup(target, feedback, baseline, reward_model)
     up, down = setup.bets("snips" if reward_model is None else "dr")
@@ -112,16 +120,21 @@ class Setup:
             self.base, self.policy = 0.0, policy - other
         self.weight = self.weight * feedback.rating_weight
         self.reward = np.where(feedback.rated, feedback.reward, 0.0)
-        most = float(feedback.rating_weight.max())
-        self.ratio = most * np.divide(
-            self.policy, feedback.logging, out=np.zeros_like(self.policy), where=feedback.logging > 0
-        )
-        self.reach = (min(float(self.ratio.min()), 0.0), float(self.ratio.max()))
+        self._ends = self._ratios(feedback, feedback.logging)
+        self.reach = min(float(self._ends[0].min()), 0.0), float(self._ends[-1].max())
         self.model = None if reward_model is None else np.clip(np.asarray(reward_model, dtype=float), *self.bounds)
         if self.model is not None and (self.model.shape != policy.shape or not np.isfinite(self.model).all()):
             raise OfflineDataError("The reward model needs a finite reward for every decision and lane.")
         span = self.bounds[1] - self.bounds[0]
         self.within = self.bounds if baseline is None else (-span, span)
+
+    def _ratios(self, feedback: Feedback, logging: Floats) -> tuple[Floats, ...]:
+        """Weights of each decision and lane, (n, lanes) or what bounds them, whatever was drawn and rated."""
+        if feedback.least_propensity is not None:
+            most = 1 / (feedback.least_propensity * feedback.rarest)
+            return np.array(0.0 if self.base else -most), np.array(most)
+        ratio = np.divide(self.policy, logging, out=np.zeros_like(self.policy), where=logging > 0)
+        return (ratio / feedback.rarest,)
 
     def bets(self, estimator: Bounded) -> tuple[list[Bets], list[Bets]]:
         """Gamblers on the value and on minus the value: IPS, and what foresees the reward."""
@@ -150,10 +163,9 @@ class Setup:
             raise OfflineDataError("The estimator dr needs reward_model=, made without these rewards.")
         model = np.full(self.policy.shape, constant) if constant is not None else self.model
         assert model is not None
-        low, high = self.bounds
         modelled = (self.policy * model).sum(axis=1)
         values = modelled + self.weight * (self.reward - of_action(model, self.feedback.action))
-        first, second = self.ratio * (low - model), self.ratio * (high - model)
-        least = np.minimum(np.minimum(first, second).min(axis=1), 0) + modelled
-        most = np.maximum(np.maximum(first, second).max(axis=1), 0) + modelled
+        extremes = [end * (bound - model) for end in self._ends for bound in self.bounds]
+        least = np.minimum(np.minimum.reduce(extremes).min(axis=1), 0) + modelled
+        most = np.maximum(np.maximum.reduce(extremes).max(axis=1), 0) + modelled
         return values, float(least.min()), float(most.max())

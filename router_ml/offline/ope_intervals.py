@@ -84,7 +84,8 @@ def normal(terms: Terms, feedback: Feedback, clusters: Clusters) -> Spread:
     missed below three times as often as it should be. So, as Wilson (1927) does for a share, the interval holds each
     ``mean`` with ``(estimate - mean)^2 <= q^2 variance(mean)``, where the variance moves with the mean as it does under
     exponential tilting: by the third central moment over the second (``_tilt``), which for 0/1 rewards of equal weight
-    is Wilson's slope. ``q`` is Student's for the effective rows.
+    is Wilson's slope. ``q`` is Student's for the effective rows, or clusters
+    where these are fewer; two count as two, and so does what is less.
     """
     value, rows = value_of(terms.parts), influence_of(terms.parts)
     influence = clusters.sums(rows)
@@ -97,7 +98,7 @@ def normal(terms: Terms, feedback: Feedback, clusters: Clusters) -> Spread:
         design = second * clusters.count / float(np.square(rows).sum()) if clusters.given and second > 0 else 1.0
         tilt = design * _tilt(terms.weight, terms.residual, feedback.rated) / clusters.rows
         freedom = min(clusters.count, effective_sample_size(np.abs(terms.weight)) / design) - 1
-    quantile = student(Z95_TWO_SIDED, max(freedom, 2.0))
+    quantile = student(Z95_TWO_SIDED, max(freedom, 1.0))
     error = math.sqrt(variance)
     return Spread(value, value - _reach(quantile, variance, -tilt), value + _reach(quantile, variance, tilt), error)
 

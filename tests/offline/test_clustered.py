@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.offline.clustered import Z95_TWO_SIDED, benjamini_hochberg, mean, ratio, student
+from router_ml.offline.clustered import Z95_TWO_SIDED, benjamini_hochberg, mean, ratio, student, student_tail
 
 
 def test_intervals_cover_when_rows_come_in_clusters() -> None:
@@ -54,10 +56,33 @@ def test_one_cluster_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("freedom", "quantile"), [(2, 2.920), (3, 2.353), (5, 2.015), (10, 1.812), (30, 1.697), (1e6, 1.645)]
+    ("freedom", "quantile"), [(1, 6.314), (2, 2.920), (3, 2.353), (5, 2.015), (10, 1.812), (30, 1.697), (1e6, 1.645)]
 )
 def test_student_quantiles_are_those_of_the_table(freedom: float, quantile: float) -> None:
-    assert student(1.6448536, freedom) == pytest.approx(quantile, rel=0.015)
+    assert student(1.6448536, freedom) == pytest.approx(quantile, abs=0.0006)
+
+
+@given(st.floats(0.01, 3.5))
+def test_one_and_two_degrees_have_closed_forms(z: float) -> None:
+    """Where expansions fail: two clusters have one degree, three have two."""
+    tail = math.erfc(z / math.sqrt(2)) / 2
+    assert student(z, 1) == pytest.approx(1 / math.tan(math.pi * tail), rel=1e-9)
+    assert student(z, 2) == pytest.approx((1 - 2 * tail) / math.sqrt(2 * tail * (1 - tail)), rel=1e-9)
+    assert student(-z, 1) == -student(z, 1)
+
+
+@given(st.floats(0.2, 1000), st.floats(-3, 3))
+def test_quantile_and_tail_undo_each_other(freedom: float, z: float) -> None:
+    assert student_tail(student(z, freedom), freedom) == pytest.approx(math.erfc(z / math.sqrt(2)) / 2, abs=1e-6)
+
+
+def test_two_clusters_are_not_counted_as_three() -> None:
+    """One degree of freedom; with two, a sixth of the intervals missed."""
+    random = np.random.default_rng(5)
+    found = [mean(np.repeat(random.normal(0.3, 1, 2), 5), np.repeat([0, 1], 5)) for _ in range(1500)]
+    assert found[0].freedom == 1
+    assert 0.935 <= np.mean([abs(each.value - 0.3) <= each.half() for each in found]) <= 0.965
+    assert np.mean([each.p_above(0.3) <= 0.05 for each in found]) == pytest.approx(0.05, abs=0.015)
 
 
 @given(st.lists(st.floats(0, 1), max_size=30))

@@ -61,6 +61,16 @@ def test_a_harmful_canary_is_found() -> None:
     assert abs(sequence.value[-1] + 0.3) < 0.1
 
 
+def test_bets_do_not_know_the_shares_to_come() -> None:
+    """A share that is changed after what was seen must not change what was said before."""
+    rng = np.random.default_rng(4)
+    treated, outcome = rng.random(200) < 0.3, rng.random(200)
+    share = np.where(np.arange(200) < 150, 0.3, 0.01)
+    early, all_of_it = (arm_sequence(outcome[:n], treated[:n], share=share[:n]) for n in (150, 200))
+    np.testing.assert_array_equal(early.low, all_of_it.low[:150])
+    np.testing.assert_array_equal(early.high, all_of_it.high[:150])
+
+
 @settings(max_examples=30)
 @given(arrays(float, st.integers(1, 60), elements=st.floats(0, 1)))
 def test_sequences_never_widen_and_stay_in_range(values: Floats) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,19 @@ def test_rows_without_randomisation_are_left_out_and_counted() -> None:
     rows = data.select(data.randomised)
     assert diagnose(rows.propensities, feedback).left_out_share == 0.6
     assert Feedback.from_log(data, reward="cost_usd").reward.tolist() == [0.02, 0.02]
+
+
+def test_outcomes_after_the_window_are_no_ratings() -> None:
+    """Where everything was to be rated they are refused with what to do; left out, the others answer."""
+    data = make_log([True, True, True])
+    quality = np.array([0.8, np.nan, 0.8])
+    late = replace(data, quality=quality, cost_usd=quality, late=np.array([False, True, False]))
+    for reward in ("quality", "cost_usd"):
+        with pytest.raises(OfflineDataError, match=r"1 of 3 decisions have outcomes after.*select\(~data.late\)"):
+            Feedback.from_log(late, reward=reward)
+        assert len(Feedback.from_log(late.select(~late.late), reward=reward)) == 2
+    lot = replace(late, rated_probability=np.array([0.5, np.nan, 0.5]))
+    assert Feedback.from_log(lot, least_rated=0.1).rarest == 0.1
 
 
 def test_a_log_without_any_randomisation_says_so() -> None:

@@ -210,3 +210,23 @@ def test_what_has_no_meaning_is_refused_with_a_reason() -> None:
         ope.ips(
             [[1.0, 0.0]] * 3, Feedback(action=[1, 1, 1], propensity=[0.5] * 3, reward=[1] * 3, logging=[[0.5, 0.5]] * 3)
         )
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_intervals_hold_for_a_handful_of_organisations(count: int) -> None:
+    """Each has its own effect: with two of them counted as three, 17% missed."""
+    rng, missed = np.random.default_rng(count), 0
+    for _ in range(200):
+        organisation, action = rng.integers(count, size=1000), rng.integers(2, size=1000)
+        quality = 0.7 + action * rng.normal(-0.01, 0.05, count)[organisation]
+        logging = np.full((1000, 2), 0.5)
+        feedback = Feedback(
+            action=action,
+            propensity=logging[:, 0],
+            reward=(rng.random(1000) < quality).astype(float),
+            logging=logging,
+            cluster=organisation,
+        )
+        gain = ope.difference(np.tile([0.0, 1.0], (1000, 1)), logging, feedback, reward_model=np.full((1000, 2), 0.7))
+        missed += not gain.low <= -0.005 <= gain.high
+    assert missed / 200 <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 200)
