@@ -164,8 +164,7 @@ class _Drawn:
         supported = self.logging > 0
         ratio = np.where(supported, target / np.where(supported, self.logging, 1), 0.0)
         modelled = (target * np.where(supported, self.model, absent)).sum(axis=1)
-        given = self.feedback.rated_probability
-        rarest = 1.0 if given is None else float(np.nanmin(np.where(self.feedback.rated, given, np.nan)))
+        rarest = self.feedback.rarest
         weight = of_action(ratio, self.feedback.action) * self.feedback.rating_weight
         reward = np.where(self.feedback.rated, self.feedback.reward, 0.0)
         residual = weight * (reward - of_action(self.model, self.feedback.action))
