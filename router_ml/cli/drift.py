@@ -83,7 +83,7 @@ def drift_of_log(
     later = parse_window(recent, end=now or datetime.now(UTC))
     earlier = parse_window(reference, end=later.start)
     with event_log(log) as events:
-        before, after = read_windows(events, (earlier, later), org=org)
+        before, after = read_windows(events, (earlier, later), org=org, clusters=together is not None)
         unit = {"hour": "datetime64[h]", "day": "datetime64[D]"}.get(together or "")
         marks = (before.created_at.astype(unit), after.created_at.astype(unit)) if unit else None
         executions = events.executions(since=earlier.start)

@@ -13,10 +13,11 @@ def drift_page(report: DriftReport) -> RenderableType:
     """What drifted and what to do about it, then all checks, then what could not be tested."""
     count = len(report.drifted)
     verdict = f"{count} of {len(report.checks)} checks drifted." if count else "No drift."
+    verdict = verdict if report.checks else "Nothing could be tested."
     (first, last, before), (since, until, after) = report.reference, report.recent
     windows = f"{before} decisions from {first} to {last}, against {after} from {since} to {until}."
     parts: list[RenderableType] = [
-        Text(verdict, style="bold red" if count else "green"),
+        Text(verdict, style="bold red" if count or not report.checks else "green"),
         Text(windows),
         Text(f"Where nothing has changed, at most {report.level:.0%} of such reports alarm.", style="dim"),
     ]

@@ -206,23 +206,25 @@ class Keep(Section):
 class Logging(Section):
     """Where decisions go and what of them is kept.
 
-    ``spool``: folder in which records wait for the database, so that writing never blocks; without one, each is
-    written before it is answered. ``keep``: by tier; of a private request neither text nor embedding is, whatever it
-    says. ``subject``: key of the metadata that names the person whose data can be erased; only a keyed hash is kept.
-    ``attribution_days``: outcomes that come later teach nothing. ``on_error``: whether traffic goes on unlogged, where
-    neither database nor spool can be written.
+    ``spool``: folder in which records wait for the database, so that writing never blocks; without one, each is written
+    before it is answered. ``keep``: by tier; of a private request neither text nor embedding is, whatever it says.
+    ``keep_embedding``: false, as earlier releases wrote it, leaves at most features in every tier that ``keep`` does
+    not name. ``subject``: key of the metadata that names the person whose data can be erased; only a keyed hash is
+    kept. ``attribution_days``: outcomes that come later teach nothing. ``on_error``: whether traffic goes on unlogged,
+    where neither database nor spool can be written.
     """
 
     url: str | None = None
     spool: str | None = None
     keep: dict[RiskTier, Keep] = Field(default_factory=dict)
+    keep_embedding: bool = True
     subject: str = "user"
     attribution_days: float = Field(default=30.0, gt=0)
     on_error: Literal["continue", "raise"] = "continue"
 
     def of(self, tier: RiskTier) -> Keep:
         """What is kept of requests of a tier."""
-        return self.keep.get(tier, Keep())
+        return self.keep.get(tier) or Keep(level="embedding" if self.keep_embedding else "features")
 
 
 class Release(Section):

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from router_ml.contract import Execution
 from router_ml.errors import OfflineDataError
-from router_ml.offline.drift_blocks import PER_CHECK, PERMUTATIONS, Design, adjusted, block_length, design
+from router_ml.offline import drift_blocks as blocks
 from router_ml.offline.drift_checks import Sampled, Skipped, Windows, inputs, lanes
 from router_ml.offline.drift_facts import prices, served_models
-from router_ml.offline.drift_windows import stacked, thinned
+from router_ml.offline.drift_windows import PER_WINDOW, RUN, stacked
 from router_ml.storage.records import LoggedData
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 ROWS_FOR_LENGTH = 4000
-SIZE_RATIO = 10  # a window that is larger than this times the other only costs time
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,8 @@ class DriftReport:
 
     def __str__(self) -> str:
         said = [f"{c.name} {c.lane}".strip() + f": {c.found}. {c.do}" for c in self.drifted]
+        if not self.checks:
+            return "Nothing could be tested: " + "; ".join(f"{name}: {why}" for name, why in self.not_tested.items())
         return "\n".join(said) or f"No drift at level {self.level:g} in {len(self.checks)} checks."
 
 
@@ -129,6 +130,8 @@ def drift(
     if not known:
         skipped["served model"] = "no executions were given"
     checks = [Check(drifted=True, p_value=None, least=0.0, **asdict(fact)) for fact in certain]
+    sampled, hopeless = _able(sampled, windows, level)
+    skipped |= hopeless
     checks += _judged(sampled, windows, level)
     return DriftReport(
         level=level,
@@ -143,35 +146,70 @@ def drift(
 def _windows(
     reference: LoggedData, recent: LoggedData, together: tuple[NDArray[Any], NDArray[Any]] | None, seed: int
 ) -> Windows:
-    parts = [thinned(len(reference), SIZE_RATIO * len(recent)), thinned(len(recent), SIZE_RATIO * len(reference))]
-    pair = reference.select(parts[0]), recent.select(parts[1])
+    pair, least = [reference, recent], 1
+    if together is None:
+        alike = _dependence(reference)
+        least = blocks.block_size(len(reference), len(recent), least=alike)
+        if any(map(_may_have_gaps, pair)) and alike <= RUN:
+            least = min(least, RUN)
+        pair = [_whole(data, least, len(other)) for data, other in ((reference, recent), (recent, reference))]
+    elif any(len(mark) != len(data) for mark, data in zip(together, pair, strict=True)):
+        raise OfflineDataError("Found other counts in together than decisions, expected one entry for each, by window.")
     data = stacked(*pair)
+    marks = [np.arange(len(part)) for part in pair] if together is None else together
     checks = 8 + 4 * len(data.lanes)
-    marks = [np.arange(len(part)) for part in pair] if together is None else _marks(together, parts)
-    least = _dependence(pair[0]) if together is None else 1
-    plan = design(*marks, seed=seed, least=least, permutations=max(PERMUTATIONS, PER_CHECK * checks))
+    plan = blocks.design(
+        *marks, seed=seed, least=least, permutations=max(blocks.PERMUTATIONS, blocks.PER_CHECK * checks)
+    )
     return Windows(data, len(pair[0]), plan, seed)
+
+
+def _whole(data: LoggedData, size: int, other: int) -> LoggedData:
+    """The whole blocks of a window of which the other has so many rows: no more of them than serve."""
+    most = max(2 * blocks.BLOCKS, blocks.SIZE_RATIO * (other // size))
+    return data.select(blocks.whole_blocks(len(data), size, most=most, run=RUN if _may_have_gaps(data) else None))
+
+
+def _may_have_gaps(data: LoggedData) -> bool:
+    """As large as a window that was thinned by runs when it was read."""
+    return PER_WINDOW // 2 <= len(data) <= PER_WINDOW
 
 
 def _dependence(reference: LoggedData) -> int:
     """Rows of a block, by how long requests of the reference stay alike."""
     kept = np.isfinite(reference.embeddings).all(axis=1) & (reference.embeddings.shape[1] > 0)
     if kept.sum() >= len(reference) / 2:
-        return block_length(reference.embeddings[kept][:ROWS_FOR_LENGTH])
+        return blocks.block_length(reference.embeddings[kept][:ROWS_FOR_LENGTH])
     names, code = np.unique(np.char.add(reference.intent, reference.domain), return_inverse=True)
-    return block_length(np.eye(len(names))[code[:ROWS_FOR_LENGTH]])
+    return blocks.block_length(np.eye(len(names))[code[:ROWS_FOR_LENGTH]])
 
 
-def _marks(together: tuple[NDArray[Any], NDArray[Any]], parts: list[NDArray[np.intp]]) -> list[NDArray[Any]]:
-    if any(len(mark) <= part[-1] for mark, part in zip(together, parts, strict=True)):
-        raise OfflineDataError("Found fewer entries in together than decisions, expected one for each, by window.")
-    return [mark[part] for mark, part in zip(together, parts, strict=True)]
+def _able(sampled: list[Sampled], windows: Windows, level: float) -> tuple[list[Sampled], dict[str, str]]:
+    """The checks that could alarm at a level, or hold one value throughout, and why the others were not tested."""
+    if not sampled:
+        return [], {}
+    statistics = np.stack([each.statistic for each in sampled], axis=1)
+    least, same = blocks.reachable(statistics), np.ptp(statistics, axis=0) == 0
+    able = (least <= level) | same
+    if not (able & ~same).any() and not same.all():
+        able[:] = False  # that all are in English is not what the report was asked for
+    first, second = windows.plan.first, windows.plan.blocks - windows.plan.first
+    few = f"{first} + {second} blocks change places: p could not fall below"
+    why = "Choose longer windows, or keep less together"
+    return (
+        [each for each, may in zip(sampled, able, strict=True) if may],
+        {
+            f"{each.name} {each.lane}".strip(): f"{few} {p:.3f}. {why}"
+            for each, p, may in zip(sampled, least, able, strict=True)
+            if not may
+        },
+    )
 
 
 def _judged(sampled: list[Sampled], windows: Windows, level: float) -> list[Check]:
     if not sampled:
         return []
-    p_values = adjusted(np.stack([each.statistic for each in sampled], axis=1))
+    p_values = blocks.adjusted(np.stack([each.statistic for each in sampled], axis=1))
     return [
         Check(
             name=each.name,
@@ -191,7 +229,7 @@ def _judged(sampled: list[Sampled], windows: Windows, level: float) -> list[Chec
 
 def _begin(windows: Windows, place: int) -> str | None:
     """When the block at a place begins."""
-    plan: Design = windows.plan
+    plan: blocks.Design = windows.plan
     return None if place < 0 else _at(windows.data.created_at[plan.rows[plan.block == place]].min())
 
 

@@ -21,6 +21,7 @@ def page(report: DriftReport) -> str:
     """The report as a page."""
     found = len(report.drifted)
     verdict = f"{found} of {len(report.checks)} checks drifted" if found else "No drift"
+    verdict = verdict if report.checks else "Nothing could be tested"
     windows = "; ".join(
         f"{name}: {escape(first)} to {escape(last)}, {count:,} decisions"
         for name, (first, last, count) in (("reference", report.reference), ("recent", report.recent))
@@ -28,7 +29,7 @@ def page(report: DriftReport) -> str:
     skipped = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in report.not_tested.items())
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Drift</title><style>{_STYLE}</style>"
-        f"<h1 class={'drift' if found else 'calm'}>{verdict}</h1><p>{windows}</p>"
+        f"<h1 class={'drift' if found or not report.checks else 'calm'}>{verdict}</h1><p>{windows}</p>"
         f"<table><tr>{_cells(_COLUMNS, 'th')}</tr>{''.join(_row(check) for check in report.checks)}</table>"
         + (f"<h2>Not tested</h2><ul>{skipped}</ul>" if skipped else "")
         + f"<p><small>Where nothing has changed, at most {report.level:.0%} of such reports alarm: p-values are "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"(\d{1,5})([dh])")
 BY_LANE = ("propensities", "eligible", "estimated_quality", "estimated_cost_usd")
 PER_WINDOW = 50_000  # decisions; more only cost memory
+RUN = 1000  # decisions that followed each other and are kept or left out together
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,25 @@ def _moment(said: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def read_windows(log: EventLog, windows: Sequence[Window], *, org: str | None = None) -> list[LoggedData]:
-    """The decisions of each window, at most ``PER_WINDOW`` of each, evenly thinned; embeddings of one encoder alone.
+def read_windows(
+    log: EventLog, windows: Sequence[Window], *, org: str | None = None, clusters: bool = False
+) -> list[LoggedData]:
+    """The decisions of each window, at most ``PER_WINDOW`` of each; embeddings of one encoder alone.
 
+    A window that holds more is thinned by runs of ``RUN`` decisions, so that those that follow each other still do.
     Where the log holds embeddings of several encoders, none is read: they cannot be compared.
+
+    Args:
+        clusters: days or hours will be compared with each other: all windows are thinned alike, by single decisions.
 
     Raises:
         OfflineDataError: a window is empty.
     """
     since = min(window.start for window in windows)
     try:
-        found = _read(log, windows, since, org=org, encoder=None)
+        found = _read(log, windows, since, org=org, encoder=None, clusters=clusters)
     except EncoderMismatchError:
-        found = _read(log, windows, since, org=org, encoder="none")
+        found = _read(log, windows, since, org=org, encoder="none", clusters=clusters)
     for window, data in zip(windows, found, strict=True):
         if not len(data):
             raise OfflineDataError(
@@ -86,9 +93,15 @@ def read_windows(log: EventLog, windows: Sequence[Window], *, org: str | None = 
 
 
 def _read(
-    log: EventLog, windows: Sequence[Window], since: datetime, *, org: str | None, encoder: str | None
+    log: EventLog,
+    windows: Sequence[Window],
+    since: datetime,
+    *,
+    org: str | None,
+    encoder: str | None,
+    clusters: bool,
 ) -> list[LoggedData]:
-    thinning = [_Thinning() for _ in windows]
+    thinning = [Thinning(1 if clusters else RUN) for _ in windows]
     nothing: LoggedData | None = None
     until = max(_stamp(window.end) for window in windows)
     for batch in log.batches(since, org=org, encoder=encoder):
@@ -100,40 +113,45 @@ def _read(
             break
     if nothing is None:
         raise OfflineDataError("The log holds no decision in either window. Choose other windows.")
+    for kept in thinning if clusters else ():
+        kept.thin(max(each.step for each in thinning))
     return [stacked(*kept.parts) if kept.parts else nothing for kept in thinning]
 
 
 @dataclass
-class _Thinning:
-    """Every so many-th row of a window that may turn out to be too large, all of it alike."""
+class Thinning:
+    """Every so many-th run of a window that may turn out to be too large, all of it alike."""
 
+    run: int
     parts: list[LoggedData] = field(default_factory=list)
     step: int = 1
     seen: int = 0
+    kept: list[NDArray[np.intp]] = field(default_factory=list)  # which run each row of each part is of
 
     def add(self, batch: LoggedData) -> None:
-        start = -self.seen % self.step
+        """The next decisions of the window."""
+        runs = (self.seen + np.arange(len(batch))) // self.run
         self.seen += len(batch)
-        if start < len(batch):
-            self.parts.append(batch.select(np.arange(start, len(batch), self.step)))
+        self._keep(batch, runs)
         while sum(map(len, self.parts)) > PER_WINDOW:
-            self.step *= 2
-            self._halve()
+            self.thin(2 * self.step)
 
-    def _halve(self) -> None:
-        before = 0
-        for index, part in enumerate(self.parts):
-            self.parts[index] = part.select(np.arange(before % 2, len(part), 2))
-            before += len(part)
+    def thin(self, step: int) -> None:
+        """Keep only every so many-th run, a multiple of what it was."""
+        parts, kept = self.parts, self.kept
+        self.step, self.parts, self.kept = step, [], []
+        for part, runs in zip(parts, kept, strict=True):
+            self._keep(part, runs)
+
+    def _keep(self, part: LoggedData, runs: NDArray[np.intp]) -> None:
+        chosen = runs % self.step == 0
+        if chosen.any():
+            self.parts.append(part.select(chosen))
+            self.kept.append(runs[chosen])
 
 
 def _stamp(at: datetime) -> np.datetime64:
     return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
-
-
-def thinned(count: int, most: int) -> NDArray[np.intp]:
-    """Rows of ``count``, at most ``most`` of them, evenly spaced."""
-    return np.arange(0, count, max(1, -(-count // max(most, 1))))
 
 
 def stacked(*parts: LoggedData) -> LoggedData:

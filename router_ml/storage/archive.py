@@ -122,7 +122,9 @@ def read_archive(
         ]
         came = [SimpleNamespace(**row_of(entry)) for entry in entries if entry.kind == "outcome"]
         came = [one for one in came if source is None or one.source == source]
-        yield to_arrays(decided, sorted(came, key=lambda one: (one.at, one.source)), reading)
+        done = [SimpleNamespace(**row_of(entry)) for entry in entries if entry.kind == "execution"]
+        done.sort(key=lambda one: (one.at, one.execution_id))
+        yield to_arrays(decided, sorted(came, key=lambda one: (one.at, one.source)), reading, done)
 
 
 def archived(path: str, *, log: EventLog | None = None) -> Iterator[Entry]:

@@ -173,9 +173,10 @@ def _encoded(placed: Sequence[Placed], replaces: str | None) -> bytes:
     import pyarrow as arrow
 
     decided = [one.entry for one in placed if one.entry.kind == "decision"]
-    rows = [row_of(one.entry) for one in placed if one.entry.kind in ("decision", "outcome")]
+    rows = [row_of(one.entry) for one in placed if one.entry.kind in ("decision", "outcome", "execution")]
     lanes = {lane for row in rows for lane in split_lanes(row.get("lanes") or "")}
-    lanes |= {row["executed_lane"] for row in rows if row.get("executed_lane") is not None}
+    for answered in ("executed_lane", "final_lane"):
+        lanes |= {row[answered] for row in rows if row.get(answered) is not None}
     encoders = {entry.encoder for entry in decided if entry.embedding is not None}
     oldest = min(row["created_at"].isoformat() for row in rows if "created_at" in row)
     encoded = sorted(filter(None, encoders))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from router_ml.errors import LogError
+from router_ml.storage.executed import fill
 from router_ml.storage.records import LoggedData, other_contract
 from router_ml.storage.vectors import Vectors
 
@@ -29,7 +30,9 @@ class Reading:
     window: timedelta
 
 
-def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Reading) -> LoggedData:
+def to_arrays(
+    decisions: Iterable[Any], outcomes: Iterable[Any], reading: Reading, executions: Iterable[Any] = ()
+) -> LoggedData:
     """Rows of the log as arrays.
 
     Args:
@@ -40,6 +43,8 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
             latency_ms``. The latest rating of a decision counts, with its ``rated_probability``, and the latest known
             cost, latency and executed lane; what an outcome does not say changes nothing. What came after the window
             counts for nothing.
+        executions: oldest first, with ``decision_id, execution_id, at, final_lane, record``: what they say of cost,
+            latency and executed lane counts where no outcome says it.
 
     Raises:
         LogError: rows of different width, as two versions of a bundle may have written them.
@@ -47,7 +52,7 @@ def to_arrays(decisions: Iterable[Any], outcomes: Iterable[Any], reading: Readin
     filler = _Filler(reading)
     for row in decisions:
         filler.add(row)
-    return filler.finish(outcomes)
+    return filler.finish(outcomes, executions)
 
 
 class _Columns(dict[str, int]):
@@ -98,14 +103,16 @@ class _Filler:
             found[2 * lanes + column], found[3 * lanes + column] = estimate["quality"], estimate["cost_usd"]
         return found
 
-    def finish(self, outcomes: Iterable[Any]) -> LoggedData:
+    def finish(self, outcomes: Iterable[Any], executions: Iterable[Any]) -> LoggedData:
         """All that was added, with what came of it."""
         names = ("decision_ids", "created_at", "lane", "randomised", *WORDS)
         said = ("language", "org", "model", "prices", "floor", "arm", "arm_share", "abstained", "subject")
         columns = list(zip(*self._rows, strict=True)) or [()] * (len(names) + len(said))
         values: dict[str, Sequence[Any]] = dict(zip((*names, *said), columns, strict=True))
         planned = values.pop("lane")
-        learned = self._learned(outcomes, values["decision_ids"], values["created_at"])
+        whose = {name: values[name] for name in ("decision_ids", "created_at")}
+        learned = self._learned(outcomes, **whose)
+        fill(learned, executions, self._index, **whose, window=self._reading.window)
         lanes = self._reading.lanes
         answered = [lanes[at] if at >= 0 else lane for at, lane in zip(learned["executed"], planned, strict=True)]
         versions = [known.get(lane, "1") for known, lane in zip(self._versions, answered, strict=True)]

@@ -20,7 +20,7 @@ from router_ml.storage.vectors import one_encoder
 from router_ml.storage.writing import chunks
 
 Transaction = Callable[[], AbstractContextManager[sql.Connection]]
-DECISIONS, FEATURES, OUTCOMES = tables.decisions, tables.features, tables.outcomes
+DECISIONS, FEATURES, OUTCOMES, EXECUTIONS = tables.decisions, tables.features, tables.outcomes, tables.executions
 KEYS = tables.decision_keys
 OLDEST_FIRST = (DECISIONS.c.created_at, DECISIONS.c.decision_id)
 ROWS_AT_ONCE = 1000
@@ -100,7 +100,7 @@ def count_decisions(begin: Transaction, wanted: Wanted) -> int:
 
 def read_batches(begin: Transaction, wanted: Wanted, window: timedelta, size: int | None) -> Iterator[LoggedData]:
     """Decisions with what came of them, oldest first, ``size`` at a time (None: all at once, also where there are
-    none); the same lanes in each batch, those that the decisions wanted and their outcomes name.
+    none); the same lanes in each batch, those that the decisions wanted, their outcomes and their executions name.
 
     Raises:
         EncoderMismatchError: embeddings of several encoders, and none was named.
@@ -142,11 +142,17 @@ def _batch(
             last[:] = [row.created_at, row.decision_id]
             yield row
 
-    def came_of_it() -> Iterator[Any]:
+    def came_of_it(query: sql.Select[Any]) -> Iterator[Any]:
         upto = [sql.tuple_(*OLDEST_FIRST) <= tuple(last)] if last else []
-        yield from connection.execute(learned.where(*upto).execution_options(yield_per=ROWS_AT_ONCE))
+        yield from connection.execute(query.where(*upto).execution_options(yield_per=ROWS_AT_ONCE))
 
-    return to_arrays(decided(), came_of_it(), reading)
+    return to_arrays(decided(), came_of_it(learned), reading, came_of_it(_executed(wanted).where(*after)))
+
+
+def _executed(wanted: Wanted) -> sql.Select[Any]:
+    columns = EXECUTIONS.c["decision_id", "execution_id", "at", "final_lane", "record"]
+    query = sql.select(*columns).join(DECISIONS, DECISIONS.c.decision_id == EXECUTIONS.c.decision_id)
+    return query.where(*wanted.decided).order_by(EXECUTIONS.c.at, EXECUTIONS.c.execution_id)
 
 
 def _reading(connection: sql.Connection, wanted: Wanted, window: timedelta) -> Reading:
@@ -154,7 +160,9 @@ def _reading(connection: sql.Connection, wanted: Wanted, window: timedelta) -> R
     named = connection.execute(sql.select(DECISIONS.c.lanes).distinct().where(*wanted.decided)).scalars()
     answered = sql.select(OUTCOMES.c.executed_lane).distinct().join(DECISIONS, of_it).where(*wanted.learned)
     lanes = {lane for names in named for lane in split_lanes(names or "")}
-    lanes |= {lane for lane in connection.execute(answered).scalars() if lane is not None}
+    final = _executed(wanted).with_only_columns(EXECUTIONS.c.final_lane).order_by(None).distinct()
+    for names_one in (answered, final):
+        lanes |= {lane for lane in connection.execute(names_one).scalars() if lane is not None}
     encoders = sql.select(FEATURES.c.encoder).distinct().join(DECISIONS).where(*wanted.decided)
     found = set(connection.execute(encoders.where(FEATURES.c.embedding.is_not(None))).scalars())
     return Reading(tuple(sorted(lanes)), one_encoder(found, wanted.encoder), window)

@@ -59,6 +59,17 @@ def test_what_cannot_be_told_is_exit_2(run: Run, log: Path) -> None:
         assert errors.startswith("router-ml: ")
 
 
+def test_days_too_few_to_tell_are_exit_2(run: Run, log: Path) -> None:
+    """Not "no drift": four days among fourteen are no rarer than 1 in 1001, whatever happened."""
+    windows = ("--reference", "2026-05-01..2026-05-11", "--recent", "2026-05-11..2026-05-15")
+    alone = (*windows, "--together", "day", "--level", "0.0005")
+    code, shown, errors = run("drift", "--log", log, *alone)
+    assert code == 2
+    assert "10 + 4 blocks" in " ".join(shown.split())
+    assert "No drift" not in shown
+    assert errors.startswith("router-ml: ")
+
+
 def test_a_span_ends_now_and_the_reference_before_it(log: Path) -> None:
     report = drift_of_log(str(log), reference="10d", recent="5d", now=START + timedelta(days=15), together="day")
     assert report.reference[2] == 80

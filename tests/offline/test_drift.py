@@ -12,7 +12,7 @@ import pytest
 from router_ml.contract import Execution, Hop
 from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.drift import DriftReport, drift
-from router_ml.offline.drift_windows import parse_window, stacked, thinned
+from router_ml.offline.drift_windows import PER_WINDOW, Thinning, parse_window, stacked
 from router_ml.storage.records import LoggedData
 
 START = np.datetime64("2026-05-01T00:00:00", "us")
@@ -89,6 +89,53 @@ def test_reports_on_nothing_alarm_no_more_often_than_they_say() -> None:
     assert alarms <= 0.05 * 200 + 2 * (200 * 0.05 * 0.95) ** 0.5
 
 
+def sessions(n: int, *, seed: int, after: int = 0) -> LoggedData:
+    """Decisions of sessions of eight that ask the same and are rated alike."""
+    random = np.random.default_rng(seed)
+    made_alone = made(n, seed=seed, after=after)
+    kind = random.integers(0, 4, n)[np.maximum.accumulate(np.where(random.random(n) < 1 / 8, np.arange(n), 0))]
+    noise = 0.3 * random.standard_normal((n, 8)).astype(np.float32)
+    labels = np.array(["qa", "coding", "writing", "chitchat"])[kind]
+    return replace(made_alone, embeddings=np.eye(8, dtype=np.float32)[kind] + noise, intent=labels)
+
+
+@pytest.mark.slow
+def test_a_long_reference_of_sessions_alarms_no_more_often() -> None:
+    """Thinned row by row, its blocks would span more sessions than the recent ones: every second report alarmed."""
+    reports = [drift(sessions(3000, seed=i), sessions(200, seed=1000 + i), seed=i) for i in range(100)]
+    assert sum(bool(report.drifted) for report in reports) <= 0.05 * 100 + 2 * (100 * 0.05 * 0.95) ** 0.5
+    assert sum(bool(report.checks) for report in reports) >= 90
+
+
+def test_a_window_that_is_too_large_keeps_what_followed_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router_ml.offline.drift_windows.PER_WINDOW", 200)
+    data, kept = made(1000), Thinning(run=30)
+    for start in range(0, 1000, 70):
+        kept.add(data.select(np.arange(start, min(start + 70, 1000))))
+    rows = np.flatnonzero(np.isin(data.decision_ids, stacked(*kept.parts).decision_ids))
+    assert rows.tolist() == [row for row in range(1000) if row // 30 % kept.step == 0]
+    assert 100 <= len(rows) <= 200
+    kept.thin(4 * kept.step)
+    assert sum(map(len, kept.parts)) == sum(row // 30 % kept.step == 0 for row in range(1000))
+    assert PER_WINDOW > 200
+
+
+def test_what_could_not_alarm_was_not_tested() -> None:
+    """One day against 28: some day is always the oddest in some check."""
+    before, after = made(672, seed=7), made(72, seed=8, after=672)
+    worse = replace(after, quality=after.quality * 0, cost_usd=after.cost_usd * 3, latency_ms=after.latency_ms * 3)
+    report = drift(before, worse, together=(np.arange(672) // 24, np.zeros(72)))
+    assert report.blocks == (28, 1)
+    assert report.checks == ()
+    assert "28 + 1 blocks" in report.not_tested["latency fast"]
+    assert str(report).startswith("Nothing could be tested")
+    assert "Nothing could be tested" in report.to_html()
+    week = drift(before, worse, together=(np.arange(672) // 24, np.arange(72) // 12))
+    assert {"latency fast", "cost good"} <= names(week)
+    with pytest.raises(OfflineDataError, match="together"):
+        drift(before, after, together=(np.arange(672), np.arange(71)))
+
+
 def test_another_kind_of_request_is_found_by_what_it_is(reference: LoggedData) -> None:
     other = recent()
     moved = np.arange(300) % 3 == 0
@@ -163,7 +210,7 @@ def test_small_windows_say_what_they_cannot_tell(reference: LoggedData) -> None:
 def test_answers_that_one_lucky_draw_outweighs_say_nothing(reference: LoggedData) -> None:
     """25 answers, one of which stands for as many requests as all others together, are not 25 answers."""
     few = made(300, seed=6, after=600)
-    rare = (few.executed == 0) & (np.cumsum(few.executed == 0) > 3)
+    rare = (few.executed == 0) & (np.cumsum(few.executed[::-1] == 0)[::-1] > 3)
     odd = replace(
         few,
         quality=np.where(few.executed == 0, 0.5, few.quality),
@@ -223,7 +270,6 @@ def test_parts_with_other_lanes_are_laid_side_by_side() -> None:
     assert (both.embeddings[:5] == before.embeddings).all()
     unknown = replace(before, executed=np.full(5, -1))
     assert (stacked(unknown, after).executed[:5] == -1).all()
-    assert len(thinned(1000, 90)) <= 90
 
 
 def test_windows_are_spans_or_two_days() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.offline.drift_blocks import adjusted, block_length, design
+from router_ml.offline.drift_blocks import adjusted, block_length, block_size, design, reachable, whole_blocks
 
 
 @given(st.integers(2, 60), st.integers(2, 60), st.integers(1, 9), st.integers(0, 9))
@@ -63,3 +63,44 @@ def test_blocks_are_as_long_as_requests_stay_alike() -> None:
     sessions = np.repeat(alone[:200], 10, axis=0) + 0.2 * random.standard_normal((2000, 8))
     assert 40 <= block_length(sessions) <= 120
     assert block_length(np.ones((50, 2))) == 1
+
+
+@given(st.integers(1, 3000), st.integers(1, 500), st.integers(1, 90))
+def test_blocks_of_both_windows_are_equally_many_rows_that_followed_each_other(
+    before: int, after: int, least: int
+) -> None:
+    """Else a short block, or one that spans more time, is unlike the others though nothing has changed."""
+    size = block_size(before, after, least=least)
+    rows = [whole_blocks(count, size, most=200) for count in (before, after)]
+    plan = design(np.arange(len(rows[0])), np.arange(len(rows[1])), seed=0, least=size, permutations=3)
+    assert (plan.size == size).all()
+    for kept, count in zip(rows, (before, after), strict=True):
+        assert (np.diff(kept.reshape(-1, size), axis=1) == 1).all()
+        assert len(kept) <= count
+        assert kept.max() < count
+        assert (np.diff(kept) > 0).all()
+    assert before < 200 or len(rows[1]) > after - size
+
+
+def test_no_block_spans_a_gap() -> None:
+    kept = whole_blocks(1050, 30, most=99, run=100).reshape(-1, 30)
+    assert len(kept) == 31
+    assert (kept[:, 0] // 100 == kept[:, -1] // 100).all()
+    assert len(whole_blocks(1050, 30, most=7, run=100)) == 210
+
+
+def test_where_there_are_few_arrangements_each_is_tried_once() -> None:
+    plan = design(np.repeat(np.arange(6), 2), np.repeat(np.arange(2), 2), seed=0)
+    assert plan.order.shape == (28, 8)
+    assert (plan.order[0] == np.arange(8)).all()
+    assert (np.sort(plan.order, axis=1) == np.arange(8)).all()
+    assert len({tuple(sorted(order)) for order in plan.order[:, 6:].tolist()}) == 28
+
+
+def test_a_p_value_that_no_arrangement_reaches_is_known_beforehand() -> None:
+    """Of 20 days each is the oddest in some of 20 checks: none of them can be odd at 5%."""
+    assert reachable(np.eye(20)).min() == 1.0
+    assert reachable(np.eye(20)[:, :1]) == pytest.approx(0.05)
+    statistics = np.random.default_rng(0).standard_normal((1000, 5))
+    assert (reachable(statistics) <= adjusted(statistics) + 1e-12).all()
+    assert reachable(statistics).max() < 0.01

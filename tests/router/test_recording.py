@@ -327,3 +327,10 @@ def test_a_spool_that_fails_is_reported_once_and_a_failing_database_is_not_waite
     monkeypatch.setattr(type(drain), "failing", property(lambda _: True))
     monkeypatch.setattr(router.log, "write", lambda _: pytest.fail("the database was tried"))
     assert router.acknowledged(router.predict_route(QUESTION)) is None
+
+
+def test_a_configuration_of_an_earlier_release_keeps_what_it_kept(open_router: Open) -> None:
+    """Bundles that are registered hold it, and go on serving."""
+    router = open_router(keep_embedding=False, keep={"high": Keep(level="embedding")})
+    assert [router.config.logging.of(tier).level for tier in ("low", "high")] == ["features", "embedding"]
+    assert router.predict_route("How many moons has Mars?").log_level == "features"

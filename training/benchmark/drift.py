@@ -21,11 +21,14 @@ from rich.progress import track
 from rich.table import Table
 
 from router_ml.offline.drift import LEVEL, drift
+from router_ml.offline.drift_windows import RUN, Thinning, stacked
 from router_ml.offline.floors import wilson
+from router_ml.storage.records import LoggedData
 from training.benchmark.drift_logs import Change, World
 from training.outcomes import DEFAULT, load_pack
 
-SIZES = ((400, 200), (4_000, 1_000))
+SIZES = ((400, 200), (4_000, 1_000), (2_000, 150), (11_200, 200))
+THINNED = (100_000, 1_000)  # more than is kept of a window: clean reports alone
 LARGE = (80_000, 20_000)
 CHANGES: dict[str, dict[str, Change]] = {
     "nothing": {"": Change()},
@@ -64,10 +67,18 @@ def measure(
     alarms, checks = 0, Counter[str]()
     for index in range(reports):
         random = np.random.default_rng([seed, index])
-        found = drift(*world.windows(*sizes, change, random), level=level, seed=index).drifted
+        windows = [_as_read(data) for data in world.windows(*sizes, change, random)]
+        found = drift(*windows, level=level, seed=index).drifted
         alarms += bool(found)
         checks.update({check.name for check in found})
     return alarms, checks
+
+
+def _as_read(data: LoggedData) -> LoggedData:
+    """What reading the window from a log would keep of it."""
+    kept = Thinning(RUN)
+    kept.add(data)
+    return stacked(*kept.parts)
 
 
 def main(
@@ -75,6 +86,7 @@ def main(
     reports: Annotated[int, typer.Option(min=1, help="Reports where nothing has changed, per size.")] = 400,
     power: Annotated[int, typer.Option(min=0, help="Reports per change and size.")] = 40,
     level: Annotated[float, typer.Option(help="Share of clean reports that may alarm.")] = LEVEL,
+    thinned: Annotated[int, typer.Option(min=0, help="Clean reports on a reference that is too large to keep.")] = 60,
     seed: int = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")] = False,
 ) -> None:
@@ -82,8 +94,11 @@ def main(
     world, rows = World.of(load_pack(data), seed=seed), []
     tasks = [(name, size, change) for name, each in CHANGES.items() for size, change in each.items()]
     for name, size, change in track(tasks, "reports", console=Console(stderr=True), transient=True):
-        count = reports if name.startswith("nothing") else power
-        for sizes in SIZES if count else ():
+        calm = name.startswith("nothing")
+        counts = dict.fromkeys(SIZES, reports if calm else power) | {THINNED: thinned if calm else 0}
+        for sizes, count in counts.items():
+            if not count:
+                continue
             alarms, checks = measure(world, change, sizes=sizes, reports=count, level=level, seed=seed)
             rows.append(Row(name, size, *sizes, count, alarms, dict(checks.most_common(4))))
     took = seconds(world, seed=seed)
