@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,7 +17,8 @@ from router_ml.storage.engine import failure, open_engine
 
 DAMAGED = "A row of the event log cannot be read: one of its columns was damaged. Run router-ml log verify."
 PASSING = ("40001", "40P01")  # what PostgreSQL calls a serialisation failure and a deadlock
-TRIES = 3  # of a write that another process got in the way of
+TRIES = 10  # of a write that another process got in the way of; with many writers it may be another one each time
+PAUSE_S = 0.01  # at most, times the number of tries so far: those that collided must not meet again
 Result = TypeVar("Result")
 
 
@@ -51,12 +54,13 @@ class Session:
             LogError: the database fails, or the log is closed.
         """
         with _translated():
-            for _ in range(TRIES - 1):
+            for tries in range(1, TRIES):
                 try:
                     return self._once(do)
                 except sql.exc.DBAPIError as error:
                     if not _in_the_way(error):
                         raise
+                    time.sleep(random.uniform(0, PAUSE_S * tries))
             return self._once(do)
 
     def _once(self, do: Callable[[sql.Connection, Writer], Result]) -> Result:
