@@ -18,7 +18,9 @@ DIGEST = "digest"
 """The only key of what stands in the place of arguments and results; None without a key."""
 WITHHELD = "withheld"
 """Stands in the place of an error whose beginning is neither a class nor a status."""
-_CLASS = re.compile(r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,80}(?:Error|Exception|Timeout)|[1-5]\d\d|timeout)\b", re.ASCII)
+_CLASS = re.compile(
+    r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,80}(?:Error|Exception|Timeout)|[1-5]\d\d|timeout)\b", re.ASCII
+)
 
 
 def withheld(execution: Execution, key: bytes | None) -> Execution:
