@@ -9,7 +9,7 @@ from pydantic import Field
 from router_ml.config.rules import Guardrails, Notice, OutputPolicy, Policy
 from router_ml.config.section import Fraction, NotNegative, Positive, Section
 from router_ml.contract.base import Channel, JsonObject, LogLevel, Mode, OutputType, RiskTier
-from router_ml.contract.decision import Decoding
+from router_ml.contract.planned import Decoding
 
 
 class Taxonomy(Section):

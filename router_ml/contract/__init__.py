@@ -7,34 +7,13 @@ domains and risks come from the bundle, not from code.
 
 from router_ml.contract.audit import AuditEvent
 from router_ml.contract.base import CONTRACT_VERSION, TIERS, Model, RiskTier, describe, highest
-from router_ml.contract.decision import (
-    Circumstances,
-    Decoding,
-    Destinations,
-    Estimate,
-    Fallback,
-    Finding,
-    Label,
-    Language,
-    Limits,
-    ModeLabel,
-    Narrowing,
-    Place,
-    PlannedTool,
-    PolicyFired,
-    Retrieval,
-    Risk,
-    RouteDecision,
-    Selection,
-    Session,
-    Spending,
-    State,
-    Step,
-    Versions,
-)
+from router_ml.contract.decision import Circumstances, Destinations, Narrowing, Place, PolicyFired, RouteDecision
 from router_ml.contract.outcome import Approval, Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
 from router_ml.contract.output import OutputCheck, OutputFinding
+from router_ml.contract.planned import Decoding, Fallback, Limits, PlannedTool, Retrieval, Step
 from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
+from router_ml.contract.state import Estimate, Selection, Session, Spending, State, Versions
+from router_ml.contract.understood import Finding, Label, Language, ModeLabel, Risk
 
 __all__ = [
     "CONTRACT_VERSION",

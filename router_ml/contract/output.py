@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from router_ml.contract.base import GuardState, Identifier, Model
-from router_ml.contract.decision import Finding, PolicyFired, Risk, Versions
+from router_ml.contract.decision import PolicyFired
+from router_ml.contract.state import Versions
+from router_ml.contract.understood import Finding, Risk
 
 OutputAction = Literal["pass", "withhold", "human_review"]
 
