@@ -13,6 +13,7 @@ from rich.text import Text
 
 from router_ml.cli.check import CheckReport
 from router_ml.contract import AuditEvent, Label, PlannedTool, RouteDecision
+from router_ml.contract.base import JsonObject
 
 if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
@@ -49,7 +50,8 @@ def audit_page(events: Sequence[AuditEvent]) -> RenderableType:
 def _line(event: AuditEvent) -> str:
     until = f" until {event.expires_at.isoformat(timespec='minutes')}" if event.expires_at else ""
     head = f"{event.at.isoformat(timespec='seconds')} {event.event_id} {event.kind}"
-    line = f"{head} ({_about(event)}){until} by {event.who}: {event.why}"
+    about = _about(event)
+    line = f"{head}{f' ({about})' if about else ''}{until} by {event.who}: {event.why}"
     return "".join(character if character.isprintable() else " " for character in line)
 
 
@@ -58,11 +60,20 @@ def _about(event: AuditEvent) -> str:
         return str(event.detail.get("override"))
     if event.kind in ("erased", "expired", "compacted"):
         return f"{event.detail.get('decisions')} decisions"
+    if event.detail.get("version") is not None:
+        return _release(event.detail, judged=event.kind == "judged")
     policies = event.detail.get("policies")
     if isinstance(policies, list):
         return ", ".join(str(policy["id"]) for policy in policies if isinstance(policy, dict))
     named = ((key, event.detail.get(key)) for key in ("added", "removed", "changed"))
     return "; ".join(f"{key} {', '.join(map(str, ids))}" for key, ids in named if isinstance(ids, list) and ids)
+
+
+def _release(detail: JsonObject, *, judged: bool) -> str:
+    version = f"{detail.get('model')}/{detail['version']}"
+    if judged:
+        return f"{version}, {detail.get('verdict')}"
+    return f"{version}, forced" if detail.get("forced") else version
 
 
 def _facts(decision: RouteDecision) -> Table:

@@ -13,6 +13,7 @@ from router_ml import Router
 from router_ml.cli import audit_events
 from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError
+from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -71,3 +72,18 @@ def test_mistakes_are_one_line(run: Run, tmp_path: Path, changed: tuple[Path, li
 def test_a_log_without_changes_says_so(run: Run, yaml: Path, tmp_path: Path) -> None:
     Router.load(yaml, log=tmp_path / "log.sqlite")
     assert "No change of rules" in run("audit", "--log", tmp_path / "log.sqlite")[1]
+
+
+def test_a_release_says_which_version_and_whether_it_was_forced(run: Run, tmp_path: Path) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    steps = [
+        ("judged", {"model": "router", "version": "7", "verdict": "promote"}, "judged (router/7, promote) by ada"),
+        ("promoted", {"model": "router", "version": "7", "forced": True}, "promoted (router/7, forced) by ada"),
+        ("rolled_back", {"model": "router", "version": "6"}, "rolled_back (router/6) by ada"),
+    ]
+    with EventLog(tmp_path / "log.sqlite") as log:
+        for number, (kind, detail, _) in enumerate(steps):
+            event = AuditEvent(event_id=f"e{number}", at=at, kind=kind, who="ada", why="because", detail=detail)
+            log.log_audit_event(event)
+    shown = run("audit", "--log", tmp_path / "log.sqlite")[1]
+    assert all(line in shown for _, _, line in steps)
