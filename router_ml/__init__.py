@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
+    from router_ml.execution import Completion, Executor
     from router_ml.front_door import log_execution, log_outcome, predict_route
     from router_ml.rollout import Rollout
     from router_ml.router import Router
 
 __all__ = [
+    "Completion",
     "Execution",
+    "Executor",
     "Outcome",
     "Rollout",
     "RouteDecision",
@@ -23,6 +26,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Completion": "router_ml.execution",
+    "Executor": "router_ml.execution",
     "Rollout": "router_ml.rollout",
     "Router": "router_ml.router",
     **dict.fromkeys(("log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),

@@ -11,6 +11,7 @@
     - ReleaseError                          a step of a release is not allowed as things stand; nothing has changed
   + LogError                                the event log cannot be written or read
     - LogRefusedError                       it can, but never takes this record: repeating does not help
+  + ExecutionError                          no lane gave an answer that holds; carries the whole story
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
 
@@ -86,6 +87,20 @@ class LogError(RouterError):
 
 class LogRefusedError(LogError):
     """The event log can be written but never takes this record, as when another one has its id."""
+
+
+class ExecutionError(RouterError):
+    """No lane gave an answer that holds. ``kind``: why the last one did not; ``completion``: every hop and the rest of
+    the story, as a ``Completion``."""
+
+    def __init__(self, completion: object, kind: str) -> None:
+        self.completion = completion
+        self.kind = kind
+        decision = getattr(completion, "decision", None)
+        hops = getattr(getattr(completion, "execution", None), "hops", ())
+        told = "; ".join(f"{hop.lane}: {hop.kind or 'answered'}" for hop in hops) or "no lane was called"
+        name = getattr(decision, "decision_id", "The request")
+        super().__init__(f"{name} was not answered ({kind}). Tried {told}. See completion.execution.")
 
 
 class OfflineDataError(RouterError, ValueError):

@@ -122,7 +122,7 @@ def _output_contract(
         known = ", ".join(config.output_contracts) or "none"
         raise InvalidRequestError(f"The output contract of the request is not configured. Known contracts: {known}.")
     spec = config.output_contracts[name]
-    return OutputContract(name=name, type=spec.type, schema=spec.schema_, citations_required=spec.citations_required)
+    return OutputContract(name=name, **spec.model_dump(by_alias=True))
 
 
 def _decoding(
@@ -174,6 +174,7 @@ def _tools(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed) ->
         PlannedTool(
             name=name,
             version=config.tools[name].version,
+            effect=config.tools[name].effect,
             required=required and len(allowed.tools) == 1,
             approval=config.tools[name].effect == "write" and (config.tools[name].approval or allowed.approval),
         )

@@ -22,6 +22,7 @@ from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.reading import Guards, read
+from router_ml.rechecking import Still, as_request, recheck
 from router_ml.recording import Ack, record_check
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
@@ -159,6 +160,21 @@ class Router(Beside):
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
         return pins.sign(decision.decision_id, risks=private_risks(decision))
+
+    def recheck(self, decision: RouteDecision, added: Sequence[str] = (), *, now: datetime | None = None) -> Still:
+        """What a decision may still do, before each call: the rules in force at ``now`` and what is down, looked at
+        with all that was known when it was made and with what has appeared since.
+
+        Args:
+            added: texts that came in since: results of tools, passages that were retrieved.
+        """
+        _, now, _ = stamped(0, now, "recheck")
+        force, new = self._rules.at(now), as_request(added)
+        appeared = None
+        if new is not None:
+            understood = read(force.config, self.bundle, [new])[0]
+            appeared = self._scan(force.config, new, understood), understood
+        return recheck(force, decision, health=self._health.snapshot, appeared=appeared)
 
     def check_output(
         self,

@@ -13,6 +13,8 @@ NAMES = {
     "log_execution",
     "Rollout",
     "Router",
+    "Executor",
+    "Completion",
     "RouteRequest",
     "RouteDecision",
     "Outcome",
@@ -25,7 +27,7 @@ FIELDS = {
     "Message": "role content name tool_calls tool_call_id",
     "Constraints": "max_cost_usd max_latency_ms regions boundary allow_lanes deny_lanes explore",
     "Previous": "decision_id lane cached_tokens turn pin",
-    "OutputContract": "name type schema citations_required",
+    "OutputContract": "name type schema citations_required labels forbidden",
     "RouteDecision": "decision_id trace_id request_id created_at action question missing queue reason route "
     "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state "
     "guard_reasons circumstances lane model "
@@ -36,10 +38,10 @@ FIELDS = {
     "ModeLabel": "label probabilities abstained",
     "Risk": "name probability source",
     "Finding": "type part start end view hard digest",
-    "Decoding": "temperature top_p max_tokens seed stop reasoning_effort response_format",
+    "Decoding": "temperature top_p max_tokens seed stop reasoning_effort response_format grammar",
     "Limits": "max_input_tokens max_context_tokens max_tool_calls deadline_ms max_cost_usd",
     "Retrieval": "strategy index top_k reranker",
-    "PlannedTool": "name version required approval",
+    "PlannedTool": "name version effect required approval",
     "Fallback": "on_timeout on_rate_limit on_schema_failure on_refusal on_error finally",
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
@@ -55,9 +57,14 @@ FIELDS = {
     "PolicyFired": "id version effect",
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices "
     "lanes platform",
-    "Execution": "execution_id at decision_id hops context_ids citations tool_calls validation refusal final_lane",
-    "Hop": "lane provider region boundary served_model error latency_ms tokens_in tokens_out cached_tokens cost_usd",
-    "ToolCall": "name version arguments result approval_id",
+    "Execution": "execution_id at decision_id status error hops lookups context_ids citations tool_calls narrowing "
+    "validation output_checks approvals refusal final_lane latency_ms cost_usd resumes",
+    "Hop": "lane provider region boundary served_model purpose attempt at kind error latency_ms tokens_in tokens_out "
+    "cached_tokens cost_usd",
+    "Lookup": "index strategy reranker context_ids latency_ms error",
+    "ToolCall": "name version arguments result approval_id call_id effect status error key attempts latency_ms",
+    "Approval": "approval_id decision_id subject tool version arguments_sha256 state queue reason expires_at on_expiry "
+    "who why at",
     "Validation": "status errors",
     "Outcome": "decision_id executed_lane quality labels signals rewards rated_probability cost_usd latency_ms "
     "validation refused source at",

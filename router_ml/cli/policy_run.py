@@ -18,7 +18,7 @@ from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.logic import NEUTRAL
 from router_ml.guardrails.policy import risk_tier
 from router_ml.guardrails.verdict import Verdict, invalid, verdict
-from router_ml.offline.rulings import facts_of, rule_again
+from router_ml.rulings import facts_of, rule_again
 
 if TYPE_CHECKING:
     from router_ml.router import Router

@@ -18,7 +18,7 @@ _RULES = (
     *("policies", "guardrails", "output_policies", "notices", "boundaries", "regions"),
     *("tools", "indexes", "rerankers", "judges", "trace_sinks"),
 )
-LEARNED_OF_LANES = frozenset({"price", "prior", "latency", "outcomes", "decoding", "version", "probe"})
+LEARNED_OF_LANES = frozenset({"price", "prior", "latency", "outcomes", "decoding", "version", "probe", "endpoint"})
 """Fields of a lane that hard rules do not decide by."""
 
 Check = Callable[[RouterConfig], Iterable[Issue]]

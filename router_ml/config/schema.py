@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from router_ml.config.execution import ContractSpec, Endpoint, ExecutionRules, Index, Tool
 from router_ml.config.rules import Guardrails, Notice, OutputPolicy, Policy
 from router_ml.config.section import Fraction, NotNegative, Positive, Section
-from router_ml.contract.base import Channel, JsonObject, LogLevel, Mode, OutputType, RiskTier
+from router_ml.contract.base import Channel, LogLevel, Mode, RiskTier
 from router_ml.contract.planned import Decoding
 
 
@@ -72,28 +73,8 @@ class Lane(Section):
     outcomes: str | None = None
     probe: Probe = Probe()
     decoding: Decoding = Decoding()
+    endpoint: Endpoint = Endpoint()
     enabled: bool = True
-
-
-class Tool(Section):
-    """A tool that lanes may be offered. Write tools change something."""
-
-    version: str
-    effect: Literal["read", "write"]
-    description: str = ""
-    approval: bool = False
-    region: str | None = None
-    boundary: str | None = None
-    parameters: JsonObject = Field(default_factory=dict)
-
-
-class Index(Section):
-    """A retrieval index and where its data lives."""
-
-    top_k: int = Field(default=5, gt=0)
-    reranker: str | None = None
-    region: str | None = None
-    boundary: str | None = None
 
 
 class Destination(Section):
@@ -101,14 +82,6 @@ class Destination(Section):
 
     region: str | None = None
     boundary: str | None = None
-
-
-class ContractSpec(Section):
-    """A named output contract."""
-
-    type: OutputType = "text"
-    schema_: JsonObject | None = Field(default=None, alias="schema")
-    citations_required: bool = False
 
 
 class ClassWhen(Section):
@@ -267,4 +240,5 @@ class RouterConfig(Section):
     stability: Stability = Stability()
     release: Release = Release()
     fallback: FallbackRule = FallbackRule()
+    execution: ExecutionRules = ExecutionRules()
     logging: Logging = Logging()

@@ -8,7 +8,17 @@ domains and risks come from the bundle, not from code.
 from router_ml.contract.audit import AuditEvent
 from router_ml.contract.base import CONTRACT_VERSION, TIERS, Model, RiskTier, describe, highest
 from router_ml.contract.decision import Circumstances, Destinations, Narrowing, Place, PolicyFired, RouteDecision
-from router_ml.contract.outcome import Approval, Execution, Hop, Outcome, OutcomeLabels, ToolCall, Validation
+from router_ml.contract.executed import (
+    Approval,
+    Execution,
+    ExecutionStatus,
+    FailureKind,
+    Hop,
+    Lookup,
+    ToolCall,
+    Validation,
+)
+from router_ml.contract.outcome import Outcome, OutcomeLabels
 from router_ml.contract.output import OutputCheck, OutputFinding
 from router_ml.contract.planned import Decoding, Fallback, Limits, PlannedTool, Retrieval, Step
 from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
@@ -26,12 +36,15 @@ __all__ = [
     "Destinations",
     "Estimate",
     "Execution",
+    "ExecutionStatus",
+    "FailureKind",
     "Fallback",
     "Finding",
     "Hop",
     "Label",
     "Language",
     "Limits",
+    "Lookup",
     "Message",
     "ModeLabel",
     "Model",

@@ -10,7 +10,7 @@ from router_ml.contract.base import JsonObject, Milliseconds, Model, RetrievalSt
 
 
 class Decoding(Model):
-    """How the lane is to decode."""
+    """How the lane is to decode. ``grammar``: in the GBNF form, where the lane can be held to one."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -19,6 +19,7 @@ class Decoding(Model):
     stop: tuple[str, ...] = ()
     reasoning_effort: str | None = None
     response_format: JsonObject | None = None
+    grammar: str | None = None
 
 
 class Limits(Model):
@@ -41,10 +42,11 @@ class Retrieval(Model):
 
 
 class PlannedTool(Model):
-    """A tool the lane may (or, if required, must) call."""
+    """A tool the lane may (or, if required, must) call; ``effect`` None in records of earlier releases."""
 
     name: str
     version: str
+    effect: Literal["read", "write"] | None = None
     required: bool = False
     approval: bool = False
 

@@ -90,12 +90,18 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # "schema" is the contract's word; BaseModel.schema is deprecated
 
     class OutputContract(Model):
-        """The shape an answer must have; ``schema`` is a JSON Schema when ``type`` is json."""
+        """The shape an answer must have.
+
+        ``schema``: a JSON Schema, when ``type`` is json. ``labels``: when ``type`` is label, one of which is the
+        answer. ``forbidden``: names of fields that must not be in it, wherever they stand.
+        """
 
         name: str = "inline"
         type: OutputType = "text"
         schema: JsonObject | None = None  # type: ignore[assignment]
         citations_required: bool = False
+        labels: tuple[str, ...] = ()
+        forbidden: tuple[str, ...] = ()
 
 
 class Previous(Model):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from router_ml.config.execution import Index, Tool
 from router_ml.config.rules import Policy
-from router_ml.config.schema import Destination, Index, Lane, RouterConfig, Tool
+from router_ml.config.schema import Destination, Lane, RouterConfig
 from router_ml.contract import Constraints
 from router_ml.errors import InvalidRequestError
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from router_ml.config.execution import Index
 from router_ml.config.rules import Guardrails, Policy
-from router_ml.config.schema import Destination, Index, Lane, RouterConfig
+from router_ml.config.schema import Destination, Lane, RouterConfig
 from router_ml.contract import Constraints, Destinations, Narrowing, PolicyFired, RiskTier, highest
 from router_ml.contract.base import Channel, GuardState, LogLevel
 from router_ml.guardrails.conditions import SCANNED_RISKS, Facts, effect, fires, presumed

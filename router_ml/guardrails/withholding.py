@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from router_ml.contract import Execution
-from router_ml.contract.outcome import ToolCall, Validation
+from router_ml.contract.executed import ToolCall, Validation
 from router_ml.guardrails.digests import json_digest
 
 DIGEST = "digest"

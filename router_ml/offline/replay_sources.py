@@ -22,11 +22,11 @@ from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan
 from router_ml.guardrails.conditions import Facts
-from router_ml.offline.rulings import facts_of, ruling_again
 from router_ml.overrides import InForce
 from router_ml.plan import Situation
 from router_ml.reading import read
 from router_ml.remembered import Remembered
+from router_ml.rulings import facts_of, ruling_again
 from router_ml.storage.records import Features
 from router_ml.terms import chosen, learned_lane, terms
 from router_ml.understanding.surface import NAMES

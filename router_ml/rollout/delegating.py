@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from router_ml.config import RouterConfig
 from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
+from router_ml.rechecking import Still
 from router_ml.recording import Ack
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
@@ -52,6 +53,10 @@ class Delegating:
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin``; see ``Router.pin``."""
         return self._champion.pin(decision)
+
+    def recheck(self, decision: RouteDecision, added: Sequence[str] = (), *, now: datetime | None = None) -> Still:
+        """What a decision may still do, by the champion's rules whatever arm decided; see ``Router.recheck``."""
+        return self._champion.recheck(decision, added, now=now)
 
     def check_output(
         self,

@@ -16,7 +16,7 @@ from router_ml import Router, front_door
 from router_ml.config import RouterConfig
 from router_ml.config.schema import Keep, Logging
 from router_ml.contract import RouteDecision
-from router_ml.contract.outcome import Validation
+from router_ml.contract.executed import Validation
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
 from router_ml.guardrails.digests import json_digest
 from router_ml.storage import tables

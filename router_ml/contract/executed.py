@@ -1,0 +1,155 @@
+"""What was done with a decision: every hop, every call of a tool, what the answer was checked against, who agreed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from router_ml.contract.base import Identifier, Milliseconds, Model, Usd
+from router_ml.contract.decision import Narrowing
+
+ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
+
+FailureKind = Literal[
+    "timeout",
+    "rate_limit",
+    "server_error",
+    "authentication",
+    "connection",
+    "malformed",
+    "empty",
+    "truncated",
+    "content_filter",
+    "context_overflow",
+    "refusal",
+    "schema",
+    "withheld",
+    "tool_loop",
+    "tool_failure",
+    "unavailable",
+    "not_allowed",
+    "over_budget",
+    "deadline",
+    "cancelled",
+]
+"""Why a hop gave no answer. ``unavailable``: its breaker is open or its lane is full, so no call was made;
+``not_allowed``: a hard rule took the lane away since the decision; ``withheld``: the answer did not pass the output
+policies."""
+
+ExecutionStatus = Literal["answered", "static_answer", "clarify", "human_review", "refused", "failed", "cancelled"]
+"""How a request ended."""
+
+HopPurpose = Literal["answer", "repair", "tool_round", "draft", "check"]
+
+
+class Hop(Model):
+    """One call to one lane, or one that was not made (``kind`` unavailable or not_allowed). ``cost_usd`` None: not
+    reported, which is not a call that cost nothing.
+
+    ``attempt`` counts the hops of one execution from 1; ``error`` begins with the class of the error or its status.
+    """
+
+    lane: str
+    provider: str
+    region: str
+    boundary: str
+    served_model: str | None = None
+    purpose: HopPurpose = "answer"
+    attempt: int = Field(default=1, ge=1)
+    at: datetime | None = None
+    kind: FailureKind | None = None
+    error: str | None = None
+    latency_ms: Milliseconds = 0
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+    cost_usd: Usd | None = None
+
+
+class ToolCall(Model):
+    """One call to one tool. ``call_id`` is the model's; ``key`` made a write idempotent; ``attempts`` counts tries."""
+
+    name: str
+    version: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    result: JsonValue = None
+    approval_id: str | None = None
+    call_id: str | None = None
+    effect: Literal["read", "write"] = "read"
+    status: Literal["done", "invalid_arguments", "refused", "waiting", "failed", "timeout"] = "done"
+    error: str | None = None
+    key: str | None = None
+    attempts: int = Field(default=1, ge=0)
+    latency_ms: Milliseconds = 0
+
+
+class Lookup(Model):
+    """One search of an index: what was found is in ``context_ids``."""
+
+    index: str
+    strategy: Literal["light", "deep"]
+    reranker: str | None = None
+    context_ids: tuple[str, ...] = ()
+    latency_ms: Milliseconds = 0
+    error: str | None = None
+
+
+class Validation(Model):
+    """Whether the answer kept its output contract."""
+
+    status: ValidationStatus = "not_checked"
+    errors: tuple[str, ...] = ()
+
+
+class Execution(Model):
+    """What was done, from the first call to the answer or the error.
+
+    ``narrowing``: lanes that hard rules took away while it ran, as for personal data in the result of a tool.
+    ``cost_usd`` is that of all hops, None where one that answered did not report it; ``output_checks`` and
+    ``approvals`` are ids in the log; ``resumes`` is the execution that this one goes on from.
+    """
+
+    execution_id: Identifier | None = None
+    at: datetime | None = None
+    decision_id: Identifier
+    status: ExecutionStatus | None = None
+    error: FailureKind | None = None
+    hops: tuple[Hop, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    context_ids: tuple[str, ...] = ()
+    citations: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    narrowing: tuple[Narrowing, ...] = ()
+    validation: Validation = Validation()
+    output_checks: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
+    refusal: bool = False
+    final_lane: str | None = None
+    latency_ms: Milliseconds | None = None
+    cost_usd: Usd | None = None
+    resumes: str | None = None
+
+
+class Approval(Model):
+    """A step of an approval: of one call of a tool (``subject`` tool; ``arguments_sha256`` says which call) or of a
+    whole request that a person has to look at (``subject`` request).
+
+    ``expires_at``: when it is ``expired`` if nobody has said anything, with what ``on_expiry`` says then happening.
+    """
+
+    approval_id: Identifier
+    decision_id: Identifier
+    subject: Literal["tool", "request"] = "tool"
+    tool: str = ""
+    version: str = ""
+    arguments_sha256: str = ""
+    state: Literal["requested", "granted", "denied", "expired"]
+    queue: str | None = None
+    reason: str | None = None
+    expires_at: datetime | None = None
+    on_expiry: Literal["deny", "refuse", "static_answer"] = "deny"
+    who: str | None = None
+    why: str | None = None
+    at: datetime

@@ -1,0 +1,32 @@
+"""What carrying out one request came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from router_ml.contract import Execution, ExecutionStatus, RouteDecision
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The answer, or why there is none, with the whole story.
+
+    ``text``: what to show, also where it is a question back, a static answer or the reason of a refusal; ``value``: the
+    parsed answer of a contract of type json or label; ``citations``: ids of passages; ``execution``: the evidence.
+    """
+
+    status: ExecutionStatus
+    text: str
+    decision: RouteDecision
+    execution: Execution
+    value: JsonValue = None
+    citations: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    review_id: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a lane's answer passed everything."""
+        return self.status == "answered"

@@ -1,0 +1,66 @@
+"""What a lane answered, in one normal form whatever the vendor's shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from router_ml.contract.base import JsonObject
+
+Stop = Literal["end", "length", "tools", "filter", "refusal", "unknown"]
+"""Why a lane stopped: it was done, its output was cut, it wants tools, a filter cut in, it refused, it did not say."""
+
+
+@dataclass(frozen=True)
+class ToolRequest:
+    """A call of a tool that a lane asks for; ``arguments`` as it wrote them, JSON or not."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens and money of one call. ``cost_usd`` None: not known."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of one lane.
+
+    ``text``: what a reader sees, without thinking; ``refusal``: what it said instead of answering, if it says so apart;
+    ``citations``: ids of passages that it names; ``message``: the same as an assistant message to send back.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    tool_requests: tuple[ToolRequest, ...] = ()
+    citations: tuple[str, ...] = ()
+    stop: Stop = "end"
+    refusal: str | None = None
+    served_model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def as_message(self) -> JsonObject:
+        """The reply as a message of the conversation, in the OpenAI shape."""
+        message: JsonObject = {"role": "assistant", "content": self.text}
+        if self.tool_requests:
+            message["tool_calls"] = [
+                {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
+                for one in self.tool_requests
+            ]
+        return message
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a streamed answer: some more text, or, at the end, the whole ``reply``."""
+
+    text: str = ""
+    reply: Reply | None = None

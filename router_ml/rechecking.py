@@ -1,0 +1,128 @@
+"""What a decision may still do now: the rules again, with what has appeared and changed since it was made.
+
+Before each call to a lane or a tool. A rule that was added, a lane that went down, personal data in the result of a
+tool: each can only take away, never give back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from router_ml.config import RouterConfig
+from router_ml.contract import Destinations, Message, Narrowing, RiskTier, RouteDecision, RouteRequest, highest
+from router_ml.contract.base import GuardState
+from router_ml.guardrails.apply import apply_rules
+from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
+from router_ml.guardrails.scan import Scan
+from router_ml.overrides import InForce
+from router_ml.rulings import facts_of
+from router_ml.understanding.understand import Understanding
+
+_WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
+
+
+@dataclass(frozen=True)
+class Still:
+    """What is left of a decision. ``excluded``: why each of its lanes is gone; ``risks`` and ``tier`` count what has
+    appeared since; ``refuse`` and ``human_review`` are what a rule asks for now that did not before."""
+
+    lanes: tuple[str, ...]
+    tools: tuple[str, ...]
+    approval: bool
+    destinations: Destinations
+    excluded: dict[str, tuple[str, ...]]
+    narrowing: tuple[Narrowing, ...]
+    risks: tuple[str, ...]
+    tier: RiskTier
+    refuse: str | None = None
+    human_review: str | None = None
+
+
+def as_request(added: Sequence[str]) -> RouteRequest | None:
+    """Texts that have appeared since, in the shape of a request, so that they are read as one is."""
+    said = tuple(Message(role="tool", content=text) for text in added if text.strip())
+    return RouteRequest(messages=said) if said else None
+
+
+def recheck(
+    force: InForce,
+    decision: RouteDecision,
+    *,
+    health: Mapping[str, str],
+    appeared: tuple[Scan, Understanding] | None = None,
+) -> Still:
+    """What is left of a decision under the rules in force.
+
+    Args:
+        health: ``down`` by name of a lane, a provider or a failure domain.
+        appeared: what was found in the texts that have come in since.
+    """
+    config = force.config
+    facts = facts_of(config, _known(config, decision))
+    if appeared is not None:
+        facts = _with(config, facts, *appeared)
+    seen = _known(config, decision).circumstances
+    ruling = apply_rules(config, facts, constraints=seen.constraints, tokens_in=seen.tokens_in, health=health)
+    return _left(decision, ruling, risks=tuple(sorted(facts.risks)), tier=facts.tier)
+
+
+def _known(config: RouterConfig, decision: RouteDecision) -> RouteDecision:
+    """The decision without tools and lanes that have gone from the configuration since, which nobody can use anyway."""
+    seen = decision.circumstances
+    asked = seen.constraints
+    allow = None if asked.allow_lanes is None else tuple(lane for lane in asked.allow_lanes if lane in config.lanes)
+    deny = tuple(lane for lane in asked.deny_lanes if lane in config.lanes)
+    tools = tuple(name for name in seen.tools if name in config.tools)
+    asked = asked.model_copy(update={"allow_lanes": allow, "deny_lanes": deny})
+    seen = seen.model_copy(update={"tools": tools, "constraints": asked})
+    return decision.model_copy(update={"circumstances": seen})
+
+
+def _with(config: RouterConfig, facts: Facts, found: Scan, understood: Understanding) -> Facts:
+    """Facts with what was found in texts that have come in since; nothing is taken away."""
+    risks = facts.risks | {risk.name for risk in (*found.risks, *understood.risks)}
+    state = max(facts.guard_state, found.state, key=_WORST.index)
+    missed = facts.missed | frozenset(found.missed)
+    new = risk_tier(
+        config.guardrails,
+        risks=risks,
+        guard_state=state,
+        language_validated=True,
+        language_chars=0,
+        abstained=False,
+    )
+    tier = highest(facts.tier, new)
+    return replace(
+        facts,
+        risks=risks,
+        guard_state=state,
+        findings=facts.findings | {finding.type for finding in found.findings},
+        missed=missed,
+        tier=tier,
+        worst_tier=worst_tier(config.guardrails, tier, missed=missed),
+    )
+
+
+def _left(decision: RouteDecision, ruling: Ruling, *, risks: tuple[str, ...], tier: RiskTier) -> Still:
+    lanes = tuple(lane for lane in decision.eligible if lane in ruling.eligible)
+    gone = {lane: ruling.excluded.get(lane, ("no longer configured",)) for lane in decision.eligible}
+    before = decision.destinations
+    kept = {
+        kind: tuple(name for name in getattr(before, kind) if name in getattr(ruling.destinations, kind))
+        for kind in Destinations.model_fields
+    }
+    step = () if lanes == decision.eligible else (Narrowing(rule="recheck", before=decision.eligible, after=lanes),)
+    return Still(
+        lanes=lanes,
+        tools=tuple(tool.name for tool in decision.tools if tool.name in ruling.tools),
+        approval=ruling.approval,
+        destinations=Destinations(**kept),
+        excluded={lane: reasons for lane, reasons in gone.items() if lane not in lanes},
+        narrowing=step,
+        risks=risks,
+        tier=tier,
+        refuse=ruling.refuse if decision.action == "route" else None,
+        human_review=ruling.human_review if decision.action == "route" else None,
+    )
