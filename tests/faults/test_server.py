@@ -176,15 +176,18 @@ def test_a_tool_loop_never_ends(server: FaultServer, chat: Any) -> None:
     assert len({call["function"]["arguments"] for one in messages[1::2] for call in one["tool_calls"]}) == 1
 
 
+def _pieces(client: httpx.Client, url: str, body: dict[str, Any]) -> Iterator[bytes]:
+    with client.stream("POST", url, json=body) as response:
+        yield from response.iter_bytes()
+
+
 def test_a_dropped_stream_has_begun(server: FaultServer) -> None:
     server.script("m", ["mid_stream_drop"])
-    body, got = {"model": "m", "messages": ASK, "stream": True}, b""
-    with httpx.stream("POST", f"{server.openai_url}/chat/completions", json=body, timeout=5) as response:
-        pieces = response.iter_bytes()
-        with pytest.raises(httpx.RemoteProtocolError):
-            got = b"".join(iter(lambda: next(pieces), None))
-    assert b"content" in got
-    assert b"[DONE]" not in got
+    body, got = {"model": "m", "messages": ASK, "stream": True}, []
+    with httpx.Client(timeout=5) as client, pytest.raises(httpx.RemoteProtocolError):
+        got.extend(_pieces(client, f"{server.openai_url}/chat/completions", body))
+    assert b"content" in b"".join(got)
+    assert b"[DONE]" not in b"".join(got)
 
 
 def test_a_call_that_hangs_ends_when_the_client_gives_up(server: FaultServer) -> None:
