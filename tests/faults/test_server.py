@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -248,6 +249,15 @@ def test_litellm_reads_it(server: FaultServer) -> None:
     server.script("*", ["context_overflow"])
     with pytest.raises(litellm.ContextWindowExceededError):
         litellm.completion(model="openai/m", api_base=server.openai_url, api_key="k", messages=ASK, max_retries=0)
+
+
+def test_it_can_be_started_where_a_loop_runs() -> None:
+    async def asked() -> int:
+        with FaultServer() as server:
+            async with httpx.AsyncClient(timeout=5) as client:
+                return (await client.get(f"{server.url}/health")).status_code
+
+    assert asyncio.run(asked()) == 200
 
 
 def test_a_configuration_moves_all_lanes_to_the_server(server: FaultServer, bundle: Bundle) -> None:
