@@ -172,10 +172,11 @@ class FaultServer:
         self._port = int(listening.getsockname()[1])
         self._started = time.monotonic()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=_run, args=(self._loop, self, listening), name="fault-server", daemon=True
-        )
+        ready = threading.Event()
+        work = (self._loop, self, listening, ready)
+        self._thread = threading.Thread(target=_run, args=work, name="fault-server", daemon=True)
         self._thread.start()
+        ready.wait(_PATIENCE_S)
         return self
 
     def close(self) -> None:
@@ -201,11 +202,14 @@ class FaultServer:
 _SECRET = ("authorization", "x-api-key", "api-key")
 
 
-def _run(loop: asyncio.AbstractEventLoop, server: FaultServer, listening: socket.socket) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop, server: FaultServer, listening: socket.socket, ready: threading.Event
+) -> None:
     asyncio.set_event_loop(loop)
     serving_them = loop.run_until_complete(
         asyncio.start_server(lambda reader, writer: serving.serve(reader, writer, server), sock=listening)
     )
+    loop.call_soon(ready.set)
     try:
         loop.run_forever()
     finally:

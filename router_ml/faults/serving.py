@@ -41,8 +41,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dire
             if not await _respond(incoming, reader, writer, director):
                 break
             await writer.drain()
-    except ConnectionError:
-        pass  # the client has gone, as clients do that stop waiting
+    except (ConnectionError, asyncio.CancelledError):
+        pass  # the client has gone, as clients do that stop waiting; or the server has been closed
     finally:
         writer.close()
 

@@ -260,6 +260,11 @@ def test_it_can_be_started_where_a_loop_runs() -> None:
     assert asyncio.run(asked()) == 200
 
 
+def test_it_can_be_closed_before_anybody_calls() -> None:
+    for _ in range(20):
+        FaultServer().start().close()
+
+
 def test_a_configuration_moves_all_lanes_to_the_server(server: FaultServer, bundle: Bundle) -> None:
     moved = faulty_config(server, bundle.config)
     assert {lane.endpoint.base_url for lane in moved.lanes.values()} == {server.openai_url, server.anthropic_url}
