@@ -61,6 +61,10 @@ async def _respond(
         told = director.look(path)
         _send(writer, told or {"error": {"message": f"Unknown path {path}."}}, status=404 if told is None else 200)
         return True
+    if not incoming.read().get("messages"):
+        told = {"error": {"message": "Expected JSON with messages.", "type": "invalid_request_error", "code": None}}
+        _send(writer, told, status=400)
+        return True
     fault, number = director.next_fault(incoming, asked)
     return await _under(fault, number, shape, asked, reader, writer)
 

@@ -239,6 +239,13 @@ def test_what_came_is_written_down_without_keys(server: FaultServer, chat: Any) 
     assert server.count == {("m", "good"): 1}
 
 
+@pytest.mark.parametrize("body", [b"", b"not JSON", b"[1]", b'{"model": "m"}'])
+def test_what_is_no_request_is_told_so(server: FaultServer, body: bytes) -> None:
+    assert httpx.post(f"{server.openai_url}/chat/completions", content=body, timeout=5).status_code == 400
+    assert httpx.get(f"{server.url}/nothing", timeout=5).status_code == 404
+    assert server.calls == []
+
+
 def test_litellm_reads_it(server: FaultServer) -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
