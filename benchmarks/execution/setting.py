@@ -1,4 +1,4 @@
-"""What the drills share: eight lanes on a fault server, two tools that count, three passages, requests of each shape."""
+"""What drills share: eight lanes on a fault server, two tools that count, three passages, requests of each shape."""
 
 from __future__ import annotations
 
