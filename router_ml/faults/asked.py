@@ -18,7 +18,7 @@ _PASSAGE = re.compile(r"^\[([^\[\]\n]{1,200})\]\s*$", re.MULTILINE)
 @dataclass(frozen=True)
 class Asked:
     """A request. ``choice``: none, auto, required, or the name of a tool; ``called``: tools that were called since the
-    last user message and did not fail; ``results``: what they said, failed or not; ``schema``: that the answer has to fit."""
+    last user message and did not fail; ``results``: what they said, failed or not; ``schema``: of the answer."""
 
     model: str
     stream: bool
