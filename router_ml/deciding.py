@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from router_ml import telemetry
 from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
 from router_ml.case import contexts
@@ -84,18 +85,21 @@ class Decider(Concluder):
         decision_id: str | None = None,
         rules: Rules | None = None,
         draw: Draw = CHAMPION,
+        began: int = 0,
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before.
 
         Args:
             rules: those that it was understood under; by default those in force.
             draw: the arm that it was given, while several bundles decide.
+            began: when reading it began, by ``telemetry.clock``.
         """
         rules = rules or self._rules
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
             self._record(rules, [Made(request, understood, decisions[0], named=decision_id is not None)])
+        telemetry.decided(decisions[0], began)
         return decisions[0]
 
     def decide_many(
@@ -107,11 +111,13 @@ class Decider(Concluder):
         stamps: Sequence[tuple[int | None, datetime | None, str | None]],
         draws: Sequence[Draw] | None = None,
         numbers: Sequence[int] | None = None,
+        began: int = 0,
     ) -> list[RouteDecision]:
         """``decide`` for many, all or none of which are logged.
 
         Args:
             stamps: seed, clock and id of each. numbers: what errors call them; by default 0, 1, 2, ...
+            began: when reading them began.
         """
 
         def one(index: int) -> RouteDecision:
@@ -124,6 +130,8 @@ class Decider(Concluder):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
             named = [stamp[2] is not None for stamp in stamps]
             self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, named, strict=True)])
+        for decision in decisions:
+            telemetry.decided(decision, began)
         return decisions
 
     @contextmanager

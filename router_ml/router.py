@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
 from router_ml.beside import Beside
@@ -93,9 +94,9 @@ class Router(Beside):
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        rules = self._rules
+        rules, began = self._rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, [parsed])
-        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules)
+        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, began=began)
 
     def predict_routes(
         self,
@@ -119,12 +120,12 @@ class Router(Beside):
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
-        rules = self._rules
+        rules, began = self._rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, parsed)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
         ]
-        return self.decide_many(parsed, understood, rules=rules, stamps=stamps)
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
@@ -156,6 +157,7 @@ class Router(Beside):
             InvalidRequestError: no lane, provider or failure domain has this name.
         """
         self._health.report(name, status)
+        telemetry.reported(name, status)
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""

@@ -23,7 +23,8 @@ ORDER = (
     {"errors"},
     {"explanation"},
     {"contract"},
-    {"config", "telemetry"},
+    {"config"},
+    {"telemetry"},
     {"understanding", "guardrails", "allocation"},
     {"plan", "rewards", "what_if"},
     {"storage"},
@@ -54,8 +55,9 @@ OWNERS = {
     "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
     "litellm": ("execution/lanes.py",),
     "fastapi": ("serve/",),
+    "opentelemetry": ("telemetry/",),
 }
-SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy")
+SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy", "opentelemetry")
 UNSAFE = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 

@@ -84,6 +84,14 @@ class Destination(Section):
     boundary: str | None = None
 
 
+class TraceSink(Destination):
+    """A sink of traces. ``endpoint``: its OTLP address over HTTP (``.../v1/traces``); ``headers_env``: the environment
+    variable that holds its headers, as ``key=value,key=value``."""
+
+    endpoint: str | None = None
+    headers_env: str | None = None
+
+
 class ClassWhen(Section):
     """Which requests belong to a traffic class."""
 
@@ -228,7 +236,7 @@ class RouterConfig(Section):
     indexes: dict[str, Index] = Field(default_factory=dict)
     rerankers: dict[str, Destination] = Field(default_factory=dict)
     judges: dict[str, Destination] = Field(default_factory=dict)
-    trace_sinks: dict[str, Destination] = Field(default_factory=dict)
+    trace_sinks: dict[str, TraceSink] = Field(default_factory=dict)
     output_contracts: dict[str, ContractSpec] = Field(default_factory=dict)
     guardrails: Guardrails = Guardrails()
     policies: tuple[Policy, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from router_ml.contract import Execution, ExecutionStatus, RouteDecision
+from router_ml.execution.reply import ToolRequest
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Completion:
     """The answer, or why there is none, with the whole story.
 
     ``text``: what to show, also where it is a question back, a static answer or the reason of a refusal; ``value``: the
-    parsed answer of a contract of type json or label; ``citations``: ids of passages; ``execution``: the evidence.
+    parsed answer of a contract of type json or label; ``citations``: ids of passages; ``execution``: the evidence;
+    ``tool_requests``: calls of tools that the caller brought along, for the caller to make.
     """
 
     status: ExecutionStatus
@@ -25,6 +27,7 @@ class Completion:
     citations: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     review_id: str | None = None
+    tool_requests: tuple[ToolRequest, ...] = ()
 
     @property
     def answered(self) -> bool:

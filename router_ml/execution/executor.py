@@ -9,16 +9,18 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from router_ml.contract import FailureKind, Lookup, RouteDecision, RouteRequest, Step, Validation
 from router_ml.contract.base import JsonObject
 from router_ml.errors import ExecutionError
+from router_ml.execution.client_side import ClientSide, decoding_with, kept
 from router_ml.execution.completion import Completion
 from router_ml.execution.failures import LaneFailure
 from router_ml.execution.fallback import Tried, next_step
 from router_ml.execution.lanes import LaneCall, Lanes, LiteLLMLanes
-from router_ml.execution.reply import Reply
+from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.retrieval import Retriever, as_context
 from router_ml.execution.run import Run
 from router_ml.execution.toolbox import NoTools, Toolbox
@@ -54,15 +56,30 @@ class Executor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
-    def complete(self, request: Request, *, decision: RouteDecision | None = None, **fields: Any) -> Completion:
+    def complete(
+        self,
+        request: Request,
+        *,
+        decision: RouteDecision | None = None,
+        client: ClientSide | None = None,
+        **fields: Any,
+    ) -> Completion:
         """``acomplete`` for callers without an event loop."""
-        return self._wait(self.acomplete(request, decision=decision, **fields))
+        return self._wait(self.acomplete(request, decision=decision, client=client, **fields))
 
-    async def acomplete(self, request: Request, *, decision: RouteDecision | None = None, **fields: Any) -> Completion:
+    async def acomplete(
+        self,
+        request: Request,
+        *,
+        decision: RouteDecision | None = None,
+        client: ClientSide | None = None,
+        **fields: Any,
+    ) -> Completion:
         """Decide a request and carry the decision out.
 
         Args:
             decision: one that was made of this request already.
+            client: tools that the caller calls itself, and its wishes for decoding.
             **fields: of the request, as for ``predict_route``.
 
         Raises:
@@ -74,6 +91,7 @@ class Executor:
         if decision is None:
             decision = await asyncio.to_thread(self.router.predict_route, asked)
         run = Run(decision, asked, _messages(asked))
+        run.client = kept(client or ClientSide(), self.router.config, decision)
         if decision.action != "route":
             return self._ended(run, _STATUS[decision.action], decision.question or decision.reason)
         await self._look_up(run)
@@ -96,18 +114,45 @@ class Executor:
         timeout = min(config.lanes[step.lane].endpoint.timeout_ms, run.left_ms) / 1000
         began = time.monotonic()
         try:
-            reply = await self._lanes.call(LaneCall(step.lane, run.messages, run.decision.decoding, timeout))
+            decoding = decoding_with(run.client, run.decision.decoding)
+            reply = await self._lanes.call(
+                LaneCall(
+                    step.lane, run.messages, decoding, timeout, tools=run.client.tools, must_call=run.client.must_call
+                )
+            )
         except LaneFailure as failure:
             took = (time.monotonic() - began) * 1000
             run.add_hop(config, step.lane, kind=failure.kind, error=failure.detail, latency_ms=took)
             return self._failed(run, step, failure.kind)
         took = (time.monotonic() - began) * 1000
+        if wanted := run.client.wanted(reply):
+            run.add_hop(config, step.lane, reply=reply, latency_ms=took)
+            return await self._handed_over(run, step, reply, wanted)
         checked = check(run.decision.output_contract, reply, context_ids=run.context_ids)
         run.add_hop(config, step.lane, kind=checked.kind, reply=reply, latency_ms=took)
         if checked.kind is not None:
             run.validation = Validation(status="failed", errors=checked.errors)
             return self._failed(run, step, checked.kind)
         return await self._answer(run, step, reply, checked)
+
+    async def _handed_over(
+        self, run: Run, step: Step, reply: Reply, wanted: tuple[ToolRequest, ...]
+    ) -> Completion | None:
+        """The calls that the caller has to make, looked at as an answer is."""
+        found = await asyncio.to_thread(
+            self.router.check_output,
+            run.decision,
+            replace(reply, tool_requests=wanted).as_message(),
+            request=run.request,
+        )
+        run.output_checks.append(found.check_id)
+        if found.action == "withhold":
+            return self._failed(run, step, "withheld")
+        if found.action == "human_review":
+            return self._ended(run, "human_review", found.reason)
+        execution = run.execution("answered", lane=step.lane)
+        self.router.log_execution(execution)
+        return Completion("answered", reply.text, run.decision, execution, tool_requests=wanted)
 
     async def _answer(self, run: Run, step: Step, reply: Reply, checked: Checked) -> Completion | None:
         found = await asyncio.to_thread(

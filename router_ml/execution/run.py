@@ -22,6 +22,7 @@ from router_ml.contract import (
 )
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
+from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
 from router_ml.execution.reply import Reply
 
@@ -34,6 +35,7 @@ class Run:
     decision: RouteDecision
     request: RouteRequest
     messages: list[JsonObject]
+    client: ClientSide = field(default_factory=ClientSide)
     execution_id: str = field(default_factory=lambda: f"exe_{secrets.token_hex(12)}")
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
