@@ -194,6 +194,7 @@ def _root(active: Active, decision: RouteDecision, parent: str | None, began: in
             if began:
                 _decision_span(active, decision, began, inside=True)
             live = _Live(inner)
+            live.set({"gen_ai.operation.name": "invoke_workflow", "openinference.span.kind": "CHAIN"})
             try:
                 yield live
             except BaseException as error:
