@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import string
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def test_thinking_is_told_from_text_however_it_is_cut(said: str, thinks: bool, c
     edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     once, pieces = Visible(), Visible()
     expected = once.feed(whole) + once.end()
-    shown = "".join(pieces.feed(whole[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + pieces.end()
+    shown = "".join(pieces.feed(whole[a:b]) for a, b in itertools.pairwise(edges)) + pieces.end()
     assert (shown, pieces.thinking) == (expected, once.thinking)
 
 
