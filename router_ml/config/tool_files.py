@@ -70,14 +70,19 @@ class ToolFile(Section):
         }
 
 
-def read_contracts(path: str | Path) -> dict[str, ToolContract]:
-    """The tools of a contract file (YAML or JSON).
+def read_tool_file(path: str | Path) -> ToolFile:
+    """A contract file (YAML or JSON).
 
     Raises:
         ConfigError: with every problem found, each with file, line, key and fix.
     """
     path = Path(path)
-    return _parsed(Source(read(path, expected="a contract of tools"), str(path))).contracts()
+    return _parsed(Source(read(path, expected="a contract of tools"), str(path)))
+
+
+def read_contracts(path: str | Path) -> dict[str, ToolContract]:
+    """The tools of a contract file, as ``read_tool_file`` reads it."""
+    return read_tool_file(path).contracts()
 
 
 def _parsed(source: Source) -> ToolFile:
