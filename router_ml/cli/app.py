@@ -27,6 +27,7 @@ from router_ml.cli.release import approve, canary, promote, releases, rollback, 
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
 from router_ml.cli.spend import spend
+from router_ml.cli.tools import app as tools
 from router_ml.errors import ConfigError, InvalidRequestError, RouterError
 
 _LARGEST_SEED = 2**53 - 1
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(policy)
 app.add_typer(log_commands)
+app.add_typer(tools)
 app.command()(savings)
 app.command()(evaluate)
 app.command()(slices)

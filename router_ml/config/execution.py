@@ -69,9 +69,9 @@ class ExecutionRules(Section):
 class Tool(Section):
     """A tool that lanes may be offered. Write tools change something.
 
-    ``parameters``: JSON Schema of its arguments; ``contract``: a file that says all this instead
-    (``data/tools/README.md``). ``idempotent``: calling it twice is calling it once, so that it may be tried again.
-    ``max_calls``: per request.
+    ``parameters``: JSON Schema of its arguments, ``result``: of what it returns. ``contract``: ``FILE`` or
+    ``FILE#TOOL``, a file beside ``router.yaml`` that says this instead (``docs/tools.md``). ``idempotent``: calling it
+    twice is calling it once, so that it may be tried again. ``max_calls``: per request.
     """
 
     version: str
@@ -85,6 +85,7 @@ class Tool(Section):
     region: str | None = None
     boundary: str | None = None
     parameters: JsonObject = Field(default_factory=dict)
+    result: JsonObject = Field(default_factory=dict)
 
 
 class Index(Section):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from router_ml.config.checks import Issue, check
 from router_ml.config.schema import RouterConfig
 from router_ml.config.source import Source, dotted, read, shape_problems
+from router_ml.config.tool_files import put_in_contracts
 from router_ml.errors import ConfigError, Problem
 
 _RULES = (
@@ -53,14 +54,14 @@ def parse_config(
     taxonomy: Mapping[str, Sequence[str]] | None = None,
     also: Check = nothing_else,
 ) -> RouterConfig:
-    """Like ``load_config``, from text."""
+    """Like ``load_config``, from text; files that it names are looked for beside ``file``."""
     source = Source(text, file)
     if not isinstance(source.value, dict):
         message = f"expected a mapping of sections, found {type(source.value).__name__}."
         raise ConfigError([Problem(file, 1, "(file)", message, "Start from the router.yaml that ships.")])
     if taxonomy is not None:
         source.value["taxonomy"] = {key: list(labels) for key, labels in taxonomy.items()}
-    problems = list(source.problems)
+    problems = [*source.problems, *put_in_contracts(source)]
     try:
         config = RouterConfig.model_validate(source.value)
     except ValidationError as error:
