@@ -25,6 +25,7 @@ ORDER = (
     {"contract"},
     {"config", "telemetry"},
     {"understanding", "guardrails", "allocation"},
+    {"planning"},
     {"plan", "rewards", "what_if"},
     {"storage"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
