@@ -83,7 +83,9 @@ def _when(path: Path, when: PlanWhen, config: RouterConfig) -> Iterator[Issue]:
         ("risk", taxonomy.risks, "risk", bool(taxonomy.risks)),
         ("tool", tuple(config.tools), "tool", True),
         ("says", tuple(config.cues), "cue", True),
+        ("says_too", tuple(config.cues), "cue", True),
         ("says_not", tuple(config.cues), "cue", True),
+        ("only", tuple(config.cues), "cue", True),
     )
     for key, known, what, checked in references:
         if checked:

@@ -47,6 +47,10 @@ def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bo
         yield seen.words <= when.max_words
     if when.says is not None:
         yield any(seen.says(config.cues[name]) for name in when.says)
+    if when.says_too is not None:
+        yield any(seen.says(config.cues[name]) for name in when.says_too)
+    if when.only is not None:
+        yield seen.has_only([word for name in when.only for word in config.cues[name]])
     if when.says_not is not None:
         yield not any(seen.says(config.cues[name]) for name in when.says_not)
     if when.document is not None:

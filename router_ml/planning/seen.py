@@ -13,6 +13,10 @@ from router_ml.planning.documents import WINDOW, has_attachment, split
 
 _GAP = " .. "
 _FAR = 60  # characters between the parts of a cue
+_QUESTION = 200  # characters
+_NUMBER = re.compile(r"\d{3}")
+_SHORT_ANSWER, _LONG_TURN = 8, 12  # words
+_A_FEW = re.compile(r"[\"“«„'‘][^\"“”«»„'‘’\n]{2,200}[\"”»“'’](?!\w)|[:：]\s{1,3}\S{1,40}(?:\s{1,3}\S{1,40}){3}")
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,16 @@ class Seen:
 
     @cached_property
     def asked(self) -> str:
-        """What is asked, in plain words between single spaces."""
-        return plain(self._split[0])
+        """What is asked, in plain words between single spaces; a short answer to a question of ours goes on from what
+        was asked before it."""
+        now = self._split[0]
+        said = [message for message in self.request.messages if message.role in ("user", "assistant")]
+        *before, ours, _ = said if len(said) > 1 and said[-1].role == "user" else (None, None)
+        if ours is None or ours.role != "assistant" or "?" not in ours.text or len(now.split()) > _SHORT_ANSWER:
+            return plain(now)
+        earlier = next((m.text for m in reversed(before) if m is not None and m.role == "user"), "")
+        about = ours.text[-_QUESTION:] if _NUMBER.search(now) else ""  # a number alone says nothing of what it is
+        return plain(f"{split(earlier)[0]}\n{about}\n{now}")
 
     @property
     def words(self) -> int:
@@ -64,15 +76,31 @@ class Seen:
         """Whether one of the phrases is in what is asked: whole words, ``*`` for any ending, `` .. `` for a gap."""
         return any(_stands(phrase, self.asked) for phrase in _plain_all(tuple(phrases)))
 
+    def has_only(self, words: Sequence[str]) -> bool:
+        """Whether every word of what is asked is one of these."""
+        found = self.asked.split()
+        return bool(found) and _words(tuple(words)).issuperset(found)
+
     def has(self, name: str, slot: Slot) -> bool:
         """Whether a slot has been said."""
         if name in self.request.metadata:
             return True
         if slot.is_ == "document":
-            return self.document
+            return self.document or self._given or self._told
         if slot.is_ == "context":
             return self.follow_up or self.document
         return any(_compiled(pattern).search(text) for text in self._said for pattern in slot.patterns)
+
+    @cached_property
+    def _given(self) -> bool:
+        """Whether a few words are quoted or stand behind a colon, too short for a document but enough to work on."""
+        return bool(_A_FEW.search(self.request.task[:WINDOW]))
+
+    @cached_property
+    def _told(self) -> bool:
+        """Whether an earlier turn is long enough to be worked on."""
+        earlier = [m.text for m in self.request.messages if m.role not in ("system", "developer")][:-1]
+        return any(len(text.split()) >= _LONG_TURN for text in earlier)
 
     def was_asked(self, question: str) -> bool:
         """Whether an earlier turn of ours asked this already."""
@@ -87,6 +115,11 @@ def plain(text: str) -> str:
     """
     words = re.sub(r"[^\w]", " ", text.casefold()).split()
     return f" {' '.join(words)} "
+
+
+@lru_cache(maxsize=64)
+def _words(phrases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for phrase in phrases for word in plain(phrase).split())
 
 
 @lru_cache(maxsize=1024)
