@@ -11,7 +11,7 @@ from typing import Any
 from router_ml.contract import RouteDecision, RouteRequest
 
 FOLDER = Path(__file__).parents[1] / "data" / "plan"
-PARTS = ("train", "dev", "test")
+PARTS = ("train", "dev", "practice", "test")
 FIELDS = ("retrieval", "tools", "output_contract", "missing")
 STRATEGIES = ("none", "light", "deep", "clarify")
 
