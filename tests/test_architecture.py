@@ -26,6 +26,7 @@ ORDER = (
     {"config"},
     {"telemetry"},
     {"understanding", "guardrails", "allocation"},
+    {"planning"},
     {"plan", "rewards", "what_if"},
     {"storage"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},

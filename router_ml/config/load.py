@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from router_ml.config.checks import Issue, check
+from router_ml.config.checks import check
+from router_ml.config.issues import Issue
 from router_ml.config.schema import RouterConfig
 from router_ml.config.source import Source, dotted, read, shape_problems
 from router_ml.config.tool_files import put_in_contracts
@@ -85,7 +86,8 @@ def policy_sha256(config: RouterConfig) -> str:
     prices."""
     whole = config.model_dump(mode="json", by_alias=True)
     lanes = {
-        name: {k: v for k, v in lane.items() if k not in LEARNED_OF_LANES} for name, lane in whole["lanes"].items()
+        name: {k: v for k, v in lane.items() if k not in LEARNED_OF_LANES and (k, v) != ("cascade", None)}
+        for name, lane in whole["lanes"].items()
     }
     limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
     rules = {key: whole[key] for key in _RULES}
@@ -93,8 +95,8 @@ def policy_sha256(config: RouterConfig) -> str:
 
 
 def prices_sha256(config: RouterConfig) -> str:
-    """sha256 of the price list."""
-    return _digest({name: lane.price.model_dump(mode="json") for name, lane in config.lanes.items()})
+    """sha256 of the price list; of a cascade the parts that its cost follows from."""
+    return _digest({name: (lane.cascade or lane.price).model_dump(mode="json") for name, lane in config.lanes.items()})
 
 
 def _digest(value: object) -> str:

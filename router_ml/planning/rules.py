@@ -1,0 +1,72 @@
+"""Which rules of the plan are for a request, and what has to be asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from router_ml.config import RouterConfig
+from router_ml.config.planning import PlanRule, PlanWhen
+from router_ml.planning.seen import Seen, missing
+from router_ml.planning.situation import Situation, matches
+
+
+@dataclass(frozen=True)
+class Clarification:
+    """What is asked back, and the slots that are missing. Both are of the configuration, never of the request."""
+
+    question: str
+    missing: tuple[str, ...]
+
+
+def matching(config: RouterConfig, situation: Situation, seen: Seen) -> tuple[PlanRule, ...]:
+    """The rules that are for a request, in their order; one that asks back only where there is something to ask."""
+    found = (rule for rule in config.plan if holds(config, rule.when, situation, seen))
+    return tuple(rule for rule in found if rule.retrieval != "clarify" or clarification(config, rule, seen))
+
+
+def holds(config: RouterConfig, when: PlanWhen, situation: Situation, seen: Seen) -> bool:
+    """Whether every condition that is given holds; those that cost least are looked at first."""
+    return matches(when, situation) and all(_conditions(config, when, seen))
+
+
+def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+    if when.tool is not None:
+        yield any(name in seen.tools for name in when.tool)
+    if when.write_tool is not None:
+        yield any(config.tools[name].effect == "write" for name in seen.tools) is when.write_tool
+    if when.tier is not None:
+        yield seen.tier in when.tier
+    if when.risk is not None:
+        yield not seen.risks.isdisjoint(when.risk)
+    if when.follow_up is not None:
+        yield seen.follow_up is when.follow_up
+    if when.min_words is not None:
+        yield seen.words >= when.min_words
+    if when.max_words is not None:
+        yield seen.words <= when.max_words
+    if when.says is not None:
+        yield any(seen.says(config.cues[name]) for name in when.says)
+    if when.says_too is not None:
+        yield any(seen.says(config.cues[name]) for name in when.says_too)
+    if when.only is not None:
+        yield seen.has_only([word for name in when.only for word in config.cues[name]])
+    if when.says_not is not None:
+        yield not any(seen.says(config.cues[name]) for name in when.says_not)
+    if when.document is not None:
+        yield seen.document is when.document
+
+
+def clarification(config: RouterConfig, rule: PlanRule, seen: Seen) -> Clarification | None:
+    """What a rule would ask; None where nothing is missing or it has been asked before."""
+    names = missing(seen, rule.missing, config.slots)
+    if not names and (rule.missing or rule.question is None):
+        return None
+    question = rule.question or config.slots[names[0]].question
+    return None if seen.was_asked(question) else Clarification(question, names)
+
+
+def asked_back(config: RouterConfig, rules: Sequence[PlanRule], seen: Seen) -> Clarification | None:
+    """What has to be asked before anything else: where the first rule that sets retrieval says so."""
+    first = next((rule for rule in rules if rule.retrieval is not None), None)
+    return clarification(config, first, seen) if first is not None and first.retrieval == "clarify" else None
