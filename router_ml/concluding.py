@@ -16,7 +16,7 @@ from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.assembly import Stamp, assemble
 from router_ml.case import Case, build_case, contexts, with_entities_of
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
+from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, Draw
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner
@@ -24,7 +24,7 @@ from router_ml.overrides import InForce
 from router_ml.reading import Guards
 from router_ml.recording import Recorded
 from router_ml.remembered import Remembered, session_of, spending_of
-from router_ml.ruling import rule_case
+from router_ml.ruling import let_through, rule_case
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.recorder import Recorder
 from router_ml.terms import Terms, chosen, learned_lane, terms
@@ -57,11 +57,12 @@ class Concluder(Recorded):
         *,
         stamp: tuple[int, datetime, str],
         draw: Draw = CHAMPION,
+        reviewed: PolicyFired | None = None,
     ) -> RouteDecision:
         """The decision that follows from all this; nothing is charged, counted, remembered or logged.
 
         Args:
-            stamp: seed, clock and id. draw: the arm that it was given.
+            stamp: seed, clock and id. draw: the arm that it was given. reviewed: the person who let it through.
         """
         seed, now, decision_id = stamp
         config, health = force.config, remembered.health
@@ -69,6 +70,8 @@ class Concluder(Recorded):
         case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
         estimates = self.estimate(request, understood)
         ruling = rule_case(config, case, estimates, health=health)
+        if reviewed is not None:
+            ruling = let_through(ruling, reviewed)
         standing = remembered.standing(case.class_name)
         asked = terms(
             config,
@@ -80,6 +83,8 @@ class Concluder(Recorded):
             probes=remembered.probes,
             certified=self.certified(case, force.versions.prices),
         )
+        if reviewed is not None:
+            asked = asked.let_through()
         learned = learned_lane(config, estimates, asked)
         state = self._state(asked, remembered, draw, session=session_of(config, case), spending=spending_of(standing))
         return assemble(

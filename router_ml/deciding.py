@@ -19,7 +19,7 @@ from router_ml.case import contexts
 from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
-from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract import PolicyFired, RouteDecision, RouteRequest
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.draws import CHAMPION, Draw
 from router_ml.errors import InvalidRequestError, RouterError
@@ -177,6 +177,7 @@ class Decider(Concluder):
         *,
         stamp: tuple[int | None, datetime | None, str | None],
         draw: Draw,
+        reviewed: PolicyFired | None = None,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
         remembered = Remembered(
@@ -186,7 +187,8 @@ class Decider(Concluder):
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
         )
-        return self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id), draw=draw)
+        stamp = (seed, now, decision_id)
+        return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

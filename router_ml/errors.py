@@ -11,6 +11,7 @@
     - ReleaseError                          a step of a release is not allowed as things stand; nothing has changed
   + LogError                                the event log cannot be written or read
     - LogRefusedError                       it can, but never takes this record: repeating does not help
+  + ReviewError                             an approval cannot be decided or taken as things stand; nothing has changed
   + ExecutionError                          no lane gave an answer that holds; carries the whole story
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
@@ -87,6 +88,10 @@ class LogError(RouterError):
 
 class LogRefusedError(LogError):
     """The event log can be written but never takes this record, as when another one has its id."""
+
+
+class ReviewError(RouterError):
+    """An approval is not known, was decided or has expired before, or may not be granted unseen."""
 
 
 class ExecutionError(RouterError):

@@ -6,6 +6,7 @@ tool: each can only take away, never give back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,9 +18,11 @@ from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.overrides import InForce
+from router_ml.ruling import REVIEWED
 from router_ml.rulings import facts_of
 from router_ml.understanding.understand import Understanding
 
+_QUEUE = re.compile(r"human_review ([^,]+)")
 _WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
 
 
@@ -124,5 +127,14 @@ def _left(decision: RouteDecision, ruling: Ruling, *, risks: tuple[str, ...], ti
         risks=risks,
         tier=tier,
         refuse=ruling.refuse if decision.action == "route" else None,
-        human_review=ruling.human_review if decision.action == "route" else None,
+        human_review=_asks(decision, ruling) if decision.action == "route" else None,
     )
+
+
+def _asks(decision: RouteDecision, ruling: Ruling) -> str | None:
+    """The queue that a rule asks for now; one that a person has let the request through is not asked again."""
+    before = {fired.id for fired in decision.policies}
+    if REVIEWED not in before:
+        return ruling.human_review
+    found = (_QUEUE.search(fired.effect) for fired in ruling.fired if fired.id not in before)
+    return next((match[1] for match in found if match is not None), None)

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
-from router_ml.beside import Beside
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
@@ -25,6 +24,7 @@ from router_ml.memory import Memory
 from router_ml.reading import Guards, read
 from router_ml.rechecking import Still, as_request, recheck
 from router_ml.recording import Ack, record_check
+from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Beside):
+class Router(Reviewed):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod

@@ -35,6 +35,7 @@ ORDER = (
     {"concluding", "rechecking"},
     {"deciding"},
     {"beside"},
+    {"reviewed"},
     {"router"},
     {"rollout"},
     {"front_door", "served_model"},

@@ -41,10 +41,15 @@ class Breaker(Section):
 
 
 class Review(Section):
-    """People who look first: how long a request waits for one, and what happens if nobody says anything."""
+    """People who look first: how long a request waits for one, and what happens if nobody says anything.
+
+    ``keep_private``: what waits of requests whose text the log may not keep lies in the database too, so that people
+    can look at it from another process; by default only in the memory of the process that asked.
+    """
 
     expires_minutes: Positive = 1440.0
     on_expiry: Literal["deny", "refuse", "static_answer"] = "deny"
+    keep_private: bool = False
 
 
 class ExecutionRules(Section):

@@ -162,10 +162,10 @@ class CanaryWatch:
 
 
 def _spent(execution: Execution) -> float | None:
-    """What all hops cost, which may be nothing; None without hops, or where one does not say."""
-    costs: list[float | None] = [hop.cost_usd for hop in execution.hops]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if costs and len(known) == len(costs) else None
+    """What all hops cost, which may be nothing; None without hops, or where one that answered does not say."""
+    called = [hop for hop in execution.hops if hop.called]
+    unsaid = any(hop.cost_usd is None and not hop.failed for hop in called)
+    return None if unsaid or not called else sum(hop.cost_usd or 0.0 for hop in called)
 
 
 def watch_canary(release: Lifecycle) -> CanaryWatch:

@@ -58,6 +58,12 @@ class Delegating:
         """What a decision may still do, by the champion's rules whatever arm decided; see ``Router.recheck``."""
         return self._champion.recheck(decision, added, now=now)
 
+    def decide_reviewed(
+        self, request: RouteRequest, decision: RouteDecision, approval: Approval, *, now: datetime | None = None
+    ) -> RouteDecision:
+        """Decide what a person let through, by the champion whatever arm decided; see ``Router.decide_reviewed``."""
+        return self._champion.decide_reviewed(request, decision, approval, now=now)
+
     def check_output(
         self,
         decision: RouteDecision | str,
