@@ -44,7 +44,9 @@ class Place:
             key = _NO_KEY
         return {**({"api_base": base} if base else {}), **({"api_key": key} if key else {})}
 
-    def decoding(self, decoding: Decoding, messages: Sequence[JsonObject] = ()) -> dict[str, Any]:
+    def decoding(
+        self, decoding: Decoding, messages: Sequence[JsonObject] = (), *, must_call: bool = False
+    ) -> dict[str, Any]:
         """What of a decoding the lane can be told; the rest is left out, since answers are validated in any case."""
         able = self.lane.capabilities
         said = decoding.model_dump(exclude_none=True, exclude={"grammar", "stop", "reasoning_effort"})
@@ -57,7 +59,7 @@ class Place:
         if self.takes is not None:
             said = {name: value for name, value in said.items() if name in self.takes}
         if self.provider == "anthropic":
-            said = _for_anthropic(said, messages)
+            said = _for_anthropic(said, thinks=not must_call and not any(map(_thoughtless, messages)))
         return {**said, **self._grammar(decoding.grammar)}
 
     def messages(self, messages: Sequence[JsonObject]) -> list[JsonObject]:
@@ -93,16 +95,13 @@ _BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
 """Tokens that LiteLLM gives each effort to think with on Anthropic; they count as output."""
 
 
-def _for_anthropic(said: Mapping[str, Any], messages: Sequence[JsonObject]) -> dict[str, Any]:
+def _for_anthropic(said: Mapping[str, Any], *, thinks: bool) -> dict[str, Any]:
     """What would be refused there is left out: a temperature or top_p beside thinking, both of them together, more
-    thinking than output, and thinking after a call of a tool that was made without it."""
+    thinking than output, thinking where a tool has to be called or after a call that was made without it."""
     kept = dict(said)
-    if "reasoning_effort" in kept:
-        effort = (
-            None if any(map(_thoughtless, messages)) else _fitting(kept["reasoning_effort"], kept.get("max_tokens"))
-        )
-        kept.pop("reasoning_effort")
-        kept |= {} if effort is None else {"reasoning_effort": effort}
+    effort = kept.pop("reasoning_effort", None)
+    effort = _fitting(effort, kept.get("max_tokens")) if effort is not None and thinks else None
+    kept |= {} if effort is None else {"reasoning_effort": effort}
     without = {"temperature", "top_p"} if "reasoning_effort" in kept else {"top_p"} if "temperature" in kept else set()
     return {name: value for name, value in kept.items() if name not in without}
 

@@ -103,6 +103,10 @@ def anthropic_answer(*blocks: dict[str, Any], stop: str = "end_turn") -> dict[st
     return message | {"stop_reason": stop, "stop_sequence": None, "usage": usage}
 
 
+def typed(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, **fields}
+
+
 GEMINI = {
     "candidates": [{"content": {"role": "model", "parts": [{"text": "Hello."}]}, "finishReason": "STOP"}],
     "usageMetadata": {
@@ -283,7 +287,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
 }
 
 
-@pytest.mark.parametrize("lane", ["openai", "vllm", "anthropic"])
+@pytest.mark.parametrize("lane", ["openai", "vllm", "anthropic", "mistral", "gemini"])
 @pytest.mark.parametrize("fault", FAILURES)
 def test_each_way_of_failing_has_its_name(
     lanes: LiteLLMLanes, lane: str, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -395,10 +399,6 @@ def finished(reason: str) -> list[bytes]:
     return [event({"type": "message_delta", **ended}, "message_delta"), event({"type": "message_stop"}, "message_stop")]
 
 
-def typed(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"type": kind, **fields}
-
-
 MESSAGES = [
     began(),
     *block(
@@ -415,6 +415,39 @@ MESSAGES = [
 
 def stream_of(lane: str) -> list[bytes]:
     return MESSAGES if lane == "anthropic" else CHAT
+
+
+def test_gemini_streams_too(lanes: LiteLLMLanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [{"text": "hm", "thought": True}, {"text": "Hel"}]
+    first = {"candidates": [{"content": {"role": "model", "parts": parts}}], "modelVersion": "served"}
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of("gemini")))
+
+    texts, reply = against(streamed([event(first), event(GEMINI)]), work, monkeypatch)
+    assert reply is not None
+    assert texts == ["Hel", "Hello."]
+    assert (reply.text, reply.thinking, reply.stop) == ("HelHello.", "hm", "end")
+    assert (reply.usage.tokens_in, reply.usage.cached_tokens) == (1000, 400)
+
+
+@pytest.mark.parametrize(
+    ("lane", "answer"),
+    [
+        ("openai", openai_answer(annotations=[typed("url_citation", url_citation={"url": "doc-1", "title": "T"})])),
+        (
+            "anthropic",
+            anthropic_answer(typed("text", text="Hello.", citations=[typed("char_location", document_title="doc-1")])),
+        ),
+    ],
+)
+def test_citations_that_come_beside_the_text_are_kept(
+    lanes: LiteLLMLanes, lane: str, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(_: Any) -> Reply:
+        return await lanes.call(call_of(lane))
+
+    assert against(whole(answer), work, monkeypatch).citations == ("doc-1",)
 
 
 @pytest.mark.parametrize("lane", ["openai", "vllm", "anthropic"])
