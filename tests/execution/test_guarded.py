@@ -4,121 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from router_ml import Router
 from router_ml.config import RouterConfig
-from router_ml.config.execution import Breaker, ExecutionRules
-from router_ml.contract import Decoding
-from router_ml.execution.admission import PerMinute, Slots
+from router_ml.config.execution import Breaker
 from router_ml.execution.failures import LaneFailure
 from router_ml.execution.guarded import GuardedLanes
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply
 from router_ml.storage.bundle import Bundle
-
-RULES = ExecutionRules(breaker=Breaker(failures=3, open_ms=5000, max_open_ms=20_000, probes=1))
-
-
-@dataclass
-class Clock:
-    """Time that passes when it is told to; what was to be done by then is done."""
-
-    now: float = 100.0
-    later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.pass_by(seconds)
-        await asyncio.sleep(0)
-
-    def after(self, seconds: float, work: Callable[[], None]) -> Any:
-        entry = (self.now + seconds, work)
-        self.later.append(entry)
-
-        class Handle:
-            def cancel(_) -> None:  # noqa: N805
-                if entry in self.later:
-                    self.later.remove(entry)
-
-        return Handle()
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-        for entry in [one for one in self.later if one[0] <= self.now + 1e-9]:
-            self.later.remove(entry)
-            entry[1]()
-
-
-@dataclass
-class Scripted:
-    """Lanes that fail as ``broken`` says; ``hold``: calls that wait until it is set."""
-
-    broken: dict[str, LaneFailure] = field(default_factory=dict)
-    calls: list[LaneCall] = field(default_factory=list)
-    hold: asyncio.Event | None = None
-
-    async def call(self, call: LaneCall) -> Reply:
-        self.calls.append(call)
-        if self.hold is not None:
-            await self.hold.wait()
-        if call.lane in self.broken:
-            raise self.broken[call.lane]
-        return Reply(text="ok")
-
-    async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
-        reply = await self.call(call)
-        yield Piece(text=reply.text)
-        yield Piece(reply=reply)
-
-
-def call_of(lane: str, timeout_s: float = 10.0) -> LaneCall:
-    return LaneCall(lane, (), Decoding(), timeout_s)
-
-
-@dataclass
-class Bench:
-    """A guard over scripted lanes, with a clock and what was reported."""
-
-    config: RouterConfig
-    clock: Clock = field(default_factory=Clock)
-    inner: Scripted = field(default_factory=Scripted)
-    reported: list[tuple[str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        clock = self.clock
-        report = self.report
-        self.guard = GuardedLanes(
-            self.inner, self.config, report_health=report, clock=clock, sleep=clock.sleep, after=clock.after
-        )
-
-    def report(self, name: str, status: str) -> None:
-        self.reported.append((name, status))
-
-    def ask(self, lane: str, times: int = 1, timeout_s: float = 10.0) -> list[str]:
-        async def run() -> list[str]:
-            return [await outcome(self.guard, call_of(lane, timeout_s)) for _ in range(times)]
-
-        return asyncio.run(run())
-
-    @property
-    def down(self) -> set[str]:
-        return {name for name, status in dict(self.reported).items() if status == "down"}
-
-
-async def outcome(guard: GuardedLanes, call: LaneCall) -> str:
-    try:
-        return (await guard.call(call)).text
-    except LaneFailure as failure:
-        return failure.kind
+from tests.execution.guard_bench import RULES, Bench, Clock, Scripted, call_of, limited, outcome
 
 
 @pytest.fixture
@@ -129,12 +24,6 @@ def config(bundle: Bundle) -> RouterConfig:
 @pytest.fixture
 def bench(config: RouterConfig) -> Bench:
     return Bench(config)
-
-
-def limited(config: RouterConfig, lane: str, **endpoint: Any) -> RouterConfig:
-    place = config.lanes[lane]
-    changed = place.model_copy(update={"endpoint": place.endpoint.model_copy(update=endpoint)})
-    return config.model_copy(update={"lanes": {**config.lanes, lane: changed}})
 
 
 def test_a_lane_that_fails_is_left_alone_until_its_pause_is_over(bench: Bench) -> None:
@@ -282,59 +171,6 @@ def test_calls_a_minute_are_kept(config: RouterConfig) -> None:
     assert bench.ask("balanced", 5) == ["ok"] * 3 + ["unavailable"] * 2
     bench.clock.pass_by(59.5)
     assert bench.ask("balanced") == ["ok"], "a short wait is worth it"
-
-
-@given(st.integers(1, 5), st.lists(st.floats(0, 40), max_size=40))
-def test_no_minute_holds_more_calls_than_allowed(limit: int, pauses: list[float]) -> None:
-    rate, now, made = PerMinute(limit), 0.0, list[float]()
-    for pause in pauses:
-        now += pause
-        if rate.wait_s(now) <= 0:
-            rate.take(now)
-            made.append(now)
-        assert sum(now - 60 < at <= now for at in made) <= limit
-    assert not made or rate.wait_s(made[-1] + 60) == 0
-
-
-def test_places_are_shared_by_all_threads_and_none_is_lost() -> None:
-    slots, most, lock, inside = Slots(3), [0], threading.Lock(), [0]
-
-    async def one(at: int) -> bool:
-        if not await slots.take(0.0 if at % 5 == 4 else 10.0):
-            return False
-        with lock:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-        await asyncio.sleep(0.001)
-        with lock:
-            inside[0] -= 1
-        slots.give()
-        return True
-
-    async def many() -> None:
-        await asyncio.gather(*(one(at) for at in range(25)))
-
-    threads = [threading.Thread(target=asyncio.run, args=(many(),)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert most[0] == 3
-    assert asyncio.run(slots.take(0.0))
-
-
-def test_who_stops_waiting_takes_no_place() -> None:
-    async def run() -> bool:
-        slots = Slots(1)
-        assert await slots.take(0.0)
-        waiting = asyncio.ensure_future(slots.take(10.0))
-        await asyncio.sleep(0)
-        slots.give()
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        return await slots.take(0.5)
-
-    assert asyncio.run(run())
 
 
 def test_the_router_takes_the_lane_away_and_gives_it_back(config: RouterConfig, bundle: Bundle) -> None:
