@@ -194,8 +194,9 @@ class Run:
         )
 
     def fault(self, kind: FailureKind) -> None:
-        """Say of the last hop that its answer did not hold."""
-        self.hops[-1] = self.hops[-1].model_copy(update={"kind": kind})
+        """Say of the last hop, if this run made any, that its answer did not hold."""
+        if self.hops:
+            self.hops[-1] = self.hops[-1].model_copy(update={"kind": kind})
 
     def execution(
         self, status: ExecutionStatus, *, lane: str | None = None, error: FailureKind | None = None
