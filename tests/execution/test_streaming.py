@@ -14,7 +14,7 @@ from router_ml.contract import OutputContract, Step
 from router_ml.errors import ExecutionError, InvalidRequestError, StreamInterruptedError
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.streaming import TAIL, Delta, Event, Finished, Restarted, Started, ToolUsed
-from tests.execution.acting import HANGS, SECRET, ActingTools, Scene, config, failed, scene, wants
+from tests.execution.acting import HANGS, SECRET, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
 LONG = " ".join(f"Sentence number {index} says that all is well." for index in range(20))
@@ -105,9 +105,13 @@ def test_an_answer_is_not_gone_on_from_after_a_refusal() -> None:
 def test_a_caller_may_be_told_and_go_on_later() -> None:
     it = scene({"a": [failed("connection", partial=LONG[:700])], "b": [" And so on."]})
     stream, events = it.executor.stream(ASKED, decision=it.decide(), on_interrupt="stop"), []
-    with pytest.raises(StreamInterruptedError) as caught:
+
+    def follow() -> None:
         for event in stream:
             events.append(event)
+
+    with pytest.raises(StreamInterruptedError) as caught:
+        follow()
     broken = caught.value
     assert broken.partial == shown(events)
     assert broken.offset == len(broken.partial) > 0
