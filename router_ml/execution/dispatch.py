@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from router_ml.execution.reviews import Reviews
     from router_ml.execution.streaming import Outlet
 
+_GRACE_S = 0.05
+"""Lanes keep the time of a call themselves, and say more of it; this is for those that do not."""
+
 LookUp = Callable[[RouteDecision, RouteRequest, Destinations], Awaitable[tuple[Lookup, list[Passage]] | None]]
 
 
@@ -60,10 +63,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Failed:
-    """A step that gave no answer that holds; ``retry_after_ms``: how long its lane asked to be left alone."""
+    """A step that gave no answer that holds; ``retry_after_ms``: how long its lane asked to be left alone; ``final``:
+    the lane would not have this request another time either."""
 
     kind: FailureKind
     retry_after_ms: float | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,12 +141,12 @@ async def _call(
 ) -> Reply | Failed:
     began, reply, failure = time.monotonic(), None, None
     try:
-        async with asyncio.timeout(call.timeout_s):
+        async with asyncio.timeout(call.timeout_s + _GRACE_S):
             reply = await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call))
     except LaneFailure as found:
         failure = found
     except TimeoutError:
-        failure = LaneFailure("deadline" if run.left_ms <= 0 else "timeout", "TimeoutError")
+        failure = LaneFailure("timeout", "TimeoutError")
     except asyncio.CancelledError:
         failure = LaneFailure("cancelled", "CancelledError")
         raise
@@ -161,7 +166,9 @@ async def _call(
         run.assumed_usd += expected
     if failure is None and reply is not None:
         return reply
-    return Failed(failure.kind, failure.retry_after_ms) if failure else Failed("malformed")
+    if failure is None or (failure.kind == "timeout" and run.left_ms <= 0):
+        return Failed("deadline")
+    return Failed(failure.kind, failure.retry_after_ms, final=failure.of_request)
 
 
 def _not_made(parts: Parts, run: Run, lane: str, asked: Asked, kind: FailureKind) -> Failed:

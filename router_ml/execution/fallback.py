@@ -27,11 +27,13 @@ NOT_MADE: frozenset[FailureKind] = frozenset(("unavailable", "not_allowed"))
 
 @dataclass(frozen=True)
 class Tried:
-    """A step that failed, and why; ``retry_after_ms``: how long the lane asked to be left alone."""
+    """A step that failed, and why; ``retry_after_ms``: how long the lane asked to be left alone; ``final``: it would
+    not have this request another time either."""
 
     lane: str
     kind: FailureKind
     retry_after_ms: float | None = None
+    final: bool = False
 
 
 def next_step(
@@ -58,7 +60,7 @@ def next_step(
         return None
     used = Counter(one.lane for one in tried[1:])
     called = Counter(one.lane for one in tried if one.kind not in NOT_MADE)
-    gone = {one.lane for one in tried if one.kind not in TRANSIENT}
+    gone = {one.lane for one in tried if one.final or one.kind not in TRANSIENT}
     asked = {one.lane: one.retry_after_ms or 0.0 for one in tried}
     for step in getattr(decision.fallback, rule):
         if step.lane in gone or used[step.lane] >= step.attempts:

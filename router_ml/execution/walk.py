@@ -62,7 +62,7 @@ async def _carry_out(parts: Parts, run: Run, outlet: Outlet | None) -> Completio
         ended = await attempt(parts, run, step.lane, outlet)
         if not isinstance(ended, Failed):
             return await finish(parts, run, ended, outlet)
-        run.tried.append(Tried(step.lane, ended.kind, ended.retry_after_ms))
+        run.tried.append(Tried(step.lane, ended.kind, ended.retry_after_ms, ended.final))
         run.refusal = run.refusal or ended.kind == "refusal"
         if outlet is not None and await outlet.failed(run, ended.kind):
             await interrupted(parts, run, ended.kind, outlet)

@@ -48,17 +48,18 @@ def test_plain_text_comes_in_pieces_and_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "plan",
+    ("plan", "answer"),
     [
-        {"risk_tier": "high"},
-        {"output_contract": OutputContract(type="label", labels=("x",))},
-        {"output_contract": OutputContract(citations_required=True)},
+        ({"risk_tier": "high"}, LONG),
+        ({"output_contract": OutputContract(type="json", schema={"type": "object"})}, f'{{"x": "{LONG}"}}'),
+        ({"output_contract": OutputContract(forbidden=("salary",))}, LONG),
     ],
 )
-def test_what_has_to_be_checked_as_a_whole_comes_at_once(plan: dict[str, Any]) -> None:
-    it = scene({lane: [LONG] for lane in ("a", "b", "own")})
+def test_what_has_to_be_checked_as_a_whole_comes_at_once(plan: dict[str, Any], answer: str) -> None:
+    it = scene({"a": [answer]})
     events = events_of(it, decision=it.decide(**plan))
     assert sum(isinstance(event, Delta) for event in events) == 1
+    assert shown(events) == answer
 
 
 @given(before=st.integers(0, 60), after=st.integers(0, 60), chunk=st.integers(1, 400))
