@@ -14,7 +14,8 @@ class Endpoint(Section):
     """Where and how a lane is called.
 
     ``base_url``, or the environment variable ``base_url_env`` that holds it; neither: the vendor's own. ``key_env``:
-    the environment variable that holds the key; None: the one that the vendor's client reads. A key never stands here.
+    the environment variable that holds the key; None: the one that the vendor's client reads, and no key at all for an
+    address of one's own. A key never stands here.
     ``max_concurrency``: calls at a time from this process; ``requests_per_minute``: at most, None for no limit.
     """
 

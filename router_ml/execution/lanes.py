@@ -140,7 +140,7 @@ class LiteLLMLanes:
             "max_retries": 0,
             "drop_params": True,
             **place.endpoint(),
-            **place.decoding(call.decoding),
+            **place.decoding(call.decoding, call.messages),
             **tools(call.tools, must_call=call.must_call),
             **({"extra_headers": dict(call.headers)} if call.headers else {}),
         }

@@ -221,6 +221,41 @@ def test_anthropic_thinks_without_a_temperature(lanes: LiteLLMLanes, monkeypatch
     assert not {"top_p", "thinking"} & set(plain)
 
 
+@pytest.mark.parametrize(
+    ("effort", "max_tokens", "budget"),
+    [("high", 9000, 4096), ("high", 4000, 2048), ("low", 1000, None), ("medium", None, 2048)],
+)
+def test_anthropic_thinks_no_longer_than_it_may_write(
+    lanes: LiteLLMLanes, effort: str, max_tokens: int | None, budget: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(wire: Any) -> dict[str, Any]:
+        said = Decoding(max_tokens=max_tokens, reasoning_effort=effort)
+        await lanes.call(call_of("thinker", decoding=said))
+        return wire.seen[0][2]
+
+    sent = against(answer_of("anthropic"), work, monkeypatch)
+    assert sent.get("thinking", {}).get("budget_tokens") == budget
+    assert budget is None or sent["max_tokens"] > budget
+
+
+def test_anthropic_does_not_think_after_a_call_that_another_lane_made(
+    lanes: LiteLLMLanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    after = (
+        *ASKED,
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "t1", "content": "ok"},
+    )
+
+    async def work(wire: Any) -> dict[str, Any]:
+        said = Decoding(max_tokens=4000, reasoning_effort="low")
+        await lanes.call(call_of("thinker", decoding=said, messages=after))
+        return wire.seen[0][2]
+
+    assert "thinking" not in against(answer_of("anthropic"), work, monkeypatch)
+
+
 def refused(status: int, message: str, code: str = "x", extra: str = "") -> Answer:
     body = {"type": "error", "error": {"type": code, "message": message, "code": code}}
     return whole(body, status=status, extra=extra)
