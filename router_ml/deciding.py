@@ -28,6 +28,7 @@ from router_ml.loading import versions_of
 from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards
+from router_ml.rechecking import Readings
 from router_ml.recording import Made, record
 from router_ml.remembered import Remembered
 from router_ml.sessions import private_risks
@@ -71,6 +72,7 @@ class Decider(Concluder):
         self._budgets.prime_from(
             self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
         )
+        self._readings = Readings()
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)

@@ -201,7 +201,11 @@ def _need(name: str, rules: Sequence[PlanRule], guess: Guess) -> str | None:
 
 
 def fallback(config: RouterConfig, ranking: Sequence[str]) -> Fallback:
-    """Steps for each kind of failure, all from the ranking; the last in another failure domain where there is one."""
+    """Steps for each kind of failure, all from the ranking; the last in another failure domain where there is one.
+
+    With more than one attempt, the first lane gets what is left of its own after a failure that may pass. An answer of
+    the wrong shape is corrected on its lane (``execution.repairs``) before any step is taken.
+    """
     first, rule = ranking[0], config.fallback
     home = config.lanes[first].failure_domain
     others = list(ranking[1:])
@@ -211,12 +215,13 @@ def fallback(config: RouterConfig, ranking: Sequence[str]) -> Fallback:
         last = next((lane for lane in away if lane not in chosen), away[0])
         chosen = [*[lane for lane in chosen if lane != last][: rule.lanes - 1], last]
     steps = tuple(Step(lane=lane, attempts=rule.attempts, backoff_ms=rule.backoff_ms) for lane in chosen)
-    again = Step(lane=first, attempts=1, backoff_ms=0)
+    left = rule.attempts - 1
+    again = (Step(lane=first, attempts=left, backoff_ms=rule.backoff_ms),) if left else ()
     return Fallback(
-        on_timeout=steps,
-        on_rate_limit=steps,
-        on_schema_failure=(again, *steps),
+        on_timeout=(*again, *steps),
+        on_rate_limit=(*again, *steps),
+        on_schema_failure=steps,
         on_refusal=steps,
-        on_error=steps,
+        on_error=(*again, *steps),
         finally_=rule.finally_,
     )

@@ -22,7 +22,7 @@ from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.reading import Guards, read
-from router_ml.rechecking import Still, as_request, recheck
+from router_ml.rechecking import Still, recheck
 from router_ml.recording import Ack, record_check
 from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
@@ -171,11 +171,13 @@ class Router(Reviewed):
             added: texts that came in since: results of tools, passages that were retrieved.
         """
         _, now, _ = stamped(0, now, "recheck")
-        force, new = self._rules.at(now), as_request(added)
-        appeared = None
-        if new is not None:
+        force = self._rules.at(now)
+
+        def look(new: RouteRequest) -> tuple[Scan, Understanding]:
             understood = read(force.config, self.bundle, [new])[0]
-            appeared = self._scan(force.config, new, understood), understood
+            return self._scan(force.config, new, understood), understood
+
+        appeared = self._readings.of(force.versions.config_sha256, added, look)
         return recheck(force, decision, health=self._health.snapshot, appeared=appeared)
 
     def check_output(
@@ -185,6 +187,7 @@ class Router(Reviewed):
         *,
         request: str | RouteRequest | Mapping[str, Any] | None = None,
         now: datetime | None = None,
+        keep: bool = True,
     ) -> OutputCheck:
         """Whether an answer may be shown: the detectors, the classifier and ``output_policies``, whatever the lane.
 
@@ -193,6 +196,7 @@ class Router(Reviewed):
             output: a text, or a message with ``content`` and ``tool_calls``; every string of it is scanned.
             request: what was asked. A value that stands in it too is no news to whoever asked, and brings no risk.
             now: clock of the check; by default the current time.
+            keep: log the check; not for parts of an answer that is checked as a whole later.
 
         Raises:
             InvalidRequestError: the output cannot be read. LogError: the decision is not in the log, or the check
@@ -212,7 +216,8 @@ class Router(Reviewed):
             versions=force.versions,
             stamp=(check_id, now),
         )
-        record_check(self._recorder, check, decision=decided, config=force.config)
+        if keep:
+            record_check(self._recorder, check, decision=decided, config=force.config)
         return check
 
     def log_outcome(self, decision_id: str, **fields: Any) -> Ack | None:

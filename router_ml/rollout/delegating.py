@@ -71,9 +71,10 @@ class Delegating:
         *,
         request: Request | None = None,
         now: datetime | None = None,
+        keep: bool = True,
     ) -> OutputCheck:
         """Whether an answer may be shown, by the champion's rules whatever arm decided; see ``Router.check_output``."""
-        return self._champion.check_output(decision, output, request=request, now=now)
+        return self._champion.check_output(decision, output, request=request, now=now, keep=keep)
 
     def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
