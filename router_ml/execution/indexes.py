@@ -15,7 +15,7 @@ from dataclasses import replace
 from router_ml.config import RouterConfig
 from router_ml.contract import Destinations, Lookup, RouteDecision, RouteRequest
 from router_ml.execution.retrieval import Passage, Reranker, Retriever
-from router_ml.execution.retrieval_embedding import Embedding
+from router_ml.execution.retrieval_embedding import Embedder
 from router_ml.execution.retrieval_folder import FolderIndex
 from router_ml.execution.retrieval_rerank import SentenceReranker
 
@@ -41,7 +41,7 @@ class Indexes:
         retrievers: Mapping[str, Retriever] | None = None,
         rerankers: Mapping[str, Reranker] | None = None,
         *,
-        embed: Embedding | None = None,
+        embed: Embedder | None = None,
         count_tokens: Callable[[str], int] | None = None,
     ) -> None:
         self._config = config

@@ -15,11 +15,11 @@ _DIGITS = {
 }
 _ENDINGS = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s", "e")
 _STOP = frozenset(
-    "a an and are as at be been being but by can could do does did for from had has have he her his how i if in into is "
-    "it its me my no not of on or our she should so such than that the their them then there these they this those to "
-    "too up us was we were what when where which while who whom why will with would you your may must also any all each "
-    "more most other der die das und oder ein eine ist sind im zu den dem des mit für von auf le la les un une et ou est "
-    "el los las y".split()
+    "a an and are as at be been being but by can could do does did for from had has have he her his how i if in "
+    "into is it its me my no not of on or our she should so such than that the their them then there these they "
+    "this those to too up us was we were what when where which while who whom why will with would you your may "
+    "must also any all each more most other der die das und oder ein eine ist sind im zu den dem des mit für von "
+    "auf le la les un une et ou est el los las y".split()
 )
 
 
