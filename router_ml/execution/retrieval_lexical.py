@@ -17,7 +17,8 @@ _NO_ROWS, _NO_TIMES = np.empty(0, np.int32), np.empty(0, np.float32)
 class Lexical:
     """Scores of passages by the words that they share with a query.
 
-    >>> Lexical(["refunds take five days", "parcels take two days"]).scores("refund").round(2).tolist()
+    >>> scores = Lexical(["refunds take five days", "parcels take two days"]).scores("refund")
+    >>> [round(float(score), 2) for score in scores]
     [0.45, 0.0]
     """
 

@@ -13,6 +13,7 @@ _DIGITS = {
     word: str(at)
     for at, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
 }
+_ORDINALS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth last".split())
 _ENDINGS = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s", "e")
 _STOP = frozenset(
     "a an and are as at be been being but by can could do does did for from had has have he her his how i if in "
@@ -40,13 +41,14 @@ def stem_words(text: str) -> Iterator[str]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """The numbers in a text, without separators; those up to twelve also where they are written out.
+    """The numbers in a text, without separators; those up to twelve also where they are written out, and "first".
 
     >>> sorted(numbers("Two of 1,000 items, 2.50 each"))
     ['1000', '2', '2.5']
     """
-    written = (_DIGITS[word] for word in _WORD.findall(text.casefold()) if word in _DIGITS and word != "one")
-    return frozenset((*written, *map(_plain, _NUMBER.findall(text))))
+    words = _WORD.findall(text.casefold())
+    written = (_DIGITS[word] for word in words if word in _DIGITS and word != "one")
+    return frozenset((*written, *(word for word in words if word in _ORDINALS), *map(_plain, _NUMBER.findall(text))))
 
 
 def _plain(number: str) -> str:

@@ -34,7 +34,7 @@ _HELPS = (
 )
 _ENGLISH = (
     rf"{_NOT}(?: \w+ly)? {_HELPS}",
-    r"^(?:sorry|nope|no|apologies|unfortunately)[,.!]? (?:but )?(?:i )?(?:can't|cannot|won't) (?:help|do|assist|answer)\b",
+    r"^(?:sorry|nope|no|unfortunately)[,.!]? (?:i )?(?:can't|cannot|won't) (?:help|do|assist|answer)\b",
     r"\bi(?:'m going to| am going to|'m afraid i)? ?(?:must|have to|need to|will have to|'ll have to|will)"
     r"(?: respectfully| politely)? (?:decline|refuse|stop here|pass on)\b",
     r"\bi (?:respectfully |politely )?(?:refuse|decline)(?: to (?:answer|help|assist|do|write|comply|provide)\b|[.!])",
@@ -56,8 +56,8 @@ _ENGLISH = (
 _ROMANCE = (
     r"\bje ne (?:peux|puis|veux|dois|vais) pas (?:vous |t'|y |en |vous y )?(?:aider|répondre|fournir|assister|traiter|"
     r"satisfaire|donner|parler|discuter|partager|écrire|générer|créer|continuer|commenter)\b",
-    r"\bje ne suis pas (?:en mesure de (?:vous |t')?(?:aider|répondre|fournir|donner)|(?:autoris|habilit|programm)ée?)\b"
-    r"|\bje (?:préfère|souhaite) (?:ne pas|éviter)|\bje dois (?:refuser|décliner)|\bje refuse\b",
+    r"\bje ne suis pas (?:en mesure de (?:vous |t')?(?:aider|répondre|fournir|donner)|(?:autoris|habilit|programm)ée?)"
+    r"\b|\bje (?:préfère|souhaite) (?:ne pas|éviter)|\bje dois (?:refuser|décliner)|\bje refuse\b",
     r"\bno (?:puedo|debo|voy a|quiero) (?:ayudar|responder|proporcionar|cumplir|asistir|ofrecer|hablar|dar|escribir|"
     r"generar|crear|compartir|continuar|comentar)\w*|\bno (?:me es posible|me está permitido|estoy autorizad\w|se me "
     r"permite|estoy en condiciones)\b|\bprefiero no\b",
