@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from router_ml.config import RouterConfig, config_sha256, load_config
-from router_ml.config.tool_files import read_contracts
+from router_ml.config.tool_files import contract_files, read_contracts
 from router_ml.errors import ConfigError
 
 CONTRACT = """\
@@ -121,3 +121,10 @@ def test_contracts_are_read_with_the_way_they_are_called(tmp_path: Path) -> None
     assert (found["refund"].http.method, found["refund"].http.query) == ("POST", {"dry_run": "dry_run"})
     assert found["balance"].version == "1.2.0"
     assert found["balance"].as_tool().model_dump(exclude_defaults=True) == {"version": "1.2.0", "effect": "read"}
+
+
+def test_the_files_that_a_copy_of_router_yaml_needs_are_named() -> None:
+    """None of them outside of its folder, wherever the copy goes."""
+    tools = "tools: {a: {contract: t/a.yaml#x}, b: {contract: t/a.yaml}, c: {}, d: {contract: ../d.yaml}, e: 3}"
+    assert contract_files(tools) == ["t/a.yaml"]
+    assert contract_files("lanes: {}") == []
