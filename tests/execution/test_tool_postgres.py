@@ -14,8 +14,7 @@ from router_ml.contract import RouteDecision
 from router_ml.execution.tool_failures import ToolFailure
 from router_ml.execution.tool_postgres import PostgresQuery
 from router_ml.execution.toolbox import ConfiguredTools
-from tests.execution.test_tool_contracts import config_of
-from tests.execution.tool_cases import asked, quick
+from tests.execution.tool_cases import asked, config_of, quick
 
 psycopg = pytest.importorskip("psycopg")
 

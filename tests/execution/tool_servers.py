@@ -38,7 +38,7 @@ class Service:
 
     faults: list[int | str] = field(default_factory=list)
     honours_keys: bool = True
-    slow_s: float = 0.3
+    slow_s: float = 0.5
     seen: list[Seen] = field(default_factory=list)
     done: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
