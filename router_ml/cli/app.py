@@ -38,9 +38,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
-app.add_typer(policy)
-app.add_typer(log_commands)
-app.add_typer(tools)
+for commands in (policy, log_commands, tools):
+    app.add_typer(commands)
 app.command()(savings)
 app.command()(evaluate)
 app.command()(slices)

@@ -119,8 +119,8 @@ def _put_in(source: Source, name: str, tool: dict[str, Any]) -> Iterator[Problem
 
     file, _, wanted = tool["contract"].partition("#")
     folder = Path(source.file).parent
-    inside = not PurePosixPath(file).is_absolute() and (folder / file).resolve().is_relative_to(folder.resolve())
-    if not inside or not file:  # a bundle vouches for its own files alone
+    inside = (folder / file).resolve().is_relative_to(folder.resolve())  # where a link leads, too
+    if not _is_beside(file) or not inside:  # a bundle vouches for its own files alone
         yield problem("a contract lies beside router.yaml or in a folder there.", "Copy it there and give FILE#TOOL.")
         return
     try:
@@ -140,3 +140,17 @@ def _put_in(source: Source, name: str, tool: dict[str, Any]) -> Iterator[Problem
             source.file, source.line(place), dotted(place), message, "Remove it here, or use another contract."
         )
     tool.update({key: value for key, value in said.items() if key not in tool})
+
+
+def _is_beside(file: str) -> bool:
+    path = PurePosixPath(file)
+    return bool(file) and not path.is_absolute() and ".." not in path.parts
+
+
+def contract_files(text: str) -> list[str]:
+    """Files beside a ``router.yaml`` that its tools name: a copy of it needs copies of them."""
+    value: Any = Source(text, "router.yaml").value
+    tools = value.get("tools") if isinstance(value, dict) else None
+    named = (tool.get("contract") for tool in (tools or {}).values() if isinstance(tool, dict))
+    files = {contract.partition("#")[0] for contract in named if isinstance(contract, str)}
+    return sorted(file for file in files if _is_beside(file))

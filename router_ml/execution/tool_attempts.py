@@ -68,6 +68,8 @@ class Attempts:
         Args:
             timeout_s: for all attempts together; each has the timeout of the tool in any case.
         """
+        if timeout_s is not None and timeout_s <= 0:
+            return Outcome("timeout", error="no time was left", attempts=0, nothing_done=True)
         safe = tool.effect == "read" or tool.idempotent
         until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         for attempt in range(1, self._retries + 2):

@@ -32,6 +32,7 @@ class HttpTool:
         key_env: environment variable with the key. auth: header of the key; ``bearer`` sends it as a bearer token.
         headers: sent with each call, such as the version of an interface.
         timeout_s: of connecting, and of each wait for a part of the answer; the contract limits the whole.
+        proxy: address of a proxy that the call goes through.
 
     Raises:
         InvalidRequestError: the address is not one of HTTP, or holds a password.
@@ -47,7 +48,7 @@ class HttpTool:
         auth: str = "bearer",
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
-        largest: int = _LARGEST,
+        proxy: str | None = None,
     ) -> None:
         self._httpx = _httpx()
         parts = urlsplit(base_url)
@@ -65,9 +66,13 @@ class HttpTool:
         self._call = call
         self._key_env, self._auth = key_env, auth
         self._headers = dict(headers or {})
-        self._timeout = timeout_s
-        self._largest = largest
-        self._tls = self._httpx.create_ssl_context(trust_env=False) if parts.scheme == "https" else False
+        self._options = {
+            "verify": self._httpx.create_ssl_context() if parts.scheme == "https" else False,
+            "trust_env": False,
+            "follow_redirects": False,
+            "timeout": timeout_s,
+            "proxy": proxy,
+        }
 
     async def __call__(self, /, *, idempotency_key: str | None = None, **arguments: JsonValue) -> JsonValue:
         """The answer of the server: parsed JSON, or its text.
@@ -76,14 +81,13 @@ class HttpTool:
             ToolFailure: there is none; ``nothing_done`` where the server cannot have acted on the call.
         """
         request = self._request(arguments, idempotency_key)
-        options = {"verify": self._tls, "trust_env": False, "follow_redirects": False, "timeout": self._timeout}
         try:
             async with (
-                self._httpx.AsyncClient(**options) as client,
+                self._httpx.AsyncClient(**self._options) as client,
                 client.stream(self._call.method, **request) as answer,
             ):
                 _raise_for(answer)
-                body, whole = await self._read(answer)
+                body, whole = await _read(answer)
                 return _parsed(answer.headers.get("content-type", ""), body, whole=whole)
         except (self._httpx.ConnectError, self._httpx.ConnectTimeout, self._httpx.PoolTimeout) as error:
             raise ToolFailure(type(error).__name__, nothing_done=True, transient=True) from None
@@ -124,15 +128,6 @@ class HttpTool:
             raise ToolFailure(f"the environment variable {self._key_env} is not set", nothing_done=True)
         return {"Authorization": f"Bearer {key}"} if self._auth == "bearer" else {self._auth: key}
 
-    async def _read(self, answer: Any) -> tuple[bytes, bool]:
-        """The body, as much of it as is read, and whether that is all."""
-        body = bytearray()
-        async for part in answer.aiter_bytes():
-            body += part
-            if len(body) > self._largest:
-                return bytes(body[: self._largest]), False
-        return bytes(body), True
-
 
 def http_tools(contracts: Mapping[str, ToolContract], **server: Any) -> dict[str, HttpTool]:
     """A function for each contract that says how it is called over HTTP.
@@ -163,6 +158,16 @@ def _raise_for(answer: Any) -> None:
         transient=status in _TRANSIENT,
         retry_after_ms=_retry_after(answer.headers.get("retry-after")),
     )
+
+
+async def _read(answer: Any) -> tuple[bytes, bool]:
+    """The body, as much of it as is read, and whether that is all."""
+    body = bytearray()
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > _LARGEST:
+            return bytes(body[:_LARGEST]), False
+    return bytes(body), True
 
 
 def _retry_after(said: str | None) -> float | None:

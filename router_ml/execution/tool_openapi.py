@@ -68,7 +68,7 @@ class _Operation:
     def name(self) -> str:
         """The operationId, or method and path, in characters that every vendor takes for a function."""
         raw = str(self.said.get("operationId") or f"{self.method}_{self.path}")
-        return re.sub(r"[^A-Za-z0-9_-]+", "_", raw).strip("_")[:_LONGEST] or self.method
+        return re.sub(r"[^A-Za-z0-9-]+", "_", raw).strip("_")[:_LONGEST] or self.method
 
     def contract(self, version: str) -> ToolContract:
         """The tool: one schema of all arguments, and where each of them goes."""

@@ -49,7 +49,7 @@ class PostgresQuery:
         self._most_rows = most_rows
 
     def __call__(self, query: str) -> JsonValue:
-        """Columns and rows; ``more`` where there are more rows than were returned.
+        """Columns and rows (neither where nothing is found); ``more`` where there are more rows than were returned.
 
         Raises:
             ToolFailure: the query failed, or the role could write.

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from router_ml.config import RouterConfig, parse_config
+from router_ml.config.execution import Tool
+from router_ml.config.tool_files import read_contracts
 from router_ml.contract import RouteDecision, ToolCall
 from router_ml.execution.reply import ToolRequest
 from router_ml.execution.tool_attempts import Attempts
+from router_ml.execution.tool_changes import Level, tool_changes
 from router_ml.execution.toolbox import ConfiguredTools
+
+FOLDER = Path(__file__).parents[2] / "data" / "tools"
 
 CONFIG = """\
 version: 1
@@ -38,7 +44,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "look_up": {
         "version": "1",
         "effect": "read",
-        "timeout_ms": 200,
+        "timeout_ms": 30_000,
         "description": "Read an order",
         "parameters": {"properties": {"order": ORDER}, "required": ["order"], "additionalProperties": False},
     },
@@ -47,15 +53,17 @@ TOOLS: dict[str, dict[str, Any]] = {
         "effect": "write",
         "approval": True,
         "idempotent": True,
-        "timeout_ms": 200,
+        "timeout_ms": 30_000,
         "parameters": {
             "properties": {"order": ORDER, "cents": {"type": "integer", "minimum": 1, "maximum": 5000}},
             "required": ["order", "cents"],
             "additionalProperties": False,
         },
     },
-    "note": {"version": "1", "effect": "write", "timeout_ms": 200, "parameters": {}},
+    "note": {"version": "1", "effect": "write", "timeout_ms": 30_000, "parameters": {}},
 }
+
+REFUND: dict[str, Any] = {"order": "8812", "cents": 500}
 
 
 def configured(**changed: Mapping[str, Any]) -> RouterConfig:
@@ -97,3 +105,35 @@ async def asked(box: ConfiguredTools, decision: RouteDecision, name: str, argume
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
     given = {"allowed": tuple(TOOLS), "before": (), **more}
     return await box.call(decision, ToolRequest("call_1", name, text), **given)
+
+
+class Bank:
+    """Counts what it was asked to pay."""
+
+    def __init__(self, *, fails: int = 0, error: Exception | None = None, hangs_s: float = 0.0) -> None:
+        self.paid: list[dict[str, Any]] = []
+        self._fails, self._error, self._hangs_s = fails, error, hangs_s
+
+    async def pay(self, **arguments: Any) -> dict[str, Any]:
+        self.paid.append(arguments)
+        await asyncio.sleep(self._hangs_s)
+        if len(self.paid) <= self._fails and self._error is not None:
+            raise self._error
+        return {"refund": len(self.paid)}
+
+
+def tool(parameters: dict[str, Any] | None = None, **more: Any) -> Tool:
+    """A tool with these parameters."""
+    return Tool.model_validate({"version": "1.4.2", "effect": "read", "parameters": parameters or {}, **more})
+
+
+def level(old: Tool, new: Tool) -> Level | None:
+    """The level that the changes between two tools ask for."""
+    return tool_changes({"pay": old}, {"pay": new}).verdicts[0].needed
+
+
+def config_of(name: str, **changed: Any) -> RouterConfig:
+    """A configuration with the tools of one contract."""
+    tools = {tool: each.as_tool() for tool, each in read_contracts(FOLDER / f"{name}.yaml").items()}
+    said = {tool: {**each.model_dump(exclude_defaults=True), **changed.get(tool, {})} for tool, each in tools.items()}
+    return parse_config(f"{CONFIG}  {json.dumps(said)}")
