@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import TypeVar
 
 from router_ml.contract import Approval, Execution, Model, Outcome, OutputCheck, RouteDecision
@@ -13,7 +16,7 @@ from router_ml.storage.entries import Entry, Kind
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.kept import read_stored
 from router_ml.storage.rows import as_entry
-from router_ml.storage.stories import counting
+from router_ml.storage.stories import PAGE, counting, stories
 from router_ml.storage.writing import key_rows
 
 PARTS: tuple[Kind, ...] = ("decision", "execution", "approval", "output_check", "outcome")
@@ -56,6 +59,25 @@ def tell(log: EventLog, decision_id: str, *, archive: str | None = None) -> Told
         outcomes=counted,
         overtaken=tuple(outcome for outcome in outcomes if outcome not in counted),
     )
+
+
+def tell_all(log: EventLog, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Told]:
+    """``tell`` for every decision of the database from ``since`` on and before ``until``, oldest first, in pages.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    found = stories(log, since=since, until=until)
+    while page := list(islice(found, PAGE)):
+        beside: dict[str, list[Entry]] = {one.decision.decision_id: [] for one in page}
+        with log.session.read() as connection:
+            for kind in ("approval", "output_check"):
+                for stored, _ in read_stored(connection, kind, list(beside), by_decision=True):
+                    beside[stored.decision_id or ""].append(as_entry(stored))
+        for one in page:
+            some = beside[one.decision.decision_id]
+            checks, approvals = _parsed(OutputCheck, some, "output_check"), _parsed(Approval, some, "approval")
+            yield Told(one.decision, one.executions, checks, approvals, one.outcomes, one.overtaken)
 
 
 def _entries(log: EventLog, decision_id: str, archive: str | None) -> list[Entry]:
