@@ -27,7 +27,9 @@ ORDER = (
     {"telemetry"},
     {"understanding", "guardrails", "allocation"},
     {"planning"},
-    {"plan", "rewards", "what_if"},
+    {"plan", "rewards", "what_if", "taken"},
+    {"nearest_rules"},
+    {"nearest"},
     {"storage"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"terms", "memory", "remembered"},
@@ -47,8 +49,12 @@ ORDER = (
 )
 RANK = {unit: rank for rank, units in enumerate(ORDER) for unit in units}
 
-# ``RouteDecision.what_if`` is where a reader looks for it; it hands itself to the selection above when it is called.
-DELEGATES = {("contract/decision.py", "router_ml.what_if.what_if")}
+# ``RouteDecision.what_if`` and its like are where a reader looks for them; they hand themselves to the selection above
+# when they are called.
+DELEGATES = {
+    ("contract/decision.py", "router_ml.what_if.what_if"),
+    ("contract/decision.py", "router_ml.nearest.nearest_changes"),
+}
 
 OWNERS = {
     "vowpalwabbit": ("allocation/bandit.py",),

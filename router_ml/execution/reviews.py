@@ -21,11 +21,9 @@ from weakref import WeakKeyDictionary
 from router_ml.contract import Approval
 from router_ml.errors import LogError, ReviewError
 from router_ml.execution.reviews_kept import InMemory, Suspended
-from router_ml.execution.reviews_steps import decided, expired, requested, told
-from router_ml.rechecking import as_request
+from router_ml.execution.reviews_steps import decided, expired, is_hidden, requested, told
 from router_ml.rollout import Rollout
 from router_ml.router import Router
-from router_ml.sessions import is_private
 from router_ml.storage.held import Held, Keeps
 
 if TYPE_CHECKING:
@@ -42,11 +40,19 @@ def new_approval_id() -> str:
 
 
 class Reviews:
-    """The approvals of a router; safe to share between threads. All of one router share what waits in memory."""
+    """The approvals of a router; safe to share between threads. All of one router share what waits in memory.
 
-    def __init__(self, router: Router | Rollout) -> None:
-        self._router = router
-        self._memory = _MEMORIES.setdefault(router, InMemory())
+    Args:
+        router: whose requests wait. log: without a router, to look, to decide and to take.
+    """
+
+    def __init__(self, router: Router | Rollout | None = None, *, log: EventLog | None = None) -> None:
+        self._router, self._only = router, log
+        self._memory = InMemory() if router is None else _MEMORIES.setdefault(router, InMemory())
+
+    @property
+    def _log(self) -> EventLog | None:
+        return self._only if self._router is None else self._router.log
 
     def ask(
         self,
@@ -66,19 +72,21 @@ class Reviews:
         Raises:
             LogError: it could not be kept. Nothing waits then.
         """
+        if self._router is None:
+            raise ReviewError("Only a router can ask, since its rules say for how long. Give it: Reviews(router).")
         now, rules = now or datetime.now(UTC), self._router.config.execution.review
-        private = self._private(suspended)
+        private = is_hidden(self._router, suspended)
         step = requested(suspended, subject=subject, reason=reason, queue=queue, now=now, rules=rules, private=private)
         until = step.expires_at or now
         hide = private and not rules.keep_private
-        if self._router.log is None:
+        if self._log is None:
             self._memory.hold(step, _bytes(suspended), until=until)
             self._router.log_approval(step)
         else:
             if hide:
                 self._memory.words[suspended.approval_id] = suspended
             try:
-                _in(self._router.log).hold(step, _bytes(suspended.bare() if hide else suspended), until=until)
+                _in(self._log).hold(step, _bytes(suspended.bare() if hide else suspended), until=until)
             except LogError:
                 self._memory.words.pop(suspended.approval_id, None)
                 raise
@@ -92,8 +100,8 @@ class Reviews:
                 is to be granted where it cannot be seen. LogError: it could not be kept. Nothing has changed then.
         """
         now = now or datetime.now(UTC)
-        until = now + timedelta(minutes=self._router.config.execution.review.expires_minutes)
         last = self.state(approval_id, now)
+        until = now + self._term(approval_id)
         step = decided(last, granted=granted, who=who, why=why, now=now, until=until)
         if last.state != "requested":
             raise ReviewError(told(last))
@@ -184,7 +192,7 @@ class Reviews:
         step = expired(keeps.steps(row.approval_id)[-1], row).model_copy(update={"at": now})
         if row.state == "granted":
             return step if keeps.drop(row, now, step) else None
-        until = now + timedelta(minutes=self._router.config.execution.review.expires_minutes)
+        until = now + self._term(row.approval_id)
         return step if self._settle(step, _bytes(self._read(row).bare()), until) else None
 
     def _settle(self, step: Approval, kept: bytes | None, until: datetime) -> bool:
@@ -192,7 +200,7 @@ class Reviews:
         done = keeps.settle(step, kept, until=until)
         if done and kept is not None:
             self._memory.words.pop(step.approval_id, None)
-        if done and keeps is self._memory:
+        if done and keeps is self._memory and self._router is not None:
             self._router.log_approval(step)
         return done
 
@@ -205,26 +213,22 @@ class Reviews:
         except (ValueError, KeyError, TypeError):
             raise ReviewError(f"Approval {row.approval_id} was asked for by another release. Deny it there.") from None
 
-    def _private(self, suspended: Suspended) -> bool:
-        """Whether the log may keep no word of it: by its decision, or by what has come in since."""
-        decision, asked = suspended.decision, suspended.tool_request
-        if decision.log_level != "text" or is_private(decision) or suspended.execution.narrowing:
-            return True
-        said = [str(message.get("content") or "") for message in suspended.messages if message.get("role") != "user"]
-        new = as_request([*said, asked.arguments if asked else "", suspended.answer or ""])
-        return new is not None and self._router.scan(new).state != "clean"
+    def _term(self, approval_id: str) -> timedelta:
+        """How long somebody has to decide, and then to take what was decided."""
+        asked = self._keeps(approval_id).steps(approval_id)[0]
+        return (asked.expires_at or asked.at) - asked.at
 
     def _keeps(self, approval_id: str) -> Keeps:
-        log = self._router.log
+        log = self._log
         return self._memory if approval_id in self._memory.said or log is None else _in(log)
 
     def _both(self) -> Sequence[Keeps]:
-        return (self._memory,) if self._router.log is None else (_in(self._router.log), self._memory)
+        return (self._memory,) if self._log is None else (_in(self._log), self._memory)
 
     def _forget(self) -> None:
         """Words whose rows are gone: another process decided, or a person was erased."""
-        if self._router.log is not None and self._memory.words:
-            left = {row.approval_id for row in _in(self._router.log).held() if _open(row)}
+        if self._log is not None and self._memory.words:
+            left = {row.approval_id for row in _in(self._log).held() if _open(row)}
             for name in [name for name in self._memory.words if name not in left]:
                 del self._memory.words[name]
 

@@ -11,9 +11,23 @@ from router_ml.contract import Approval
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reviews_kept import Suspended
 from router_ml.guardrails.digests import json_digest, key_from_environment
+from router_ml.rechecking import as_request
+from router_ml.rollout import Rollout
+from router_ml.router import Router
+from router_ml.sessions import is_private
 from router_ml.storage.held import Held
 
 LONGEST = 2000
+
+
+def is_hidden(router: Router | Rollout, suspended: Suspended) -> bool:
+    """Whether the log may keep no word of it: by its decision, or by what has come in since."""
+    decision, asked = suspended.decision, suspended.tool_request
+    if decision.log_level != "text" or is_private(decision) or suspended.execution.narrowing:
+        return True
+    said = [str(message.get("content") or "") for message in suspended.messages if message.get("role") != "user"]
+    new = as_request([*said, asked.arguments if asked else "", suspended.answer or ""])
+    return new is not None and router.scan(new).state != "clean"
 
 
 def requested(
