@@ -14,13 +14,14 @@ import numpy as np
 from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.assembly import Stamp, assemble
-from router_ml.case import Case, build_case, contexts, with_entities_of
+from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, Draw
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner
 from router_ml.overrides import InForce
+from router_ml.planning.guess import NO_GUESS, Guess
 from router_ml.reading import Guards
 from router_ml.recording import Recorded
 from router_ml.remembered import Remembered, session_of, spending_of
@@ -90,6 +91,7 @@ class Concluder(Recorded):
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
+            guess=self.guess(understood),
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -97,6 +99,12 @@ class Concluder(Recorded):
         found = self._guards.scan(config, request)
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
+
+    def guess(self, understood: Understanding) -> Guess:
+        """What outcomes taught of the plan of such requests, where that is sure."""
+        if self.bundle is None or self.bundle.plan is None:
+            return NO_GUESS
+        return self.bundle.plan.guess(understood.embedding, features_vector(understood)[:-1])
 
     def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
         """What is believed of every configured lane for one request, (1, L)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router_ml.config import RouterConfig
 from router_ml.config.planning import PlanRule, PlanWhen
+from router_ml.planning.guess import Advice
 from router_ml.planning.seen import Seen, missing
 from router_ml.planning.situation import Situation, matches
 
@@ -51,6 +52,8 @@ def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bo
         yield any(seen.says(config.cues[name]) for name in when.says_too)
     if when.only is not None:
         yield seen.has_only([word for name in when.only for word in config.cues[name]])
+    if when.has is not None:
+        yield any(seen.has(name, config.slots[name]) for name in when.has)
     if when.says_not is not None:
         yield not any(seen.says(config.cues[name]) for name in when.says_not)
     if when.document is not None:
@@ -62,11 +65,16 @@ def clarification(config: RouterConfig, rule: PlanRule, seen: Seen) -> Clarifica
     names = missing(seen, rule.missing, config.slots)
     if not names and (rule.missing or rule.question is None):
         return None
-    question = rule.question or config.slots[names[0]].question
+    question = rule.question or " ".join(config.slots[name].question for name in names)
     return None if seen.was_asked(question) else Clarification(question, names)
 
 
-def asked_back(config: RouterConfig, rules: Sequence[PlanRule], seen: Seen) -> Clarification | None:
-    """What has to be asked before anything else: where the first rule that sets retrieval says so."""
-    first = next((rule for rule in rules if rule.retrieval is not None), None)
-    return clarification(config, first, seen) if first is not None and first.retrieval == "clarify" else None
+def asked_back(config: RouterConfig, seen: Seen, advice: Advice) -> Clarification | None:
+    """What has to be asked before anything else: where the first rule that sets retrieval says so, or outcomes taught
+    so; never for what has been said."""
+    first = advice.first("retrieval", learned=advice.guess.ask or advice.guess.retrieval)
+    if first is not None:
+        return clarification(config, first, seen) if first.retrieval == "clarify" else None
+    if advice.guess.ask not in config.slots:
+        return None
+    return clarification(config, PlanRule(retrieval="clarify", missing=(str(advice.guess.ask),)), seen)
