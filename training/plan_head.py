@@ -6,25 +6,35 @@ probabilities: each row is judged by a model that saw neither it nor another row
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
+from rich.console import Console
 
 from router_ml.case import features_vector
 from router_ml.contract import Outcome, RouteDecision
 from router_ml.contract.outcome import OutcomeLabels
+from router_ml.errors import OfflineDataError
 from router_ml.planning.head import ASK, CONTRACT, RETRIEVAL, TOOL, OneHead, PlanHead
+from router_ml.reading import read
+from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.made_from import read_kept
 from router_ml.understanding.understand import Understanding
 from training.calibration import abstention, softmax, temperature
-from training.plan_set import Labelled
+from training.plan_set import LEARNED_FROM, Labelled, load_part
 
 ERROR, DELTA = 0.1, 0.1
 """Promised of each head: with probability 1 - ``DELTA``, at most so many of its answers are wrong."""
 
+SHIPPED = Path(__file__).parents[1] / "models" / "default"
 FEWEST = 60  # labelled rows of a field, below which it gets no head
 FEWEST_OF_A_LABEL = 8
 FOLDS = 10
@@ -61,6 +71,12 @@ def rows_of_set(rows: Sequence[Labelled], understood: Sequence[Understanding]) -
     ]
 
 
+def rows_of_parts(bundle: Bundle) -> list[PlanRow]:
+    """Rows of all parts of the shipped set but its test part, as a bundle reads them."""
+    rows = [row for part in LEARNED_FROM for row in load_part(part)]
+    return rows_of_set(rows, read(bundle.config, bundle, [row.request for row in rows]))
+
+
 def rows_of_log(
     labelled: Iterable[tuple[RouteDecision, Outcome]], log: EventLog, *, encoder: str, size: int
 ) -> list[PlanRow]:
@@ -70,10 +86,7 @@ def rows_of_log(
         labelled: as ``training.log_batches.Window.labelled`` finds them.
         encoder: sha256 of the one whose embeddings count. size: of the surface part, for the same reason.
     """
-    told = [(decision, outcome.labels) for decision, outcome in labelled if outcome.labels is not None]
-    told = [
-        each for each in told if any(getattr(each[1], name) is not None for name in ("retrieval", "tools", CONTRACT))
-    ]
+    told = [(decision, outcome.labels) for decision, outcome in labelled if outcome.labels and _of_plan(outcome)]
     kept = read_kept(log, [decision.decision_id for decision, _ in told])
     result = []
     for decision, labels in told:
@@ -83,6 +96,32 @@ def rows_of_log(
         if len(features.surface) == size + 1:
             result.append(PlanRow(features.embedding, features.surface[:-1], decision.circumstances.tools, labels))
     return result
+
+
+def plan_from_log(
+    labelled: Iterable[tuple[RouteDecision, Outcome]], log: EventLog, base: Path, *, seed: int
+) -> PlanHead | None:
+    """Heads from the authored set and the labelled decisions of a log together; None where none of these has a label of
+    its plan, so that those of the base stay.
+
+    Args:
+        labelled: as for ``rows_of_log``. base: the bundle whose encoder and classifier read both.
+    """
+    named = [each for each in labelled if _of_plan(each[1])]
+    if not named:
+        return None
+    bundle = Bundle.load(base)
+    authored = rows_of_parts(bundle)
+    size = len(authored[0].surface)
+    logged = rows_of_log(named, log, encoder=bundle.encoder.sha256, size=size)
+    return train([*authored, *logged], seed=seed) if logged else None
+
+
+def _of_plan(outcome: Outcome) -> bool:
+    labels = outcome.labels
+    return labels is not None and any(
+        value is not None for value in (labels.retrieval, labels.tools, labels.output_contract)
+    )
 
 
 def train(rows: Sequence[PlanRow], *, seed: int = 0) -> PlanHead | None:
@@ -163,3 +202,28 @@ def _fit(features: Floats, truth: NDArray[np.intp], labels: int) -> tuple[Floats
     weights, bias = np.zeros((features.shape[1], labels), np.float32), np.full(labels, -30.0, np.float32)
     weights[:, model.classes_], bias[model.classes_] = found.T, start
     return weights, bias
+
+
+def main(
+    base: Annotated[Path, typer.Option(help="Bundle whose encoder and classifier read the set.")] = SHIPPED,
+    out: Annotated[Path, typer.Option(help="Bundle folder that gets the heads and is sealed again.")] = SHIPPED,
+) -> None:
+    """Train the heads of the plan on the authored set, without its test part."""
+    head = train(rows_of_parts(Bundle.load(base)))
+    if head is None:
+        raise OfflineDataError("The set holds too few labels for any head. Restore data/plan.")
+    head.save(out)
+    before = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    seal(
+        out,
+        name=before["name"],
+        created_at=datetime.fromisoformat(before["created_at"]),
+        encoder_sha256=before["encoder_sha256"],
+        training=before["training"],
+    )
+    said = (f"{name}: {len(each.labels)} labels, from {each.threshold:.2f} on" for name, each in head.heads.items())
+    Console().print("\n".join(said))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -24,8 +24,8 @@ class PlanWhen(ClassWhen):
     """Which requests a plan rule is for: every condition that is given holds.
 
     ``says``: one of these cues is in what is asked; ``says_too``: one of these as well; ``says_not``: none of these;
-    ``only``: nothing but single words of these. ``has``: one of these slots has been said. ``tool``: policies left one of these. ``write_tool``: whether they left
-    one that changes something. ``risk``: one of these was found.
+    ``only``: nothing but single words of these. ``has``: one of these slots has been said. ``tool``: policies left one
+    of these. ``write_tool``: whether they left one that changes something. ``risk``: one of these was found.
     ``max_words`` and ``min_words`` count what is asked, without a quoted document. ``document``: whether one is quoted
     or attached. ``follow_up``: whether there were earlier turns.
     """

@@ -28,10 +28,16 @@ def matching(config: RouterConfig, situation: Situation, seen: Seen) -> tuple[Pl
 
 def holds(config: RouterConfig, when: PlanWhen, situation: Situation, seen: Seen) -> bool:
     """Whether every condition that is given holds; those that cost least are looked at first."""
-    return matches(when, situation) and all(_conditions(config, when, seen))
+    return (
+        matches(when, situation)
+        and all(_facts(config, when, seen))
+        and all(_words(config, when, seen))
+        and (when.document is None or seen.document is when.document)
+    )
 
 
-def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+def _facts(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+    """Conditions that no word has to be looked up for."""
     if when.tool is not None:
         yield any(name in seen.tools for name in when.tool)
     if when.write_tool is not None:
@@ -42,22 +48,23 @@ def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bo
         yield not seen.risks.isdisjoint(when.risk)
     if when.follow_up is not None:
         yield seen.follow_up is when.follow_up
+
+
+def _words(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+    """Conditions on what is asked."""
     if when.min_words is not None:
         yield seen.words >= when.min_words
     if when.max_words is not None:
         yield seen.words <= when.max_words
-    if when.says is not None:
-        yield any(seen.says(config.cues[name]) for name in when.says)
-    if when.says_too is not None:
-        yield any(seen.says(config.cues[name]) for name in when.says_too)
+    for names in (when.says, when.says_too):
+        if names is not None:
+            yield any(seen.says(config.cues[name]) for name in names)
+    if when.says_not is not None:
+        yield not any(seen.says(config.cues[name]) for name in when.says_not)
     if when.only is not None:
         yield seen.has_only([word for name in when.only for word in config.cues[name]])
     if when.has is not None:
         yield any(seen.has(name, config.slots[name]) for name in when.has)
-    if when.says_not is not None:
-        yield not any(seen.says(config.cues[name]) for name in when.says_not)
-    if when.document is not None:
-        yield seen.document is when.document
 
 
 def clarification(config: RouterConfig, rule: PlanRule, seen: Seen) -> Clarification | None:
