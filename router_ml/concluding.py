@@ -68,7 +68,8 @@ class Concluder(Recorded):
         config, health = force.config, remembered.health
         scanned = self._scan(config, request, understood)
         case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
-        estimates = self.estimate(request, understood)
+        batched = case.promise.batched(channel=request.channel, mode=case.situation.mode)
+        estimates = self.estimate(request, understood, batch=batched)
         ruling = rule_case(config, case, estimates, health=health)
         standing = remembered.standing(case.class_name)
         asked = terms(
@@ -106,8 +107,8 @@ class Concluder(Recorded):
             return NO_GUESS
         return self.bundle.plan.guess(understood.embedding, features_vector(understood)[:-1])
 
-    def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L)."""
+    def estimate(self, request: RouteRequest, understood: Understanding, *, batch: bool) -> Estimates:
+        """What is believed of every configured lane for one request, (1, L); ``batch``: at batch prices."""
         lanes = self.config.lanes
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
@@ -118,7 +119,7 @@ class Concluder(Recorded):
             lanes,
             known,
             cached_in=cached,
-            batch=request.channel == "batch",
+            batch=batch,
             drift=self._learner.drift(known) if self._learner else None,
         )
 
