@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from router_ml.allocation.choose import Choice
 from router_ml.case import Case
 from router_ml.config import RouterConfig
-from router_ml.config.planning import PlanRule
 from router_ml.contract import (
     Circumstances,
     Decoding,
@@ -70,10 +69,11 @@ def assemble(
     """
     seen = Seen(case.request, ruling.tools, case.tier, case.facts.risks)
     rules = matching(config, case.situation, seen) if choice is not None else ()
-    question = asked_back(config, rules, seen)
+    advice = Advice(rules, guess)
+    question = asked_back(config, seen, advice) if choice is not None else None
     choice = None if question is not None else choice
     action, reason, queue = _action(case, ruling, choice, stamp, question=question)
-    plan = _without_values(case, _plan(config, case, ruling, choice, rules=rules, guess=guess))
+    plan = _without_values(case, _plan(config, case, ruling, choice, advice=advice, asks=question is not None))
     lane = choice.lane if choice else None
     understood = case.understood
     decision = RouteDecision(
@@ -171,11 +171,11 @@ def _plan(
     ruling: Ruling,
     choice: Choice | None,
     *,
-    rules: tuple[PlanRule, ...],
-    guess: Guess,
+    advice: Advice,
+    asks: bool,
 ) -> Plan:
     if choice is None:
-        nothing, asks = Fallback(finally_="human_review"), any(rule.retrieval == "clarify" for rule in rules)
+        nothing = Fallback(finally_="human_review")
         retrieval = Retrieval(strategy="clarify") if asks else Retrieval()
         return Plan(Decoding(), Limits(), retrieval, (), OutputContract(name="none"), nothing)
     allowed = Allowed(ruling.tools, ruling.approval, ruling.destinations, ruling.output_contract)
@@ -188,7 +188,7 @@ def _plan(
         allowed,
         choice.ranking,
         tokens,
-        Advice(rules, guess),
+        advice,
     )
 
 

@@ -14,13 +14,14 @@ import numpy as np
 from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.assembly import Stamp, assemble
-from router_ml.case import Case, build_case, contexts, with_entities_of
+from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, Draw
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner
 from router_ml.overrides import InForce
+from router_ml.planning.guess import NO_GUESS, Guess
 from router_ml.reading import Guards
 from router_ml.recording import Recorded
 from router_ml.remembered import Remembered, session_of, spending_of
@@ -68,7 +69,8 @@ class Concluder(Recorded):
         config, health = force.config, remembered.health
         scanned = self._scan(config, request, understood)
         case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
-        estimates = self.estimate(request, understood)
+        batched = case.promise.batched(channel=request.channel, mode=case.situation.mode)
+        estimates = self.estimate(request, understood, batch=batched)
         ruling = rule_case(config, case, estimates, health=health)
         if reviewed is not None:
             ruling = let_through(ruling, reviewed)
@@ -95,6 +97,7 @@ class Concluder(Recorded):
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
+            guess=self.guess(understood),
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -103,8 +106,14 @@ class Concluder(Recorded):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
-    def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L)."""
+    def guess(self, understood: Understanding) -> Guess:
+        """What outcomes taught of the plan of such requests, where that is sure."""
+        if self.bundle is None or self.bundle.plan is None:
+            return NO_GUESS
+        return self.bundle.plan.guess(understood.embedding, features_vector(understood)[:-1])
+
+    def estimate(self, request: RouteRequest, understood: Understanding, *, batch: bool) -> Estimates:
+        """What is believed of every configured lane for one request, (1, L); ``batch``: at batch prices."""
         lanes = self.config.lanes
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
@@ -115,7 +124,7 @@ class Concluder(Recorded):
             lanes,
             known,
             cached_in=cached,
-            batch=request.channel == "batch",
+            batch=batch,
             drift=self._learner.drift(known) if self._learner else None,
         )
 

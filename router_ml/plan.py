@@ -82,7 +82,7 @@ def make_plan(
     if advice is None:
         advice = Advice([rule for rule in config.plan if matches(rule.when, situation)])
     rules, guess = advice.rules, advice.guess
-    contract = _output_contract(config, request, rules, allowed, guess)
+    contract = _output_contract(config, request, allowed, advice)
     tools = _tools(config, rules, allowed, guess) if limits.limits.max_tool_calls else ()
     steps = fallback(config, ranking)
     names = (ranking[0], *sorted(steps.lanes()))
@@ -90,7 +90,7 @@ def make_plan(
     return Plan(
         decoding=_decoding(used, rules, limits, contract, tokens_in=tokens_in),
         limits=_limits(request, used, limits, bool(tools)),
-        retrieval=_retrieval(config, rules, allowed, guess),
+        retrieval=_retrieval(config, allowed, advice),
         tools=tools,
         output_contract=contract,
         fallback=steps,
@@ -103,15 +103,14 @@ def parts_of(config: RouterConfig, lane: str) -> tuple[str, ...]:
     return cascade.parts if cascade is not None else ()
 
 
-def _output_contract(
-    config: RouterConfig, request: RouteRequest, rules: Sequence[PlanRule], allowed: Allowed, guess: Guess
-) -> OutputContract:
+def _output_contract(config: RouterConfig, request: RouteRequest, allowed: Allowed, advice: Advice) -> OutputContract:
     """What policy demands, else what the caller asks for, else the rules, else what was learned, else text."""
     if allowed.output_contract is None and isinstance(request.output_contract, OutputContract):
         return request.output_contract
-    planned = next((rule.output_contract for rule in rules if rule.output_contract is not None), None)
-    learned = guess.output_contract if guess.output_contract in config.output_contracts else None
-    name = allowed.output_contract or request.output_contract or planned or learned
+    guess = advice.guess.output_contract
+    learned = guess if guess in config.output_contracts else None
+    rule = advice.first("output_contract", learned=learned)
+    name = allowed.output_contract or request.output_contract or (rule.output_contract if rule else learned)
     if name is None or isinstance(name, OutputContract):
         return OutputContract(name="text")
     if name not in config.output_contracts:
@@ -160,18 +159,25 @@ def _limits(request: RouteRequest, lanes: Sequence[Lane], limits: TrafficClass, 
     )
 
 
-def _retrieval(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed, guess: Guess) -> Retrieval:
+def _retrieval(config: RouterConfig, allowed: Allowed, advice: Advice) -> Retrieval:
     """What the first rule says that sets it, else what was learned, in the index that a rule names; none where policy
     does not let the index be used."""
-    rule = next((rule for rule in rules if rule.retrieval not in (None, "clarify")), None)
-    strategy = rule.retrieval if rule is not None else guess.retrieval
+    learned = advice.guess.retrieval
+    rule = advice.first("retrieval", learned=learned)
+    strategy = rule.retrieval if rule is not None else learned
     name = rule.index if rule is not None else None
-    name = name or next((rule.index for rule in rules if rule.index is not None), None)
+    name = name or _index_for(config, strategy, advice.rules)
     if strategy not in ("light", "deep") or name is None or name not in allowed.destinations.indexes:
         return Retrieval()
     index = config.indexes[name]
     reranker = index.reranker if strategy == "deep" and index.reranker in allowed.destinations.rerankers else None
     return Retrieval(strategy=strategy, index=name, top_k=index.top_k, reranker=reranker)
+
+
+def _index_for(config: RouterConfig, strategy: str | None, rules: Sequence[PlanRule]) -> str | None:
+    """The index that a rule names for a strategy: one that is for the request, else the first there is."""
+    named = (rule.index for rule in (*rules, *config.plan) if rule.index and rule.retrieval in (strategy, None))
+    return next(named, None)
 
 
 def _tools(config: RouterConfig, rules: Sequence[PlanRule], allowed: Allowed, guess: Guess) -> tuple[PlannedTool, ...]:

@@ -28,6 +28,7 @@ def rule_case(config: RouterConfig, case: Case, estimates: Estimates, *, health:
     """
     asked, tokens, lanes = case.request.constraints, case.understood.tokens_in, list(config.lanes)
     return apply_limits(
+        config,
         apply_rules(config, case.facts, constraints=asked, tokens_in=tokens, health=health),
         case.promise.limits,
         constraints=asked,

@@ -11,7 +11,8 @@ from typing import Any
 from router_ml.contract import RouteDecision, RouteRequest
 
 FOLDER = Path(__file__).parents[1] / "data" / "plan"
-PARTS = ("train", "dev", "practice", "test")
+LEARNED_FROM = ("train", "dev", "practice")
+PARTS = (*LEARNED_FROM, "test")
 FIELDS = ("retrieval", "tools", "output_contract", "missing")
 STRATEGIES = ("none", "light", "deep", "clarify")
 
@@ -34,6 +35,7 @@ class Labelled:
     id: str
     request: RouteRequest
     labels: PlanLabels
+    voice: str = ""
 
 
 def load_part(part: str, folder: Path = FOLDER) -> list[Labelled]:
@@ -48,7 +50,7 @@ def _labelled(record: Mapping[str, Any]) -> Labelled:
     labels = PlanLabels(
         given["retrieval"], frozenset(given["tools"]), given["output_contract"], frozenset(given["missing"])
     )
-    return Labelled(record["id"], RouteRequest.parse(asked), labels)
+    return Labelled(record["id"], RouteRequest.parse(asked), labels, record.get("voice", ""))
 
 
 def planned(decision: RouteDecision) -> PlanLabels:

@@ -10,12 +10,14 @@ from pathlib import Path
 from router_ml.allocation.estimate import Allocation
 from router_ml.config.tool_files import contract_files
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
+from router_ml.planning.head import FILES as PLAN_FILES
 from router_ml.storage.bundle import Manifest, save_allocation, seal
 from router_ml.storage.promises import Promises, save_promises
 from router_ml.understanding.encoder import fingerprint
 
 CLASSIFIER = ("classifier.safetensors", "classifier.json")
-KEPT = ("encoder", *CLASSIFIER, *ENTITY_FILES)
+KEPT = ("encoder", *CLASSIFIER, *ENTITY_FILES, *PLAN_FILES)
+OPTIONAL = (*ENTITY_FILES, *PLAN_FILES)
 
 
 def write_bundle(
@@ -37,7 +39,7 @@ def write_bundle(
             source, target = base / name, out / name
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
-            elif source.exists() or name not in ENTITY_FILES:
+            elif source.exists() or name not in OPTIONAL:
                 shutil.copyfile(source, target)
     copy_contracts(settings.read_text(encoding="utf-8"), settings.parent, out)
     for source in (settings, settings.parent / "rewards.yaml"):

@@ -25,7 +25,7 @@ def plan_issues(config: RouterConfig) -> Iterator[Issue]:
         yield from _when((*here, "when"), rule.when, config)
         yield from _names(here, rule, config)
         yield from _asks(here, rule)
-        if rule.model_dump(exclude_defaults=True, exclude={"when"}) == {}:
+        if rule.model_dump(exclude_defaults=True, exclude={"when", "soft"}) == {}:
             yield Issue(here, "the rule sets nothing.", "Give at least one field, or remove the rule.")
         earlier = next((i for i in range(index) if _hides(config.plan[i], rule)), None)
         if earlier is not None:
@@ -82,6 +82,7 @@ def _when(path: Path, when: PlanWhen, config: RouterConfig) -> Iterator[Issue]:
         ("domain", taxonomy.domains, "domain", bool(taxonomy.domains)),
         ("risk", taxonomy.risks, "risk", bool(taxonomy.risks)),
         ("tool", tuple(config.tools), "tool", True),
+        ("has", tuple(config.slots), "slot", True),
         ("says", tuple(config.cues), "cue", True),
         ("says_too", tuple(config.cues), "cue", True),
         ("says_not", tuple(config.cues), "cue", True),
@@ -125,9 +126,9 @@ def _asks(here: Path, rule: PlanRule) -> Iterator[Issue]:
 
 def _hides(earlier: PlanRule, later: PlanRule) -> bool:
     """Whether the later rule never decides anything: all that it sets, the earlier sets for every request of it."""
-    if earlier.retrieval == "clarify" or not covers(earlier.when, later.when):
+    if earlier.retrieval == "clarify" or earlier.soft != later.soft or not covers(earlier.when, later.when):
         return False
-    whole = later.model_dump(exclude_defaults=True, exclude={"when", "tools"})
+    whole = later.model_dump(exclude_defaults=True, exclude={"when", "tools", "soft"})
     tools = {name for _, names in later.tools or () for name in names}
     theirs = {name for _, names in earlier.tools or () for name in names}
     return all(getattr(earlier, key) is not None for key in whole) and tools <= theirs

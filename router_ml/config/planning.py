@@ -24,8 +24,8 @@ class PlanWhen(ClassWhen):
     """Which requests a plan rule is for: every condition that is given holds.
 
     ``says``: one of these cues is in what is asked; ``says_too``: one of these as well; ``says_not``: none of these;
-    ``only``: nothing but single words of these. ``tool``: policies left one of these. ``write_tool``: whether they left
-    one that changes something. ``risk``: one of these was found.
+    ``only``: nothing but single words of these. ``has``: one of these slots has been said. ``tool``: policies left one
+    of these. ``write_tool``: whether they left one that changes something. ``risk``: one of these was found.
     ``max_words`` and ``min_words`` count what is asked, without a quoted document. ``document``: whether one is quoted
     or attached. ``follow_up``: whether there were earlier turns.
     """
@@ -34,6 +34,7 @@ class PlanWhen(ClassWhen):
     says_too: tuple[str, ...] | None = None
     says_not: tuple[str, ...] | None = None
     only: tuple[str, ...] | None = None
+    has: tuple[str, ...] | None = None
     tool: tuple[str, ...] | None = None
     write_tool: bool | None = None
     tier: tuple[RiskTier, ...] | None = None
@@ -71,7 +72,8 @@ class PlanRule(Section):
     ``retrieval: clarify`` asks back instead of answering: ``missing`` names slots, and the rule matches where one of
     them has not been said; ``question`` is what is asked, by default the question of the first that is missing. Nothing
     is asked twice. ``require_tools``: the only tool that is left must be called. ``reasoning_effort`` and ``grammar``
-    are for lanes that can be held to them (capabilities ``reasoning`` and ``grammar``).
+    are for lanes that can be held to them (capabilities ``reasoning`` and ``grammar``). ``soft``: what outcomes taught
+    comes before it, where that is sure.
     """
 
     when: PlanWhen = PlanWhen()
@@ -87,3 +89,4 @@ class PlanRule(Section):
     stop: tuple[str, ...] | None = None
     grammar: str | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
+    soft: bool = False

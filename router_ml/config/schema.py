@@ -135,6 +135,10 @@ class TrafficClass(Section):
     limits: ClassLimits = ClassLimits()
     batch_prices: bool = False
 
+    def batched(self, *, channel: str, mode: str) -> bool:
+        """Whether the batch discount of a lane counts for a request of the class."""
+        return channel == "batch" or (self.batch_prices and mode == "batch")
+
 
 class Exploration(Section):
     """Inverse-gap weighting (``gamma``) with a floor (``epsilon``); never at the listed tiers."""

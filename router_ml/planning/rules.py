@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router_ml.config import RouterConfig
 from router_ml.config.planning import PlanRule, PlanWhen
+from router_ml.planning.guess import Advice
 from router_ml.planning.seen import Seen, missing
 from router_ml.planning.situation import Situation, matches
 
@@ -27,10 +28,16 @@ def matching(config: RouterConfig, situation: Situation, seen: Seen) -> tuple[Pl
 
 def holds(config: RouterConfig, when: PlanWhen, situation: Situation, seen: Seen) -> bool:
     """Whether every condition that is given holds; those that cost least are looked at first."""
-    return matches(when, situation) and all(_conditions(config, when, seen))
+    return (
+        matches(when, situation)
+        and all(_facts(config, when, seen))
+        and all(_words(config, when, seen))
+        and (when.document is None or seen.document is when.document)
+    )
 
 
-def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+def _facts(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+    """Conditions that no word has to be looked up for."""
     if when.tool is not None:
         yield any(name in seen.tools for name in when.tool)
     if when.write_tool is not None:
@@ -41,20 +48,23 @@ def _conditions(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bo
         yield not seen.risks.isdisjoint(when.risk)
     if when.follow_up is not None:
         yield seen.follow_up is when.follow_up
+
+
+def _words(config: RouterConfig, when: PlanWhen, seen: Seen) -> Iterator[bool]:
+    """Conditions on what is asked."""
     if when.min_words is not None:
         yield seen.words >= when.min_words
     if when.max_words is not None:
         yield seen.words <= when.max_words
-    if when.says is not None:
-        yield any(seen.says(config.cues[name]) for name in when.says)
-    if when.says_too is not None:
-        yield any(seen.says(config.cues[name]) for name in when.says_too)
-    if when.only is not None:
-        yield seen.has_only([word for name in when.only for word in config.cues[name]])
+    for names in (when.says, when.says_too):
+        if names is not None:
+            yield any(seen.says(config.cues[name]) for name in names)
     if when.says_not is not None:
         yield not any(seen.says(config.cues[name]) for name in when.says_not)
-    if when.document is not None:
-        yield seen.document is when.document
+    if when.only is not None:
+        yield seen.has_only([word for name in when.only for word in config.cues[name]])
+    if when.has is not None:
+        yield any(seen.has(name, config.slots[name]) for name in when.has)
 
 
 def clarification(config: RouterConfig, rule: PlanRule, seen: Seen) -> Clarification | None:
@@ -62,11 +72,16 @@ def clarification(config: RouterConfig, rule: PlanRule, seen: Seen) -> Clarifica
     names = missing(seen, rule.missing, config.slots)
     if not names and (rule.missing or rule.question is None):
         return None
-    question = rule.question or config.slots[names[0]].question
+    question = rule.question or " ".join(config.slots[name].question for name in names)
     return None if seen.was_asked(question) else Clarification(question, names)
 
 
-def asked_back(config: RouterConfig, rules: Sequence[PlanRule], seen: Seen) -> Clarification | None:
-    """What has to be asked before anything else: where the first rule that sets retrieval says so."""
-    first = next((rule for rule in rules if rule.retrieval is not None), None)
-    return clarification(config, first, seen) if first is not None and first.retrieval == "clarify" else None
+def asked_back(config: RouterConfig, seen: Seen, advice: Advice) -> Clarification | None:
+    """What has to be asked before anything else: where the first rule that sets retrieval says so, or outcomes taught
+    so; never for what has been said."""
+    first = advice.first("retrieval", learned=advice.guess.ask or advice.guess.retrieval)
+    if first is not None:
+        return clarification(config, first, seen) if first.retrieval == "clarify" else None
+    if advice.guess.ask not in config.slots:
+        return None
+    return clarification(config, PlanRule(retrieval="clarify", missing=(str(advice.guess.ask),)), seen)
