@@ -14,22 +14,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from router_ml.errors import InvalidRequestError, MissingExtraError, RouterError
 from router_ml.execution.executor import Executor
-from router_ml.integrations.answering import body, chunk, details, error_body, last_chunks
+from router_ml.integrations.answering import body, chunk, error_body, last_chunks
 from router_ml.integrations.asking import Asked, ask
-from router_ml.integrations.following import Piece, afollow, follow
+from router_ml.integrations.following import Piece, Said, afollow, follow
 from router_ml.router import Router
 
 try:
     import openai
 
-    if int(openai.__version__.partition(".")[0]) >= 3:
-        import httpx2 as http
-    else:
-        import httpx as http
+    http: Any = import_module("httpx2" if int(openai.__version__.partition(".")[0]) >= 3 else "httpx")
 except ImportError:
     raise MissingExtraError("openai", "integrations") from None
 
@@ -199,10 +197,10 @@ class _Teller:
         self._sent: list[str] = []
 
     def tell(self, piece: Piece) -> bytes:
-        if isinstance(piece, str):
+        if isinstance(piece, Said):
             head = {} if self._sent else {"role": "assistant"}
-            self._sent.append(piece)
-            return _event(chunk({**head, "content": piece}, of="router"))
+            self._sent.append(piece.text)
+            return _event(chunk({**head, "content": piece.text}, of=piece.decision_id))
         chunks = last_chunks(piece, sent="".join(self._sent), with_usage=self._with_usage)
         return b"".join(map(_event, chunks)) + b"data: [DONE]\n\n"
 
