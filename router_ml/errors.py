@@ -12,6 +12,7 @@
   + LogError                                the event log cannot be written or read
     - LogRefusedError                       it can, but never takes this record: repeating does not help
   + ExecutionError                          no lane gave an answer that holds; carries the whole story
+  + NotRoutedError                          a decision that others were to carry out lets nobody answer yet
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
 
@@ -101,6 +102,16 @@ class ExecutionError(RouterError):
         told = "; ".join(f"{hop.lane}: {hop.kind or 'answered'}" for hop in hops) or "no lane was called"
         name = getattr(decision, "decision_id", "The request")
         super().__init__(f"{name} was not answered ({kind}). Tried {told}. See completion.execution.")
+
+
+class NotRoutedError(RouterError):
+    """A decision that lets nobody answer yet, where another library was to: it refuses, asks back, or wants a person.
+    ``decision`` is the ``RouteDecision``."""
+
+    def __init__(self, decision: object) -> None:
+        self.decision = decision
+        name, action, reason = (getattr(decision, name, "") for name in ("decision_id", "action", "reason"))
+        super().__init__(f"{name} is not to be answered by a lane ({action}). {reason} See decision.")
 
 
 class OfflineDataError(RouterError, ValueError):
