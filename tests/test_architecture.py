@@ -52,7 +52,7 @@ OWNERS = {
     "onnxruntime": ("understanding/encoder.py",),
     "sqlalchemy": ("storage/",),
     "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
-    "litellm": ("execution/lanes.py",),
+    "litellm": ("execution/lanes",),
     "fastapi": ("serve/",),
 }
 SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy")

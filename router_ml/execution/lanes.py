@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from router_ml.config import Lane
-from router_ml.contract import Decoding, FailureKind
+from router_ml.contract import Decoding
 from router_ml.contract.base import JsonObject
 from router_ml.errors import MissingExtraError
 from router_ml.execution.failures import LaneFailure
-from router_ml.execution.reply import Piece, Reply, ToolRequest, Usage
+from router_ml.execution.lanes_arguments import Place, tools
+from router_ml.execution.lanes_errors import failure_of
+from router_ml.execution.lanes_prices import cost_usd, entries
+from router_ml.execution.lanes_streaming import Gathered
+from router_ml.execution.normal import from_openai
+from router_ml.execution.reply import Piece, Reply
+
+_CONNECT_S = 5.0
 
 
 @dataclass(frozen=True)
 class LaneCall:
-    """What one lane is asked. ``messages`` and ``tools`` in the OpenAI shape; ``timeout_s`` of this call."""
+    """What one lane is asked. ``messages`` and ``tools`` in the OpenAI shape; ``timeout_s``: until the whole answer is
+    there, also where it is streamed; ``batch``: at the price of batches."""
 
     lane: str
     messages: Sequence[JsonObject]
@@ -26,6 +35,7 @@ class LaneCall:
     tools: Sequence[JsonObject] = ()
     must_call: bool = False
     headers: Mapping[str, str] | None = None
+    batch: bool = False
 
 
 class Lanes(Protocol):
@@ -49,47 +59,109 @@ class Lanes(Protocol):
 
 
 class LiteLLMLanes:
-    """Calls the configured lanes."""
+    """Calls the configured lanes. Retries and fallbacks of LiteLLM are off: those of the decision count.
+
+    An address or a key that is missing from the environment is a failure of the call, not an error here, so that the
+    other lanes go on serving; ``missing`` tells beforehand.
+    """
 
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
-        self._lanes = lanes
         self._litellm = _litellm()
+        self._places = {name: self._place(lane) for name, lane in lanes.items()}
+        self._litellm.register_model(entries(lanes, self._litellm.model_cost))
+
+    def missing(self) -> dict[str, str]:
+        """What keeps a lane from being called, by lane: the name of a variable, never its value."""
+        found = {}
+        for name, place in self._places.items():
+            try:
+                place.endpoint()
+            except LaneFailure as failure:
+                found[name] = failure.detail
+        return found
 
     async def call(self, call: LaneCall) -> Reply:
         """See ``Lanes.call``."""
+        arguments = self._arguments(call)
         try:
-            answer = await self._litellm.acompletion(**self._arguments(call))
+            async with asyncio.timeout(call.timeout_s):
+                answer = await self._litellm.acompletion(**arguments)
         except Exception as error:  # noqa: BLE001 - each way in which a call can fail is a failure of its lane
-            raise _failure(error) from None
-        return _reply(answer.model_dump(), self._lanes[call.lane])
+            raise failure_of(error) from None
+        return self._priced(from_openai(answer.model_dump()), call)
 
-    async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
-        """See ``Lanes.stream``."""
-        reply = await self.call(call)
-        yield Piece(text=reply.text)
-        yield Piece(reply=reply)
+    async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
+        """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection."""
+        until = asyncio.get_running_loop().time() + call.timeout_s
+        gathered = Gathered()
+        chunks = await self._opened(call, until)
+        try:
+            while (chunk := await _next(chunks, until, gathered)) is not None:
+                if text := gathered.add(chunk):
+                    yield Piece(text=text)
+        finally:
+            await chunks.aclose()
+        if text := gathered.end():
+            yield Piece(text=text)
+        reply = gathered.reply(received=chunks.received_finish_reason)
+        yield Piece(reply=self._priced(reply, call))
+
+    async def _opened(self, call: LaneCall, until: float) -> Any:
+        arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._litellm.acompletion(**arguments)
+        except Exception as error:  # noqa: BLE001 - as in ``call``
+            raise failure_of(error) from None
+
+    def _priced(self, reply: Reply, call: LaneCall) -> Reply:
+        price = self._places[call.lane].lane.price
+        cost = cost_usd(price, reply.usage, batch=call.batch)
+        return replace(reply, usage=replace(reply.usage, cost_usd=cost))
+
+    def _place(self, lane: Lane) -> Place:
+        provider = lane.model.partition("/")[0]
+        try:
+            _, provider, *_ = self._litellm.get_llm_provider(lane.model)
+            takes = self._litellm.get_supported_openai_params(lane.model, custom_llm_provider=provider)
+        except Exception:  # noqa: BLE001 - a model that LiteLLM does not know fails when it is called
+            takes = None
+        return Place(lane, provider, None if takes is None else frozenset(takes))
 
     def _arguments(self, call: LaneCall) -> dict[str, Any]:
-        lane = self._lanes[call.lane]
-        end = lane.endpoint
-        base = end.base_url or (os.environ.get(end.base_url_env) if end.base_url_env else None)
-        key = os.environ.get(end.key_env) if end.key_env else None
-        said = call.decoding.model_dump(exclude_none=True, exclude={"grammar"})
-        said = {name: list(value) if name == "stop" else value for name, value in said.items() if value != ()}
-        more = (
-            {"tools": list(call.tools), "tool_choice": "required" if call.must_call else "auto"} if call.tools else {}
-        )
+        place = self._places[call.lane]
+        # LiteLLM keeps a client for each patience: that of the lane, so that there is one. The call's own is kept here.
+        patience = max(place.lane.endpoint.timeout_ms / 1000, call.timeout_s)
         return {
-            "model": lane.model,
-            "messages": list(call.messages),
-            "timeout": call.timeout_s,
+            "model": place.lane.model,
+            "messages": place.messages(call.messages),
+            "timeout": _timeout(patience, place.provider),
             "num_retries": 0,
             "max_retries": 0,
-            **({"api_base": base} if base else {}),
-            **({"api_key": key} if key else {}),
-            **said,
-            **more,
+            "drop_params": True,
+            **place.endpoint(),
+            **place.decoding(call.decoding),
+            **tools(call.tools, must_call=call.must_call),
+            **({"extra_headers": dict(call.headers)} if call.headers else {}),
         }
+
+
+def _timeout(seconds: float, provider: str) -> Any:
+    """LiteLLM takes a shorter patience for the connection alone from clients of the OpenAI kind only."""
+    if provider != "openai":
+        return seconds
+    import httpx
+
+    return httpx.Timeout(seconds, connect=min(seconds, _CONNECT_S))
+
+
+async def _next(chunks: Any, until: float, gathered: Gathered) -> Any | None:
+    """The next chunk; None after the last."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await anext(chunks, None)
+    except Exception as error:  # noqa: BLE001 - as in ``call``
+        raise failure_of(error, partial=gathered.shown) from None
 
 
 def _litellm() -> Any:
@@ -99,47 +171,6 @@ def _litellm() -> Any:
     except ImportError:
         raise MissingExtraError("litellm", "execute") from None
     litellm.suppress_debug_info = True
-    litellm.drop_params = True
+    # To count tokens of Llama models LiteLLM would fetch their tokenizer, and hold everything up until it is there.
+    litellm.disable_hf_tokenizer_download = True
     return litellm
-
-
-_KINDS: tuple[tuple[str, FailureKind], ...] = (
-    ("Timeout", "timeout"),
-    ("RateLimitError", "rate_limit"),
-    ("AuthenticationError", "authentication"),
-    ("PermissionDeniedError", "authentication"),
-    ("ContextWindowExceededError", "context_overflow"),
-    ("ContentPolicyViolationError", "content_filter"),
-    ("APIConnectionError", "connection"),
-)
-
-
-def _failure(error: Exception) -> LaneFailure:
-    name = type(error).__name__
-    kind: FailureKind = next((kind for known, kind in _KINDS if known in name), "server_error")
-    return LaneFailure(kind, f"{name} {getattr(error, 'status_code', '')}".strip())
-
-
-def _reply(answer: dict[str, Any], lane: Lane) -> Reply:
-    choices = answer.get("choices") or []
-    if not choices:
-        raise LaneFailure("empty", "EmptyError no choices")
-    message = choices[0].get("message") or {}
-    reason = choices[0].get("finish_reason")
-    usage = answer.get("usage") or {}
-    tokens_in, tokens_out = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    price = lane.price
-    cost = (tokens_in * price.input_per_mtok + tokens_out * price.output_per_mtok) / 1e6
-    asked = tuple(
-        ToolRequest(one.get("id") or "", one["function"]["name"] or "", one["function"]["arguments"] or "")
-        for one in message.get("tool_calls") or []
-    )
-    stop = {"stop": "end", "length": "length", "tool_calls": "tools", "content_filter": "filter"}.get(reason, "unknown")
-    return Reply(
-        text=message.get("content") or "",
-        tool_requests=asked,
-        stop=stop,  # type: ignore[arg-type]
-        refusal=message.get("refusal"),
-        served_model=answer.get("model"),
-        usage=Usage(tokens_in, tokens_out, 0, cost),
-    )
