@@ -105,3 +105,4 @@ class ContractSpec(Section):
     citations_required: bool = False
     labels: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    grounded: bool = False
