@@ -109,6 +109,8 @@ def _misfitting(asked: Asked, fault: Fault, said: Said) -> Said:
 
 
 def _invented(asked: Asked, fault: Fault, said: Said) -> Said:
+    if said.calls:
+        return said
     text = said.text
     for known in asked.passages:
         text = text.replace(known, UNKNOWN_PASSAGE)

@@ -38,7 +38,9 @@ async def read(reader: asyncio.StreamReader) -> Incoming | None:
         if headers.get("transfer-encoding") == "chunked":
             return Incoming(method, path, headers, await _chunks(reader))
         length = int(headers.get("content-length") or 0)
-        body = await reader.readexactly(length) if 0 < length <= _LARGEST else b""
+        if length > _LARGEST:
+            return None
+        body = await reader.readexactly(length)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, ConnectionError):
         return None
     return Incoming(method, path, headers, body)

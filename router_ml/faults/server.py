@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -19,6 +20,7 @@ from router_ml.faults.fault import Fault, Kind
 ANY = "*"
 _GOOD = Fault("good")
 _PATIENCE_S = 10.0
+_BACKLOG = 1024
 
 
 @dataclass(frozen=True)
@@ -166,15 +168,15 @@ class FaultServer:
         Raises:
             OSError: the port is taken.
         """
-        loop = asyncio.new_event_loop()
-        listening = loop.run_until_complete(
-            asyncio.start_server(lambda r, w: serving.serve(r, w, self), self._host, self._port, backlog=1024)
-        )
-        self._port = int(listening.sockets[0].getsockname()[1])
+        listening = socket.create_server((self._host, self._port), backlog=_BACKLOG)
+        self._port = int(listening.getsockname()[1])
         self._started = time.monotonic()
-        self._loop = loop
-        self._thread = threading.Thread(target=_run, args=(loop, listening), name="fault-server", daemon=True)
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        work = (self._loop, self, listening, ready)
+        self._thread = threading.Thread(target=_run, args=work, name="fault-server", daemon=True)
         self._thread.start()
+        ready.wait(_PATIENCE_S)
         return self
 
     def close(self) -> None:
@@ -200,12 +202,18 @@ class FaultServer:
 _SECRET = ("authorization", "x-api-key", "api-key")
 
 
-def _run(loop: asyncio.AbstractEventLoop, listening: asyncio.Server) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop, server: FaultServer, listening: socket.socket, ready: threading.Event
+) -> None:
     asyncio.set_event_loop(loop)
+    serving_them = loop.run_until_complete(
+        asyncio.start_server(lambda reader, writer: serving.serve(reader, writer, server), sock=listening)
+    )
+    loop.call_soon(ready.set)
     try:
         loop.run_forever()
     finally:
-        listening.close()
+        serving_them.close()
         open_ones = asyncio.all_tasks(loop)
         for task in open_ones:
             task.cancel()

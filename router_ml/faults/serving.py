@@ -41,8 +41,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dire
             if not await _respond(incoming, reader, writer, director):
                 break
             await writer.drain()
-    except ConnectionError:
-        pass  # the client has gone, as clients do that stop waiting
+    except (ConnectionError, asyncio.CancelledError):
+        pass  # the client has gone, as clients do that stop waiting; or the server has been closed
     finally:
         writer.close()
 
@@ -60,6 +60,10 @@ async def _respond(
     else:
         told = director.look(path)
         _send(writer, told or {"error": {"message": f"Unknown path {path}."}}, status=404 if told is None else 200)
+        return True
+    if not incoming.read().get("messages"):
+        told = {"error": {"message": "Expected JSON with messages.", "type": "invalid_request_error", "code": None}}
+        _send(writer, told, status=400)
         return True
     fault, number = director.next_fault(incoming, asked)
     return await _under(fault, number, shape, asked, reader, writer)

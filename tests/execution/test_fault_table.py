@@ -1,0 +1,49 @@
+"""Whatever fails, however the fallback goes on: a valid answer from an eligible lane, or a typed error."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import pytest
+
+from benchmarks.execution.setting import SHAPES
+from benchmarks.execution.table import FAULTS, SECOND, Case, Table, cases, fill, named
+from router_ml.faults import Fault
+
+ENDS = ("error", "human_review", "static_answer")
+HARMLESS = {
+    "slow_stream": tuple(SHAPES),
+    "mid_stream_drop": (),
+    "wrong_schema": ("text", "stream", "cited"),
+    "invented_citation": ("text", "stream", "tools", "json", "label"),
+}
+"""Shapes that a fault does not touch, so that its answer holds."""
+
+
+def _holds(table: Table) -> None:
+    assert table.problems == []
+    for case, ending in table.endings.items():
+        if case.way not in ENDS:
+            assert ending.how == "answered", case.name
+        elif case.shape not in HARMLESS.get(case.fault.kind, ()):
+            assert ending.how != "answered", case.name
+            assert case.way in ("error", ending.how), case.name
+
+
+def test_every_fault_once() -> None:
+    """The shapes take turns; the whole table is the slow test."""
+    turns = cycle(SHAPES)
+    _holds(fill([Case(fault, way, next(turns)) for way in ("first lane", "error") for fault in FAULTS]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=named)
+def test_every_fault_with_every_rule_and_shape(fault: Fault) -> None:
+    _holds(fill(cases([fault])))
+
+
+def test_every_rule_has_a_fault_that_asks_it() -> None:
+    from router_ml.contract import Fallback
+
+    rules = {name for name in Fallback.model_fields if name.startswith("on_")}
+    assert rules == set(SECOND)
