@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakSet
 
 from litellm.integrations.custom_logger import CustomLogger
 
@@ -47,7 +48,12 @@ class LanePlugin:
         if shared:
             raise InvalidRequestError(f"Lanes share the models {shared}, so LiteLLM cannot tell them apart by it.")
         self._flights, self._request, self._metadata = Flights(router), dict(request or {}), metadata
-        self.log = _Log(self._flights)
+        _FLIGHTS.add(self._flights)
+
+    @property
+    def log(self) -> CustomLogger:
+        """The callback for ``litellm.callbacks``: one for all plugins of a process, as LiteLLM keeps one of a class."""
+        return _LOG
 
     async def run(self, context: Any) -> Any:
         """See ``litellm.types.router.RoutingPlugin``.
@@ -83,44 +89,50 @@ class LanePlugin:
 class _Log(CustomLogger):  # type: ignore[misc]
     """Records the calls of flights, and how they end."""
 
-    def __init__(self, flights: Flights) -> None:
-        super().__init__()
-        self._flights = flights
-
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """A call answered."""
-        flight = self._flights.of(signalled(kwargs))
-        if flight is None:
+        flights, flight = _flight(kwargs)
+        if flights is None or flight is None:
             return
-        lane, took = self._lane(flight, kwargs), milliseconds(start_time, end_time)
+        lane, took = _lane(flights, flight, kwargs), milliseconds(start_time, end_time)
         try:
             reply = reply_of(response_obj)
         except LaneFailure as failure:
-            self._flights.add_hop(flight, lane, kind=failure.kind, error=failure.detail, latency_ms=took)
-            self._flights.land(flight, "failed", error=failure.kind)
+            flights.add_hop(flight, lane, kind=failure.kind, error=failure.detail, latency_ms=took)
+            flights.land(flight, "failed", error=failure.kind)
             return
         model = reply.served_model
-        self._flights.add_hop(flight, lane, usage=reply.usage, served_model=model, latency_ms=took)
+        flights.add_hop(flight, lane, usage=reply.usage, served_model=model, latency_ms=took)
         try:
-            found = await asyncio.to_thread(self._flights.check, flight, reply)
+            found = await asyncio.to_thread(flights.check, flight, reply)
         except RouterError:
-            self._flights.land(flight, "answered", lane=lane)
+            flights.land(flight, "answered", lane=lane)
             raise
         withheld = found.action == "withhold"
-        self._flights.land(flight, "answered", lane=lane, error="withheld" if withheld else None)
+        flights.land(flight, "answered", lane=lane, error="withheld" if withheld else None)
 
     async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """A call failed; whether it was the last one, LiteLLM's count of retries says."""
-        flight = self._flights.of(signalled(kwargs))
-        if flight is None:
+        flights, flight = _flight(kwargs)
+        if flights is None or flight is None:
             return
         kind, detail = failed(kwargs.get("exception"))
-        lane, took, noted = self._lane(flight, kwargs), milliseconds(start_time, end_time), metadata_of(kwargs)
-        self._flights.add_hop(flight, lane, kind=kind, error=detail, latency_ms=took)
+        lane, took, noted = _lane(flights, flight, kwargs), milliseconds(start_time, end_time), metadata_of(kwargs)
+        flights.add_hop(flight, lane, kind=kind, error=detail, latency_ms=took)
         if noted.get("attempted_retries", 0) >= noted.get("max_retries", 0):
-            self._flights.land(flight, "failed", error=kind)
+            flights.land(flight, "failed", error=kind)
 
-    def _lane(self, flight: Flight, kwargs: Any) -> str:
-        model = metadata_of(kwargs).get("deployment")
-        lanes = self._flights.router.config.lanes
-        return next((name for name, lane in lanes.items() if lane.model == model), flight.given[-1])
+
+_FLIGHTS: WeakSet[Flights] = WeakSet()
+_LOG = _Log()
+
+
+def _flight(kwargs: Any) -> tuple[Flights | None, Flight | None]:
+    decision_id = signalled(kwargs)
+    return next(((flights, found) for flights in list(_FLIGHTS) if (found := flights.of(decision_id))), (None, None))
+
+
+def _lane(flights: Flights, flight: Flight, kwargs: Any) -> str:
+    model = metadata_of(kwargs).get("deployment")
+    lanes = flights.router.config.lanes
+    return next((name for name, lane in lanes.items() if lane.model == model), flight.given[-1])
