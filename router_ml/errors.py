@@ -14,6 +14,7 @@
   + ReviewError                             an approval cannot be decided or taken as things stand; nothing has changed
   + ExecutionError                          no lane gave an answer that holds; carries the whole story
     - StreamInterruptedError                an answer broke off after parts of it were delivered; it can be gone on from
+  + NotRoutedError                          a decision that others were to carry out lets nobody answer yet
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
 
@@ -122,6 +123,16 @@ class StreamInterruptedError(ExecutionError):
         self.offset = len(partial)
         self.resume = resume
         self.decision_id = getattr(getattr(completion, "decision", None), "decision_id", None)
+
+
+class NotRoutedError(RouterError):
+    """A decision that lets nobody answer yet, where another library was to: it refuses, asks back, or wants a person.
+    ``decision`` is the ``RouteDecision``."""
+
+    def __init__(self, decision: object) -> None:
+        self.decision = decision
+        name, action, reason = (getattr(decision, name, "") for name in ("decision_id", "action", "reason"))
+        super().__init__(f"{name} is not to be answered by a lane ({action}). {reason} See decision.")
 
 
 class OfflineDataError(RouterError, ValueError):
