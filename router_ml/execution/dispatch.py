@@ -12,9 +12,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from router_ml import telemetry
 from router_ml.config import RouterConfig
 from router_ml.contract import Destinations, FailureKind, Lookup, RouteDecision, RouteRequest
 from router_ml.contract.base import JsonObject
@@ -32,6 +33,7 @@ from router_ml.execution.toolbox import Toolbox
 from router_ml.execution.validation import instructions
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.telemetry import Span, attributes
 
 if TYPE_CHECKING:
     from router_ml.execution.reviews import Reviews
@@ -139,6 +141,15 @@ async def dispatch(parts: Parts, run: Run, lane: str, asked: Asked, outlet: Outl
 async def _call(
     parts: Parts, run: Run, call: LaneCall, purpose: HopPurpose, expected: float, outlet: Outlet | None
 ) -> Reply | Failed:
+    place = parts.config.lanes[call.lane]
+    said = attributes.of_call(place.model, place.provider, call.decoding, stream=outlet is not None)
+    with telemetry.span(f"chat {place.model}", said, client=True) as span:
+        return await _made(parts, run, replace(call, headers=span.headers()), purpose, expected, outlet, span)
+
+
+async def _made(
+    parts: Parts, run: Run, call: LaneCall, purpose: HopPurpose, expected: float, outlet: Outlet | None, span: Span
+) -> Reply | Failed:
     began, reply, failure = time.monotonic(), None, None
     try:
         async with asyncio.timeout(call.timeout_s + _GRACE_S):
@@ -160,6 +171,9 @@ async def _call(
             reply=reply,
             latency_ms=(time.monotonic() - began) * 1000,
         )
+        span.set(attributes.of_hop(run.hops[-1]))
+        if failure is not None:
+            span.fail(failure.kind)
         if failure is not None:
             run.assumed_usd += assumed_usd(failure.kind, expected)
     if reply is not None and reply.usage.cost_usd is None:

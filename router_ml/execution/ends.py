@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from router_ml import telemetry
 from router_ml.contract import Execution, ExecutionStatus, FailureKind
 from router_ml.errors import ExecutionError, LogError, StreamInterruptedError
 from router_ml.execution.completion import Completion
@@ -123,6 +124,7 @@ async def keep(parts: Parts, run: Run, execution: Execution) -> None:
 def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
     """``keep``, at once."""
     run.closed = True
+    telemetry.executed(run.decision, execution)
     try:
         parts.router.log_execution(execution)
     except LogError as error:

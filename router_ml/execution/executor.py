@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from router_ml import telemetry
 from router_ml.contract import Destinations, Lookup, OutputCheck, RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, StreamInterruptedError
 from router_ml.execution.background import Background
@@ -212,11 +213,14 @@ class Executor:
         if model is not None:
             known["output_contract"] = contract_of(model)
         asked = RouteRequest.parse(known)
+        began = 0
         if decision is None:
-            decision = await asyncio.to_thread(self.router.predict_route, asked)
+            began = telemetry.clock()
+            with telemetry.carried_out():
+                decision = await asyncio.to_thread(self.router.predict_route, asked)
         prepare(decision.output_contract)
         run = begin(asked, decision)
-        run.model, run.client = model, kept(client or ClientSide(), self.router.config, decision)
+        run.began, run.model, run.client = began, model, kept(client or ClientSide(), self.router.config, decision)
         return run
 
     async def _look_up(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from router_ml import telemetry
 from router_ml.config.execution import ExecutionRules
 from router_ml.contract import ToolCall
 from router_ml.contract.base import JsonObject
@@ -22,6 +23,7 @@ from router_ml.execution.messages import answers, with_ids
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
+from router_ml.telemetry import attributes
 
 _TRIED = ("done", "failed", "timeout")
 _LIMIT = "LimitError no more tools may be called for this request; answer with what is known"
@@ -101,10 +103,17 @@ async def _one(parts: Parts, run: Run, request: ToolRequest, *, spare: bool) -> 
         return known.model_copy(update={"call_id": request.id}), False
     if not spare:
         return _refused(run, request, _LIMIT), True
+    with telemetry.span(f"execute_tool {request.name if request.name in run.tools else 'unknown'}") as span:
+        call = await _called(parts, run, request)
+        span.set(attributes.of_tool(call))
+    return call, True
+
+
+async def _called(parts: Parts, run: Run, request: ToolRequest) -> ToolCall:
     left = None if run.left_ms == float("inf") else max(run.left_ms, 0) / 1000
     try:
         async with asyncio.timeout(left):
-            call = await parts.tools.call(
+            return await parts.tools.call(
                 run.decision,
                 request,
                 allowed=run.tools,
@@ -115,8 +124,7 @@ async def _one(parts: Parts, run: Run, request: ToolRequest, *, spare: bool) -> 
             )
     except TimeoutError:
         error = "TimeoutError the deadline of the request passed; whether it was done is not known"
-        call = _refused(run, request, error).model_copy(update={"status": "timeout", "attempts": 1})
-    return call, True
+        return _refused(run, request, error).model_copy(update={"status": "timeout", "attempts": 1})
 
 
 def _groups(run: Run, requests: Sequence[ToolRequest]) -> Iterator[list[ToolRequest]]:

@@ -45,7 +45,7 @@ class Run:
     as well (``earlier_usd`` where more is known of it); ``assumed_usd``: what calls that failed without a bill may have
     cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer.
     ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on
-    the monotonic clock; ``closed``: its record has been written.
+    the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -75,6 +75,7 @@ class Run:
     reviewed: bool = False
     ask: bool = False
     closed: bool = False
+    began: int = 0
     fresh: bool = False
     gone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked_bytes: int = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from router_ml import telemetry
 from router_ml.contract import ExecutionStatus, Step
 from router_ml.execution.attempts import Answered, Ended, HandedOver, attempt
 from router_ml.execution.completion import Completion
@@ -21,6 +22,7 @@ from router_ml.execution.retrieval import as_context
 from router_ml.execution.rounds import Waiting
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
+from router_ml.telemetry import attributes
 
 
 async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Completion:
@@ -34,17 +36,18 @@ async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Com
 
 
 async def recorded(parts: Parts, run: Run, work: Awaitable[Completion]) -> Completion:
-    """Do some work that ends a request, with a record of it also where it is broken off."""
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not run.closed:
-            keep_now(parts, run, run.execution("cancelled", error="cancelled"))
-        raise
-    except Exception:
-        if not run.closed:  # a fault of ours, or of what we were given: the record says that it failed
-            keep_now(parts, run, run.execution("failed"))
-        raise
+    """Do some work that ends a request, with a record and a span of it also where it is broken off."""
+    with telemetry.root(run.decision, parent=run.client.traceparent, began=run.began):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not run.closed:
+                keep_now(parts, run, run.execution("cancelled", error="cancelled"))
+            raise
+        except Exception:
+            if not run.closed:  # a fault of ours, or of what we were given: the record says that it failed
+                keep_now(parts, run, run.execution("failed"))
+            raise
 
 
 async def _carry_out(parts: Parts, run: Run, outlet: Outlet | None) -> Completion:
@@ -89,10 +92,12 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
         return None
     if (halted := await obey(parts, run)) is not None:
         return halted
-    found = await parts.look_up(run.decision, run.request, run.destinations)
-    if found is None:
-        return None
-    lookup, passages = found
+    with telemetry.span(f"retrieval {run.decision.retrieval.index}") as span:
+        found = await parts.look_up(run.decision, run.request, run.destinations)
+        if found is None:
+            return None
+        lookup, passages = found
+        span.set(attributes.of_lookup(lookup))
     run.lookups.append(lookup)
     if lookup.error is not None and run.decision.output_contract.citations_required:
         return Failed("tool_failure")

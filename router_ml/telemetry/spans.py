@@ -117,9 +117,10 @@ def decided(decision: RouteDecision, began: int) -> None:
 
 
 def executed(decision: RouteDecision, execution: Execution) -> None:
-    """An execution has ended: its metrics."""
+    """An execution has ended: its metrics, and what its ``root`` says of it."""
     if _active is not None:
         _active.metrics.executed(decision, execution)
+        _current_root(execution)
 
 
 def reported(place: str, status: str) -> None:
@@ -167,6 +168,15 @@ def _headers() -> dict[str, str]:
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
     return carrier
+
+
+def _current_root(execution: Execution) -> None:
+    from opentelemetry import trace
+
+    inner = trace.get_current_span()
+    inner.set_attributes(attributes.of_execution(execution))
+    if execution.error is not None:
+        _Live(inner).fail(execution.error)
 
 
 @contextmanager
