@@ -87,7 +87,7 @@ def test_the_application_s_span_is_the_parent_also_from_another_thread(router: R
 
 def test_a_request_that_fails_is_told_by_its_kind(router: Router, seen: Seen) -> None:
     failure = LaneFailure("authentication", "AuthenticationError 401")
-    strict = router.config.model_copy(update={"fallback": FallbackRule(finally_="error")})
+    strict = router.config.model_copy(update={"fallback": FallbackRule.model_validate({"finally": "error"})})
     deciding = Router(strict, bundle=router.bundle)
     with Executor(deciding, lanes=Scripted(failure)) as executor, pytest.raises(ExecutionError):
         executor.complete("What is two and two?")
