@@ -41,7 +41,7 @@ class Checker:
             schema = {"type": "object", **tool.parameters}
             for key, kept, said in (("parameters", self._arguments, schema), ("result", self._results, tool.result)):
                 try:
-                    kept[name] = _validator(said)
+                    kept[name] = _validator(said, objects=key == "parameters")
                 except ValueError as error:
                     fix = "Write JSON Schema (2020-12)."
                     problems.append(Problem("router.yaml", None, f"tools.{name}.{key}", f"{error}.", fix))
@@ -114,13 +114,15 @@ def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     return found
 
 
-def _validator(schema: JsonObject) -> Any:
+def _validator(schema: JsonObject, *, objects: bool) -> Any:
     try:
         import jsonschema
         from referencing import Registry
     except ImportError:
         raise MissingExtraError("jsonschema", "execute") from None
     kind = jsonschema.Draft202012Validator
+    if objects and schema.get("type") != "object":
+        raise ValueError("arguments are an object")
     for reference in _references(schema):
         if pointed_at(schema, reference) is None:
             raise ValueError(f"$ref {reference[:_SHOWN]!r} does not point into the schema, and nothing is fetched")

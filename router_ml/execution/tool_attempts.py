@@ -102,6 +102,8 @@ class Attempts:
             return Outcome("timeout", error=said), ToolFailure(said, transient=True)
         try:
             return _done(task.result(), tool), None
+        except asyncio.CancelledError:  # by itself: had it been the caller, nobody would be here
+            failure = ToolFailure("CancelledError")
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is a failure of the tool
             failure = as_failure(error)
         doubt = "" if tool.effect == "read" or failure.nothing_done else f"; {UNKNOWN}"
@@ -113,11 +115,14 @@ class Attempts:
             task.exception()  # read, so that nobody complains about it later
 
     async def _invoke(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-            return await function(**arguments)
-        run = contextvars.copy_context().run
-        found = await asyncio.wrap_future(self._pool.submit(run, lambda: function(**arguments)))
-        return await found if inspect.isawaitable(found) else found
+        try:
+            if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+                return await function(**arguments)
+            run = contextvars.copy_context().run
+            found = await asyncio.wrap_future(self._pool.submit(run, lambda: function(**arguments)))
+            return await found if inspect.isawaitable(found) else found
+        except SystemExit:
+            raise ToolFailure("SystemExit") from None  # it would end the loop of everybody
 
     def _pause(self, failure: ToolFailure | None, attempt: int) -> float | None:
         """Seconds until the next attempt; None where it would not help."""

@@ -90,7 +90,11 @@ def test_what_a_lane_is_told_of_its_arguments_holds_none_of_them(value: str) -> 
 
 def test_a_schema_that_is_none_or_points_elsewhere_is_an_error_at_once() -> None:
     """Nothing is fetched, and no call finds out."""
-    for schema in ({"properties": {"order": {"$ref": "https://example.com/order.json"}}}, {"type": "objekt"}):
+    for schema in (
+        {"properties": {"order": {"$ref": "https://example.com/order.json"}}},
+        {"type": "objekt"},
+        {"type": "array"},
+    ):
         with pytest.raises(ConfigError, match=r"tools\.look_up\.parameters"):
             ConfiguredTools(configured(look_up={"parameters": schema}), {})
     with pytest.raises(ConfigError, match="does not point into the schema"):
