@@ -65,7 +65,10 @@ class Checker:
 
     def result_error(self, name: str, result: JsonValue) -> str | None:
         """How a result breaks its contract; None where it does not."""
-        return "; ".join(_errors(self._results[name], result)) or None
+        try:
+            return "; ".join(_errors(self._results[name], result)) or None
+        except RecursionError:
+            return "it is nested too deeply"
 
 
 def arguments_sha256(arguments: Mapping[str, JsonValue]) -> str:
@@ -127,7 +130,7 @@ def _validator(schema: JsonObject, *, objects: bool) -> Any:
         if pointed_at(schema, reference) is None:
             raise ValueError(f"$ref {reference[:_SHOWN]!r} does not point into the schema, and nothing is fetched")
     try:
-        kind.check_schema(schema)
+        kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # which reads each pattern, too
     except jsonschema.SchemaError as error:
         raise ValueError(f"not valid JSON Schema at {error.json_path}: {error.message[:_SHOWN]}") from None
     return kind(schema, format_checker=kind.FORMAT_CHECKER, registry=Registry())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router_ml.contract import RouteDecision, ToolCall
@@ -86,6 +86,23 @@ def test_what_a_lane_is_told_of_its_arguments_holds_none_of_them(value: str) -> 
         with pytest.raises(BadArguments) as wrong:
             checker.arguments("look_up", json.dumps(arguments))
         assert value not in str(wrong.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["order", "cents"]) | st.text(), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*TOOLS, "?"]) | st.text(), st.text() | JSON.map(json.dumps), JSON)
+def test_whatever_a_lane_and_a_tool_say_a_call_ends_in_a_record(
+    make_decision: Decisions, name: str, arguments: str, result: Any
+) -> None:
+    box = toolbox(dict.fromkeys(TOOLS, lambda **_: result), look_up={"result": {"type": "object"}})
+    call = ask(box, planned(make_decision), name, arguments, approval_id="apr_1")
+    assert ToolCall.model_validate_json(call.model_dump_json()) == call
 
 
 def test_a_schema_that_is_none_or_points_elsewhere_is_an_error_at_once() -> None:
