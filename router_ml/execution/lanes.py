@@ -113,6 +113,11 @@ class LiteLLMLanes:
         cost = cost_usd(price, reply.usage, batch=call.batch)
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 
+    def _stay(self, model: str) -> None:
+        """Settings of the whole process would send a call to a lane that nobody decided for."""
+        if self._litellm.model_fallbacks or model in (self._litellm.model_alias_map or ()):
+            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks or litellm.model_alias_map")
+
     def _place(self, lane: Lane) -> Place:
         provider = lane.model.partition("/")[0]
         try:
@@ -124,6 +129,7 @@ class LiteLLMLanes:
 
     def _arguments(self, call: LaneCall) -> dict[str, Any]:
         place = self._places[call.lane]
+        self._stay(place.lane.model)
         # LiteLLM keeps a client for each patience: that of the lane, so that there is one. The call's own is kept here.
         patience = max(place.lane.endpoint.timeout_ms / 1000, call.timeout_s)
         return {
@@ -133,6 +139,7 @@ class LiteLLMLanes:
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
+            "caching": False,
             **place.endpoint(),
             **place.decoding(call.decoding, call.messages, must_call=call.must_call and bool(call.tools)),
             **tools(call.tools, must_call=call.must_call),
