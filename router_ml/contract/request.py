@@ -93,7 +93,8 @@ with warnings.catch_warnings():
         """The shape an answer must have.
 
         ``schema``: a JSON Schema, when ``type`` is json. ``labels``: when ``type`` is label, one of which is the
-        answer. ``forbidden``: names of fields that must not be in it, wherever they stand.
+        answer. ``forbidden``: names of fields that must not be in it, wherever they stand. ``grounded``: a sentence
+        that cites a passage which does not say so is a failure, not only a warning.
         """
 
         name: str = "inline"
@@ -102,6 +103,7 @@ with warnings.catch_warnings():
         citations_required: bool = False
         labels: tuple[str, ...] = ()
         forbidden: tuple[str, ...] = ()
+        grounded: bool = False
 
 
 class Previous(Model):

@@ -38,13 +38,20 @@ OF_THE_PROVIDER: frozenset[FailureKind] = frozenset(
 class LaneFailure(Exception):  # noqa: N818 - a failure of a lane that the fallback is there for, not an error of ours
     """A call to a lane gave no usable answer. ``detail`` begins with the class or status of the error and never holds
     text of the request; ``retry_after_ms``: how long the provider asks to be left alone; ``partial``: what had been
-    streamed."""
+    streamed; ``of_request``: the provider answered, and would not have this request."""
 
     def __init__(
-        self, kind: FailureKind, detail: str = "", *, retry_after_ms: float | None = None, partial: str = ""
+        self,
+        kind: FailureKind,
+        detail: str = "",
+        *,
+        retry_after_ms: float | None = None,
+        partial: str = "",
+        of_request: bool = False,
     ) -> None:
         self.kind = kind
         self.detail = detail
         self.retry_after_ms = retry_after_ms
         self.partial = partial
+        self.of_request = of_request
         super().__init__(f"{kind}: {detail}" if detail else kind)

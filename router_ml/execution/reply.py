@@ -35,7 +35,8 @@ class Reply:
     """One answer of one lane.
 
     ``text``: what a reader sees, without thinking; ``refusal``: what it said instead of answering, if it says so apart;
-    ``citations``: ids of passages that it names; ``message``: the same as an assistant message to send back.
+    ``citations``: ids of passages that it names; ``thinking_blocks``: thinking as its vendor signed it, which it wants
+    back after the results of tools.
     """
 
     text: str = ""
@@ -46,6 +47,7 @@ class Reply:
     refusal: str | None = None
     served_model: str | None = None
     usage: Usage = field(default_factory=Usage)
+    thinking_blocks: tuple[JsonObject, ...] = field(default=(), compare=False, repr=False)
 
     def as_message(self) -> JsonObject:
         """The reply as a message of the conversation, in the OpenAI shape."""
@@ -55,6 +57,8 @@ class Reply:
                 {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
                 for one in self.tool_requests
             ]
+        if self.tool_requests and self.thinking_blocks:
+            message["thinking_blocks"] = list(self.thinking_blocks)
         return message
 
 

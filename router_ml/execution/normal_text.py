@@ -1,0 +1,140 @@
+"""What a reader sees of a text, what the lane only thought, and the ids that it cites."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+_OPEN = ("<think>", "<thinking>")
+_CLOSE = re.compile(r"</think(?:ing)?>")
+_ORPHAN = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
+_CITED = re.compile(r"(?<![\w\])!])\[([^\[\]\n]{1,200})\](?![(\[:])")
+_ID = re.compile(r"[^\W_](?:[\w.:/#@+-]{0,98}\w)?")
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+
+
+class Visible:
+    """Tells thinking from text while it comes in, however it is cut into pieces.
+
+    Only what stands at the beginning is thinking: a text may speak of ``<think>`` later. After thinking, blanks before
+    the text are dropped.
+
+    >>> seen = Visible()
+    >>> [seen.feed(piece) for piece in ("<thi", "nk>Two and two", "</think>", "\\n\\nFour", ".")], seen.thinking
+    (['', '', '', 'Four', '.'], 'Two and two')
+    """
+
+    def __init__(self, *, thought: bool = False) -> None:
+        self.thought = thought
+        self._pending = ""
+        self._where = "start"
+        self._thoughts: list[str] = []
+
+    @property
+    def thinking(self) -> str:
+        """What was thought, without the tags."""
+        return "\n".join(thought for thought in self._thoughts if thought)
+
+    def feed(self, piece: str) -> str:
+        """What of the text so far can be shown and has not been."""
+        if self._where == "text":
+            return piece
+        self._pending += piece
+        while self._where != "text":
+            moved = self._begin() if self._where == "start" else self._think()
+            if not moved:
+                return ""
+        shown, self._pending = self._pending, ""
+        return shown
+
+    def end(self) -> str:
+        """What is left to show when nothing more comes; thinking that was cut off stays thinking."""
+        left, self._pending = self._pending, ""
+        if self._where == "thinking":
+            self._thoughts.append(left.strip())
+            return ""
+        return left.lstrip() if self.thought else left
+
+    def _begin(self) -> bool:
+        """Whether it is clear now what the text begins with."""
+        seen = self._pending.lstrip()
+        opened = next((tag for tag in _OPEN if seen.startswith(tag)), None)
+        if opened is not None:
+            self._where, self.thought, self._pending = "thinking", True, seen[len(opened) :]
+            return True
+        if any(tag.startswith(seen) for tag in _OPEN):
+            return False
+        self._where = "text"
+        if self.thought:
+            self._pending = seen
+        return True
+
+    def _think(self) -> bool:
+        closed = _CLOSE.search(self._pending)
+        if closed is None:
+            return False
+        self._thoughts.append(self._pending[: closed.start()].strip())
+        self._where, self._pending = "start", self._pending[closed.end() :]
+        return True
+
+
+def split_thinking(text: str, *, thought: bool = False) -> tuple[str, str]:
+    """Thinking and text of a whole answer. ``thought``: some thinking came apart from the text.
+
+    Some templates swallow the opening tag: what stands before a closing one that ends its line is thinking, too.
+
+    >>> split_thinking("<think>Two and two</think>\\n\\nFour.")
+    ('Two and two', 'Four.')
+    >>> split_thinking("Two and two\\n</think>\\n\\nFour.")
+    ('Two and two', 'Four.')
+    """
+    orphan = _ORPHAN.match(text)
+    if orphan is not None and orphan[1].strip():
+        thinking, rest = split_thinking(text[orphan.end() :], thought=True)
+        return "\n".join(part for part in (orphan[1].strip(), thinking) if part), rest
+    seen = Visible(thought=thought)
+    shown = seen.feed(text)
+    shown += seen.end()
+    return seen.thinking, shown
+
+
+def cited_ids(text: str) -> tuple[str, ...]:
+    """Ids in square brackets, in the order of the text; of an answer in JSON, those in its strings.
+
+    Links, tick boxes, subscripts and code are no citations.
+
+    >>> cited_ids("It takes 14 days [refunds#2, terms], see [the shop](https://example.com) or `a[0]`.")
+    ('refunds#2', 'terms')
+    """
+    if "[" not in text:
+        return ()
+    found = (one for part in _strings(text) for one in _brackets(part))
+    return tuple(dict.fromkeys(found))
+
+
+def _brackets(text: str) -> Iterator[str]:
+    for match in _CITED.finditer(_CODE.sub(" ", text)):
+        ids = [one.strip() for one in re.split(r"[,;]", match[1])]
+        if all(_ID.fullmatch(one) and one not in ("x", "X") for one in ids):
+            yield from ids
+
+
+def _strings(text: str) -> Iterator[str]:
+    """The text, or the strings that it holds where it is JSON."""
+    if text.lstrip()[:1] not in ("{", "["):
+        yield text
+        return
+    try:
+        stack = [json.loads(text)]
+    except (ValueError, RecursionError):
+        yield text
+        return
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            stack.extend(reversed(value.values()))
+        elif isinstance(value, list):
+            stack.extend(reversed(value))

@@ -1,0 +1,71 @@
+"""A request of the LiteLLM proxy: read for the router, and changed to what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router_ml.config import RouterConfig
+from router_ml.execution.client_side import decoding_with, kept
+from router_ml.integrations.asking import Asked, ask
+from router_ml.integrations.flights import Flight
+from router_ml.integrations.litellm_calls import MARK
+
+_WAYS_OUT = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+_WISHES = ("temperature", "top_p", "seed", "reasoning_effort")
+_REPLACED = ("router", "tools", "tool_choice", "max_completion_tokens", "response_format", *_WISHES, *_WAYS_OUT)
+
+
+def read(config: RouterConfig, data: Mapping[str, Any], key: Any) -> Asked:
+    """What the client sent. What the key's own metadata says under ``router_ml`` outranks the client's metadata.
+
+    Raises:
+        InvalidRequestError: it cannot be read.
+    """
+    own = dict(data.get("router") or {})
+    sent = (data.get("proxy_server_request") or {}).get("body") or {}  # the proxy adds much to data["metadata"]
+    user = {"user": data["user"]} if data.get("user") else {}
+    given = (sent.get("metadata") or {}) | user | (own.get("metadata") or {})
+    fixed = (getattr(key, "metadata", None) or {}).get(MARK) or {}
+    stop = data.get("stop")
+    wished = {name: data.get(name) for name in _WISHES}
+    wished["max_tokens"] = data.get("max_completion_tokens") or data.get("max_tokens")
+    return ask(
+        config,
+        data.get("messages") or (),
+        model=str(data.get("model")),
+        tools=data.get("tools") or (),
+        tool_choice=data.get("tool_choice"),
+        response_format=data.get("response_format"),
+        decoding={**wished, "stop": (stop,) if isinstance(stop, str) else tuple(stop or ())},
+        router={**own, "metadata": {**given, **fixed}},
+    )
+
+
+def rewrite(config: RouterConfig, data: dict[str, Any], flight: Flight, asked: Asked) -> None:
+    """Change the data of a request to what was decided: the lane, behind it only lanes of its fallback, its decoding,
+    and of the tools those that no rule took away."""
+    decision = flight.decision
+    client = kept(asked.client, config, decision)
+    decoding = decoding_with(client, decision.decoding)
+    for name in _REPLACED:
+        data.pop(name, None)
+    behind = list(dict.fromkeys(step.lane for step in decision.fallback.on_error if step.lane != decision.lane))
+    data |= dict.fromkeys(_WAYS_OUT, behind)
+    data |= decoding.model_dump(exclude_none=True, exclude={"grammar", "stop"})
+    data |= {"model": decision.lane, **({"stop": list(decoding.stop)} if decoding.stop else {})}
+    if client.tools:
+        data |= {"tools": list(client.tools), "tool_choice": "required" if client.must_call else "auto"}
+    if decision.limits.deadline_ms is not None:
+        data["timeout"] = min(float(data.get("timeout") or 600.0), decision.limits.deadline_ms / 1000)
+    mark = {"decision_id": decision.decision_id, "lane": decision.lane, "route": decision.route}
+    data["metadata"] = {**(data.get("metadata") or {}), MARK: mark}
+    flight.given.append(str(decision.lane))
+
+
+def error_of(status: int, code: str, said: str, **more: Any) -> Exception:
+    """An error that the proxy hands to the client."""
+    from fastapi import HTTPException
+
+    found: Exception = HTTPException(status, detail={"error": said, "code": code, **more})
+    return found
