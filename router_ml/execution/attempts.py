@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router_ml.contract import OutputCheck, Validation
-from router_ml.execution.dispatch import Asked, Failed, Halted, Parts, dispatch, obey
+from router_ml.execution.dispatch import dispatch
+from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.messages import to_continue, unanswered
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered

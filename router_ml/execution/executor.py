@@ -14,17 +14,18 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from router_ml.contract import Destinations, Lookup, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract import OutputCheck, RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, StreamInterruptedError
 from router_ml.execution.background import Background
 from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Parts
+from router_ml.execution.gate import Parts
 from router_ml.execution.guarded import GuardedLanes
 from router_ml.execution.indexes import Indexes
 from router_ml.execution.lanes import Lanes, LiteLLMLanes
 from router_ml.execution.resuming import again, begin, resume
-from router_ml.execution.retrieval import Passage, Reranker, Retriever
+from router_ml.execution.retrieval import Reranker, Retriever
+from router_ml.execution.retrieval_embedding import Embedding
 from router_ml.execution.reviews import Reviews
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Event, Finished, Interrupted, OnInterrupt, Outlet, Started
@@ -65,7 +66,7 @@ class Executor:
         self.router = router
         config = router.config
         self.reviews = reviews or Reviews(router)
-        self._indexes = Indexes(config, retrievers or {}, rerankers or {})
+        self._indexes = Indexes(config, retrievers, rerankers, embed=_embedding(router))
         if tools is None:
             tools = NoTools()
         elif isinstance(tools, Mapping):
@@ -73,7 +74,7 @@ class Executor:
         if lanes is None:
             lanes = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
         rng = rng or random.Random()
-        self._parts = Parts(router, lanes, tools, self._look_up, self.reviews, rng, sleep)
+        self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)
         self._background = Background()
 
     @classmethod
@@ -219,11 +220,6 @@ class Executor:
         run.model, run.client = model, kept(client or ClientSide(), self.router.config, decision)
         return run
 
-    async def _look_up(
-        self, decision: RouteDecision, request: RouteRequest, allowed: Destinations
-    ) -> tuple[Lookup, list[Passage]] | None:
-        return await self._indexes.look_up(decision, request, allowed=allowed)
-
     def _scanner(self, run: Run) -> Callable[[str], Awaitable[OutputCheck]]:
         async def scan(text: str) -> OutputCheck:
             return await asyncio.to_thread(
@@ -241,6 +237,11 @@ class Executor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _embedding(router: Router | Rollout) -> Embedding | None:
+    """What the indexes that are built in compare texts with: the encoder of the router, if it has one."""
+    return None if router.bundle is None else Embedding(router.bundle.encoder)
 
 
 async def _next(events: AsyncIterator[Event]) -> Event:

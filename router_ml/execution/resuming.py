@@ -9,9 +9,9 @@ from router_ml.contract import Approval, RouteDecision, RouteRequest
 from router_ml.execution.allowance import size
 from router_ml.execution.attempts import judge
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Failed, Parts, obey
 from router_ml.execution.ends import end, nothing_left
 from router_ml.execution.fallback import Tried
+from router_ml.execution.gate import Failed, Parts, obey
 from router_ml.execution.messages import of_request, texts_of
 from router_ml.execution.reply import Reply
 from router_ml.execution.run import Run

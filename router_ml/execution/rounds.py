@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from router_ml.config.execution import ExecutionRules
 from router_ml.contract import ToolCall
 from router_ml.contract.base import JsonObject
-from router_ml.execution.dispatch import Halted, Parts, obey
+from router_ml.execution.gate import Halted, Parts, obey
 from router_ml.execution.messages import answers, with_ids
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.run import Run
