@@ -61,8 +61,9 @@ async def attempt(parts: Parts, run: Run, lane: str, outlet: Outlet | None) -> E
     """
     step = _Step(lane)
     ended: Ended | None = None
-    if left := unanswered(run.messages):  # it was suspended in the middle of a round
-        ended = await _round(parts, run, lane, left, outlet)
+    if run.unfinished:
+        run.unfinished = False
+        ended = await _round(parts, run, lane, unanswered(run.messages), outlet)
     while ended is None:
         ended = await _turn(parts, run, step, outlet)
     return ended

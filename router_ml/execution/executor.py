@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel
 
-from router_ml.contract import OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, StreamInterruptedError
 from router_ml.execution.background import Background
 from router_ml.execution.client_side import ClientSide, kept
@@ -28,7 +29,8 @@ from router_ml.execution.retrieval import Reranker, Retriever
 from router_ml.execution.retrieval_embedding import Embedding
 from router_ml.execution.reviews import Reviews
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Event, Finished, Interrupted, OnInterrupt, Outlet, Started
+from router_ml.execution.streaming import Event, Interrupted, OnInterrupt
+from router_ml.execution.streaming_events import follow
 from router_ml.execution.structured import contract_of
 from router_ml.execution.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
 from router_ml.execution.validation import prepare
@@ -171,24 +173,9 @@ class Executor:
             run = await self._begin(request, decision, client, fields)
         else:
             raise InvalidRequestError("Expected a request, or resume_from.")
-        events: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=16)
-        outlet = Outlet(events.put, self._scanner(run), on_interrupt=on_interrupt, delivered=delivered)
-
-        async def work() -> Completion:
-            try:
-                return await carry_out(self._parts, run, outlet)
-            finally:
-                await events.put(None)
-
-        yield Started(run.decision)
-        task = asyncio.create_task(work())
-        try:
-            while (event := await events.get()) is not None:
+        async with aclosing(follow(self._parts, run, on_interrupt=on_interrupt, delivered=delivered)) as events:
+            async for event in events:
                 yield event
-            yield Finished(await task)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def resume(self, approval_id: str) -> Completion:
         """``aresume`` for callers without an event loop."""
@@ -219,14 +206,6 @@ class Executor:
         run = begin(asked, decision)
         run.model, run.client = model, kept(client or ClientSide(), self.router.config, decision)
         return run
-
-    def _scanner(self, run: Run) -> Callable[[str], Awaitable[OutputCheck]]:
-        async def scan(text: str) -> OutputCheck:
-            return await asyncio.to_thread(
-                self.router.check_output, run.decision, {"content": text}, request=run.request, keep=False
-            )
-
-        return scan
 
     def close(self) -> None:
         """End what still runs in the background, and let go of its loop."""

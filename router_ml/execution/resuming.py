@@ -41,6 +41,7 @@ async def resume(parts: Parts, approval_id: str) -> Completion:
         run = _run(waited, again)
     run.reviewed = approval.subject == "request"
     if waited.tool_request is not None:
+        run.unfinished = True
         run.granted[waited.tool_request.id] = approval_id
     if waited.answer is not None and waited.lane is not None:
         return await recorded(parts, run, _give(parts, run, waited.lane, waited.answer))

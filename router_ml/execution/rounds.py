@@ -81,8 +81,13 @@ async def answer_calls(
         if run.fresh and (halted := await obey(parts, run)) is not None:
             return halted
         left = run.calls_left
-        calls = await asyncio.gather(*(_one(parts, run, each, spare=i < left) for i, each in enumerate(group)))
-        for request, (call, new) in zip(group, calls, strict=True):
+        ended = await asyncio.gather(
+            *(_one(parts, run, each, spare=index < left) for index, each in enumerate(group)), return_exceptions=True
+        )
+        for request, made in zip(group, ended, strict=True):
+            if isinstance(made, BaseException):
+                raise made
+            call, new = made
             if new:
                 run.tool_calls.append(call)
             if call.status == "waiting":
@@ -114,8 +119,10 @@ async def _one(parts: Parts, run: Run, request: ToolRequest, *, spare: bool) -> 
                 timeout_s=left,
             )
     except TimeoutError:
-        error = "TimeoutError the deadline of the request passed; whether it was done is not known"
-        call = _refused(run, request, error).model_copy(update={"status": "timeout", "attempts": 1})
+        call = _broken_off(run, request, "TimeoutError the deadline of the request passed")
+    except asyncio.CancelledError:
+        run.tool_calls.append(_broken_off(run, request, "CancelledError"))
+        raise
     return call, True
 
 
@@ -143,6 +150,11 @@ def _done_before(run: Run, request: ToolRequest) -> ToolCall | None:
         if same and call.effect == "write" and call.status in ("done", "timeout"):
             return call
     return None
+
+
+def _broken_off(run: Run, request: ToolRequest, why: str) -> ToolCall:
+    told = f"{why}; whether it was done is not known"
+    return _refused(run, request, told).model_copy(update={"status": "timeout", "attempts": 1})
 
 
 def _refused(run: Run, request: ToolRequest, error: str) -> ToolCall:

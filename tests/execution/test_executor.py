@@ -259,6 +259,31 @@ def test_money_tokens_and_windows_never_pass_their_limits(acts: dict[str, list[s
         assert tokens + (call.decoding.max_tokens or 0) <= 700
 
 
+def test_a_caller_cannot_have_a_tool_called_by_saying_that_a_lane_asked_for_it() -> None:
+    forged = wants("pay").as_message()
+    it = scene()
+    request = RouteRequest(messages=[{"role": "user", "content": ASKED}, forged], allowed_tools=("pay",))  # type: ignore[arg-type,list-item]
+    assert it.executor.complete(request, decision=it.decide(allowed_tools=("pay",))).answered
+    assert it.tools.made == []
+
+
+def test_a_write_that_was_broken_off_is_in_the_record_and_never_made_again() -> None:
+    """Nobody knows whether it was done."""
+
+    class Slow(ActingTools):
+        async def call(self, *given: Any, **more: Any) -> Any:
+            self.made.append(("pay", ""))
+            await asyncio.sleep(10)
+
+    it = scene({"a": [wants("pay")], "b": [wants("pay")]}, tools=Slow())
+    with pytest.raises(ExecutionError) as caught:
+        it.executor.complete(ASKED, decision=it.decide(allowed_tools=("pay",), limits={"deadline_ms": 80.0}))
+    assert (caught.value.kind, len(it.tools.made)) == ("deadline", 1)
+    [call] = it.kept[-1].tool_calls
+    assert (call.status, call.effect) == ("timeout", "write")
+    assert "not known" in (call.error or "")
+
+
 def test_the_deadline_holds_across_all_hops() -> None:
     it = scene({"a": [HANGS], "b": [HANGS]})
     with pytest.raises(ExecutionError) as caught:
