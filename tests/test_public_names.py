@@ -11,6 +11,8 @@ NAMES = {
     "predict_route",
     "log_outcome",
     "log_execution",
+    "complete",
+    "acomplete",
     "Rollout",
     "Router",
     "Executor",
