@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST = 400  # characters
+LONGEST, EARLY = 400, 240  # characters of a refusal, and where in it at the latest it says so
 
 _ADVERB = (
     r"(?:,? (?:really|simply|just|unfortunately|also|therefore|honestly|legally|personally|currently|"
@@ -30,14 +30,25 @@ _HELPS = (
     r"discuss(?:ing)?|creat(?:e|ing)|generat(?:e|ing)|writ(?:e|ing)|produc(?:e|ing)|giv(?:e|ing)|offer|respond|answer|"
     r"talk|speak|speculate|advise|comment|weigh in|do (?:so|this|that|it|any|what)|assisting|answering|go into|"
     r"shar(?:e|ing)|encourage|process (?:this|that|your|such)|(?:tell|teach|show|walk) you (?:how|through|anything)|"
-    r"recommend (?:any|specific|a specific)|say (?:anything|more about))\b(?! but\b)"
+    r"recommend (?:any|specific|a specific)|say (?:anything|more about)|be (?:answering|helping|part of|involved)|"
+    r"draft|compose|describe|endorse|promote|facilitate|disclose|reveal|give out|carry out|perform|accommodate|express|"
+    r"impersonate|pretend|role-?play|simulate|depict|diagnose|prescribe|suggest|predict|take (?:sides|part|a position)|"
+    r"get into|be drawn|entertain|complete (?:this|that|your)|meet (?:this|that|your)|fulfil this)\b(?! but\b)"
 )
 _ENGLISH = (
     rf"{_NOT}(?: \w+ly)? {_HELPS}",
     r"^(?:sorry|nope|no|unfortunately)[,.!]? (?:i )?(?:can't|cannot|won't) (?:help|do|assist|answer)\b",
     r"\bi(?:'m going to| am going to|'m afraid i)? ?(?:must|have to|need to|will have to|'ll have to|will)"
-    r"(?: respectfully| politely)? (?:decline|refuse|stop here|pass on)\b",
+    r"(?: respectfully| politely)? (?:decline|refuse|stop here|pass on|say no|turn (?:this|that|it|you) down)\b",
     r"\bi (?:respectfully |politely )?(?:refuse|decline)(?: to (?:answer|help|assist|do|write|comply|provide)\b|[.!])",
+    r"\bi(?:'m| am) (?:respectfully |politely )?(?:declining|refusing|choosing not)\b",
+    r"\boff[- ]limits for me\b",
+    r"\b(?:request|question|topic|task|one) (?:that )?i (?:can't|cannot|won't|will not|am unable|'m unable|don't)\b",
+    r"\bi (?:don't|do not) have (?:the )?(?:permission|authori[sz]ation|clearance|licen[cs]e) to\b",
+    r"\b(?:rules|guidelines|policies|standards) i (?:work under|follow|operate under|have to follow|must follow)\b",
+    r"\b(?:breach|break|conflict with|run counter to|contrary to|violate) my \w+",
+    r"\bnot something i do\b|\b(?:talk about|change the subject|move on to) something (?:else|different)\b",
+    r"\bas an? (?:ai|assistant|language model),? i have no\b",
     r"\bso i (?:won't|can't|cannot|will not|must not)[.!]",
     r"\b(?:not|isn't|outside(?: of)?|beyond) (?:something|a topic|a subject|one|what|anything|the scope of what) "
     r"(?:that )?i(?:'m| am| can| should| will)\b",
@@ -58,6 +69,7 @@ _ROMANCE = (
     r"satisfaire|donner|parler|discuter|partager|écrire|générer|créer|continuer|commenter)\b",
     r"\bje ne suis pas (?:en mesure de (?:vous |t')?(?:aider|répondre|fournir|donner)|(?:autoris|habilit|programm)ée?)"
     r"\b|\bje (?:préfère|souhaite) (?:ne pas|éviter)|\bje dois (?:refuser|décliner)|\bje refuse\b",
+    r"\bje ne (?:donne|fournis|traite|discute) pas\b",
     r"\bno (?:puedo|debo|voy a|quiero) (?:ayudar|responder|proporcionar|cumplir|asistir|ofrecer|hablar|dar|escribir|"
     r"generar|crear|compartir|continuar|comentar)\w*|\bno (?:me es posible|me está permitido|estoy autorizad\w|se me "
     r"permite|estoy en condiciones)\b|\bprefiero no\b",
@@ -73,9 +85,10 @@ _HELFEN = (
 _OTHERS = (
     rf"\b(?:kann|darf|möchte|werde|will) ich\b[^.!?\n]{{0,50}}\b(?:nicht|nichts|keine?)\b[^.!?\n]{{0,40}}{_HELFEN}\b",
     rf"\bich (?:kann|darf|möchte|werde|will)\b[^.!?\n]{{0,50}}\b(?:nicht|nichts|keine?)\b[^.!?\n]{{0,40}}{_HELFEN}\b",
-    r"\bich (?:bin|fühle mich) nicht (?:befugt|berechtigt|in der lage)\b|\bmuss ich (?:leider )?ablehnen\b",
+    r"\bich (?:bin|fühle mich) nicht (?:befugt|berechtigt|in der lage)\b|\bmuss ich (?:leider )?ablehnen\b"
+    r"|\b(?:ist|wäre) (?:es )?mir (?:leider )?nicht (?:möglich|erlaubt|gestattet)\b",
     r"\b(?:ik (?:kan|mag|wil|zal)|(?:kan|mag|wil) ik)\b[^.!?\n]{0,40}\b(?:niet|niets|geen)\b[^.!?\n]{0,30}(?:helpen|"
-    r"beantwoorden|zeggen|geven|schrijven|bespreken)\b",
+    r"beantwoorden|zeggen|geven|schrijven|bespreken|voor (?:je|u) doen)\b",
     r"\bnie mogę[^.!?\n]{0,25}(?:pomóc|odpowiedzieć|udzielić|napisać|podać)\b",
     r"\bя не (?:могу|буду|имею права|в состоянии)[^.!?\n]{0,25}(?:помочь|ответить|выполнить|предоставить|помогать|"
     r"обсуждать|отвечать)",
@@ -83,7 +96,10 @@ _OTHERS = (
     r"(?:我|抱歉|对不起).{0,12}(?:无法|不能|没办法|不可以|不会)(?:为您|帮助|提供|回答|协助|满足|讨论|谈论|参与|继续)",
     r"(?:도와드릴|도움을 드릴|답변드릴|답변할|대답할|제공할|응할) 수 ?(?:가 )?없습니다",
 )
-_SAID = re.compile("|".join(f"(?:{one})" for one in (*_ENGLISH, *_ROMANCE, *_OTHERS)), re.IGNORECASE)
+_BARE = ("sorry", "nope", "no", "unfortunately")
+_FIRST_PERSON = re.compile(r"\bi\b")
+_OF_I = re.compile("|".join(one for one in _ENGLISH if one.startswith((r"\bi", "^"))))
+_OF_ALL = re.compile("|".join((*(one for one in _ENGLISH if not one.startswith((r"\bi", "^"))), *_ROMANCE, *_OTHERS)))
 _QUOTES = frozenset("\"'“”«»„`「")
 
 
@@ -95,6 +111,7 @@ def is_refusal(text: str) -> bool:
     """
     if len(text) > LONGEST:
         return False
-    plain = " ".join(unicodedata.normalize("NFKC", text).replace("’", "'").split())
-    found = _SAID.search(plain)
+    plain = " ".join(unicodedata.normalize("NFKC", text).replace("’", "'").lower().split())[:EARLY]
+    found = _OF_I.search(plain) if _FIRST_PERSON.search(plain) or plain.startswith(_BARE) else None
+    found = found or _OF_ALL.search(plain)
     return found is not None and plain[max(found.start() - 1, 0)] not in _QUOTES
