@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from router_ml import Router
 from router_ml.contract import Approval
+from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError, LogRefusedError, ReviewError
 from router_ml.execution.reviews import Reviews, Suspended
 from router_ml.storage.verify import verify
@@ -182,6 +184,20 @@ def test_what_a_tool_brought_in_makes_a_request_private(router: Router, tmp_path
     """The request was clean when it was decided; the log must not learn from what waits what came later."""
     waits(router, arguments='{"iban": "DE89370400440532013000"}')
     assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "tool", "content": "IBAN DE89370400440532013000"},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": '"DE89370400440532013000"'}}]},
+    ],
+)
+def test_so_does_what_a_lane_or_a_tool_said_before(router: Router, tmp_path: Path, message: JsonObject) -> None:
+    stopped = replace(suspended(router), messages=(message,))
+    Reviews(router).ask(stopped, subject="tool", reason="x", now=NOW)
+    assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+    assert Reviews(router).suspended(stopped.approval_id) == stopped
 
 
 def test_nothing_is_left_in_the_file_of_what_was_denied_or_erased(router: Router, tmp_path: Path) -> None:
