@@ -48,9 +48,10 @@ def test_what_is_granted_goes_on_once_as_it_was(either: Router) -> None:
     assert Reviews(either).suspended(step.approval_id) == stopped
     granted = reviews.decide(step.approval_id, True, now=NOW, **SAID)
     assert (granted.state, granted.who, granted.why) == ("granted", *SAID.values())
-    assert reviews.pending(NOW) == []
+    assert (reviews.pending(NOW), reviews.ready(NOW)) == ([], [granted])
     assert reviews.state(step.approval_id, NOW) == granted
     assert reviews.take(step.approval_id, now=NOW) == stopped
+    assert reviews.ready(NOW) == []
     with pytest.raises(ReviewError, match="was granted by ada on 2026-07-01 12:00 UTC, and has been taken"):
         reviews.take(step.approval_id, now=NOW)
     with pytest.raises(ReviewError, match="was taken or is over"):
@@ -75,7 +76,7 @@ def test_a_denial_leaves_nothing_that_anybody_said(either: Router) -> None:
     assert (left.decision, left.whole, left.messages, left.answer) == (stopped.decision, False, (), None)
     assert left.tool_request is not None
     assert (left.tool_request.name, left.tool_request.arguments) == ("refund", "")
-    assert "8812" not in left.to_json()
+    assert "XYZZY" not in left.to_json()
 
 
 @pytest.mark.parametrize("missing", ["who", "why"])
@@ -92,6 +93,8 @@ def test_an_overdue_approval_has_expired_whether_or_not_anybody_wrote_that_down(
     assert reviews.state(step.approval_id, late - timedelta(seconds=1)).state == "requested"
     assert reviews.state(step.approval_id, late).state == "expired"
     assert reviews.pending(late) == []
+    assert reviews.ready(NOW) == []
+    assert [one.approval_id for one in reviews.ready(late)] == [step.approval_id]
     with pytest.raises(ReviewError, match="expired on 2026-07-01 13:00 UTC"):
         reviews.decide(step.approval_id, True, now=late, **SAID)
     (written,) = reviews.expire(late)
