@@ -11,8 +11,6 @@ NAMES = {
     "predict_route",
     "log_outcome",
     "log_execution",
-    "complete",
-    "acomplete",
     "Rollout",
     "Router",
     "Executor",
@@ -29,7 +27,7 @@ FIELDS = {
     "Message": "role content name tool_calls tool_call_id",
     "Constraints": "max_cost_usd max_latency_ms regions boundary allow_lanes deny_lanes explore",
     "Previous": "decision_id lane cached_tokens turn pin",
-    "OutputContract": "name type schema citations_required labels forbidden grounded",
+    "OutputContract": "name type schema citations_required labels forbidden",
     "RouteDecision": "decision_id trace_id request_id created_at action question missing queue reason route "
     "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state "
     "guard_reasons circumstances lane model "
@@ -70,7 +68,7 @@ FIELDS = {
     "Validation": "status errors",
     "Outcome": "decision_id executed_lane quality labels signals rewards rated_probability cost_usd latency_ms "
     "validation refused source at",
-    "OutcomeLabels": "intent domain risks retrieval tools output_contract",
+    "OutcomeLabels": "intent domain risks retrieval tools output_contract missing",
     "OutputFinding": "type part start end view hard digest echoed",
     "OutputCheck": "check_id decision_id at action reason queue findings echoed risks guard_state guard_reasons "
     "notices policies versions",

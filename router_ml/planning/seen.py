@@ -16,7 +16,9 @@ _FAR = 60  # characters between the parts of a cue
 _QUESTION = 200  # characters
 _NUMBER = re.compile(r"\d{3}")
 _SHORT_ANSWER, _LONG_TURN = 8, 12  # words
-_A_FEW = re.compile(r"[\"“«„'‘][^\"“”«»„'‘’\n]{2,200}[\"”»“'’](?!\w)|[:：]\s{1,3}\S{1,40}(?:\s{1,3}\S{1,40}){3}")
+_QUOTED = re.compile(r"[\"“«„'‘][^\"“”«»„'‘’\n]{2,200}[\"”»“'’](?!\w)")
+_AFTER_COLON = re.compile(r"[:：]\s{1,3}(\S[^\n]{0,200})")
+_CHOICE = re.compile(r"\b(?:or|oder|ou)\b")
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,11 @@ class Seen:
 
     @cached_property
     def _given(self) -> bool:
-        """Whether a few words are quoted or stand behind a colon, too short for a document but enough to work on."""
-        return bool(_A_FEW.search(self.request.task[:WINDOW]))
+        """Whether a few words are quoted or stand behind a colon: no document, but enough to work on. A choice between
+        labels is none."""
+        text = self.request.task[:WINDOW]
+        behind = _AFTER_COLON.search(text)
+        return bool(_QUOTED.search(text) or (behind and not _CHOICE.search(behind[1])))
 
     @cached_property
     def _told(self) -> bool:
