@@ -29,6 +29,9 @@ from router_ml.contract.base import Action
 from router_ml.guardrails.policy import Ruling
 from router_ml.guardrails.verdict import NO_LANE
 from router_ml.plan import Allowed, Plan, make_plan
+from router_ml.planning.guess import NO_GUESS, Advice, Guess
+from router_ml.planning.rules import Clarification, asked_back, matching
+from router_ml.planning.seen import Seen
 from router_ml.terms import Terms
 
 BUDGET = "budget"
@@ -56,11 +59,21 @@ def assemble(
     *,
     learned_lane: str | None,
     stamp: Stamp,
+    guess: Guess = NO_GUESS,
 ) -> RouteDecision:
     """The decision; ``choice`` is None when no lane may be used. ``estimates``: of the eligible lanes and the learned
-    one."""
-    action, reason, queue = _action(case, ruling, choice, stamp)
-    plan = _without_values(case, _plan(config, case, ruling, choice))
+    one.
+
+    What is missing is asked for only where a lane could have answered: rules and money come first. Such a decision goes
+    to no lane whatever the draw, so it has no propensities, as one that goes to a person.
+    """
+    seen = Seen(case.request, ruling.tools, case.tier, case.facts.risks)
+    rules = matching(config, case.situation, seen) if choice is not None else ()
+    advice = Advice(rules, guess)
+    question = asked_back(config, seen, advice) if choice is not None else None
+    choice = None if question is not None else choice
+    action, reason, queue = _action(case, ruling, choice, stamp, question=question)
+    plan = _without_values(case, _plan(config, case, ruling, choice, advice=advice, asks=question is not None))
     lane = choice.lane if choice else None
     understood = case.understood
     decision = RouteDecision(
@@ -69,6 +82,8 @@ def assemble(
         request_id=_request_id(case),
         created_at=stamp.now,
         action=action,
+        question=question.question if question is not None else None,
+        missing=question.missing if question is not None else (),
         queue=queue,
         reason=reason,
         route=f"{case.situation.domain}_{case.situation.intent}_{case.tier}",
@@ -115,8 +130,10 @@ def assemble(
     return decision
 
 
-def _action(case: Case, ruling: Ruling, choice: Choice | None, stamp: Stamp) -> tuple[Action, str, str | None]:
-    """Action, reason and queue. Rules come first, then whether a lane is left, then the money."""
+def _action(
+    case: Case, ruling: Ruling, choice: Choice | None, stamp: Stamp, *, question: Clarification | None
+) -> tuple[Action, str, str | None]:
+    """Action, reason and queue. Rules come first, then whether a lane is left, then the money, then what is missing."""
     if ruling.refuse:
         return "refuse", ruling.refuse, None
     if ruling.human_review:
@@ -124,6 +141,9 @@ def _action(case: Case, ruling: Ruling, choice: Choice | None, stamp: Stamp) -> 
         return "human_review", f"Policy {by} asks for a person ({ruling.human_review}).", ruling.human_review
     if not ruling.eligible:
         return "human_review", "No lane is eligible; the reasons are in excluded.", NO_LANE
+    if question is not None:
+        what = f" What is missing: {', '.join(question.missing)}." if question.missing else ""
+        return "clarify", f"The plan asks back before anything is answered.{what}", None
     if choice is None:
         refused = stamp.terms.at_cap == "refuse"
         return ("refuse", _spent(case, stamp), None) if refused else ("human_review", _spent(case, stamp), BUDGET)
@@ -145,13 +165,31 @@ def _pacing(case: Case, terms: Terms) -> str:
     return f" A dollar has to buy {in_force:.4g} instead of {own:.4g} quality, {why}."
 
 
-def _plan(config: RouterConfig, case: Case, ruling: Ruling, choice: Choice | None) -> Plan:
+def _plan(
+    config: RouterConfig,
+    case: Case,
+    ruling: Ruling,
+    choice: Choice | None,
+    *,
+    advice: Advice,
+    asks: bool,
+) -> Plan:
     if choice is None:
         nothing = Fallback(finally_="human_review")
-        return Plan(Decoding(), Limits(), Retrieval(), (), OutputContract(name="none"), nothing)
+        retrieval = Retrieval(strategy="clarify") if asks else Retrieval()
+        return Plan(Decoding(), Limits(), retrieval, (), OutputContract(name="none"), nothing)
     allowed = Allowed(ruling.tools, ruling.approval, ruling.destinations, ruling.output_contract)
     tokens = case.understood.tokens_in
-    return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking, tokens)
+    return make_plan(
+        config,
+        case.request,
+        case.situation,
+        case.promise,
+        allowed,
+        choice.ranking,
+        tokens,
+        advice,
+    )
 
 
 def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -> tuple[str, ...]:

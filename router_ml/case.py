@@ -16,7 +16,8 @@ from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, risk_tier, worst_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.guardrails.views import normalize
-from router_ml.plan import Situation, traffic_class
+from router_ml.plan import traffic_class
+from router_ml.planning.situation import Situation
 from router_ml.understanding.understand import Understanding
 
 

@@ -14,17 +14,18 @@ import numpy as np
 from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.assembly import Stamp, assemble
-from router_ml.case import Case, build_case, contexts, with_entities_of
+from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, RouteRequest, Session, Spending, State
+from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, Draw
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner
 from router_ml.overrides import InForce
+from router_ml.planning.guess import NO_GUESS, Guess
 from router_ml.reading import Guards
 from router_ml.recording import Recorded
 from router_ml.remembered import Remembered, session_of, spending_of
-from router_ml.ruling import rule_case
+from router_ml.ruling import let_through, rule_case
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.recorder import Recorder
 from router_ml.terms import Terms, chosen, learned_lane, terms
@@ -57,18 +58,22 @@ class Concluder(Recorded):
         *,
         stamp: tuple[int, datetime, str],
         draw: Draw = CHAMPION,
+        reviewed: PolicyFired | None = None,
     ) -> RouteDecision:
         """The decision that follows from all this; nothing is charged, counted, remembered or logged.
 
         Args:
-            stamp: seed, clock and id. draw: the arm that it was given.
+            stamp: seed, clock and id. draw: the arm that it was given. reviewed: the person who let it through.
         """
         seed, now, decision_id = stamp
         config, health = force.config, remembered.health
         scanned = self._scan(config, request, understood)
         case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
-        estimates = self.estimate(request, understood)
+        batched = case.promise.batched(channel=request.channel, mode=case.situation.mode)
+        estimates = self.estimate(request, understood, batch=batched)
         ruling = rule_case(config, case, estimates, health=health)
+        if reviewed is not None:
+            ruling = let_through(ruling, reviewed)
         standing = remembered.standing(case.class_name)
         asked = terms(
             config,
@@ -80,6 +85,8 @@ class Concluder(Recorded):
             probes=remembered.probes,
             certified=self.certified(case, force.versions.prices),
         )
+        if reviewed is not None:
+            asked = asked.let_through()
         learned = learned_lane(config, estimates, asked)
         state = self._state(asked, remembered, draw, session=session_of(config, case), spending=spending_of(standing))
         return assemble(
@@ -90,6 +97,7 @@ class Concluder(Recorded):
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
+            guess=self.guess(understood),
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -98,8 +106,14 @@ class Concluder(Recorded):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
-    def estimate(self, request: RouteRequest, understood: Understanding) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L)."""
+    def guess(self, understood: Understanding) -> Guess:
+        """What outcomes taught of the plan of such requests, where that is sure."""
+        if self.bundle is None or self.bundle.plan is None:
+            return NO_GUESS
+        return self.bundle.plan.guess(understood.embedding, features_vector(understood)[:-1])
+
+    def estimate(self, request: RouteRequest, understood: Understanding, *, batch: bool) -> Estimates:
+        """What is believed of every configured lane for one request, (1, L); ``batch``: at batch prices."""
         lanes = self.config.lanes
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
@@ -110,7 +124,7 @@ class Concluder(Recorded):
             lanes,
             known,
             cached_in=cached,
-            batch=request.channel == "batch",
+            batch=batch,
             drift=self._learner.drift(known) if self._learner else None,
         )
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from router_ml import telemetry
 from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
 from router_ml.case import contexts
 from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
-from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract import PolicyFired, RouteDecision, RouteRequest
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.draws import CHAMPION, Draw
 from router_ml.errors import InvalidRequestError, RouterError
@@ -27,6 +28,7 @@ from router_ml.loading import versions_of
 from router_ml.memory import Memory
 from router_ml.overrides import InForce, Rules
 from router_ml.reading import Guards
+from router_ml.rechecking import Readings
 from router_ml.recording import Made, record
 from router_ml.remembered import Remembered
 from router_ml.sessions import private_risks
@@ -70,6 +72,7 @@ class Decider(Concluder):
         self._budgets.prime_from(
             self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
         )
+        self._readings = Readings()
         learned = versions_learned(bundle.allocation) if bundle else {}
         teaches = bundle is not None and (self._recorder.keeps or online)  # else a probe would cost and teach nobody
         self._arms = Arms(config.lanes if teaches else {}, learned=learned)
@@ -84,18 +87,21 @@ class Decider(Concluder):
         decision_id: str | None = None,
         rules: Rules | None = None,
         draw: Draw = CHAMPION,
+        began: int = 0,
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before.
 
         Args:
             rules: those that it was understood under; by default those in force.
             draw: the arm that it was given, while several bundles decide.
+            began: when reading it began, by ``telemetry.clock``.
         """
         rules = rules or self._rules
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
             self._record(rules, [Made(request, understood, decisions[0], named=decision_id is not None)])
+        telemetry.decided(decisions[0], began)
         return decisions[0]
 
     def decide_many(
@@ -107,11 +113,13 @@ class Decider(Concluder):
         stamps: Sequence[tuple[int | None, datetime | None, str | None]],
         draws: Sequence[Draw] | None = None,
         numbers: Sequence[int] | None = None,
+        began: int = 0,
     ) -> list[RouteDecision]:
         """``decide`` for many, all or none of which are logged.
 
         Args:
             stamps: seed, clock and id of each. numbers: what errors call them; by default 0, 1, 2, ...
+            began: when reading them began.
         """
 
         def one(index: int) -> RouteDecision:
@@ -124,6 +132,8 @@ class Decider(Concluder):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
             named = [stamp[2] is not None for stamp in stamps]
             self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, named, strict=True)])
+        for decision in decisions:
+            telemetry.decided(decision, began)
         return decisions
 
     @contextmanager
@@ -169,6 +179,7 @@ class Decider(Concluder):
         *,
         stamp: tuple[int | None, datetime | None, str | None],
         draw: Draw,
+        reviewed: PolicyFired | None = None,
     ) -> RouteDecision:
         seed, now, decision_id = stamped(*stamp)
         remembered = Remembered(
@@ -178,7 +189,8 @@ class Decider(Concluder):
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
         )
-        return self.conclude(rules.at(now), request, understood, remembered, stamp=(seed, now, decision_id), draw=draw)
+        stamp = (seed, now, decision_id)
+        return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

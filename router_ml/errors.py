@@ -11,7 +11,9 @@
     - ReleaseError                          a step of a release is not allowed as things stand; nothing has changed
   + LogError                                the event log cannot be written or read
     - LogRefusedError                       it can, but never takes this record: repeating does not help
+  + ReviewError                             an approval cannot be decided or taken as things stand; nothing has changed
   + ExecutionError                          no lane gave an answer that holds; carries the whole story
+    - StreamInterruptedError                an answer broke off after parts of it were delivered; it can be gone on from
   + NotRoutedError                          a decision that others were to carry out lets nobody answer yet
   + OfflineDataError (also ValueError)      logged data does not allow the estimate that was asked for
   + MissingExtraError (also ImportError)    an optional dependency is needed; names the extra
@@ -90,6 +92,10 @@ class LogRefusedError(LogError):
     """The event log can be written but never takes this record, as when another one has its id."""
 
 
+class ReviewError(RouterError):
+    """An approval is not known, was decided or has expired before, or may not be granted unseen."""
+
+
 class ExecutionError(RouterError):
     """No lane gave an answer that holds. ``kind``: why the last one did not; ``completion``: every hop and the rest of
     the story, as a ``Completion``."""
@@ -102,6 +108,21 @@ class ExecutionError(RouterError):
         told = "; ".join(f"{hop.lane}: {hop.kind or 'answered'}" for hop in hops) or "no lane was called"
         name = getattr(decision, "decision_id", "The request")
         super().__init__(f"{name} was not answered ({kind}). Tried {told}. See completion.execution.")
+
+
+class StreamInterruptedError(ExecutionError):
+    """An answer broke off after parts of it had been delivered, and the caller asked to be told.
+
+    ``partial``: what had been delivered, ``offset`` characters; ``resume``: what ``stream(resume_from=error)`` goes on
+    from, in this process.
+    """
+
+    def __init__(self, completion: object, kind: str, *, partial: str, resume: object) -> None:
+        super().__init__(completion, kind)
+        self.partial = partial
+        self.offset = len(partial)
+        self.resume = resume
+        self.decision_id = getattr(getattr(completion, "decision", None), "decision_id", None)
 
 
 class NotRoutedError(RouterError):

@@ -6,7 +6,11 @@ tool: each can only take away, never give back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router_ml.config import RouterConfig
@@ -17,16 +21,23 @@ from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
 from router_ml.guardrails.scan import Scan
 from router_ml.overrides import InForce
+from router_ml.ruling import REVIEWED
 from router_ml.rulings import facts_of
 from router_ml.understanding.understand import Understanding
 
+Read = tuple[Scan, Understanding]
+"""What was found in some texts; it holds none of their words."""
+
+_QUEUE = re.compile(r"human_review ([^,]+)")
 _WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
+_REMEMBERED = 512
 
 
 @dataclass(frozen=True)
 class Still:
     """What is left of a decision. ``excluded``: why each of its lanes is gone; ``risks`` and ``tier`` count what has
-    appeared since; ``refuse`` and ``human_review`` are what a rule asks for now that did not before."""
+    appeared since; ``refuse`` and ``human_review`` are what a rule asks for now that did not before; ``foreign_tools``:
+    whether no rule limits tools, so that those of the caller, of which nobody knows what they do, may be offered."""
 
     lanes: tuple[str, ...]
     tools: tuple[str, ...]
@@ -38,6 +49,7 @@ class Still:
     tier: RiskTier
     refuse: str | None = None
     human_review: str | None = None
+    foreign_tools: bool = True
 
 
 def as_request(added: Sequence[str]) -> RouteRequest | None:
@@ -46,12 +58,44 @@ def as_request(added: Sequence[str]) -> RouteRequest | None:
     return RouteRequest(messages=said) if said else None
 
 
+class Readings:
+    """What was found in texts that have appeared, so that the next hop of the same request does not read them again.
+
+    It is kept by a digest of the texts for the last few hundred requests; the texts themselves are not. Safe to share.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Read] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, rules: str, added: Sequence[str], read: Callable[[RouteRequest], Read]) -> Read | None:
+        """What is found in some texts under ``rules``, a digest of them; None where nothing has appeared."""
+        new = as_request(added)
+        if new is None:
+            return None
+        digest = hashlib.sha256(rules.encode())
+        for text in added:
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        key = digest.digest()
+        with self._lock:
+            if (known := self._known.get(key)) is not None:
+                self._known.move_to_end(key)
+                return known
+        found = read(new)
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
 def recheck(
     force: InForce,
     decision: RouteDecision,
     *,
     health: Mapping[str, str],
-    appeared: tuple[Scan, Understanding] | None = None,
+    appeared: Read | None = None,
 ) -> Still:
     """What is left of a decision under the rules in force.
 
@@ -65,7 +109,10 @@ def recheck(
         facts = _with(config, facts, *appeared)
     seen = _known(config, decision).circumstances
     ruling = apply_rules(config, facts, constraints=seen.constraints, tokens_in=seen.tokens_in, health=health)
-    return _left(decision, ruling, risks=tuple(sorted(facts.risks)), tier=facts.tier)
+    fired = {policy.id for policy in ruling.fired}
+    limits_tools = any(policy.id in fired and policy.then.tools is not None for policy in config.policies)
+    still = _left(decision, ruling, risks=tuple(sorted(facts.risks)), tier=facts.tier)
+    return replace(still, foreign_tools=not limits_tools)
 
 
 def _known(config: RouterConfig, decision: RouteDecision) -> RouteDecision:
@@ -124,5 +171,14 @@ def _left(decision: RouteDecision, ruling: Ruling, *, risks: tuple[str, ...], ti
         risks=risks,
         tier=tier,
         refuse=ruling.refuse if decision.action == "route" else None,
-        human_review=ruling.human_review if decision.action == "route" else None,
+        human_review=_asks(decision, ruling) if decision.action == "route" else None,
     )
+
+
+def _asks(decision: RouteDecision, ruling: Ruling) -> str | None:
+    """The queue that a rule asks for now; one that a person has let the request through is not asked again."""
+    before = {fired.id for fired in decision.policies}
+    if REVIEWED not in before:
+        return ruling.human_review
+    found = (_QUEUE.search(fired.effect) for fired in ruling.fired if fired.id not in before)
+    return next((match[1] for match in found if match is not None), None)

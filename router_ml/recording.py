@@ -88,7 +88,7 @@ class Recorded(Governed):
 
         parsed = _parsed(Execution, execution)
         if not self._keeps_text(parsed.decision_id):
-            parsed = withheld(parsed, key_from_environment())
+            parsed = withheld(parsed, key_from_environment(), tools=self.config.tools)
         return self._recorder.write([of_execution(parsed, now or datetime.now(UTC))])
 
     def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:

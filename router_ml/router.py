@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped
-from router_ml.beside import Beside
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.reading import Guards, read
-from router_ml.rechecking import Still, as_request, recheck
+from router_ml.rechecking import Still, recheck
 from router_ml.recording import Ack, record_check
+from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Beside):
+class Router(Reviewed):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod
@@ -93,9 +94,9 @@ class Router(Beside):
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        rules = self._rules
+        rules, began = self._rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, [parsed])
-        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules)
+        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, began=began)
 
     def predict_routes(
         self,
@@ -119,12 +120,12 @@ class Router(Beside):
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
-        rules = self._rules
+        rules, began = self._rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, parsed)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
         ]
-        return self.decide_many(parsed, understood, rules=rules, stamps=stamps)
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
@@ -156,6 +157,7 @@ class Router(Beside):
             InvalidRequestError: no lane, provider or failure domain has this name.
         """
         self._health.report(name, status)
+        telemetry.reported(name, status)
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
@@ -169,11 +171,13 @@ class Router(Beside):
             added: texts that came in since: results of tools, passages that were retrieved.
         """
         _, now, _ = stamped(0, now, "recheck")
-        force, new = self._rules.at(now), as_request(added)
-        appeared = None
-        if new is not None:
+        force = self._rules.at(now)
+
+        def look(new: RouteRequest) -> tuple[Scan, Understanding]:
             understood = read(force.config, self.bundle, [new])[0]
-            appeared = self._scan(force.config, new, understood), understood
+            return self._scan(force.config, new, understood), understood
+
+        appeared = self._readings.of(force.versions.config_sha256, added, look)
         return recheck(force, decision, health=self._health.snapshot, appeared=appeared)
 
     def check_output(
@@ -183,6 +187,7 @@ class Router(Beside):
         *,
         request: str | RouteRequest | Mapping[str, Any] | None = None,
         now: datetime | None = None,
+        keep: bool = True,
     ) -> OutputCheck:
         """Whether an answer may be shown: the detectors, the classifier and ``output_policies``, whatever the lane.
 
@@ -191,6 +196,7 @@ class Router(Beside):
             output: a text, or a message with ``content`` and ``tool_calls``; every string of it is scanned.
             request: what was asked. A value that stands in it too is no news to whoever asked, and brings no risk.
             now: clock of the check; by default the current time.
+            keep: log the check; not for parts of an answer that is checked as a whole later.
 
         Raises:
             InvalidRequestError: the output cannot be read. LogError: the decision is not in the log, or the check
@@ -210,7 +216,8 @@ class Router(Beside):
             versions=force.versions,
             stamp=(check_id, now),
         )
-        record_check(self._recorder, check, decision=decided, config=force.config)
+        if keep:
+            record_check(self._recorder, check, decision=decided, config=force.config)
         return check
 
     def log_outcome(self, decision_id: str, **fields: Any) -> Ack | None:

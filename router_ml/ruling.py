@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from router_ml.allocation.estimate import Estimates
 from router_ml.case import Case
 from router_ml.config import RouterConfig
+from router_ml.contract import PolicyFired
 from router_ml.guardrails.apply import apply_limits, apply_rules
 from router_ml.guardrails.policy import Ruling
+
+REVIEWED = "human-review"
+"""Stands among the policies of a decision that a person let through."""
 
 
 def rule_case(config: RouterConfig, case: Case, estimates: Estimates, *, health: Mapping[str, str]) -> Ruling:
@@ -23,6 +28,7 @@ def rule_case(config: RouterConfig, case: Case, estimates: Estimates, *, health:
     """
     asked, tokens, lanes = case.request.constraints, case.understood.tokens_in, list(config.lanes)
     return apply_limits(
+        config,
         apply_rules(config, case.facts, constraints=asked, tokens_in=tokens, health=health),
         case.promise.limits,
         constraints=asked,
@@ -30,3 +36,8 @@ def rule_case(config: RouterConfig, case: Case, estimates: Estimates, *, health:
         costs=dict(zip(lanes, estimates.cost_usd[0].tolist(), strict=True)),
         latencies=dict(zip(lanes, estimates.latency_ms[0].tolist(), strict=True)),
     )
+
+
+def let_through(ruling: Ruling, by: PolicyFired) -> Ruling:
+    """A ruling after a person has looked: nobody is asked again, and nothing is explored on such a request."""
+    return replace(ruling, human_review=None, explore=False, fired=(*ruling.fired, by))

@@ -89,6 +89,7 @@ def ruling_again(config: RouterConfig, decision: RouteDecision, facts: Facts) ->
         cost = smallest(limits.max_cost_usd, asked.max_cost_usd)
         deadline = smallest(limits.deadline_ms, asked.max_latency_ms)
     return apply_limits(
+        config,
         ruling,
         limits,
         constraints=asked,

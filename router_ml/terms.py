@@ -44,6 +44,11 @@ class Terms:
         """Whether the spent budget keeps the request from any lane."""
         return self.at_cap in ("queue", "refuse")
 
+    def let_through(self) -> Terms:
+        """The same for a request that waited for the next day's money, and that a person lets through: it goes to the
+        cheapest lane."""
+        return replace(self, at_cap="cheapest") if self.at_cap == "queue" else self
+
     @property
     def selection(self) -> Selection:
         """As a record keeps it."""

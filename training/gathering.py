@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.planning.head import PlanHead
 from router_ml.storage.bundle import Manifest, digests, taxonomy
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import utc
@@ -27,12 +28,13 @@ from training.log_outcomes import drawable, outcomes_of, usable
 from training.log_sample import MOST_ROWS, Reading, read
 from training.outcomes import Pack
 from training.pack_outcomes import from_pack
+from training.plan_head import plan_from_log
 
 
 @dataclass(frozen=True)
 class Gathered:
     """Outcomes to learn from: those of a pack and of a log, over the configured lanes, with what is known of the log as
-    a whole, its checks, and what its labels say of the classifier."""
+    a whole, its checks, and what its labels say of the classifier; ``plan``: heads that its labels of plans taught."""
 
     base: Path
     parent: Manifest
@@ -48,6 +50,7 @@ class Gathered:
     window: Window
     seed: int
     most: int = MOST_ROWS
+    plan: PlanHead | None = None
 
     @property
     def parts(self) -> list[Outcomes]:
@@ -132,7 +135,7 @@ def gather(  # noqa: PLR0913 - what is not given has a default
     if pack is not None and pack.encoder != encoder:
         raise EncoderMismatchError("The outcome pack was embedded by another encoder. Build it again.")
     evaluated = None if pack is None else from_pack(pack, config)[0]
-    reading, logged, corrections = None, None, Corrections()
+    reading, logged, corrections, plan = None, None, Corrections(), None
     if log is not None or archive is not None:
         step, batches = _steps(log, progress), window.batches(log, archive, encoder)
         reading = read(batches, config, classifier.spec, seed=seed, most=most, step=step)
@@ -144,6 +147,7 @@ def gather(  # noqa: PLR0913 - what is not given has a default
             )
         labels = read_labels(window.labelled(log, archive), classifier, parent.classifier_sha256)
         corrections = {name: correct(each, seed=seed) for name, each in labels.items()}
+        plan = None if log is None else plan_from_log(window.labelled(log, archive), log, base, seed=seed)
     return Gathered(
         base=base,
         parent=parent,
@@ -159,6 +163,7 @@ def gather(  # noqa: PLR0913 - what is not given has a default
         window=window,
         seed=seed,
         most=most,
+        plan=plan,
     )
 
 

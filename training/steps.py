@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from router_ml.planning.head import FILES as PLAN_FILES
 from router_ml.storage.bundle import Manifest, load_allocation, save_allocation
 from router_ml.storage.promises import Promises, load_promises, save_promises
 from training.allocation import Outcomes
@@ -96,6 +97,10 @@ def written(found: Gathered, learning: Learning, promises: Promises, *, out: Pat
     if any(each.taken for each in found.corrections.values()):
         found.classifier.save(out)
         kept = tuple(name for name in KEPT if name not in CLASSIFIER)
+    if found.plan is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        found.plan.save(out)
+        kept = tuple(name for name in kept if name not in PLAN_FILES)
     return write_bundle(
         found.base,
         out,

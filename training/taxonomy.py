@@ -38,7 +38,7 @@ from training.pack_outcomes import from_pack
 from training.plots import confusion, reliability
 from training.readers import Rows, encode, read_columns, scores
 from training.tables import SPLITS, Table, check_trainable, read
-from training.writing import write_bundle
+from training.writing import copy_contracts, write_bundle
 
 Floats = NDArray[np.float32]
 FOLDS = 5
@@ -94,11 +94,13 @@ def checked(path: Path, *, seed: int = 0) -> Table:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a bundle with new labels is made with; ``left_out``: rules of the base that name labels which are gone."""
+    """What a bundle with new labels is made with; ``left_out``: rules of the base that name labels which are gone;
+    ``beside``: folder of the files that ``settings`` names."""
 
     settings: str
     pack: Pack
     left_out: tuple[str, ...]
+    beside: Path
 
 
 def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
@@ -117,6 +119,7 @@ def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
     pack = load_pack(encoder=fingerprint(base / "encoder"))
     text = (base / "router.yaml").read_text(encoding="utf-8")
     left_out: tuple[str, ...] = ()
+    beside = base if config is None else config.parent
     if config is not None:
         text = config.read_text(encoding="utf-8")
     elif yaml.safe_load(text)["taxonomy"] != {name: list(own) for name, own in names.items()}:
@@ -124,8 +127,9 @@ def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
     with TemporaryDirectory() as folder:
         path = Path(folder, "router.yaml")
         path.write_text(text, encoding="utf-8")
+        copy_contracts(text, beside, path.parent)
         load_config(path, names)
-    return Plan(text, pack, left_out)
+    return Plan(text, pack, left_out, beside)
 
 
 def _relabelled(text: str, labels: dict[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
@@ -213,6 +217,7 @@ def bundle(trained: Trained, base: Path, out: Path, plan: Plan, *, now: datetime
         trained.classifier.save(folder)
         settings = folder / "router.yaml"
         settings.write_text(plan.settings, encoding="utf-8")
+        copy_contracts(plan.settings, plan.beside, folder)
         parsed = load_config(settings, labels)
         known = plan.pack.relabelled(len(labels["intents"]), len(labels["domains"]))
         allocation = learn([from_pack(known, parsed)[0]], parsed)

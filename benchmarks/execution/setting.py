@@ -11,8 +11,9 @@ from typing import Any
 
 from router_ml import Router
 from router_ml.config import RouterConfig, load_config
+from router_ml.contract import Decoding
 from router_ml.execution import Executor
-from router_ml.execution.lanes import Lanes
+from router_ml.execution.lanes import LaneCall, Lanes, LiteLLMLanes
 from router_ml.execution.retrieval import Passage
 from router_ml.execution.toolbox import ToolFunction
 from router_ml.faults import FaultServer, faulty_config
@@ -86,3 +87,11 @@ def executor_on(
 
     tools = ConfiguredTools(config, (ledger or Ledger()).functions())
     return Executor(Router(config, log=log), tools=tools, retrievers={"help_center": Shelf()}, lanes=lanes)
+
+
+async def warm_up(config: RouterConfig) -> None:
+    """Call each lane once: clients are loaded with their first call, which takes longer than the drills have patience
+    for."""
+    lanes = LiteLLMLanes(config.lanes)
+    for name in config.lanes:
+        await lanes.call(LaneCall(name, [{"role": "user", "content": "Hello."}], Decoding(), 30.0))

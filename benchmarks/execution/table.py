@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from benchmarks.execution.setting import ASK, EU, SHAPES, Ledger, config_on, executor_on
+from benchmarks.execution.setting import ASK, EU, SHAPES, Ledger, config_on, executor_on, warm_up
 from benchmarks.execution.verdicts import Ending, judge
 from router_ml.contract import RouteDecision
 from router_ml.execution import Completion, Executor
@@ -129,6 +129,7 @@ async def _fill(wanted: Sequence[Case], workers: int) -> Table:
 
     async def work() -> None:
         with FaultServer() as server:
+            await warm_up(config_on(server))
             while left:
                 case = left.pop()
                 table.endings[case] = await attempt(server, case)

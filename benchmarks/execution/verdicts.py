@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from router_ml.faults.answers import SHORT
 from router_ml.faults.configured import model_of
 
 _NOT_CALLED = ("unavailable", "not_allowed", "over_budget", "deadline")
+_MAY_NOT_HAVE_LEFT = ("timeout", "connection")
 _CITED = re.compile(r"\[([^\[\]]+)\]")
 
 
@@ -86,7 +88,9 @@ def _outside(done: Completion, calls: Sequence[Call], config: RouterConfig) -> l
     lanes = {model_of(lane): name for name, lane in config.lanes.items()}
     reached = [lanes.get(call.model, call.model) for call in calls]
     problems = [f"{lane} was called, which is not eligible" for lane in reached if lane not in done.decision.eligible]
-    told = [hop.lane for hop in done.execution.hops if hop.kind not in _NOT_CALLED]
-    if sorted(told) != sorted(reached):
-        problems.append(f"the evidence says {told}, the server saw {reached}")
+    told = Counter(hop.lane for hop in done.execution.hops if hop.kind not in _NOT_CALLED)
+    left = Counter(hop.lane for hop in done.execution.hops if hop.kind not in (*_NOT_CALLED, *_MAY_NOT_HAVE_LEFT))
+    seen = Counter(reached)
+    if not (left <= seen <= told):
+        problems.append(f"the evidence says {dict(told)}, the server saw {dict(seen)}")
     return problems

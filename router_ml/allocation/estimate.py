@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.bandit import Bandit
+from router_ml.allocation.cascades import VERDICT_TOKENS, Parts, cascades, unknown
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import CostModel, expected_tokens_out, latency, price
 from router_ml.allocation.posterior import Drift
@@ -99,8 +100,57 @@ def estimate(
     belief = believe(predicted, evidence, prior=prior, strength=strength, cell=cell)
     usual = believe(cell, evidence, prior=prior, strength=strength).quality
     watched = dict(zip(observed, allocation.cost.pace.tolist(), strict=True)) if allocation else {}
-    slow = latency(places, tokens_out, np.array([watched.get(lane, 1.0) for lane in lanes]))
-    return Estimates(belief, cost, slow, tokens_out, learned, Typical(usual, cell_cost))
+    pace = np.array([watched.get(lane, 1.0) for lane in lanes])
+    slow = latency(places, tokens_out, pace)
+    found = Estimates(belief, cost, slow, tokens_out, learned, Typical(usual, cell_cost))
+    made = cascades(lanes)
+    if not made:
+        return found
+    own = unknown(made, lanes, allocation.quality.lanes if allocation else ())
+
+    def judged(part: Parts) -> tuple[Floats, Floats]:
+        """USD and milliseconds of a judge, (n,): it reads the request and the draft, and writes a few tokens."""
+        drafted = tokens_out[:, [part.draft]]
+        if part.judge is None:
+            return np.zeros(len(contexts)), np.zeros(len(contexts))
+        lane, little = [places[part.judge]], np.full_like(drafted, VERDICT_TOKENS)
+        reads = contexts.tokens_in + np.ceil(drafted[:, 0]).astype(np.int64)
+        return price(lane, reads, little, batch=batch)[:, 0], latency(lane, little, pace[[part.judge]])[:, 0]
+
+    return _with_cascades(found, made, own, judged)
+
+
+def _with_cascades(
+    found: Estimates,
+    made: tuple[Parts, ...],
+    own: tuple[Parts, ...],
+    judged: Callable[[Parts], tuple[Floats, Floats]],
+) -> Estimates:
+    """Estimates in which the columns of cascades follow from those of their parts: cost and latency always, quality for
+    those whose ``own`` outcomes are not known."""
+    belief, typical = found.belief, found.typical
+    quality, low, high, evidence = (
+        np.array(each, np.float64) for each in (belief.quality, belief.low, belief.high, belief.evidence)
+    )
+    cost, slow, predicted = found.cost_usd.copy(), found.latency_ms.copy(), found.predicted.copy()
+    usual, usual_cost = typical.quality.copy(), typical.cost_usd.copy()
+    for part in made:
+        at, accept = part.column, part.accepted(belief.quality)
+        usually = part.accepted(typical.quality)
+        check_usd, check_ms = judged(part)
+        cost[:, at] = part.total(found.cost_usd, check_usd, accept)
+        slow[:, at] = part.total(found.latency_ms, check_ms, accept)
+        usual_cost[:, at] = part.total(typical.cost_usd, check_usd, usually)
+        if part not in own:
+            continue
+        for target, values in ((quality, belief.quality), (low, belief.low), (high, belief.high)):
+            target[:, at] = part.quality(values, accept)
+        predicted[:, at] = part.quality(found.predicted, accept)
+        usual[:, at] = part.quality(typical.quality, usually)
+        evidence[:, at] = np.minimum(belief.evidence[:, part.draft], belief.evidence[:, part.final])
+    return Estimates(
+        Belief(quality, low, high, evidence), cost, slow, found.tokens_out, predicted, Typical(usual, usual_cost)
+    )
 
 
 def usual_lane(belief: Belief, typical: Typical, eligible: NDArray[np.bool_], rule: Rule) -> NDArray[np.intp]:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import io
 import os
 import sys
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from router_ml.cli.approvals import app as approvals
 from router_ml.cli.audit import audit
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.drift import drift
 from router_ml.cli.evaluate import evaluate
-from router_ml.cli.inputs import attributions, build_request, logged_decision, open_config
+from router_ml.cli.explain import explain
+from router_ml.cli.inputs import build_request, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.log import app as log_commands
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
-from router_ml.cli.question import Question
 from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
 from router_ml.cli.spend import spend
-from router_ml.errors import ConfigError, InvalidRequestError, RouterError
+from router_ml.cli.tools import app as tools
+from router_ml.errors import ConfigError, RouterError
 
 _LARGEST_SEED = 2**53 - 1
 
@@ -37,8 +38,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
-app.add_typer(policy)
-app.add_typer(log_commands)
+for commands in (policy, log_commands, tools, approvals):
+    app.add_typer(commands)
 app.command()(savings)
 app.command()(evaluate)
 app.command()(slices)
@@ -47,6 +48,7 @@ app.command()(replay)
 app.command()(drift)
 app.command()(audit)
 app.command()(spend)
+app.command()(explain)
 app.command()(rewards)
 for step in (releases, approve, shadow, canary, promote, rollback):
     app.command()(step)
@@ -55,14 +57,6 @@ File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
 ]
 Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
-
-
-class Audience(StrEnum):
-    """Whom an explanation is for."""
-
-    user = "user"
-    operator = "operator"
-    auditor = "auditor"
 
 
 class By(StrEnum):
@@ -114,52 +108,6 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
     from router_ml.cli.show import decision_panel
 
     render(decision_panel(decision))
-
-
-@app.command()
-def explain(  # noqa: PLR0913
-    decision_id: Annotated[str | None, typer.Argument(help="The id of a logged decision.", show_default=False)] = None,
-    *,
-    log: Log = None,
-    audience: Annotated[Audience, typer.Option(help="Whom it is for.")] = Audience.operator,
-    text: Annotated[
-        str | None, typer.Option(help="A request's text (a log keeps none): which words made its labels; - for stdin.")
-    ] = None,
-    deny: Annotated[list[str] | None, typer.Option(help="What if not this lane; repeatable.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="What if only this lane; repeatable.")] = None,
-    floor: Annotated[float | None, typer.Option(help="What if this quality floor, 0 to 1.")] = None,
-    quality_per_usd: Annotated[float | None, typer.Option(help="What if a dollar had to buy this much.")] = None,
-    model: Model = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say why a logged decision was made, what would have changed it, or which words of a text made its labels."""
-    record: dict[str, Any] = {}
-    question = Question(deny, allow, floor, quality_per_usd)
-    if question and decision_id is None:
-        raise InvalidRequestError("Found --deny, --allow, --floor or --quality-per-usd without the id of a decision.")
-    if decision_id is not None:
-        decision = logged_decision(decision_id, log=log)
-        told = decision.explain(audience.value)
-        record = {"decision_id": decision_id, "audience": audience.value, "explanation": told}
-        if audience is not Audience.user:
-            record["decision"] = decision.model_dump(mode="json")
-        if question:
-            answer = question.of(decision)
-            record["what_if"] = asdict(answer)
-            told = f"{told}\n{answer}"
-        if not as_json:
-            write(told)
-    if text is not None:
-        said, found = attributions(text, model=model)
-        record["labels"] = [asdict(each) for each in found]
-        if not as_json:
-            from router_ml.cli.show import attribution_table
-
-            render(attribution_table(said, found))
-    if not record:
-        raise InvalidRequestError("Found neither an id nor --text, expected one of them. See router-ml explain --help.")
-    if as_json:
-        write_json(record)
 
 
 @app.command()

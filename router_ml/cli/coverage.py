@@ -12,8 +12,8 @@ from itertools import chain, combinations, islice, product
 from typing import Any
 
 from router_ml.config import Policy, RouterConfig
+from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import When
-from router_ml.config.schema import ClassWhen
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import effect, fires
 from router_ml.guardrails.policy import Facts, risk_tier, rule

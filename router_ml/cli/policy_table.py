@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from router_ml.config import RouterConfig
-from router_ml.config.checks import Issue, unknown
+from router_ml.config.issues import Issue, unknown
 from router_ml.config.section import Section
 from router_ml.config.source import Source, dotted, read, shape_problems
 from router_ml.contract import RiskTier, RouteRequest

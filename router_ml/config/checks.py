@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+from router_ml.config.cascade_checks import cascade_issues
+from router_ml.config.issues import Issue, Path, covers, unknown
+from router_ml.config.plan_checks import plan_issues
+from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import OutputPolicy, OutputWhen, Policy, When
-from router_ml.config.schema import ClassWhen, Probe, Promise, RouterConfig
+from router_ml.config.schema import Probe, Promise, RouterConfig
 from router_ml.contract.base import TIERS, RiskTier, highest
-
-_Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Issue:
-    """A problem at a place of the configuration."""
-
-    path: _Path
-    message: str
-    fix: str
 
 
 def check(config: RouterConfig) -> list[Issue]:
@@ -33,19 +24,9 @@ def check(config: RouterConfig) -> list[Issue]:
         *_output_policies(config),
         *_classes(config),
         *_money(config),
-        *_plan(config),
+        *plan_issues(config),
+        *cascade_issues(config),
     ]
-
-
-def unknown(path: _Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
-    """An issue for each name that is not known, with the name that was probably meant, or all there are."""
-    known = list(known)
-    for name in found:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            listed = ", ".join(known) if known else f"none; add it to the {what} section"
-            fix = f"Did you mean {close[0]!r}?" if close else f"Known: {listed}."
-            yield Issue(path, f"{name!r} is not a known {what}.", fix)
 
 
 def _places(config: RouterConfig) -> Iterator[Issue]:
@@ -100,13 +81,13 @@ def _twice(section: str, policies: Sequence[Policy | OutputPolicy]) -> Iterator[
 def _policies(config: RouterConfig) -> Iterator[Issue]:
     yield from _twice("policies", config.policies)
     for index, policy in enumerate(config.policies):
-        here: _Path = ("policies", index)
+        here: Path = ("policies", index)
         yield from _conditions((*here, "when"), policy.when, config)
         yield from _effects((*here, "then"), policy, config)
         yield from _reach(here, policy, config)
 
 
-def _conditions(path: _Path, when: When | ClassWhen, config: RouterConfig) -> Iterator[Issue]:
+def _conditions(path: Path, when: When | ClassWhen, config: RouterConfig) -> Iterator[Issue]:
     taxonomy = config.taxonomy
     references = (
         ("intent", taxonomy.intents, "intent"),
@@ -120,7 +101,7 @@ def _conditions(path: _Path, when: When | ClassWhen, config: RouterConfig) -> It
             yield from unknown((*path, key), getattr(when, key, None) or (), known, what)
 
 
-def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
+def _effects(path: Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     then = policy.then
     if then.boundary is not None:
         yield from unknown((*path, "boundary"), [then.boundary], config.boundaries, "boundary")
@@ -134,7 +115,7 @@ def _effects(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issu
         yield from unknown((*path, "output_contract"), [then.output_contract], known, "output contract")
 
 
-def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
+def _reach(path: Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]:
     """Rules that can never fire, or that do nothing when they do."""
     when = policy.when
     yield from _empty_lists((*path, "when"), when)
@@ -149,7 +130,7 @@ def _reach(path: _Path, policy: Policy, config: RouterConfig) -> Iterator[Issue]
         yield Issue((*path, "then"), "the policy has no effect.", "Give at least one effect, or remove the policy.")
 
 
-def _empty_lists(path: _Path, when: When | OutputWhen) -> Iterator[Issue]:
+def _empty_lists(path: Path, when: When | OutputWhen) -> Iterator[Issue]:
     for key, value in when.model_dump().items():
         if value == ():
             message = "the list is empty, so the policy is unreachable."
@@ -157,7 +138,7 @@ def _empty_lists(path: _Path, when: When | OutputWhen) -> Iterator[Issue]:
 
 
 def _tier(
-    path: _Path, risks: Sequence[str] | None, tiers: Sequence[RiskTier] | None, config: RouterConfig
+    path: Path, risks: Sequence[str] | None, tiers: Sequence[RiskTier] | None, config: RouterConfig
 ) -> Iterator[Issue]:
     if not risks or not tiers:
         return
@@ -172,7 +153,7 @@ def _output_policies(config: RouterConfig) -> Iterator[Issue]:
     taxonomy, notices = config.taxonomy, tuple(config.notices)
     for index, policy in enumerate(config.output_policies):
         when, then = policy.when, policy.then
-        here: _Path = ("output_policies", index, "when")
+        here: Path = ("output_policies", index, "when")
         for key, known, what in (
             ("risk", taxonomy.risks, "risk"),
             ("request_risk", taxonomy.risks, "risk"),
@@ -183,7 +164,7 @@ def _output_policies(config: RouterConfig) -> Iterator[Issue]:
         yield from unknown((*here, "notice_missing"), when.notice_missing or (), notices, "notice")
         yield from _empty_lists(here, when)
         yield from _tier((*here, "tier"), when.request_risk, when.tier, config)
-        then_here: _Path = ("output_policies", index, "then")
+        then_here: Path = ("output_policies", index, "then")
         added = (then.add_notice,) if then.add_notice is not None else ()
         yield from unknown((*then_here, "add_notice"), added, notices, "notice")
         if not then.model_dump(exclude_none=True):
@@ -199,7 +180,7 @@ def _classes(config: RouterConfig) -> Iterator[Issue]:
         if unconditional and position < len(names) - 1:
             message = f"{name!r} takes every request, so the classes after it are unreachable."
             yield Issue(("traffic_classes", name), message, "Move it to the end, or give it a condition.")
-        earlier = next((i for i in range(position) if _covers(conditions[i], conditions[position])), None)
+        earlier = next((i for i in range(position) if covers(conditions[i], conditions[position])), None)
         if earlier is not None and conditions[earlier] != ClassWhen():
             message = f"unreachable: {names[earlier]!r} comes first and takes every request of it."
             yield Issue(("traffic_classes", name), message, "Move it up, or change its condition.")
@@ -212,7 +193,7 @@ def _money(config: RouterConfig) -> Iterator[Issue]:
     """Budgets, promises and probes that cannot do what they say."""
     explored = any(item.explore_share > 0 for item in config.traffic_classes.values())
     for name, item in config.traffic_classes.items():
-        here: _Path = ("traffic_classes", name)
+        here: Path = ("traffic_classes", name)
         if item.at_cap != "cheapest" and item.budget_usd_per_day is None:
             fix = "Add 'budget_usd_per_day', or remove the key."
             yield Issue((*here, "at_cap"), "without a budget there is no cap.", fix)
@@ -225,22 +206,3 @@ def _money(config: RouterConfig) -> Iterator[Issue]:
         if lane.probe != Probe() and lane.probe.share > 0 and not explored:
             message = "no traffic class explores, so the lane is never probed."
             yield Issue(("lanes", name, "probe"), message, "Give a class an explore_share above 0, or remove the key.")
-
-
-def _covers(wide: ClassWhen, narrow: ClassWhen) -> bool:
-    """Whether every request that meets the narrow condition meets the wide one."""
-    pairs = ((allowed, getattr(narrow, key)) for key, allowed in wide)
-    return all(allowed is None or (asked is not None and set(asked) <= set(allowed)) for allowed, asked in pairs)
-
-
-def _plan(config: RouterConfig) -> Iterator[Issue]:
-    for index, rule in enumerate(config.plan):
-        here: _Path = ("plan", index)
-        yield from _conditions((*here, "when"), rule.when, config)
-        if rule.retrieval in ("light", "deep") and rule.index is None:
-            yield Issue((*here, "retrieval"), f"{rule.retrieval} retrieval needs an index.", "Add 'index'.")
-        if rule.index is not None:
-            yield from unknown((*here, "index"), [rule.index], config.indexes, "index")
-        if rule.output_contract is not None:
-            known = config.output_contracts
-            yield from unknown((*here, "output_contract"), [rule.output_contract], known, "output contract")

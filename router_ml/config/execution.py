@@ -14,7 +14,8 @@ class Endpoint(Section):
     """Where and how a lane is called.
 
     ``base_url``, or the environment variable ``base_url_env`` that holds it; neither: the vendor's own. ``key_env``:
-    the environment variable that holds the key; None: the one that the vendor's client reads. A key never stands here.
+    the environment variable that holds the key; None: the one that the vendor's client reads, and no key at all for an
+    address of one's own. A key never stands here.
     ``max_concurrency``: calls at a time from this process; ``requests_per_minute``: at most, None for no limit.
     """
 
@@ -41,10 +42,15 @@ class Breaker(Section):
 
 
 class Review(Section):
-    """People who look first: how long a request waits for one, and what happens if nobody says anything."""
+    """People who look first: how long a request waits for one, and what happens if nobody says anything.
+
+    ``keep_private``: what waits of requests whose text the log may not keep lies in the database too, so that people
+    can look at it from another process; by default only in the memory of the process that asked.
+    """
 
     expires_minutes: Positive = 1440.0
     on_expiry: Literal["deny", "refuse", "static_answer"] = "deny"
+    keep_private: bool = False
 
 
 class ExecutionRules(Section):
@@ -69,9 +75,9 @@ class ExecutionRules(Section):
 class Tool(Section):
     """A tool that lanes may be offered. Write tools change something.
 
-    ``parameters``: JSON Schema of its arguments; ``contract``: a file that says all this instead
-    (``data/tools/README.md``). ``idempotent``: calling it twice is calling it once, so that it may be tried again.
-    ``max_calls``: per request.
+    ``parameters``: JSON Schema of its arguments, ``result``: of what it returns. ``contract``: ``FILE`` or
+    ``FILE#TOOL``, a file beside ``router.yaml`` that says this instead (``docs/tools.md``). ``idempotent``: calling it
+    twice is calling it once, so that it may be tried again. ``max_calls``: per request.
     """
 
     version: str
@@ -85,6 +91,7 @@ class Tool(Section):
     region: str | None = None
     boundary: str | None = None
     parameters: JsonObject = Field(default_factory=dict)
+    result: JsonObject = Field(default_factory=dict)
 
 
 class Index(Section):

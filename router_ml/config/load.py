@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from router_ml.config.checks import Issue, check
+from router_ml.config.checks import check
+from router_ml.config.issues import Issue
 from router_ml.config.schema import RouterConfig
 from router_ml.config.source import Source, dotted, read, shape_problems
+from router_ml.config.tool_files import put_in_contracts
 from router_ml.errors import ConfigError, Problem
 
 _RULES = (
@@ -53,14 +55,14 @@ def parse_config(
     taxonomy: Mapping[str, Sequence[str]] | None = None,
     also: Check = nothing_else,
 ) -> RouterConfig:
-    """Like ``load_config``, from text."""
+    """Like ``load_config``, from text; files that it names are looked for beside ``file``."""
     source = Source(text, file)
     if not isinstance(source.value, dict):
         message = f"expected a mapping of sections, found {type(source.value).__name__}."
         raise ConfigError([Problem(file, 1, "(file)", message, "Start from the router.yaml that ships.")])
     if taxonomy is not None:
         source.value["taxonomy"] = {key: list(labels) for key, labels in taxonomy.items()}
-    problems = list(source.problems)
+    problems = [*source.problems, *put_in_contracts(source)]
     try:
         config = RouterConfig.model_validate(source.value)
     except ValidationError as error:
@@ -84,7 +86,8 @@ def policy_sha256(config: RouterConfig) -> str:
     prices."""
     whole = config.model_dump(mode="json", by_alias=True)
     lanes = {
-        name: {k: v for k, v in lane.items() if k not in LEARNED_OF_LANES} for name, lane in whole["lanes"].items()
+        name: {k: v for k, v in lane.items() if k not in LEARNED_OF_LANES and (k, v) != ("cascade", None)}
+        for name, lane in whole["lanes"].items()
     }
     limits = {name: [item["when"], item["limits"]] for name, item in whole["traffic_classes"].items()}
     rules = {key: whole[key] for key in _RULES}
@@ -92,8 +95,8 @@ def policy_sha256(config: RouterConfig) -> str:
 
 
 def prices_sha256(config: RouterConfig) -> str:
-    """sha256 of the price list."""
-    return _digest({name: lane.price.model_dump(mode="json") for name, lane in config.lanes.items()})
+    """sha256 of the price list; of a cascade the parts that its cost follows from."""
+    return _digest({name: (lane.cascade or lane.price).model_dump(mode="json") for name, lane in config.lanes.items()})
 
 
 def _digest(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from router_ml.config.checks import Issue, unknown
+from router_ml.config.issues import Issue, unknown
 from router_ml.config.schema import RouterConfig
 from router_ml.config.section import Fraction, NotNegative, Positive, Section
 from router_ml.config.source import Source, dotted, read, shape_problems

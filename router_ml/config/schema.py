@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from router_ml.config.cascades import DEFAULT_BOUNDARIES, Cascade, with_filled_lanes
 from router_ml.config.execution import ContractSpec, Endpoint, ExecutionRules, Index, Tool
+from router_ml.config.planning import ClassWhen, PlanRule, Slot
 from router_ml.config.rules import Guardrails, Notice, OutputPolicy, Policy
 from router_ml.config.section import Fraction, NotNegative, Positive, Section
-from router_ml.contract.base import Channel, LogLevel, Mode, RiskTier
+from router_ml.contract.base import LogLevel, RiskTier
 from router_ml.contract.planned import Decoding
 
 
@@ -55,7 +57,7 @@ class Probe(Section):
 
 class Lane(Section):
     """One way to serve a request. A new ``version`` is a new arm: what was learned of the old one is discounted, and it
-    is probed again."""
+    is probed again. ``cascade``: it is made of other lanes, from which all that is not given here follows."""
 
     model: str
     version: str = "1"
@@ -75,6 +77,7 @@ class Lane(Section):
     decoding: Decoding = Decoding()
     endpoint: Endpoint = Endpoint()
     enabled: bool = True
+    cascade: Cascade | None = None
 
 
 class Destination(Section):
@@ -84,14 +87,12 @@ class Destination(Section):
     boundary: str | None = None
 
 
-class ClassWhen(Section):
-    """Which requests belong to a traffic class."""
+class TraceSink(Destination):
+    """A sink of traces. ``endpoint``: its OTLP address over HTTP (``.../v1/traces``); ``headers_env``: the environment
+    variable that holds its headers, as ``key=value,key=value``."""
 
-    intent: tuple[str, ...] | None = None
-    domain: tuple[str, ...] | None = None
-    mode: tuple[Mode, ...] | None = None
-    channel: tuple[Channel, ...] | None = None
-    org: tuple[str, ...] | None = None
+    endpoint: str | None = None
+    headers_env: str | None = None
 
 
 class ClassLimits(Section):
@@ -119,7 +120,8 @@ class TrafficClass(Section):
     ``quality_per_usd`` is lambda's counterpart: what a dollar has to buy. With ``budget_usd_per_day``, a pacer raises
     it where the day's money would not last, inside what is certified for the floor; ``at_cap`` is what happens when the
     money is gone. ``on_log_error``: whether its requests go on where they cannot be logged, where that differs from
-    ``logging.on_error``; those of the restricted tier never do.
+    ``logging.on_error``; those of the restricted tier never do. ``batch_prices``: requests of mode batch are sent as
+    batches on every channel, so the batch discount of a lane counts for them; on the channel batch it always does.
     """
 
     when: ClassWhen = ClassWhen()
@@ -131,17 +133,11 @@ class TrafficClass(Section):
     explore_share: Fraction = 0.1
     on_log_error: Literal["continue", "raise"] | None = None
     limits: ClassLimits = ClassLimits()
+    batch_prices: bool = False
 
-
-class PlanRule(Section):
-    """What else a request gets besides a lane. The first rule that matches decides each field it sets."""
-
-    when: ClassWhen = ClassWhen()
-    retrieval: Literal["none", "light", "deep"] | None = None
-    index: str | None = None
-    output_contract: str | None = None
-    require_tools: bool | None = None
-    temperature: NotNegative | None = None
+    def batched(self, *, channel: str, mode: str) -> bool:
+        """Whether the batch discount of a lane counts for a request of the class."""
+        return channel == "batch" or (self.batch_prices and mode == "batch")
 
 
 class Exploration(Section):
@@ -220,7 +216,7 @@ class RouterConfig(Section):
     """All of ``router.yaml``."""
 
     version: Literal[1]
-    boundaries: tuple[str, ...] = ("private", "vendor", "public")
+    boundaries: tuple[str, ...] = DEFAULT_BOUNDARIES
     regions: tuple[str, ...] = ()
     taxonomy: Taxonomy = Taxonomy()
     lanes: dict[str, Lane] = Field(min_length=1)
@@ -228,13 +224,15 @@ class RouterConfig(Section):
     indexes: dict[str, Index] = Field(default_factory=dict)
     rerankers: dict[str, Destination] = Field(default_factory=dict)
     judges: dict[str, Destination] = Field(default_factory=dict)
-    trace_sinks: dict[str, Destination] = Field(default_factory=dict)
+    trace_sinks: dict[str, TraceSink] = Field(default_factory=dict)
     output_contracts: dict[str, ContractSpec] = Field(default_factory=dict)
     guardrails: Guardrails = Guardrails()
     policies: tuple[Policy, ...] = ()
     notices: dict[str, Notice] = Field(default_factory=dict)
     output_policies: tuple[OutputPolicy, ...] = ()
     traffic_classes: dict[str, TrafficClass] = Field(min_length=1)
+    cues: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    slots: dict[str, Slot] = Field(default_factory=dict)
     plan: tuple[PlanRule, ...] = ()
     exploration: Exploration = Exploration()
     stability: Stability = Stability()
@@ -242,3 +240,8 @@ class RouterConfig(Section):
     fallback: FallbackRule = FallbackRule()
     execution: ExecutionRules = ExecutionRules()
     logging: Logging = Logging()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_cascades(cls, raw: Any) -> Any:
+        return with_filled_lanes(raw)

@@ -25,6 +25,7 @@ from router_ml.contract.state import Estimate, State, Versions
 from router_ml.contract.understood import Finding, Label, Language, ModeLabel, Risk
 
 if TYPE_CHECKING:
+    from router_ml.nearest import Nearest
     from router_ml.what_if import WhatIf
 
 
@@ -176,6 +177,13 @@ class RouteDecision(Model):
         from router_ml.what_if import what_if
 
         return what_if(self, deny=deny, allow=allow, floor=floor, quality_per_usd=quality_per_usd)
+
+    def nearest_changes(self) -> Nearest:
+        """The smallest changes that would have moved it elsewhere: of the floor, of what a dollar has to buy, of a
+        price, of a rule; from this record alone."""
+        from router_ml.nearest import nearest_changes
+
+        return nearest_changes(self)
 
     def _repr_html_(self) -> str:
         return explanation.to_html(self)

@@ -38,6 +38,9 @@ FailureKind = Literal[
 ``not_allowed``: a hard rule took the lane away since the decision; ``withheld``: the answer did not pass the output
 policies."""
 
+NOT_CALLED: tuple[FailureKind, ...] = ("unavailable", "not_allowed", "over_budget")
+"""Hops of these kinds stand in a record so that it is whole: nothing was sent."""
+
 ExecutionStatus = Literal["answered", "static_answer", "clarify", "human_review", "refused", "failed", "cancelled"]
 """How a request ended."""
 
@@ -45,7 +48,7 @@ HopPurpose = Literal["answer", "repair", "tool_round", "draft", "check"]
 
 
 class Hop(Model):
-    """One call to one lane, or one that was not made (``kind`` unavailable or not_allowed). ``cost_usd`` None: not
+    """One call to one lane, or one that was not made (``kind`` is in ``NOT_CALLED``). ``cost_usd`` None: not
     reported, which is not a call that cost nothing.
 
     ``attempt`` counts the hops of one execution from 1; ``error`` begins with the class of the error or its status.
@@ -66,6 +69,17 @@ class Hop(Model):
     tokens_out: int = Field(default=0, ge=0)
     cached_tokens: int = Field(default=0, ge=0)
     cost_usd: Usd | None = None
+
+    @property
+    def called(self) -> bool:
+        """Whether anything was sent to the lane. One that cost or answered something was called, whatever it says."""
+        traces = self.tokens_in or self.tokens_out or self.cost_usd or self.served_model
+        return self.kind not in NOT_CALLED or bool(traces)
+
+    @property
+    def failed(self) -> bool:
+        """Whether its answer, if there was one, could not be used."""
+        return self.kind is not None or self.error is not None
 
 
 class ToolCall(Model):

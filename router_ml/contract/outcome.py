@@ -6,16 +6,21 @@ from datetime import datetime
 
 from pydantic import Field
 
-from router_ml.contract.base import Identifier, JsonObject, Milliseconds, Model, Probability, Usd
+from router_ml.contract.base import Identifier, JsonObject, Milliseconds, Model, Probability, RetrievalStrategy, Usd
 from router_ml.contract.executed import Validation
 
 
 class OutcomeLabels(Model):
-    """What intent, domain and risks turned out to be, where someone looked."""
+    """What intent, domain and risks turned out to be, where someone looked; and what the plan should have been:
+    retrieval strategy, tools that had to be called, name of the output contract, and slots that had to be asked for."""
 
     intent: str | None = None
     domain: str | None = None
     risks: tuple[str, ...] | None = None
+    retrieval: RetrievalStrategy | None = None
+    tools: tuple[str, ...] | None = None
+    output_contract: str | None = None
+    missing: tuple[str, ...] | None = None
 
 
 class Outcome(Model):

@@ -8,24 +8,19 @@ figure or a turned rule looks. How often it is wrong: ``docs/output_contracts.md
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from router_ml.execution.citations import in_brackets
 from router_ml.execution.retrieval import Passage
 from router_ml.execution.retrieval_words import numbers, sentences, stem_words
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Unit vectors (n, d) of n texts."""
-
-ENOUGH = 0.55
-_WRONG_NUMBER, _TURNED = 0.4, 0.6
+ENOUGH = 0.475
+_NO_SUCH_NUMBER, _APART, _TURNED, _SWEEPING = 0.4, 0.6, 0.6, 0.5
 _NEGATION = re.compile(
     r"\b(?:not?|never|none|neither|nor|without|cannot|except|nicht|kein\w*|pas|jamais|nunca)\b|n['’]t\b", re.I
 )
+_SWEEPS = re.compile(r"\b(?:always|only|all|every|any|exactly|immediately|at once|whole|right after|same)\b", re.I)
 _BRACKETS = re.compile(r"\s*\[[^\[\]\n]{1,400}\]")
 
 
@@ -43,16 +38,11 @@ class Support:
         return self.score >= ENOUGH
 
 
-def grounded(
-    text: str, citations: Collection[str], passages: Sequence[Passage], *, embed: Embed | None = None
-) -> tuple[Support, ...]:
+def grounded(text: str, citations: Collection[str], passages: Sequence[Passage]) -> tuple[Support, ...]:
     """How far each cited passage supports the sentences that cite it, in the order of ``citations``.
 
     A sentence that cites several passages is held against all of them together. A citation that stands in no sentence,
     as in a field of a JSON answer, is held against the whole text.
-
-    Args:
-        embed: adds likeness in meaning to that of the words.
 
     >>> leave = Passage("hr#1", "Employees have 30 days of leave a year. Leave cannot be paid out.")
     >>> [one.supported for one in grounded("You have 30 days of leave a year [hr#1].", ["hr#1"], [leave])]
@@ -63,21 +53,16 @@ def grounded(
     known = {one.id: one.text for one in passages}
     scores: dict[str, list[float]] = {name: [] for name in citations if name in known}
     for claim, ids in claims(text, scores):
-        score = support(claim, "\n".join(known[name] for name in ids), embed=embed)
+        score = support(claim, "\n".join(known[name] for name in ids))
         for name in ids:
             scores[name].append(score)
     whole = _BRACKETS.sub("", text)
-    return tuple(
-        Support(name, min(found) if found else support(whole, known[name], embed=embed))
-        for name, found in scores.items()
-    )
+    return tuple(Support(name, min(found) if found else support(whole, known[name])) for name, found in scores.items())
 
 
-def unsupported(
-    text: str, citations: Collection[str], passages: Sequence[Passage], *, embed: Embed | None = None
-) -> tuple[str, ...]:
+def unsupported(text: str, citations: Collection[str], passages: Sequence[Passage]) -> tuple[str, ...]:
     """What to say of the citations that do not support what cites them; empty where all do."""
-    found = grounded(text, citations, passages, embed=embed)
+    found = grounded(text, citations, passages)
     return tuple(f"what cites {one.id} is not in that passage" for one in found if not one.supported)
 
 
@@ -101,7 +86,7 @@ def claims(text: str, ids: Collection[str]) -> Iterator[tuple[str, tuple[str, ..
         before = plain or before
 
 
-def support(claim: str, passage: str, *, embed: Embed | None = None) -> float:
+def support(claim: str, passage: str) -> float:
     """How far a passage says what a sentence claims, 0..1."""
     wanted = set(stem_words(claim))
     parts = list(sentences(passage))
@@ -112,12 +97,20 @@ def support(claim: str, passage: str, *, embed: Embed | None = None) -> float:
     best = max(range(len(windows)), key=found.__getitem__)
     whole = len(wanted & set(stem_words(passage))) / len(wanted)
     score = 0.6 * found[best] + 0.4 * whole
-    if embed is not None:
-        vectors = embed([claim, *parts])
-        score = 0.5 * score + 0.5 * max(0.0, float((vectors[1:] @ vectors[0]).max()))
-    if not numbers(claim) <= numbers(passage):
-        score *= _WRONG_NUMBER
+    return score * _doubt(claim, passage, parts, wanted)
+
+
+def _doubt(claim: str, passage: str, parts: Sequence[str], wanted: set[str]) -> float:
+    """What is taken off for a number that is not there or belongs to another sentence, for a rule that is turned round,
+    and for a word like "always" that the passage does not say."""
+    factor, said = 1.0, numbers(claim)
+    if not said <= numbers(passage):
+        factor *= _NO_SUCH_NUMBER
+    elif not any(said <= numbers(part) for part in parts):
+        factor *= _APART
     nearest = max(parts, key=lambda part: len(wanted & set(stem_words(part))))
     if bool(_NEGATION.search(claim)) != bool(_NEGATION.search(nearest)):
-        score *= _TURNED
-    return score
+        factor *= _TURNED
+    if not set(map(str.casefold, _SWEEPS.findall(claim))) <= set(map(str.casefold, _SWEEPS.findall(passage))):
+        factor *= _SWEEPING
+    return factor

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from router_ml.contract import Execution, ExecutionStatus, RouteDecision
 from router_ml.execution.reply import ToolRequest
+from router_ml.execution.structured import parsed
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -33,3 +37,11 @@ class Completion:
     def answered(self) -> bool:
         """Whether a lane's answer passed everything."""
         return self.status == "answered"
+
+    def parse(self, model: type[M]) -> M:
+        """The value as an instance of a pydantic model.
+
+        Raises:
+            InvalidRequestError: it does not fit, or there is none; names the fields, without what was in them.
+        """
+        return parsed(model, self.value)

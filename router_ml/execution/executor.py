@@ -1,44 +1,53 @@
 """Carry decisions out: the lane, then the steps of the fallback, until an answer keeps its contract.
 
-One path for all callers: ``acomplete``. ``complete`` runs it on a loop of its own in the background.
+One path for all callers (``walk``), on whatever loop they are; those without one (``complete``, ``stream``, ``resume``)
+wait for a loop of ours in the background.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Coroutine, Mapping
-from dataclasses import replace
-from typing import Any, Self, TypeVar
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
 
-from router_ml.contract import FailureKind, Lookup, RouteDecision, RouteRequest, Step, Validation
-from router_ml.contract.base import JsonObject
-from router_ml.errors import ExecutionError
-from router_ml.execution.client_side import ClientSide, decoding_with, kept
+from pydantic import BaseModel
+
+from router_ml.contract import Destinations, Lookup, OutputCheck, RouteDecision, RouteRequest
+from router_ml.errors import InvalidRequestError, StreamInterruptedError
+from router_ml.execution.background import Background
+from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.completion import Completion
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.fallback import Tried, next_step
-from router_ml.execution.lanes import LaneCall, Lanes, LiteLLMLanes
-from router_ml.execution.reply import Reply, ToolRequest
-from router_ml.execution.retrieval import Retriever, as_context
+from router_ml.execution.dispatch import Parts
+from router_ml.execution.guarded import GuardedLanes
+from router_ml.execution.indexes import Indexes
+from router_ml.execution.lanes import Lanes, LiteLLMLanes
+from router_ml.execution.resuming import again, begin, resume
+from router_ml.execution.retrieval import Passage, Reranker, Retriever
+from router_ml.execution.reviews import Reviews
 from router_ml.execution.run import Run
-from router_ml.execution.toolbox import NoTools, Toolbox
-from router_ml.execution.validation import Checked, check
+from router_ml.execution.streaming import Event, Finished, Interrupted, OnInterrupt, Outlet, Started
+from router_ml.execution.structured import contract_of
+from router_ml.execution.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
+from router_ml.execution.validation import prepare
+from router_ml.execution.walk import carry_out
+from router_ml.loading import whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 
 Request = str | RouteRequest | Mapping[str, Any]
-T = TypeVar("T")
 
 
 class Executor:
-    """Carries out what a router decides; safe to share between threads and tasks.
+    """Carries out what a router decides; safe to share between threads, tasks and loops.
 
     Args:
-        lanes: by default the configured ones, through LiteLLM.
-        tools: what can be called; by default nothing.
-        retrievers: by name of an index.
+        lanes: by default the configured ones, through LiteLLM, behind breakers, caps and memory of ``Retry-After``.
+        tools: what can be called: a toolbox, or a function by name of a configured tool; by default nothing.
+        retrievers, rerankers: by name of an index, of a reranker.
+        reviews: where people look; by default in the log of the router, or in memory where it has none.
+        rng, sleep: of the pauses between attempts, for tests.
     """
 
     def __init__(
@@ -46,15 +55,46 @@ class Executor:
         router: Router | Rollout,
         *,
         lanes: Lanes | None = None,
-        tools: Toolbox | None = None,
+        tools: Toolbox | Mapping[str, ToolFunction] | None = None,
         retrievers: Mapping[str, Retriever] | None = None,
+        rerankers: Mapping[str, Reranker] | None = None,
+        reviews: Reviews | None = None,
+        rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.router = router
-        self._lanes: Lanes = lanes or LiteLLMLanes(router.config.lanes)
-        self._tools: Toolbox = tools or NoTools()
-        self._retrievers = dict(retrievers or {})
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        config = router.config
+        self.reviews = reviews or Reviews(router)
+        self._indexes = Indexes(config, retrievers or {}, rerankers or {})
+        if tools is None:
+            tools = NoTools()
+        elif isinstance(tools, Mapping):
+            tools = ConfiguredTools(config, tools)
+        if lanes is None:
+            lanes = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
+        rng = rng or random.Random()
+        self._parts = Parts(router, lanes, tools, self._look_up, self.reviews, rng, sleep)
+        self._background = Background()
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path | None = None,
+        *,
+        config: str | Path | None = None,
+        log: str | Path | None = None,
+        **parts: Any,
+    ) -> Executor:
+        """Open a router and an executor on it.
+
+        Args:
+            source, config, log: as for ``Router.load``; a whole registered model (``models:/router``) is followed as a
+                ``Rollout``.
+            **parts: of the executor.
+        """
+        if isinstance(source, str) and whole_model(source):
+            return cls(Rollout.open(source, config=config, log=log), **parts)
+        return cls(Router.load(source, config=config, log=log), **parts)
 
     def complete(
         self,
@@ -65,7 +105,7 @@ class Executor:
         **fields: Any,
     ) -> Completion:
         """``acomplete`` for callers without an event loop."""
-        return self._wait(self.acomplete(request, decision=decision, client=client, **fields))
+        return self._background.wait(self.acomplete(request, decision=decision, client=client, **fields))
 
     async def acomplete(
         self,
@@ -75,151 +115,126 @@ class Executor:
         client: ClientSide | None = None,
         **fields: Any,
     ) -> Completion:
-        """Decide a request and carry the decision out.
+        """Decide a request and carry the decision out. Cancelling it cancels the call that it waits for.
 
         Args:
             decision: one that was made of this request already.
             client: tools that the caller calls itself, and its wishes for decoding.
-            **fields: of the request, as for ``predict_route``.
+            **fields: of the request, as for ``predict_route``; ``output_contract`` may be a pydantic model.
 
         Raises:
             InvalidRequestError: the request does not follow the contract.
             ExecutionError: no lane gave an answer that holds; ``completion`` is the whole story.
+            LogError: the record could not be kept, and must be.
         """
-        known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
-        asked = RouteRequest.parse({**known, **fields})
+        return await carry_out(self._parts, await self._begin(request, decision, client, fields))
+
+    def stream(self, request: Request | None = None, **asked: Any) -> Iterator[Event]:
+        """``astream`` for callers without an event loop. Closing the iterator ends the call."""
+        events = self.astream(request, **asked)
+        try:
+            while True:
+                try:
+                    yield self._background.wait(_next(events))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._background.wait(_close(events))
+
+    async def astream(
+        self,
+        request: Request | None = None,
+        *,
+        decision: RouteDecision | None = None,
+        client: ClientSide | None = None,
+        on_interrupt: OnInterrupt = "restart",
+        resume_from: StreamInterruptedError | None = None,
+        **fields: Any,
+    ) -> AsyncIterator[Event]:
+        """``acomplete`` with the answer as it comes: see ``streaming``. Closing the iterator ends the call.
+
+        Args:
+            on_interrupt: what to do when a lane breaks off after parts of its answer were delivered.
+            resume_from: instead of a request, the error of a stream that ``on_interrupt="stop"`` ended.
+
+        Raises:
+            StreamInterruptedError: with ``on_interrupt="stop"``. Otherwise as ``acomplete``.
+        """
+        delivered = ""
+        if resume_from is not None:
+            broken = resume_from.resume
+            if not isinstance(broken, Interrupted):
+                raise InvalidRequestError("This interruption holds nothing to go on from. Ask again with the request.")
+            run, delivered = again(broken), broken.partial
+        elif request is not None:
+            run = await self._begin(request, decision, client, fields)
+        else:
+            raise InvalidRequestError("Expected a request, or resume_from.")
+        events: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=16)
+        outlet = Outlet(events.put, self._scanner(run), on_interrupt=on_interrupt, delivered=delivered)
+
+        async def work() -> Completion:
+            try:
+                return await carry_out(self._parts, run, outlet)
+            finally:
+                await events.put(None)
+
+        yield Started(run.decision)
+        task = asyncio.create_task(work())
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            yield Finished(await task)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def resume(self, approval_id: str) -> Completion:
+        """``aresume`` for callers without an event loop."""
+        return self._background.wait(self.aresume(approval_id))
+
+    async def aresume(self, approval_id: str) -> Completion:
+        """Go on with a request that waited for a person, under the same decision id, by the rules now in force; where
+        it was denied or nobody decided in time, end it as ``execution.review.on_expiry`` says.
+
+        Raises:
+            ReviewError: nobody has decided yet, or somebody else went on with it. Otherwise as ``acomplete``.
+        """
+        return await resume(self._parts, approval_id)
+
+    async def _begin(
+        self, request: Request, decision: RouteDecision | None, client: ClientSide | None, fields: Mapping[str, Any]
+    ) -> Run:
+        known: dict[str, Any] = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
+        known.update(fields)
+        shape = known.get("output_contract")
+        model = shape if isinstance(shape, type) and issubclass(shape, BaseModel) else None
+        if model is not None:
+            known["output_contract"] = contract_of(model)
+        asked = RouteRequest.parse(known)
         if decision is None:
             decision = await asyncio.to_thread(self.router.predict_route, asked)
-        run = Run(decision, asked, _messages(asked))
-        run.client = kept(client or ClientSide(), self.router.config, decision)
-        if decision.action != "route":
-            return self._ended(run, _STATUS[decision.action], decision.question or decision.reason)
-        await self._look_up(run)
-        while (step := next_step(decision, run.tried)) is not None:
-            done = await self._try(run, step)
-            if done is not None:
-                return done
-        return self._nothing_left(run)
+        prepare(decision.output_contract)
+        run = begin(asked, decision)
+        run.model, run.client = model, kept(client or ClientSide(), self.router.config, decision)
+        return run
 
-    async def _try(self, run: Run, step: Step) -> Completion | None:
-        """One step: the completion, or None where the next step has to be taken."""
-        config = self.router.config
-        still = await asyncio.to_thread(self.router.recheck, run.decision, list(run.appeared))
-        run.narrowing.extend(still.narrowing)
-        if step.lane not in still.lanes:
-            run.add_hop(config, step.lane, kind="not_allowed", error="NotAllowedError")
-            return self._failed(run, step, "not_allowed")
-        if run.left_ms <= 0:
-            return self._failed(run, step, "deadline")
-        timeout = min(config.lanes[step.lane].endpoint.timeout_ms, run.left_ms) / 1000
-        began = time.monotonic()
-        try:
-            decoding = decoding_with(run.client, run.decision.decoding)
-            reply = await self._lanes.call(
-                LaneCall(
-                    step.lane, run.messages, decoding, timeout, tools=run.client.tools, must_call=run.client.must_call
-                )
+    async def _look_up(
+        self, decision: RouteDecision, request: RouteRequest, allowed: Destinations
+    ) -> tuple[Lookup, list[Passage]] | None:
+        return await self._indexes.look_up(decision, request, allowed=allowed)
+
+    def _scanner(self, run: Run) -> Callable[[str], Awaitable[OutputCheck]]:
+        async def scan(text: str) -> OutputCheck:
+            return await asyncio.to_thread(
+                self.router.check_output, run.decision, {"content": text}, request=run.request, keep=False
             )
-        except LaneFailure as failure:
-            took = (time.monotonic() - began) * 1000
-            run.add_hop(config, step.lane, kind=failure.kind, error=failure.detail, latency_ms=took)
-            return self._failed(run, step, failure.kind)
-        took = (time.monotonic() - began) * 1000
-        if wanted := run.client.wanted(reply):
-            run.add_hop(config, step.lane, reply=reply, latency_ms=took)
-            return await self._handed_over(run, step, reply, wanted)
-        checked = check(run.decision.output_contract, reply, context_ids=run.context_ids)
-        run.add_hop(config, step.lane, kind=checked.kind, reply=reply, latency_ms=took)
-        if checked.kind is not None:
-            run.validation = Validation(status="failed", errors=checked.errors)
-            return self._failed(run, step, checked.kind)
-        return await self._answer(run, step, reply, checked)
 
-    async def _handed_over(
-        self, run: Run, step: Step, reply: Reply, wanted: tuple[ToolRequest, ...]
-    ) -> Completion | None:
-        """The calls that the caller has to make, looked at as an answer is."""
-        found = await asyncio.to_thread(
-            self.router.check_output,
-            run.decision,
-            replace(reply, tool_requests=wanted).as_message(),
-            request=run.request,
-        )
-        run.output_checks.append(found.check_id)
-        if found.action == "withhold":
-            return self._failed(run, step, "withheld")
-        if found.action == "human_review":
-            return self._ended(run, "human_review", found.reason)
-        execution = run.execution("answered", lane=step.lane)
-        self.router.log_execution(execution)
-        return Completion("answered", reply.text, run.decision, execution, tool_requests=wanted)
-
-    async def _answer(self, run: Run, step: Step, reply: Reply, checked: Checked) -> Completion | None:
-        found = await asyncio.to_thread(
-            self.router.check_output, run.decision, {"content": reply.text}, request=run.request
-        )
-        run.output_checks.append(found.check_id)
-        run.validation, run.citations = Validation(status="passed"), checked.citations
-        if found.action == "withhold":
-            return self._failed(run, step, "withheld")
-        if found.action == "human_review":
-            return self._ended(run, "human_review", found.reason)
-        execution = run.execution("answered", lane=step.lane)
-        self.router.log_execution(execution)
-        return Completion(
-            "answered",
-            reply.text,
-            run.decision,
-            execution,
-            value=checked.value,
-            citations=checked.citations,
-            notices=tuple(found.notices.values()),
-        )
-
-    async def _look_up(self, run: Run) -> None:
-        plan = run.decision.retrieval
-        if plan.strategy not in ("light", "deep") or plan.index is None or plan.index not in self._retrievers:
-            return
-        search = self._retrievers[plan.index].search
-        passages = await asyncio.to_thread(search, run.request.task, top_k=plan.top_k)
-        ids = tuple(one.id for one in passages)
-        run.lookups.append(Lookup(index=plan.index, strategy=plan.strategy, context_ids=ids))
-        run.appeared.extend(one.text for one in passages)
-        if passages:
-            run.messages.insert(0, {"role": "system", "content": as_context(passages)})
-
-    def _failed(self, run: Run, step: Step, kind: FailureKind) -> Completion | None:
-        run.tried.append(Tried(step.lane, kind))
-        run.refusal = run.refusal or kind == "refusal"
-        return None
-
-    def _nothing_left(self, run: Run) -> Completion:
-        last = run.tried[-1].kind if run.tried else "unavailable"
-        finally_ = run.decision.fallback.finally_
-        if finally_ == "static_answer":
-            return self._ended(run, "static_answer", self.router.config.execution.static_answer, error=last)
-        if finally_ == "human_review":
-            return self._ended(run, "human_review", "No lane gave an answer that holds.", error=last)
-        raise ExecutionError(self._ended(run, "failed", "", error=last), last)
-
-    def _ended(self, run: Run, status: Any, text: str, *, error: FailureKind | None = None) -> Completion:
-        execution = run.execution(status, error=error)
-        self.router.log_execution(execution)
-        return Completion(status, text, run.decision, execution)
-
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="router-ml-executor", daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return scan
 
     def close(self) -> None:
-        """Let go of the loop."""
-        with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
+        """End what still runs in the background, and let go of its loop."""
+        self._background.close()
 
     def __enter__(self) -> Self:
         return self
@@ -228,10 +243,9 @@ class Executor:
         self.close()
 
 
-_STATUS = {"clarify": "clarify", "human_review": "human_review", "refuse": "refused"}
+async def _next(events: AsyncIterator[Event]) -> Event:
+    return await anext(events)
 
 
-def _messages(request: RouteRequest) -> list[JsonObject]:
-    if request.text is not None:
-        return [{"role": "user", "content": request.text}]
-    return [message.model_dump(mode="json", exclude_defaults=True) for message in request.messages]
+async def _close(events: Any) -> None:
+    await events.aclose()

@@ -10,17 +10,20 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Destinations, Lookup, RouteDecision, RouteRequest
 from router_ml.execution.retrieval import Passage, Reranker, Retriever
-from router_ml.execution.retrieval_embedding import Embedding
+from router_ml.execution.retrieval_embedding import Embedder
 from router_ml.execution.retrieval_folder import FolderIndex
 from router_ml.execution.retrieval_rerank import SentenceReranker
 
 BUILT_IN = "built-in"
-_WIDER, _LATER_TURNS = 4, 2
+_WIDER, _LATER_TURNS, _AT_ONCE = 4, 2, 8
 _CHARS_PER_TOKEN = 3.5
 _NOT_IN_BRACKETS = re.compile(r"[\[\]\r\n,;]")
 
@@ -33,6 +36,9 @@ class Indexes:
         rerankers: by name; an index without one, or whose own may not be asked, is reranked here.
         embed: the encoder, for the folder indexes and the reranker that are built in; None: by words alone.
         count_tokens: of a text; by default three and a half characters are one.
+
+    Raises:
+        ConfigError: the folder of an index does not exist.
     """
 
     def __init__(
@@ -41,13 +47,15 @@ class Indexes:
         retrievers: Mapping[str, Retriever] | None = None,
         rerankers: Mapping[str, Reranker] | None = None,
         *,
-        embed: Embedding | None = None,
+        embed: Embedder | None = None,
         count_tokens: Callable[[str], int] | None = None,
     ) -> None:
-        self._config = config
-        self._retrievers = dict(retrievers or {})
+        folders = {name: index.folder for name, index in config.indexes.items() if index.folder is not None}
+        built = {name: FolderIndex(folder, embed=embed) for name, folder in folders.items()}
+        self._retrievers: dict[str, Retriever] = {**built, **(retrievers or {})}
         self._rerankers = dict(rerankers or {})
         self._embed = embed
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "router-ml-index")  # one that hangs must not hold up anything else
         self._count = count_tokens or (lambda text: int(len(text) / _CHARS_PER_TOKEN) + 1)
 
     async def look_up(
@@ -89,33 +97,28 @@ class Indexes:
         """Passages, the reranker that ordered them, and what went wrong with the one that should have."""
         plan = decision.retrieval
         assert plan.index is not None
-        retriever = await asyncio.to_thread(self._retriever, plan.index)
+        if plan.index not in self._retrievers:
+            raise LookupError(plan.index)
+        search = self._retrievers[plan.index].search
         if plan.strategy == "light":
-            found = await asyncio.to_thread(retriever.search, request.task, top_k=plan.top_k)
+            found = await self._apart(search, request.task, top_k=plan.top_k)
             return _tidy(found)[: plan.top_k], None, None
         wide = plan.top_k * _WIDER
         queries = expanded(request)
-        lists = [await asyncio.to_thread(retriever.search, query, top_k=wide) for query in queries]
+        lists = [await self._apart(search, query, top_k=wide) for query in queries]
         found = _tidy([one for listed in lists for one in listed])[: wide * len(lists)]
         own, error = SentenceReranker(self._embed), None
         name = plan.reranker if plan.reranker in allowed.rerankers and plan.reranker in self._rerankers else None
         if name is not None:
             try:
-                best = await asyncio.to_thread(self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k)
+                best = await self._apart(self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k)
                 return _tidy(best)[: plan.top_k], name, None
             except Exception as failure:  # noqa: BLE001 - a reranker that fails leaves its work to the one built in
                 error = f"{type(failure).__name__} the reranker {name} failed, so the built-in one was used"
-        return await asyncio.to_thread(own.rerank, " ".join(queries), found, top_k=plan.top_k), BUILT_IN, error
+        return await self._apart(own.rerank, " ".join(queries), found, top_k=plan.top_k), BUILT_IN, error
 
-    def _retriever(self, name: str) -> Retriever:
-        """The retriever of an index; a folder is opened when it is first asked for."""
-        known = self._retrievers.get(name)
-        if known is None:
-            folder = self._config.indexes[name].folder
-            if folder is None:
-                raise LookupError(name)
-            known = self._retrievers.setdefault(name, FolderIndex(folder, embed=self._embed))
-        return known
+    async def _apart(self, work: Callable[..., list[Passage]], *given: Any, top_k: int) -> list[Passage]:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, top_k=top_k))
 
     def _fitting(self, decision: RouteDecision, found: list[Passage]) -> list[Passage]:
         """Whole passages, best first, as long as there is room beside the request and the answer."""

@@ -103,7 +103,9 @@ class LiteLLMLanes:
             await chunks.aclose()
         if text := gathered.end():
             yield Piece(text=text)
-        reply = gathered.reply(received=chunks.received_finish_reason)
+        # Of Gemini LiteLLM keeps the second one only.
+        received = chunks.received_finish_reason or chunks.intermittent_finish_reason
+        reply = gathered.reply(received=received)
         yield Piece(reply=self._priced(reply, call))
 
     async def _opened(self, call: LaneCall, until: float) -> Any:
@@ -140,7 +142,7 @@ class LiteLLMLanes:
             "max_retries": 0,
             "drop_params": True,
             **place.endpoint(),
-            **place.decoding(call.decoding),
+            **place.decoding(call.decoding, call.messages, must_call=call.must_call and bool(call.tools)),
             **tools(call.tools, must_call=call.must_call),
             **({"extra_headers": dict(call.headers)} if call.headers else {}),
         }

@@ -44,7 +44,9 @@ class Place:
             key = _NO_KEY
         return {**({"api_base": base} if base else {}), **({"api_key": key} if key else {})}
 
-    def decoding(self, decoding: Decoding) -> dict[str, Any]:
+    def decoding(
+        self, decoding: Decoding, messages: Sequence[JsonObject] = (), *, must_call: bool = False
+    ) -> dict[str, Any]:
         """What of a decoding the lane can be told; the rest is left out, since answers are validated in any case."""
         able = self.lane.capabilities
         said = decoding.model_dump(exclude_none=True, exclude={"grammar", "stop", "reasoning_effort"})
@@ -57,7 +59,7 @@ class Place:
         if self.takes is not None:
             said = {name: value for name, value in said.items() if name in self.takes}
         if self.provider == "anthropic":
-            said = _for_anthropic(said)
+            said = _for_anthropic(said, thinks=not must_call and not any(map(_thoughtless, messages)))
         return {**said, **self._grammar(decoding.grammar)}
 
     def messages(self, messages: Sequence[JsonObject]) -> list[JsonObject]:
@@ -89,10 +91,31 @@ def _base(end: Endpoint, provider: str) -> str | None:
     return found
 
 
-def _for_anthropic(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Thinking goes with neither temperature nor top_p there, and newer models take one of the two at most."""
-    without = {"temperature", "top_p"} if "reasoning_effort" in said else {"top_p"} if "temperature" in said else set()
-    return {name: value for name, value in said.items() if name not in without}
+_BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
+"""Tokens that LiteLLM gives each effort to think with on Anthropic; they count as output."""
+
+
+def _for_anthropic(said: Mapping[str, Any], *, thinks: bool) -> dict[str, Any]:
+    """What would be refused there is left out: a temperature or top_p beside thinking, both of them together, more
+    thinking than output, thinking where a tool has to be called or after a call that was made without it."""
+    kept = dict(said)
+    effort = kept.pop("reasoning_effort", None)
+    effort = _fitting(effort, kept.get("max_tokens")) if effort is not None and thinks else None
+    kept |= {} if effort is None else {"reasoning_effort": effort}
+    without = {"temperature", "top_p"} if "reasoning_effort" in kept else {"top_p"} if "temperature" in kept else set()
+    return {name: value for name, value in kept.items() if name not in without}
+
+
+def _fitting(effort: str, max_tokens: int | None) -> str | None:
+    """The effort, or the greatest below it that leaves room for an answer."""
+    if max_tokens is None or effort not in _BUDGETS:
+        return effort
+    below = list(_BUDGETS)[list(_BUDGETS).index(effort) :]
+    return next((one for one in below if _BUDGETS[one] < max_tokens), None)
+
+
+def _thoughtless(message: JsonObject) -> bool:
+    return bool(message.get("tool_calls")) and not message.get("thinking_blocks")
 
 
 def tools(offered: Sequence[JsonObject], *, must_call: bool) -> dict[str, Any]:

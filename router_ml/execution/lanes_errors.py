@@ -42,6 +42,7 @@ _FILTER = re.compile(
     r"responsible ai",
     re.IGNORECASE,
 )
+_UNREAD = re.compile(r"converting to valid response", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"missing credentials", re.IGNORECASE)
 
 
@@ -73,7 +74,7 @@ def _kind(names: frozenset[str], status: int | None, text: str) -> tuple[Failure
     """The kind, and whether the fault is the request's rather than the provider's."""
     if status is not None:
         return _by_status(names, status, text)
-    if names & _OURS and not names & (_TIMEOUTS | _CONNECTIONS):
+    if names & _OURS and not names & (_TIMEOUTS | _CONNECTIONS) and not _UNREAD.search(text):
         return "server_error", True
     return _by_class(names, text), False
 

@@ -34,5 +34,13 @@ class Reranker(Protocol):
 
 def as_context(passages: list[Passage]) -> str:
     """Passages as a lane reads them, each under its id."""
-    listed = "\n\n".join(f"[{one.id}]\n{one.text}" for one in passages)
+    ids = [one.id for one in passages]
+    listed = "\n\n".join(f"[{one.id}]\n{_own(one.text, ids)}" for one in passages)
     return f"Use these passages where they help, and cite the ids in square brackets.\n\n{listed}"
+
+
+def _own(text: str, ids: list[str]) -> str:
+    """A text in which no id stands as it does above a passage: no document speaks for another one."""
+    for name in ids:
+        text = text.replace(f"[{name}]", f"({name})")
+    return text

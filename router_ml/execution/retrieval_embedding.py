@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,26 @@ from numpy.typing import NDArray
 from router_ml.understanding.encoder import Encoder
 
 Layer = Literal["last", "early", "both"]
+
+
+class Embedder(Protocol):
+    """Whatever makes unit vectors of texts. ``fingerprint`` changes with whatever changes the vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What vectors that are kept are of."""
+        ...
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (n, d) of n texts, each alone as in a batch."""
+        ...
+
+
+def centred(vectors: NDArray[np.float32], middle: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit vectors (n, d) as seen from the middle (d,) of an index: what all its passages share says nothing."""
+    moved = vectors - middle
+    result: NDArray[np.float32] = moved / np.maximum(np.linalg.norm(moved, axis=-1, keepdims=True), 1e-9)
+    return result
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from router_ml.errors import ConfigError, Problem
 from router_ml.execution.retrieval import Passage
 from router_ml.execution.retrieval_documents import Caps, Piece, files_of, pieces_of
-from router_ml.execution.retrieval_embedding import Embedding
+from router_ml.execution.retrieval_embedding import Embedder, centred
 from router_ml.execution.retrieval_lexical import Lexical
 from router_ml.execution.retrieval_vectors import Vectors
 
 WORDS = 0.5  # share of the score that the words have, as measured on the authored questions
 _CHECK_SECONDS = 5.0
+_ENOUGH = 16  # passages, to know what they share
 _Signature = tuple[tuple[str, int, int], ...]
 
 
@@ -34,6 +35,7 @@ class _Built:
     signature: _Signature = ()
     pieces: tuple[Piece, ...] = ()
     vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    middle: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     lexical: Lexical = field(default_factory=lambda: Lexical(()))
     skipped: tuple[str, ...] = ()
 
@@ -56,7 +58,7 @@ class FolderIndex:
         self,
         folder: str | Path,
         *,
-        embed: Embedding | None = None,
+        embed: Embedder | None = None,
         cache: str | Path | None = None,
         caps: Caps | None = None,
         words: float = WORDS,
@@ -81,6 +83,11 @@ class FolderIndex:
         """Files that are not searched: too large, too many, or not to be read."""
         return self._fresh().skipped
 
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Every passage, by file and place."""
+        return self._fresh().pieces
+
     def __len__(self) -> int:
         return len(self._fresh().pieces)
 
@@ -89,10 +96,10 @@ class FolderIndex:
         built = self._fresh()
         if not built.pieces or top_k <= 0:
             return []
-        by_words = built.lexical.scores(query)
-        score = by_words / max(float(by_words.max()), 1e-6)
+        score = built.lexical.scores(query)
         if self._embed is not None:
-            score = self._words * score + (1 - self._words) * (built.vectors @ self._embed([query])[0])
+            meaning = built.vectors @ centred(self._embed([query])[0], built.middle)
+            score = self._words * score + (1 - self._words) * meaning
         best = np.argsort(-score, kind="stable")[:top_k]
         found = [(built.pieces[at], float(score[at])) for at in best if score[at] > 0]
         return [Passage(piece.id, piece.text, score, piece.source) for piece, score in found]
@@ -135,5 +142,9 @@ class FolderIndex:
                 continue
             pieces.extend(pieces_of(name, text)[: self._caps.passages - len(pieces)])
         texts = [piece.text for piece in pieces]
-        vectors = self._vectors.of(texts, self._embed) if self._embed is not None else np.empty((0, 0), np.float32)
-        return _Built(signature, tuple(pieces), vectors, Lexical(texts), tuple(skipped))
+        built = _Built(signature, tuple(pieces), lexical=Lexical(texts), skipped=tuple(skipped))
+        if self._embed is None or not texts:
+            return built
+        vectors = self._vectors.of(texts, self._embed)
+        middle = vectors.mean(axis=0) if len(texts) >= _ENOUGH else np.zeros(vectors.shape[1], np.float32)
+        return replace(built, vectors=centred(vectors, middle), middle=middle)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from router_ml.execution.retrieval import Passage
-from router_ml.execution.retrieval_embedding import Embedding
+from router_ml.execution.retrieval_embedding import Embedder
 from router_ml.execution.retrieval_words import sentences, stem_words
 
 _SENTENCES = 24  # of one passage
@@ -18,7 +18,7 @@ class SentenceReranker:
     """Orders passages by their likeness to a query: the nearest sentence in meaning, and the words they share, each
     counted by how rare it is among the passages. What the first search thought counts too."""
 
-    embed: Embedding | None = None
+    embed: Embedder | None = None
     meaning: float = 0.3
     words: float = 0.3
 

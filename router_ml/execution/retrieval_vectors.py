@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.execution.retrieval_embedding import Embedding
+from router_ml.execution.retrieval_embedding import Embedder
 
 _FORMAT, _AT_ONCE = 1, 256
 Floats = NDArray[np.float32]
@@ -25,7 +25,7 @@ class Vectors:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def of(self, texts: Sequence[str], embed: Embedding) -> Floats:
+    def of(self, texts: Sequence[str], embed: Embedder) -> Floats:
         """Unit vectors (n, d) of texts: those that are known from disk, the others made and written."""
         digests = [hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() for text in texts]
         known = self._read(embed.fingerprint)

@@ -13,13 +13,14 @@ _DIGITS = {
     word: str(at)
     for at, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
 }
+_ORDINALS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth last".split())
 _ENDINGS = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s", "e")
 _STOP = frozenset(
-    "a an and are as at be been being but by can could do does did for from had has have he her his how i if in into is "
-    "it its me my no not of on or our she should so such than that the their them then there these they this those to "
-    "too up us was we were what when where which while who whom why will with would you your may must also any all each "
-    "more most other der die das und oder ein eine ist sind im zu den dem des mit für von auf le la les un une et ou est "
-    "el los las y".split()
+    "a an and are as at be been being but by can could do does did for from had has have he her his how i if in "
+    "into is it its me my no not of on or our she should so such than that the their them then there these they "
+    "this those to too up us was we were what when where which while who whom why will with would you your may "
+    "must also any all each more most other der die das und oder ein eine ist sind im zu den dem des mit für von "
+    "auf le la les un une et ou est el los las y".split()
 )
 
 
@@ -40,13 +41,14 @@ def stem_words(text: str) -> Iterator[str]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """The numbers in a text, without separators; those up to twelve also where they are written out.
+    """The numbers in a text, without separators; those up to twelve also where they are written out, and "first".
 
     >>> sorted(numbers("Two of 1,000 items, 2.50 each"))
     ['1000', '2', '2.5']
     """
-    written = (_DIGITS[word] for word in _WORD.findall(text.casefold()) if word in _DIGITS and word != "one")
-    return frozenset((*written, *map(_plain, _NUMBER.findall(text))))
+    words = _WORD.findall(text.casefold())
+    written = (_DIGITS[word] for word in words if word in _DIGITS and word != "one")
+    return frozenset((*written, *(word for word in words if word in _ORDINALS), *map(_plain, _NUMBER.findall(text))))
 
 
 def _plain(number: str) -> str:

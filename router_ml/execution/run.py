@@ -4,53 +4,118 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+from pydantic import BaseModel
 
 from router_ml.config import RouterConfig
 from router_ml.contract import (
+    Destinations,
     Execution,
     ExecutionStatus,
     FailureKind,
     Hop,
     Lookup,
     Narrowing,
+    RiskTier,
     RouteDecision,
     RouteRequest,
     ToolCall,
     Validation,
+    highest,
 )
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
 from router_ml.execution.reply import Reply
+from router_ml.execution.retrieval import Passage
+from router_ml.rechecking import Still
 
 
 @dataclass
 class Run:
-    """What is known so far. ``appeared``: texts that came in since the decision, which rules look at before each hop;
-    ``started``: on the monotonic clock."""
+    """What is known so far.
+
+    ``messages``: the conversation, which a fallback lane goes on from; ``appeared``: texts that came in since the
+    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``, ``tools``,
+    ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes are; ``ask``:
+    rules want an approval of writes. ``earlier``: the execution that this one goes on from, whose calls and money count
+    as well (``earlier_usd`` where more is known of it); ``assumed_usd``: what calls that failed without a bill may have
+    cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer.
+    ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on
+    the monotonic clock; ``closed``: its record has been written.
+    """
 
     decision: RouteDecision
     request: RouteRequest
     messages: list[JsonObject]
     client: ClientSide = field(default_factory=ClientSide)
+    model: type[BaseModel] | None = None
     execution_id: str = field(default_factory=lambda: f"exe_{secrets.token_hex(12)}")
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
+    earlier: Execution | None = None
+    earlier_usd: float | None = None
     tried: list[Tried] = field(default_factory=list)
     hops: list[Hop] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
     tool_calls: list[ToolCall] = field(default_factory=list)
     narrowing: list[Narrowing] = field(default_factory=list)
     appeared: list[str] = field(default_factory=list)
     output_checks: list[str] = field(default_factory=list)
     approvals: list[str] = field(default_factory=list)
+    granted: dict[str, str] = field(default_factory=dict)
     validation: Validation = field(default_factory=Validation)
     citations: tuple[str, ...] = ()
+    assumed_usd: float = 0.0
     refusal: bool = False
-    resumes: str | None = None
+    reviewed: bool = False
+    ask: bool = False
+    closed: bool = False
+    fresh: bool = False
+    gone: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    asked_bytes: int = 0
+    lanes: tuple[str, ...] = field(init=False)
+    tools: tuple[str, ...] = field(init=False)
+    destinations: Destinations = field(init=False)
+    tier: RiskTier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = self.decision.eligible
+        self.tools = tuple(tool.name for tool in self.decision.tools)
+        self.destinations = self.decision.destinations
+        self.tier = self.decision.risk_tier
+
+    def appear(self, *texts: str) -> None:
+        """Have the rules look at some texts before the next hop."""
+        new = [text for text in texts if text.strip()]
+        self.appeared.extend(new)
+        self.fresh = self.fresh or bool(new)
+
+    def why_not(self, lane: str) -> FailureKind:
+        """Whether a lane may not be called, or only cannot be because it is down."""
+        reasons = self.gone.get(lane, ())
+        down = bool(reasons) and all(reason.startswith("health:") for reason in reasons)
+        return "unavailable" if down else "not_allowed"
+
+    def narrow(self, still: Still) -> None:
+        """Take away what the rules have taken away. What is gone does not come back, whatever they say later."""
+        lanes = tuple(lane for lane in self.lanes if lane in still.lanes)
+        if lanes != self.lanes:
+            self.narrowing.append(Narrowing(rule="recheck", before=self.lanes, after=lanes))
+        kept = {
+            kind: tuple(name for name in getattr(self.destinations, kind) if name in getattr(still.destinations, kind))
+            for kind in Destinations.model_fields
+        }
+        self.lanes, self.destinations = lanes, Destinations(**kept)
+        self.tools = tuple(name for name in self.tools if name in still.tools)
+        self.tier = highest(self.tier, still.tier)
+        if self.client.tools and not still.foreign_tools:
+            self.client = replace(self.client, tools=(), must_call=False)
+        self.ask = self.ask or still.approval
 
     @property
     def elapsed_ms(self) -> float:
@@ -66,12 +131,32 @@ class Run:
     @property
     def context_ids(self) -> tuple[str, ...]:
         """Ids of all passages that a lane was given."""
-        return tuple(dict.fromkeys(found for lookup in self.lookups for found in lookup.context_ids))
+        before = self.earlier.context_ids if self.earlier else ()
+        return tuple(dict.fromkeys((*before, *(found for lookup in self.lookups for found in lookup.context_ids))))
+
+    @property
+    def all_calls(self) -> tuple[ToolCall, ...]:
+        """Calls of tools of this request, those before it was suspended included."""
+        return (*(self.earlier.tool_calls if self.earlier else ()), *self.tool_calls)
+
+    @property
+    def calls_left(self) -> int:
+        """How many calls of tools the limits leave."""
+        made = sum(call.status not in ("refused", "waiting") for call in self.all_calls)
+        return max(self.decision.limits.max_tool_calls - made, 0)
+
+    @property
+    def spent_usd(self) -> float:
+        """USD that count against the limit: what was reported, and what is assumed where nothing was."""
+        before = self.earlier_usd
+        if before is None:
+            before = sum(hop.cost_usd or 0.0 for hop in self.earlier.hops) if self.earlier else 0.0
+        return before + self.assumed_usd + sum(hop.cost_usd or 0.0 for hop in self.hops)
 
     @property
     def cost_usd(self) -> float | None:
         """USD of all hops; None where one that answered did not report it."""
-        if any(hop.cost_usd is None for hop in self.hops if hop.kind is None):
+        if any(hop.cost_usd is None and (hop.kind is None or hop.tokens_out) for hop in self.hops):
             return None
         return sum(hop.cost_usd or 0.0 for hop in self.hops)
 
@@ -108,6 +193,11 @@ class Run:
             )
         )
 
+    def fault(self, kind: FailureKind) -> None:
+        """Say of the last hop, if this run made any, that its answer did not hold."""
+        if self.hops:
+            self.hops[-1] = self.hops[-1].model_copy(update={"kind": kind})
+
     def execution(
         self, status: ExecutionStatus, *, lane: str | None = None, error: FailureKind | None = None
     ) -> Execution:
@@ -131,5 +221,5 @@ class Run:
             final_lane=lane,
             latency_ms=self.elapsed_ms,
             cost_usd=self.cost_usd,
-            resumes=self.resumes,
+            resumes=self.earlier.execution_id if self.earlier else None,
         )

@@ -34,7 +34,7 @@ def decoding_for(lane: Lane, decoding: Decoding, contract: OutputContract) -> De
     strict mode takes; vLLM compiles it into the same automaton as a guided choice.
     """
     schema = _response_schema(contract)
-    wanted: JsonObject | None = None
+    wanted = lane.decoding.response_format
     if schema is not None and "json_schema" in lane.capabilities:
         strict = strict_schema(schema)
         named: JsonObject = {"name": _name(contract.name), "schema": strict if strict is not None else schema}

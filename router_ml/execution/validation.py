@@ -17,7 +17,7 @@ from router_ml.contract import FailureKind, OutputContract
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.citations import broken, citations_of
-from router_ml.execution.citations_grounded import Embed, unsupported
+from router_ml.execution.citations_grounded import unsupported
 from router_ml.execution.reply import Reply
 from router_ml.execution.retrieval import Passage
 from router_ml.execution.structured import errors_of_model
@@ -43,6 +43,9 @@ class Checked:
     warnings: tuple[str, ...] = ()
 
 
+_DECLINED = Checked("refusal", ("the answer declines",))
+
+
 def prepare(contract: OutputContract) -> None:
     """Look at a contract before any money is spent on it.
 
@@ -62,7 +65,6 @@ def check(
     context_ids: Collection[str] = (),
     passages: Sequence[Passage] = (),
     model: type[BaseModel] | None = None,
-    embed: Embed | None = None,
 ) -> Checked:
     """Whether a reply is an answer, and one of the shape that was asked for.
 
@@ -70,13 +72,12 @@ def check(
         context_ids: of the passages that the lane was given; a citation of anything else is invented.
         passages: those passages; with them it is looked at whether they support what cites them.
         model: a pydantic model that the value has to fit as well, with its own validators.
-        embed: makes the look at citations see other words for the same thing.
 
     Raises:
         InvalidRequestError: the schema of the contract cannot be used; ``prepare`` says so earlier.
     """
     text = without_thinking(reply.text)
-    if (failed := _no_answer(reply, text)) is not None:
+    if (failed := _no_answer(contract, reply, text)) is not None:
         return failed
     given = frozenset((*context_ids, *(one.id for one in passages)))
     text = (text or "").strip()
@@ -87,7 +88,7 @@ def check(
     value = checked.value if contract.type == "json" else None
     cited = citations_of(replace(reply, text=text), given, value=value, required=contract.citations_required)
     errors += broken(cited, required=contract.citations_required, given=given)
-    doubts = unsupported(text, cited.known, passages, embed=embed) if passages else ()
+    doubts = unsupported(text, cited.known, passages) if passages else ()
     if contract.grounded:
         errors += doubts
     if errors:
@@ -95,7 +96,7 @@ def check(
     return replace(checked, citations=cited.known, warnings=doubts)
 
 
-def _no_answer(reply: Reply, text: str | None) -> Checked | None:
+def _no_answer(contract: OutputContract, reply: Reply, text: str | None) -> Checked | None:
     """Why a reply is no answer at all; None where it may be one."""
     if reply.refusal is not None or reply.stop == "refusal":
         return Checked("refusal", ("the lane refused",))
@@ -105,7 +106,7 @@ def _no_answer(reply: Reply, text: str | None) -> Checked | None:
         return Checked("truncated", ("the answer was cut off",))
     if not text.translate(_INVISIBLE).strip():
         return Checked("empty", ("the answer is empty",))
-    return Checked("refusal", ("the answer declines",)) if is_refusal(text) else None
+    return _DECLINED if contract.type != "json" and is_refusal(text) else None
 
 
 def _shaped(contract: OutputContract, text: str, model: type[BaseModel] | None) -> Checked:
@@ -119,6 +120,8 @@ def _shaped(contract: OutputContract, text: str, model: type[BaseModel] | None) 
     try:
         value = read_json(text, roots=_roots(contract.schema))
     except NotJsonError as error:
+        if is_refusal(text):
+            return _DECLINED
         return Checked("truncated" if error.cut else "schema", (str(error),))
     errors = compiled(contract.schema).errors(value) if contract.schema else ()
     if not errors and model is not None:
@@ -126,7 +129,7 @@ def _shaped(contract: OutputContract, text: str, model: type[BaseModel] | None) 
     if errors:
         return Checked("schema", errors)
     said = _only_text(value)
-    return Checked("refusal", ("the answer declines",)) if said and is_refusal(said) else Checked(value=value)
+    return _DECLINED if said and is_refusal(said) else Checked(value=value)
 
 
 def _roots(schema: JsonObject | None) -> str:

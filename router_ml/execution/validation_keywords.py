@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ import regex  # type: ignore[import-untyped]
 
 from router_ml.execution.validation_formats import FORMATS
 
-STEPS, REGEX_SECONDS = 200_000, 0.5  # of one validation
+STEPS, REGEX_SECONDS = 100_000, 0.5  # of one validation
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
 
 
@@ -49,15 +50,30 @@ class Budget:
         return hit is not None
 
 
-def keywords(known: Mapping[str, Any], budget: ContextVar[Budget | None], error: Any) -> dict[str, Any]:
+_left: ContextVar[Budget | None] = ContextVar("router_ml_validation", default=None)
+
+
+@contextmanager
+def budgeted() -> Iterator[None]:
+    """One validation, with a budget of its own."""
+    token = _left.set(Budget())
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def left() -> Budget:
+    """The budget of the validation that is going on."""
+    return _left.get() or Budget()
+
+
+def keywords(known: Mapping[str, Any], error: Any) -> dict[str, Any]:
     """The keywords of a draft, each counted, those that search or compare replaced.
 
     Args:
         error: how to build an error; it gets no text of the value.
     """
-
-    def left() -> Budget:
-        return budget.get() or Budget()
 
     def pattern(validator: Any, wanted: str, value: Any, schema: Any) -> Iterator[Any]:
         if isinstance(value, str) and not left().search(wanted, value):
@@ -96,10 +112,10 @@ def keywords(known: Mapping[str, Any], budget: ContextVar[Budget | None], error:
         "uniqueItems": unique_items,
         "format": formats,
     }
-    return {name: _counted(own.get(name, function), left) for name, function in known.items()}
+    return {name: _counted(own.get(name, function)) for name, function in known.items()}
 
 
-def _counted(function: Keyword, left: Callable[[], Budget]) -> Keyword:
+def _counted(function: Keyword) -> Keyword:
     def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any] | None:
         left().step()
         return function(validator, wanted, value, schema)

@@ -12,15 +12,18 @@ import unicodedata
 
 LONGEST = 400  # characters
 
-_ADVERB = r"(?:,? (?:really|simply|just|unfortunately|also|therefore|honestly|legally|personally|currently|in good conscience),?){0,2}"
+_ADVERB = (
+    r"(?:,? (?:really|simply|just|unfortunately|also|therefore|honestly|legally|personally|currently|"
+    r"in good conscience),?){0,2}"
+)
 _NOT = (
     rf"\bi{_ADVERB}(?: (?:can't|cannot|can not|won't|will not|must not|mustn't|shouldn't|should not|do not|don't)"
     r"|(?:'m| am)(?: \w+){0,2} (?:unable|(?:not|neither) (?:\w+ )?(?:able|allowed|permitted|authori[sz]ed|willing|"
     r"prepared|programmed|designed|qualified|going|here|meant|supposed|equipped|comfortable|in a position)(?: to| for| "
     r"with)?)| (?:have been|was|am|'m) (?:asked|told|instructed|trained|designed) not"
     r"|(?:'d| would) (?:rather not|prefer not| prefer not)| (?:prefer|choose|have chosen) not"
-    r"| (?:don't|do not) (?:have the ability|want|wish|intend|think (?:that )?i (?:can|should)|feel (?:able|comfortable|"
-    rf"right)))(?: be able)?(?: to| about| with)?{_ADVERB}"
+    r"| (?:don't|do not) (?:have the ability|want|wish|intend|think (?:that )?i (?:can|should)|feel (?:able|right|"
+    rf"comfortable)))(?: be able)?(?: to| about| with)?{_ADVERB}"
 )
 _HELPS = (
     r"(?:help|helping|assist|comply|engage|participate|fulfil{1,2}|cooperate|support|continue|proceed|provid(?:e|ing)|"
@@ -31,13 +34,13 @@ _HELPS = (
 )
 _ENGLISH = (
     rf"{_NOT}(?: \w+ly)? {_HELPS}",
-    r"^(?:sorry|nope|no|apologies|unfortunately)[,.!]? (?:but )?(?:i )?(?:can't|cannot|won't) (?:help|do|assist|answer|comply)",
+    r"^(?:sorry|nope|no|unfortunately)[,.!]? (?:i )?(?:can't|cannot|won't) (?:help|do|assist|answer)\b",
     r"\bi(?:'m going to| am going to|'m afraid i)? ?(?:must|have to|need to|will have to|'ll have to|will)"
     r"(?: respectfully| politely)? (?:decline|refuse|stop here|pass on)\b",
     r"\bi (?:respectfully |politely )?(?:refuse|decline)(?: to (?:answer|help|assist|do|write|comply|provide)\b|[.!])",
     r"\bso i (?:won't|can't|cannot|will not|must not)[.!]",
-    r"\b(?:not|isn't|outside(?: of)?|beyond) (?:something|a topic|a subject|one|what|anything|the scope of what) (?:that )?"
-    r"i(?:'m| am| can| should| will)\b",
+    r"\b(?:not|isn't|outside(?: of)?|beyond) (?:something|a topic|a subject|one|what|anything|the scope of what) "
+    r"(?:that )?i(?:'m| am| can| should| will)\b",
     r"\b(?:outside|beyond|not within|out) (?:of )?my (?:scope|remit|abilities|capabilities|role|purview)\b",
     r"\b(?:would|is|wouldn't|isn't)(?: not)?(?: be)? (?:in)?appropriate for me to\b",
     r"\bmy (?:\w+ )?(?:guidelines|policies|programming|instructions|principles|rules) (?:do not|don't|prohibit|prevent|"
@@ -53,11 +56,11 @@ _ENGLISH = (
 _ROMANCE = (
     r"\bje ne (?:peux|puis|veux|dois|vais) pas (?:vous |t'|y |en |vous y )?(?:aider|répondre|fournir|assister|traiter|"
     r"satisfaire|donner|parler|discuter|partager|écrire|générer|créer|continuer|commenter)\b",
-    r"\bje ne suis pas (?:en mesure de (?:vous |t')?(?:aider|répondre|fournir|donner)|autorisée?|habilitée?|programmée?)\b"
-    r"|\bje (?:préfère|souhaite) (?:ne pas|éviter)|\bje dois (?:refuser|décliner)|\bje refuse\b",
+    r"\bje ne suis pas (?:en mesure de (?:vous |t')?(?:aider|répondre|fournir|donner)|(?:autoris|habilit|programm)ée?)"
+    r"\b|\bje (?:préfère|souhaite) (?:ne pas|éviter)|\bje dois (?:refuser|décliner)|\bje refuse\b",
     r"\bno (?:puedo|debo|voy a|quiero) (?:ayudar|responder|proporcionar|cumplir|asistir|ofrecer|hablar|dar|escribir|"
-    r"generar|crear|compartir|continuar|comentar)\w*|\bno (?:me es posible|me está permitido|estoy autorizad\w|estoy en "
-    r"condiciones|se me permite)\b|\bprefiero no\b",
+    r"generar|crear|compartir|continuar|comentar)\w*|\bno (?:me es posible|me está permitido|estoy autorizad\w|se me "
+    r"permite|estoy en condiciones)\b|\bprefiero no\b",
     r"\bnon (?:posso|devo|voglio) (?:aiutar|rispond|fornir|soddisfar|dar|parlar|scriver|generar|crear|condivider|"
     r"continuar)\w*|\bnon (?:sono (?:autorizzat\w|in grado di (?:aiutar|rispond|fornir))|mi è (?:permesso|possibile))|"
     r"\bcontro le mie\b|\bpreferisco non\b",

@@ -11,8 +11,8 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import JsonValue
@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError, MissingExtraError
 from router_ml.execution.validation_examine import Examined, examine
-from router_ml.execution.validation_keywords import Budget, TooMuchWorkError, keywords
+from router_ml.execution.validation_keywords import TooMuchWorkError, budgeted, keywords
 
 _KEPT, _SHOWN = 256, 10  # compiled schemas; errors of one answer
 _SAYS = frozenset(
@@ -41,7 +41,6 @@ class Schema:
 
     validator: Any
     examined: Examined
-    budget: ContextVar[Budget | None]
 
     def errors(self, value: JsonValue) -> tuple[str, ...]:
         """What a value breaks: path and keyword of each place, ten at most; empty where it is valid.
@@ -49,20 +48,18 @@ class Schema:
         Nothing of the value is repeated: of a path only names of properties that the schema has.
         """
         found: list[str] = []
-        token = self.budget.set(Budget())
         try:
-            for error in self.validator.iter_errors(value):
-                found.append(f"{self._path(error.absolute_path)}: {_said(error)}")
-                if len(found) > _SHOWN:
-                    break
+            with budgeted():
+                for error in self.validator.iter_errors(value):
+                    found.append(f"{self._path(error.absolute_path)}: {_said(error)}")
+                    if len(found) > _SHOWN:
+                        break
         except TooMuchWorkError as error:
             found.append(str(error))
         except RecursionError:
             found.append("$: is nested too deeply for its schema")
         except ArithmeticError:
             found.append("$: holds a number that cannot be compared")
-        finally:
-            self.budget.reset(token)
         more = ("and more",) if len(found) > _SHOWN else ()
         return (*dict.fromkeys(found[:_SHOWN]), *more)
 
@@ -132,7 +129,12 @@ def _compile(schema: JsonObject, size: int) -> Schema:
             f"The schema of the output contract is no valid JSON Schema: {error.json_path} breaks {error.validator}."
         )
         raise InvalidRequestError(message) from None
-    budget: ContextVar[Budget | None] = ContextVar("budget", default=None)
-    own = jsonschema.validators.extend(draft, keywords(draft.VALIDATORS, budget, jsonschema.ValidationError))
-    validator = own(schema, registry=Registry(), format_checker=None)
-    return Schema(validator, examined, budget)
+    return Schema(_bounded(draft)(schema, registry=Registry(), format_checker=None), examined)
+
+
+@lru_cache(maxsize=8)
+def _bounded(draft: Any) -> Any:
+    """A draft whose keywords count their work."""
+    import jsonschema
+
+    return jsonschema.validators.extend(draft, keywords(draft.VALIDATORS, jsonschema.ValidationError))

@@ -72,7 +72,7 @@ def _tool_to_call(asked: Asked) -> tuple[str, dict[str, Any]] | None:
     named = next((one for one in asked.tools if one[0] == asked.choice), None)
     if named is not None:
         return None if named[0] in asked.called else named
-    if asked.called or asked.results:
+    if asked.called or (asked.results and asked.choice != "required"):
         return None
     words = asked.task.casefold()
     meant = (one for one in asked.tools if re.search(rf"\b{re.escape(one[0].replace('_', ' ').casefold())}\b", words))

@@ -18,7 +18,7 @@ _PASSAGE = re.compile(r"^\[([^\[\]\n]{1,200})\]\s*$", re.MULTILINE)
 @dataclass(frozen=True)
 class Asked:
     """A request. ``choice``: none, auto, required, or the name of a tool; ``called``: tools that were called since the
-    last user message; ``results``: what they said; ``schema``: that the answer has to fit."""
+    last user message and did not fail; ``results``: what they said, failed or not; ``schema``: of the answer."""
 
     model: str
     stream: bool
@@ -64,6 +64,7 @@ def read_openai(body: Mapping[str, Any]) -> Asked:
     said = [one for one in body.get("messages") or [] if isinstance(one, dict)]
     since = _since_user(said)
     calls = [call for one in since for call in one.get("tool_calls") or []]
+    told = {one.get("tool_call_id"): _text(one.get("content")) for one in since if one.get("role") == "tool"}
     tools = [one.get("function") or {} for one in body.get("tools") or []]
     choice = body.get("tool_choice") or "auto"
     messages = tuple((str(one.get("role")), _text(one.get("content"))) for one in said)
@@ -74,8 +75,10 @@ def read_openai(body: Mapping[str, Any]) -> Asked:
         messages=messages,
         tools=tuple((str(one.get("name")), one.get("parameters") or {}) for one in tools),
         choice=str(choice if isinstance(choice, str) else (choice.get("function") or {}).get("name")),
-        called=tuple(str((call.get("function") or {}).get("name")) for call in calls),
-        results=tuple(_text(one.get("content")) for one in since if one.get("role") == "tool"),
+        called=tuple(
+            str((call.get("function") or {}).get("name")) for call in calls if not _failed(told.get(call.get("id")))
+        ),
+        results=tuple(told.values()),
         schema=_openai_schema(body) or _schema_in(messages),
         thinks=bool(body.get("reasoning_effort")),
     )
@@ -85,6 +88,7 @@ def read_anthropic(body: Mapping[str, Any]) -> Asked:
     """A request to ``/v1/messages``."""
     said = [one for one in body.get("messages") or [] if isinstance(one, dict)]
     blocks = [block for one in _since_user(said) for block in _blocks(one.get("content"))]
+    told = {block.get("tool_use_id"): _text(block.get("content")) for block in blocks if _tells(block)}
     choice = body.get("tool_choice") or {"type": "auto"}
     named = {"any": "required", "tool": str(choice.get("name"))}
     system = ("system", _text(body.get("system")))
@@ -97,8 +101,12 @@ def read_anthropic(body: Mapping[str, Any]) -> Asked:
         messages=messages,
         tools=tuple((str(one.get("name")), one.get("input_schema") or {}) for one in body.get("tools") or []),
         choice=named.get(str(choice.get("type")), str(choice.get("type"))),
-        called=tuple(str(block.get("name")) for block in blocks if block.get("type") == "tool_use"),
-        results=tuple(_text(block.get("content")) for block in blocks if block.get("type") == "tool_result"),
+        called=tuple(
+            str(block.get("name"))
+            for block in blocks
+            if block.get("type") == "tool_use" and not _failed(told.get(block.get("id")))
+        ),
+        results=tuple(told.values()),
         schema=shape.get("schema") or _schema_in(messages),
         thinks=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
     )
@@ -111,7 +119,19 @@ def _since_user(said: list[Json]) -> list[Json]:
 
 
 def _is_result(message: Json) -> bool:
-    return any(block.get("type") == "tool_result" for block in _blocks(message.get("content")))
+    return any(_tells(block) for block in _blocks(message.get("content")))
+
+
+def _tells(block: Json) -> bool:
+    return block.get("type") == "tool_result"
+
+
+def _failed(result: str | None) -> bool:
+    """Whether the result of a tool is an error, by its only field."""
+    try:
+        return "error" in json.loads(result or "{}")
+    except (ValueError, TypeError):
+        return False
 
 
 def _blocks(content: Any) -> list[Json]:

@@ -11,6 +11,7 @@ from router_ml.config.schema import ClassLimits, RouterConfig
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.limits import smallest
+from router_ml.guardrails.parts_of_lanes import whole_cascades
 from router_ml.guardrails.policy import Ruling, rule, within, without
 
 _NO_HEALTH: Mapping[str, str] = MappingProxyType({})
@@ -33,11 +34,12 @@ def apply_rules(
     apply = partial(rule, config, facts, constraints=constraints, tokens_in=tokens_in, needs=needs, health=health)
     ruling = apply()
     if facts.write_tool and not any(config.tools[name].effect == "write" for name in ruling.tools):
-        return apply(also=replace(facts, write_tool=False))
-    return ruling
+        ruling = apply(also=replace(facts, write_tool=False))
+    return whole_cascades(config, ruling)
 
 
 def apply_limits(
+    config: RouterConfig,
     ruling: Ruling,
     limits: ClassLimits,
     *,
@@ -49,15 +51,17 @@ def apply_limits(
     """A ruling with the ceilings of a traffic class and of the caller as further exclusions.
 
     ``costs`` in USD and ``latencies`` in ms, per lane; a lane without a number is above every ceiling.
+    A cascade goes with any of its parts.
     """
     if limits.max_input_tokens is not None and tokens_in > limits.max_input_tokens:
         reason = (f"{tokens_in} tokens in, the class allows {limits.max_input_tokens}",)
         lanes = (*ruling.eligible, *ruling.excluded)
         ruling = without(ruling, dict.fromkeys(lanes, reason), rule="traffic class")
-    return within(
+    left = within(
         ruling,
         costs,
         latencies,
         max_cost_usd=smallest(limits.max_cost_usd, constraints.max_cost_usd),
         max_latency_ms=smallest(limits.deadline_ms, constraints.max_latency_ms),
     )
+    return whole_cascades(config, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from router_ml.config.checks import Issue, unknown
+from router_ml.config.issues import Issue, unknown
 from router_ml.config.schema import RouterConfig
 from router_ml.guardrails import patterns
 from router_ml.guardrails.analysis import Note

@@ -8,7 +8,7 @@ back. Names of arguments go as well, since a model may make them up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from router_ml.contract import Execution
 from router_ml.contract.executed import ToolCall, Validation
@@ -23,13 +23,21 @@ _CLASS = re.compile(
 )
 
 
-def withheld(execution: Execution, key: bytes | None) -> Execution:
-    """An execution without arguments, results and the words of errors. Ids of what was retrieved and cited stay."""
-    hops = (hop.model_copy(update={"error": _class(hop.error)}) if hop.error else hop for hop in execution.hops)
+def withheld(execution: Execution, key: bytes | None, *, tools: Collection[str] | None = None) -> Execution:
+    """An execution without arguments, results and the words of errors. Ids of what was retrieved stay, and citations
+    that are such ids.
+
+    Args:
+        tools: names that are configured; a lane may ask for a tool under a name that it made up. None: all are.
+    """
+    hops = (hop.model_copy(update={"error": _error(hop.error)}) for hop in execution.hops)
+    found = {name for lookup in execution.lookups for name in lookup.context_ids} | set(execution.context_ids)
     return execution.model_copy(
         update={
             "hops": tuple(hops),
-            "tool_calls": tuple(_call(call, key) for call in execution.tool_calls),
+            "lookups": tuple(one.model_copy(update={"error": _error(one.error)}) for one in execution.lookups),
+            "citations": tuple(name if name in found else WITHHELD for name in execution.citations),
+            "tool_calls": tuple(_call(call, key, tools) for call in execution.tool_calls),
             "validation": without_texts(execution.validation),
         }
     )
@@ -40,10 +48,25 @@ def without_texts(validation: Validation) -> Validation:
     return validation.model_copy(update={"errors": tuple(_classes(validation.errors))})
 
 
-def _call(call: ToolCall, key: bytes | None) -> ToolCall:
-    arguments = {DIGEST: json_digest("arguments", call.arguments, key)} if call.arguments else {}
-    result = None if call.result is None else {DIGEST: json_digest("result", call.result, key)}
-    return call.model_copy(update={"arguments": arguments, "result": result})
+def _call(call: ToolCall, key: bytes | None, tools: Collection[str] | None) -> ToolCall:
+    """The id that a lane gave a call goes: some let the model make it up. The key of a write goes too where it is not
+    keyed itself, since it is made from the arguments."""
+    known = tools is None or call.name in tools
+    return call.model_copy(
+        update={
+            "name": call.name if known else WITHHELD,
+            "version": call.version if known else WITHHELD,
+            "arguments": {DIGEST: json_digest("arguments", call.arguments, key)} if call.arguments else {},
+            "result": None if call.result is None else {DIGEST: json_digest("result", call.result, key)},
+            "call_id": None,
+            "key": None if call.key is None else json_digest("key", call.key, key),
+            "error": _error(call.error),
+        }
+    )
+
+
+def _error(said: str | None) -> str | None:
+    return _class(said) if said else said
 
 
 def _classes(errors: Iterable[str]) -> Iterable[str]:

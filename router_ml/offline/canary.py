@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ARMS = ("champion", "canary")
 NOT_DRAWN = 1000.0  # e-value from which arms do not follow their shares
+_NO_VERDICT = ("clarify", "human_review", "refused", "cancelled")  # ends that say nothing of the lanes
 _OVERLAP = timedelta(hours=1)  # records may reach the log later than their time
 _FAILED_FIRST = 0.05
 
@@ -140,7 +141,8 @@ class CanaryWatch:
         if execution.at is None:  # the log gives each a time
             return
         failed = execution.refusal or execution.final_lane is None or execution.validation.status == "failed"
-        self._keep("failed", execution.decision_id, execution.at, float(failed))
+        if execution.status not in _NO_VERDICT or execution.error is not None:
+            self._keep("failed", execution.decision_id, execution.at, float(failed))
         self._keep("cost_usd", execution.decision_id, execution.at, _spent(execution))
 
     def _keep(self, what: str, decision_id: str, at: datetime, value: float | None) -> None:
@@ -162,10 +164,10 @@ class CanaryWatch:
 
 
 def _spent(execution: Execution) -> float | None:
-    """What all hops cost, which may be nothing; None without hops, or where one does not say."""
-    costs: list[float | None] = [hop.cost_usd for hop in execution.hops]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if costs and len(known) == len(costs) else None
+    """What all hops cost, which may be nothing; None without hops, or where one that answered does not say."""
+    called = [hop for hop in execution.hops if hop.called]
+    unsaid = any(hop.cost_usd is None and not hop.failed for hop in called)
+    return None if unsaid or not called else sum(hop.cost_usd or 0.0 for hop in called)
 
 
 def watch_canary(release: Lifecycle) -> CanaryWatch:

@@ -72,12 +72,13 @@ def price(story: Story, *, baseline: str | None = None) -> Priced:
         baseline: the lane to compare with; by default the eligible one that was expected to cost most.
     """
     decision = story.decision
-    hops = [hop for execution in story.executions for hop in execution.hops]
+    said = [hop for execution in story.executions for hop in execution.hops]
+    hops = [hop for hop in said if hop.called]
     costs = [outcome.cost_usd for outcome in story.outcomes if outcome.cost_usd is not None]
     source: Source
     if any(hop.cost_usd is not None for hop in hops):
         source, parts = "executed", tuple(_of_hops(hops))
-    elif decision.lane is None:
+    elif decision.lane is None or (said and not hops):
         source, parts = "nowhere", ()
     elif costs:
         source, parts = "reported", (_planned(decision, costs[-1], "reported"),)
@@ -89,7 +90,7 @@ def price(story: Story, *, baseline: str | None = None) -> Priced:
     return Priced(
         source=source,
         parts=parts,
-        unpriced=any(hop.cost_usd is None and (source != "executed" or hop.error is None) for hop in hops),
+        unpriced=any(hop.cost_usd is None and (source != "executed" or not hop.failed) for hop in hops),
         exploration_usd=_exploration(decision),
         baseline_usd=None if source == "nowhere" else _baseline(decision, baseline, usd, source != "expected"),
         rule=_rule(decision),
@@ -112,7 +113,7 @@ def _of_hops(hops: list[Hop]) -> Iterator[Part]:
     for hop in hops:
         kind: Kind = "first" if not called else "retry" if hop.lane in called else "fallback"
         called.add(hop.lane)
-        yield Part(hop.lane, hop.provider, hop.cost_usd or 0.0, kind, failed=hop.error is not None)
+        yield Part(hop.lane, hop.provider, hop.cost_usd or 0.0, kind, failed=hop.failed)
 
 
 def preferred(decision: RouteDecision) -> str | None:

@@ -72,7 +72,9 @@ def from_embedding(
     if decision.traffic_class not in config.traffic_classes:
         raise InvalidRequestError(f"Traffic class {decision.traffic_class} is not configured.")
     understood = _understood(decider, decision, features)
-    estimates, names = decider.estimate(request, understood), list(config.lanes)
+    promise = config.traffic_classes[decision.traffic_class]
+    batched = promise.batched(channel=request.channel, mode=decision.mode.label)
+    estimates, names = decider.estimate(request, understood, batch=batched), list(config.lanes)
     found: Values = {**from_rules(config, decision)[0]}
     found["estimates"] = _plain(as_contract(estimates, names, decision.eligible))
     if decision.lane is not None:

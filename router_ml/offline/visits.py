@@ -1,7 +1,8 @@
 """Where requests went, one place at a time: all that was reported, and where that says too little, what was planned.
 
 An execution reports places by its hops or, in its short form, by the lane that answered alone; an outcome may name a
-lane, too. A lane without a hop stood where the decision froze it; what neither says is not known.
+lane, too. Hops that were not made went nowhere. A lane without a hop stood where the decision froze it; what neither
+says is not known.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ def _executed(story: Story, loose: list[str]) -> Iterator[Visit]:
     for number, run in enumerate(story.executions):
         called = [*(call.name for call in run.tool_calls), *loose]
         for index, hop in enumerate(run.hops):
-            for at, frozen in _places_of(decision, hop):
+            for at, frozen in _places_of(decision, hop) if hop.called else ():
                 yield at, called, _breach(decision, at, execution=number, hop=index, frozen=frozen)
-        if run.final_lane and run.final_lane not in {hop.lane for hop in run.hops}:
+        if run.final_lane and run.final_lane not in {hop.lane for hop in run.hops if hop.called}:
             at = planned(decision, run.final_lane)
             yield at, called if run.hops else called or None, _breach(decision, at, execution=number)
 

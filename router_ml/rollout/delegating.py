@@ -58,6 +58,12 @@ class Delegating:
         """What a decision may still do, by the champion's rules whatever arm decided; see ``Router.recheck``."""
         return self._champion.recheck(decision, added, now=now)
 
+    def decide_reviewed(
+        self, request: RouteRequest, decision: RouteDecision, approval: Approval, *, now: datetime | None = None
+    ) -> RouteDecision:
+        """Decide what a person let through, by the champion whatever arm decided; see ``Router.decide_reviewed``."""
+        return self._champion.decide_reviewed(request, decision, approval, now=now)
+
     def check_output(
         self,
         decision: RouteDecision | str,
@@ -65,9 +71,10 @@ class Delegating:
         *,
         request: Request | None = None,
         now: datetime | None = None,
+        keep: bool = True,
     ) -> OutputCheck:
         """Whether an answer may be shown, by the champion's rules whatever arm decided; see ``Router.check_output``."""
-        return self._champion.check_output(decision, output, request=request, now=now)
+        return self._champion.check_output(decision, output, request=request, now=now, keep=keep)
 
     def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""

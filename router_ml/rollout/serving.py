@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from router_ml import telemetry
 from router_ml.arguments import numbered
 from router_ml.config import Policy, RouterConfig
 from router_ml.contract import AuditEvent, RouteDecision, RouteRequest
@@ -90,13 +91,13 @@ class Rollout(Delegating):
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        arranged = self._swapper.now
+        arranged, began = self._swapper.now, telemetry.clock()
         draw = self._given.draw(arranged, parsed, self.log)
         router = arranged.router(draw.arm)
         rules = router.rules
         understood = router.understand([parsed])
         decision = router.decide(
-            parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, draw=draw
+            parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, draw=draw, began=began
         )
         self._remember(arranged, [parsed], understood, [decision], [draw])
         return decision
@@ -134,10 +135,16 @@ class Rollout(Delegating):
             rows = [index for index, draw in enumerate(draws) if draw.arm == arm]
             asked, drawn = [parsed[row] for row in rows], [draws[row] for row in rows]
             router = arranged.router(arm)
-            rules = router.rules
+            rules, began = router.rules, telemetry.clock()
             understood = router.understand(asked)
             made = router.decide_many(
-                asked, understood, rules=rules, stamps=[stamps[row] for row in rows], draws=drawn, numbers=rows
+                asked,
+                understood,
+                rules=rules,
+                stamps=[stamps[row] for row in rows],
+                draws=drawn,
+                numbers=rows,
+                began=began,
             )
             self._remember(arranged, asked, understood, made, drawn)
             decided.update(zip(rows, made, strict=True))

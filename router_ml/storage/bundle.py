@@ -29,6 +29,8 @@ from router_ml.config import RouterConfig, load_config
 from router_ml.errors import BundleFormatError, BundleIntegrityError, EncoderMismatchError
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.guardrails.entities import Tagger
+from router_ml.planning.head import FILES as PLAN_FILES
+from router_ml.planning.head import PlanHead
 from router_ml.storage.promises import Promises, load_promises
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder, Floats
@@ -76,7 +78,7 @@ class Manifest:
 @dataclass(frozen=True)
 class Bundle:
     """An opened bundle; without a ``tagger``, patterns alone look for personal data; without ``promises``, nothing is
-    certified."""
+    certified; without a ``plan``, the rules alone make it."""
 
     folder: Path
     manifest: Manifest
@@ -86,6 +88,7 @@ class Bundle:
     allocation: Allocation
     tagger: Tagger | None = None
     promises: Promises = field(default_factory=Promises)
+    plan: PlanHead | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1) -> Bundle:
@@ -109,7 +112,8 @@ class Bundle:
         config = load_config(folder / "router.yaml", taxonomy(classifier))
         tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
         learned, certified = load_allocation(folder), load_promises(folder)
-        return cls(folder, manifest, config, encoder, classifier, learned, tagger, certified)
+        plan = PlanHead.load(folder) if PLAN_FILES[0] in manifest.files else None
+        return cls(folder, manifest, config, encoder, classifier, learned, tagger, certified, plan)
 
     @cached_property
     def columns(self) -> Floats | None:

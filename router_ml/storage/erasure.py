@@ -1,10 +1,11 @@
 """Erasure of a person and expiry: the records go, their keys are destroyed, and the chain still holds.
 
 What goes is everything that is about a decision: the record with its labels, estimates and propensities, embedding and
-features, text, outcomes, executions, approvals, checks. None of it stays "anonymised": under an id that other systems
-know too, an intent at a time is still about somebody, and a log that lost all of a person's decisions is still a fair
-sample for learning as long as leaving does not depend on the lane. What stays is the place of each entry in the chain:
-kind, ids, and a digest whose key no longer exists, so that nobody can tell by it whether a guess is right.
+features, text, outcomes, executions, approvals, checks, what waits for somebody to look at it. None of it stays
+"anonymised": under an id that other systems know too, an intent at a time is still about somebody, and a log that lost
+all of a person's decisions is still a fair sample for learning as long as leaving does not depend on the lane. What
+stays is the place of each entry in the chain: kind, ids, and a digest whose key no longer exists, so that nobody can
+tell by it whether a guess is right.
 
 What a shadow decided beside such a decision goes with it, and whatever comes later for either is not kept. Others may
 write, compact and erase at the same time: the transaction looks again, and starts anew where something has changed.
@@ -32,6 +33,7 @@ from router_ml.storage.chain import Writer
 from router_ml.storage.entries import of_audit_event
 from router_ml.storage.leftovers import discard, hold, tidy
 from router_ml.storage.records import utc
+from router_ml.storage.waiting import forget
 from router_ml.storage.writing import chunks, distinct, key_rows, keys_digest, keys_in, write_entries
 
 if TYPE_CHECKING:
@@ -203,6 +205,7 @@ def _destroy(
     delete_records(connection, part.ids)
     nothing = {"key": None, "subject": None, "keep_until": None, "archive": None}
     for some in chunks(part.ids):
+        forget(connection, some)
         connection.execute(sql.update(table).where(KEYS.decision_id.in_(some)).values(nothing))
     if old is not None and new is not None:
         connection.execute(sql.update(table).where(KEYS.archive == old.file).values(archive=new.file))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from router_ml.contract.executed import NOT_CALLED
 from router_ml.storage.records import other_contract
 
 
@@ -57,9 +58,14 @@ def _sums(execution: Any) -> tuple[float | None, float]:
     """USD and milliseconds of all hops. USD are None where no call was made, NaN where a call does not say; a failed
     one need not."""
     try:
-        hops = from_json(execution.record)["hops"]
-        said = [hop["cost_usd"] for hop in hops if hop["cost_usd"] is not None or hop["error"] is None]
+        found = from_json(execution.record)["hops"]
+        hops = [hop for hop in found if hop["cost_usd"] is not None or hop.get("kind") not in NOT_CALLED]
+        said = [hop["cost_usd"] for hop in hops if hop["cost_usd"] is not None or not _failed(hop)]
         paid = sum(np.nan if cost is None else cost for cost in said) if said else None
         return paid, sum(hop["latency_ms"] for hop in hops)
     except (ValueError, KeyError, TypeError):
         raise other_contract(f"Execution {execution.execution_id}") from None
+
+
+def _failed(hop: Mapping[str, Any]) -> bool:
+    return hop["error"] is not None or hop.get("kind") is not None

@@ -120,6 +120,11 @@ def _add_chain(connection: sql.Connection) -> None:
             _chain_page(connection, writer, entries)
 
 
+def _add_waiting(connection: sql.Connection) -> None:
+    """3 to 4: what waits for a person."""
+    tables.metadata.create_all(connection, tables=[tables.waiting])
+
+
 def _decided() -> sql.Select[Any]:
     decisions, features = tables.decisions, tables.features
     columns = (decisions.c.decision_id, decisions.c.record, *features.c["encoder", "embedding", "surface"])
@@ -170,4 +175,8 @@ def _pages(connection: sql.Connection, query: sql.Select[Any], *keys: Any) -> It
         after = [sql.tuple_(*keys) > tuple(getattr(page[-1], key.name) for key in keys)]
 
 
-STEPS: dict[int, Callable[[sql.Connection], None]] = {1: _add_checks_and_events, 2: _add_chain}
+STEPS: dict[int, Callable[[sql.Connection], None]] = {
+    1: _add_checks_and_events,
+    2: _add_chain,
+    3: _add_waiting,
+}

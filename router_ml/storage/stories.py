@@ -193,12 +193,12 @@ def _told(
             runs = sorted(executions[decision.decision_id], key=_time)
             # stable: of one time, the last to arrive counts
             ordered = sorted(outcomes[decision.decision_id], key=_time)
-            counting = _counting(ordered)
-            overtaken = tuple(outcome for outcome in ordered if outcome not in counting)
-            yield Story(decision, tuple(runs), counting, overtaken)
+            counted = counting(ordered)
+            overtaken = tuple(outcome for outcome in ordered if outcome not in counted)
+            yield Story(decision, tuple(runs), counted, overtaken)
 
 
-def _counting(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+def counting(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     """Of each source, given oldest first, the latest that it said of each thing; as one outcome, of its last time."""
     found: dict[str, Outcome] = {}
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""The tables of the event log, schema 3.
+"""The tables of the event log, schema 4.
 
 What can be erased (records, features, texts) is apart from what proves it (``chain``, ``decision_keys``): a chain row
 holds a keyed digest of its record, so that it says nothing about the record once the key is gone.
@@ -13,7 +13,7 @@ import sqlalchemy as sql
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.storage.entries import Kind
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 _PLAIN = sql.String(32).with_variant(sql.String(32, collation="C"), "postgresql")  # sorts as Python does
 metadata = sql.MetaData()
@@ -82,6 +82,15 @@ approvals = sql.Table(
     sql.Column("at", sql.DateTime, nullable=False, index=True),
     sql.Column("state", sql.String(32), nullable=False),
     sql.Column("record", sql.Text, nullable=False),
+)
+waiting = sql.Table(  # of approvals: what a person has to see and a request needs to go on; in no chain
+    "waiting",
+    metadata,
+    sql.Column("approval_id", sql.String(128), primary_key=True),
+    sql.Column("decision_id", sql.String(128), nullable=False, index=True),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("until", sql.DateTime, nullable=False, index=True),
+    sql.Column("kept", sql.LargeBinary, nullable=False),
 )
 output_checks = sql.Table(
     "output_checks",

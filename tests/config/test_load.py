@@ -62,7 +62,7 @@ def test_one_lane_and_nothing_learned_is_enough() -> None:
         ("input_per_mtok: 2.0", "input_per_mtok: .nan", "lanes.fast.price.input_per_mtok", "finite", ""),
         ("effect: write", "effect: destroy", "tools.refund.effect", "'read' or 'write'", ""),
         ("version: 1\n", "version: 9\n", "version", "should be 1", ""),
-        ("retrieval: light", "retrieval: clarify", "plan[0].retrieval", "'none', 'light' or 'deep'", ""),
+        ("retrieval: light", "retrieval: broad", "plan[0].retrieval", "'none', 'light', 'deep' or 'clarify'", ""),
         ("floor: 0.8\n", "floor: 0.8\n    budget: {}\n", "traffic_classes.legal.budget", "unknown key", "floor"),
         ("  risk_tiers:", "  risk_thresholds: {}\n  risk_tiers:", "guardrails.risk_thresholds", "unknown key", ""),
         ("version: 1\n", "version: 1\nlogging: {keep_text: true}\n", "logging.keep_text", "unknown key", ""),

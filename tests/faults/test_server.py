@@ -93,6 +93,20 @@ def test_a_required_tool_is_called_once_and_its_result_told(chat: Any, claude: A
     assert "done" in _said(claude, messages=after, tools=theirs, tool_choice={"type": "any"}).content[0].text
 
 
+def test_a_required_tool_is_called_again_where_it_failed(chat: Any, claude: Any) -> None:
+    tools = [{"type": "function", "function": {"name": "refund", "parameters": REFUND}}]
+    call = {"id": "c1", "type": "function", "function": {"name": "refund", "arguments": "[]"}}
+    wrong = {"role": "tool", "tool_call_id": "c1", "content": '{"error": "invalid arguments"}'}
+    after = [*ASK, {"role": "assistant", "tool_calls": [call]}, wrong]
+    assert _said(chat, messages=after, tools=tools, tool_choice="required").message.tool_calls
+    assert _said(chat, messages=after, tools=tools).finish_reason == "stop"
+    used = {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "refund", "input": {}}]}
+    told = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": wrong["content"]}]}
+    theirs = [{"name": "refund", "input_schema": REFUND}]
+    asked = {"messages": [*ASK, used, told], "tools": theirs, "tool_choice": {"type": "any"}}
+    assert _said(claude, **asked).stop_reason == "tool_use"
+
+
 def test_an_optional_tool_is_called_where_the_request_names_it(chat: Any) -> None:
     tools = [{"type": "function", "function": {"name": name, "parameters": REFUND}} for name in ("search", "refund")]
     assert _said(chat, tools=tools).message.tool_calls[0].function.name == "refund"

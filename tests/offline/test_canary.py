@@ -129,6 +129,19 @@ def test_executions_say_what_failed_and_what_it_cost(log: EventLog, make_decisio
     assert (found.failures.n, found.failures.value > 0, found.cost_usd.n) == (1, True, 1)
 
 
+@pytest.mark.parametrize(("status", "error", "told"), [("human_review", None, 0), ("human_review", "schema", 1)])
+def test_what_waits_for_a_person_is_no_failure_unless_the_lanes_failed(
+    log: EventLog, make_decision: Make, status: Any, error: Any, told: int
+) -> None:
+    """A bundle is not to be stopped because rules send its requests to people."""
+    state = {"rollout": ROLLOUT, "arm_session": "s", "arm": "canary", "arm_share": 0.3}
+    log.log_decision(make_decision(state=state, created_at=START))
+    hop = Hop(lane="fast", provider="x", region="eu", boundary="vendor", cost_usd=0.2)
+    log.write([of_execution(Execution(decision_id="dec-1", hops=(hop,), status=status, error=error), START)])
+    found = watch(log).look()
+    assert (found.failures.n, found.cost_usd.n) == (told, 1)
+
+
 def executed(
     log: EventLog, make: Make, *, n: int, fails: float = 0.0, free: float = 0.0, rated: bool = True, seed: int = 0
 ) -> None:

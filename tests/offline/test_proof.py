@@ -68,6 +68,14 @@ def test_every_hop_of_every_execution_is_looked_at(make_decision: Make) -> None:
     assert not ask(ran(decision, hop())).exceptions
 
 
+def test_a_call_that_was_not_made_sent_nothing_anywhere(make_decision: Make) -> None:
+    """A rule that took a public lane away in time is no exception; and a call that cost something was made."""
+    decision = make_decision(**PII)
+    stopped = hop("code", "public", kind="not_allowed", error="NotAllowedError")
+    assert not ask(ran(decision, stopped, hop())).exceptions
+    assert ask(ran(decision, {**stopped, "tokens_in": 9}, hop())).exceptions
+
+
 def test_a_hop_cannot_talk_itself_out_of_where_its_lane_stood(make_decision: Make) -> None:
     places = {**PLACES, "code": {"provider": "x", "region": "us", "boundary": "public"}}
     found = ask(ran(make_decision(**{**PII, "places": places}), hop("code", "private")))

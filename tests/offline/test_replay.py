@@ -49,9 +49,11 @@ class Recorder:
         self.texts: dict[str, str] = {}
         self.features: dict[str, Features] = {}
 
-    def ask(self, text: str = TEXTS[0], *, now: datetime = NOW, **fields: Any) -> RouteDecision:
+    def ask(
+        self, text: str = TEXTS[0], *, now: datetime = NOW, seed: int | None = None, **fields: Any
+    ) -> RouteDecision:
         request = RouteRequest.parse({"text": text, **fields})
-        decision = self.router.predict_route(request, now=now)
+        decision = self.router.predict_route(request, now=now, seed=seed)
         seen = self.router.understand([request])[0]
         self.texts[decision.decision_id] = request.model_dump_json()
         self.features[decision.decision_id] = Features(
@@ -214,7 +216,8 @@ def test_a_tampered_record_is_named(recorder: Recorder, tamper: Callable[[RouteD
 
 def test_a_tampered_estimate_shows_in_the_propensities_alone(recorder: Recorder) -> None:
     """Neither text nor embedding is needed to see that a record does not agree with itself."""
-    made = recorder.ask()
+    made = recorder.ask(seed=1)
+    assert not made.explored  # what is drawn to learn about a lane does not depend on what is believed of it
     worse = {
         name: each.model_copy(update={"quality": 0.0}) for name, each in made.estimates.items() if name == made.lane
     }

@@ -108,6 +108,24 @@ def test_where_a_cost_is_from_is_always_said(make_decision: Make) -> None:
     assert any(note.startswith("1 requests have calls without a cost") for note in found.notes)
 
 
+def test_calls_that_were_not_made_are_no_calls(make_decision: Make) -> None:
+    """They neither cost anything nor make the lane that answered a fallback; where none was made, nothing was spent."""
+    decision = make_decision(**drawn())
+    left = {"lane": "cheap", **PLACES["cheap"], "kind": "unavailable"}
+    broken = {"lane": "premium", **PLACES["premium"], "kind": "schema"}
+    hops = [left, {"lane": "cheap", **PLACES["cheap"], "cost_usd": 0.001}]
+
+    def priced(*hops: dict[str, Any]) -> Any:
+        run = Execution.model_validate({"decision_id": decision.decision_id, "hops": hops})
+        return price(Story(decision, (run,)))
+
+    (part,) = priced(*hops).parts
+    assert (part.lane, part.kind, part.failed) == ("cheap", "first", False)
+    assert (priced(left).source, priced(left).usd) == ("nowhere", 0)
+    assert not priced(broken, *hops).unpriced
+    assert [part.failed for part in priced(broken, *hops).parts] == [True, False]
+
+
 def test_a_call_that_cost_nothing_is_not_priced_as_expected(make_decision: Make) -> None:
     """A lane on own machines may be free; that its cost was not reported is something else."""
     found = spent([ran(make_decision(**drawn()), ("cheap", 0.0))])

@@ -236,7 +236,7 @@ DONE: dict[str, Any] = {
     ],
     "tool_calls": [{"name": "refund", "version": "1", "arguments": {"to": MAIL}, "result": [MAIL], "approval_id": "a"}],
     "validation": {"status": "failed", "errors": [MAIL]},
-    "citations": ["doc-1"],
+    "citations": ["chunk-1", MAIL],
     "context_ids": ["chunk-1"],
 }
 
@@ -266,7 +266,9 @@ def test_below_text_an_execution_keeps_what_was_done_and_no_word_of_it(
         assert (call.name, call.approval_id, call.arguments) == ("refund", "a", {"digest": digest})
         assert (digest is None) == (key is None)
         assert [hop.error for hop in kept.hops] == ["lane.TimeoutError", "withheld"]
-        assert (kept.citations, kept.context_ids, kept.hops[1].cost_usd) == (("doc-1",), ("chunk-1",), 0.5)
+        assert (kept.citations, kept.context_ids, kept.hops[1].cost_usd) == (
+            *(("chunk-1", "withheld"), ("chunk-1",), 0.5),
+        )
 
 
 def test_a_level_is_known_after_a_restart(open_router: Open) -> None:

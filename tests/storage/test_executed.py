@@ -62,6 +62,25 @@ def test_a_decision_that_was_carried_out_twice_cost_both(log: EventLog, told: To
     assert lanes(data) == ["other"]
 
 
+def test_a_request_that_waited_for_a_person_cost_both_parts(log: EventLog, told: Told) -> None:
+    """The part before the approval has no final lane, the part after it does; calls that were not made cost nothing."""
+    log.write(decisions(told, 2))
+    before = Execution(decision_id="dec-0", execution_id="a", status="human_review", hops=(hop(),))
+    refused = hop(lane="fast", kind="not_allowed", error=None, cost_usd=None, latency_ms=0.0)
+    after = Execution(
+        **{"decision_id": "dec-0", "execution_id": "b", "status": "answered", "resumes": "a"},
+        hops=(refused, hop(lane="own", latency_ms=300.0)),
+        final_lane="own",
+    )
+    log.write([entries.of_execution(one, MARCH + timedelta(hours=n)) for n, one in enumerate((before, after))])
+    failed = hop(kind="schema", cost_usd=None)
+    log.write([executed(1, failed, hop())])
+    data = log.logged()
+    np.testing.assert_allclose(data.cost_usd, [0.02, 0.01])
+    assert data.latency_ms[0] == 300
+    assert lanes(data) == ["own", "balanced"]
+
+
 def test_a_cost_that_a_call_does_not_report_is_not_known(log: EventLog, told: Told) -> None:
     """However it is written: a sum without it would be too low. What took no time was not measured."""
     log.write(decisions(told, 2))

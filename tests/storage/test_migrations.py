@@ -19,6 +19,7 @@ from router_ml.errors import LogError
 from router_ml.storage import migrations
 from router_ml.storage.eventlog import EventLog, Features
 from router_ml.storage.verify import verify
+from router_ml.storage.waiting import Waiting
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 FIRST = """
@@ -180,3 +181,18 @@ def test_an_old_log_in_postgresql_is_brought_on(postgres: str, make_decision: Ca
     with EventLog(postgres) as log:
         assert list(log.outcomes()) == [OUTCOME]
         assert verify(log).problems == ()
+
+
+def test_a_log_of_the_third_release_gains_what_waits(
+    tmp_path: Path, make_decision: Callable[..., RouteDecision]
+) -> None:
+    path = tmp_path / "third.db"
+    with EventLog(path) as log:
+        log.log_decision(make_decision())
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE waiting; UPDATE schema_version SET version = 3;")
+    db.close()
+    with EventLog(path) as log:
+        assert Waiting(log).held() == []
+        assert log.decision("dec-1") == make_decision()
+        assert verify(log).ok

@@ -159,16 +159,21 @@ def test_the_shipped_bundle_is_what_retraining_makes(tmp_path: Path) -> None:
 
 
 def test_own_lanes_are_sealed_into_the_new_bundle(pack: Pack, tmp_path: Path) -> None:
-    """A user's router.yaml goes into the bundle, and its lanes learn from the columns it names."""
+    """A user's router.yaml goes into the bundle with its contracts of tools, and its lanes learn from the columns it
+    names."""
     text = (
         (shipped_bundle() / "router.yaml").read_text().replace("  fast:\n", "  quick:\n").replace("private, fast", "")
     )
+    text = text.replace("\ntools:\n", "\ntools:\n  weigh: {contract: tools/scale.yaml}\n")
     (tmp_path / "mine.yaml").write_text(text)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/scale.yaml").write_text("{contract: scale, version: '1.0.0', tools: {weigh: {effect: read}}}")
     manifest, learned = retrain(
         base=shipped_bundle(), out=tmp_path / "new", pack=pack, log=None, settings=tmp_path / "mine.yaml", now=NOW
     )
     assert "quick" in learned.allocation.quality.lanes
     assert "quick" in Bundle.load(tmp_path / "new").config.lanes
+    assert Bundle.load(tmp_path / "new").config.tools["weigh"].effect == "read"
     assert manifest.training["lanes"] == list(learned.allocation.quality.lanes)
 
 

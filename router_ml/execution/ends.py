@@ -1,0 +1,131 @@
+"""How a request ends: with the record of it, the completion, and the error where there is no answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from router_ml.contract import Execution, ExecutionStatus, FailureKind
+from router_ml.errors import ExecutionError, LogError, StreamInterruptedError
+from router_ml.execution.completion import Completion
+from router_ml.execution.dispatch import Parts
+from router_ml.execution.reply import ToolRequest
+from router_ml.execution.reviews import Suspended, new_approval_id
+from router_ml.execution.run import Run
+from router_ml.execution.streaming import Interrupted, Outlet
+from router_ml.recording import must_be_kept
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """What a person is to look at: a call of a tool, an answer of a lane, or the request as a whole."""
+
+    reason: str
+    queue: str | None = None
+    tool_request: ToolRequest | None = None
+    answer: str | None = None
+    lane: str | None = None
+    error: FailureKind | None = None
+
+
+async def end(
+    parts: Parts,
+    run: Run,
+    status: ExecutionStatus,
+    text: str,
+    outlet: Outlet | None = None,
+    *,
+    error: FailureKind | None = None,
+) -> Completion:
+    """End without an answer of a lane: a question back, a refusal, a static answer."""
+    execution = run.execution(status, error=error)
+    await keep(parts, run, execution)
+    if outlet is not None:
+        await outlet.end(text, why=error or "changed")
+    return Completion(status, text, run.decision, execution)
+
+
+async def suspend(parts: Parts, run: Run, asked: Suspension, outlet: Outlet | None = None) -> Completion:
+    """Put a request before a person; it goes on with ``Executor.resume(completion.review_id)``.
+
+    Raises:
+        LogError: it could not be kept. Nothing waits then.
+    """
+    approval_id = new_approval_id()
+    run.approvals.append(approval_id)
+    execution = run.execution("human_review", error=asked.error)
+    suspended = Suspended(
+        approval_id,
+        run.decision,
+        run.request,
+        tuple(run.messages),
+        execution,
+        tool_request=asked.tool_request,
+        answer=asked.answer,
+        lane=asked.lane,
+    )
+    await asyncio.to_thread(
+        parts.reviews.ask,
+        suspended,
+        subject="request" if asked.tool_request is None else "tool",
+        reason=asked.reason,
+        queue=asked.queue,
+    )
+    await keep(parts, run, execution)
+    if outlet is not None:
+        await outlet.end(asked.reason, why="review")
+    return Completion("human_review", asked.reason, run.decision, execution, review_id=approval_id)
+
+
+async def nothing_left(parts: Parts, run: Run, outlet: Outlet | None = None) -> Completion:
+    """End as the fallback says where no lane gave an answer that holds.
+
+    Raises:
+        ExecutionError: it says ``error``.
+    """
+    last = run.tried[-1].kind if run.tried else "unavailable"
+    finally_ = run.decision.fallback.finally_
+    if finally_ == "static_answer":
+        return await end(parts, run, "static_answer", parts.config.execution.static_answer, outlet, error=last)
+    if finally_ == "human_review":
+        return await suspend(parts, run, Suspension("No lane gave an answer that holds.", error=last), outlet)
+    execution = run.execution("failed", error=last)
+    await keep(parts, run, execution)
+    raise ExecutionError(Completion("failed", "", run.decision, execution), last)
+
+
+async def interrupted(parts: Parts, run: Run, kind: FailureKind, outlet: Outlet) -> None:
+    """End a stream that broke off.
+
+    Raises:
+        StreamInterruptedError: always.
+    """
+    execution = run.execution("failed", error=kind)
+    await keep(parts, run, execution)
+    partial = "" if kind == "withheld" else outlet.delivered
+    told = Completion("failed", partial, run.decision, execution)
+    raise StreamInterruptedError(told, kind, partial=partial, resume=Interrupted(run, execution, partial))
+
+
+async def keep(parts: Parts, run: Run, execution: Execution) -> None:
+    """Log what was done; it is written also where the caller goes away meanwhile.
+
+    Raises:
+        LogError: it could not be kept, and requests of its class or tier must be.
+    """
+    run.closed = True
+    await asyncio.to_thread(keep_now, parts, run, execution)
+
+
+def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
+    """``keep``, at once."""
+    run.closed = True
+    try:
+        parts.router.log_execution(execution)
+    except LogError as error:
+        if must_be_kept(parts.config, run.decision.traffic_class, run.tier):
+            raise
+        logger.error("A request was carried out but that was not logged: %s", error)

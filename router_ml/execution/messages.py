@@ -1,0 +1,87 @@
+"""The conversation as a lane is sent it, in the OpenAI shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from router_ml.contract import RouteRequest, ToolCall
+from router_ml.contract.base import JsonObject
+from router_ml.execution.reply import Reply, ToolRequest
+
+_CONTINUE = (
+    "The answer above was cut off. Continue it exactly where it stops: repeat nothing, say nothing about the cut."
+)
+
+
+def of_request(request: RouteRequest) -> list[JsonObject]:
+    """The messages of a request."""
+    if request.text is not None:
+        return [{"role": "user", "content": request.text}]
+    return [message.model_dump(mode="json", exclude_defaults=True) for message in request.messages]
+
+
+def as_sent(messages: Sequence[JsonObject], system: str | None) -> list[JsonObject]:
+    """Messages with one more text of the system in front; joined to the one that is there, since not every server takes
+    two."""
+    if system is None:
+        return list(messages)
+    first = messages[0] if messages else {}
+    if first.get("role") == "system" and isinstance(first.get("content"), str):
+        return [{**first, "content": f"{first['content']}\n\n{system}"}, *messages[1:]]
+    return [{"role": "system", "content": system}, *messages]
+
+
+def to_continue(partial: str) -> list[JsonObject]:
+    """Messages that have a lane go on with an answer that another one began."""
+    return [{"role": "assistant", "content": partial}, {"role": "user", "content": _CONTINUE}]
+
+
+def with_ids(reply: Reply, taken: int) -> Reply:
+    """A reply whose requests of tools have an id each that no other one has.
+
+    Args:
+        taken: messages before it, to number those by that have none.
+    """
+    ids: set[str] = set()
+    named: list[ToolRequest] = []
+    for index, request in enumerate(reply.tool_requests):
+        unique = request.id if request.id and request.id not in ids else f"call_{taken}_{index}"
+        ids.add(unique)
+        named.append(replace(request, id=unique))
+    return replace(reply, tool_requests=tuple(named))
+
+
+def answers(request: ToolRequest, call: ToolCall) -> JsonObject:
+    """What came of a call of a tool, as its message of the conversation."""
+    if call.status == "done":
+        told = call.result if isinstance(call.result, str) else json.dumps(call.result, ensure_ascii=False)
+    else:
+        told = json.dumps({"error": call.error or call.status})
+    return {"role": "tool", "tool_call_id": request.id, "name": request.name, "content": told}
+
+
+def unanswered(messages: Sequence[JsonObject]) -> tuple[ToolRequest, ...]:
+    """Requests of tools of the last assistant message that no message has answered yet."""
+    done = {str(message.get("tool_call_id")) for message in messages if message.get("role") == "tool"}
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            calls = message.get("tool_calls")
+            return tuple(
+                ToolRequest(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))  # type: ignore[index, call-overload]
+                for call in (calls if isinstance(calls, list) else [])
+                if str(call["id"]) not in done  # type: ignore[index, call-overload]
+            )
+    return ()
+
+
+def texts_of(messages: Sequence[JsonObject]) -> list[str]:
+    """What some messages say, arguments of tools included."""
+    said: list[str] = []
+    for message in messages:
+        content = message.get("content")
+        said.append(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else "")
+        calls = message.get("tool_calls")
+        said.extend(json.dumps(call, ensure_ascii=False) for call in (calls if isinstance(calls, list) else []))
+    return [text for text in said if text]

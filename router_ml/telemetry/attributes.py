@@ -1,0 +1,139 @@
+"""What spans and metrics say of decisions, hops, tools, lookups: chosen fields of the record, never a text.
+
+``gen_ai.*`` are the names of OpenTelemetry's conventions for generative AI, ``openinference.*`` and ``llm.*`` those
+that Arize Phoenix reads, ``router_ml.*`` what neither has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from router_ml.contract import Execution, Hop, Lookup, RouteDecision, ToolCall
+from router_ml.contract.planned import Decoding
+
+Value = str | bool | int | float | Sequence[str]
+Attributes = dict[str, Value]
+
+SINKS = "router_ml.trace_sinks"
+"""The sinks that a request's rules let its spans go to."""
+
+# Providers under the names of the conventions, where theirs differ from what is usual in a router.yaml.
+_PROVIDERS = {"google": "gcp.gemini", "gemini": "gcp.gemini", "mistral": "mistral_ai", "azure": "azure.ai.openai"}
+
+
+def of_decision(decision: RouteDecision) -> Attributes:
+    """A decision: what was chosen, how sure, and by which rules."""
+    found: dict[str, Value | None] = {
+        "router_ml.decision_id": decision.decision_id,
+        "router_ml.action": decision.action,
+        "router_ml.route": decision.route,
+        "router_ml.lane": decision.lane,
+        "router_ml.model": decision.model,
+        "router_ml.traffic_class": decision.traffic_class,
+        "router_ml.risk_tier": decision.risk_tier,
+        "router_ml.risks": [risk.name for risk in decision.risks],
+        "router_ml.guard_state": decision.guard_state,
+        "router_ml.policies": [fired.id for fired in decision.policies],
+        "router_ml.eligible": list(decision.eligible),
+        "router_ml.propensity": decision.propensity,
+        "router_ml.explored": decision.explored,
+        "router_ml.arm": decision.state.arm,
+        "router_ml.bundle": decision.versions.bundle,
+        "router_ml.policy_sha256": decision.versions.policy_sha256,
+        "router_ml.retrieval": decision.retrieval.strategy,
+        "openinference.span.kind": "CHAIN",
+    }
+    return _known(found)
+
+
+def of_call(model: str, provider: str, decoding: Decoding, *, stream: bool) -> Attributes:
+    """A call to a lane, before it is made."""
+    found: dict[str, Value | None] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
+        "gen_ai.request.model": model,
+        "gen_ai.request.temperature": decoding.temperature,
+        "gen_ai.request.top_p": decoding.top_p,
+        "gen_ai.request.max_tokens": decoding.max_tokens,
+        "gen_ai.request.seed": decoding.seed,
+        "gen_ai.request.stream": stream or None,
+        "openinference.span.kind": "LLM",
+        "llm.model_name": model,
+    }
+    return _known(found)
+
+
+def of_hop(hop: Hop) -> Attributes:
+    """What a call to a lane came to."""
+    found: dict[str, Value | None] = {
+        "router_ml.lane": hop.lane,
+        "router_ml.region": hop.region,
+        "router_ml.boundary": hop.boundary,
+        "router_ml.purpose": hop.purpose,
+        "router_ml.attempt": hop.attempt,
+        "router_ml.cost_usd": hop.cost_usd,
+        "error.type": hop.kind,
+        "gen_ai.response.model": hop.served_model,
+        "gen_ai.usage.input_tokens": hop.tokens_in or None,
+        "gen_ai.usage.output_tokens": hop.tokens_out or None,
+        "gen_ai.usage.cache_read.input_tokens": hop.cached_tokens or None,
+        "llm.token_count.prompt": hop.tokens_in or None,
+        "llm.token_count.completion": hop.tokens_out or None,
+    }
+    return _known(found)
+
+
+def of_tool(call: ToolCall) -> Attributes:
+    """A call of a tool: neither arguments nor result."""
+    found: dict[str, Value | None] = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": call.name,
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.call.id": call.call_id,
+        "router_ml.tool.version": call.version,
+        "router_ml.tool.effect": call.effect,
+        "router_ml.tool.status": call.status,
+        "router_ml.tool.attempts": call.attempts,
+        "router_ml.approval_id": call.approval_id,
+        "error.type": None if call.status == "done" else call.status,
+        "openinference.span.kind": "TOOL",
+        "tool.name": call.name,
+    }
+    return _known(found)
+
+
+def of_lookup(lookup: Lookup) -> Attributes:
+    """A search of an index: ids of passages are no text, but may be names of files, so they are counted."""
+    found: dict[str, Value | None] = {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.data_source.id": lookup.index,
+        "router_ml.retrieval": lookup.strategy,
+        "router_ml.passages": len(lookup.context_ids),
+        "error.type": None if lookup.error is None else "retrieval",
+        "openinference.span.kind": "RETRIEVER",
+    }
+    return _known(found)
+
+
+def of_execution(execution: Execution) -> Attributes:
+    """How a request ended."""
+    found: dict[str, Value | None] = {
+        "router_ml.execution_id": execution.execution_id,
+        "router_ml.status": execution.status,
+        "router_ml.final_lane": execution.final_lane,
+        "router_ml.hops": len(execution.hops),
+        "router_ml.tool_calls": len(execution.tool_calls),
+        "router_ml.validation": execution.validation.status,
+        "router_ml.cost_usd": execution.cost_usd,
+        "error.type": execution.error,
+    }
+    return _known(found)
+
+
+def sinks_of(decision: RouteDecision) -> Attributes:
+    """Where the spans of a request may go."""
+    return {SINKS: list(decision.destinations.trace_sinks)}
+
+
+def _known(found: Mapping[str, Value | None]) -> Attributes:
+    return {name: value for name, value in found.items() if value is not None}

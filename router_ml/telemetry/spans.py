@@ -1,0 +1,258 @@
+"""Spans while telemetry is on, and nothing while it is off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from router_ml.contract import Execution, RouteDecision
+from router_ml.telemetry import attributes
+from router_ml.telemetry.attributes import Attributes
+
+if TYPE_CHECKING:
+    from router_ml.telemetry.metrics import Metrics
+
+WANTED_TRACE: ContextVar[int | None] = ContextVar("router_ml_trace", default=None)
+"""The trace id that a root span of ours gets, so that it can be found by the ``trace_id`` of its decision."""
+
+_SINKS: ContextVar[Attributes | None] = ContextVar("router_ml_sinks", default=None)
+_CARRIED_OUT: ContextVar[bool] = ContextVar("router_ml_carried_out", default=False)
+
+
+class Span(Protocol):
+    """What a span is told."""
+
+    def set(self, found: Attributes) -> None:
+        """Add attributes."""
+        ...
+
+    def fail(self, kind: str) -> None:
+        """Say what kind of failure it ended in; never a message, which may hold text."""
+        ...
+
+    def headers(self) -> dict[str, str]:
+        """W3C trace context for whoever is called inside it."""
+        ...
+
+
+class _Off:
+    def set(self, found: Attributes) -> None:
+        pass
+
+    def fail(self, kind: str) -> None:
+        pass
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+OFF: Span = _Off()
+_NOTHING: AbstractContextManager[Span] = nullcontext(OFF)
+
+
+@dataclass(frozen=True)
+class Active:
+    """Where spans and metrics go while telemetry is on."""
+
+    tracer: Any
+    metrics: Metrics
+
+
+_active: Active | None = None
+
+
+def switch(active: Active | None) -> Active | None:
+    """Turn telemetry on or off; what it was before."""
+    global _active
+    before, _active = _active, active
+    return before
+
+
+def is_on() -> bool:
+    """Whether anything is recorded."""
+    return _active is not None
+
+
+def clock() -> int:
+    """Nanoseconds since the epoch while telemetry is on, else 0."""
+    return 0 if _active is None else time.time_ns()
+
+
+def span(name: str, found: Attributes | None = None, *, client: bool = False) -> AbstractContextManager[Span]:
+    """A span around what is done inside, a child of the current one.
+
+    Args:
+        found: attributes from ``telemetry.attributes``.
+        client: whether somebody else is called.
+    """
+    return _NOTHING if _active is None else _live(_active, name, found or {}, client=client)
+
+
+def root(decision: RouteDecision, *, parent: str | None = None, began: int = 0) -> AbstractContextManager[Span]:
+    """The span of a whole request: a child of ``parent`` (a ``traceparent``) or of the current span where there is one;
+    else its trace id is the ``trace_id`` of the decision.
+
+    Args:
+        began: of ``clock``, where it began before now.
+    """
+    return _NOTHING if _active is None else _root(_active, decision, parent, began)
+
+
+def decided(decision: RouteDecision, began: int) -> None:
+    """A decision was made, by a caller who carries it out themselves or by an executor within its ``root``.
+
+    Args:
+        began: of ``clock``.
+    """
+    active = _active
+    if active is None or not began:
+        return
+    active.metrics.decided(decision, (time.time_ns() - began) / 1e9)
+    if not _CARRIED_OUT.get():
+        _decision_span(active, decision, began)
+
+
+def executed(decision: RouteDecision, execution: Execution) -> None:
+    """An execution has ended: its metrics."""
+    if _active is not None:
+        _active.metrics.executed(decision, execution)
+
+
+def reported(place: str, status: str) -> None:
+    """A lane, provider or failure domain went down or came up."""
+    if _active is not None:
+        _active.metrics.reported(place, status)
+
+
+def parent_of(headers: Mapping[str, str]) -> str | None:
+    """The ``traceparent`` among some HTTP headers, whatever their case; None where it is missing or malformed."""
+    found = next((value for name, value in headers.items() if name.lower() == "traceparent"), None)
+    parts = (found or "").split("-")
+    sizes = [len(part) for part in parts]
+    if sizes[:4] != [2, 32, 16, 2] or (parts[0] == "00" and len(parts) != 4) or parts[0] == "ff":
+        return None
+    numbers = all(set(part) <= set("0123456789abcdef") for part in parts[:4])
+    return found if numbers and int(parts[1], 16) and int(parts[2], 16) else None
+
+
+def traceparent() -> str | None:
+    """The W3C trace context of the current span, None while there is none."""
+    return None if _active is None else _headers().get("traceparent")
+
+
+class _Live:
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def set(self, found: Attributes) -> None:
+        self._inner.set_attributes(found)
+
+    def fail(self, kind: str) -> None:
+        from opentelemetry.trace import Status, StatusCode
+
+        self._inner.set_attribute("error.type", kind)
+        self._inner.set_status(Status(StatusCode.ERROR, kind))
+
+    def headers(self) -> dict[str, str]:
+        return _headers()
+
+
+def _headers() -> dict[str, str]:
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier)
+    return carrier
+
+
+@contextmanager
+def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iterator[Span]:
+    from opentelemetry.trace import SpanKind
+
+    kind = SpanKind.CLIENT if client else SpanKind.INTERNAL
+    found = {**found, **(_SINKS.get() or {})}
+    with active.tracer.start_as_current_span(
+        name, kind=kind, attributes=found, record_exception=False, set_status_on_exception=False
+    ) as inner:
+        live = _Live(inner)
+        try:
+            yield live
+        except BaseException as error:
+            live.fail(type(error).__name__)
+            raise
+
+
+@contextmanager
+def _root(active: Active, decision: RouteDecision, parent: str | None, began: int) -> Iterator[Span]:
+    sinks = _SINKS.set(attributes.sinks_of(decision))
+    try:
+        with _started(active, "router_ml.complete", decision, parent=parent, began=began) as inner:
+            if began:
+                _decision_span(active, decision, began, inside=True)
+            live = _Live(inner)
+            live.set({"gen_ai.operation.name": "invoke_workflow", "openinference.span.kind": "CHAIN"})
+            try:
+                yield live
+            except BaseException as error:
+                live.fail(type(error).__name__)
+                raise
+    finally:
+        _SINKS.reset(sinks)
+
+
+@contextmanager
+def carried_out() -> Iterator[None]:
+    """Decisions made inside get their span from the ``root`` of their execution."""
+    token = _CARRIED_OUT.set(True)
+    try:
+        yield
+    finally:
+        _CARRIED_OUT.reset(token)
+
+
+def _decision_span(active: Active, decision: RouteDecision, began: int, *, inside: bool = False) -> None:
+    ended = time.time_ns()
+    found = attributes.of_decision(decision)
+    if inside:
+        inner = active.tracer.start_span(
+            "router_ml.decide", start_time=began, attributes={**found, **(_SINKS.get() or {})}
+        )
+        inner.end()
+        return
+    token = _SINKS.set(attributes.sinks_of(decision))
+    try:
+        with _started(active, "router_ml.decide", decision, parent=None, began=began, end=False) as inner:
+            inner.set_attributes(found)
+        inner.end(ended)
+    finally:
+        _SINKS.reset(token)
+
+
+@contextmanager
+def _started(
+    active: Active, name: str, decision: RouteDecision, *, parent: str | None, began: int, end: bool = True
+) -> Iterator[Any]:
+    """A span that may be the first of its trace."""
+    from opentelemetry import context, trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    here = context.get_current()
+    if parent is not None:
+        here = TraceContextTextMapPropagator().extract({"traceparent": parent}, here)
+    first = not trace.get_current_span(here).get_span_context().is_valid
+    wanted = WANTED_TRACE.set(int(decision.trace_id, 16) if first else None)
+    try:
+        inner = active.tracer.start_span(
+            name,
+            context=here,
+            start_time=began or None,
+            attributes={"router_ml.decision_id": decision.decision_id, **(_SINKS.get() or {})},
+        )
+    finally:
+        WANTED_TRACE.reset(wanted)
+    with trace.use_span(inner, end_on_exit=end, record_exception=False, set_status_on_exception=False):
+        yield inner
