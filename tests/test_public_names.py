@@ -11,6 +11,8 @@ NAMES = {
     "predict_route",
     "log_outcome",
     "log_execution",
+    "complete",
+    "acomplete",
     "Rollout",
     "Router",
     "Executor",
@@ -27,7 +29,7 @@ FIELDS = {
     "Message": "role content name tool_calls tool_call_id",
     "Constraints": "max_cost_usd max_latency_ms regions boundary allow_lanes deny_lanes explore",
     "Previous": "decision_id lane cached_tokens turn pin",
-    "OutputContract": "name type schema citations_required labels forbidden",
+    "OutputContract": "name type schema citations_required labels forbidden grounded",
     "RouteDecision": "decision_id trace_id request_id created_at action question missing queue reason route "
     "traffic_class floor quality_per_usd intent domain mode language risks risk_tier findings guard_state "
     "guard_reasons circumstances lane model "

@@ -32,7 +32,13 @@ class LookUp(Protocol):
     """Looks up what a decision plans: ``Indexes.look_up``."""
 
     def __call__(
-        self, decision: RouteDecision, request: RouteRequest, *, allowed: Destinations, timeout_s: float | None
+        self,
+        decision: RouteDecision,
+        request: RouteRequest,
+        *,
+        allowed: Destinations,
+        still: Callable[[Sequence[str]], Destinations],
+        timeout_s: float,
     ) -> Awaitable[tuple[Lookup, list[Passage]] | None]:
         """What was found; None where nothing is planned."""
         ...

@@ -8,10 +8,10 @@ What comes out is a ``Completion``, and an ``Execution`` in the log, whatever ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from router_ml import telemetry
-from router_ml.contract import ExecutionStatus, Step
+from router_ml.contract import Destinations, ExecutionStatus, Step
 from router_ml.execution.attempts import Answered, Ended, HandedOver, attempt
 from router_ml.execution.completion import Completion
 from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
@@ -97,8 +97,14 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
     if (halted := await obey(parts, run)) is not None:
         return halted
     patience = min(run.left_ms / 1000, _PATIENCE_S)
+
+    def still(found: Sequence[str]) -> Destinations:
+        return parts.router.recheck(run.decision, [*run.appeared, *found]).destinations
+
     with telemetry.span(f"retrieval {run.decision.retrieval.index}") as span:
-        found = await parts.look_up(run.decision, run.request, allowed=run.destinations, timeout_s=patience)
+        found = await parts.look_up(
+            run.decision, run.request, allowed=run.destinations, still=still, timeout_s=patience
+        )
         if found is None:
             return None
         lookup, passages = found

@@ -208,7 +208,7 @@ def _root(active: Active, decision: RouteDecision, parent: str | None, began: in
             try:
                 yield live
             except BaseException as error:
-                live.fail(type(error).__name__)
+                live.fail(str(getattr(error, "kind", type(error).__name__)))
                 raise
     finally:
         _SINKS.reset(sinks)
