@@ -362,12 +362,12 @@ def test_answers_that_look_like_refusals_are_answers(root: Path, part: str) -> N
     """A false alarm takes an answer away from somebody; a refusal that is missed is at least plain to see."""
     texts = (root / "data" / "answers" / part / "answers.txt").read_text(encoding="utf-8").splitlines()
     assert len(texts) >= 30
-    assert sum(map(is_refusal, texts)) <= len(texts) / 30
+    assert [text for text in texts if is_refusal(text)] == []
 
 
 def test_refusals_are_recognised_in_many_languages(root: Path) -> None:
     texts = (root / "data" / "answers" / "tuning" / "refusals.txt").read_text(encoding="utf-8").splitlines()
-    assert sum(map(is_refusal, texts)) >= 0.98 * len(texts)
+    assert sum(map(is_refusal, texts)) >= 0.9 * len(texts)
     assert not is_refusal(texts[0] + " Here is what I can say." * 40)
 
 
