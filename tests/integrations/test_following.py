@@ -20,7 +20,7 @@ from router_ml.integrations.following import Said, _Following, afollow, follow
 from router_ml.integrations.langchain import ChatRouter
 from router_ml.integrations.openai import OpenAI
 
-LONG = " ".join(f"Sentence number {n} says something of the weather in Paris." for n in range(40))
+LONG = " ".join(f"Sentence number {n} says something of the weather in Paris." for n in range(10))
 
 
 @pytest.fixture
