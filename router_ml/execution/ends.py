@@ -10,7 +10,7 @@ from router_ml import telemetry
 from router_ml.contract import Execution, ExecutionStatus, FailureKind
 from router_ml.errors import ExecutionError, LogError, StreamInterruptedError
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Parts
+from router_ml.execution.gate import Parts
 from router_ml.execution.reply import ToolRequest
 from router_ml.execution.reviews import Suspended, new_approval_id
 from router_ml.execution.run import Run

@@ -8,21 +8,25 @@ What comes out is a ``Completion``, and an ``Execution`` in the log, whatever ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from router_ml import telemetry
-from router_ml.contract import ExecutionStatus, Step
+from router_ml.contract import Destinations, ExecutionStatus, Step
 from router_ml.execution.attempts import Answered, Ended, HandedOver, attempt
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Failed, Halted, Parts, obey
 from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
 from router_ml.execution.fallback import Tried, next_step, substitute
+from router_ml.execution.gate import Failed, Halted, Parts, obey
+from router_ml.execution.indexes import fails_without
 from router_ml.execution.messages import as_sent
 from router_ml.execution.retrieval import as_context
 from router_ml.execution.rounds import Waiting
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
-from router_ml.telemetry import attributes
+from router_ml.telemetry.attributes import of_lookup
+
+_PATIENCE_S = 10.0
+"""How long a look-up may take."""
 
 
 async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Completion:
@@ -92,14 +96,21 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
         return None
     if (halted := await obey(parts, run)) is not None:
         return halted
+    patience = min(run.left_ms / 1000, _PATIENCE_S)
+
+    def still(found: Sequence[str]) -> Destinations:
+        return parts.router.recheck(run.decision, [*run.appeared, *found]).destinations
+
     with telemetry.span(f"retrieval {run.decision.retrieval.index}") as span:
-        found = await parts.look_up(run.decision, run.request, run.destinations)
+        found = await parts.look_up(
+            run.decision, run.request, allowed=run.destinations, still=still, timeout_s=patience
+        )
         if found is None:
             return None
         lookup, passages = found
-        span.set(attributes.of_lookup(lookup))
+        span.set(of_lookup(lookup))
     run.lookups.append(lookup)
-    if lookup.error is not None and run.decision.output_contract.citations_required:
+    if fails_without(run.decision, lookup):
         return Failed("tool_failure")
     run.passages.extend(passages)
     run.appear(*(passage.text for passage in passages))

@@ -12,7 +12,7 @@ from router_ml.execution.completion import Completion
 _BLOCKED = ("refused", "human_review")
 
 
-def shown(completion: Completion) -> str:
+def noticed(completion: Completion) -> str:
     """The text to show: the answer, and the notices it has to carry where its shape leaves room for them."""
     free = completion.decision.output_contract.type == "text" and not completion.tool_requests
     return "\n\n".join([completion.text, *completion.notices]) if free and completion.notices else completion.text
@@ -69,7 +69,7 @@ def tool_calls(completion: Completion) -> list[JsonObject]:
 
 def body(completion: Completion) -> dict[str, Any]:
     """A ``chat.completion``; its id is that of the decision, and ``router`` holds the rest."""
-    text, blocked = shown(completion), completion.status in _BLOCKED
+    text, blocked = noticed(completion), completion.status in _BLOCKED
     message: dict[str, Any] = {
         "role": "assistant",
         "content": None if blocked or (completion.tool_requests and not text) else text,
@@ -93,14 +93,12 @@ def chunk(delta: dict[str, Any], *, of: str) -> dict[str, Any]:
     }
 
 
-def last_chunks(completion: Completion, *, sent: str, with_usage: bool) -> list[dict[str, Any]]:
-    """What is left to say once all is known: text that was not streamed, calls of tools, the reason it ended."""
-    text, blocked = shown(completion), completion.status in _BLOCKED
-    rest: dict[str, Any] = {"refusal" if blocked else "content": text[len(sent) :]} if text != sent else {}
-    if completion.tool_requests:
-        rest["tool_calls"] = [{"index": at, **call} for at, call in enumerate(tool_calls(completion))]
+def last_chunks(completion: Completion, *, with_usage: bool) -> list[dict[str, Any]]:
+    """What is left to say once all is known: calls of tools, the reason it ended, usage."""
+    calls = [{"index": at, **call} for at, call in enumerate(tool_calls(completion))]
     head = _head(completion, "chat.completion.chunk")
-    done = {"index": 0, "delta": rest, "finish_reason": finish_reason(completion), "logprobs": None}
+    delta: dict[str, Any] = {"tool_calls": calls} if calls else {}
+    done = {"index": 0, "delta": delta, "finish_reason": finish_reason(completion), "logprobs": None}
     chunks = [{**head, "choices": [done]}]
     return [*chunks, {**head, "choices": [], "usage": usage(completion)}] if with_usage else chunks
 

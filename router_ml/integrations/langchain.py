@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from router_ml.errors import MissingExtraError, RouterError
 from router_ml.execution.completion import Completion
 from router_ml.execution.executor import Executor
-from router_ml.integrations.answering import details, finish_reason, served_model, shown, tool_calls, usage
+from router_ml.integrations.answering import details, finish_reason, noticed, served_model, tool_calls, usage
 from router_ml.integrations.asking import Asked, ask
 from router_ml.integrations.following import Piece, Said, afollow, follow
 from router_ml.router import Router
@@ -143,9 +143,8 @@ class ChatRouter(BaseChatModel):  # type: ignore[misc]
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         try:
-            sent: list[str] = []
             for piece in follow(self.executor, self._asked(messages, stop, kwargs)):
-                chunk = _chunk(piece, sent)
+                chunk = _chunk(piece)
                 if run_manager is not None:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -156,9 +155,8 @@ class ChatRouter(BaseChatModel):  # type: ignore[misc]
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         try:
-            sent: list[str] = []
             async for piece in afollow(self.executor, self._asked(messages, stop, kwargs)):
-                chunk = _chunk(piece, sent)
+                chunk = _chunk(piece)
                 if run_manager is not None:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -214,7 +212,7 @@ def _result(completion: Completion) -> ChatResult:
         except ValueError as error:  # an OutputParserException: the arguments are not JSON
             broken.append(make_invalid_tool_call(call, type(error).__name__))
     message = AIMessage(
-        content=shown(completion),
+        content=noticed(completion),
         additional_kwargs=_refusal(completion),
         tool_calls=made,
         invalid_tool_calls=broken,
@@ -224,16 +222,15 @@ def _result(completion: Completion) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def _chunk(piece: Piece, sent: list[str]) -> ChatGenerationChunk:
+def _chunk(piece: Piece) -> ChatGenerationChunk:
     if isinstance(piece, Said):
-        sent.append(piece.text)
         return ChatGenerationChunk(message=AIMessageChunk(content=piece.text))
     calls = [
         {"index": at, "id": one.id, "name": one.name, "args": one.arguments, "type": "tool_call_chunk"}
         for at, one in enumerate(piece.tool_requests)
     ]
     message = AIMessageChunk(
-        content=shown(piece)[len("".join(sent)) :],
+        content="",
         additional_kwargs=_refusal(piece),
         tool_call_chunks=calls,
         response_metadata=_metadata(piece),

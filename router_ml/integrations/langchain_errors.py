@@ -21,7 +21,7 @@ from langchain_core.exceptions import (
 from pydantic import BaseModel, ValidationError
 
 from router_ml.contract import FailureKind
-from router_ml.errors import ExecutionError, InvalidRequestError, RouterError
+from router_ml.errors import ExecutionError, InvalidRequestError, RouterError, StreamInterruptedError
 
 _THEIRS: dict[FailureKind, type[Any]] = {
     "timeout": ModelTimeoutError,
@@ -45,6 +45,10 @@ class InvalidChatError(InvalidRequestError, ModelInvalidRequestError):  # type: 
     """An ``InvalidRequestError`` that LangChain knows."""
 
 
+class InterruptedChatError(StreamInterruptedError, ModelAPIError):  # type: ignore[misc]
+    """A ``StreamInterruptedError`` that LangChain knows."""
+
+
 def _both(theirs: type[Any]) -> type[ExecutionError]:
     return type(f"Execution{theirs.__name__}", (ExecutionError, theirs), {"__doc__": f"Also a {theirs.__name__}."})
 
@@ -56,6 +60,8 @@ def as_langchain(error: RouterError) -> RouterError:
     """The same error, of a class that is LangChain's too where it has one for it."""
     if isinstance(error, InvalidRequestError):
         return InvalidChatError(str(error))
+    if isinstance(error, StreamInterruptedError):
+        return InterruptedChatError(error.completion, error.kind, partial=error.partial, resume=error.resume)
     if isinstance(error, ExecutionError):
         theirs = {str(kind): found for kind, found in _THEIRS.items()}.get(error.kind, ModelError)
         return _BOTH[theirs](error.completion, error.kind)

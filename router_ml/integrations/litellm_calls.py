@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from router_ml.contract import FailureKind
 from router_ml.execution.failures import LaneFailure
 from router_ml.execution.lanes_errors import failure_of
 from router_ml.execution.normal import from_openai
 from router_ml.execution.reply import Reply
+
+T = TypeVar("T")
 
 MARK = "router_ml"
 """Name under which the decision of a request is remembered."""
@@ -36,6 +39,16 @@ def metadata_of(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     inside = kwargs.get("litellm_params") or kwargs
     found: Mapping[str, Any] = inside.get("metadata") or {}
     return found
+
+
+async def apart(work: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Do what may take a while in a thread; here, where LiteLLM logs what is left while the program ends."""
+    try:
+        return await asyncio.to_thread(work, *given, **more)
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+        return work(*given, **more)
 
 
 def milliseconds(start: object, end: object) -> float:

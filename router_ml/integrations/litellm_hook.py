@@ -8,7 +8,6 @@ unless ``strict``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from router_ml.execution.failures import LaneFailure
 from router_ml.execution.validation import Checked, check
 from router_ml.integrations.asking import ANY
 from router_ml.integrations.flights import Flight, Flights
-from router_ml.integrations.litellm_calls import failed, marked, metadata_of, milliseconds, reply_of
+from router_ml.integrations.litellm_calls import apart, failed, marked, metadata_of, milliseconds, reply_of
 from router_ml.integrations.litellm_requests import error_of, read, rewrite
 from router_ml.rollout import Rollout
 from router_ml.router import Router
@@ -68,7 +67,7 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
             raise error_of(400, "not_a_chat", "The router decides chat completions only.")
         try:
             asked = read(config, data, user_api_key_dict)
-            flight = await asyncio.to_thread(self._flights.take_off, asked.request)
+            flight = await apart(self._flights.take_off, asked.request)
         except NotRoutedError as error:
             decision: Any = error.decision
             said = decision.question or decision.reason
@@ -136,7 +135,7 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
         """Record that no lane answered."""
         flight = self._flights.of(marked(request_data))
         if flight is not None:
-            self._flights.land(flight, "failed", error=failed(original_exception)[0])
+            await apart(self._flights.land, flight, "failed", error=failed(original_exception)[0])
 
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **_: Any
@@ -156,23 +155,25 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
             reply = reply_of(response)
         except LaneFailure as failure:
             self._flights.add_hop(flight, lane, kind=failure.kind, error=failure.detail, latency_ms=took)
-            raise self._withheld(flight, 502, failure.kind, "The answer cannot be read.") from None
+            raise await self._withheld(flight, 502, failure.kind, "The answer cannot be read.") from None
         contract = flight.decision.output_contract
-        checked = Checked() if reply.tool_requests else await asyncio.to_thread(check, contract, reply)
+        checked = Checked() if reply.tool_requests else await apart(check, contract, reply)
         served, kind = reply.served_model, checked.kind
         self._flights.add_hop(flight, lane, kind=kind, usage=reply.usage, served_model=served, latency_ms=took)
         if kind is not None:
             flight.validation = Validation(status="failed", errors=checked.errors)
-            raise self._withheld(flight, 502, kind, f"The answer breaks its contract: {'; '.join(checked.errors)}.")
+            raise await self._withheld(
+                flight, 502, kind, f"The answer breaks its contract: {'; '.join(checked.errors)}."
+            )
         flight.validation = Validation(status="not_checked" if reply.tool_requests else "passed")
-        found = await asyncio.to_thread(self._flights.check, flight, reply)
+        found = await apart(self._flights.check, flight, reply)
         if found.action in ("withhold", "human_review"):
-            raise self._withheld(flight, 403, "withheld", found.reason)
-        self._flights.land(flight, "answered", lane=lane)
+            raise await self._withheld(flight, 403, "withheld", found.reason)
+        await apart(self._flights.land, flight, "answered", lane=lane)
         return tuple(found.notices.values()) if contract.type == "text" and not reply.tool_requests else ()
 
-    def _withheld(self, flight: Flight, status: int, kind: FailureKind, said: str) -> Exception:
-        self._flights.land(flight, "failed", error=kind)
+    async def _withheld(self, flight: Flight, status: int, kind: FailureKind, said: str) -> Exception:
+        await apart(self._flights.land, flight, "failed", error=kind)
         return error_of(status, kind, said, decision_id=flight.decision.decision_id)
 
 

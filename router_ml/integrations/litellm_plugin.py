@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +9,20 @@ from weakref import WeakSet
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from router_ml.errors import InvalidRequestError, NotRoutedError, RouterError
+from router_ml.errors import InvalidRequestError, NotRoutedError
 from router_ml.execution.failures import LaneFailure
 from router_ml.integrations.asking import ask
 from router_ml.integrations.flights import Flight, Flights
-from router_ml.integrations.litellm_calls import MARK, failed, metadata_of, milliseconds, reply_of, signalled, why
+from router_ml.integrations.litellm_calls import (
+    MARK,
+    apart,
+    failed,
+    metadata_of,
+    milliseconds,
+    reply_of,
+    signalled,
+    why,
+)
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 
@@ -25,8 +33,9 @@ class LanePlugin:
     """Narrows the candidates of a call to one lane; on a retry, to the next step of the decision's fallback.
 
     Only asynchronous methods of ``litellm.Router`` run plugins; it refuses the others. A deployment belongs to a lane
-    by the model's name, so no two lanes may share one. ``log`` is a callback that records what the calls came to:
-    without it in ``litellm.callbacks`` there are decisions and no executions.
+    by the model's name, so no two lanes may share one. ``log`` is a callback that records what the calls came to and
+    what their answers held; it cannot withhold one. Without it in ``litellm.callbacks`` there are decisions and no
+    executions.
 
     Args:
         request: fields of ``RouteRequest`` for every call. metadata: names of LiteLLM's metadata that rules may see.
@@ -63,13 +72,13 @@ class LanePlugin:
         """
         flight = self._flights.of(signalled({"metadata": context.metadata}))
         if flight is None:
-            flight = await asyncio.to_thread(self._flights.take_off, self._read(context))
+            flight = await apart(self._flights.take_off, self._read(context))
             lane = flight.decision.lane
             flight.given.append(str(lane))
         else:
-            lane = await asyncio.to_thread(self._flights.next_lane, flight, why(context.metadata))
+            lane = await apart(self._flights.next_lane, flight, why(context.metadata))
         if lane is None:
-            self._flights.land(flight, "failed", error=why(context.metadata))
+            await apart(self._flights.land, flight, "failed", error=why(context.metadata))
             raise NotRoutedError(flight.decision)
         context.candidate_models = [self._flights.router.config.lanes[str(lane)].model]
         context.signals[MARK] = {"decision_id": flight.decision.decision_id, "lane": lane}
@@ -99,17 +108,14 @@ class _Log(CustomLogger):  # type: ignore[misc]
             reply = reply_of(response_obj)
         except LaneFailure as failure:
             flights.add_hop(flight, lane, kind=failure.kind, error=failure.detail, latency_ms=took)
-            flights.land(flight, "failed", error=failure.kind)
+            await apart(flights.land, flight, "failed", error=failure.kind)
             return
         model = reply.served_model
         flights.add_hop(flight, lane, usage=reply.usage, served_model=model, latency_ms=took)
         try:
-            found = await asyncio.to_thread(flights.check, flight, reply)
-        except RouterError:
-            flights.land(flight, "answered", lane=lane)
-            raise
-        withheld = found.action == "withhold"
-        flights.land(flight, "answered", lane=lane, error="withheld" if withheld else None)
+            await apart(flights.check, flight, reply)  # too late to withhold it; what it held is on record
+        finally:
+            await apart(flights.land, flight, "answered", lane=lane)
 
     async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """A call failed; whether it was the last one, LiteLLM's count of retries says."""
@@ -120,7 +126,7 @@ class _Log(CustomLogger):  # type: ignore[misc]
         lane, took, noted = _lane(flights, flight, kwargs), milliseconds(start_time, end_time), metadata_of(kwargs)
         flights.add_hop(flight, lane, kind=kind, error=detail, latency_ms=took)
         if noted.get("attempted_retries", 0) >= noted.get("max_retries", 0):
-            flights.land(flight, "failed", error=kind)
+            await apart(flights.land, flight, "failed", error=kind)
 
 
 _FLIGHTS: WeakSet[Flights] = WeakSet()

@@ -23,9 +23,9 @@ def read(config: RouterConfig, data: Mapping[str, Any], key: Any) -> Asked:
         InvalidRequestError: it cannot be read.
     """
     own = dict(data.get("router") or {})
-    sent = (data.get("proxy_server_request") or {}).get("body") or {}  # the proxy adds much to data["metadata"]
+    sent = (data.get("metadata") or {}).get("requester_metadata") or {}  # beside it stands what the proxy noted
     user = {"user": data["user"]} if data.get("user") else {}
-    given = (sent.get("metadata") or {}) | user | (own.get("metadata") or {})
+    given = {**sent, **user, **(own.get("metadata") or {})}
     fixed = (getattr(key, "metadata", None) or {}).get(MARK) or {}
     stop = data.get("stop")
     wished = {name: data.get(name) for name in _WISHES}

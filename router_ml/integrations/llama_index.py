@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from router_ml.errors import ExecutionError, InvalidRequestError, MissingExtraError
 from router_ml.execution.completion import Completion
 from router_ml.execution.executor import Executor
-from router_ml.integrations.answering import details, shown, usage
+from router_ml.integrations.answering import details, noticed, usage
 from router_ml.integrations.asking import Asked, ask
 from router_ml.integrations.following import Said, afollow, follow
 from router_ml.router import Router
@@ -156,7 +156,7 @@ class RouterLLM(CustomLLM):  # type: ignore[misc]
         """The text so far, what has just come, and at the end the completion."""
         text = ""
         for piece in follow(self._executor, self._asked(messages, given)):
-            delta = piece.text if isinstance(piece, Said) else shown(piece)[len(text) :]
+            delta = piece.text if isinstance(piece, Said) else ""
             text += delta
             yield text, delta, None if isinstance(piece, Said) else piece
 
@@ -165,7 +165,7 @@ class RouterLLM(CustomLLM):  # type: ignore[misc]
     ) -> AsyncIterator[tuple[str, str, Completion | None]]:
         text = ""
         async for piece in afollow(self._executor, self._asked(messages, given)):
-            delta = piece.text if isinstance(piece, Said) else shown(piece)[len(text) :]
+            delta = piece.text if isinstance(piece, Said) else ""
             text += delta
             yield text, delta, None if isinstance(piece, Said) else piece
 
@@ -195,7 +195,7 @@ def _more(completion: Completion | None) -> dict[str, Any]:
 
 
 def _chat(completion: Completion | None, text: str | None = None, delta: str | None = None) -> ChatResponse:
-    said = shown(completion) if text is None and completion is not None else text
+    said = noticed(completion) if text is None and completion is not None else text
     calls = completion.tool_requests if completion is not None else ()
     blocks = [
         {"block_type": "tool_call", "tool_call_id": one.id, "tool_name": one.name, "tool_kwargs": one.arguments}
@@ -208,7 +208,7 @@ def _chat(completion: Completion | None, text: str | None = None, delta: str | N
 
 
 def _completed(completion: Completion | None, text: str | None = None, delta: str | None = None) -> CompletionResponse:
-    said = shown(completion) if text is None and completion is not None else text
+    said = noticed(completion) if text is None and completion is not None else text
     return CompletionResponse(text=said or "", raw=completion, delta=delta, additional_kwargs=_more(completion))
 
 

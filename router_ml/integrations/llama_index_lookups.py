@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from router_ml.contract import RouteRequest
-from router_ml.errors import NotRoutedError
-from router_ml.execution.retrieval import Retriever
+from router_ml.errors import NotRoutedError, RouterError
+from router_ml.execution.indexes import Indexes
+from router_ml.execution.retrieval import Reranker, Retriever
 from router_ml.router import Router
 
 
 class RouterRetriever(BaseRetriever):  # type: ignore[misc]
-    """Retrieves what the plan says: nothing, or passages of the index that was planned.
+    """Retrieves what the plan says: nothing, or passages of the index that was planned, reranked where that was.
 
     Nodes have the ids of the passages, which answers cite, and the decision in their metadata.
 
     Args:
-        retrievers: by name of an index. request: fields of ``RouteRequest`` for every query.
+        retrievers, rerankers: by name of an index, of a reranker. request: fields of ``RouteRequest`` for every query.
     """
 
     def __init__(
@@ -29,25 +31,35 @@ class RouterRetriever(BaseRetriever):  # type: ignore[misc]
         router: Router,
         retrievers: Mapping[str, Retriever],
         *,
+        rerankers: Mapping[str, Reranker] | None = None,
         request: Mapping[str, Any] | None = None,
         **given: Any,
     ) -> None:
         super().__init__(**given)
-        self._router, self._retrievers, self._request = router, dict(retrievers), dict(request or {})
+        self._router, self._request = router, dict(request or {})
+        self._indexes = Indexes(router.config, retrievers, rerankers)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        """``_aretrieve`` for callers without an event loop, or inside of one."""
+        with ThreadPoolExecutor(1) as apart:
+            return apart.submit(asyncio.run, self._aretrieve(query_bundle)).result()
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         """The passages as nodes, best first.
 
         Raises:
-            NotRoutedError: nobody is to answer this query without being asked.
+            NotRoutedError: nobody is to answer this query yet. RouterError: the index could not be searched.
         """
-        decision = self._router.predict_route(RouteRequest.parse({"text": query_bundle.query_str, **self._request}))
+        request = RouteRequest.parse({"text": query_bundle.query_str, **self._request})
+        decision = await asyncio.to_thread(self._router.predict_route, request)
         if decision.action not in ("route", "clarify"):
             raise NotRoutedError(decision)
-        plan = decision.retrieval
-        if plan.strategy not in ("light", "deep") or plan.index not in self._retrievers:
+        found = await self._indexes.look_up(decision, request, allowed=decision.destinations)
+        if found is None:
             return []
-        passages = self._retrievers[plan.index].search(query_bundle.query_str, top_k=plan.top_k)
+        lookup, passages = found
+        if lookup.error is not None and not passages:
+            raise RouterError(f"{decision.decision_id}: index {lookup.index!r} gave nothing: {lookup.error}.")
         return [
             NodeWithScore(
                 node=TextNode(
@@ -61,6 +73,3 @@ class RouterRetriever(BaseRetriever):  # type: ignore[misc]
             )
             for one in passages
         ]
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return await asyncio.to_thread(self._retrieve, query_bundle)

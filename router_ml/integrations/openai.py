@@ -194,15 +194,14 @@ class _Teller:
 
     def __init__(self, sent: Mapping[str, Any]) -> None:
         self._with_usage = bool((sent.get("stream_options") or {}).get("include_usage"))
-        self._sent: list[str] = []
+        self._first: dict[str, Any] = {"role": "assistant"}
 
     def tell(self, piece: Piece) -> bytes:
         if isinstance(piece, Said):
-            head = {} if self._sent else {"role": "assistant"}
-            self._sent.append(piece.text)
-            return _event(chunk({**head, "content": piece.text}, of=piece.decision_id))
-        chunks = last_chunks(piece, sent="".join(self._sent), with_usage=self._with_usage)
-        return b"".join(map(_event, chunks)) + b"data: [DONE]\n\n"
+            delta = {**self._first, "refusal" if piece.blocked else "content": piece.text}
+            self._first = {}
+            return _event(chunk(delta, of=piece.decision_id))
+        return b"".join(map(_event, last_chunks(piece, with_usage=self._with_usage))) + b"data: [DONE]\n\n"
 
 
 def _event(said: dict[str, Any]) -> bytes:

@@ -192,7 +192,7 @@ def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iter
         try:
             yield live
         except BaseException as error:
-            live.fail(type(error).__name__)
+            live.fail(str(getattr(error, "kind", type(error).__name__)))
             raise
 
 
@@ -208,7 +208,7 @@ def _root(active: Active, decision: RouteDecision, parent: str | None, began: in
             try:
                 yield live
             except BaseException as error:
-                live.fail(type(error).__name__)
+                live.fail(str(getattr(error, "kind", type(error).__name__)))
                 raise
     finally:
         _SINKS.reset(sinks)

@@ -27,11 +27,12 @@ def server(_server: FaultServer) -> FaultServer:
     return _server
 
 
-@pytest.fixture(scope="module")
-def executor(_server: FaultServer, bundle: Bundle) -> Iterator[Executor]:
-    """On the configuration that ships, but that it ends with an error where nothing is left; it logs nowhere."""
+@pytest.fixture
+def executor(server: FaultServer, bundle: Bundle) -> Iterator[Executor]:
+    """On the configuration that ships, but that it ends with an error where nothing is left; it logs nowhere. One for
+    each test, since what breaks in one opens breakers."""
     ending = bundle.config.fallback.model_copy(update={"finally_": "error"})
-    config = faulty_config(_server, bundle.config.model_copy(update={"fallback": ending}))
+    config = faulty_config(server, bundle.config.model_copy(update={"fallback": ending}))
     with Executor(Router(config, bundle=bundle)) as executor:
         yield executor
 

@@ -226,7 +226,7 @@ def test_what_is_not_an_answer_is_a_message_that_says_so(chat: ChatRouter, serve
 def test_failures_are_errors_of_both(
     chat: ChatRouter, break_all: Callable[..., None], fault: str, theirs: type[Exception]
 ) -> None:
-    break_all(fault)
+    break_all(fault, retry_after=0.0)
     for ask in (chat.invoke, lambda text: list(chat.stream(text)), lambda text: asyncio.run(chat.ainvoke(text))):
         with pytest.raises(theirs) as raised:
             ask(ASKED)

@@ -18,7 +18,7 @@ from llama_index.core.tools import QueryEngineTool, ToolMetadata
 from pydantic import BaseModel
 
 from router_ml import Executor
-from router_ml.errors import ExecutionError, InvalidRequestError, NotRoutedError
+from router_ml.errors import ExecutionError, InvalidRequestError, NotRoutedError, RouterError
 from router_ml.execution.completion import Completion
 from router_ml.execution.retrieval import Passage
 from router_ml.faults import FaultServer
@@ -194,7 +194,8 @@ def test_a_retriever_follows_the_plan(router: Router) -> None:
 def test_a_retriever_that_has_nothing_to_look_up_asks_no_index(router: Router) -> None:
     shelf = Shelf()
     assert RouterRetriever(planned(router, "none"), {"help_center": shelf}).retrieve(ASKED) == []
-    assert RouterRetriever(planned(router, "light", "policies"), {"help_center": shelf}).retrieve(ASKED) == []
+    with pytest.raises(RouterError, match="policies"):
+        RouterRetriever(planned(router, "light", "policies"), {"help_center": shelf}).retrieve(ASKED)
     assert shelf.asked == []
     with pytest.raises(NotRoutedError):
         RouterRetriever(planned(router, "light"), {"help_center": shelf}).retrieve(REFUSED)

@@ -120,7 +120,7 @@ def test_a_refused_request_is_a_refusal_and_calls_no_lane(client: OpenAI, server
 def test_failures_are_errors_of_the_library(
     client: OpenAI, break_all: Callable[..., None], fault: str, error: type[openai.APIStatusError], status: int
 ) -> None:
-    break_all(fault)
+    break_all(fault, retry_after=0.0)
     for stream in (False, True):
         with pytest.raises(error) as raised:
             client.chat.completions.create(model="router", messages=ASKED, stream=stream)
