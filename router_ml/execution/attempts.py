@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from router_ml.contract import OutputCheck, Validation
+from router_ml.contract import OutputCheck, OutputContract, Validation
 from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.messages import to_continue, unanswered
 from router_ml.execution.reply import Reply, ToolRequest
-from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered
+from router_ml.execution.rounds import Rounds, Waiting, answer_calls, lacking, offered
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
 from router_ml.execution.validation import Checked, check, repair, to_scan
+
+_ANY_TEXT = OutputContract(name="text")
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,10 @@ async def _turn(parts: Parts, run: Run, step: _Step, outlet: Outlet | None) -> E
     if _wants_tools(reply):
         step.asked = Asked(purpose="tool_round")
         return await _tools(parts, run, step, reply, outlet)
-    if must_call:
-        run.fault("tool_failure")
-        return Failed("tool_failure")
+    if must_call or lacking(run):
+        kind = check(_ANY_TEXT, reply).kind or "tool_failure"
+        run.fault(kind)
+        return Failed(kind)
     reply = replace(reply, text=prefix + reply.text)
     ended = await judge(parts, run, step.lane, reply, repaired=step.repairs > 0)
     return ended if not isinstance(ended, Checked) else await _repair(parts, run, step, reply, ended, outlet)
