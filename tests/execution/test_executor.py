@@ -174,6 +174,22 @@ def test_an_answer_without_the_required_tool_is_none() -> None:
     assert (done.text, kinds(it)[0]) == ("Found.", ("a", "tool_failure"))
 
 
+def test_nor_is_one_after_calls_that_could_not_be_made() -> None:
+    """Lanes that get its arguments wrong until no call is left have not called it."""
+
+    class Strict(ActingTools):
+        async def call(self, *given: Any, **more: Any) -> Any:
+            return (await super().call(*given, **more)).model_copy(update={"status": "invalid_arguments"})
+
+    asks = [wants("find", arguments=json.dumps({"n": index})) for index in range(4)]
+    it = scene({"a": [*asks, wants("find", arguments='{"n": 4}'), "Never mind."]}, tools=Strict())
+    decision = it.decide(allowed_tools=("find",), steps=())
+    tools = tuple(tool.model_copy(update={"required": True}) for tool in decision.tools)
+    with pytest.raises(ExecutionError) as caught:
+        it.executor.complete(ASKED, decision=decision.model_copy(update={"tools": tools}))
+    assert caught.value.kind == "tool_failure"
+
+
 def test_a_lane_that_goes_round_in_circles_is_left() -> None:
     it = scene({"a": [wants("find")], "b": ["Enough."]})
     done = it.executor.complete(ASKED, decision=it.decide(allowed_tools=("find",)))
