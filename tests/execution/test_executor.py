@@ -211,7 +211,7 @@ def test_a_write_is_done_once_whatever_lane_asks_for_it() -> None:
     acts=st.lists(st.sampled_from(["find", "pay", "two", "text", "unknown", "timeout"]), min_size=1, max_size=12),
     most=st.integers(0, 5),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_calls_of_tools_never_pass_their_limit(acts: list[str], most: int) -> None:
     said = {
         "find": wants("find"),
@@ -451,10 +451,23 @@ def test_closing_ends_what_still_runs() -> None:
     assert (ended, it.lanes.running, it.kept[-1].status) == (["CancelledError"], 0, "cancelled")
 
 
-def test_an_executor_is_opened_in_one_line(models: Any) -> None:
-    it = Executor.load(models / "router.yaml", lanes=ActingLanes())
-    assert isinstance(it.router, Router)
-    it.close()
+def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) -> None:
+    calls: list[str] = []
+
+    def search(query: str) -> dict[str, int]:
+        calls.append(query)
+        return {"found": 3}
+
+    lanes = ActingLanes(
+        dict.fromkeys(("private", "balanced", "fast", "premium", "code", "openai", "anthropic"), ["Three."])
+    )
+    with Executor.load(models / "router.yaml", lanes=lanes, tools={"search": search}) as it:
+        assert isinstance(it.router, Router)
+        made = it.router.predict_route(ASKED, allowed_tools=("search",))
+        lane = str(made.lane)
+        lanes.acts = {lane: [wants("search", arguments='{"query": "news"}'), "Three."]}
+        done = it.complete(ASKED, decision=made)
+    assert (done.text, calls, done.execution.tool_calls[0].result) == ("Three.", ["news"], {"found": 3})
 
 
 ROUTER = Router(config())
