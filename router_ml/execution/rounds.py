@@ -66,24 +66,18 @@ def offered(parts: Parts, run: Run) -> tuple[tuple[JsonObject, ...], bool]:
     client = run.client
     if not run.tools:
         return client.tools, client.must_call and bool(client.tools)
-    missing = lacking(run) if run.calls_left else []
-    if missing:
+    missing = owed(run)
+    if missing and run.calls_left:
         return tuple(parts.tools.offered(run.decision, missing)), True
     ours = parts.tools.offered(run.decision, run.tools)
-    return (*ours, *client.tools), client.must_call and not _tried(run)
+    return (*ours, *client.tools), client.must_call and not run.all_calls
 
 
-def lacking(run: Run) -> list[str]:
-    """Required tools that may be called and that nobody has called as they are to be called; an answer without them is
-    none."""
-    tried = _tried(run)
-    return [
-        tool.name for tool in run.decision.tools if tool.required and tool.name in run.tools and tool.name not in tried
-    ]
-
-
-def _tried(run: Run) -> set[str]:
-    return {call.name for call in run.all_calls if call.status in _TRIED}
+def owed(run: Run) -> list[str]:
+    """Required tools that were not called yet; an answer without them is none."""
+    tried = {call.name for call in run.all_calls if call.status in _TRIED}
+    required = (tool.name for tool in run.decision.tools if tool.required and tool.name in run.tools)
+    return [name for name in required if name not in tried]
 
 
 async def answer_calls(
