@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router_ml.config import RouterConfig
-from router_ml.contract import Destinations, Message, Narrowing, RiskTier, RouteDecision, RouteRequest, highest
+from router_ml.contract import Destinations, Message, Narrowing, Risk, RiskTier, RouteDecision, RouteRequest, highest
 from router_ml.contract.base import GuardState
 from router_ml.guardrails.apply import apply_rules
 from router_ml.guardrails.conditions import Facts
@@ -23,10 +23,9 @@ from router_ml.guardrails.scan import Scan
 from router_ml.overrides import InForce
 from router_ml.ruling import REVIEWED
 from router_ml.rulings import facts_of
-from router_ml.understanding.understand import Understanding
 
-Read = tuple[Scan, Understanding]
-"""What was found in some texts; it holds none of their words."""
+Read = tuple[Scan, tuple[Risk, ...]]
+"""What guards and model found in some texts; it holds none of their words."""
 
 _QUEUE = re.compile(r"human_review ([^,]+)")
 _WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
@@ -61,7 +60,7 @@ def as_request(added: Sequence[str]) -> RouteRequest | None:
 class Readings:
     """What was found in texts that have appeared, so that the next hop of the same request does not read them again.
 
-    It is kept by a digest of the texts for the last few hundred requests; the texts themselves are not. Safe to share.
+    It is kept by a digest of the texts, for the last few hundred; the texts themselves are not kept. Safe to share.
     """
 
     def __init__(self) -> None:
@@ -127,9 +126,9 @@ def _known(config: RouterConfig, decision: RouteDecision) -> RouteDecision:
     return decision.model_copy(update={"circumstances": seen})
 
 
-def _with(config: RouterConfig, facts: Facts, found: Scan, understood: Understanding) -> Facts:
+def _with(config: RouterConfig, facts: Facts, found: Scan, by_model: Sequence[Risk]) -> Facts:
     """Facts with what was found in texts that have come in since; nothing is taken away."""
-    risks = facts.risks | {risk.name for risk in (*found.risks, *understood.risks)}
+    risks = facts.risks | {risk.name for risk in (*found.risks, *by_model)}
     state = max(facts.guard_state, found.state, key=_WORST.index)
     missed = facts.missed | frozenset(found.missed)
     new = risk_tier(

@@ -22,7 +22,7 @@ from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.reading import Guards, read
-from router_ml.rechecking import Still, recheck
+from router_ml.rechecking import Read, Still, recheck
 from router_ml.recording import Ack, record_check
 from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
@@ -173,9 +173,9 @@ class Router(Reviewed):
         _, now, _ = stamped(0, now, "recheck")
         force = self._rules.at(now)
 
-        def look(new: RouteRequest) -> tuple[Scan, Understanding]:
+        def look(new: RouteRequest) -> Read:
             understood = read(force.config, self.bundle, [new])[0]
-            return self._scan(force.config, new, understood), understood
+            return self._scan(force.config, new, understood), understood.risks
 
         appeared = self._readings.of(force.versions.config_sha256, added, look)
         return recheck(force, decision, health=self._health.snapshot, appeared=appeared)

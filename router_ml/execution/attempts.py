@@ -15,7 +15,7 @@ from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.messages import to_continue, unanswered
 from router_ml.execution.reply import Reply, ToolRequest
-from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered
+from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered, owed
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
 from router_ml.execution.validation import Checked, check, repair, to_scan
@@ -83,7 +83,7 @@ async def _turn(parts: Parts, run: Run, step: _Step, outlet: Outlet | None) -> E
     if _wants_tools(reply):
         step.asked = Asked(purpose="tool_round")
         return await _tools(parts, run, step, reply, outlet)
-    if must_call:
+    if must_call or owed(run):
         run.fault("tool_failure")
         return Failed("tool_failure")
     reply = replace(reply, text=prefix + reply.text)

@@ -20,7 +20,8 @@ class Completion:
 
     ``text``: what to show, also where it is a question back, a static answer or the reason of a refusal; ``value``: the
     parsed answer of a contract of type json or label; ``citations``: ids of passages; ``execution``: the evidence;
-    ``tool_requests``: calls of tools that the caller brought along, for the caller to make.
+    ``tool_requests``: calls of tools that the caller brought along, for the caller to make; ``warnings``: what is
+    doubtful about a valid answer, as a citation that its passage does not support.
     """
 
     status: ExecutionStatus
@@ -32,6 +33,7 @@ class Completion:
     notices: tuple[str, ...] = ()
     review_id: str | None = None
     tool_requests: tuple[ToolRequest, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def answered(self) -> bool:

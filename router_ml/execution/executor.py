@@ -70,12 +70,15 @@ class Executor:
         config = router.config
         self.reviews = reviews or Reviews(router)
         self._indexes = Indexes(config, retrievers, rerankers, embed=_embedding(router))
+        self._ours: list[Callable[[], None]] = []
         if tools is None:
             tools = NoTools()
         elif isinstance(tools, Mapping):
-            tools = ConfiguredTools(config, tools)
+            tools = made = ConfiguredTools(config, tools)
+            self._ours.append(made.close)
         if lanes is None:
-            lanes = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
+            lanes = guarded = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
+            self._ours.append(guarded.close)
         rng = rng or random.Random()
         self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)
         self._background = Background()
@@ -212,8 +215,10 @@ class Executor:
         return run
 
     def close(self) -> None:
-        """End what still runs in the background, and let go of its loop."""
+        """End what still runs in the background, and let go of its loop, and of breakers and threads of tools."""
         self._background.close()
+        for close in self._ours:
+            close()
 
     def __enter__(self) -> Self:
         return self

@@ -66,13 +66,18 @@ def offered(parts: Parts, run: Run) -> tuple[tuple[JsonObject, ...], bool]:
     client = run.client
     if not run.tools:
         return client.tools, client.must_call and bool(client.tools)
-    tried = {call.name for call in run.all_calls if call.status in _TRIED}
-    required = [tool.name for tool in run.decision.tools if tool.required and tool.name in run.tools]
-    missing = [name for name in required if name not in tried] if run.calls_left else []
-    if missing:
+    missing = owed(run)
+    if missing and run.calls_left:
         return tuple(parts.tools.offered(run.decision, missing)), True
     ours = parts.tools.offered(run.decision, run.tools)
-    return (*ours, *client.tools), client.must_call and not tried
+    return (*ours, *client.tools), client.must_call and not run.all_calls
+
+
+def owed(run: Run) -> list[str]:
+    """Required tools that were not called yet; an answer without them is none."""
+    tried = {call.name for call in run.all_calls if call.status in _TRIED}
+    required = (tool.name for tool in run.decision.tools if tool.required and tool.name in run.tools)
+    return [name for name in required if name not in tried]
 
 
 async def answer_calls(

@@ -160,6 +160,7 @@ async def answered(parts: Parts, run: Run, given: Answered, outlet: Outlet | Non
         value=given.checked.value,
         citations=given.checked.citations,
         notices=tuple(found.notices.values()),
+        warnings=given.checked.warnings,
     )
 
 

@@ -174,6 +174,22 @@ def test_an_answer_without_the_required_tool_is_none() -> None:
     assert (done.text, kinds(it)[0]) == ("Found.", ("a", "tool_failure"))
 
 
+def test_nor_is_one_after_calls_that_could_not_be_made() -> None:
+    """Lanes that get its arguments wrong until no call is left have not called it."""
+
+    class Strict(ActingTools):
+        async def call(self, *given: Any, **more: Any) -> Any:
+            return (await super().call(*given, **more)).model_copy(update={"status": "invalid_arguments"})
+
+    asks = [wants("find", arguments=json.dumps({"n": index})) for index in range(4)]
+    it = scene({"a": [*asks, wants("find", arguments='{"n": 4}'), "Never mind."]}, tools=Strict())
+    decision = it.decide(allowed_tools=("find",), steps=())
+    tools = tuple(tool.model_copy(update={"required": True}) for tool in decision.tools)
+    with pytest.raises(ExecutionError) as caught:
+        it.executor.complete(ASKED, decision=decision.model_copy(update={"tools": tools}))
+    assert caught.value.kind == "tool_failure"
+
+
 def test_a_lane_that_goes_round_in_circles_is_left() -> None:
     it = scene({"a": [wants("find")], "b": ["Enough."]})
     done = it.executor.complete(ASKED, decision=it.decide(allowed_tools=("find",)))
@@ -195,7 +211,7 @@ def test_a_write_is_done_once_whatever_lane_asks_for_it() -> None:
     acts=st.lists(st.sampled_from(["find", "pay", "two", "text", "unknown", "timeout"]), min_size=1, max_size=12),
     most=st.integers(0, 5),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_calls_of_tools_never_pass_their_limit(acts: list[str], most: int) -> None:
     said = {
         "find": wants("find"),
@@ -435,10 +451,23 @@ def test_closing_ends_what_still_runs() -> None:
     assert (ended, it.lanes.running, it.kept[-1].status) == (["CancelledError"], 0, "cancelled")
 
 
-def test_an_executor_is_opened_in_one_line(models: Any) -> None:
-    it = Executor.load(models / "router.yaml", lanes=ActingLanes())
-    assert isinstance(it.router, Router)
-    it.close()
+def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) -> None:
+    calls: list[str] = []
+
+    def search(query: str) -> dict[str, int]:
+        calls.append(query)
+        return {"found": 3}
+
+    lanes = ActingLanes(
+        dict.fromkeys(("private", "balanced", "fast", "premium", "code", "openai", "anthropic"), ["Three."])
+    )
+    with Executor.load(models / "router.yaml", lanes=lanes, tools={"search": search}) as it:
+        assert isinstance(it.router, Router)
+        made = it.router.predict_route(ASKED, allowed_tools=("search",))
+        lane = str(made.lane)
+        lanes.acts = {lane: [wants("search", arguments='{"query": "news"}'), "Three."]}
+        done = it.complete(ASKED, decision=made)
+    assert (done.text, calls, done.execution.tool_calls[0].result) == ("Three.", ["news"], {"found": 3})
 
 
 ROUTER = Router(config())

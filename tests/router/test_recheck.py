@@ -1,0 +1,90 @@
+"""What a decision may still do is looked at before each call: it only ever becomes less, and costs little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router_ml import Router
+from router_ml.config import Policy
+from router_ml.guardrails import Scan
+from tests.execution.acting import LANES, PRIVATE, SECRET, config
+
+ASKED = "What is new?"
+POLICY = {"version": "1", "owner": "o", "rationale": "r", "when": {"channel": ["api"]}}
+EFFECTS: tuple[dict[str, Any], ...] = (
+    {"boundary": "private"},
+    {"lanes": {"deny": ["a", "own"]}},
+    {"tools": "none"},
+    {"tools": "read_only"},
+    {"refuse": "No."},
+    {"human_review": "desk"},
+    {"approval": True},
+)
+
+
+def again(router: Router, effects: list[dict[str, Any]]) -> Router:
+    """The same router under more rules."""
+    added = [Policy.model_validate({**POLICY, "id": f"p{i}", "then": then}) for i, then in enumerate(effects)]
+    return Router(router.config.model_copy(update={"policies": (*router.config.policies, *added)}))
+
+
+@given(
+    effects=st.lists(st.sampled_from(EFFECTS), max_size=3),
+    down=st.sets(st.sampled_from(list(LANES))),
+    appeared=st.lists(st.sampled_from(["Nothing much.", PRIVATE, SECRET, ""]), max_size=3),
+)
+@settings(max_examples=40)
+def test_nothing_is_given_back(effects: list[dict[str, Any]], down: set[str], appeared: list[str]) -> None:
+    before = Router(config())
+    decision = before.predict_route(ASKED, allowed_tools=("find", "pay"))
+    router = again(before, effects)
+    for lane in down:
+        router.report_health(lane, "down")
+    still = router.recheck(decision, appeared)
+    assert set(still.lanes) <= set(decision.eligible) - down
+    assert set(still.tools) <= {tool.name for tool in decision.tools}
+    assert set(still.lanes) | set(still.excluded) == set(decision.eligible)
+    assert (still.refuse is not None) == ({"refuse": "No."} in effects)
+    assert (still.human_review is not None) == ({"human_review": "desk"} in effects)
+    assert still.foreign_tools == (not any("tools" in effect for effect in effects))
+    if PRIVATE in appeared:
+        assert set(still.lanes) <= {"own", "home"}
+
+
+def test_texts_are_read_once_and_rules_are_looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    router, scanned = Router(config()), []
+    decision, scan = router.predict_route(ASKED), router._scan
+
+    def counting(*given: Any) -> Scan:
+        scanned.append(given)
+        return scan(*given)
+
+    monkeypatch.setattr(router, "_scan", counting)
+    first = router.recheck(decision, ["It came on Monday."])
+    assert router.recheck(decision, ["It came on Monday."]) == first
+    assert len(scanned) == 1
+    router.report_health("a", "down")
+    assert "a" not in router.recheck(decision, ["It came on Monday."]).lanes
+    assert len(scanned) == 1
+    router.recheck(decision, ["It came on Monday.", "And more."])
+    assert len(scanned) == 2
+
+
+def test_nothing_of_a_text_is_kept_for_that(router: Router) -> None:
+    decision = router.predict_route(ASKED)
+    router.recheck(decision, [PRIVATE])
+    assert "posteo" not in repr(router._readings._known)
+
+
+def test_a_part_of_an_answer_is_looked_at_without_a_record(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr("router_ml.router.record_check", lambda *given, **more: kept.append(given))
+    decision = router.predict_route(ASKED)
+    assert router.check_output(decision, "Nothing is.", keep=False).action == "pass"
+    assert kept == []
+    router.check_output(decision, "Nothing is.")
+    assert len(kept) == 1
