@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
     from router_ml.execution import Completion, Executor
+    from router_ml.execution.shared import acomplete, complete
     from router_ml.front_door import log_execution, log_outcome, predict_route
     from router_ml.rollout import Rollout
     from router_ml.router import Router
@@ -20,6 +21,8 @@ __all__ = [
     "RouteDecision",
     "RouteRequest",
     "Router",
+    "acomplete",
+    "complete",
     "log_execution",
     "log_outcome",
     "predict_route",
@@ -28,6 +31,7 @@ __all__ = [
 _HOMES = {
     "Completion": "router_ml.execution",
     "Executor": "router_ml.execution",
+    **dict.fromkeys(("acomplete", "complete"), "router_ml.execution.shared"),
     "Rollout": "router_ml.rollout",
     "Router": "router_ml.router",
     **dict.fromkeys(("log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),

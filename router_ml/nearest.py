@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 
 from router_ml.contract import Estimate, RouteDecision
-from router_ml.nearest_rules import Change, by_rules
+from router_ml.nearest_rules import Change, by_rules, not_recorded
 from router_ml.taken import taken
 
 __all__ = ["Change", "Nearest", "nearest_changes"]
@@ -77,6 +77,7 @@ def nearest_changes(decision: RouteDecision) -> Nearest:
     if decision.explored and decision.lane is not None:
         share = decision.propensities.get(decision.lane, 0.0)
         notes.append(f"It was drawn to learn about {decision.lane}, with p {share:.3f}: most draws take another lane.")
+    notes += not_recorded(decision)
     kinds: dict[str, Change] = {}
     for change in sorted(found, key=lambda change: change.size):
         kinds.setdefault(change.kind, change)

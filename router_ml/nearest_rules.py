@@ -56,6 +56,20 @@ def by_rules(decision: RouteDecision) -> Iterator[Change]:
             yield _without(decision, source, lane or None, back)
 
 
+def not_recorded(decision: RouteDecision) -> Iterator[str]:
+    """Of a decision that went to a lane: which others were there without a rule, as nobody knows what for."""
+    if decision.lane is None:
+        return
+    for source in _sources(decision):
+        back = [lane for lane in decision.excluded if _only(decision, lane) == source]
+        unknown = [lane for lane in back if lane != decision.learned_lane or decision.learned_estimate is None]
+        if unknown and source.startswith("policy"):
+            yield (
+                f"Without {source}, {', '.join(unknown)} would have been eligible too; what they would have been worth "
+                "was not recorded."
+            )
+
+
 def _lane(decision: RouteDecision, back: tuple[str, ...], *, stopped: bool) -> str | None:
     """The lane that would be taken with some that come back; empty where it is one of several, None where that is not
     known to be another one."""

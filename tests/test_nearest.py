@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router_ml.contract import RouteDecision
+from router_ml.contract import Estimate, RouteDecision
 from router_ml.nearest import NOT_AGAIN, nearest_changes
 from router_ml.taken import taken
 
@@ -126,9 +126,13 @@ def test_what_is_named_moves_it_and_a_little_less_does_not(
             assert share or not decision.what_if(quality_per_usd=halfway).changed or change.size < 1e-6
         elif change.kind == "price":
             own = decision.estimates[change.of or ""]
-            dearer = own.model_copy(update={"cost_usd": own.cost_usd * (change.after or 0)})
-            other = decision.model_copy(update={"estimates": {**decision.estimates, change.of or "": dearer}})
-            assert other.what_if().lane == change.lane
+
+            def at(times: float, of: str = change.of or "", own: Estimate = own) -> str | None:
+                other = own.model_copy(update={"cost_usd": own.cost_usd * times})
+                return decision.model_copy(update={"estimates": {**decision.estimates, of: other}}).what_if().lane
+
+            assert at(change.after or 0) == change.lane
+            assert share or at((1 + (change.after or 0)) / 2) == lane or change.size < 1e-6
         else:
             assert decision.what_if(deny=[str(lane)]).lane == change.lane
 
@@ -148,6 +152,14 @@ def test_without_exploration_a_threshold_is_where_two_lanes_are_worth_the_same(d
 def test_a_rule_that_is_not_the_only_reason_does_not_bring_a_lane_back(decision: RouteDecision) -> None:
     reasons = ["policy eu-residency: region us, eu needed", "constraints: lane abroad is denied"]
     assert "policy" not in by_kind(decision.model_copy(update={"excluded": {"abroad": tuple(reasons)}}))
+
+
+def test_lanes_that_would_have_come_back_without_an_estimate_are_named(decision: RouteDecision) -> None:
+    """Nothing is said of where it would have gone then: that would be a guess."""
+    reason = ("policy eu-residency: region us, eu needed",)
+    far = decision.model_copy(update={"excluded": {"abroad": reason, "far": reason}})
+    (note,) = (note for note in nearest_changes(far).notes if "eligible too" in note)
+    assert "Without policy eu-residency, far would have been" in note
 
 
 @pytest.mark.parametrize(

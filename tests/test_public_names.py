@@ -11,6 +11,8 @@ NAMES = {
     "predict_route",
     "log_outcome",
     "log_execution",
+    "complete",
+    "acomplete",
     "Rollout",
     "Router",
     "Executor",
@@ -68,7 +70,7 @@ FIELDS = {
     "Validation": "status errors",
     "Outcome": "decision_id executed_lane quality labels signals rewards rated_probability cost_usd latency_ms "
     "validation refused source at",
-    "OutcomeLabels": "intent domain risks",
+    "OutcomeLabels": "intent domain risks retrieval tools output_contract missing",
     "OutputFinding": "type part start end view hard digest echoed",
     "OutputCheck": "check_id decision_id at action reason queue findings echoed risks guard_state guard_reasons "
     "notices policies versions",

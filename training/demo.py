@@ -1,4 +1,4 @@
-"""The whole loop once, on real outcomes: route, log, learn, evaluate, simulate, promote. ``make demo`` runs it.
+"""The whole loop once, on real outcomes: route, carry out, log, learn, evaluate, simulate, promote; by ``make demo``.
 
 The outcome pack is split by group into three parts. The champion learns from the first, as if it had been evaluated.
 The second comes in as traffic of the class ``pilot``, which explores more than others: the champion draws a lane for
@@ -30,6 +30,7 @@ from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, Version
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label
+from training.demo_execution import carry_out
 from training.demo_requests import telling_requests
 from training.demo_results import held_out, outages
 from training.outcomes import Pack, load_pack
@@ -178,9 +179,11 @@ def main() -> None:
     with EventLog(OUT / "log.sqlite") as log:
         release = Lifecycle(log, tracking_uri=STORE)
         first_champion(release, shipped.folder, evaluated)
-        console.rule("2. Route, and log")
+        console.rule("2. Route, carry out, and log")
         champion = Router.load(f"models:/{release.name}@champion", log=OUT / "log.sqlite", tracking_uri=STORE)
         route_telling(champion)
+        told = carry_out(console, champion.bundle or shipped, log)
+        console.print(f"The whole story of the last: router-ml explain {told} --log {OUT.relative_to(ROOT)}/log.sqlite")
         start = datetime.now(UTC) - timedelta(days=8)
         traffic(champion, log, stream, lanes, start)
         challenger, found = challenge(log, evaluated, start + timedelta(days=LEARN_DAYS))

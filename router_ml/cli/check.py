@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from router_ml.cli.inputs import certified, locate
 from router_ml.config import RouterConfig, load_config, prices_sha256
 from router_ml.contract import TIERS, RiskTier
 from router_ml.contract.base import LogLevel
-from router_ml.errors import ConfigError, Problem
+from router_ml.errors import ConfigError, MissingExtraError, Problem
+from router_ml.execution.tool_arguments import Checker
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
 from router_ml.recording import must_be_kept
@@ -70,6 +72,8 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
     file, labels = locate(path, model=model)
     try:
         config = load_config(file, labels, also=references.issues)
+        with suppress(MissingExtraError):  # whoever calls tools has it
+            Checker(config)
     except ConfigError as error:
         return CheckReport(str(file), problems=error.problems)
     from router_ml.understanding.language import CODES

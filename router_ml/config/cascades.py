@@ -76,11 +76,11 @@ def _is_cascade(lane: Any) -> bool:
 def _derived(cascade: Mapping[str, Any], lanes: Mapping[str, Any], order: Any) -> Iterator[tuple[str, Any]]:
     """Fields of the lane; of parts that are unknown or no lanes themselves, nothing follows."""
     named = [cascade.get("draft"), cascade.get("final"), cascade.get("check")]
-    parts = [lanes[name] for name in named if isinstance(name, str) and isinstance(lanes.get(name), Mapping)]
+    simple = {name: lane for name, lane in lanes.items() if isinstance(lane, Mapping) and not _is_cascade(lane)}
+    parts = [simple[name] for name in named if isinstance(name, str) and name in simple]
     if not parts:
         return
-    last = lanes.get(str(cascade.get("final")))
-    final = last if isinstance(last, Mapping) else parts[0]
+    final = simple.get(str(cascade.get("final")), parts[0])
     yield "model", f"cascade/{cascade.get('draft')}+{cascade.get('final')}"
     for key in ("provider", "failure_domain", "region", "price", "latency", "prior"):
         if key in final:
@@ -92,7 +92,7 @@ def _derived(cascade: Mapping[str, Any], lanes: Mapping[str, Any], order: Any) -
         sizes = [part[key] for part in parts if isinstance(part.get(key), int)]
         if sizes:
             yield key, min(sizes)
-    answering = [part for part in (lanes.get(str(cascade.get("draft"))), last) if isinstance(part, Mapping)]
+    answering = [simple[name] for name in named[:2] if isinstance(name, str) and name in simple]
     can = [set(part.get("capabilities") or ()) for part in answering]
     yield "capabilities", sorted(set.intersection(*can)) if can else []
     yield "grade", min((part.get("grade", 1) for part in answering), default=1)

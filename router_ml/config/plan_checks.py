@@ -105,7 +105,7 @@ def _when(path: Path, when: PlanWhen, config: RouterConfig) -> Iterator[Issue]:
 def _names(here: Path, rule: PlanRule, config: RouterConfig) -> Iterator[Issue]:
     if rule.index is not None:
         yield from unknown((*here, "index"), [rule.index], config.indexes, "index")
-    elif rule.retrieval in ("light", "deep") and not any(other.index for other in config.plan if other is not rule):
+    elif rule.retrieval in ("light", "deep"):
         yield Issue((*here, "retrieval"), f"{rule.retrieval} retrieval needs an index.", "Add 'index'.")
     if rule.output_contract is not None:
         known = config.output_contracts

@@ -17,8 +17,8 @@ from router_ml.contract.base import JsonObject
 
 _BYTES_PER_TOKEN = 3
 _MTOK = 1e6
-_SENT: frozenset[FailureKind] = frozenset(("timeout", "connection", "malformed", "empty", "deadline", "cancelled"))
-"""Failures of calls that may have been billed."""
+_SENT = frozenset(("timeout", "connection", "malformed", "empty", "deadline", "cancelled", "unbilled"))
+"""Ends of calls that may have cost money which nobody told us of."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def expected_usd(decision: RouteDecision, lane: str, place: Lane, *, tokens: int
     return known.cost_usd + added * price.input_per_mtok / _MTOK
 
 
-def assumed_usd(kind: FailureKind, expected: float) -> float:
-    """USD that a call may have cost which failed without saying so."""
+def assumed_usd(kind: str, expected: float) -> float:
+    """USD that a call may have cost which ended in a failure, or without a bill."""
     return expected if kind in _SENT else 0.0
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router_ml.contract import OutputCheck, Validation
-from router_ml.execution.dispatch import Asked, Failed, Halted, Parts, dispatch, obey
+from router_ml.execution.dispatch import dispatch
+from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.messages import to_continue, unanswered
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered
@@ -60,8 +61,9 @@ async def attempt(parts: Parts, run: Run, lane: str, outlet: Outlet | None) -> E
     """
     step = _Step(lane)
     ended: Ended | None = None
-    if left := unanswered(run.messages):  # it was suspended in the middle of a round
-        ended = await _round(parts, run, lane, left, outlet)
+    if run.unfinished:
+        run.unfinished = False
+        ended = await _round(parts, run, lane, unanswered(run.messages), outlet)
     while ended is None:
         ended = await _turn(parts, run, step, outlet)
     return ended

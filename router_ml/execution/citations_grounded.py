@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from router_ml.execution.citations import in_brackets
 from router_ml.execution.retrieval import Passage
 from router_ml.execution.retrieval_words import numbers, sentences, stem_words
 
 ENOUGH = 0.475
+_CLAIMS = 200  # of one answer that are looked at
 _NO_SUCH_NUMBER, _APART, _TURNED, _SWEEPING = 0.4, 0.6, 0.6, 0.5
 _NEGATION = re.compile(
     r"\b(?:not?|never|none|neither|nor|without|cannot|except|nicht|kein\w*|pas|jamais|nunca)\b|n['’]t\b", re.I
@@ -52,7 +54,7 @@ def grounded(text: str, citations: Collection[str], passages: Sequence[Passage])
     """
     known = {one.id: one.text for one in passages}
     scores: dict[str, list[float]] = {name: [] for name in citations if name in known}
-    for claim, ids in claims(text, scores):
+    for claim, ids in islice(claims(text, scores), _CLAIMS):
         score = support(claim, "\n".join(known[name] for name in ids))
         for name in ids:
             scores[name].append(score)

@@ -7,7 +7,7 @@ open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, RouteDecision
@@ -18,11 +18,12 @@ from router_ml.execution.reply import Reply, ToolRequest
 @dataclass(frozen=True)
 class ClientSide:
     """``tools`` in the OpenAI shape; ``must_call``: the lane has to ask for one of them, or for one of ours;
-    ``decoding``: what the caller asks for."""
+    ``decoding``: what the caller asks for; ``traceparent``: the W3C trace context that it sent."""
 
     tools: tuple[JsonObject, ...] = ()
     must_call: bool = False
     decoding: Decoding = field(default_factory=Decoding)
+    traceparent: str | None = None
 
     def wanted(self, reply: Reply) -> tuple[ToolRequest, ...]:
         """The calls in a reply that are the caller's to make.
@@ -47,7 +48,7 @@ def kept(client: ClientSide, config: RouterConfig, decision: RouteDecision) -> C
     rules = {policy.id: policy for policy in config.policies}
     fired = [rules.get(one.id) for one in decision.policies]
     if client.tools and any(rule is None or rule.then.tools is not None for rule in fired):
-        return ClientSide(decoding=client.decoding)
+        return replace(client, tools=(), must_call=False)
     return client
 
 

@@ -1,180 +1,162 @@
-"""One call to one lane, with everything that stands between a decision and the wire.
+"""One call to one lane, and what it came to, written down. Nothing else calls lanes.
 
-    rules again -> what the limits leave -> call -> what it came to, written down
-
-Nothing else calls lanes. A lane that the rules do not leave, or that was not in ``eligible`` from the start, is never
-called.
+A lane that the rules do not leave, or that was not in ``eligible`` from the start, is never called: ``gate``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, replace
 
-from router_ml.config import RouterConfig
-from router_ml.contract import Destinations, FailureKind, Lookup, RouteDecision, RouteRequest
-from router_ml.contract.base import JsonObject
-from router_ml.contract.executed import HopPurpose
-from router_ml.execution.allowance import Allowance, allow, assumed_usd, expected_usd, tokens_in
-from router_ml.execution.client_side import decoding_with
+from router_ml import telemetry
+from router_ml.contract import FailureKind
+from router_ml.execution.allowance import assumed_usd
+from router_ml.execution.cascade import PartCall, run_cascade
 from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LaneCall, Lanes
-from router_ml.execution.messages import as_sent
-from router_ml.execution.reply import Reply
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.gate import Asked, Failed, Halted, Parts, Ready, not_made, obey, ready, shaped, why_not_made
+from router_ml.execution.lanes import LaneCall
+from router_ml.execution.reply import Piece, Reply
 from router_ml.execution.run import Run
-from router_ml.execution.structured import decoding_for, held_to_shape
-from router_ml.execution.toolbox import Toolbox
-from router_ml.execution.validation import instructions
-from router_ml.rollout import Rollout
-from router_ml.router import Router
-
-if TYPE_CHECKING:
-    from router_ml.execution.reviews import Reviews
-    from router_ml.execution.streaming import Outlet
+from router_ml.execution.streaming import Outlet
+from router_ml.execution.validation import Checked, check
+from router_ml.telemetry.attributes import of_call, of_use
 
 _GRACE_S = 0.05
 """Lanes keep the time of a call themselves, and say more of it; this is for those that do not."""
 
-LookUp = Callable[[RouteDecision, RouteRequest, Destinations], Awaitable[tuple[Lookup, list[Passage]] | None]]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What carrying out needs, beside the request; ``rng`` draws the jitter of pauses."""
-
-    router: Router | Rollout
-    lanes: Lanes
-    tools: Toolbox
-    look_up: LookUp
-    reviews: Reviews
-    rng: random.Random = field(default_factory=random.Random)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-    @property
-    def config(self) -> RouterConfig:
-        """The configuration in force."""
-        return self.router.config
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A step that gave no answer that holds; ``retry_after_ms``: how long its lane asked to be left alone; ``final``:
-    the lane would not have this request another time either."""
-
-    kind: FailureKind
-    retry_after_ms: float | None = None
-    final: bool = False
-
-
-@dataclass(frozen=True)
-class Halted:
-    """Nothing more may be tried: a rule asks for a refusal or for a person; ``queue`` where the person looks."""
-
-    status: str
-    reason: str
-    queue: str | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a call says beside the conversation. ``more``: messages of this call alone, as for a repair."""
-
-    purpose: HopPurpose = "answer"
-    more: Sequence[JsonObject] = ()
-    tools: Sequence[JsonObject] = ()
-    must_call: bool = False
-
-
-async def obey(parts: Parts, run: Run) -> Halted | None:
-    """Look at the rules again, with all that has appeared, and take away what they take away.
-
-    A person who has agreed to a request is not asked again; a refusal still counts.
-    """
-    if run.fresh:
-        still = await asyncio.to_thread(parts.router.recheck, run.decision, list(run.appeared))
-    else:
-        still = parts.router.recheck(run.decision, run.appeared)
-    run.fresh = False
-    run.narrow(still)
-    run.gone.update(still.excluded)
-    if still.refuse is not None:
-        return Halted("refused", still.refuse)
-    if still.human_review is not None and not run.reviewed:
-        return Halted("human_review", "A rule asks for a person to look first.", still.human_review)
-    return None
-
 
 async def dispatch(parts: Parts, run: Run, lane: str, asked: Asked, outlet: Outlet | None) -> Reply | Failed | Halted:
     """Call a lane once, if the rules and the limits still leave it. The caller has obeyed the rules just before."""
-    if lane not in run.lanes or lane not in run.decision.eligible:
-        return _not_made(parts, run, lane, asked, run.why_not(lane))
-    place = parts.config.lanes[lane]
-    contract = run.decision.output_contract
-    decoding = decoding_for(place, decoding_with(run.client, run.decision.decoding), contract)
-    held = held_to_shape(place, contract) and not contract.citations_required
-    told = None if held else instructions(contract)
-    messages = as_sent((*run.messages, *asked.more), told)
-    tokens = tokens_in(run.decision, messages, asked.tools, run.asked_bytes)
-    allowed = allow(
-        run.decision,
-        lane,
-        place,
-        decoding,
-        tokens=tokens,
-        spent_usd=run.spent_usd,
-        left_ms=run.left_ms,
-    )
-    if not isinstance(allowed, Allowance):
-        return _not_made(parts, run, lane, asked, allowed)
-    call = LaneCall(lane, messages, allowed.decoding, allowed.timeout_s, tuple(asked.tools), asked.must_call)
-    expected = expected_usd(run.decision, lane, place, tokens=tokens)
-    return await _call(parts, run, call, asked.purpose, expected, outlet)
-
-
-async def _call(
-    parts: Parts, run: Run, call: LaneCall, purpose: HopPurpose, expected: float, outlet: Outlet | None
-) -> Reply | Failed:
-    began, reply, failure = time.monotonic(), None, None
+    if lane not in run.lanes:
+        return not_made(parts, run, lane, asked.purpose, run.why_not(lane))
+    messages, decoding = shaped(parts, run, lane, asked)
+    made = ready(parts, run, lane, messages, decoding, asked)
+    if not isinstance(made, Ready):
+        return not_made(parts, run, lane, asked.purpose, made)
+    if parts.config.lanes[lane].cascade is not None:
+        return await _in_parts(parts, run, made.call, asked)
+    began = time.monotonic()
     try:
-        async with asyncio.timeout(call.timeout_s + _GRACE_S):
-            reply = await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call))
-    except LaneFailure as found:
-        failure = found
-    except TimeoutError:
-        failure = LaneFailure("timeout", "TimeoutError")
-    except asyncio.CancelledError:
-        failure = LaneFailure("cancelled", "CancelledError")
-        raise
-    finally:
-        run.add_hop(
-            parts.config,
-            call.lane,
-            purpose=purpose,
-            kind=failure.kind if failure else None if reply else "server_error",
-            error=(failure.detail or failure.kind) if failure else None,
-            reply=reply,
-            latency_ms=(time.monotonic() - began) * 1000,
-        )
-        if failure is not None:
-            run.assumed_usd += assumed_usd(failure.kind, expected)
-    if reply is not None and reply.usage.cost_usd is None:
-        run.assumed_usd += expected
-    if failure is None and reply is not None:
+        reply = await _made(parts, run, made, outlet)
+    except BaseException as error:
+        failure = error if isinstance(error, LaneFailure) else _broken(error)
+        _write(parts, run, PartCall(lane, asked.purpose, _ms(began), kind=failure.kind, error=failure.detail))
+        if failure is not error:
+            raise
+        return _failed(run, failure)
+    _write(parts, run, PartCall(lane, asked.purpose, _ms(began), reply))
+    return reply
+
+
+async def _made(parts: Parts, run: Run, made: Ready, outlet: Outlet | None) -> Reply:
+    """The reply. What a call may have cost that says nothing of it is taken from the money that is left.
+
+    Raises:
+        LaneFailure: there is none.
+    """
+    call, kind = made.call, "cancelled"
+    place = parts.config.lanes[call.lane]
+    said = of_call(call.lane, place, call.decoding, attempt=len(run.hops) + 1, stream=outlet is not None)
+    try:
+        with telemetry.span(f"chat {place.model}", said, client=True) as span:
+            call = replace(call, headers=span.headers())
+            async with asyncio.timeout(call.timeout_s + _GRACE_S):
+                reply = await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call))
+            span.set(of_use(reply.served_model, **asdict(reply.usage)))
+        kind = "unbilled" if reply.usage.cost_usd is None else "billed"
         return reply
-    if failure is None or (failure.kind == "timeout" and run.left_ms <= 0):
+    except LaneFailure as failure:
+        kind = failure.kind
+        raise
+    except TimeoutError:
+        kind = "timeout"
+        raise LaneFailure("timeout", "TimeoutError") from None
+    finally:
+        run.assumed_usd += assumed_usd(kind, made.expected_usd)
+
+
+async def _in_parts(parts: Parts, run: Run, call: LaneCall, asked: Asked) -> Reply | Failed | Halted:
+    """Call a lane that is made of lanes: each call of a part is one of ours, with rules and limits before it."""
+    cascade, halted = parts.config.lanes[call.lane].cascade, list[Halted]()
+    assert cascade is not None
+
+    async def may(part: str) -> bool:
+        if (stopped := await obey(parts, run)) is not None:
+            halted.append(stopped)
+        return not halted and part in run.lanes
+
+    def hold(reply: Reply) -> Checked:
+        contract = run.decision.output_contract
+        return check(contract, reply, context_ids=run.context_ids, passages=run.passages, model=run.model)
+
+    def told(part: PartCall) -> None:
+        _write(parts, run, part)
+
+    try:
+        lanes = _PartLanes(parts, run, call, asked)
+        return (await run_cascade(cascade, call, lanes, check=hold, told=told, may=may)).reply
+    except LaneFailure as failure:
+        return halted[0] if halted else _failed(run, failure)
+
+
+@dataclass(frozen=True)
+class _PartLanes:
+    """The lanes that a cascade is made of, each held to its own limits."""
+
+    parts: Parts
+    run: Run
+    whole: LaneCall
+    asked: Asked
+
+    async def call(self, call: LaneCall) -> Reply:
+        """See ``Lanes.call``."""
+        messages, decoding, asked = call.messages, call.decoding, self.asked
+        if messages is self.whole.messages:  # the judge is asked something else
+            messages, decoding = shaped(self.parts, self.run, call.lane, asked)
+        else:
+            asked = replace(asked, tools=(), must_call=False)
+        made = ready(self.parts, self.run, call.lane, messages, decoding, asked)
+        if not isinstance(made, Ready):
+            raise LaneFailure(made, why_not_made(self.run, call.lane, made))
+        timeout_s = min(made.call.timeout_s, call.timeout_s)
+        began = time.monotonic()
+        try:
+            return await _made(self.parts, self.run, replace(made, call=replace(made.call, timeout_s=timeout_s)), None)
+        except asyncio.CancelledError as error:
+            failure = _broken(error)
+            _write(self.parts, self.run, PartCall(call.lane, "answer", _ms(began), None, failure.kind, failure.detail))
+            raise
+
+    async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
+        """A part is never streamed: a draft may not be what is answered."""
+        yield Piece(reply=await self.call(call))
+
+
+def _write(parts: Parts, run: Run, part: PartCall) -> None:
+    run.add_hop(
+        parts.config,
+        part.lane,
+        purpose=part.purpose,
+        kind=part.kind,
+        error=part.error or (part.kind if part.reply is None else None),
+        reply=part.reply,
+        latency_ms=part.latency_ms,
+    )
+
+
+def _failed(run: Run, failure: LaneFailure) -> Failed:
+    if failure.kind == "timeout" and run.left_ms <= 0:
         return Failed("deadline")
     return Failed(failure.kind, failure.retry_after_ms, final=failure.of_request)
 
 
-def _not_made(parts: Parts, run: Run, lane: str, asked: Asked, kind: FailureKind) -> Failed:
-    """Write down a call that was not made, and why. A lane that is no longer configured has no place to state."""
-    if lane in parts.config.lanes:
-        why = "; ".join(run.gone.get(lane, ())) if kind in ("not_allowed", "unavailable") else ""
-        name = "".join(part.capitalize() for part in kind.split("_")) + "Error"
-        run.add_hop(parts.config, lane, purpose=asked.purpose, kind=kind, error=f"{name} {why}".strip())
-    return Failed(kind)
+def _broken(error: BaseException) -> LaneFailure:
+    """How a call is recorded that was broken off, or in which something broke that is not of its lane."""
+    kind: FailureKind = "cancelled" if isinstance(error, asyncio.CancelledError) else "server_error"
+    return LaneFailure(kind, type(error).__name__)
+
+
+def _ms(began: float) -> float:
+    return (time.monotonic() - began) * 1000

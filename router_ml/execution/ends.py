@@ -6,10 +6,11 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from router_ml import telemetry
 from router_ml.contract import Execution, ExecutionStatus, FailureKind
 from router_ml.errors import ExecutionError, LogError, StreamInterruptedError
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Parts
+from router_ml.execution.gate import Parts
 from router_ml.execution.reply import ToolRequest
 from router_ml.execution.reviews import Suspended, new_approval_id
 from router_ml.execution.run import Run
@@ -123,6 +124,7 @@ async def keep(parts: Parts, run: Run, execution: Execution) -> None:
 def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
     """``keep``, at once."""
     run.closed = True
+    telemetry.executed(run.decision, execution)
     try:
         parts.router.log_execution(execution)
     except LogError as error:

@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel
 
-from router_ml.contract import Destinations, Lookup, OutputCheck, RouteDecision, RouteRequest
+from router_ml import telemetry
+from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, StreamInterruptedError
 from router_ml.execution.background import Background
 from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Parts
+from router_ml.execution.gate import Parts
 from router_ml.execution.guarded import GuardedLanes
 from router_ml.execution.indexes import Indexes
 from router_ml.execution.lanes import Lanes, LiteLLMLanes
 from router_ml.execution.resuming import again, begin, resume
-from router_ml.execution.retrieval import Passage, Reranker, Retriever
+from router_ml.execution.retrieval import Reranker, Retriever
+from router_ml.execution.retrieval_embedding import Embedding
 from router_ml.execution.reviews import Reviews
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Event, Finished, Interrupted, OnInterrupt, Outlet, Started
+from router_ml.execution.streaming import Event, Interrupted, OnInterrupt
+from router_ml.execution.streaming_events import follow
 from router_ml.execution.structured import contract_of
 from router_ml.execution.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
 from router_ml.execution.validation import prepare
@@ -65,7 +69,7 @@ class Executor:
         self.router = router
         config = router.config
         self.reviews = reviews or Reviews(router)
-        self._indexes = Indexes(config, retrievers or {}, rerankers or {})
+        self._indexes = Indexes(config, retrievers, rerankers, embed=_embedding(router))
         if tools is None:
             tools = NoTools()
         elif isinstance(tools, Mapping):
@@ -73,7 +77,7 @@ class Executor:
         if lanes is None:
             lanes = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
         rng = rng or random.Random()
-        self._parts = Parts(router, lanes, tools, self._look_up, self.reviews, rng, sleep)
+        self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)
         self._background = Background()
 
     @classmethod
@@ -170,24 +174,9 @@ class Executor:
             run = await self._begin(request, decision, client, fields)
         else:
             raise InvalidRequestError("Expected a request, or resume_from.")
-        events: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=16)
-        outlet = Outlet(events.put, self._scanner(run), on_interrupt=on_interrupt, delivered=delivered)
-
-        async def work() -> Completion:
-            try:
-                return await carry_out(self._parts, run, outlet)
-            finally:
-                await events.put(None)
-
-        yield Started(run.decision)
-        task = asyncio.create_task(work())
-        try:
-            while (event := await events.get()) is not None:
+        async with aclosing(follow(self._parts, run, on_interrupt=on_interrupt, delivered=delivered)) as events:
+            async for event in events:
                 yield event
-            yield Finished(await task)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def resume(self, approval_id: str) -> Completion:
         """``aresume`` for callers without an event loop."""
@@ -212,25 +201,15 @@ class Executor:
         if model is not None:
             known["output_contract"] = contract_of(model)
         asked = RouteRequest.parse(known)
+        began = 0
         if decision is None:
-            decision = await asyncio.to_thread(self.router.predict_route, asked)
+            began = telemetry.clock()
+            with telemetry.carried_out():
+                decision = await asyncio.to_thread(self.router.predict_route, asked)
         prepare(decision.output_contract)
         run = begin(asked, decision)
-        run.model, run.client = model, kept(client or ClientSide(), self.router.config, decision)
+        run.began, run.model, run.client = began, model, kept(client or ClientSide(), self.router.config, decision)
         return run
-
-    async def _look_up(
-        self, decision: RouteDecision, request: RouteRequest, allowed: Destinations
-    ) -> tuple[Lookup, list[Passage]] | None:
-        return await self._indexes.look_up(decision, request, allowed=allowed)
-
-    def _scanner(self, run: Run) -> Callable[[str], Awaitable[OutputCheck]]:
-        async def scan(text: str) -> OutputCheck:
-            return await asyncio.to_thread(
-                self.router.check_output, run.decision, {"content": text}, request=run.request, keep=False
-            )
-
-        return scan
 
     def close(self) -> None:
         """End what still runs in the background, and let go of its loop."""
@@ -241,6 +220,11 @@ class Executor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _embedding(router: Router | Rollout) -> Embedding | None:
+    """What the indexes that are built in compare texts with: the encoder of the router, if it has one."""
+    return None if router.bundle is None else Embedding(router.bundle.encoder)
 
 
 async def _next(events: AsyncIterator[Event]) -> Event:

@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from router_ml.config import RouterConfig
+from router_ml.config.execution import Index
+from router_ml.config.schema import Destination
 from router_ml.contract import Destinations, Lookup, RouteDecision, RouteRequest
 from router_ml.execution.retrieval import Passage, Reranker, Retriever
 from router_ml.execution.retrieval_embedding import Embedder
 from router_ml.execution.retrieval_folder import FolderIndex
 from router_ml.execution.retrieval_rerank import SentenceReranker
+
+Still = Callable[[Sequence[str]], Destinations]
+"""Where data of the request may go now that some texts have appeared: ``Router.recheck(...).destinations``."""
 
 BUILT_IN = "built-in"
 _WIDER, _LATER_TURNS, _AT_ONCE = 4, 2, 8
@@ -52,6 +57,7 @@ class Indexes:
     ) -> None:
         folders = {name: index.folder for name, index in config.indexes.items() if index.folder is not None}
         built = {name: FolderIndex(folder, embed=embed) for name, folder in folders.items()}
+        self._config = config
         self._retrievers: dict[str, Retriever] = {**built, **(retrievers or {})}
         self._rerankers = dict(rerankers or {})
         self._embed = embed
@@ -59,7 +65,13 @@ class Indexes:
         self._count = count_tokens or (lambda text: int(len(text) / _CHARS_PER_TOKEN) + 1)
 
     async def look_up(
-        self, decision: RouteDecision, request: RouteRequest, *, allowed: Destinations, timeout_s: float | None = 10.0
+        self,
+        decision: RouteDecision,
+        request: RouteRequest,
+        *,
+        allowed: Destinations,
+        still: Still | None = None,
+        timeout_s: float = 10.0,
     ) -> tuple[Lookup, list[Passage]] | None:
         """What the planned search found, best first; None where none is planned.
 
@@ -68,7 +80,9 @@ class Indexes:
 
         Args:
             allowed: where data of the request may go now.
-            timeout_s: of the whole look-up.
+            still: where it may go once these texts have been found, asked before they are sent to a reranker. Without
+                it, a reranker of a wider boundary than the index is not asked.
+            timeout_s: of the whole look-up; a reranker has half of it.
         """
         plan = decision.retrieval
         if plan.strategy not in ("light", "deep") or plan.index is None or plan.top_k <= 0:
@@ -80,7 +94,9 @@ class Indexes:
         found: list[Passage] = []
         error = reranker = None
         try:
-            found, reranker, error = await asyncio.wait_for(self._find(decision, request, allowed), timeout_s)
+            found, reranker, error = await asyncio.wait_for(
+                self._find(decision, request, allowed, still, timeout_s), timeout_s
+            )
         except TimeoutError:
             error = "TimeoutError the index did not answer in time"
         except Exception as failure:  # noqa: BLE001 - whatever an index raises is a failure of it, not of the request
@@ -92,7 +108,12 @@ class Indexes:
         return lookup.model_copy(update=told), found
 
     async def _find(
-        self, decision: RouteDecision, request: RouteRequest, allowed: Destinations
+        self,
+        decision: RouteDecision,
+        request: RouteRequest,
+        allowed: Destinations,
+        still: Still | None,
+        timeout_s: float,
     ) -> tuple[list[Passage], str | None, str | None]:
         """Passages, the reranker that ordered them, and what went wrong with the one that should have."""
         plan = decision.retrieval
@@ -108,14 +129,30 @@ class Indexes:
         lists = [await self._apart(search, query, top_k=wide) for query in queries]
         found = _tidy([one for listed in lists for one in listed])[: wide * len(lists)]
         own, error = SentenceReranker(self._embed), None
-        name = plan.reranker if plan.reranker in allowed.rerankers and plan.reranker in self._rerankers else None
-        if name is not None:
+        name = plan.reranker
+        if name is not None and await self._may_see(name, plan.index, found, allowed, still):
             try:
-                best = await self._apart(self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k)
-                return _tidy(best)[: plan.top_k], name, None
+                work = self._apart(self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k)
+                return _tidy(await asyncio.wait_for(work, timeout_s / 2))[: plan.top_k], name, None
             except Exception as failure:  # noqa: BLE001 - a reranker that fails leaves its work to the one built in
                 error = f"{type(failure).__name__} the reranker {name} failed, so the built-in one was used"
         return await self._apart(own.rerank, " ".join(queries), found, top_k=plan.top_k), BUILT_IN, error
+
+    async def _may_see(
+        self, name: str, index: str, found: list[Passage], allowed: Destinations, still: Still | None
+    ) -> bool:
+        """Whether a reranker may be sent what an index holds."""
+        if name not in self._rerankers or name not in allowed.rerankers:
+            return False
+        if still is not None:
+            now = await asyncio.to_thread(still, [one.text for one in found])
+            return name in now.rerankers
+        return self._width(self._config.rerankers.get(name)) <= self._width(self._config.indexes.get(index))
+
+    def _width(self, place: Destination | Index | None) -> int:
+        """How wide a boundary is; one that is not known is the widest."""
+        order = self._config.boundaries
+        return len(order) if place is None or place.boundary is None else order.index(place.boundary)
 
     async def _apart(self, work: Callable[..., list[Passage]], *given: Any, top_k: int) -> list[Passage]:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, top_k=top_k))

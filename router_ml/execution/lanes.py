@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,8 +25,8 @@ _CONNECT_S = 5.0
 
 @dataclass(frozen=True)
 class LaneCall:
-    """What one lane is asked. ``messages`` and ``tools`` in the OpenAI shape; ``timeout_s``: until the whole answer is
-    there, also where it is streamed; ``batch``: at the price of batches."""
+    """What one lane is asked. ``messages`` and ``tools`` in the OpenAI shape; ``timeout_s``: the most that is
+    waited for the whole answer, also where it is streamed; ``batch``: at the price of batches."""
 
     lane: str
     messages: Sequence[JsonObject]
@@ -92,11 +92,11 @@ class LiteLLMLanes:
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
         """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection."""
-        until = asyncio.get_running_loop().time() + call.timeout_s
-        gathered = Gathered()
-        chunks = await self._opened(call, until)
+        gathered, patience = Gathered(), Patience(call.timeout_s)
+        arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
+        chunks = await patience.wait(self._litellm.acompletion(**arguments), gathered)
         try:
-            while (chunk := await _next(chunks, until, gathered)) is not None:
+            while (chunk := await patience.wait(anext(chunks, None), gathered)) is not None:
                 if text := gathered.add(chunk):
                     yield Piece(text=text)
         finally:
@@ -108,18 +108,15 @@ class LiteLLMLanes:
         reply = gathered.reply(received=received)
         yield Piece(reply=self._priced(reply, call))
 
-    async def _opened(self, call: LaneCall, until: float) -> Any:
-        arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
-        try:
-            async with asyncio.timeout_at(until):
-                return await self._litellm.acompletion(**arguments)
-        except Exception as error:  # noqa: BLE001 - as in ``call``
-            raise failure_of(error) from None
-
     def _priced(self, reply: Reply, call: LaneCall) -> Reply:
         price = self._places[call.lane].lane.price
         cost = cost_usd(price, reply.usage, batch=call.batch)
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
+
+    def _stay(self, model: str) -> None:
+        """Settings of the whole process would send a call to a lane that nobody decided for."""
+        if self._litellm.model_fallbacks or model in (self._litellm.model_alias_map or ()):
+            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks or litellm.model_alias_map")
 
     def _place(self, lane: Lane) -> Place:
         provider = lane.model.partition("/")[0]
@@ -132,6 +129,7 @@ class LiteLLMLanes:
 
     def _arguments(self, call: LaneCall) -> dict[str, Any]:
         place = self._places[call.lane]
+        self._stay(place.lane.model)
         # LiteLLM keeps a client for each patience: that of the lane, so that there is one. The call's own is kept here.
         patience = max(place.lane.endpoint.timeout_ms / 1000, call.timeout_s)
         return {
@@ -141,6 +139,7 @@ class LiteLLMLanes:
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
+            "caching": False,
             **place.endpoint(),
             **place.decoding(call.decoding, call.messages, must_call=call.must_call and bool(call.tools)),
             **tools(call.tools, must_call=call.must_call),
@@ -157,13 +156,23 @@ def _timeout(seconds: float, provider: str) -> Any:
     return httpx.Timeout(seconds, connect=min(seconds, _CONNECT_S))
 
 
-async def _next(chunks: Any, until: float, gathered: Gathered) -> Any | None:
-    """The next chunk; None after the last."""
-    try:
-        async with asyncio.timeout_at(until):
-            return await anext(chunks, None)
-    except Exception as error:  # noqa: BLE001 - as in ``call``
-        raise failure_of(error, partial=gathered.shown) from None
+class Patience:
+    """Seconds that may be waited for a lane. The time that a reader takes over what has come is not the lane's."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    async def wait(self, work: Awaitable[Any], gathered: Gathered) -> Any:
+        """What ``work`` comes to; a failure carries what had been gathered."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self._left):
+                return await work
+        except Exception as error:  # noqa: BLE001 - each way in which it can break off is a failure of its lane
+            raise failure_of(error, partial=gathered.shown) from None
+        finally:
+            self._left -= loop.time() - began
 
 
 def _litellm() -> Any:

@@ -9,9 +9,9 @@ from router_ml.contract import Approval, RouteDecision, RouteRequest
 from router_ml.execution.allowance import size
 from router_ml.execution.attempts import judge
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Failed, Parts, obey
 from router_ml.execution.ends import end, nothing_left
 from router_ml.execution.fallback import Tried
+from router_ml.execution.gate import Failed, Parts, obey
 from router_ml.execution.messages import of_request, texts_of
 from router_ml.execution.reply import Reply
 from router_ml.execution.run import Run
@@ -41,6 +41,7 @@ async def resume(parts: Parts, approval_id: str) -> Completion:
         run = _run(waited, again)
     run.reviewed = approval.subject == "request"
     if waited.tool_request is not None:
+        run.unfinished = True
         run.granted[waited.tool_request.id] = approval_id
     if waited.answer is not None and waited.lane is not None:
         return await recorded(parts, run, _give(parts, run, waited.lane, waited.answer))

@@ -6,6 +6,7 @@ JSON file that says what they are of), so that only what is new is embedded agai
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class FolderIndex:
         self._caps = caps or Caps()
         self._words = words if embed is not None else 1.0
         self._clock = clock
-        self._looked = -_CHECK_SECONDS
+        self._looked = -math.inf
         self._built = _Built()
         self._lock = threading.Lock()
 
@@ -108,17 +109,21 @@ class FolderIndex:
         """The state of the folder, read again where a file has changed."""
         if self._clock() - self._looked < _CHECK_SECONDS:
             return self._built
-        with self._lock:
+        if not self._lock.acquire(blocking=not self._built.signature):
+            return self._built  # somebody is reading the folder; what was known before is served meanwhile
+        try:
             if self._clock() - self._looked >= _CHECK_SECONDS:
                 signature = self._signature()
-                if signature != self._built.signature or not self._built.signature:
+                if signature != self._built.signature:
                     self._built = self._build(signature)
                 self._looked = self._clock()
+        finally:
+            self._lock.release()
         return self._built
 
     def refresh(self) -> None:
         """Look at the folder now, not at the next search that is due."""
-        self._looked = -_CHECK_SECONDS - abs(self._clock())
+        self._looked = -math.inf
         self._fresh()
 
     def _signature(self) -> _Signature:

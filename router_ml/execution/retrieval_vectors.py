@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Sequence
@@ -46,9 +47,9 @@ class Vectors:
                 return {}
             if said["sha256"] != hashlib.sha256(raw).hexdigest():
                 return {}
-            rows: Floats = np.load(self._folder / "vectors.npy", allow_pickle=False)
+            rows: Floats = np.load(io.BytesIO(raw), allow_pickle=False)
             return dict(zip(said["digests"], rows.astype(np.float32), strict=True))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def _write(self, vectors: dict[str, Floats], fingerprint: str) -> None:

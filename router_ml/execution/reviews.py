@@ -13,7 +13,7 @@ be granted, since nobody may grant what they cannot see.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
@@ -127,18 +127,17 @@ class Reviews:
         if not steps:
             raise ReviewError(f"No approval {approval_id} is known. Check the id, and that the log is the right one.")
         row = next(iter(keeps.held(approval_id)), None)
-        return expired(steps[-1], row) if row is not None and _open(row) and row.until <= now else steps[-1]
+        return expired(steps[-1], row) if row is not None and row.is_open and row.until <= now else steps[-1]
 
     def pending(self, now: datetime | None = None) -> list[Approval]:
         """What waits for a person, the first to expire first."""
         now = now or datetime.now(UTC)
-        return [
-            step
-            for keeps in self._both()
-            for row in keeps.held()
-            if row.state == "requested" and row.until > now
-            for step in keeps.steps(row.approval_id)[-1:]
-        ]
+        return [step for row, step in self._rows() if row.state == "requested" and row.until > now]
+
+    def ready(self, now: datetime | None = None) -> list[Approval]:
+        """What somebody has decided, or nobody in time, and nobody has taken yet: for whoever carries requests out."""
+        now = now or datetime.now(UTC)
+        return [step for row, step in self._rows() if (row.state == "requested") != (row.until > now)]
 
     def expire(self, now: datetime | None = None) -> list[Approval]:
         """Write down what has expired, and delete what nobody took in time; the new steps.
@@ -186,7 +185,7 @@ class Reviews:
 
     def _end(self, keeps: Keeps, row: Held, now: datetime) -> Approval | None:
         """End what is overdue; the new step, where there is one and nobody else wrote it."""
-        if not _open(row):
+        if not row.is_open:
             keeps.drop(row, now, None)
             return None
         step = expired(keeps.steps(row.approval_id)[-1], row).model_copy(update={"at": now})
@@ -225,17 +224,18 @@ class Reviews:
     def _both(self) -> Sequence[Keeps]:
         return (self._memory,) if self._log is None else (_in(self._log), self._memory)
 
+    def _rows(self) -> Iterator[tuple[Held, Approval]]:
+        """What is kept, each with its last step."""
+        for keeps in self._both():
+            for row in keeps.held():
+                yield from ((row, step) for step in keeps.steps(row.approval_id)[-1:])
+
     def _forget(self) -> None:
         """Words whose rows are gone: another process decided, or a person was erased."""
         if self._log is not None and self._memory.words:
-            left = {row.approval_id for row in _in(self._log).held() if _open(row)}
+            left = {row.approval_id for row in _in(self._log).held() if row.is_open}
             for name in [name for name in self._memory.words if name not in left]:
                 del self._memory.words[name]
-
-
-def _open(row: Held) -> bool:
-    """Whether it waits for somebody's word, or for being carried out."""
-    return row.state in ("requested", "granted")
 
 
 def _bytes(suspended: Suspended) -> bytes:

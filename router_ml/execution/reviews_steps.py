@@ -8,6 +8,7 @@ from typing import Literal
 
 from router_ml.config.execution import Review
 from router_ml.contract import Approval
+from router_ml.contract.base import walk_strings
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reviews_kept import Suspended
 from router_ml.guardrails.digests import json_digest, key_from_environment
@@ -23,10 +24,11 @@ LONGEST = 2000
 def is_hidden(router: Router | Rollout, suspended: Suspended) -> bool:
     """Whether the log may keep no word of it: by its decision, or by what has come in since."""
     decision, asked = suspended.decision, suspended.tool_request
-    if decision.log_level != "text" or is_private(decision) or suspended.execution.narrowing:
+    if decision.log_level != "text" or is_private(decision):
         return True
-    said = [str(message.get("content") or "") for message in suspended.messages if message.get("role") != "user"]
-    new = as_request([*said, asked.arguments if asked else "", suspended.answer or ""])
+    came = [message for message in suspended.messages if message.get("role") != "user"]
+    said = [text for _, text in walk_strings([came, asked.arguments if asked else "", suspended.answer or ""])]
+    new = as_request(said)
     return new is not None and router.scan(new).state != "clean"
 
 

@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from router_ml import telemetry
 from router_ml.config.execution import ExecutionRules
 from router_ml.contract import ToolCall
 from router_ml.contract.base import JsonObject
-from router_ml.execution.dispatch import Halted, Parts, obey
+from router_ml.execution.gate import Halted, Parts, obey
 from router_ml.execution.messages import answers, with_ids
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
+from router_ml.telemetry.attributes import of_tool
 
 _TRIED = ("done", "failed", "timeout")
 _LIMIT = "LimitError no more tools may be called for this request; answer with what is known"
@@ -81,8 +83,13 @@ async def answer_calls(
         if run.fresh and (halted := await obey(parts, run)) is not None:
             return halted
         left = run.calls_left
-        calls = await asyncio.gather(*(_one(parts, run, each, spare=i < left) for i, each in enumerate(group)))
-        for request, (call, new) in zip(group, calls, strict=True):
+        ended = await asyncio.gather(
+            *(_one(parts, run, each, spare=index < left) for index, each in enumerate(group)), return_exceptions=True
+        )
+        for request, made in zip(group, ended, strict=True):
+            if isinstance(made, BaseException):
+                raise made
+            call, new = made
             if new:
                 run.tool_calls.append(call)
             if call.status == "waiting":
@@ -101,10 +108,17 @@ async def _one(parts: Parts, run: Run, request: ToolRequest, *, spare: bool) -> 
         return known.model_copy(update={"call_id": request.id}), False
     if not spare:
         return _refused(run, request, _LIMIT), True
+    with telemetry.span(f"execute_tool {request.name if request.name in run.tools else 'unknown'}") as span:
+        call = await _called(parts, run, request)
+        span.set(of_tool(call))
+    return call, True
+
+
+async def _called(parts: Parts, run: Run, request: ToolRequest) -> ToolCall:
     left = None if run.left_ms == float("inf") else max(run.left_ms, 0) / 1000
     try:
         async with asyncio.timeout(left):
-            call = await parts.tools.call(
+            return await parts.tools.call(
                 run.decision,
                 request,
                 allowed=run.tools,
@@ -114,9 +128,10 @@ async def _one(parts: Parts, run: Run, request: ToolRequest, *, spare: bool) -> 
                 timeout_s=left,
             )
     except TimeoutError:
-        error = "TimeoutError the deadline of the request passed; whether it was done is not known"
-        call = _refused(run, request, error).model_copy(update={"status": "timeout", "attempts": 1})
-    return call, True
+        return _broken_off(run, request, "TimeoutError the deadline of the request passed")
+    except asyncio.CancelledError:
+        run.tool_calls.append(_broken_off(run, request, "CancelledError"))
+        raise
 
 
 def _groups(run: Run, requests: Sequence[ToolRequest]) -> Iterator[list[ToolRequest]]:
@@ -143,6 +158,11 @@ def _done_before(run: Run, request: ToolRequest) -> ToolCall | None:
         if same and call.effect == "write" and call.status in ("done", "timeout"):
             return call
     return None
+
+
+def _broken_off(run: Run, request: ToolRequest, why: str) -> ToolCall:
+    told = f"{why}; whether it was done is not known"
+    return _refused(run, request, told).model_copy(update={"status": "timeout", "attempts": 1})
 
 
 def _refused(run: Run, request: ToolRequest, error: str) -> ToolCall:

@@ -43,9 +43,10 @@ class Run:
     ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes are; ``ask``:
     rules want an approval of writes. ``earlier``: the execution that this one goes on from, whose calls and money count
     as well (``earlier_usd`` where more is known of it); ``assumed_usd``: what calls that failed without a bill may have
-    cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer.
+    cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer;
+    ``unfinished``: it stopped in the middle of a round of tools, the only time that calls are taken from messages.
     ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on
-    the monotonic clock; ``closed``: its record has been written.
+    the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -75,7 +76,9 @@ class Run:
     reviewed: bool = False
     ask: bool = False
     closed: bool = False
+    began: int = 0
     fresh: bool = False
+    unfinished: bool = False
     gone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked_bytes: int = 0
     lanes: tuple[str, ...] = field(init=False)

@@ -33,7 +33,8 @@ ENDS = {
 def for_user(found: Story) -> Iterator[str]:
     """A few plain sentences."""
     decision, runs = found.decision, found.executions
-    if decision.action == "human_review" and found.final_lane is None:
+    waits = decision.action == "human_review" and (not runs or runs[-1].status == "human_review")
+    if waits:
         yield "A person has to look at it before it is answered."
     elif not runs or decision.action in ("clarify", "refuse"):
         yield decision.explain("user")

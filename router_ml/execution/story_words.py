@@ -150,7 +150,8 @@ def _validation(found: Story, run: Execution) -> Iterator[str]:
         return
     errors = f" ({'; '.join(checked.errors)})" if checked.errors else ""
     said = {"passed": "kept", "repaired": "kept after a repair", "failed": "broken"}[checked.status]
-    yield f"  Output contract {contract.name} ({contract.type}): {said}{errors}."
+    planned = f" {contract.name} ({contract.type})" if found.decision.action == "route" else ""
+    yield f"  Output contract{planned}: {said}{errors}."
 
 
 def _checks(found: Story, *, proof: bool) -> Iterator[str]:

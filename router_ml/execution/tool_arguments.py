@@ -41,7 +41,7 @@ class Checker:
             schema = {"type": "object", **tool.parameters}
             for key, kept, said in (("parameters", self._arguments, schema), ("result", self._results, tool.result)):
                 try:
-                    kept[name] = _validator(said)
+                    kept[name] = _validator(said, objects=key == "parameters")
                 except ValueError as error:
                     fix = "Write JSON Schema (2020-12)."
                     problems.append(Problem("router.yaml", None, f"tools.{name}.{key}", f"{error}.", fix))
@@ -65,7 +65,10 @@ class Checker:
 
     def result_error(self, name: str, result: JsonValue) -> str | None:
         """How a result breaks its contract; None where it does not."""
-        return "; ".join(_errors(self._results[name], result)) or None
+        try:
+            return "; ".join(_errors(self._results[name], result)) or None
+        except RecursionError:
+            return "it is nested too deeply"
 
 
 def arguments_sha256(arguments: Mapping[str, JsonValue]) -> str:
@@ -114,18 +117,20 @@ def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     return found
 
 
-def _validator(schema: JsonObject) -> Any:
+def _validator(schema: JsonObject, *, objects: bool) -> Any:
     try:
         import jsonschema
         from referencing import Registry
     except ImportError:
         raise MissingExtraError("jsonschema", "execute") from None
     kind = jsonschema.Draft202012Validator
+    if objects and schema.get("type") != "object":
+        raise ValueError("arguments are an object")
     for reference in _references(schema):
         if pointed_at(schema, reference) is None:
             raise ValueError(f"$ref {reference[:_SHOWN]!r} does not point into the schema, and nothing is fetched")
     try:
-        kind.check_schema(schema)
+        kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # which reads each pattern, too
     except jsonschema.SchemaError as error:
         raise ValueError(f"not valid JSON Schema at {error.json_path}: {error.message[:_SHOWN]}") from None
     return kind(schema, format_checker=kind.FORMAT_CHECKER, registry=Registry())

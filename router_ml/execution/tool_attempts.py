@@ -9,14 +9,16 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
 from router_ml.config.execution import Tool
+from router_ml.contract import ToolCall
 from router_ml.execution.tool_failures import ToolFailure, as_failure
 from router_ml.execution.tool_results import NotJsonError, as_json
 
@@ -102,6 +104,8 @@ class Attempts:
             return Outcome("timeout", error=said), ToolFailure(said, transient=True)
         try:
             return _done(task.result(), tool), None
+        except asyncio.CancelledError:  # by itself: had it been the caller, nobody would be here
+            failure = ToolFailure("CancelledError")
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is a failure of the tool
             failure = as_failure(error)
         doubt = "" if tool.effect == "read" or failure.nothing_done else f"; {UNKNOWN}"
@@ -113,11 +117,14 @@ class Attempts:
             task.exception()  # read, so that nobody complains about it later
 
     async def _invoke(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-            return await function(**arguments)
-        run = contextvars.copy_context().run
-        found = await asyncio.wrap_future(self._pool.submit(run, lambda: function(**arguments)))
-        return await found if inspect.isawaitable(found) else found
+        try:
+            if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+                return await function(**arguments)
+            run = contextvars.copy_context().run
+            found = await asyncio.wrap_future(self._pool.submit(run, lambda: function(**arguments)))
+            return await found if inspect.isawaitable(found) else found
+        except SystemExit:
+            raise ToolFailure("SystemExit") from None  # it would end the loop of everybody
 
     def _pause(self, failure: ToolFailure | None, attempt: int) -> float | None:
         """Seconds until the next attempt; None where it would not help."""
@@ -190,3 +197,31 @@ class Once:
             self._short[old] = replace(was, result=None, error=was.error or note)
         if len(self._short) > self._keys:
             self._short.popitem(last=False)
+
+
+class Running:
+    """Calls that are being made, by decision: those that a lane asks for at once are each other's earlier ones."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, list[ToolCall]] = {}
+        self._lock = threading.Lock()
+
+    def beside(self, decision_id: str, call: ToolCall) -> list[ToolCall]:
+        """Those of a decision, but for the same write, which is one call however often it is asked for."""
+        with self._lock:
+            calls = list(self._calls.get(decision_id, ()))
+        return [one for one in calls if one.key is None or one.key != call.key]
+
+    @contextmanager
+    def one(self, decision_id: str, call: ToolCall) -> Iterator[None]:
+        """While a call is made."""
+        with self._lock:
+            self._calls.setdefault(decision_id, []).append(call)
+        try:
+            yield
+        finally:
+            with self._lock:
+                left = self._calls[decision_id]
+                left.remove(call)
+                if not left:
+                    del self._calls[decision_id]

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
 
 from pydantic import JsonValue
@@ -79,12 +80,11 @@ class McpServer:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: Future[Any] = Future()
-        self._thread = threading.Thread(target=self._run, args=(mcp.Client(server),), name="router-ml-mcp", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(mcp.Client(server), timeout_s), daemon=True)
         self._thread.start()
         try:
-            self._client, listed, self.version = self._ready.result(timeout_s)
+            self._client, listed, self.version = self._ready.result()
         except Exception as error:  # noqa: BLE001 - whatever a transport raises
-            self.close()
             raise ToolFailure(f"no connection to the server ({type(error).__name__})", nothing_done=True) from None
         self._listed = {_name(each.name): each for each in listed}
 
@@ -146,27 +146,34 @@ class McpServer:
             raise ToolFailure("the connection to the server has ended", nothing_done=True)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    def _run(self, client: Any) -> None:
+    def _run(self, client: Any, timeout_s: float) -> None:
         try:
-            self._loop.run_until_complete(self._connected(client))
+            self._loop.run_until_complete(self._connected(client, timeout_s))
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the connection
             if not self._ready.done():
                 self._ready.set_exception(error)
         finally:
             self._loop.close()
 
-    async def _connected(self, client: Any) -> None:
-        async with client:
-            listed, cursor = [], None
-            for _ in range(_MOST_PAGES):
-                page = await client.list_tools(cursor=cursor)
-                listed.extend(page.tools)
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
+    async def _connected(self, client: Any, timeout_s: float) -> None:
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(timeout_s):
+                await stack.enter_async_context(client)
+                listed = await _listed_by(client)
             about = client.server_info
             self._ready.set_result((client, listed, str(getattr(about, "version", None) or "1")))
             await self._stop.wait()
+
+
+async def _listed_by(client: Any) -> list[Any]:
+    listed, cursor = [], None
+    for _ in range(_MOST_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        listed.extend(page.tools)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return listed
 
 
 class McpTool:

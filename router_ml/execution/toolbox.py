@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -19,7 +19,7 @@ from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reply import ToolRequest
 from router_ml.execution.tool_arguments import BadArguments, Checker, arguments_sha256, call_key
-from router_ml.execution.tool_attempts import Attempts, Once, Outcome
+from router_ml.execution.tool_attempts import Attempts, Once, Outcome, Running
 
 ToolFunction = Callable[..., JsonValue] | Callable[..., Awaitable[JsonValue]]
 """What a tool does; called with the arguments of its contract by name. One that takes ``idempotency_key`` is given the
@@ -29,8 +29,6 @@ Functions = Mapping[str, ToolFunction]
 
 Approve = Callable[[ToolCall], str | None]
 """The id of an approval that was granted for exactly this call, which may name one; None where there is none."""
-
-_LONGEST_NAME = 64
 
 
 class Toolbox(Protocol):
@@ -117,6 +115,7 @@ class ConfiguredTools:
         self._checker = Checker(config)
         self._attempts = attempts or Attempts(max_pause_ms=config.execution.max_retry_after_ms)
         self._once = Once()
+        self._running = Running()
 
     def offered(self, decision: RouteDecision, allowed: Sequence[str]) -> list[JsonObject]:
         """See ``Toolbox.offered``."""
@@ -138,7 +137,7 @@ class ConfiguredTools:
         """See ``Toolbox.call``."""
         planned = next((tool for tool in decision.tools if tool.name == request.name), None)
         if planned is None or not self._can(planned, allowed):
-            return _refused(request, "not a tool of this request")
+            return _refused(request, "not a tool of this request", known=self._config.tools)
         tool = self._config.tools[planned.name]
         call = ToolCall(name=planned.name, version=tool.version, call_id=request.id, effect=tool.effect, attempts=0)
         try:
@@ -147,11 +146,15 @@ class ConfiguredTools:
             return call.model_copy(update={"status": "invalid_arguments", "error": str(wrong)})
         key = call_key(decision.decision_id, planned.name, arguments) if tool.effect == "write" else None
         call = call.model_copy(update={"arguments": arguments, "key": key})
-        if (error := self._over(tool, call, before)) is not None:
+        beside = self._running.beside(decision.decision_id, call)
+        if (error := self._over(tool, call, [*before, *beside])) is not None:
             return call.model_copy(update={"status": "refused", "error": error})
         if tool.effect == "write" and (planned.approval or tool.approval or ask):
             call = self._agreed(call.model_copy(update={"approval_id": approval_id}))
-        return call if call.status != "done" else await self._make(call, tool, timeout_s=timeout_s)
+        if call.status != "done":
+            return call
+        with self._running.one(decision.decision_id, call):
+            return await self._make(call, tool, timeout_s=timeout_s)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -163,10 +166,11 @@ class ConfiguredTools:
         return known and planned.name in allowed and planned.name in self._functions
 
     def _over(self, tool: Tool, call: ToolCall, before: Sequence[ToolCall]) -> str | None:
-        """Which limit a call would break."""
+        """Which limit a call would break. The same write is no further call: it is told what came of the first."""
         earlier = [one for one in before if one.name == call.name and one.status in ("done", "failed", "timeout")]
-        if tool.max_calls is not None and len(earlier) >= tool.max_calls:
-            return f"called {len(earlier)} times, the most for one request"
+        others = [one for one in earlier if call.key is None or one.key != call.key]
+        if tool.max_calls is not None and len(others) >= tool.max_calls:
+            return f"called {len(others)} times, the most for one request"
         same = sum(one.arguments == call.arguments for one in earlier)
         if same >= self._config.execution.repeats:
             return f"called {same} times with the same arguments"
@@ -206,8 +210,8 @@ class ConfiguredTools:
         )
 
 
-def _refused(request: ToolRequest, error: str) -> ToolCall:
-    name = request.name[:_LONGEST_NAME]
+def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) -> ToolCall:
+    name = request.name if request.name in known else "?"  # a lane may put anything into a name that it makes up
     return ToolCall(name=name, version="?", call_id=request.id, status="refused", error=error, attempts=0)
 
 

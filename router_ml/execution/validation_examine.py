@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import regex  # type: ignore[import-untyped]
 from pydantic import JsonValue
@@ -12,7 +13,7 @@ from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.validation_json import DEEPEST, depth
 
-LARGEST, LONGEST_PATTERN = 262_144, 1_000  # bytes of a schema; characters
+LARGEST, MOST, LONGEST_PATTERN = 262_144, 2_000, 1_000  # bytes of a schema; schemas in it; characters
 _OF_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _ONE = ("not", "if", "then", "else", "items", "contains", "additionalProperties", "propertyNames")
@@ -37,7 +38,9 @@ def examine(schema: JsonObject, *, size: int) -> Examined:
     if size > LARGEST or depth(schema) > DEEPEST:
         raise _wrong("$", f"is larger than {LARGEST} bytes or nested more than {DEEPEST} levels deep")
     names: set[str] = set()
-    nodes = list(_walk(schema))
+    nodes = list(islice(_walk(schema), MOST + 1))
+    if len(nodes) > MOST:
+        raise _wrong("$", f"holds more than {MOST} schemas")
     anchors = {str(node[key]): node for _, node in nodes for key in ("$anchor", "$dynamicAnchor") if key in node}
     edges: dict[int, list[JsonObject]] = {}
     patterned = any("patternProperties" in node for _, node in nodes)

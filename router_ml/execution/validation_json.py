@@ -14,11 +14,11 @@ from typing import NoReturn
 from pydantic import JsonValue
 
 LONGEST, DEEPEST = 4_000_000, 60  # characters; levels, so that nothing that walks a value runs out of stack
+_BLOCKS = 4  # of thinking, one after another
 
 _OPEN = re.compile(r"\s*<(think|thinking|reasoning|thought)>", re.IGNORECASE)
 _CLOSE = re.compile(r"</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
-_ONE_LINE = re.compile(r"\s*```(?:json)?[ \t]*([^\n]*?)[ \t]*```\s*", re.IGNORECASE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -36,7 +36,10 @@ def without_thinking(text: str) -> str | None:
     >>> without_thinking("<think>Let me see.</think> 42")
     '42'
     """
-    while (opened := _OPEN.match(text)) is not None:
+    for _ in range(_BLOCKS):
+        opened = _OPEN.match(text)
+        if opened is None:
+            break
         closed = re.search(rf"</{opened[1]}>", text, re.IGNORECASE)
         if closed is None:
             return None
@@ -59,8 +62,8 @@ def read_json(text: str, *, roots: str = "{[") -> JsonValue:
     if len(text) > LONGEST:
         raise NotJsonError("the answer is too long to be read as JSON")
     text = _CLOSE.split(text)[-1].strip()  # some servers leave out where the thinking begins
-    if (line := _ONE_LINE.fullmatch(text)) is not None:
-        return _strict(line[1])
+    if text.startswith("```") and text.endswith("```") and "\n" not in text:
+        return _strict(text[3:-3].strip().removeprefix("json").strip())
     fences = list(_FENCE.finditer(text))
     if len(fences) == 2 and text[fences[0].end() : fences[1].start()].strip():
         return _strict(text[fences[0].end() : fences[1].start()].strip())

@@ -15,6 +15,7 @@ import regex  # type: ignore[import-untyped]
 from router_ml.execution.validation_formats import FORMATS
 
 STEPS, REGEX_SECONDS = 100_000, 0.5  # of one validation
+_FREE = 64  # entries of a keyword that count as one step
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
 
 
@@ -29,12 +30,20 @@ class Budget:
     steps: int = STEPS
     seconds: float = REGEX_SECONDS
     patterns: dict[str, Any] = field(default_factory=dict)
+    listed: dict[int, frozenset[str]] = field(default_factory=dict)
 
-    def step(self) -> None:
-        """Count one keyword."""
-        self.steps -= 1
+    def step(self, size: int) -> None:
+        """Count one keyword; one that lists a great many things counts as several."""
+        self.steps -= 1 + size // _FREE
         if self.steps < 0:
             raise TooMuchWorkError("$: takes more steps to validate than are allowed")
+
+    def holds(self, values: list[Any], value: Any) -> bool:
+        """Whether a value is one of an enumeration, however long that is."""
+        known = self.listed.get(id(values))
+        if known is None:
+            known = self.listed[id(values)] = frozenset(map(_same, values))
+        return _same(value) in known
 
     def search(self, pattern: str, text: str) -> bool:
         """Whether a pattern occurs in a text, while the time lasts."""
@@ -105,19 +114,24 @@ def keywords(known: Mapping[str, Any], error: Any) -> dict[str, Any]:
         if check is not None and isinstance(value, str) and not check(value):
             yield error("format")
 
+    def enumeration(validator: Any, wanted: list[Any], value: Any, schema: Any) -> Iterator[Any]:
+        if not left().holds(wanted, value):
+            yield error("enum")
+
     own: dict[str, Keyword] = {
+        "enum": enumeration,
         "pattern": pattern,
         "patternProperties": pattern_properties,
         "additionalProperties": additional_properties,
         "uniqueItems": unique_items,
         "format": formats,
     }
-    return {name: _counted(own.get(name, function)) for name, function in known.items()}
+    return {name: _counted(own.get(name, function), sized=name != "enum") for name, function in known.items()}
 
 
-def _counted(function: Keyword) -> Keyword:
+def _counted(function: Keyword, *, sized: bool) -> Keyword:
     def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any] | None:
-        left().step()
+        left().step(len(wanted) if sized and isinstance(wanted, dict | list) else 0)
         return function(validator, wanted, value, schema)
 
     return keyword

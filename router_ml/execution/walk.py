@@ -8,19 +8,25 @@ What comes out is a ``Completion``, and an ``Execution`` in the log, whatever ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
-from router_ml.contract import ExecutionStatus, Step
+from router_ml import telemetry
+from router_ml.contract import Destinations, ExecutionStatus, Step
 from router_ml.execution.attempts import Answered, Ended, HandedOver, attempt
 from router_ml.execution.completion import Completion
-from router_ml.execution.dispatch import Failed, Halted, Parts, obey
 from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
 from router_ml.execution.fallback import Tried, next_step, substitute
+from router_ml.execution.gate import Failed, Halted, Parts, obey
+from router_ml.execution.indexes import fails_without
 from router_ml.execution.messages import as_sent
 from router_ml.execution.retrieval import as_context
 from router_ml.execution.rounds import Waiting
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
+from router_ml.telemetry.attributes import of_lookup
+
+_PATIENCE_S = 10.0
+"""How long a look-up may take."""
 
 
 async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Completion:
@@ -34,17 +40,18 @@ async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Com
 
 
 async def recorded(parts: Parts, run: Run, work: Awaitable[Completion]) -> Completion:
-    """Do some work that ends a request, with a record of it also where it is broken off."""
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not run.closed:
-            keep_now(parts, run, run.execution("cancelled", error="cancelled"))
-        raise
-    except Exception:
-        if not run.closed:  # a fault of ours, or of what we were given: the record says that it failed
-            keep_now(parts, run, run.execution("failed"))
-        raise
+    """Do some work that ends a request, with a record and a span of it also where it is broken off."""
+    with telemetry.root(run.decision, parent=run.client.traceparent, began=run.began):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not run.closed:
+                keep_now(parts, run, run.execution("cancelled", error="cancelled"))
+            raise
+        except Exception:
+            if not run.closed:  # a fault of ours, or of what we were given: the record says that it failed
+                keep_now(parts, run, run.execution("failed"))
+            raise
 
 
 async def _carry_out(parts: Parts, run: Run, outlet: Outlet | None) -> Completion:
@@ -89,12 +96,21 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
         return None
     if (halted := await obey(parts, run)) is not None:
         return halted
-    found = await parts.look_up(run.decision, run.request, run.destinations)
-    if found is None:
-        return None
-    lookup, passages = found
+    patience = min(run.left_ms / 1000, _PATIENCE_S)
+
+    def still(found: Sequence[str]) -> Destinations:
+        return parts.router.recheck(run.decision, [*run.appeared, *found]).destinations
+
+    with telemetry.span(f"retrieval {run.decision.retrieval.index}") as span:
+        found = await parts.look_up(
+            run.decision, run.request, allowed=run.destinations, still=still, timeout_s=patience
+        )
+        if found is None:
+            return None
+        lookup, passages = found
+        span.set(of_lookup(lookup))
     run.lookups.append(lookup)
-    if lookup.error is not None and run.decision.output_contract.citations_required:
+    if fails_without(run.decision, lookup):
         return Failed("tool_failure")
     run.passages.extend(passages)
     run.appear(*(passage.text for passage in passages))

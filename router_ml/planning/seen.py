@@ -16,7 +16,9 @@ _FAR = 60  # characters between the parts of a cue
 _QUESTION = 200  # characters
 _NUMBER = re.compile(r"\d{3}")
 _SHORT_ANSWER, _LONG_TURN = 8, 12  # words
-_A_FEW = re.compile(r"[\"“«„'‘][^\"“”«»„'‘’\n]{2,200}[\"”»“'’](?!\w)|[:：]\s{1,3}\S{1,40}(?:\s{1,3}\S{1,40}){3}")
+_QUOTED = re.compile(r"[\"“«„'‘][^\"“”«»„'‘’\n]{2,200}[\"”»“'’](?!\w)")
+_AFTER_COLON = re.compile(r"[:：]\s{1,3}(\S[^\n]{0,200})")
+_CHOICE = re.compile(r"\b(?:or|oder|ou)\b")
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,27 @@ class Seen:
 
     def says(self, phrases: Sequence[str]) -> bool:
         """Whether one of the phrases is in what is asked: whole words, ``*`` for any ending, `` .. `` for a gap."""
-        return any(_stands(phrase, self.asked) for phrase in _plain_all(tuple(phrases)))
+        key = tuple(phrases)
+        if key not in self._heard:
+            cue = _cue(key)
+            heard = not cue.words.isdisjoint(self._words) or any(
+                parts[0] in self.asked and _stands(parts, self.asked) for parts in cue.phrases
+            )
+            self._heard[key] = heard
+        return self._heard[key]
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.asked.split())
+
+    @cached_property
+    def _heard(self) -> dict[tuple[str, ...], bool]:
+        """What has been listened for already: several rules ask for the same cue."""
+        return {}
 
     def has_only(self, words: Sequence[str]) -> bool:
         """Whether every word of what is asked is one of these."""
-        found = self.asked.split()
-        return bool(found) and _words(tuple(words)).issuperset(found)
+        return bool(self._words) and _words(tuple(words)).issuperset(self._words)
 
     def has(self, name: str, slot: Slot) -> bool:
         """Whether a slot has been said."""
@@ -93,8 +110,11 @@ class Seen:
 
     @cached_property
     def _given(self) -> bool:
-        """Whether a few words are quoted or stand behind a colon, too short for a document but enough to work on."""
-        return bool(_A_FEW.search(self.request.task[:WINDOW]))
+        """Whether a few words are quoted or stand behind a colon: no document, but enough to work on. A choice between
+        labels is none."""
+        text = self.request.task[:WINDOW]
+        behind = _AFTER_COLON.search(text)
+        return bool(_QUOTED.search(text) or (behind and not _CHOICE.search(behind[1])))
 
     @cached_property
     def _told(self) -> bool:
@@ -122,13 +142,24 @@ def _words(phrases: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for phrase in phrases for word in plain(phrase).split())
 
 
+@dataclass(frozen=True)
+class _Cue:
+    """Phrases of one whole word, and all others as the strings that have to follow one another."""
+
+    words: frozenset[str]
+    phrases: tuple[tuple[str, ...], ...]
+
+
 @lru_cache(maxsize=1024)
-def _plain_all(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Each phrase as the strings that have to follow one another."""
-    return tuple(
+def _cue(phrases: tuple[str, ...]) -> _Cue:
+    whole = {plain(phrase).strip() for phrase in phrases if "*" not in phrase and _GAP not in phrase}
+    single = {phrase for phrase in whole if " " not in phrase}
+    rest = tuple(
         tuple(plain(part.replace("*", "")).rstrip(" ") + ("" if part.endswith("*") else " ") for part in parts)
         for parts in (phrase.split(_GAP) for phrase in phrases)
+        if "*" in "".join(parts) or len(parts) > 1 or plain(parts[0]).strip() not in single
     )
+    return _Cue(frozenset(single), rest)
 
 
 def _stands(parts: tuple[str, ...], text: str) -> bool:

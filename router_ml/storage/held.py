@@ -22,6 +22,11 @@ class Held:
     until: datetime
     kept: bytes
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for somebody's word, or for being carried out."""
+        return self.state in ("requested", "granted")
+
 
 class Keeps(Protocol):
     """Where such things, and the steps of their approvals, are kept."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from router_ml.contract import Execution, Hop, Lookup, RouteDecision, ToolCall
+from router_ml.config import Lane
+from router_ml.contract import Execution, Lookup, RouteDecision, ToolCall
 from router_ml.contract.planned import Decoding
 
 Value = str | bool | int | float | Sequence[str]
@@ -46,39 +47,39 @@ def of_decision(decision: RouteDecision) -> Attributes:
     return _known(found)
 
 
-def of_call(model: str, provider: str, decoding: Decoding, *, stream: bool) -> Attributes:
-    """A call to a lane, before it is made."""
+def of_call(lane: str, place: Lane, decoding: Decoding, *, attempt: int, stream: bool) -> Attributes:
+    """A call to a lane, before it is made; ``attempt`` counts the calls of a request from 1."""
     found: dict[str, Value | None] = {
+        "router_ml.lane": lane,
+        "router_ml.region": place.region,
+        "router_ml.boundary": place.boundary,
+        "router_ml.attempt": attempt,
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
-        "gen_ai.request.model": model,
+        "gen_ai.provider.name": _PROVIDERS.get(place.provider, place.provider),
+        "gen_ai.request.model": place.model,
         "gen_ai.request.temperature": decoding.temperature,
         "gen_ai.request.top_p": decoding.top_p,
         "gen_ai.request.max_tokens": decoding.max_tokens,
         "gen_ai.request.seed": decoding.seed,
         "gen_ai.request.stream": stream or None,
         "openinference.span.kind": "LLM",
-        "llm.model_name": model,
+        "llm.model_name": place.model,
     }
     return _known(found)
 
 
-def of_hop(hop: Hop) -> Attributes:
-    """What a call to a lane came to."""
+def of_use(
+    served_model: str | None, *, tokens_in: int, tokens_out: int, cached_tokens: int, cost_usd: float | None
+) -> Attributes:
+    """What a call to a lane used."""
     found: dict[str, Value | None] = {
-        "router_ml.lane": hop.lane,
-        "router_ml.region": hop.region,
-        "router_ml.boundary": hop.boundary,
-        "router_ml.purpose": hop.purpose,
-        "router_ml.attempt": hop.attempt,
-        "router_ml.cost_usd": hop.cost_usd,
-        "error.type": hop.kind,
-        "gen_ai.response.model": hop.served_model,
-        "gen_ai.usage.input_tokens": hop.tokens_in or None,
-        "gen_ai.usage.output_tokens": hop.tokens_out or None,
-        "gen_ai.usage.cache_read.input_tokens": hop.cached_tokens or None,
-        "llm.token_count.prompt": hop.tokens_in or None,
-        "llm.token_count.completion": hop.tokens_out or None,
+        "router_ml.cost_usd": cost_usd,
+        "gen_ai.response.model": served_model,
+        "gen_ai.usage.input_tokens": tokens_in,
+        "gen_ai.usage.output_tokens": tokens_out,
+        "gen_ai.usage.cache_read.input_tokens": cached_tokens or None,
+        "llm.token_count.prompt": tokens_in,
+        "llm.token_count.completion": tokens_out,
     }
     return _known(found)
 

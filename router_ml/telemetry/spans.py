@@ -117,9 +117,10 @@ def decided(decision: RouteDecision, began: int) -> None:
 
 
 def executed(decision: RouteDecision, execution: Execution) -> None:
-    """An execution has ended: its metrics."""
+    """An execution has ended: its metrics, and what its ``root`` says of it."""
     if _active is not None:
         _active.metrics.executed(decision, execution)
+        _current_root(execution)
 
 
 def reported(place: str, status: str) -> None:
@@ -169,6 +170,15 @@ def _headers() -> dict[str, str]:
     return carrier
 
 
+def _current_root(execution: Execution) -> None:
+    from opentelemetry import trace
+
+    inner = trace.get_current_span()
+    inner.set_attributes(attributes.of_execution(execution))
+    if execution.error is not None:
+        _Live(inner).fail(execution.error)
+
+
 @contextmanager
 def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iterator[Span]:
     from opentelemetry.trace import SpanKind
@@ -182,7 +192,7 @@ def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iter
         try:
             yield live
         except BaseException as error:
-            live.fail(type(error).__name__)
+            live.fail(str(getattr(error, "kind", type(error).__name__)))
             raise
 
 
@@ -198,7 +208,7 @@ def _root(active: Active, decision: RouteDecision, parent: str | None, began: in
             try:
                 yield live
             except BaseException as error:
-                live.fail(type(error).__name__)
+                live.fail(str(getattr(error, "kind", type(error).__name__)))
                 raise
     finally:
         _SINKS.reset(sinks)

@@ -50,7 +50,7 @@ def test_what_waits_is_listed_with_queue_age_and_expiry(run: Run, router: Router
 def test_whoever_decides_sees_what_it_is_about(run: Run, router: Router, log: Path) -> None:
     stopped, name = waits(router)
     shown = run("approvals", "show", name, "--log", log)[1]
-    for said in ("Refund order 8812.", 'Wants to call refund with {"order": 8812}', "Expires", "then: deny"):
+    for said in ("Refund order 8812.", 'Wants to call refund with {"order": "XYZZY-1"}', "Expires", "then: deny"):
         assert said in shown
     record = json.loads(run("approvals", "show", name, "--log", log, "--json")[1])
     assert Suspended.from_json(json.dumps(record["waits"])) == stopped

@@ -125,3 +125,11 @@ def test_freezing_keeps_versions_and_refuses_a_silent_change(run: Run, write: Ca
     assert "changes of shop 1.0.0 that the version does not say" in errors
     kept.write_text("{", encoding="utf-8")
     assert "not a file of released contracts" in run("tools", "freeze", kept, path)[2]
+
+
+def test_check_finds_parameters_that_are_no_schema(run: Run, small: str, write: Callable[[str, str], Path]) -> None:
+    pytest.importorskip("jsonschema")
+    wrong = small.replace("effect: write,", "effect: write, parameters: {properties: {order: {type: text}}},")
+    code, shown, _ = run("check", write("router.yaml", wrong))
+    assert code == 1
+    assert "tools.refund.parameters" in shown

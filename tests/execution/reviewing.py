@@ -76,7 +76,9 @@ def asked(text: str = "Refund order 8812.", **fields: Any) -> RouteRequest:
     return RouteRequest(text=text, allowed_tools=("refund",), **fields)
 
 
-def suspended(router: Router, request: RouteRequest | None = None, *, arguments: str = '{"order": 8812}') -> Suspended:
+def suspended(
+    router: Router, request: RouteRequest | None = None, *, arguments: str = '{"order": "XYZZY-1"}'
+) -> Suspended:
     """A request that was decided, called a lane, and stopped at a tool that changes something."""
     request = request or asked()
     decision = router.predict_route(request)

@@ -17,6 +17,7 @@ from router_ml.contract import OutputContract, RouteRequest
 from router_ml.errors import ExecutionError, LogError, RouterError
 from router_ml.execution.allowance import size, tokens_in
 from router_ml.execution.client_side import ClientSide
+from router_ml.execution.completion import Completion
 from router_ml.execution.lanes import LaneCall
 from router_ml.execution.reply import Reply, Usage
 from router_ml.execution.retrieval import Passage
@@ -258,6 +259,31 @@ def test_money_tokens_and_windows_never_pass_their_limits(acts: dict[str, list[s
         assert tokens + (call.decoding.max_tokens or 0) <= 700
 
 
+def test_a_caller_cannot_have_a_tool_called_by_saying_that_a_lane_asked_for_it() -> None:
+    forged = wants("pay").as_message()
+    it = scene()
+    request = RouteRequest(messages=[{"role": "user", "content": ASKED}, forged], allowed_tools=("pay",))  # type: ignore[arg-type,list-item]
+    assert it.executor.complete(request, decision=it.decide(allowed_tools=("pay",))).answered
+    assert it.tools.made == []
+
+
+def test_a_write_that_was_broken_off_is_in_the_record_and_never_made_again() -> None:
+    """Nobody knows whether it was done."""
+
+    class Slow(ActingTools):
+        async def call(self, *given: Any, **more: Any) -> Any:
+            self.made.append(("pay", ""))
+            await asyncio.sleep(10)
+
+    it = scene({"a": [wants("pay")], "b": [wants("pay")]}, tools=Slow())
+    with pytest.raises(ExecutionError) as caught:
+        it.executor.complete(ASKED, decision=it.decide(allowed_tools=("pay",), limits={"deadline_ms": 80.0}))
+    assert (caught.value.kind, len(it.tools.made)) == ("deadline", 1)
+    [call] = it.kept[-1].tool_calls
+    assert (call.status, call.effect) == ("timeout", "write")
+    assert "not known" in (call.error or "")
+
+
 def test_the_deadline_holds_across_all_hops() -> None:
     it = scene({"a": [HANGS], "b": [HANGS]})
     with pytest.raises(ExecutionError) as caught:
@@ -331,6 +357,31 @@ def test_tools_of_the_caller_end_the_request_and_go_back_to_it() -> None:
     done = it.executor.complete(ASKED, decision=it.decide(), client=client)
     assert [request.name for request in done.tool_requests] == ["theirs"]
     assert done.execution.final_lane == "a"
+
+
+CASCADE = {"cascade": {"draft": "own", "final": "a", "check": "home", "least": 0.7}}
+
+
+def cascading(acts: dict[str, Any], **plan: Any) -> tuple[Scene, Completion]:
+    lanes = config().model_dump(mode="json", by_alias=True, exclude_none=True)["lanes"]
+    it = scene(acts, changes={"lanes": {**lanes, "both": CASCADE}})
+    return it, it.executor.complete(ASKED, decision=it.decide(lane="both", **plan))
+
+
+def test_a_lane_made_of_lanes_asks_its_parts() -> None:
+    it, done = cascading({"own": ["A draft."], "home": ["0.9"]})
+    assert (done.text, done.execution.final_lane) == ("A draft.", "both")
+    assert [(hop.lane, hop.purpose) for hop in done.execution.hops] == [("own", "draft"), ("home", "check")]
+    it, done = cascading({"own": ["A draft."], "home": ["0.2"], "a": ["The answer."]})
+    assert (done.text, it.lanes.lanes) == ("The answer.", ["own", "home", "a"])
+
+
+def test_a_part_that_the_rules_or_the_money_take_away_is_not_called() -> None:
+    with pytest.raises(ExecutionError) as caught:
+        cascading({"own": ["A draft."], "home": ["0.2"]}, limits={"max_cost_usd": 0.0025})
+    story = caught.value.completion.execution  # type: ignore[attr-defined]
+    dear = [("a", "over_budget"), ("b", "over_budget"), ("own", "over_budget")]
+    assert [(hop.lane, hop.kind) for hop in story.hops] == [("own", None), ("home", None), *dear]
 
 
 def test_a_request_that_was_not_routed_calls_no_lane() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from router_ml.errors import ConfigError
 from router_ml.execution.indexes import Indexes, expanded, fails_without
 from router_ml.execution.retrieval import Passage
 
-ALLOWED = Destinations(indexes=("help_center",), rerankers=("cross-encoder",))
+ALLOWED = Destinations(indexes=("help_center",), rerankers=("local-cross-encoder",))
 Decide = Callable[..., RouteDecision]
 
 
@@ -39,12 +39,13 @@ class Fixed:
 class Backwards:
     """Turns the order round."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, *, wait: float = 0.0) -> None:
         self.asked = 0
-        self._error = error
+        self._error, self._wait = error, wait
 
     def rerank(self, query: str, passages: list[Passage], *, top_k: int) -> list[Passage]:
         self.asked += 1
+        time.sleep(self._wait)
         if self._error is not None:
             raise self._error
         turned = passages[::-1][:top_k]
@@ -52,7 +53,7 @@ class Backwards:
 
 
 def _plan(make: Decide, strategy: str = "light", **fields: Any) -> RouteDecision:
-    plan = {"strategy": strategy, "index": "help_center", "top_k": 2, "reranker": "cross-encoder"}
+    plan = {"strategy": strategy, "index": "help_center", "top_k": 2, "reranker": "local-cross-encoder"}
     return make(retrieval=plan, **{"limits": {}, "output_contract": {"name": "text"}, **fields})
 
 
@@ -72,7 +73,9 @@ def config(router: Router) -> RouterConfig:
 
 def test_light_is_one_search_of_what_is_asked(config: RouterConfig, make_decision: Decide) -> None:
     index, reranker = Fixed(), Backwards()
-    lookup, found = _look(Indexes(config, {"help_center": index}, {"cross-encoder": reranker}), _plan(make_decision))
+    lookup, found = _look(
+        Indexes(config, {"help_center": index}, {"local-cross-encoder": reranker}), _plan(make_decision)
+    )
     assert index.asked == [("How long?", 2)]
     assert (lookup.context_ids, lookup.reranker, lookup.error, reranker.asked) == (("p0", "p1"), None, None, 0)
     assert [one.id for one in found] == ["p0", "p1"]
@@ -81,10 +84,10 @@ def test_light_is_one_search_of_what_is_asked(config: RouterConfig, make_decisio
 
 def test_deep_searches_wider_and_reranks(config: RouterConfig, make_decision: Decide) -> None:
     index = Fixed()
-    indexes = Indexes(config, {"help_center": index}, {"cross-encoder": Backwards()})
+    indexes = Indexes(config, {"help_center": index}, {"local-cross-encoder": Backwards()})
     lookup, _ = _look(indexes, _plan(make_decision, "deep"))
     assert index.asked == [("How long?", 8)]
-    assert (lookup.context_ids, lookup.reranker, lookup.strategy) == (("p7", "p6"), "cross-encoder", "deep")
+    assert (lookup.context_ids, lookup.reranker, lookup.strategy) == (("p7", "p6"), "local-cross-encoder", "deep")
 
 
 def test_deep_also_asks_with_what_was_said_before() -> None:
@@ -92,6 +95,28 @@ def test_deep_also_asks_with_what_was_said_before() -> None:
     request = RouteRequest.parse({"messages": [{"role": role, "content": text} for role, text in said]})
     assert expanded(request) == ["How long is it covered?", "My blender broke.\nHow long is it covered?"]
     assert expanded(RouteRequest(text="Alone")) == ["Alone"]
+
+
+@pytest.mark.parametrize("way", ["wider boundary", "rules", "hangs"])
+def test_what_an_index_holds_is_not_sent_where_it_may_not_go(
+    config: RouterConfig, make_decision: Decide, way: str
+) -> None:
+    """The request itself may go there; what was found may hold more than the request did."""
+    own = Backwards(wait=1.0 if way == "hangs" else 0.0)
+    wider = {"local-cross-encoder": config.rerankers["local-cross-encoder"].model_copy(update={"boundary": "vendor"})}
+    if way == "wider boundary":
+        config = config.model_copy(update={"rerankers": wider})
+    seen: list[str] = []
+
+    def still(texts: Sequence[str]) -> Destinations:
+        seen.extend(texts)
+        return Destinations(indexes=("help_center",), rerankers=ALLOWED.rerankers if way == "hangs" else ())
+
+    indexes = Indexes(config, {"help_center": Fixed()}, {"local-cross-encoder": own})
+    more = {} if way == "wider boundary" else {"still": still}
+    lookup, found = _look(indexes, _plan(make_decision, "deep"), timeout_s=1.2 if way == "hangs" else 10, **more)
+    assert (lookup.reranker, len(found), own.asked) == ("built-in", 2, int(way == "hangs"))
+    assert len(seen) == (0 if way == "wider boundary" else 8)
 
 
 def test_an_index_that_is_no_destination_is_not_asked(config: RouterConfig, make_decision: Decide) -> None:
@@ -107,7 +132,7 @@ def test_without_its_reranker_the_one_built_in_does_the_work(
 ) -> None:
     own = Backwards(RuntimeError("down") if reason == "fails" else None)
     allowed = Destinations(indexes=("help_center",)) if reason == "not allowed" else ALLOWED
-    indexes = Indexes(config, {"help_center": Fixed()}, {} if reason == "not there" else {"cross-encoder": own})
+    indexes = Indexes(config, {"help_center": Fixed()}, {} if reason == "not there" else {"local-cross-encoder": own})
     lookup, found = _look(indexes, _plan(make_decision, "deep"), allowed=allowed)
     assert (lookup.reranker, len(found), own.asked) == ("built-in", 2, int(reason == "fails"))
     assert (lookup.error is not None) is (reason == "fails")

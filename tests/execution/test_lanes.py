@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from router_ml.execution.failures import LaneFailure
 from router_ml.execution.lanes import LiteLLMLanes
+from router_ml.execution.normal import from_anthropic, from_openai
 from router_ml.execution.reply import Reply
 from tests.execution.lane_bench import (
     ASKED,
@@ -136,3 +138,35 @@ def test_thinking_goes_back_to_the_vendor_that_signed_it_alone(
         return wire.seen
 
     assert "thinking_blocks" not in against(answer_of("openai"), elsewhere, monkeypatch)[0][2]["messages"][1]
+
+
+THOUGHT = typed("thinking", thinking="hm", signature="s")
+USE = typed("tool_use", id="t1", name="f", input={"a": [1, "é"]})
+CALL = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a":[1,"é"]}'}}
+CITED = typed("text", text="See [doc-2].", citations=[typed("char_location", document_title="doc-1")])
+
+
+@pytest.mark.parametrize(
+    ("lane", "answer"),
+    [
+        ("anthropic", anthropic_answer(THOUGHT, typed("text", text="Hi"))),
+        ("anthropic", anthropic_answer(THOUGHT, CITED, USE, stop="tool_use")),
+        ("anthropic", anthropic_answer(typed("text", text="I cannot."), stop="refusal")),
+        ("anthropic", anthropic_answer(stop="max_tokens")),
+        ("openai", openai_answer(content="<think>hm</think>\n\nHi [doc-1]")),
+        ("vllm", openai_answer(content=None, tool_calls=[CALL], reasoning_content="hm")),
+        ("mistral", openai_answer(content=None, refusal="No.")),
+    ],
+)
+def test_litellm_changes_nothing_of_what_a_vendor_said(
+    lanes: LiteLLMLanes, lane: str, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply that came through it equals the one read from the vendor's own shape."""
+
+    async def work(_: Any) -> Reply:
+        return await lanes.call(call_of(lane))
+
+    reply = against(whole(answer), work, monkeypatch)
+    own = from_anthropic(answer) if lane == "anthropic" else from_openai(answer)
+    assert replace(reply, usage=replace(reply.usage, cost_usd=None)) == own
+    assert [one["signature"] for one in reply.thinking_blocks] == [one["signature"] for one in own.thinking_blocks]

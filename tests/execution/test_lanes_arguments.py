@@ -11,8 +11,11 @@ import pytest
 from router_ml.contract import Decoding
 from router_ml.execution.failures import LaneFailure
 from router_ml.execution.lanes import LiteLLMLanes
+from router_ml.execution.reply import Reply
 from tests.execution.lane_bench import (
     ASKED,
+    FAILURES,
+    MODELS,
     against,
     all_lanes,
     answer_of,
@@ -109,6 +112,47 @@ def test_anthropic_does_not_think_after_a_call_that_another_lane_made(
         return wire.seen[0][2]
 
     assert "thinking" not in against(answer_of("anthropic"), work, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("model_fallbacks", ["openai/other"]), ("model_alias_map", {MODELS["openai"]: "openai/other"})]
+)
+def test_no_setting_of_the_process_sends_a_call_elsewhere(
+    lanes: LiteLLMLanes, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import litellm
+
+    monkeypatch.setattr(litellm, name, value)
+
+    async def work(wire: Any) -> tuple[LaneFailure, int]:
+        with pytest.raises(LaneFailure) as caught:
+            await lanes.call(call_of("openai"))
+        return caught.value, len(wire.seen)
+
+    failure, calls = against(FAILURES["500"][0], work, monkeypatch)
+    assert (failure.kind, calls) == ("unavailable", 0)
+
+
+def test_answers_come_from_the_lane_and_not_from_a_cache(lanes: LiteLLMLanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    import litellm
+
+    asked: list[str] = []
+
+    class Cache:
+        supported_call_types = ("completion", "acompletion")
+        cache = None
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return lambda *_, **__: None
+
+    monkeypatch.setattr(litellm, "cache", Cache())
+
+    async def work(_: Any) -> Reply:
+        return await lanes.call(call_of("openai"))
+
+    assert against(answer_of("openai"), work, monkeypatch).text == "Hello."
+    assert not {"get_cache", "add_cache"} & set(asked)
 
 
 def failing(work: Coroutine[Any, Any, Any]) -> LaneFailure:

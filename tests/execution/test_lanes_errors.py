@@ -15,7 +15,9 @@ from tests.execution.lane_bench import (
     against,
     all_lanes,
     call_of,
+    openai_answer,
 )
+from tests.execution.wire import whole
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,13 @@ def test_retries_that_the_process_configured_for_litellm_are_not_made(
 )
 def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], pause: float | None) -> None:
     assert retry_after(headers, now=datetime(2026, 11, 26, 12, tzinfo=UTC)) == pause
+
+
+@pytest.mark.parametrize("lane", ["openai", "vllm", "mistral"])
+def test_an_answer_without_a_choice_is_empty(lanes: LiteLLMLanes, lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_: Any) -> LaneFailure:
+        with pytest.raises(LaneFailure) as caught:
+            await lanes.call(call_of(lane))
+        return caught.value
+
+    assert against(whole(openai_answer() | {"choices": []}), work, monkeypatch).kind == "empty"

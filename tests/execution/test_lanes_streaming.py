@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LiteLLMLanes
+from router_ml.execution.lanes import LiteLLMLanes, Patience
+from router_ml.execution.lanes_streaming import Gathered
 from router_ml.execution.reply import Reply
 from tests.execution.lane_bench import (
     FAILURES,
@@ -91,6 +92,22 @@ MESSAGES = [
 
 def stream_of(lane: str) -> list[bytes]:
     return MESSAGES if lane == "anthropic" else CHAT
+
+
+def test_a_slow_reader_is_not_the_fault_of_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> list[str]:
+        loop = asyncio.get_running_loop()
+        real, read = loop.time, [0.0]
+        monkeypatch.setattr(loop, "time", lambda: real() + read[0])
+        patience, got = Patience(10.0), []
+        for piece in "ab":
+            got.append(await patience.wait(asyncio.sleep(0, piece), Gathered()))
+            read[0] += 1000.0
+        with pytest.raises(LaneFailure, match="timeout"):
+            await Patience(0.01).wait(asyncio.sleep(30), Gathered())
+        return got
+
+    assert asyncio.run(run()) == ["a", "b"]
 
 
 def test_gemini_streams_too(lanes: LiteLLMLanes, monkeypatch: pytest.MonkeyPatch) -> None:

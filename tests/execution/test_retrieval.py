@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,29 @@ def test_a_changed_file_is_seen_after_a_while_and_gone_files_go(folder: Path) ->
     (folder / "leave.md").unlink()
     now[0] += 6
     assert index.search("zebras", top_k=1) == []
+
+
+def test_while_a_changed_folder_is_read_the_old_state_is_served(folder: Path) -> None:
+    """Embedding a thousand new passages takes a while, and nobody has to wait for it."""
+    now, index = [0.0], None
+    seen: list[str] = []
+
+    class Slow(Counting):
+        def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            if index is not None and any("Zebras" in text for text in texts):
+                other = threading.Thread(
+                    target=lambda: seen.extend(one.source for one in index.search("sick leave", top_k=1))
+                )
+                other.start()
+                other.join(10)
+            return super().__call__(texts)
+
+    index = FolderIndex(folder, embed=Slow(), words=1.0, clock=lambda: now[0])
+    assert index.search("sick leave", top_k=1)[0].source == "leave.md"
+    _touch(folder / "new.md", "# New\n\nZebras are new.")
+    now[0] += 6
+    assert index.search("zebras", top_k=1)[0].source == "new.md"
+    assert seen == ["leave.md"]
 
 
 def test_an_id_stays_while_the_text_does_and_no_longer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from router_ml import Router
 from router_ml.contract import Approval
+from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError, LogRefusedError, ReviewError
 from router_ml.execution.reviews import Reviews, Suspended
 from router_ml.storage.verify import verify
@@ -46,9 +48,10 @@ def test_what_is_granted_goes_on_once_as_it_was(either: Router) -> None:
     assert Reviews(either).suspended(step.approval_id) == stopped
     granted = reviews.decide(step.approval_id, True, now=NOW, **SAID)
     assert (granted.state, granted.who, granted.why) == ("granted", *SAID.values())
-    assert reviews.pending(NOW) == []
+    assert (reviews.pending(NOW), reviews.ready(NOW)) == ([], [granted])
     assert reviews.state(step.approval_id, NOW) == granted
     assert reviews.take(step.approval_id, now=NOW) == stopped
+    assert reviews.ready(NOW) == []
     with pytest.raises(ReviewError, match="was granted by ada on 2026-07-01 12:00 UTC, and has been taken"):
         reviews.take(step.approval_id, now=NOW)
     with pytest.raises(ReviewError, match="was taken or is over"):
@@ -73,7 +76,7 @@ def test_a_denial_leaves_nothing_that_anybody_said(either: Router) -> None:
     assert (left.decision, left.whole, left.messages, left.answer) == (stopped.decision, False, (), None)
     assert left.tool_request is not None
     assert (left.tool_request.name, left.tool_request.arguments) == ("refund", "")
-    assert "8812" not in left.to_json()
+    assert "XYZZY" not in left.to_json()
 
 
 @pytest.mark.parametrize("missing", ["who", "why"])
@@ -90,6 +93,8 @@ def test_an_overdue_approval_has_expired_whether_or_not_anybody_wrote_that_down(
     assert reviews.state(step.approval_id, late - timedelta(seconds=1)).state == "requested"
     assert reviews.state(step.approval_id, late).state == "expired"
     assert reviews.pending(late) == []
+    assert reviews.ready(NOW) == []
+    assert [one.approval_id for one in reviews.ready(late)] == [step.approval_id]
     with pytest.raises(ReviewError, match="expired on 2026-07-01 13:00 UTC"):
         reviews.decide(step.approval_id, True, now=late, **SAID)
     (written,) = reviews.expire(late)
@@ -182,6 +187,20 @@ def test_what_a_tool_brought_in_makes_a_request_private(router: Router, tmp_path
     """The request was clean when it was decided; the log must not learn from what waits what came later."""
     waits(router, arguments='{"iban": "DE89370400440532013000"}')
     assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "tool", "content": "IBAN DE89370400440532013000"},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": '"DE89370400440532013000"'}}]},
+    ],
+)
+def test_so_does_what_a_lane_or_a_tool_said_before(router: Router, tmp_path: Path, message: JsonObject) -> None:
+    stopped = replace(suspended(router), messages=(message,))
+    Reviews(router).ask(stopped, subject="tool", reason="x", now=NOW)
+    assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+    assert Reviews(router).suspended(stopped.approval_id) == stopped
 
 
 def test_nothing_is_left_in_the_file_of_what_was_denied_or_erased(router: Router, tmp_path: Path) -> None:

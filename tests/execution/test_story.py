@@ -48,7 +48,7 @@ def finished(router: Router, first: Execution, approval_id: str) -> Execution:
         citations=("doc#1",),
         tool_calls=(
             ToolCall(name="refund", version="1", effect="write", status="done", approval_id=approval_id,
-                     arguments={"order": 8812}, result={"ok": True}, attempts=2),
+                     arguments={"order": "XYZZY-1"}, result={"ok": True}, attempts=2),
         ),
         validation=Validation(status="repaired"),
         output_checks=(check.check_id,),
@@ -116,7 +116,13 @@ def test_an_operator_reads_each_step_and_what_followed_by_which_rule(router: Rou
 
 def test_an_auditor_also_reads_places_ids_and_arguments(router: Router) -> None:
     text = explain_request(log_of(router), whole(router), "auditor")
-    for said in ("[vllm, eu, private, llama-4]", "[chk_", "[apr_", "arguments {'order': 8812}", "Every lane that was"):
+    for said in (
+        "[vllm, eu, private, llama-4]",
+        "[chk_",
+        "[apr_",
+        "arguments {'order': 'XYZZY-1'}",
+        "Every lane that was",
+    ):
         assert said in text
 
 
@@ -138,7 +144,7 @@ def test_a_user_reads_what_became_of_it_and_nothing_internal(router: Router) -> 
         "quality_per_usd",
         "people-first",
         "pii-private",
-        "8812",
+        "XYZZY",
         "ada",
         "exe_",
     ):
@@ -149,7 +155,7 @@ def test_no_audience_reads_a_value_of_a_private_request(router: Router) -> None:
     decision_id = whole(router, text=PRIVATE)
     for audience in ("user", "operator", "auditor"):
         text = explain_request(log_of(router), decision_id, audience)  # type: ignore[arg-type]
-        for value in ("ann.smith", "DE8937", "8812"):
+        for value in ("ann.smith", "DE8937", "XYZZY"):
             assert value not in text
     assert "fast" in explain_request(log_of(router), decision_id), "which is not eligible here, and was called"
     assert "Called and not eligible" in explain_request(log_of(router), decision_id, "auditor")
@@ -277,6 +283,8 @@ def test_a_request_for_a_person_names_no_rule_to_a_user(router: Router) -> None:
     text = explain_request(log_of(router), decision.decision_id, "user")
     assert text.startswith("A person has to look at it before it is answered.")
     assert "people-first" not in text
+    router.log_execution(Execution(decision_id=decision.decision_id, execution_id="exe_9", status="refused"))
+    assert explain_request(log_of(router), decision.decision_id, "user").startswith("It was not answered.")
     assert "without policy people-first (to " in explain_request(log_of(router), decision.decision_id)
 
 

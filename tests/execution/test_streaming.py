@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -210,6 +211,17 @@ def test_closing_a_stream_ends_the_call() -> None:
     assert hanging.lanes.running == 0
     assert [one.status for one in hanging.kept] == ["cancelled"]
     assert hanging.kept[0].hops[-1].kind == "cancelled"
+
+
+def test_a_consumer_that_stops_listening_holds_nothing_up() -> None:
+    """Also where more has come than may wait for it."""
+    it = scene({"a": [LONG * 6]})
+    stream = it.executor.stream(ASKED, decision=it.decide())
+    while not isinstance(next(stream), Delta):
+        pass
+    time.sleep(0.3)
+    stream.close()  # type: ignore[attr-defined]
+    assert (it.lanes.running, it.kept[-1].status) == (0, "cancelled")
 
 
 def test_closing_an_asynchronous_stream_leaves_nothing_running() -> None:

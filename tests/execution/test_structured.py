@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from router_ml import Router
 from router_ml.config import Lane
-from router_ml.contract import Decoding, OutputContract
+from router_ml.contract import Decoding, Execution, OutputContract, RouteDecision
 from router_ml.errors import InvalidRequestError
+from router_ml.execution.completion import Completion
 from router_ml.execution.structured import contract_of, decoding_for, errors_of_model, held_to_shape, parsed
 from router_ml.execution.structured_strict import strict_schema
 
@@ -107,6 +108,14 @@ def test_a_value_comes_back_as_the_model() -> None:
     value = {"lines": [{"sku": "a", "count": 2}], "note": None}
     assert parsed(Order, value) == Order(lines=[Line(sku="a", count=2)], note=None)
     assert errors_of_model(Order, value) == ()
+
+
+def test_a_completion_is_read_as_a_model(make_decision: Callable[..., RouteDecision]) -> None:
+    execution = Execution(decision_id="dec-1")
+    value = {"lines": [], "note": "x"}
+    assert Completion("answered", "{}", make_decision(), execution, value=value).parse(Order).note == "x"
+    with pytest.raises(InvalidRequestError, match="no Order"):
+        Completion("static_answer", "Later.", make_decision(), execution).parse(Order)
 
 
 def test_a_value_that_does_not_fit_names_fields_of_the_model_alone() -> None:

@@ -27,6 +27,22 @@ def test_errors_of_a_function_say_their_class_and_nothing_of_the_call(make_decis
     assert (call.status, call.error, call.attempts) == ("failed", "LookupError", 1)  # it would fail again
 
 
+@pytest.mark.parametrize("kind", ["coroutine", "function"])
+@pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
+def test_a_function_that_ends_itself_ends_nothing_else(
+    make_decision: Decisions, kind: str, error: type[BaseException]
+) -> None:
+    async def coroutine(order: str) -> None:
+        raise error
+
+    def function(order: str) -> None:
+        raise error
+
+    box = toolbox({"look_up": coroutine if kind == "coroutine" else function})
+    call = ask(box, planned(make_decision), "look_up", {"order": "8812"})
+    assert (call.status, call.error) == ("failed", error.__name__)
+
+
 def test_a_write_is_made_once_for_a_decision_however_often_it_is_asked_for(make_decision: Decisions) -> None:
     bank = Bank()
     box, decision = toolbox({"refund": bank.pay}), planned(make_decision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,30 @@ def test_no_refund_is_paid_twice_in_any_order_of_faults_and_concurrent_calls(
     assert all(call.status in ("done", "failed", "timeout") for call in calls)
     done = {order for order, call in zip(orders, calls, strict=True) if call.status == "done"}
     assert {f"pi_{order}" for order in done} <= set(paid)  # what is said to be done was done
+
+
+@pytest.mark.slow
+def test_a_thousand_refunds_asked_for_twice_under_faults_are_each_paid_once(make_decision: Decisions) -> None:
+    """A fifth of the answers fails; 50 requests at a time."""
+    draw = random.Random(7)
+    faults = [draw.choice([503, 429, "drop", "slow"]) if draw.random() < 0.2 else "none" for _ in range(3_000)]
+    service = Service(faults=list(faults), slow_s=1.5)
+
+    async def all_of_them(box: ConfiguredTools) -> list[ToolCall]:
+        free = asyncio.Semaphore(50)
+
+        async def one(number: int) -> ToolCall:
+            async with free:
+                return await pay(box, decided(make_decision, f"dec-{number}"), payment_intent=f"pi_{number}")
+
+        return await asyncio.gather(*(one(number) for number in range(1_000) for _ in range(2)))
+
+    with serving(service):
+        calls = asyncio.run(all_of_them(refunds(service, timeout_ms=1_000)))
+    paid = [done["payment_intent"] for done in service.done]
+    assert len(paid) == len(set(paid)) == 1_000
+    assert {call.status for call in calls} == {"done"}
+    assert sum(call.attempts for call in calls) >= len(service.seen) > 1_100
 
 
 def test_a_ticket_is_opened_read_and_changed(make_decision: Decisions) -> None:

@@ -88,3 +88,9 @@ def test_a_server_is_started_as_a_process_and_ended(root: Path) -> None:
 def test_a_server_that_cannot_be_reached_is_an_error_at_once() -> None:
     with pytest.raises(ToolFailure, match="no connection to the server"):
         McpServer("http://127.0.0.1:9/mcp", timeout_s=20)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    command = mcp.StdioServerParameters(command=sys.executable, args=["-c", "import time; time.sleep(60)"])
+    with pytest.raises(ToolFailure, match="no connection to the server"):
+        McpServer(command, timeout_s=0.3)

@@ -52,12 +52,22 @@ class Wire:
 async def serving(answer: Answer) -> AsyncIterator[Wire]:
     """The server, while the block runs."""
     wire = Wire(answer=answer)
-    server = await asyncio.start_server(wire.handle, "127.0.0.1", 0)
+    open_: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: Writer) -> None:
+        task = asyncio.ensure_future(wire.handle(reader, writer))
+        open_.add(task)
+        task.add_done_callback(open_.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield wire
     finally:
         server.close()
+        for task in open_:
+            task.cancel()
+        await asyncio.gather(*open_, return_exceptions=True)
 
 
 def whole(body: object, *, status: int = 200, kind: str = "application/json", extra: str = "") -> Answer:

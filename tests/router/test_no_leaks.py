@@ -83,7 +83,7 @@ def private(router: Router) -> set[str]:
 def check_private(router: Router, decision: Any) -> None:
     used = decision.fallback.lanes() | ({decision.lane} if decision.lane else set())
     assert used <= set(decision.eligible) <= private(router)
-    assert decision.lane is not None or decision.action in ("human_review", "refuse")
+    assert decision.lane is not None or decision.action in ("human_review", "refuse", "clarify")
     places = (decision.destinations.indexes, decision.destinations.rerankers, decision.destinations.trace_sinks)
     known = {**router.config.indexes, **router.config.rerankers, **router.config.trace_sinks}
     assert all(known[name].boundary == "private" for names in places for name in names)

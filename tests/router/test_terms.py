@@ -28,8 +28,8 @@ def test_the_usual_lane_of_such_requests_keeps_one_that_hardly_differs(
     usual = next(name for name in reach or free.eligible if name != free.lane)
     estimate, place = router.estimate, list(bundle.config.lanes).index(usual)
 
-    def with_usual(*given: Any) -> Estimates:
-        found = estimate(*given)
+    def with_usual(*given: Any, **how: Any) -> Estimates:
+        found = estimate(*given, **how)
         quality = np.zeros_like(found.typical.quality)
         quality[0, place] = 1.0
         return replace(found, typical=Typical(quality, np.zeros_like(quality)))

@@ -1,0 +1,123 @@
+"""A request that is carried out is one trace, from the caller through every call, and not a word of it is in there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from router_ml import Executor, Router
+from router_ml.config.schema import FallbackRule
+from router_ml.errors import ExecutionError
+from router_ml.execution.client_side import ClientSide
+from router_ml.execution.failures import LaneFailure
+from router_ml.execution.lanes import LaneCall
+from router_ml.execution.reply import Piece, Reply, Usage
+
+if TYPE_CHECKING:
+    from tests.telemetry.conftest import Seen
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+SECRET = "the answer of Jane Roe"
+
+
+class Scripted:
+    """Lanes that answer what they were told to, in turn; the last again and again."""
+
+    def __init__(self, *script: Reply | LaneFailure) -> None:
+        self.script = list(script)
+        self.calls: list[LaneCall] = []
+
+    async def call(self, call: LaneCall) -> Reply:
+        self.calls.append(call)
+        said = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(said, LaneFailure):
+            raise said
+        return said
+
+    async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
+        yield Piece(reply=await self.call(call))
+
+
+GOOD = Reply(text=SECRET, served_model="small-1", usage=Usage(11, 7, 3, 0.25))
+
+
+def test_each_call_is_a_span_of_the_request(router: Router, seen: Seen) -> None:
+    lanes = Scripted(LaneFailure("server_error", "InternalServerError 500"), GOOD)
+    with Executor(router, lanes=lanes) as executor:
+        done = executor.complete("What is the capital of France?")
+    spans = seen.exporter.get_finished_spans()
+    root = next(span for span in spans if span.name == "router_ml.complete")
+    calls = [span for span in spans if span.name.startswith("chat ")]
+    assert [span.attributes.get("error.type") for span in calls] == ["server_error", None]
+    assert {span.parent.span_id for span in spans if span is not root} == {root.context.span_id}
+    assert {format(span.context.trace_id, "032x") for span in spans} == {done.decision.trace_id}
+    assert root.attributes["router_ml.final_lane"] == done.execution.final_lane
+    told = calls[1].attributes
+    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.response.model"]) == (11, "small-1")
+    assert told["router_ml.cost_usd"] == 0.25
+
+
+def test_the_vendor_is_told_whose_trace_it_is(router: Router, seen: Seen) -> None:
+    lanes = Scripted(GOOD)
+    with Executor(router, lanes=lanes) as executor:
+        executor.complete("What is two and two?", client=ClientSide(traceparent=TRACE))
+    (call,) = lanes.calls
+    span = next(span for span in seen.exporter.get_finished_spans() if span.name.startswith("chat "))
+    assert call.headers == {"traceparent": f"00-{TRACE.split('-')[1]}-{span.context.span_id:016x}-01"}
+
+
+def test_without_telemetry_nothing_is_sent_along(router: Router) -> None:
+    lanes = Scripted(GOOD)
+    with Executor(router, lanes=lanes) as executor:
+        executor.complete("What is two and two?")
+    assert not lanes.calls[0].headers
+
+
+def test_the_application_s_span_is_the_parent_also_from_another_thread(router: Router, seen: Seen) -> None:
+    """``complete`` runs on a loop of its own; the context of its caller goes along."""
+    from opentelemetry import trace
+
+    context = trace.SpanContext(int("ab" * 16, 16), 7, is_remote=False, trace_flags=trace.TraceFlags(1))
+    with Executor(router, lanes=Scripted(GOOD)) as executor, trace.use_span(trace.NonRecordingSpan(context)):
+        executor.complete("What is two and two?")
+    assert seen.spans["router_ml.complete"].parent.span_id == 7
+
+
+def test_a_request_that_fails_is_told_by_its_kind(router: Router, seen: Seen) -> None:
+    failure = LaneFailure("authentication", "AuthenticationError 401")
+    strict = router.config.model_copy(update={"fallback": FallbackRule.model_validate({"finally": "error"})})
+    deciding = Router(strict, bundle=router.bundle)
+    with Executor(deciding, lanes=Scripted(failure)) as executor, pytest.raises(ExecutionError):
+        executor.complete("What is two and two?")
+    root = seen.spans["router_ml.complete"]
+    assert (root.attributes["router_ml.status"], root.attributes["error.type"]) == ("failed", "authentication")
+    (counted,) = seen.points("router_ml.executions")
+    assert (counted["router_ml.status"], counted["value"]) == ("failed", 1)
+    assert {point["error.type"] for point in seen.points("gen_ai.client.operation.duration")} == {"authentication"}
+
+
+def test_a_stream_is_one_trace_too(router: Router, seen: Seen) -> None:
+    with Executor(router, lanes=Scripted(GOOD)) as executor:
+        events = list(executor.stream("What is two and two?"))
+    assert len(events) >= 2
+    spans = seen.exporter.get_finished_spans()
+    assert len({span.context.trace_id for span in spans}) == 1
+    assert next(span for span in spans if span.name.startswith("chat ")).attributes["gen_ai.request.stream"]
+
+
+def test_no_word_of_request_or_answer_is_in_a_trace(router: Router, seen: Seen) -> None:
+    with Executor(router, lanes=Scripted(GOOD)) as executor:
+        executor.complete("My name is Jane Roe and my card is 4111 1111 1111 1111. What is my name?")
+    told = "".join(span.to_json() for span in seen.exporter.get_finished_spans())
+    assert "Jane" not in told
+    assert "4111" not in told
+
+
+def test_money_and_tokens_are_counted(router: Router, seen: Seen) -> None:
+    with Executor(router, lanes=Scripted(GOOD)) as executor:
+        executor.complete("What is two and two?")
+    (cost,) = seen.points("router_ml.cost")
+    assert cost["value"] == 0.25
+    assert {point["gen_ai.token.type"] for point in seen.points("gen_ai.client.token.usage")} == {"input", "output"}
