@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -17,8 +17,14 @@ from router_ml.faults import FORMS, KINDS, Fault, FaultServer
 from router_ml.faults.configured import model_of
 from router_ml.faults.server import ANY
 
+
+def _slow(fault: Fault) -> Fault:
+    """A stream that is so slow that patience ends before it does."""
+    return replace(fault, delay_ms=700.0) if fault.kind == "slow_stream" else fault
+
+
 FAULTS: tuple[Fault, ...] = (
-    *(Fault(kind, form=form) for kind in KINDS if kind != "good" for form in FORMS.get(kind, ("",))),
+    *(_slow(Fault(kind, form=form)) for kind in KINDS if kind != "good" for form in FORMS.get(kind, ("",))),
     *(Fault("server_error", status=status) for status in (502, 503, 529)),
     Fault("html", status=200),
     Fault("rate_limit", retry_after=0.02),
@@ -119,7 +125,7 @@ def cases(
     return [Case(*found) for found in product(faults, ways, shapes)]
 
 
-def fill(wanted: Sequence[Case], *, workers: int = 4) -> Table:
+def fill(wanted: Sequence[Case], *, workers: int = 6) -> Table:
     """Try each case, several at a time, each on a server of its own."""
     return asyncio.run(_fill(wanted, workers))
 
