@@ -458,9 +458,7 @@ def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) 
         calls.append(query)
         return {"found": 3}
 
-    lanes = ActingLanes(
-        dict.fromkeys(("private", "balanced", "fast", "premium", "code", "openai", "anthropic"), ["Three."])
-    )
+    lanes = ActingLanes()
     with Executor.load(models / "router.yaml", lanes=lanes, tools={"search": search}) as it:
         assert isinstance(it.router, Router)
         made = it.router.predict_route(ASKED, allowed_tools=("search",))
