@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, help="of overhead (300) or soak (10000)")
     parser.add_argument("--concurrency", type=int, default=200, help="of soak")
     parser.add_argument("--hours", type=float, default=48.0, help="of outage")
+    parser.add_argument("--whole", action="store_true", help="of outage: each request through the whole executor")
     parser.add_argument("--json", action="store_true", help="print JSON only")
     options = parser.parse_args(arguments)
     if options.what == "faults":
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("".join(f"{one}\n" for one in soaked.no_evidence[:20]))
         found = soaked.measurements()
     else:
-        found = outage(hours=options.hours).measurements()
+        found = outage(hours=options.hours, whole=options.whole).measurements()
     _print(found, as_json=options.json)
     return int(any(one.ok is False for one in found))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from router_ml.contract import OutputCheck, Validation
+from router_ml.contract import OutputCheck, OutputContract, Validation
 from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.messages import to_continue, unanswered
@@ -19,6 +19,8 @@ from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered, o
 from router_ml.execution.run import Run
 from router_ml.execution.streaming import Outlet
 from router_ml.execution.validation import Checked, check, repair, to_scan
+
+_ANY_TEXT = OutputContract(name="text")
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ async def _turn(parts: Parts, run: Run, step: _Step, outlet: Outlet | None) -> E
         step.asked = Asked(purpose="tool_round")
         return await _tools(parts, run, step, reply, outlet)
     if must_call or owed(run):
-        run.fault("tool_failure")
-        return Failed("tool_failure")
+        kind = check(_ANY_TEXT, reply).kind or "tool_failure"
+        run.fault(kind)
+        return Failed(kind)
     reply = replace(reply, text=prefix + reply.text)
     ended = await judge(parts, run, step.lane, reply, repaired=step.repairs > 0)
     return ended if not isinstance(ended, Checked) else await _repair(parts, run, step, reply, ended, outlet)

@@ -176,7 +176,10 @@ class Patience:
 
 
 def _litellm() -> Any:
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    for fetched in ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"):
+        os.environ.setdefault(
+            fetched, "True"
+        )  # else a file is fetched from the network, the second with the first call
     try:
         import litellm
     except ImportError:

@@ -36,6 +36,14 @@ def test_every_fault_once() -> None:
     _holds(fill([Case(fault, way, next(turns)) for way in ("first lane", "error") for fault in FAULTS]))
 
 
+def test_an_answer_without_the_tool_that_was_required_is_none() -> None:
+    """It fails for its own reason where it has one, so that the rule for that reason is asked."""
+    kinds = {"refusal": "refusal", "truncated": "truncated", "empty_text": "empty", "wrong_schema": "tool_failure"}
+    table = fill(cases([Fault.read(kind) for kind in kinds], ["error"], ["tools"]))
+    assert table.problems == []
+    assert {case.fault.kind: ending.how for case, ending in table.endings.items()} == kinds
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_every_fault_with_every_rule_and_shape(fault: Fault) -> None:
