@@ -13,7 +13,7 @@ from examples.setting import loopback_executor
 from router_ml.integrations.langchain import ChatRouter
 
 
-@tool
+@tool  # type: ignore[untyped-decorator]
 def get_weather(city: str) -> str:
     """Weather of a city."""
     return f"18 degrees and sunny in {city}"

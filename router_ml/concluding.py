@@ -97,7 +97,7 @@ class Concluder(Recorded):
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
-            guess=self.guess(understood),
+            guess=self._guess(understood),
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -106,7 +106,7 @@ class Concluder(Recorded):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
-    def guess(self, understood: Understanding) -> Guess:
+    def _guess(self, understood: Understanding) -> Guess:
         """What outcomes taught of the plan of such requests, where that is sure."""
         if self.bundle is None or self.bundle.plan is None:
             return NO_GUESS

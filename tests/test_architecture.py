@@ -94,11 +94,13 @@ def unit(path: Path) -> str:
 
 
 def everything() -> list[Path]:
-    """Python files of the project, without virtual environments, caches, builds and a local model store."""
+    """Python files of the project, without virtual environments, results of runs, caches, builds and a local model
+    store."""
     left_out = ("__pycache__", "build", "dist", "site-packages", "artifacts")
+    tops = [top for top in ROOT.iterdir() if top.name != "runs" and not top.name.startswith(".")]
     return [
         path
-        for path in ROOT.rglob("*.py")
+        for path in (*ROOT.glob("*.py"), *(found for top in tops if top.is_dir() for found in top.rglob("*.py")))
         if not any(part.startswith(".") or part in left_out for part in path.relative_to(ROOT).parts)
     ]
 

@@ -110,7 +110,7 @@ def _weakness(
     if ruling.refuse or ruling.human_review:
         return None
     fired = tuple(policy.id for policy in ruling.fired)
-    left = [config.lanes[lane] for lane in ruling.eligible]
+    left = [lane for name in ruling.eligible if (lane := config.lanes[name]).cascade is None]  # else its parts count
     if not left:
         return fired, (), ("nothing", "")
     for kind, places in (

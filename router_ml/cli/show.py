@@ -89,6 +89,8 @@ def _lines(decision: RouteDecision) -> Iterator[tuple[str, str]]:
     queue = f" (queue {decision.queue})" if decision.queue else ""
     yield "action", f"{decision.action}{queue} as {decision.route}"
     yield "reason", decision.reason
+    if decision.question is not None:
+        yield "asks", decision.question
     labels = (("intent", decision.intent), ("domain", decision.domain), ("mode", decision.mode))
     read = ", ".join(f"{name} {_label(label)}" for name, label in labels)
     yield "understood", f"{read}, language {decision.language.code}"

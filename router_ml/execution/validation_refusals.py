@@ -121,8 +121,8 @@ _OTHERS = (
     r"(?:도와드릴|도움을 드릴|답변드릴|답변할|대답할|제공할|응할) 수 ?(?:가 )?없습니다",
 )
 _GRUND = re.compile(
-    r", da\b|\b(?:weil|bevor|ohne|bis|vor|parce que|car|sans|avant|porque|sin|hasta|antes|perché|senza|prima|sem|até|omdat|"
-    r"zonder|voordat|ponieważ|bez|потому|без|так как)\b|因为|ため|없이|:"
+    r", da\b|\b(?:weil|bevor|ohne|bis|vor|parce que|car|sans|avant|porque|sin|hasta|antes|perché|senza|prima|sem|até|"
+    r"omdat|zonder|voordat|ponieważ|bez|потому|без|так как)\b|因为|ため|없이|:"
 )
 _BARE = ("sorry", "nope", "no", "unfortunately")
 _FIRST_PERSON = re.compile(r"\bi\b")

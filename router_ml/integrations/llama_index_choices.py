@@ -13,7 +13,9 @@ from llama_index.core.tools.types import ToolMetadata
 
 from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, NotRoutedError
+from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.understanding.encoder import Encoder
 
 
 class RouterSelector(BaseSelector):  # type: ignore[misc]
@@ -28,13 +30,10 @@ class RouterSelector(BaseSelector):  # type: ignore[misc]
         top: how many are selected. request: fields of ``RouteRequest`` for every query.
     """
 
-    def __init__(self, router: Router, *, top: int = 1, request: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, router: Router | Rollout, *, top: int = 1, request: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        if router.bundle is None:
-            raise InvalidRequestError("This router has no encoder to compare descriptions with. Load a bundle.")
-        self._router, self._encoder, self._top = router, router.bundle.encoder, top
-        self._request = dict(request or {})
-        self._known: dict[str, Any] = {}
+        self._router, self._top, self._request = router, top, dict(request or {})
+        self._encoder, self._known = self._current(), dict[str, Any]()
 
     def _update_prompts(self, prompts_dict: Any) -> None:
         """It has no prompts."""
@@ -67,7 +66,14 @@ class RouterSelector(BaseSelector):  # type: ignore[misc]
     async def _aselect(self, choices: Sequence[ToolMetadata], query: QueryBundle) -> SelectorResult:
         return await asyncio.to_thread(self._select, choices, query)
 
+    def _current(self) -> Encoder:
+        if self._router.bundle is None:
+            raise InvalidRequestError("This router has no encoder to compare descriptions with. Load a bundle.")
+        return self._router.bundle.encoder
+
     def _nearness(self, task: str, choices: Sequence[ToolMetadata]) -> list[float]:
+        if self._encoder is not (encoder := self._current()):  # another bundle serves now
+            self._encoder, self._known = encoder, {}
         asked = self._encoder.encode([task])[0].representation
         return [float(asked @ self._vector(f"{choice.name or ''} {choice.description or ''}")) for choice in choices]
 

@@ -14,6 +14,7 @@ from router_ml.contract import RouteRequest
 from router_ml.errors import NotRoutedError, RouterError
 from router_ml.execution.indexes import Indexes
 from router_ml.execution.retrieval import Reranker, Retriever
+from router_ml.rollout import Rollout
 from router_ml.router import Router
 
 
@@ -28,7 +29,7 @@ class RouterRetriever(BaseRetriever):  # type: ignore[misc]
 
     def __init__(
         self,
-        router: Router,
+        router: Router | Rollout,
         retrievers: Mapping[str, Retriever],
         *,
         rerankers: Mapping[str, Reranker] | None = None,

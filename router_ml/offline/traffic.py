@@ -133,15 +133,29 @@ def struck_by(lanes: dict[str, Lane], outage: Outage) -> NDArray[np.bool_]:
     Raises:
         OfflineDataError: it strikes none of them.
     """
-    names = [(lane.provider, lane.failure_domain, name) for name, lane in lanes.items()]
+    names = [
+        tuple(
+            place
+            for part in _made_of(name, lanes)
+            for place in (lanes[part].provider, lanes[part].failure_domain, part)
+        )
+        for name in lanes
+    ]
     struck = np.array([outage.provider in mine for mine in names])
     if not struck.any():
-        known = dict.fromkeys(name for kind in zip(*names, strict=True) for name in kind)
+        kinds = ([lane.provider for lane in lanes.values()], [lane.failure_domain for lane in lanes.values()], lanes)
+        known = dict.fromkeys(name for kind in kinds for name in kind)
         raise OfflineDataError(
             f"No lane with outcomes belongs to {outage.provider!r}; expected a provider, failure domain or lane of "
             f"these: {', '.join(known)}."
         )
     return struck
+
+
+def _made_of(name: str, lanes: dict[str, Lane]) -> tuple[str, ...]:
+    """A lane, and the lanes that it is made of as far as they are among these."""
+    cascade = lanes[name].cascade
+    return (name, *(part for part in (cascade.parts if cascade else ()) if part in lanes))
 
 
 def periods_of(

@@ -16,7 +16,7 @@ import pytest
         ("openai_client", ("dec_", "city=", "refused")),
         ("langchain_chat", ("city=", "dec_")),
         ("llama_index_query", ("dec_", "policies-1")),
-        ("litellm_router", ("capital",)),
+        ("litellm_router", ("answer",)),
     ],
 )
 @pytest.mark.slow

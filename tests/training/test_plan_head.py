@@ -118,3 +118,13 @@ def test_a_score_counts_each_field_and_all_together() -> None:
     }
     assert scores(found, wanted)["joint"] == [False, True]
     assert len(scores(found, wanted)["output_contract"]) == 1
+
+
+@pytest.mark.slow
+def test_a_retraining_learns_from_the_labels_of_a_log(log: EventLog, bundle: Bundle) -> None:
+    """One label more than the set has, so the heads are others than those that ship."""
+    head = plan_from_log(Window().labelled(log, None), log, bundle.folder, seed=0)
+    assert head is not None
+    assert bundle.plan is not None
+    assert head.heads.keys() >= {"retrieval"}
+    assert not np.array_equal(head.mean, bundle.plan.mean)
