@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from textwrap import fill as fill_lines
 from typing import Any
 
 from benchmarks.execution.setting import ASK, EU, SHAPES, Ledger, config_on, executor_on, warm_up
@@ -91,7 +92,7 @@ class Table:
         ends = Counter(end.how for end in self.endings.values())
         calls = sum(end.calls for end in self.endings.values())
         told = ", ".join(f"{n} {how}" for how, n in ends.most_common())
-        return _DOCUMENT.format(
+        said = _DOCUMENT.format(
             shapes=", ".join(dict.fromkeys(case.shape for case in self.endings)),
             table=self.markdown(),
             requests=len(self.endings),
@@ -99,6 +100,7 @@ class Table:
             ends=told,
             broken=len(self.problems),
         )
+        return "\n\n".join(part if part[0] in "#|" else fill_lines(" ".join(part.split()), 120) for part in said.split("\n\n"))
 
     def markdown(self) -> str:
         """A row per fault, a column per way; a cell says how the requests of all shapes ended."""
