@@ -100,7 +100,9 @@ class Table:
             ends=told,
             broken=len(self.problems),
         )
-        return "\n\n".join(part if part[0] in "#|" else fill_lines(" ".join(part.split()), 120) for part in said.split("\n\n"))
+        return "\n\n".join(
+            part if part[0] in "#|" else fill_lines(" ".join(part.split()), 120) for part in said.split("\n\n")
+        )
 
     def markdown(self) -> str:
         """A row per fault, a column per way; a cell says how the requests of all shapes ended."""
