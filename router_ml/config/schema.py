@@ -157,7 +157,8 @@ class Stability(Section):
 
 
 class FallbackRule(Section):
-    """How many other lanes to try, how often each, and what to do when nothing is left."""
+    """How many other lanes to try, how often each, and what to do when nothing is left. The first lane gets as many
+    attempts, after failures that may pass."""
 
     lanes: int = Field(default=2, ge=0, le=5)
     attempts: int = Field(default=1, ge=1, le=5)

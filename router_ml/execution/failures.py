@@ -27,7 +27,8 @@ RULE_OF: dict[FailureKind, Rule] = {
     "unavailable": "on_error",
     "not_allowed": "on_error",
 }
-"""What ends a request at once (over_budget, deadline, cancelled) has no rule."""
+"""What ends a request at once (deadline, cancelled) has no rule; after over_budget, ``fallback.rule_of`` looks for a
+cheaper lane."""
 
 OF_THE_PROVIDER: frozenset[FailureKind] = frozenset(
     ("timeout", "rate_limit", "server_error", "authentication", "connection", "malformed", "empty")

@@ -238,7 +238,7 @@ def test_calls_of_tools_never_pass_their_limit(acts: list[str], most: int) -> No
     usd=st.floats(0, 0.004),
     text=st.text(max_size=400).filter(str.strip),
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_money_tokens_and_windows_never_pass_their_limits(acts: dict[str, list[str]], usd: float, text: str) -> None:
     """Lanes here use all that they may: the whole of max_tokens, at the whole price."""
     decision_of: dict[str, Any] = {}

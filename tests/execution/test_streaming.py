@@ -15,7 +15,7 @@ from router_ml.contract import OutputContract, Step
 from router_ml.errors import ExecutionError, InvalidRequestError, StreamInterruptedError
 from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.streaming import TAIL, Delta, Event, Finished, Restarted, Started, ToolUsed
-from tests.execution.acting import HANGS, SECRET, Scene, config, failed, scene, wants
+from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
 LONG = " ".join(f"Sentence number {index} says that all is well." for index in range(20))
@@ -64,7 +64,7 @@ def test_what_has_to_be_checked_as_a_whole_comes_at_once(plan: dict[str, Any], a
 
 
 @given(before=st.integers(0, 60), after=st.integers(0, 60), chunk=st.integers(1, 400))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_secret_is_never_sent_wherever_it_stands(before: int, after: int, chunk: int) -> None:
     """Not even its beginning, and not for a moment."""
     it = scene({"a": [f"{'word ' * before}{SECRET} {'word ' * after}"]}, router=ROUTER)
@@ -141,6 +141,14 @@ def test_what_leads_up_to_a_tool_is_not_part_of_the_answer() -> None:
     assert [event.why for event in events if isinstance(event, Restarted)] == ["tools"]
     assert ToolUsed("find", "done") in events
     assert shown(events) == "Found."
+
+
+def test_what_is_found_on_the_way_holds_the_answer_back() -> None:
+    """Personal data in the result of a tool raises the tier, and with it what has to be checked as a whole."""
+    it = scene({"own": [wants("find"), LONG]}, tools=ActingTools({"find": PRIVATE}))
+    events = events_of(it, decision=it.decide(lane="own", allowed_tools=("find",)))
+    assert sum(isinstance(event, Delta) for event in events) == 1
+    assert shown(events) == LONG
 
 
 def test_a_stream_without_an_answer_says_what_is_said_instead() -> None:
