@@ -90,10 +90,14 @@ def _jittered(parts: Parts, run: Run, step: Step) -> float:
 
 
 async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
-    """Retrieve what was planned, where the rules still let the index be asked."""
+    """Retrieve what was planned, where the rules still let the index be asked. Where an answer has to cite and there is
+    nothing that it could, that is a failure which no lane could mend."""
     done = run.earlier is not None and run.earlier.lookups
-    if run.decision.retrieval.strategy not in ("light", "deep") or done:
+    if done:
         return None
+    nothing = Failed("tool_failure") if fails_without(run.decision, None) else None
+    if run.decision.retrieval.strategy not in ("light", "deep"):
+        return nothing
     if (halted := await obey(parts, run)) is not None:
         return halted
     patience = min(run.left_ms / 1000, _PATIENCE_S)
@@ -106,7 +110,7 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
             run.decision, run.request, allowed=run.destinations, still=still, timeout_s=patience
         )
         if found is None:
-            return None
+            return nothing
         lookup, passages = found
         span.set(of_lookup(lookup))
     run.lookups.append(lookup)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import cycle
 
 import pytest
 
 from benchmarks.execution.setting import SHAPES
 from benchmarks.execution.table import FAULTS, SECOND, Case, Table, cases, fill, named
-from router_ml.faults import Fault
+from router_ml.errors import ExecutionError
+from router_ml.execution import Executor
+from router_ml.faults import Fault, FaultServer
 
 ENDS = ("error", "human_review", "static_answer")
 HARMLESS = {
@@ -42,6 +45,15 @@ def test_an_answer_without_the_tool_that_was_required_is_none() -> None:
     table = fill(cases([Fault.read(kind) for kind in kinds], ["error"], ["tools"]))
     assert table.problems == []
     assert {case.fault.kind: ending.how for case, ending in table.endings.items()} == kinds
+
+
+def test_where_nothing_can_be_cited_no_lane_is_asked_to(
+    executor: Callable[..., Executor], fault_server: FaultServer
+) -> None:
+    with pytest.raises(ExecutionError) as failed:
+        executor().complete("How long does a refund take?", output_contract="cited")
+    assert failed.value.kind == "tool_failure"
+    assert fault_server.calls == []
 
 
 @pytest.mark.slow
