@@ -3,7 +3,6 @@
 The selector takes the engine, the retriever looks up what the plan says, the LLM answers on the lane that was decided.
 """
 
-# ruff: noqa: T201 - what it prints is what it shows
 from __future__ import annotations
 
 from llama_index.core.query_engine import RetrieverQueryEngine, RouterQueryEngine
