@@ -8,6 +8,14 @@ from benchmarks.execution.outage import outage
 from benchmarks.execution.soak import soak
 
 
+def test_a_vendor_is_away_for_a_while() -> None:
+    """Through the whole executor: others answer every request, and its return is noticed."""
+    found = outage(hours=0.1, per_second=0.5, whole=True)
+    assert set(found.ends) == {"answered"}
+    assert 0 < found.wasted < 0.2 * found.requests
+    assert found.back_after < 1800
+
+
 @pytest.mark.slow
 def test_a_vendor_is_away_for_two_days() -> None:
     """Every request is answered by others, the breaker tries it now and then, and its return is noticed."""
