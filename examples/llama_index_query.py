@@ -10,7 +10,7 @@ from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.tools import QueryEngineTool, ToolMetadata
 
 from examples.setting import loopback_executor
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.retrieval.passages import Passage
 from router_ml.integrations.llama_index import RouterLLM, RouterRetriever, RouterSelector
 
 SHELVES = {

@@ -16,8 +16,8 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from router_ml.contract import FailureKind, Validation
 from router_ml.errors import InvalidRequestError, NotRoutedError, RouterError
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.validation import Checked, check
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.validation.checking import Checked, check
 from router_ml.integrations.asking import ANY
 from router_ml.integrations.flights import Flight, Flights
 from router_ml.integrations.litellm_calls import apart, failed, marked, metadata_of, milliseconds, reply_of

@@ -8,8 +8,8 @@ from typing import Any
 from router_ml.config import RouterConfig
 from router_ml.execution.client_side import decoding_with, kept
 from router_ml.execution.messages import as_sent
-from router_ml.execution.structured import decoding_for, held_to_shape
-from router_ml.execution.validation import instructions
+from router_ml.execution.validation.checking import instructions
+from router_ml.execution.validation.structured import decoding_for, held_to_shape
 from router_ml.integrations.asking import Asked, ask
 from router_ml.integrations.flights import Flight
 from router_ml.integrations.litellm_calls import MARK
