@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 
 from router_ml.contract import OutputContract
-from router_ml.execution.citations_grounded import ENOUGH, support
-from router_ml.execution.reply import Reply
-from router_ml.execution.retrieval import Passage
-from router_ml.execution.retrieval_embedding import Embedding, Layer
-from router_ml.execution.retrieval_folder import FolderIndex
-from router_ml.execution.retrieval_rerank import SentenceReranker
-from router_ml.execution.validation import check
-from router_ml.execution.validation_refusals import is_refusal
+from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.retrieval.embedding import Embedding, Layer
+from router_ml.execution.retrieval.folder import FolderIndex
+from router_ml.execution.retrieval.passages import Passage
+from router_ml.execution.retrieval.rerank import SentenceReranker
+from router_ml.execution.validation.checking import check
+from router_ml.execution.validation.grounded import ENOUGH, support
+from router_ml.execution.validation.refusals import is_refusal
 from router_ml.understanding.encoder import Encoder
 
 DATA = Path(__file__).parents[1] / "data"

@@ -1,6 +1,5 @@
 """A chat model of LangChain, routed: ``python -m examples.langchain_chat``."""
 
-# ruff: noqa: T201 - what it prints is what it shows
 from __future__ import annotations
 
 from langchain_core.messages import HumanMessage

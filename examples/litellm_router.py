@@ -1,6 +1,5 @@
 """``litellm.Router`` with lanes that the router decides: ``python -m examples.litellm_router``."""
 
-# ruff: noqa: T201 - what it prints is what it shows
 from __future__ import annotations
 
 import asyncio

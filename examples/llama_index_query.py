@@ -3,7 +3,6 @@
 The selector takes the engine, the retriever looks up what the plan says, the LLM answers on the lane that was decided.
 """
 
-# ruff: noqa: T201 - what it prints is what it shows
 from __future__ import annotations
 
 from llama_index.core.query_engine import RetrieverQueryEngine, RouterQueryEngine
@@ -11,7 +10,7 @@ from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.tools import QueryEngineTool, ToolMetadata
 
 from examples.setting import loopback_executor
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.retrieval.passages import Passage
 from router_ml.integrations.llama_index import RouterLLM, RouterRetriever, RouterSelector
 
 SHELVES = {

@@ -1,6 +1,5 @@
 """The client of the openai library, routed: ``python -m examples.openai_client``."""
 
-# ruff: noqa: T201 - what it prints is what it shows
 from __future__ import annotations
 
 from typing import Any

@@ -180,16 +180,7 @@ def _plan(
         return Plan(Decoding(), Limits(), retrieval, (), OutputContract(name="none"), nothing)
     allowed = Allowed(ruling.tools, ruling.approval, ruling.destinations, ruling.output_contract)
     tokens = case.understood.tokens_in
-    return make_plan(
-        config,
-        case.request,
-        case.situation,
-        case.promise,
-        allowed,
-        choice.ranking,
-        tokens,
-        advice,
-    )
+    return make_plan(config, case.request, case.situation, case.promise, allowed, choice.ranking, tokens, advice)
 
 
 def _overridden_by(ruling: Ruling, learned_lane: str | None, lane: str | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from router_ml.contract import (
     OutputContract,
     PlannedTool,
     Retrieval,
+    RouteDecision,
     RouteRequest,
     Step,
 )
@@ -23,7 +24,7 @@ from router_ml.guardrails.limits import smallest
 from router_ml.planning.guess import Advice, Guess
 from router_ml.planning.situation import Situation, matches
 
-__all__ = ["Allowed", "Plan", "Situation", "fallback", "make_plan", "matches", "traffic_class"]
+__all__ = ["Allowed", "Plan", "Situation", "batch_priced", "fallback", "make_plan", "matches", "traffic_class"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,12 @@ def make_plan(
         output_contract=contract,
         fallback=steps,
     )
+
+
+def batch_priced(config: RouterConfig, decision: RouteDecision) -> bool:
+    """Whether a decision is carried out at batch prices: as it was weighed, as long as its class is configured."""
+    channel, promise = decision.circumstances.channel, config.traffic_classes.get(decision.traffic_class)
+    return channel == "batch" if promise is None else promise.batched(channel=channel, mode=decision.mode.label)
 
 
 def parts_of(config: RouterConfig, lane: str) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ OWNERS = {
     "onnxruntime": ("understanding/encoder.py",),
     "sqlalchemy": ("storage/",),
     "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
-    "litellm": ("execution/lanes",),
+    "litellm": ("execution/lanes/",),
     "fastapi": ("serve/",),
     "opentelemetry": ("telemetry/",),
 }

@@ -16,11 +16,11 @@ from router_ml.config import RouterConfig, load_config
 from router_ml.contract import RouteDecision
 from router_ml.errors import ExecutionError
 from router_ml.execution import Executor
-from router_ml.execution.failures import LaneFailure
 from router_ml.execution.fallback import Tried, next_step
-from router_ml.execution.guarded import GuardedLanes
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply, Usage
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.reply import Piece, Reply, Usage
 
 VENDOR = "openai"
 BEFORE_S, AFTER_S, FIRST_S = 120.0, 1800.0, 60.0

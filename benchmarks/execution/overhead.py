@@ -20,8 +20,8 @@ from router_ml import Router
 from router_ml.contract import OutputCheck, RouteDecision
 from router_ml.contract.base import JsonObject
 from router_ml.execution import Completion, Executor
-from router_ml.execution.guarded import GuardedLanes
-from router_ml.execution.lanes import LaneCall, LiteLLMLanes
+from router_ml.execution.lanes.calls import LaneCall, LiteLLMLanes
+from router_ml.execution.lanes.guarded import GuardedLanes
 from router_ml.faults import faulty_config
 from router_ml.faults.configured import KEY_ENV
 from router_ml.storage.bundle import Bundle

@@ -13,9 +13,9 @@ from router_ml import Router
 from router_ml.config import RouterConfig, load_config
 from router_ml.contract import Decoding
 from router_ml.execution import Executor
-from router_ml.execution.lanes import LaneCall, Lanes, LiteLLMLanes
-from router_ml.execution.retrieval import Passage
-from router_ml.execution.toolbox import ToolFunction
+from router_ml.execution.lanes.calls import LaneCall, Lanes, LiteLLMLanes
+from router_ml.execution.retrieval.passages import Passage
+from router_ml.execution.tools.toolbox import ToolFunction
 from router_ml.faults import FaultServer, faulty_config
 from router_ml.storage.eventlog import EventLog
 
@@ -83,7 +83,7 @@ def executor_on(
     config: RouterConfig, *, ledger: Ledger | None = None, log: EventLog | None = None, lanes: Lanes | None = None
 ) -> Executor:
     """An executor on a router of its own, so that no breaker and no pause of another drill is felt."""
-    from router_ml.execution.toolbox import ConfiguredTools
+    from router_ml.execution.tools.toolbox import ConfiguredTools
 
     tools = ConfiguredTools(config, (ledger or Ledger()).functions())
     return Executor(Router(config, log=log), tools=tools, retrievers={"help_center": Shelf()}, lanes=lanes)

@@ -183,7 +183,7 @@ async def attempt(server: FaultServer, case: Case) -> Ending:
 async def _carried_out(executor: Executor, asked: dict[str, Any], decision: RouteDecision, shape: str) -> Completion:
     if shape != "stream":
         return await executor.acomplete(asked, decision=decision)
-    from router_ml.execution.streaming import Delta, Finished, Restarted
+    from router_ml.execution.streaming.outlet import Delta, Finished, Restarted
 
     shown, done = "", None
     async for event in executor.astream(asked, decision=decision):

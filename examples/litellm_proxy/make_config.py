@@ -20,7 +20,7 @@ def main(folder: Path) -> None:
     never_called = {"model_name": "router", "litellm_params": {"model": "openai/router", "api_key": "none"}}
     settings = {
         "model_list": [*lanes, never_called],
-        "litellm_settings": {"callbacks": "router_hook.hook", "num_retries": 0},
+        "litellm_settings": {"callbacks": "router_hook.hook", "num_retries": 0, "drop_params": True},
         "router_settings": {"disable_cooldowns": True},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")

@@ -15,7 +15,7 @@ from router_ml.contract import Approval
 from router_ml.errors import ReviewError
 
 if TYPE_CHECKING:
-    from router_ml.execution.reviews import Suspended
+    from router_ml.execution.reviews.reviews import Suspended
 
 app = typer.Typer(name="approvals", help="List what waits for a person, look at it, grant or deny it.")
 
@@ -100,7 +100,7 @@ def waiting(*, log: str | None = None, now: datetime | None = None) -> list[Appr
     Raises:
         LogError: the log cannot be read.
     """
-    from router_ml.execution.reviews import Reviews
+    from router_ml.execution.reviews.reviews import Reviews
 
     with event_log(log) as events:
         return Reviews(log=events).pending(now)
@@ -112,7 +112,7 @@ def seen(approval_id: str, *, log: str | None = None, now: datetime | None = Non
     Raises:
         ReviewError: it is not known. LogError: the log cannot be read.
     """
-    from router_ml.execution.reviews import Reviews
+    from router_ml.execution.reviews.reviews import Reviews
 
     with event_log(log) as events:
         reviews = Reviews(log=events)
@@ -131,7 +131,7 @@ def decide(
     Raises:
         InvalidRequestError, ReviewError, LogError: nothing has changed then.
     """
-    from router_ml.execution.reviews import Reviews
+    from router_ml.execution.reviews.reviews import Reviews
 
     with event_log(log) as events:
         return Reviews(log=events).decide(approval_id, granted, who=who, why=why, now=now)
@@ -143,7 +143,7 @@ def expired(*, log: str | None = None, now: datetime | None = None) -> list[Appr
     Raises:
         LogError: the log cannot be written.
     """
-    from router_ml.execution.reviews import Reviews
+    from router_ml.execution.reviews.reviews import Reviews
 
     with event_log(log) as events:
         return Reviews(log=events).expire(now)

@@ -14,7 +14,7 @@ from router_ml.config import RouterConfig, load_config, prices_sha256
 from router_ml.contract import TIERS, RiskTier
 from router_ml.contract.base import LogLevel
 from router_ml.errors import ConfigError, MissingExtraError, Problem
-from router_ml.execution.tool_arguments import Checker
+from router_ml.execution.tools.arguments import Checker
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
 from router_ml.recording import must_be_kept

@@ -14,7 +14,7 @@ from router_ml.cli.question import Question
 from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from router_ml.execution.story import Story
+    from router_ml.execution.story.story import Story
 
 
 class Audience(StrEnum):
@@ -83,8 +83,8 @@ def explained(
     Raises:
         LogError: the log cannot be read or does not hold it. InvalidRequestError: as ``told`` and ``what_if``.
     """
-    from router_ml.execution.story import story
-    from router_ml.execution.story_words import told
+    from router_ml.execution.story.story import story
+    from router_ml.execution.story.words import told
 
     with event_log(log) as events:
         found: Story = story(events, decision_id, archive=archive)

@@ -14,7 +14,7 @@ from router_ml.contract import Approval
 
 if TYPE_CHECKING:
     from router_ml.cli.approvals import Seen
-    from router_ml.execution.reviews import Suspended
+    from router_ml.execution.reviews.reviews import Suspended
 
 SHOWN = 2000  # characters of one text
 

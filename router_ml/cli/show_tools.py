@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from router_ml.execution.tool_changes import ToolChanges
+from router_ml.execution.tools.changes import ToolChanges
 
 
 def changes_page(found: ToolChanges) -> RenderableType:

@@ -16,10 +16,10 @@ from router_ml.config.execution import Tool
 from router_ml.config.source import Source, read
 from router_ml.config.tool_files import read_contracts
 from router_ml.errors import InvalidRequestError
-from router_ml.execution.tool_changes import ToolChanges, tool_changes
-from router_ml.execution.tool_mcp import tools_from_mcp
-from router_ml.execution.tool_openapi import servers_of, tools_from_openapi
-from router_ml.execution.tool_releases import freeze
+from router_ml.execution.tools.changes import ToolChanges, tool_changes
+from router_ml.execution.tools.mcp import tools_from_mcp
+from router_ml.execution.tools.openapi import servers_of, tools_from_openapi
+from router_ml.execution.tools.releases import freeze
 
 app = typer.Typer(
     name="tools", no_args_is_help=True, help="Contracts of tools: import, compare, keep what was released."

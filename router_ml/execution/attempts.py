@@ -13,12 +13,12 @@ from typing import Any
 from router_ml.contract import OutputCheck, OutputContract, Validation
 from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.messages import to_continue, unanswered
-from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered, owed
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Outlet
-from router_ml.execution.validation import Checked, check, repair, to_scan
+from router_ml.execution.streaming.outlet import Outlet
+from router_ml.execution.validation.checking import Checked, check, repair, to_scan
 
 _ANY_TEXT = OutputContract(name="text")
 

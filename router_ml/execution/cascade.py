@@ -18,9 +18,9 @@ from router_ml.config.cascades import Cascade
 from router_ml.contract import Decoding, FailureKind
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LaneCall, Lanes
-from router_ml.execution.reply import Reply
+from router_ml.execution.lanes.calls import LaneCall, Lanes
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.reply import Reply
 
 _MARK = re.compile(r"(?<![\d.])(?:0?\.\d{1,4}|[01](?:\.\d{1,4})?|\d{1,3}\s?%)(?![\d.])")
 _JUDGE = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, RouteDecision
 from router_ml.contract.base import JsonObject
-from router_ml.execution.reply import Reply, ToolRequest
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 
 
 @dataclass(frozen=True)

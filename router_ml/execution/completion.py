@@ -8,8 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, JsonValue
 
 from router_ml.contract import Execution, ExecutionStatus, RouteDecision
-from router_ml.execution.reply import ToolRequest
-from router_ml.execution.structured import parsed
+from router_ml.execution.lanes.reply import ToolRequest
+from router_ml.execution.validation.structured import parsed
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -14,13 +14,13 @@ from router_ml import telemetry
 from router_ml.contract import FailureKind
 from router_ml.execution.allowance import assumed_usd
 from router_ml.execution.cascade import PartCall, run_cascade
-from router_ml.execution.failures import LaneFailure
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, Ready, not_made, obey, ready, shaped, why_not_made
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.reply import Piece, Reply
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Outlet
-from router_ml.execution.validation import Checked, check
+from router_ml.execution.streaming.outlet import Outlet
+from router_ml.execution.validation.checking import Checked, check
 from router_ml.telemetry.attributes import of_call, of_use
 
 _GRACE_S = 0.05

@@ -22,19 +22,19 @@ from router_ml.execution.background import Background
 from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
-from router_ml.execution.guarded import GuardedLanes
-from router_ml.execution.indexes import Indexes
-from router_ml.execution.lanes import Lanes, LiteLLMLanes
+from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
+from router_ml.execution.lanes.guarded import GuardedLanes
 from router_ml.execution.resuming import again, begin, resume
-from router_ml.execution.retrieval import Reranker, Retriever
-from router_ml.execution.retrieval_embedding import Embedding
-from router_ml.execution.reviews import Reviews
+from router_ml.execution.retrieval.embedding import Embedding
+from router_ml.execution.retrieval.indexes import Indexes
+from router_ml.execution.retrieval.passages import Reranker, Retriever
+from router_ml.execution.reviews.reviews import Reviews
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Event, Interrupted, OnInterrupt
-from router_ml.execution.streaming_events import follow
-from router_ml.execution.structured import contract_of
-from router_ml.execution.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
-from router_ml.execution.validation import prepare
+from router_ml.execution.streaming.events import follow
+from router_ml.execution.streaming.outlet import Event, Interrupted, OnInterrupt
+from router_ml.execution.tools.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
+from router_ml.execution.validation.checking import prepare
+from router_ml.execution.validation.structured import contract_of
 from router_ml.execution.walk import carry_out
 from router_ml.loading import whole_model
 from router_ml.rollout import Rollout

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router_ml.contract import FailureKind, RouteDecision, Step
-from router_ml.execution.failures import RULE_OF
+from router_ml.execution.lanes.failures import RULE_OF
 
 TRANSIENT: frozenset[FailureKind] = frozenset(
     ("timeout", "rate_limit", "server_error", "connection", "malformed", "empty")

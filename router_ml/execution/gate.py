@@ -14,18 +14,18 @@ from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
 from router_ml.execution.allowance import Allowance, allow, expected_usd, tokens_in
 from router_ml.execution.client_side import decoding_with
-from router_ml.execution.lanes import LaneCall, Lanes
+from router_ml.execution.lanes.calls import LaneCall, Lanes
 from router_ml.execution.messages import as_sent
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.retrieval.passages import Passage
 from router_ml.execution.run import Run
-from router_ml.execution.structured import decoding_for, held_to_shape
-from router_ml.execution.toolbox import Toolbox
-from router_ml.execution.validation import instructions
+from router_ml.execution.tools.toolbox import Toolbox
+from router_ml.execution.validation.checking import instructions
+from router_ml.execution.validation.structured import decoding_for, held_to_shape
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 
 if TYPE_CHECKING:
-    from router_ml.execution.reviews import Reviews
+    from router_ml.execution.reviews.reviews import Reviews
 
 
 class LookUp(Protocol):

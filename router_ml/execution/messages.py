@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from router_ml.contract import RouteRequest, ToolCall
 from router_ml.contract.base import JsonObject
-from router_ml.execution.reply import Reply, ToolRequest
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 
 _CONTINUE = (
     "The answer above was cut off. Continue it exactly where it stops: repeat nothing, say nothing about the cut."

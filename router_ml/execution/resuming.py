@@ -12,15 +12,15 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.ends import end, nothing_left
 from router_ml.execution.fallback import Tried
 from router_ml.execution.gate import Failed, Parts, obey
+from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.messages import of_request, texts_of
-from router_ml.execution.reply import Reply
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Interrupted
-from router_ml.execution.validation import Checked
+from router_ml.execution.streaming.outlet import Interrupted
+from router_ml.execution.validation.checking import Checked
 from router_ml.execution.walk import answered, carry_out, finish, recorded
 
 if TYPE_CHECKING:
-    from router_ml.execution.reviews import Suspended
+    from router_ml.execution.reviews.reviews import Suspended
 
 _SAID = {"denied": "A person looked at this and did not agree.", "expired": "Nobody agreed to this in time."}
 

@@ -19,10 +19,10 @@ from router_ml.config.execution import ExecutionRules
 from router_ml.contract import ToolCall
 from router_ml.contract.base import JsonObject
 from router_ml.execution.gate import Halted, Parts, obey
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.messages import answers, with_ids
-from router_ml.execution.reply import Reply, ToolRequest
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Outlet
+from router_ml.execution.streaming.outlet import Outlet
 from router_ml.telemetry.attributes import of_tool
 
 _TRIED = ("done", "failed", "timeout")

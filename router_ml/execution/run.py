@@ -29,8 +29,8 @@ from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
-from router_ml.execution.reply import Reply
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.retrieval.passages import Passage
 from router_ml.rechecking import Still
 
 

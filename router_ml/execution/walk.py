@@ -17,12 +17,12 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
 from router_ml.execution.fallback import Tried, next_step, substitute
 from router_ml.execution.gate import Failed, Halted, Parts, obey
-from router_ml.execution.indexes import fails_without
 from router_ml.execution.messages import as_sent
-from router_ml.execution.retrieval import as_context
+from router_ml.execution.retrieval.indexes import fails_without
+from router_ml.execution.retrieval.passages import as_context
 from router_ml.execution.rounds import Waiting
 from router_ml.execution.run import Run
-from router_ml.execution.streaming import Outlet
+from router_ml.execution.streaming.outlet import Outlet
 from router_ml.telemetry.attributes import of_lookup
 
 _PATIENCE_S = 10.0

@@ -25,8 +25,8 @@ from router_ml.contract import (
 )
 from router_ml.errors import NotRoutedError
 from router_ml.execution.fallback import Tried, next_step
-from router_ml.execution.lanes_prices import cost_usd
-from router_ml.execution.reply import Reply, Usage
+from router_ml.execution.lanes.prices import cost_usd
+from router_ml.execution.lanes.reply import Reply, Usage
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 

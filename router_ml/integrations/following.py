@@ -16,7 +16,7 @@ from router_ml.contract import RouteDecision
 from router_ml.errors import StreamInterruptedError
 from router_ml.execution.completion import Completion
 from router_ml.execution.executor import Executor
-from router_ml.execution.streaming import Delta, Event, Finished, Restarted, Started
+from router_ml.execution.streaming.outlet import Delta, Event, Finished, Restarted, Started
 from router_ml.integrations.answering import noticed
 from router_ml.integrations.asking import Asked
 

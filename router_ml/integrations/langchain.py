@@ -64,8 +64,7 @@ class ChatRouter(BaseChatModel):  # type: ignore[misc]
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        versions = self.executor.router.config.version
-        return {"model": self.model, "request": self.request, "router_config": versions}
+        return {"model": self.model, "request": self.request}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
         return {**super()._get_ls_params(stop=stop, **kwargs), "ls_provider": "router_ml"}

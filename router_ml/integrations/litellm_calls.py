@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from router_ml.contract import FailureKind
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes_errors import failure_of
-from router_ml.execution.normal import from_openai
-from router_ml.execution.reply import Reply
+from router_ml.execution.lanes.errors import failure_of
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.normal import from_openai
+from router_ml.execution.lanes.reply import Reply
 
 T = TypeVar("T")
 

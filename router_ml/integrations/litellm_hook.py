@@ -16,8 +16,8 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from router_ml.contract import FailureKind, Validation
 from router_ml.errors import InvalidRequestError, NotRoutedError, RouterError
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.validation import Checked, check
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.validation.checking import Checked, check
 from router_ml.integrations.asking import ANY
 from router_ml.integrations.flights import Flight, Flights
 from router_ml.integrations.litellm_calls import apart, failed, marked, metadata_of, milliseconds, reply_of
@@ -55,7 +55,7 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
 
         Raises:
             HTTPException: 400 the request cannot be read, 403 it is refused or waits for a person, 422 it has to be
-                asked more clearly, 503 it cannot be decided or recorded.
+                asked more clearly or needs sources, 503 it cannot be decided or recorded.
         """
         config = self._flights.router.config
         model = data.get("model")
@@ -77,6 +77,9 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
             raise error_of(400, "invalid_request_error", str(error)) from None
         except RouterError as error:
             raise error_of(503, type(error).__name__, str(error)) from None
+        if flight.decision.output_contract.citations_required:
+            said = "Answers to this request have to cite what was looked up, and the proxy looks nothing up."
+            raise await self._withheld(flight, 422, "not_allowed", said)
         rewrite(config, data, flight, asked)
         return data
 

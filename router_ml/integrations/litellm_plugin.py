@@ -10,7 +10,7 @@ from weakref import WeakSet
 from litellm.integrations.custom_logger import CustomLogger
 
 from router_ml.errors import InvalidRequestError, NotRoutedError
-from router_ml.execution.failures import LaneFailure
+from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.integrations.asking import ask
 from router_ml.integrations.flights import Flight, Flights
 from router_ml.integrations.litellm_calls import (

@@ -7,6 +7,9 @@ from typing import Any
 
 from router_ml.config import RouterConfig
 from router_ml.execution.client_side import decoding_with, kept
+from router_ml.execution.messages import as_sent
+from router_ml.execution.validation.checking import instructions
+from router_ml.execution.validation.structured import decoding_for, held_to_shape
 from router_ml.integrations.asking import Asked, ask
 from router_ml.integrations.flights import Flight
 from router_ml.integrations.litellm_calls import MARK
@@ -47,20 +50,23 @@ def rewrite(config: RouterConfig, data: dict[str, Any], flight: Flight, asked: A
     and of the tools those that no rule took away."""
     decision = flight.decision
     client = kept(asked.client, config, decision)
-    decoding = decoding_with(client, decision.decoding)
+    lane, contract = str(decision.lane), decision.output_contract
+    decoding = decoding_for(config.lanes[lane], decoding_with(client, decision.decoding), contract)
     for name in _REPLACED:
         data.pop(name, None)
-    behind = list(dict.fromkeys(step.lane for step in decision.fallback.on_error if step.lane != decision.lane))
+    behind = list(dict.fromkeys(step.lane for step in decision.fallback.on_error if step.lane != lane))
     data |= dict.fromkeys(_WAYS_OUT, behind)
     data |= decoding.model_dump(exclude_none=True, exclude={"grammar", "stop"})
-    data |= {"model": decision.lane, **({"stop": list(decoding.stop)} if decoding.stop else {})}
+    data |= {"model": lane, **({"stop": list(decoding.stop)} if decoding.stop else {})}
     if client.tools:
         data |= {"tools": list(client.tools), "tool_choice": "required" if client.must_call else "auto"}
     if decision.limits.deadline_ms is not None:
         data["timeout"] = min(float(data.get("timeout") or 600.0), decision.limits.deadline_ms / 1000)
-    mark = {"decision_id": decision.decision_id, "lane": decision.lane, "route": decision.route}
+    if not all(held_to_shape(config.lanes[name], contract) for name in (lane, *behind)):
+        data["messages"] = as_sent(data["messages"], instructions(contract))
+    mark = {"decision_id": decision.decision_id, "lane": lane, "route": decision.route}
     data["metadata"] = {**(data.get("metadata") or {}), MARK: mark}
-    flight.given.append(str(decision.lane))
+    flight.given.append(lane)
 
 
 def error_of(status: int, code: str, said: str, **more: Any) -> Exception:

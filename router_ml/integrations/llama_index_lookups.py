@@ -12,8 +12,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from router_ml.contract import RouteRequest
 from router_ml.errors import NotRoutedError, RouterError
-from router_ml.execution.indexes import Indexes
-from router_ml.execution.retrieval import Reranker, Retriever
+from router_ml.execution.retrieval.indexes import Indexes
+from router_ml.execution.retrieval.passages import Reranker, Retriever
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 

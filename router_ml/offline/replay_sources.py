@@ -23,7 +23,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan
 from router_ml.guardrails.conditions import Facts
 from router_ml.overrides import InForce
-from router_ml.plan import Situation
+from router_ml.plan import Situation, batch_priced
 from router_ml.reading import read
 from router_ml.remembered import Remembered
 from router_ml.rulings import facts_of, ruling_again
@@ -72,9 +72,8 @@ def from_embedding(
     if decision.traffic_class not in config.traffic_classes:
         raise InvalidRequestError(f"Traffic class {decision.traffic_class} is not configured.")
     understood = _understood(decider, decision, features)
-    promise = config.traffic_classes[decision.traffic_class]
-    batched = promise.batched(channel=request.channel, mode=decision.mode.label)
-    estimates, names = decider.estimate(request, understood, batch=batched), list(config.lanes)
+    estimates = decider.estimate(request, understood, batch=batch_priced(config, decision))
+    names = list(config.lanes)
     found: Values = {**from_rules(config, decision)[0]}
     found["estimates"] = _plain(as_contract(estimates, names, decision.eligible))
     if decision.lane is not None:

@@ -86,17 +86,25 @@ class PlanHead:
         (folder / FILES[1]).write_text(json.dumps({"format": FORMAT, "heads": heads}) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> PlanHead:
+    def load(cls, folder: Path, *, features: int) -> PlanHead:
         """Read ``FILES``.
 
+        Args:
+            features: as many as are known of a request here.
+
         Raises:
-            BundleFormatError: they were written in another format.
+            BundleFormatError: they were written in another format, or for other features.
         """
         path = folder / FILES[1]
         record = json.loads(path.read_text(encoding="utf-8"))
         if record.get("format") != FORMAT:
             raise BundleFormatError(f"{path} is in a format that this release does not read. Retrain the bundle.")
         arrays = load_file(folder / FILES[0])
+        if len(arrays["mean"]) != features:
+            raise BundleFormatError(
+                f"{path} was trained on {len(arrays['mean'])} features, this bundle has {features}. Train it again: "
+                "python -m training.plan_head."
+            )
         heads = {
             name: OneHead(
                 tuple(item["labels"]), arrays[f"{name}.weights"], arrays[f"{name}.bias"], float(item["threshold"])

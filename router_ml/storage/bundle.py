@@ -112,7 +112,9 @@ class Bundle:
         config = load_config(folder / "router.yaml", taxonomy(classifier))
         tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
         learned, certified = load_allocation(folder), load_promises(folder)
-        plan = PlanHead.load(folder) if PLAN_FILES[0] in manifest.files else None
+        spec = classifier.spec
+        seen = learned.quality.similarity.landmarks.shape[1] + len(spec.intent.labels) + len(spec.domain.labels)
+        plan = PlanHead.load(folder, features=seen) if PLAN_FILES[0] in manifest.files else None
         return cls(folder, manifest, config, encoder, classifier, learned, tagger, certified, plan)
 
     @cached_property

@@ -11,7 +11,7 @@ import pytest
 
 from router_ml import Router
 from router_ml.cli.approvals import decide, expired, seen, waiting
-from router_ml.execution.reviews import Reviews, Suspended
+from router_ml.execution.reviews.reviews import Reviews, Suspended
 from tests.execution.reviewing import PRIVATE, asked, opened, suspended
 
 Run = Callable[..., tuple[int, str, str]]

@@ -14,9 +14,9 @@ from router_ml import Executor, Router
 from router_ml.config import RouterConfig
 from router_ml.contract import Execution, FailureKind, RouteDecision, Step, ToolCall
 from router_ml.contract.base import JsonObject
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply, ToolRequest, Usage
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.reply import Piece, Reply, ToolRequest, Usage
 
 LANES = {"a": "vendor", "b": "vendor", "c": "vendor", "own": "private", "home": "private"}
 TOOLS = {"find": "read", "read_more": "read", "pay": "write"}

@@ -10,10 +10,10 @@ from typing import Any
 from router_ml.config import RouterConfig
 from router_ml.config.execution import Breaker, ExecutionRules
 from router_ml.contract import Decoding
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.guarded import GuardedLanes
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.reply import Piece, Reply
 
 RULES = ExecutionRules(breaker=Breaker(failures=3, open_ms=5000, max_open_ms=20_000, probes=1))
 

@@ -12,8 +12,8 @@ from router_ml.config import Lane
 from router_ml.config.execution import Endpoint
 from router_ml.config.schema import Latency, Price, Prior
 from router_ml.contract import Decoding
-from router_ml.execution.lanes import LaneCall, LiteLLMLanes
-from router_ml.execution.reply import Piece, Reply
+from router_ml.execution.lanes.calls import LaneCall, LiteLLMLanes
+from router_ml.execution.lanes.reply import Piece, Reply
 from tests.execution.wire import Answer, dropped, serving, whole
 
 MODELS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 from router_ml import Router
 from router_ml.contract import Execution, Hop, RouteDecision, RouteRequest, ToolCall
-from router_ml.execution.reply import ToolRequest
-from router_ml.execution.reviews import Suspended, new_approval_id
+from router_ml.execution.lanes.reply import ToolRequest
+from router_ml.execution.reviews.reviews import Suspended, new_approval_id
 
 CONFIG = """\
 version: 1

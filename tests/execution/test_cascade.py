@@ -12,10 +12,10 @@ import pytest
 from router_ml.config.cascades import Cascade
 from router_ml.contract import Decoding, FailureKind, OutputContract
 from router_ml.execution.cascade import Cascaded, PartCall, mark_of, run_cascade
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply, ToolRequest
-from router_ml.execution.validation import check
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.reply import Piece, Reply, ToolRequest
+from router_ml.execution.validation.checking import check
 
 Answer = Reply | FailureKind
 JSON = OutputContract(name="json", type="json", schema={"type": "object", "required": ["a"]})

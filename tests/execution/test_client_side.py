@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from router_ml.contract import Decoding, RouteDecision
 from router_ml.execution.client_side import ClientSide, decoding_with, kept
-from router_ml.execution.reply import Reply, ToolRequest
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.storage.bundle import Bundle
 
 WEATHER = {"type": "function", "function": {"name": "get_weather"}}

@@ -18,9 +18,9 @@ from router_ml.errors import ExecutionError, LogError, RouterError
 from router_ml.execution.allowance import size, tokens_in
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.completion import Completion
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Reply, Usage
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.reply import Reply, Usage
+from router_ml.execution.retrieval.passages import Passage
 from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingLanes, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"

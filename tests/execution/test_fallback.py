@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from router_ml import Router
 from router_ml.contract import FailureKind, RouteDecision, Step
 from router_ml.errors import ExecutionError
-from router_ml.execution.failures import RULE_OF
 from router_ml.execution.fallback import Tried, next_step, substitute
+from router_ml.execution.lanes.failures import RULE_OF
 from router_ml.plan import fallback
 from tests.execution.acting import LANES, config, failed, scene
 

@@ -12,10 +12,10 @@ from router_ml.config import RouterConfig, parse_config
 from router_ml.config.execution import Tool
 from router_ml.config.tool_files import read_contracts
 from router_ml.contract import RouteDecision, ToolCall
-from router_ml.execution.reply import ToolRequest
-from router_ml.execution.tool_attempts import Attempts
-from router_ml.execution.tool_changes import Level, tool_changes
-from router_ml.execution.toolbox import ConfiguredTools
+from router_ml.execution.lanes.reply import ToolRequest
+from router_ml.execution.tools.attempts import Attempts
+from router_ml.execution.tools.changes import Level, tool_changes
+from router_ml.execution.tools.toolbox import ConfiguredTools
 
 FOLDER = Path(__file__).parents[2] / "data" / "tools"
 

@@ -13,7 +13,7 @@ from router_ml import Completion, Executor
 from router_ml.contract import RouteRequest
 from router_ml.errors import StreamInterruptedError
 from router_ml.execution.client_side import ClientSide
-from router_ml.execution.streaming import Delta, Finished, Restarted, Started
+from router_ml.execution.streaming.outlet import Delta, Finished, Restarted, Started
 from router_ml.faults import Fault, FaultServer
 from router_ml.integrations.asking import Asked
 from router_ml.integrations.following import Said, _Following, afollow, follow

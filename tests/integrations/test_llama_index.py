@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from router_ml import Executor
 from router_ml.errors import ExecutionError, InvalidRequestError, NotRoutedError, RouterError
 from router_ml.execution.completion import Completion
-from router_ml.execution.retrieval import Passage
+from router_ml.execution.retrieval.passages import Passage
 from router_ml.faults import FaultServer
 from router_ml.integrations.llama_index import RouterLLM, RouterRetriever, RouterSelector
 from router_ml.integrations.llama_index_messages import as_openai

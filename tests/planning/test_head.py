@@ -51,7 +51,7 @@ def test_a_label_that_names_a_slot_is_something_to_ask() -> None:
 
 def test_it_is_the_same_after_the_disk(tmp_path: Path) -> None:
     head().save(tmp_path)
-    again = PlanHead.load(tmp_path)
+    again = PlanHead.load(tmp_path, features=2)
     assert {name.name for name in tmp_path.iterdir()} == set(FILES)
     for features in ((2, 2), (-2, 1), (0.1, 0)):
         assert again.guess(*row(*features)) == head().guess(*row(*features))
@@ -62,4 +62,11 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     record = json.loads((tmp_path / FILES[1]).read_text())
     (tmp_path / FILES[1]).write_text(json.dumps({**record, "format": 99}))
     with pytest.raises(BundleFormatError, match="does not read"):
-        PlanHead.load(tmp_path)
+        PlanHead.load(tmp_path, features=2)
+
+
+def test_heads_of_another_classifier_are_refused(tmp_path: Path) -> None:
+    """They would read one label's probability as another's."""
+    head().save(tmp_path)
+    with pytest.raises(BundleFormatError, match="2 features, this bundle has 3"):
+        PlanHead.load(tmp_path, features=3)

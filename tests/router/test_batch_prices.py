@@ -7,6 +7,7 @@ import pytest
 from router_ml import Router
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
+from router_ml.plan import batch_priced
 from router_ml.storage.bundle import Bundle
 
 BATCH = "Classify as billing, technical or other. Output the label only.\n\nTICKET: I was charged twice for one month."
@@ -26,7 +27,9 @@ def router_with(bundle: Bundle, **fields: object) -> Router:
 def test_each_lane_gives_its_own_discount(bundle: Bundle, batch_prices: bool, channel: str) -> None:
     full = router_with(bundle).predict_route(BATCH, channel="api", seed=1)
     assert full.mode.label == "batch"
-    found = router_with(bundle, batch_prices=batch_prices).predict_route(BATCH, channel=channel, seed=1)
+    router = router_with(bundle, batch_prices=batch_prices)
+    found = router.predict_route(BATCH, channel=channel, seed=1)
+    assert (batch_priced(router.config, found), batch_priced(router.config, full)) == (True, batch_prices)
     for lane, cost in costs(found).items():
         discount = bundle.config.lanes[lane].price.batch_discount
         assert cost == pytest.approx(costs(full)[lane] * (1 - discount), rel=1e-6)

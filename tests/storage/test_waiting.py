@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router_ml.errors import ReviewError
-from router_ml.execution.reviews import Reviews
+from router_ml.execution.reviews.reviews import Reviews
 from router_ml.storage.verify import verify
 from tests.execution.reviewing import opened, suspended
 

@@ -11,9 +11,9 @@ from router_ml import Executor, Router
 from router_ml.config.schema import FallbackRule
 from router_ml.errors import ExecutionError
 from router_ml.execution.client_side import ClientSide
-from router_ml.execution.failures import LaneFailure
-from router_ml.execution.lanes import LaneCall
-from router_ml.execution.reply import Piece, Reply, Usage
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.reply import Piece, Reply, Usage
 
 if TYPE_CHECKING:
     from tests.telemetry.conftest import Seen

@@ -1,0 +1,124 @@
+"""A streamed answer, gathered until it is whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.normal import from_openai
+from router_ml.execution.lanes.normal_text import Visible
+from router_ml.execution.lanes.reply import Reply
+
+
+class Gathered:
+    """Chunks in the shape that LiteLLM gives them. ``shown``: the text that was given out so far."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+        self._visible = Visible()
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._tools: dict[int, dict[str, Any]] = {}
+        self._extra: dict[str, Any] = {}
+        self._blocks: list[dict[str, Any]] = []
+        self._refusal: str | None = None
+        self._annotations: list[Any] = []
+        self._finish: str | None = None
+        self._model: str | None = None
+        self._usage: dict[str, Any] = {}
+
+    def add(self, chunk: Any) -> str:
+        """Take a chunk in; what of the text can be shown now."""
+        self._model = getattr(chunk, "model", None) or self._model
+        usage = getattr(chunk, "usage", None)
+        if usage is not None:
+            self._usage = usage.model_dump()
+        choices = getattr(chunk, "choices", None)
+        if not choices:
+            return ""
+        self._finish = choices[0].finish_reason or self._finish
+        delta = choices[0].delta
+        return self._delta(delta) if delta is not None else ""
+
+    def end(self) -> str:
+        """What can be shown now that nothing more comes."""
+        return self._show(self._visible.end())
+
+    def reply(self, *, received: str | None) -> Reply:
+        """The whole answer.
+
+        Args:
+            received: the reason with which the lane itself ended the stream, None where it gave none.
+
+        Raises:
+            LaneFailure: it did not end as an answer does.
+        """
+        if received is None:
+            came = self._text or self._thinking or self._tools
+            raise LaneFailure("connection" if came else "malformed", "StreamCutError", partial=self.shown)
+        message = {
+            "content": "".join(self._text),
+            "reasoning_content": "".join(self._thinking),
+            "tool_calls": [{"id": one["id"], "function": one} for _, one in sorted(self._tools.items())],
+            "annotations": self._annotations,
+            "refusal": self._refusal,
+            "thinking_blocks": self._blocks,
+            "provider_specific_fields": self._extra,
+        }
+        choice = {"message": message, "finish_reason": self._finish or received}
+        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage})
+
+    def _delta(self, delta: Any) -> str:
+        self._aside(delta)
+        for one in getattr(delta, "tool_calls", None) or ():
+            self._tool(one)
+        thought = getattr(delta, "reasoning_content", None)
+        if thought:
+            self._thinking.append(thought)
+            self._visible.thought = True
+        text = getattr(delta, "content", None)
+        if not text:
+            return ""
+        self._text.append(text)
+        return self._show(self._visible.feed(text))
+
+    def _show(self, text: str) -> str:
+        self.shown += text
+        return text
+
+    def _tool(self, part: Any) -> None:
+        """The name comes with the first part of a call, its arguments in pieces."""
+        known = self._tools.setdefault(part.index or 0, {"id": "", "name": "", "arguments": ""})
+        known["id"] = known["id"] or part.id or ""
+        known["name"] = known["name"] or part.function.name or ""
+        known["arguments"] += part.function.arguments or ""
+
+    def _aside(self, delta: Any) -> None:
+        """What vendors send beside the text. LiteLLM drops the words of a refusal, but not that there is one."""
+        refusal = getattr(delta, "refusal", None)
+        if refusal is not None:
+            self._refusal = (self._refusal or "") + refusal
+        self._annotations.extend(_plain(one) for one in getattr(delta, "annotations", None) or ())
+        for block in getattr(delta, "thinking_blocks", None) or ():
+            self._block(_plain(block))
+        extra = getattr(delta, "provider_specific_fields", None) or {}
+        if extra.get("citation"):
+            self._extra.setdefault("citations", []).append(extra["citation"])
+        if extra.get("stop_reason"):
+            self._extra["stop_reason"] = extra["stop_reason"]
+
+    def _block(self, part: dict[str, Any]) -> None:
+        """Thinking comes in pieces, its signature with the last one."""
+        last = self._blocks[-1] if self._blocks else None
+        if last is None or last.get("signature") or last.get("type") != "thinking":
+            self._blocks.append({name: value for name, value in part.items() if name != "index"})
+            return
+        last["thinking"] = (last.get("thinking") or "") + (part.get("thinking") or "")
+        if part.get("signature"):
+            last["signature"] = part["signature"]
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return value.model_dump() if isinstance(value, BaseModel) else dict(value)

@@ -1,0 +1,214 @@
+"""What is known of the health of lanes and providers, and what of it is told to the router.
+
+A name is told to be down while none of the lanes that it stands for may be called. So a lane that is down gets no
+traffic; when its pause is over it is told to be up again, and down once its probes are on their way: as many requests
+as there are probes find out whether it is back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from router_ml.config import Lane
+from router_ml.config.execution import ExecutionRules
+from router_ml.errors import InvalidRequestError
+from router_ml.execution.lanes.breaker import BreakerState, allow, ready, record
+from router_ml.execution.lanes.failures import LaneFailure
+
+Kind = Literal["provider", "lane"]
+Key = tuple[Kind, str]
+
+
+class Handle(Protocol):
+    """Something that will happen, unless it is cancelled."""
+
+    def cancel(self) -> object:
+        """Let it not happen."""
+        ...
+
+
+After = Callable[[float, Callable[[], None]], Handle]
+"""Has something done in so many seconds."""
+
+
+def after(seconds: float, work: Callable[[], None]) -> Handle:
+    """In a thread of its own, since an event loop may be gone by then, and no request may come without it."""
+    timer = threading.Timer(seconds, work)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A call that was let through: which turn of each breaker it belongs to."""
+
+    lane: str
+    turns: tuple[tuple[Key, int], ...]
+
+
+class Watch:
+    """Breakers and pauses of all lanes; safe to share between threads.
+
+    Args:
+        report: takes the name of a lane or provider, and ``up`` or ``down``.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        rules: ExecutionRules,
+        *,
+        report: Callable[[str, str], None],
+        clock: Callable[[], float],
+        after: After = after,
+    ) -> None:
+        self._rules, self._report, self._clock, self._after = rules, report, clock, after
+        self._provider = {name: lane.provider for name, lane in lanes.items()}
+        self._covers = _covered(lanes)
+        self._states: dict[Key, BreakerState] = {}
+        self._rests: dict[str, tuple[float, bool]] = {}
+        self._down: frozenset[str] = frozenset()
+        self._timer: tuple[float, Handle] | None = None
+        self._lock = threading.RLock()
+
+    def rest_s(self, lane: str) -> float:
+        """Seconds for which the provider asked to be left alone with this lane; 0: none."""
+        with self._lock:
+            until, _ = self._rests.get(lane, (0.0, False))
+            return max(until - self._clock() * 1000, 0.0) / 1000
+
+    def check(self, lane: str) -> None:
+        """See whether a call could be made.
+
+        Raises:
+            LaneFailure: a breaker is open.
+        """
+        with self._lock:
+            self._look()
+            now = self._clock() * 1000
+            for key in self._keys(lane):
+                if not ready(self._state(key), now, rules=self._rules.breaker):
+                    raise _open(key)
+
+    def enter(self, lane: str) -> Ticket:
+        """Let a call through; ``leave`` has to follow.
+
+        Raises:
+            LaneFailure: a breaker is open.
+        """
+        with self._lock:
+            now = self._clock() * 1000
+            taken: list[tuple[Key, int]] = []
+            for key in self._keys(lane):
+                allowed, self._states[key] = allow(self._state(key), now, rules=self._rules.breaker)
+                if not allowed:
+                    self._end(taken, None, now, may_open=False)
+                    raise _open(key)
+                taken.append((key, self._states[key].turn))
+            self._tell(lane)
+            return Ticket(lane, tuple(taken))
+
+    def leave(self, ticket: Ticket, ok: bool | None, *, rest_ms: float | None = None) -> None:
+        """Say how a call went.
+
+        Args:
+            ok: None where it says nothing of lane and provider.
+            rest_ms: how long the provider asks to be left alone with this lane.
+        """
+        with self._lock:
+            now = self._clock() * 1000
+            self._end(ticket.turns[1:], ok, now, may_open=True)
+            self._end(ticket.turns[:1], ok, now, may_open=not ok and self._several_fail(ticket.lane))
+            if rest_ms:
+                pause = min(rest_ms, self._rules.breaker.max_open_ms)
+                self._rests[ticket.lane] = (now + pause, pause > self._rules.max_retry_after_ms)
+            self._tell(ticket.lane)
+
+    def close(self) -> None:
+        """Report that everything is up, and nothing more."""
+        with self._lock:
+            self._states, self._rests = {}, {}
+            self._tell()
+            self._covers = {}
+
+    def _keys(self, lane: str) -> tuple[Key, Key]:
+        return ("provider", self._provider[lane]), ("lane", lane)
+
+    def _state(self, key: Key) -> BreakerState:
+        return self._states.get(key) or BreakerState()
+
+    def _end(self, turns: Iterable[tuple[Key, int]], ok: bool | None, now: float, *, may_open: bool) -> None:
+        for key, turn in turns:
+            state = self._state(key)
+            self._states[key] = record(state, ok, now, rules=self._rules.breaker, turn=turn, may_open=may_open)
+
+    def _several_fail(self, lane: str) -> bool:
+        """Whether it is the provider that fails, rather than one of its lanes."""
+        beside = [other for other, provider in self._provider.items() if provider == self._provider[lane]]
+        states = [self._state(("lane", other)) for other in beside]
+        failing = sum(state.phase != "closed" or state.in_a_row > 0 for state in states)
+        return failing >= min(2, len(beside))
+
+    def _blocked(self, lane: str, now: float) -> bool:
+        until, known = self._rests.get(lane, (0.0, False))
+        open_ = not all(ready(self._state(key), now, rules=self._rules.breaker) for key in self._keys(lane))
+        return open_ or (known and now < until)
+
+    def _tell(self, lane: str | None = None) -> None:
+        """Report what has changed, and look again when the next pause is over. ``lane``: all that can have changed."""
+        if lane is not None and self._calm(lane):
+            return
+        now = self._clock() * 1000
+        blocked = {lane for lane in self._provider if self._blocked(lane, now)}
+        down = frozenset(name for name, lanes in self._covers.items() if lanes <= blocked)
+        for name in sorted(down ^ self._down):
+            with suppress(InvalidRequestError):  # another bundle has come that does not know the name
+                self._report(name, "down" if name in down else "up")
+        self._down = down
+        self._wake(now)
+
+    def _calm(self, lane: str) -> bool:
+        """Whether nothing is down, nothing rests and nothing was waited for: nearly always."""
+        calm = not self._down and self._timer is None and lane not in self._rests
+        return calm and all(self._state(key).phase == "closed" for key in self._keys(lane))
+
+    def _wake(self, now: float) -> None:
+        ends = [state.until_ms for state in self._states.values() if state.phase == "open"]
+        ends += [until for until, known in self._rests.values() if known]
+        end = min((one for one in ends if one > now), default=None)
+        if self._timer is not None and self._timer[0] == end:
+            return
+        if self._timer is not None:
+            self._timer[1].cancel()
+        self._timer = None if end is None else (end, self._after((end - now) / 1000, self._look_late))
+
+    def _look(self) -> None:
+        """Look now, where a pause has ended without anybody having been told."""
+        if self._timer is not None and self._clock() * 1000 >= self._timer[0]:
+            self._tell()
+
+    def _look_late(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer = None
+                self._tell()
+
+
+def _covered(lanes: Mapping[str, Lane]) -> dict[str, frozenset[str]]:
+    """The lanes that each name of a lane or provider stands for: a report of one holds for all that share its name."""
+    names = {*lanes, *(lane.provider for lane in lanes.values())}
+    return {
+        name: frozenset(other for other, lane in lanes.items() if name in (other, lane.provider, lane.failure_domain))
+        for name in names
+    }
+
+
+def _open(key: Key) -> LaneFailure:
+    kind, name = key
+    return LaneFailure("unavailable", f"BreakerOpenError {kind} {name}")

@@ -1,0 +1,1 @@
+"""Looking things up: passages with ids, from the index that a decision planned."""

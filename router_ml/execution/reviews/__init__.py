@@ -1,0 +1,1 @@
+"""People who look first: what waits for them, and what they said."""

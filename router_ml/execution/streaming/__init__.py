@@ -1,0 +1,1 @@
+"""Answers as they come, and what is shown of them before they are whole."""

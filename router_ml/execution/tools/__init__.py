@@ -1,0 +1,1 @@
+"""Tools: their contracts, what lanes are offered, and what happens when they ask for one."""

@@ -1,0 +1,1 @@
+"""Output contracts: what is asked of a lane, and whether its answer is one."""

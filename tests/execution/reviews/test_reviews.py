@@ -1,0 +1,230 @@
+"""Exactly one person decides, they see what they decide on, and what waits is gone once it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from router_ml import Router
+from router_ml.contract import Approval
+from router_ml.contract.base import JsonObject
+from router_ml.errors import InvalidRequestError, LogRefusedError, ReviewError
+from router_ml.execution.reviews.reviews import Reviews, Suspended
+from router_ml.storage.verify import verify
+from tests.execution.reviewing import PRIVATE, asked, opened, suspended
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SAID = {"who": "ada", "why": "The customer is right."}
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[Router]:
+    with opened(tmp_path) as router:
+        yield router
+
+
+@pytest.fixture(params=["log", "memory"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Router]:
+    """A router with a log, and one without."""
+    with opened(tmp_path, log="" if request.param == "log" else None) as router:
+        yield router
+
+
+def waits(router: Router, **changes: object) -> tuple[Reviews, Suspended, Approval]:
+    reviews, stopped = Reviews(router), suspended(router, **changes)  # type: ignore[arg-type]
+    step = reviews.ask(stopped, subject="tool", reason="refund changes something", queue="support", now=NOW)
+    return reviews, stopped, step
+
+
+def test_what_is_granted_goes_on_once_as_it_was(either: Router) -> None:
+    reviews, stopped, step = waits(either)
+    assert (step.state, step.tool, step.version, step.queue) == ("requested", "refund", "1", "support")
+    assert reviews.pending(NOW) == [step]
+    assert Reviews(either).suspended(step.approval_id) == stopped
+    granted = reviews.decide(step.approval_id, True, now=NOW, **SAID)
+    assert (granted.state, granted.who, granted.why) == ("granted", *SAID.values())
+    assert (reviews.pending(NOW), reviews.ready(NOW)) == ([], [granted])
+    assert reviews.state(step.approval_id, NOW) == granted
+    assert reviews.take(step.approval_id, now=NOW) == stopped
+    assert reviews.ready(NOW) == []
+    with pytest.raises(ReviewError, match="was granted by ada on 2026-07-01 12:00 UTC, and has been taken"):
+        reviews.take(step.approval_id, now=NOW)
+    with pytest.raises(ReviewError, match="was taken or is over"):
+        reviews.suspended(step.approval_id)
+    assert reviews.state(step.approval_id, NOW + 9 * HOUR) == granted, "it was used in time"
+
+
+def test_only_the_first_decision_counts(either: Router) -> None:
+    reviews, _, step = waits(either)
+    reviews.decide(step.approval_id, False, now=NOW, **SAID)
+    for granted in (True, False):
+        with pytest.raises(ReviewError, match=r"was denied by ada .* What was decided stays"):
+            reviews.decide(step.approval_id, granted, who="bob", why="No.", now=NOW)
+    assert reviews.state(step.approval_id, NOW).who == "ada"
+
+
+def test_a_denial_leaves_nothing_that_anybody_said(either: Router) -> None:
+    """It can still be taken, so that the request ends in words of ours."""
+    reviews, stopped, step = waits(either)
+    reviews.decide(step.approval_id, False, now=NOW, **SAID)
+    left = reviews.take(step.approval_id, now=NOW)
+    assert (left.decision, left.whole, left.messages, left.answer) == (stopped.decision, False, (), None)
+    assert left.tool_request is not None
+    assert (left.tool_request.name, left.tool_request.arguments) == ("refund", "")
+    assert "XYZZY" not in left.to_json()
+
+
+@pytest.mark.parametrize("missing", ["who", "why"])
+def test_nobody_decides_without_a_name_and_a_reason(router: Router, missing: str) -> None:
+    reviews, _, step = waits(router)
+    with pytest.raises(InvalidRequestError, match=f"{missing} of 0 characters"):
+        reviews.decide(step.approval_id, True, now=NOW, **{**SAID, missing: " "})
+    assert reviews.state(step.approval_id, NOW).state == "requested"
+
+
+def test_an_overdue_approval_has_expired_whether_or_not_anybody_wrote_that_down(either: Router) -> None:
+    reviews, _, step = waits(either)
+    late = NOW + HOUR
+    assert reviews.state(step.approval_id, late - timedelta(seconds=1)).state == "requested"
+    assert reviews.state(step.approval_id, late).state == "expired"
+    assert reviews.pending(late) == []
+    assert reviews.ready(NOW) == []
+    assert [one.approval_id for one in reviews.ready(late)] == [step.approval_id]
+    with pytest.raises(ReviewError, match="expired on 2026-07-01 13:00 UTC"):
+        reviews.decide(step.approval_id, True, now=late, **SAID)
+    (written,) = reviews.expire(late)
+    assert (written.state, written.on_expiry, written.who) == ("expired", "deny", None)
+    assert reviews.expire(late) == []
+    assert not reviews.take(step.approval_id, now=late).whole
+
+
+def test_what_expired_can_be_taken_at_once(either: Router) -> None:
+    """Whoever waits for an answer does not have to wait for the next run of expire as well."""
+    reviews, _, step = waits(either)
+    assert not reviews.take(step.approval_id, now=NOW + HOUR).whole
+    assert reviews.state(step.approval_id, NOW + HOUR).state == "expired"
+
+
+def test_a_grant_that_nobody_used_in_time_is_over(either: Router) -> None:
+    reviews, _, step = waits(either)
+    reviews.decide(step.approval_id, True, now=NOW, **SAID)
+    late = NOW + 2 * HOUR
+    assert reviews.state(step.approval_id, late).state == "expired"
+    with pytest.raises(ReviewError):
+        reviews.take(step.approval_id, now=late)
+    assert [one.state for one in reviews.expire(late)] == ["expired"]
+    assert reviews.expire(late) == []
+
+
+def test_nobody_takes_what_nobody_decided(either: Router) -> None:
+    reviews, _, step = waits(either)
+    with pytest.raises(ReviewError, match="Nobody has decided"):
+        reviews.take(step.approval_id, now=NOW)
+    for call in (reviews.state, reviews.suspended, reviews.take):
+        with pytest.raises(ReviewError, match="apr_unknown"):
+            call("apr_unknown")
+
+
+def test_each_step_is_in_the_log_and_its_chain(router: Router) -> None:
+    reviews, stopped, step = waits(router)
+    reviews.decide(step.approval_id, True, now=NOW + timedelta(minutes=1), **SAID)
+    assert router.log is not None
+    assert [one.state for one in router.log.approvals()] == ["requested", "granted"]
+    assert verify(router.log).ok
+    with pytest.raises(LogRefusedError, match="is waiting already"):
+        reviews.ask(stopped, subject="tool", reason="again", now=NOW)
+
+
+def test_another_process_sees_what_waits_and_decides(router: Router, tmp_path: Path) -> None:
+    _, stopped, step = waits(router)
+    with opened(tmp_path) as other:
+        assert Reviews(other).suspended(step.approval_id) == stopped
+        Reviews(other).decide(step.approval_id, True, now=NOW, **SAID)
+    assert Reviews(router).take(step.approval_id, now=NOW) == stopped
+
+
+def test_private_words_stay_in_the_process_that_asked(router: Router, tmp_path: Path) -> None:
+    """The database never holds them, and nobody grants what they cannot see; a denial needs no look."""
+    reviews, stopped, step = waits(router, request=asked(PRIVATE), arguments='{"iban": "DE89370400440532013000"}')
+    assert step.arguments_sha256 == "", "an unkeyed digest of an account can be guessed back"
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+    assert b"ann.smith" not in content
+    assert b"DE8937" not in content
+    assert reviews.suspended(step.approval_id) == stopped
+    with opened(tmp_path) as other:
+        elsewhere = Reviews(other)
+        assert not elsewhere.suspended(step.approval_id).whole
+        with pytest.raises(ReviewError, match=r"private request.*keep_private; it can be denied from anywhere"):
+            elsewhere.decide(step.approval_id, True, now=NOW, **SAID)
+        reviews.decide(step.approval_id, True, now=NOW, **SAID)
+        with pytest.raises(ReviewError, match="goes on only there"):
+            elsewhere.take(step.approval_id, now=NOW)
+    assert reviews.take(step.approval_id, now=NOW) == stopped
+
+
+def test_private_words_go_with_a_denial_elsewhere(router: Router, tmp_path: Path) -> None:
+    reviews, _, step = waits(router, request=asked(PRIVATE))
+    with opened(tmp_path) as other:
+        Reviews(other).decide(step.approval_id, False, now=NOW, **SAID)
+    reviews.expire(NOW)
+    assert not reviews._memory.words
+    assert not reviews.take(step.approval_id, now=NOW).whole
+
+
+def test_private_words_may_be_kept_where_the_configuration_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path, more=", keep_private: true") as router:
+        _, stopped, step = waits(router, request=asked(PRIVATE))
+        with opened(tmp_path, more=", keep_private: true") as other:
+            assert Reviews(other).suspended(step.approval_id) == stopped
+
+
+def test_what_a_tool_brought_in_makes_a_request_private(router: Router, tmp_path: Path) -> None:
+    """The request was clean when it was decided; the log must not learn from what waits what came later."""
+    waits(router, arguments='{"iban": "DE89370400440532013000"}')
+    assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "tool", "content": "IBAN DE89370400440532013000"},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": '"DE89370400440532013000"'}}]},
+    ],
+)
+def test_so_does_what_a_lane_or_a_tool_said_before(router: Router, tmp_path: Path, message: JsonObject) -> None:
+    stopped = replace(suspended(router), messages=(message,))
+    Reviews(router).ask(stopped, subject="tool", reason="x", now=NOW)
+    assert b"DE8937" not in b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+    assert Reviews(router).suspended(stopped.approval_id) == stopped
+
+
+def test_nothing_is_left_in_the_file_of_what_was_denied_or_erased(router: Router, tmp_path: Path) -> None:
+    def content() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.glob("log.sqlite*"))
+
+    reviews, _, step = waits(router, arguments='{"note": "XYZZY-1"}')
+    _, _, other = waits(router, request=asked(metadata={"user": "ann"}), arguments='{"note": "XYZZY-2"}')
+    assert b"XYZZY-1" in content()
+    assert b"XYZZY-2" in content()
+    reviews.decide(step.approval_id, False, now=NOW, **SAID)
+    assert b"XYZZY-1" not in content()
+    assert router.log is not None
+    router.log.erase(user="ann", who="privacy", why="request 1", now=NOW)
+    assert b"XYZZY-2" not in content()
+    with pytest.raises(ReviewError, match="No approval"):
+        reviews.state(other.approval_id)
+    with pytest.raises(LogRefusedError, match="was erased"):
+        reviews.ask(suspended_of(other, router), subject="tool", reason="x", now=NOW)
+    assert verify(router.log).ok
+
+
+def suspended_of(step: Approval, router: Router) -> Suspended:
+    """Something that waits for a decision that is no longer there."""
+    stopped = suspended(router)
+    decision = stopped.decision.model_copy(update={"decision_id": step.decision_id})
+    return Suspended("apr_new", decision, stopped.request, (), stopped.execution)

@@ -1,0 +1,96 @@
+"""Tools of an MCP server are imported with care, and called through the real library."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router_ml.config.execution import Tool
+from router_ml.errors import InvalidRequestError
+from router_ml.execution.tools.failures import ToolFailure
+from router_ml.execution.tools.mcp import McpServer, tools_from_mcp
+
+mcp = pytest.importorskip("mcp")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[McpServer]:
+    """A connection to a server of this process."""
+    from tests.execution.mcp_server import server
+
+    with McpServer(server) as connected:
+        yield connected
+
+
+def test_what_a_server_does_not_say_counts_against_it(shop: McpServer) -> None:
+    said = {name: (tool.effect, tool.approval, tool.idempotent) for name, tool in shop.tools.items()}
+    assert said == {
+        "order_read": ("read", False, True),
+        "refund_pay": ("write", True, True),
+        "note": ("write", False, False),
+    }
+    bare = tools_from_mcp([{"name": "wipe", "inputSchema": {"type": "object"}}])["wipe"]
+    assert (bare.effect, bare.approval, bare.idempotent, bare.version) == ("write", True, False, "1")
+    with pytest.raises(InvalidRequestError, match="tools/list"):
+        tools_from_mcp([{"name": "wipe"}])
+
+
+def test_contracts_hold_schema_description_and_version(shop: McpServer) -> None:
+    tool = shop.tools["refund_pay"]
+    assert (tool.description, tool.version) == ("Pay back", "3.1")
+    assert tool.parameters["required"] == ["order", "cents"]
+
+
+def test_tools_are_called_from_any_loop(shop: McpServer) -> None:
+    functions = shop.functions(shop.tools)
+    for _ in range(2):
+        assert asyncio.run(functions["order_read"](order="8812")) == {"order": "8812", "status": "paid"}
+    paid: Any = asyncio.run(functions["refund_pay"](order="8812", cents=5, idempotency_key="dec-1:refund:ab"))
+    assert "paid 5 for 8812" in str(paid)
+
+
+def test_what_a_tool_says_of_its_failure_is_not_repeated(shop: McpServer) -> None:
+    with pytest.raises(ToolFailure) as failed:
+        asyncio.run(shop.functions(shop.tools)["note"](text="a secret"))
+    assert str(failed.value) == "the tool says that it failed"
+
+
+def test_a_server_that_changes_what_was_agreed_to_is_not_called(shop: McpServer) -> None:
+    """What it says of a tool goes to every lane; new words are read by a person first."""
+    for change in ({"description": "Pay back what you like"}, {"parameters": {"type": "object"}}):
+        agreed = {**shop.tools, "refund_pay": shop.tools["refund_pay"].model_copy(update=change)}
+        with pytest.raises(InvalidRequestError, match=r"something else of refund_pay than router\.yaml"):
+            shop.functions(agreed)
+
+
+def test_only_tools_that_are_configured_get_a_function(shop: McpServer) -> None:
+    other = Tool(version="1", effect="read")
+    assert list(shop.functions({"order_read": shop.tools["order_read"], "elsewhere": other})) == ["order_read"]
+
+
+def test_a_server_is_started_as_a_process_and_ended(root: Path) -> None:
+    command = mcp.StdioServerParameters(
+        command=sys.executable, args=["-m", "tests.execution.mcp_server"], cwd=str(root)
+    )
+    server = McpServer(command, timeout_s=60)
+    functions = server.functions(server.tools)
+    assert asyncio.run(functions["order_read"](order="1"))["status"] == "paid"  # type: ignore[index,call-overload]
+    server.close()
+    with pytest.raises(ToolFailure, match="connection to the server has ended"):
+        asyncio.run(functions["order_read"](order="1"))
+
+
+def test_a_server_that_cannot_be_reached_is_an_error_at_once() -> None:
+    with pytest.raises(ToolFailure, match="no connection to the server"):
+        McpServer("http://127.0.0.1:9/mcp", timeout_s=20)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    command = mcp.StdioServerParameters(command=sys.executable, args=["-c", "import time; time.sleep(60)"])
+    with pytest.raises(ToolFailure, match="no connection to the server"):
+        McpServer(command, timeout_s=0.3)
