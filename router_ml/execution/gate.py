@@ -21,6 +21,7 @@ from router_ml.execution.run import Run
 from router_ml.execution.tools.toolbox import Toolbox
 from router_ml.execution.validation.checking import instructions
 from router_ml.execution.validation.structured import decoding_for, held_to_shape
+from router_ml.plan import batch_priced
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 
@@ -137,7 +138,15 @@ def ready(
     )
     if not isinstance(allowed, Allowance):
         return allowed
-    call = LaneCall(lane, messages, allowed.decoding, allowed.timeout_s, tuple(asked.tools), asked.must_call)
+    call = LaneCall(
+        lane,
+        messages,
+        allowed.decoding,
+        allowed.timeout_s,
+        tools=tuple(asked.tools),
+        must_call=asked.must_call,
+        batch=batch_priced(parts.config, run.decision),
+    )
     return Ready(call, expected_usd(run.decision, lane, place, tokens=tokens))
 
 
