@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from router_ml.cli.approvals import Seen
     from router_ml.execution.reviews.reviews import Suspended
 
-SHOWN = 2000  # characters of one text
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+"""What could repaint the terminal of whoever decides."""
 
 
 def approvals_page(found: Sequence[Approval], *, now: datetime) -> RenderableType:
@@ -50,20 +52,38 @@ def _waits(found: Suspended) -> Iterator[str]:
     if not found.whole:
         yield "Its words are private: only the process that asked can show them, and grant it."
         return
-    yield from (f"{message.get('role')}: {_short(message.get('content'))}" for message in found.messages)
+    yield from (f"{message.get('role')}: {_whole(message.get('content'))}" for message in found.messages)
     if found.tool_request is not None:
-        yield f"Wants to call {found.tool_request.name} with {_short(found.tool_request.arguments)}"
+        yield f"Wants to call {_whole(found.tool_request.name)} with:"
+        yield from _arguments(found.tool_request.arguments)
     if found.answer is not None:
-        yield f"Answer of {found.lane or 'a lane'}: {_short(found.answer)}"
+        yield f"Answer of {found.lane or 'a lane'}: {_whole(found.answer)}"
 
 
 def _what(step: Approval) -> str:
     return f"tool {step.tool or 'that is not planned'}" if step.subject == "tool" else "request"
 
 
-def _short(said: object) -> str:
-    text = "" if said is None else str(said)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text)} characters)"
+def _arguments(said: str) -> Iterator[str]:
+    """Each argument on a line of its own; what is no JSON object as it is."""
+    try:
+        given = json.loads(said)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        yield f"  {_whole(said)}"
+        return
+    for name, value in given.items():
+        yield f"  {_whole(name)} = {_whole(json.dumps(value, ensure_ascii=False))}"
+
+
+def _whole(said: object) -> str:
+    r"""A text, whole: what is cut off cannot be agreed to.
+
+    >>> _whole("pay\x1b[2J") == "pay\N{REPLACEMENT CHARACTER}[2J"
+    True
+    """
+    return ("" if said is None else str(said)).translate(_CONTROLS)
 
 
 def _span(time: timedelta) -> str:

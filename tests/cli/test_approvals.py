@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from router_ml import Router
 from router_ml.cli.approvals import decide, expired, seen, waiting
+from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.reviews.reviews import Reviews, Suspended
 from tests.execution.reviewing import PRIVATE, asked, opened, suspended
 
@@ -50,10 +52,23 @@ def test_what_waits_is_listed_with_queue_age_and_expiry(run: Run, router: Router
 def test_whoever_decides_sees_what_it_is_about(run: Run, router: Router, log: Path) -> None:
     stopped, name = waits(router)
     shown = run("approvals", "show", name, "--log", log)[1]
-    for said in ("Refund order 8812.", 'Wants to call refund with {"order": "XYZZY-1"}', "Expires", "then: deny"):
+    for said in ("Refund order 8812.", "Wants to call refund with:", 'order = "XYZZY-1"', "Expires", "then: deny"):
         assert said in shown
     record = json.loads(run("approvals", "show", name, "--log", log, "--json")[1])
     assert Suspended.from_json(json.dumps(record["waits"])) == stopped
+
+
+def test_nothing_of_a_call_is_cut_off_and_nothing_repaints_the_terminal(run: Run, router: Router, log: Path) -> None:
+    """Whoever agrees to a call has seen all of it."""
+    arguments = json.dumps({"note": "x" * 5000, "usd": 1_000_000})
+    stopped = replace(
+        suspended(router, asked("Refund \x1b[2J order 8812.")), tool_request=ToolRequest("c", "refund", arguments)
+    )
+    name = Reviews(router).ask(stopped, subject="tool", reason="It changes something.").approval_id
+    shown = run("approvals", "show", name, "--log", log)[1]
+    assert "usd = 1000000" in shown
+    assert shown.count("x") >= 5000
+    assert "\x1b" not in shown
 
 
 def test_a_grant_is_written_and_a_second_decision_is_refused(run: Run, router: Router, log: Path) -> None:
