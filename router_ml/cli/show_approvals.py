@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from router_ml.cli.approvals import Seen
     from router_ml.execution.reviews.reviews import Suspended
 
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 """What could repaint the terminal of whoever decides."""
 
 

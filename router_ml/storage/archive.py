@@ -205,7 +205,11 @@ def _in_order(folder: Folder, names: Iterable[str] | None) -> dict[str, dict[str
 
 
 def _oldest(connection: sql.Connection, before: datetime, part: int) -> tuple[list[str], str]:
-    query = sql.select(*OLDEST_FIRST).where(tables.decisions.c.created_at < before).order_by(*OLDEST_FIRST).limit(part)
+    waits = tables.decisions.c.decision_id.in_(
+        sql.select(tables.waiting.c.decision_id)
+    )  # a person may still let it go on
+    old = (tables.decisions.c.created_at < before) & ~waits
+    query = sql.select(*OLDEST_FIRST).where(old).order_by(*OLDEST_FIRST).limit(part)
     rows = connection.execute(query).all()
     month = month_of(rows[0].created_at) if rows else ""
     return [row.decision_id for row in rows if month_of(row.created_at) == month], month

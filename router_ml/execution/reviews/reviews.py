@@ -83,6 +83,7 @@ class Reviews:
             self._memory.hold(step, _bytes(suspended), until=until)
             self._router.log_approval(step)
         else:
+            self._forget()
             if hide:
                 self._memory.words[suspended.approval_id] = suspended
             try:
@@ -105,13 +106,13 @@ class Reviews:
         step = decided(last, granted=granted, who=who, why=why, now=now, until=until)
         if last.state != "requested":
             raise ReviewError(told(last))
-        seen = self.suspended(approval_id)
-        if granted and not seen.whole:
+        if granted and not self.suspended(approval_id).whole:
             raise ReviewError(
                 f"Approval {approval_id} is about a private request, whose words are kept by the process that asked. "
                 "Grant it there, or set execution.review.keep_private; it can be denied from anywhere."
             )
-        if not self._settle(step, None if granted else _bytes(seen.bare()), until):
+        rows = self._keeps(approval_id).held(approval_id)
+        if not rows or not self._settle(step, None if granted else self._bare(rows[0]), until):
             raise ReviewError(told(self.state(approval_id, now)))
         return step
 
@@ -132,11 +133,13 @@ class Reviews:
     def pending(self, now: datetime | None = None) -> list[Approval]:
         """What waits for a person, the first to expire first."""
         now = now or datetime.now(UTC)
+        self._forget()
         return [step for row, step in self._rows() if row.state == "requested" and row.until > now]
 
     def ready(self, now: datetime | None = None) -> list[Approval]:
         """What somebody has decided, or nobody in time, and nobody has taken yet: for whoever carries requests out."""
         now = now or datetime.now(UTC)
+        self._forget()
         return [step for row, step in self._rows() if (row.state == "requested") != (row.until > now)]
 
     def expire(self, now: datetime | None = None) -> list[Approval]:
@@ -181,18 +184,22 @@ class Reviews:
         if kept is None:
             raise ReviewError(told(last, taken=True))
         words = self._memory.words.pop(approval_id, None)
-        return words if words is not None and last.state == "granted" else Suspended.from_json(kept)
+        return words if words is not None and last.state == "granted" else _parsed(approval_id, kept)
 
     def _end(self, keeps: Keeps, row: Held, now: datetime) -> Approval | None:
         """End what is overdue; the new step, where there is one and nobody else wrote it."""
         if not row.is_open:
             keeps.drop(row, now, None)
             return None
-        step = expired(keeps.steps(row.approval_id)[-1], row).model_copy(update={"at": now})
+        last = keeps.steps(row.approval_id)
+        if not last:  # its decision was erased or compacted: nobody can be told any more, and nothing may stay
+            keeps.drop(row, now, None)
+            return None
+        step = expired(last[-1], row).model_copy(update={"at": now})
         if row.state == "granted":
             return step if keeps.drop(row, now, step) else None
         until = now + self._term(row.approval_id)
-        return step if self._settle(step, _bytes(self._read(row).bare()), until) else None
+        return step if self._settle(step, self._bare(row), until) else None
 
     def _settle(self, step: Approval, kept: bytes | None, until: datetime) -> bool:
         keeps = self._keeps(step.approval_id)
@@ -203,14 +210,18 @@ class Reviews:
             self._router.log_approval(step)
         return done
 
+    def _bare(self, row: Held) -> bytes:
+        """What may stay of it once it is over; nothing of what another release wrote."""
+        try:
+            return _bytes(self._read(row).bare())
+        except ReviewError:
+            return b"{}"
+
     def _read(self, row: Held) -> Suspended:
         words = self._memory.words.get(row.approval_id)
         if words is not None and row.state in ("requested", "granted"):
             return words
-        try:
-            return Suspended.from_json(row.kept)
-        except (ValueError, KeyError, TypeError):
-            raise ReviewError(f"Approval {row.approval_id} was asked for by another release. Deny it there.") from None
+        return _parsed(row.approval_id, row.kept)
 
     def _term(self, approval_id: str) -> timedelta:
         """How long somebody has to decide, and then to take what was decided."""
@@ -236,6 +247,13 @@ class Reviews:
             left = {row.approval_id for row in _in(self._log).held() if row.is_open}
             for name in [name for name in self._memory.words if name not in left]:
                 del self._memory.words[name]
+
+
+def _parsed(approval_id: str, kept: bytes) -> Suspended:
+    try:
+        return Suspended.from_json(kept)
+    except (ValueError, KeyError, TypeError):
+        raise ReviewError(f"Approval {approval_id} was asked for by another release. It can only be denied.") from None
 
 
 def _bytes(suspended: Suspended) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -11,6 +11,7 @@ from router_ml.contract import Approval
 from router_ml.contract.base import walk_strings
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reviews.kept import Suspended
+from router_ml.execution.tools.arguments import arguments_sha256
 from router_ml.guardrails.digests import json_digest, key_from_environment
 from router_ml.rechecking import as_request
 from router_ml.rollout import Rollout
@@ -89,11 +90,18 @@ def told(last: Approval, *, taken: bool = False) -> str:
 
 
 def _digest(arguments: str, *, private: bool) -> str:
-    """Keyed where there is a key; a plain one only of what may be read anyway."""
+    """The digest that the record of the call has as well (``withholding``, ``ToolCall.key``), so that the two can be
+    matched: keyed where there is a key; a plain one only of what may be read anyway."""
+    try:
+        given = json.loads(arguments)
+    except ValueError:
+        return ""  # no call is ever made of it
+    if not isinstance(given, dict):
+        return ""
     key = key_from_environment()
     if key is not None:
-        return json_digest("arguments", arguments, key) or ""
-    return "" if private else hashlib.sha256(arguments.encode("utf-8", "surrogatepass")).hexdigest()
+        return json_digest("arguments", given, key) or ""
+    return "" if private else arguments_sha256(given)
 
 
 def _said(name: str, value: str) -> str:

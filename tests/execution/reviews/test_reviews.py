@@ -228,3 +228,73 @@ def suspended_of(step: Approval, router: Router) -> Suspended:
     stopped = suspended(router)
     decision = stopped.decision.model_copy(update={"decision_id": step.decision_id})
     return Suspended("apr_new", decision, stopped.request, (), stopped.execution)
+
+
+def test_one_row_that_cannot_be_read_does_not_keep_others_from_expiring(router: Router) -> None:
+    """A row of another release, in front of all others, would keep their words for good."""
+    import sqlalchemy as sql
+
+    from router_ml.storage import tables
+
+    reviews = Reviews(router)
+    early, late = (reviews.ask(suspended(router), subject="tool", reason="x", now=NOW + n * HOUR) for n in (0, 1))
+    log = router.log
+    assert log is not None
+    change = sql.update(tables.waiting).where(tables.waiting.c.approval_id == early.approval_id)
+    log.session.write(lambda connection, _: connection.execute(change.values(kept=b'{"release": 9}')).rowcount)
+    ended = reviews.expire(NOW + 9 * HOUR)
+    assert {step.approval_id for step in ended} == {early.approval_id, late.approval_id}
+
+
+def test_what_another_release_asked_for_can_be_denied(router: Router) -> None:
+    import sqlalchemy as sql
+
+    from router_ml.storage import tables
+
+    reviews = Reviews(router)
+    name = reviews.ask(suspended(router), subject="tool", reason="x").approval_id
+    log = router.log
+    assert log is not None
+    change = sql.update(tables.waiting).values(kept=b"{}")
+    log.session.write(lambda connection, _: connection.execute(change).rowcount)
+    with pytest.raises(ReviewError, match="another release"):
+        reviews.decide(name, True, **SAID)
+    assert reviews.decide(name, False, **SAID).state == "denied"
+
+
+def test_private_words_do_not_outlive_their_expiry_elsewhere(router: Router, tmp_path: Path) -> None:
+    """The command that lets approvals expire runs in another process; this one must let go of the words as well."""
+    reviews = Reviews(router)
+    reviews.ask(suspended(router, asked(PRIVATE)), subject="tool", reason="x", now=NOW)
+    assert len(reviews._memory.words) == 1
+    with opened(tmp_path) as other:
+        Reviews(other).expire(NOW + 9 * HOUR)
+    assert reviews.pending() == []
+    assert reviews._memory.words == {}
+
+
+def test_what_waits_is_not_compacted(router: Router, tmp_path: Path) -> None:
+    """Its steps would leave the database, and nobody could decide, or end it, any more."""
+    from router_ml.storage.archive import compact
+
+    pytest.importorskip("pyarrow")
+    reviews = Reviews(router)
+    name = reviews.ask(suspended(router), subject="tool", reason="x").approval_id
+    log, later = router.log, datetime.now(UTC) + timedelta(days=400)
+    assert log is not None
+    moved = compact(log, before=later - timedelta(days=100), to=str(tmp_path / "a"), now=later, who="ada", why="old")
+    assert moved.decisions == 0
+    assert reviews.decide(name, True, **SAID).state == "granted"
+
+
+def test_an_approval_names_the_call_as_its_record_does(router: Router) -> None:
+    """An auditor matches what was agreed to with what was done, however the lane had written it."""
+    from router_ml.execution.tools.arguments import arguments_sha256
+
+    reviews = Reviews(router)
+    steps = [
+        reviews.ask(suspended(router, arguments=written), subject="tool", reason="x")
+        for written in ('{"order": "XYZZY-1", "cents": 5}', '{ "cents":5,"order":"XYZZY-1" }')
+    ]
+    expected = arguments_sha256({"order": "XYZZY-1", "cents": 5})
+    assert [step.arguments_sha256 for step in steps] == [expected, expected]
