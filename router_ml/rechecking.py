@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from router_ml.answers import PRIVATE_RISKS
 from router_ml.config import RouterConfig
 from router_ml.contract import Destinations, Message, Narrowing, Risk, RiskTier, RouteDecision, RouteRequest, highest
 from router_ml.contract.base import GuardState
@@ -36,7 +37,8 @@ _REMEMBERED = 512
 class Still:
     """What is left of a decision. ``excluded``: why each of its lanes is gone; ``risks`` and ``tier`` count what has
     appeared since; ``refuse`` and ``human_review`` are what a rule asks for now that did not before; ``foreign_tools``:
-    whether no rule limits tools, so that those of the caller, of which nobody knows what they do, may be offered."""
+    whether no rule limits tools, so that those of the caller, of which nobody knows what they do, may be offered;
+    ``words``: whether the log may still keep words of it, where the decision's level lets it."""
 
     lanes: tuple[str, ...]
     tools: tuple[str, ...]
@@ -49,6 +51,7 @@ class Still:
     refuse: str | None = None
     human_review: str | None = None
     foreign_tools: bool = True
+    words: bool = True
 
 
 def as_request(added: Sequence[str]) -> RouteRequest | None:
@@ -111,7 +114,8 @@ def recheck(
     fired = {policy.id for policy in ruling.fired}
     limits_tools = any(policy.id in fired and policy.then.tools is not None for policy in config.policies)
     still = _left(decision, ruling, risks=tuple(sorted(facts.risks)), tier=facts.tier)
-    return replace(still, foreign_tools=not limits_tools)
+    words = facts.guard_state == "clean" and not facts.risks & PRIVATE_RISKS and ruling.log == "text"
+    return replace(still, foreign_tools=not limits_tools, words=words)
 
 
 def _known(config: RouterConfig, decision: RouteDecision) -> RouteDecision:

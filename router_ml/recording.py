@@ -72,7 +72,9 @@ class Recorded(Governed):
         kept, or it is not among the last 10,000 of this router."""
         return self._recorder.acknowledged(decision if isinstance(decision, str) else decision.decision_id)
 
-    def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
+    def log_execution(
+        self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
+    ) -> Ack | None:
         """Log what was done with a decision; how far it got, None when no log is configured.
 
         What tools were given and gave, and what errors said, is kept of a decision whose ``log_level`` is ``text``
@@ -80,6 +82,7 @@ class Recorded(Governed):
 
         Args:
             now: its time, where it says none; by default the current time.
+            words: False where private data has come in since the decision, so that no words may be kept any more.
 
         Raises:
             InvalidRequestError: a field is wrong. LogError: it could not be kept.
@@ -87,7 +90,7 @@ class Recorded(Governed):
         from router_ml.storage.entries import of_execution
 
         parsed = _parsed(Execution, execution)
-        if not self._keeps_text(parsed.decision_id):
+        if not words or not self._keeps_text(parsed.decision_id):
             parsed = withheld(parsed, key_from_environment(), tools=self.config.tools)
         return self._recorder.write([of_execution(parsed, now or datetime.now(UTC))])
 

@@ -126,7 +126,7 @@ def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
     run.closed = True
     telemetry.executed(run.decision, execution)
     try:
-        parts.router.log_execution(execution)
+        parts.router.log_execution(execution, words=run.words and not run.fresh)  # unread texts may hold anything
     except LogError as error:
         if must_be_kept(parts.config, run.decision.traffic_class, run.tier):
             raise

@@ -39,14 +39,15 @@ class Run:
     """What is known so far.
 
     ``messages``: the conversation, which a fallback lane goes on from; ``appeared``: texts that came in since the
-    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``, ``tools``,
-    ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes are; ``ask``:
-    rules want an approval of writes. ``earlier``: the execution that this one goes on from, whose calls and money count
-    as well (``earlier_usd`` where more is known of it); ``assumed_usd``: what calls that failed without a bill may have
-    cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer;
-    ``unfinished``: it stopped in the middle of a round of tools, the only time that calls are taken from messages.
-    ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on
-    the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
+    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``,
+    ``tools``, ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes
+    are; ``ask``: rules want an approval of writes; ``words``: the log may still keep some. ``earlier``: the
+    execution that this one goes on from, whose calls and money count as well (``earlier_usd`` where more is known
+    of it); ``assumed_usd``: what calls that failed without a bill may have cost. ``granted``: approvals by id of a
+    call; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it stopped in the middle
+    of a round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the answer
+    has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock; ``closed``: its
+    record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -75,6 +76,7 @@ class Run:
     refusal: bool = False
     reviewed: bool = False
     ask: bool = False
+    words: bool = True
     closed: bool = False
     began: int = 0
     fresh: bool = False
@@ -119,6 +121,7 @@ class Run:
         if self.client.tools and not still.foreign_tools:
             self.client = replace(self.client, tools=(), must_call=False)
         self.ask = self.ask or still.approval
+        self.words = self.words and still.words
 
     @property
     def elapsed_ms(self) -> float:

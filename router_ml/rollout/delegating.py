@@ -80,9 +80,11 @@ class Delegating:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
         return self._champion.acknowledged(decision)
 
-    def log_execution(self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None) -> Ack | None:
+    def log_execution(
+        self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
+    ) -> Ack | None:
         """Log what was done with a decision; see ``Router.log_execution``."""
-        return self._champion.log_execution(execution, now=now)
+        return self._champion.log_execution(execution, now=now, words=words)
 
     def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
         """Log a step of an approval; see ``Router.log_approval``."""
