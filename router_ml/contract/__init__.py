@@ -15,6 +15,7 @@ from router_ml.contract.executed import (
     FailureKind,
     Hop,
     Lookup,
+    Replanned,
     ToolCall,
     Validation,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "PlannedTool",
     "PolicyFired",
     "Previous",
+    "Replanned",
     "Retrieval",
     "Risk",
     "RiskTier",

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from router_ml.contract.base import Identifier, Milliseconds, Model, Usd
-from router_ml.contract.decision import Narrowing
+from router_ml.contract.decision import Narrowing, PolicyFired
+from router_ml.contract.state import Estimate, Versions
 
 ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
 
@@ -117,12 +118,24 @@ class Validation(Model):
     errors: tuple[str, ...] = ()
 
 
+class Replanned(Model):
+    """What was decided once a person had let a request through: the log keeps one decision per id, which is the one
+    that sent it there. ``policies`` names who did."""
+
+    lane: str
+    estimate: Estimate
+    eligible: tuple[str, ...]
+    policies: tuple[PolicyFired, ...]
+    versions: Versions
+
+
 class Execution(Model):
     """What was done, from the first call to the answer or the error.
 
     ``narrowing``: lanes that hard rules took away while it ran, as for personal data in the result of a tool.
     ``cost_usd`` is that of all hops, None where one that answered did not report it; ``output_checks`` and
-    ``approvals`` are ids in the log; ``resumes`` is the execution that this one goes on from.
+    ``approvals`` are ids in the log; ``resumes`` is the execution that this one goes on from;
+    ``replanned`` what it carries out instead of its decision.
     """
 
     execution_id: Identifier | None = None
@@ -144,6 +157,7 @@ class Execution(Model):
     latency_ms: Milliseconds | None = None
     cost_usd: Usd | None = None
     resumes: str | None = None
+    replanned: Replanned | None = None
 
 
 class Approval(Model):

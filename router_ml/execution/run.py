@@ -18,6 +18,7 @@ from router_ml.contract import (
     Hop,
     Lookup,
     Narrowing,
+    Replanned,
     RiskTier,
     RouteDecision,
     RouteRequest,
@@ -32,6 +33,7 @@ from router_ml.execution.fallback import Tried
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.rechecking import Still
+from router_ml.ruling import REVIEWED
 
 
 @dataclass
@@ -228,4 +230,18 @@ class Run:
             latency_ms=self.elapsed_ms,
             cost_usd=self.cost_usd,
             resumes=self.earlier.execution_id if self.earlier else None,
+            replanned=_replanned(self.decision),
         )
+
+
+def _replanned(decision: RouteDecision) -> Replanned | None:
+    """The plan of a request that a person let through: the log keeps the decision that sent it there."""
+    if decision.lane is None or all(fired.id != REVIEWED for fired in decision.policies):
+        return None
+    return Replanned(
+        lane=decision.lane,
+        estimate=decision.estimates[decision.lane],
+        eligible=decision.eligible,
+        policies=decision.policies,
+        versions=decision.versions,
+    )

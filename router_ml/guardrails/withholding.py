@@ -16,6 +16,7 @@ from router_ml.guardrails.digests import json_digest
 
 DIGEST = "digest"
 """The only key of what stands in the place of arguments and results; None without a key."""
+_MODEL = re.compile(r"[A-Za-z][\w./:-]{0,80}", re.ASCII)
 WITHHELD = "withheld"
 """Stands in the place of an error whose beginning is neither a class nor a status."""
 _CLASS = re.compile(
@@ -30,7 +31,10 @@ def withheld(execution: Execution, key: bytes | None, *, tools: Collection[str] 
     Args:
         tools: names that are configured; a lane may ask for a tool under a name that it made up. None: all are.
     """
-    hops = (hop.model_copy(update={"error": _error(hop.error)}) for hop in execution.hops)
+    hops = (
+        hop.model_copy(update={"error": _error(hop.error), "served_model": _model(hop.served_model)})
+        for hop in execution.hops
+    )
     found = {name for lookup in execution.lookups for name in lookup.context_ids} | set(execution.context_ids)
     return execution.model_copy(
         update={
@@ -63,6 +67,11 @@ def _call(call: ToolCall, key: bytes | None, tools: Collection[str] | None) -> T
             "error": _error(call.error),
         }
     )
+
+
+def _model(said: str | None) -> str | None:
+    """The name of a model, which a server may say whatever it likes for."""
+    return said if said is None or _MODEL.fullmatch(said) else WITHHELD
 
 
 def _error(said: str | None) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sql
 from pydantic_core import from_json
@@ -27,17 +28,17 @@ class Cost:
 def read_costs(
     connection: sql.Connection, since: datetime, until: datetime, traffic_classes: Sequence[str]
 ) -> list[Cost]:
-    """Costs of the decisions of these classes that went to a lane, from ``since``, before ``until``, oldest first.
+    """Costs of the decisions of these classes that went to a lane, from ``since``, before ``until``, oldest first; also
+    of those that did once a person had let them through.
 
     Raises:
         LogError: a decision was written under another contract.
     """
-    decisions, outcomes = tables.decisions, tables.outcomes
+    decisions, outcomes, executions = tables.decisions, tables.outcomes, tables.executions
     where = (
         decisions.c.created_at >= utc(since),
         decisions.c.created_at < utc(until),
         decisions.c.traffic_class.in_(traffic_classes),
-        decisions.c.lane.is_not(None),
         tables.acted_on(),
     )
     told = sql.select(outcomes.c.decision_id, outcomes.c.cost_usd).join(
@@ -49,11 +50,35 @@ def read_costs(
     known = {row.decision_id: row.cost_usd for row in connection.execute(told)}
     columns = decisions.c["decision_id", "traffic_class", "created_at", "lane", "record"]
     query = sql.select(*columns).where(*where).order_by(decisions.c.created_at, decisions.c.decision_id)
+    later = sql.select(executions.c.decision_id, executions.c.record).join(
+        decisions, decisions.c.decision_id == executions.c.decision_id
+    )
+    later = later.where(*where, decisions.c.lane.is_(None)).order_by(executions.c.at)
+    let_through = {
+        row.decision_id: usd for row in connection.execute(later) if (usd := _replanned(row.record)) is not None
+    }
     return [
         Cost(row.decision_id, row.traffic_class, row.created_at.replace(tzinfo=UTC), usd)
         for row in connection.execute(query.execution_options(yield_per=1000))
-        for usd in [known[row.decision_id] if row.decision_id in known else _expected(row)]
+        if row.lane is not None or row.decision_id in let_through
+        for usd in [_cost(row, known, let_through)]
     ]
+
+
+def _cost(row: sql.Row[Any], known: Mapping[str, float], let_through: Mapping[str, float]) -> float:
+    told = known.get(row.decision_id)
+    if told is None:
+        told = let_through.get(row.decision_id)
+    return _expected(row) if told is None else told
+
+
+def _replanned(record: str) -> float | None:
+    """What an execution was expected to cost that carries out another plan than its decision's."""
+    try:
+        again = from_json(record).get("replanned")
+        return None if again is None else float(again["estimate"]["cost_usd"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _expected(row: sql.Row[tuple[str, str, datetime, str, str]]) -> float:

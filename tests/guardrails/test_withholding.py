@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.contract import Execution
+from router_ml.contract import Execution, Hop
 from router_ml.guardrails.withholding import WITHHELD, withheld
 
 MARK = "QZX7"
@@ -99,3 +99,12 @@ def test_a_tool_that_nobody_configured_has_no_name() -> None:
     calls = [{"name": "refund"}, {"name": "mail_ann_smith"}]
     kept = withheld(execution([], [], calls), None, tools=["refund"])
     assert [call.name for call in kept.tool_calls] == ["refund", WITHHELD]
+
+
+def test_a_model_s_name_is_a_name_or_withheld() -> None:
+    """It is what a server says of itself, and a server may say anything."""
+    place = {"lane": "a", "provider": "a", "region": "eu", "boundary": "private"}
+    names = ("gpt-4.1-2025-04-14", "meta-llama/Llama-3.1-8B:free", "the card 4111 1111 1111 1111", "ann@example.com")
+    execution = Execution(decision_id="dec-1", hops=tuple(Hop(**place, served_model=name) for name in names))
+    kept = [hop.served_model for hop in withheld(execution, None).hops]
+    assert kept == [*names[:2], WITHHELD, WITHHELD]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,31 @@ def test_a_request_that_waited_for_money_goes_to_the_cheapest_lane(tmp_path: Pat
         assert (decision.action, decision.queue) == ("human_review", "budget")
         again = router.decide_reviewed(request, decision, granted(decision, queue="budget"))
         assert (again.action, again.lane) == ("route", "own")
+
+
+def test_what_was_let_through_is_in_the_evidence_and_in_the_budget(router: Router) -> None:
+    """The log keeps one decision per id; its execution says what was planned instead; a restart counts the money."""
+    from router_ml import Executor
+    from router_ml.execution.story.evidence import row
+    from router_ml.execution.story.story import story
+    from tests.execution.acting import ActingLanes
+
+    lanes = ActingLanes({name: ["Yes."] for name in router.config.lanes})
+    with Executor(router, lanes=lanes) as executor:
+        waits = executor.complete("May we quote this?", metadata={"org": "acme"})
+        assert waits.review_id is not None
+        executor.reviews.decide(waits.review_id, True, who="ada", why="Fine.")
+        done = executor.resume(waits.review_id)
+    log, decision = router.log, waits.decision
+    assert log is not None
+    again = done.execution.replanned
+    assert again is not None
+    assert again.lane == done.decision.lane
+    assert REVIEWED in {fired.id for fired in again.policies}
+    told = row(story(log, decision.decision_id))
+    assert told["expected_cost_usd"] == again.estimate.cost_usd
+    day = timedelta(days=1)
+    costs = log.costs(
+        decision.created_at - day, until=decision.created_at + day, traffic_classes=[decision.traffic_class]
+    )
+    assert [(cost.decision_id, cost.usd) for cost in costs] == [(decision.decision_id, again.estimate.cost_usd)]

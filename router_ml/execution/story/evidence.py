@@ -41,7 +41,7 @@ def row(found: Story) -> dict[str, Any]:
     """A request in one line. USD and milliseconds are those of all executions, ``expected_*`` those that were estimated
     of the planned lane; None: not known. ``missing`` counts what should be there and is not."""
     decision, runs, hops = found.decision, found.executions, found.hops
-    expected = decision.estimates.get(decision.lane or "")
+    expected = found.expected
     tools = [call for run in runs for call in run.tool_calls]
     ratings = [outcome.quality for outcome in found.outcomes if outcome.quality is not None]
     last = runs[-1] if runs else None

@@ -58,7 +58,7 @@ def _answered(found: Story, runs: tuple[Execution, ...]) -> Iterator[str]:
     failed = [hop for hop in found.hops if hop.failed and hop.lane != found.final_lane]
     if failed:
         why = WHY.get(failed[0].kind or "", "could not answer")
-        yield f"Another model was asked first, and {why}."
+        yield f"Another model was {'asked' if failed[0].called else 'chosen'} first, and {why}."
     if any(run.validation.status == "repaired" for run in runs):
         yield "The first version of the answer was not in the right form, and was put right."
 
@@ -89,7 +89,11 @@ def _people(found: Story) -> Iterator[str]:
     if "denied" in said:
         yield "A person looked at it and did not agree."
     if "expired" in said:
-        yield "A person should have looked at it, and nobody did in time. Please send it again."
+        agreed = {step.approval_id for step in found.approvals if step.state == "granted"}
+        if any(step.state == "expired" and name in agreed for name, step in last.items()):
+            yield "A person looked at it and agreed, but it did not go on in time. Please send it again."
+        else:
+            yield "A person should have looked at it, and nobody did in time. Please send it again."
     if "requested" in said:
         yield "A person is going to look at it."
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from router_ml.contract import Approval, Execution, Hop, Outcome, OutputCheck, RouteDecision
+from router_ml.contract import Approval, Estimate, Execution, Hop, Outcome, OutputCheck, RouteDecision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,12 @@ class Story:
     def final_lane(self) -> str | None:
         """The lane whose answer was given last."""
         return next((run.final_lane for run in reversed(self.executions) if run.final_lane is not None), None)
+
+    @property
+    def expected(self) -> Estimate | None:
+        """What was expected of the planned lane; of a request that a person let through, of the one planned then."""
+        again = next((run.replanned for run in reversed(self.executions) if run.replanned is not None), None)
+        return again.estimate if again is not None else self.decision.estimates.get(self.decision.lane or "")
 
     @property
     def cost_usd(self) -> float | None:
@@ -135,6 +141,8 @@ def _open_ends(found: Story) -> Iterator[str]:
             yield f"Nobody has decided approval {name} yet."
         elif "granted" in said and "expired" not in said and name not in went_on:
             yield f"Approval {name} was granted, and nothing that went on from it is in the log."
+        elif "expired" in said and name not in went_on:
+            yield f"Approval {name} expired, and nothing that ended the request since is in the log."
 
 
 def _events(found: Story) -> Iterator[Event]:

@@ -141,7 +141,10 @@ def _agreed(found: Story, approval_id: str) -> str:
         return f"approval {approval_id} is not in the log"
     if last.state in ("granted", "denied"):
         return f'{last.state} by {last.who}: "{last.why}"'
-    return "nobody said anything in time" if last.state == "expired" else "it waits for a person"
+    if last.state == "expired":
+        before = [step for step in found.approvals if step.approval_id == approval_id and step.state == "granted"]
+        return f"granted by {before[-1].who}, not used in time" if before else "nobody said anything in time"
+    return "it waits for a person"
 
 
 def _validation(found: Story, run: Execution) -> Iterator[str]:
@@ -166,11 +169,12 @@ def _proven(check: OutputCheck, by: str) -> str:
 
 
 def _approvals(found: Story, *, proof: bool) -> Iterator[str]:
+    agreed = {step.approval_id for step in found.approvals if step.state == "granted"}
     for step in found.approvals:
-        yield f"{_step(step)}{_details(step) if proof else ''}."
+        yield f"{_step(step, agreed=step.approval_id in agreed)}{_details(step) if proof else ''}."
 
 
-def _step(step: Approval) -> str:
+def _step(step: Approval, *, agreed: bool) -> str:
     what = f"tool {step.tool or 'of another name'}" if step.subject == "tool" else "the request"
     at = f"{step.at:%Y-%m-%d %H:%M:%S}"
     if step.state == "requested":
@@ -180,7 +184,8 @@ def _step(step: Approval) -> str:
             f"A person{queue} was asked at {at} about {what}{until}: {(step.reason or 'no reason given').rstrip('.')}"
         )
     if step.state == "expired":
-        return f"Nobody said anything about {what} by {at}; then: {step.on_expiry}"
+        missed = "What was agreed to was not used" if agreed else f"Nobody said anything about {what}"
+        return f"{missed} by {at}; it ends as {step.on_expiry}"
     return f"{step.who} {step.state} {what} at {at}: {(step.why or '').rstrip('.')}"
 
 
@@ -201,7 +206,7 @@ def _sums(found: Story) -> Iterator[str]:
     """Cost and time against what was expected of the planned lane."""
     if not found.executions:
         return
-    expected = found.decision.estimates.get(found.decision.lane or "")
+    expected = found.expected
     cost = "a cost that is not known" if found.cost_usd is None else f"${found.cost_usd:.6f}"
     took = "a time that is not known" if found.latency_ms is None else f"{found.latency_ms:.0f} ms"
     against = f" against ${expected.cost_usd:.6f} and {expected.latency_ms:.0f} ms expected" if expected else ""

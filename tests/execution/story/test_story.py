@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from router_ml import Router
-from router_ml.contract import Execution, Hop, Lookup, Outcome, OutputCheck, RouteDecision, ToolCall, Validation
+from router_ml.contract import (
+    Approval,
+    Execution,
+    Hop,
+    Lookup,
+    Outcome,
+    OutputCheck,
+    RouteDecision,
+    ToolCall,
+    Validation,
+)
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
 from router_ml.execution.reviews.reviews import Reviews
 from router_ml.execution.story.evidence import evidence, evidence_frame
@@ -247,7 +257,22 @@ def test_a_user_reads_why_another_model_answered(make_decision: Make, kind: Any)
     run = Execution(decision_id="dec-1", status="answered", hops=hops, final_lane="private")
     text = told(Story(make_decision(), (run,)), "user")
     assert "answered by llama-4." in text
-    assert f"Another model was asked first, and {HOPS[kind]}." in text
+    verb = "asked" if hops[0].called else "chosen"
+    assert f"Another model was {verb} first, and {HOPS[kind]}." in text
+
+
+def test_a_grant_that_was_not_used_in_time_is_told_so(make_decision: Make) -> None:
+    """Whoever agreed must not read that nobody did."""
+    fields = {"approval_id": "apr_1", "decision_id": "dec-1", "subject": "request", "at": make_decision().created_at}
+    steps = (
+        Approval(**fields, state="requested"),
+        Approval(**fields, state="granted", who="ada", why="Fine."),
+        Approval(**fields, state="expired"),
+    )
+    found = Story(make_decision(action="human_review", lane=None), (), approvals=steps)
+    assert "agreed, but it did not go on in time" in told(found, "user")
+    assert "What was agreed to was not used" in told(found, "operator")
+    assert any("expired, and nothing that ended the request" in one for one in found.missing)
 
 
 @pytest.mark.parametrize(
