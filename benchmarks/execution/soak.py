@@ -47,6 +47,7 @@ class Soaked:
     ledger: Ledger = field(default_factory=Ledger)
     calls: int = 0
     faults: int = 0
+    in_doubt: int = 0
     no_evidence: list[str] = field(default_factory=list)
 
     def measurements(self) -> list[Measurement]:
@@ -61,6 +62,7 @@ class Soaked:
             *(Measurement(f"ended: {how}", n, "") for how, n in sorted(self.ends.items())),
             Measurement("lost", self.lost, "", 0),
             Measurement("refunds paid", self.ledger.refunds.total(), ""),
+            Measurement("- of which the evidence says that it is not known", self.in_doubt, ""),
             Measurement("write tools called twice", doubled, "", 0),
             Measurement("decisions without whole evidence", len(self.no_evidence), "", 0),
             Measurement(f"memory after {min(self.memory)} requests", early, "MiB"),
@@ -92,7 +94,11 @@ def _patient(config: RouterConfig) -> RouterConfig:
         name: lane.model_copy(update={"endpoint": lane.endpoint.model_copy(update={"timeout_ms": PATIENCE_MS})})
         for name, lane in config.lanes.items()
     }
-    return config.model_copy(update={"lanes": lanes})
+    classes = {
+        name: one.model_copy(update={"limits": one.limits.model_copy(update={"deadline_ms": 20 * PATIENCE_MS})})
+        for name, one in config.traffic_classes.items()
+    }
+    return config.model_copy(update={"lanes": lanes, "traffic_classes": classes})
 
 
 async def _all(executor: Executor, found: Soaked, *, concurrency: int) -> None:
@@ -133,15 +139,11 @@ def _without_evidence(log: EventLog, found: Soaked) -> list[str]:
     decisions = [one.decision_id for one in log.decisions()]
     lacking += [name for name in decisions if not _whole(by_decision.get(name, []))]
     lacking += [f"{found.requests - len(decisions)} decisions are not in the log"] * (len(decisions) != found.requests)
-    paid = sum(
-        call.name == "refund" and call.status == "done"
-        for one in by_decision.values()
-        for e in one
-        for call in e.tool_calls
-    )
-    lacking += [f"{paid} refunds in the evidence, {found.ledger.refunds.total()} paid"] * (
-        paid != found.ledger.refunds.total()
-    )
+    calls = [call for one in by_decision.values() for done in one for call in done.tool_calls if call.name == "refund"]
+    told = Counter(call.status for call in calls)
+    found.in_doubt, paid = told["timeout"], found.ledger.refunds.total()
+    if not told["done"] <= paid <= told["done"] + told["timeout"]:
+        lacking.append(f"{dict(told)} refunds in the evidence, {paid} paid")
     return lacking
 
 

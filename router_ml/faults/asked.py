@@ -79,7 +79,7 @@ def read_openai(body: Mapping[str, Any]) -> Asked:
             str((call.get("function") or {}).get("name")) for call in calls if not _failed(told.get(call.get("id")))
         ),
         results=tuple(told.values()),
-        schema=_openai_schema(body) or _schema_in(messages),
+        schema=_fuller(_openai_schema(body), messages),
         thinks=bool(body.get("reasoning_effort")),
     )
 
@@ -107,7 +107,7 @@ def read_anthropic(body: Mapping[str, Any]) -> Asked:
             if block.get("type") == "tool_use" and not _failed(told.get(block.get("id")))
         ),
         results=tuple(told.values()),
-        schema=shape.get("schema") or _schema_in(messages),
+        schema=_fuller(shape.get("schema"), messages),
         thinks=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
     )
 
@@ -152,6 +152,14 @@ def _openai_schema(body: Mapping[str, Any]) -> Json | None:
     if isinstance(choices, list):
         return {"enum": choices}
     return (shape.get("json_schema") or {}).get("schema") or (held if isinstance(held, dict) else None)
+
+
+def _fuller(held: Json | None, messages: tuple[tuple[str, str], ...]) -> Json | None:
+    """The schema that an answer is held to, or one of the same fields in the instructions, which may say more."""
+    told = _schema_in(messages)
+    if held is None or told is None or set(told.get("properties", {})) != set(held.get("properties", {})):
+        return held or told
+    return told
 
 
 def _schema_in(messages: tuple[tuple[str, str], ...]) -> Json | None:

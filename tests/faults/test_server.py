@@ -68,6 +68,10 @@ def test_a_good_answer_suits_the_request(chat: Any) -> None:
     assert _said(chat, messages=[listed, *ASK]).message.content == "billing"
     told = {"role": "system", "content": f"Answer in JSON that fits this schema:\n{json.dumps(PERSON)}"}
     assert json.loads(_said(chat, messages=[told, *ASK]).message.content)["age"] == 18
+    held: Any = json.loads(json.dumps(PERSON))
+    del held["properties"]["age"]["minimum"]
+    shape = {"type": "json_schema", "json_schema": {"name": "person", "schema": held}}
+    assert json.loads(_said(chat, messages=[told, *ASK], response_format=shape).message.content)["age"] == 18
     cited = _said(chat, messages=[{"role": "system", "content": PASSAGES}, *ASK]).message.content
     assert cited.endswith("[help/1#0]")
 

@@ -9,11 +9,12 @@ from router_ml.contract.base import JsonObject
 _KEPT = frozenset(
     "type properties required additionalProperties items enum const anyOf $ref $defs description title".split()
 )
-_DROPPED = frozenset(
+_LIMITS = frozenset(
     "format pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems "
-    "uniqueItems default examples $schema $id $comment deprecated readOnly writeOnly".split()
+    "uniqueItems".split()
 )
-"""They only say more of a value, and the answer is validated against the whole schema anyway."""
+"""They only say more of a value: the answer is validated against them anyway, and a lane is told of them in words."""
+_DROPPED = _LIMITS | frozenset("default examples $schema $id $comment deprecated readOnly writeOnly".split())
 
 
 def strict_schema(schema: JsonObject) -> JsonObject | None:
@@ -32,6 +33,22 @@ def strict_schema(schema: JsonObject) -> JsonObject | None:
         return _strict(schema)
     except _NoStrictFormError:
         return None
+
+
+def says_less(schema: JsonValue) -> bool:
+    """Whether the strict form of a schema leaves out limits of values, so that a lane has to be told of them.
+
+    >>> says_less({"type": "object", "properties": {"age": {"type": "integer", "minimum": 18}}})
+    True
+    >>> says_less({"type": "object", "properties": {"minimum": {"type": "integer"}}})
+    False
+    """
+    if not isinstance(schema, dict):
+        return False
+    either = schema.get("anyOf")
+    inner = [*_mapping(schema.get("properties")).values(), *_mapping(schema.get("$defs")).values(), schema.get("items")]
+    inner += either if isinstance(either, list) else []
+    return bool(_LIMITS & set(schema)) or any(map(says_less, inner))
 
 
 class _NoStrictFormError(Exception):

@@ -16,14 +16,18 @@ from router_ml.contract import Decoding, OutputContract
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.validation.labels import labels_of
-from router_ml.execution.validation.strict import strict_schema
+from router_ml.execution.validation.strict import says_less, strict_schema
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def held_to_shape(lane: Lane, contract: OutputContract) -> bool:
-    """Whether a lane can be held to the shape of a contract, so that it needs no ``instructions`` about it."""
-    return _response_schema(contract) is not None and "json_schema" in lane.capabilities
+    """Whether a lane can be held to the shape of a contract, so that it needs no ``instructions`` about it. What a
+    strict mode does not know, as that a number is at least 18, it would have to guess."""
+    schema = _response_schema(contract)
+    if schema is None or "json_schema" not in lane.capabilities:
+        return False
+    return strict_schema(schema) is None or not says_less(schema)
 
 
 def decoding_for(lane: Lane, decoding: Decoding, contract: OutputContract) -> Decoding:

@@ -51,6 +51,14 @@ def test_a_model_becomes_a_strict_schema(lane: Lane) -> None:
     assert held_to_shape(lane, contract)
 
 
+def test_limits_that_a_strict_mode_does_not_know_are_said_in_words(lane: Lane) -> None:
+    fields: dict[str, Any] = {"age": {"type": "integer"}}
+    schema = {"type": "object", "properties": fields, "required": ["age"], "additionalProperties": False}
+    assert held_to_shape(lane, OutputContract(type="json", schema=schema))
+    fields["age"]["minimum"] = 18
+    assert not held_to_shape(lane, OutputContract(type="json", schema=schema))
+
+
 def test_what_the_strict_schema_lets_through_the_schema_does() -> None:
     """It may say less of a value, never let a lane leave out what has to be there."""
     schema = contract_of(Order).schema
