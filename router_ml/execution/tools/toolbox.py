@@ -205,6 +205,7 @@ class ConfiguredTools:
                 "result": outcome.result if status == "done" else None,
                 "error": error,
                 "attempts": outcome.attempts,
+                "nothing_done": outcome.nothing_done,
                 "latency_ms": (time.monotonic() - began) * 1000,
             }
         )
