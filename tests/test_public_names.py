@@ -64,7 +64,8 @@ FIELDS = {
     "Hop": "lane provider region boundary served_model purpose attempt at kind error latency_ms tokens_in tokens_out "
     "cached_tokens cost_usd",
     "Lookup": "index strategy reranker context_ids latency_ms error",
-    "ToolCall": "name version arguments result approval_id call_id effect status error key attempts latency_ms",
+    "ToolCall": "name version arguments result approval_id call_id effect status error key attempts nothing_done "
+    "latency_ms",
     "Approval": "approval_id decision_id subject tool version arguments_sha256 state queue reason expires_at on_expiry "
     "who why at",
     "Validation": "status errors",

@@ -84,7 +84,8 @@ class Hop(Model):
 
 
 class ToolCall(Model):
-    """One call to one tool. ``call_id`` is the model's; ``key`` made a write idempotent; ``attempts`` counts tries."""
+    """One call to one tool. ``call_id`` is the model's; ``key`` made a write idempotent; ``attempts`` counts tries;
+    ``nothing_done``: where it did not succeed, it is certain that nothing was done, so that it may be made again."""
 
     name: str
     version: str
@@ -97,6 +98,7 @@ class ToolCall(Model):
     error: str | None = None
     key: str | None = None
     attempts: int = Field(default=1, ge=0)
+    nothing_done: bool = False
     latency_ms: Milliseconds = 0
 
 

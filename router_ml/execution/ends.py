@@ -64,6 +64,8 @@ async def suspend(parts: Parts, run: Run, asked: Suspension, outlet: Outlet | No
         run.request,
         tuple(run.messages),
         execution,
+        earlier_calls=run.earlier_calls,
+        spent_usd=run.spent_usd,
         tool_request=asked.tool_request,
         answer=asked.answer,
         lane=asked.lane,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
+from typing import Any
 
 from router_ml.contract import RouteRequest, ToolCall
 from router_ml.contract.base import JsonObject
@@ -38,16 +40,13 @@ def to_continue(partial: str) -> list[JsonObject]:
     return [{"role": "assistant", "content": partial}, {"role": "user", "content": _CONTINUE}]
 
 
-def with_ids(reply: Reply, taken: int) -> Reply:
-    """A reply whose requests of tools have an id each that no other one has.
-
-    Args:
-        taken: messages before it, to number those by that have none.
-    """
-    ids: set[str] = set()
+def with_ids(reply: Reply, messages: Sequence[JsonObject]) -> Reply:
+    """A reply whose requests of tools have an id each that no other one has, in it or in the messages before it."""
+    ids = {"", *_ids(messages)}
+    numbers = (f"call_{len(messages)}_{number}" for number in count())
     named: list[ToolRequest] = []
-    for index, request in enumerate(reply.tool_requests):
-        unique = request.id if request.id and request.id not in ids else f"call_{taken}_{index}"
+    for request in reply.tool_requests:
+        unique = request.id if request.id not in ids else next(name for name in numbers if name not in ids)
         ids.add(unique)
         named.append(replace(request, id=unique))
     return replace(reply, tool_requests=tuple(named))
@@ -63,16 +62,17 @@ def answers(request: ToolRequest, call: ToolCall) -> JsonObject:
 
 
 def unanswered(messages: Sequence[JsonObject]) -> tuple[ToolRequest, ...]:
-    """Requests of tools of the last assistant message that no message has answered yet."""
-    done = {str(message.get("tool_call_id")) for message in messages if message.get("role") == "tool"}
+    """Requests of tools of the last assistant message that no message after it has answered yet."""
+    done: set[str] = set()
     for message in reversed(messages):
         if message.get("role") == "assistant":
-            calls = message.get("tool_calls")
-            return tuple(
-                ToolRequest(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))  # type: ignore[index, call-overload]
-                for call in (calls if isinstance(calls, list) else [])
-                if str(call["id"]) not in done  # type: ignore[index, call-overload]
+            asked = (
+                ToolRequest(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))
+                for call in _calls(message)
             )
+            return tuple(request for request in asked if request.id not in done)
+        if message.get("role") == "tool":
+            done.add(str(message.get("tool_call_id")))
     return ()
 
 
@@ -82,6 +82,17 @@ def texts_of(messages: Sequence[JsonObject]) -> list[str]:
     for message in messages:
         content = message.get("content")
         said.append(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else "")
-        calls = message.get("tool_calls")
-        said.extend(json.dumps(call, ensure_ascii=False) for call in (calls if isinstance(calls, list) else []))
+        said.extend(json.dumps(call, ensure_ascii=False) for call in _calls(message))
     return [text for text in said if text]
+
+
+def _calls(message: JsonObject) -> list[Any]:
+    calls = message.get("tool_calls")
+    return calls if isinstance(calls, list) else []
+
+
+def _ids(messages: Sequence[JsonObject]) -> Iterator[str]:
+    """Ids of all calls of tools, asked for and answered."""
+    for message in messages:
+        yield str(message.get("tool_call_id"))
+        yield from (str(call.get("id")) for call in _calls(message) if isinstance(call, dict))

@@ -12,6 +12,7 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.ends import end, nothing_left
 from router_ml.execution.fallback import Tried
 from router_ml.execution.gate import Failed, Parts, obey
+from router_ml.execution.grants import Grant
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.messages import of_request, texts_of
 from router_ml.execution.run import Run
@@ -40,9 +41,8 @@ async def resume(parts: Parts, approval_id: str) -> Completion:
         again = await asyncio.to_thread(parts.router.decide_reviewed, waited.request, waited.decision, approval)
         run = _run(waited, again)
     run.reviewed = approval.subject == "request"
-    if waited.tool_request is not None:
-        run.unfinished = True
-        run.granted[waited.tool_request.id] = approval_id
+    run.granted = Grant.of(waited)
+    run.unfinished = run.granted is not None
     if waited.answer is not None and waited.lane is not None:
         return await recorded(parts, run, _give(parts, run, waited.lane, waited.answer))
     return await carry_out(parts, run)
@@ -67,7 +67,7 @@ def again(interrupted: Interrupted) -> Run:
         before.model,
     )
     run.lanes, run.tools, run.destinations, run.tier = before.lanes, before.tools, before.destinations, before.tier
-    run.earlier_usd = before.spent_usd
+    run.earlier_calls, run.earlier_usd = before.all_calls, before.spent_usd
     run.appear(*before.appeared, interrupted.partial)
     return run
 
@@ -77,6 +77,8 @@ def _run(waited: Suspended, decision: RouteDecision) -> Run:
     run = begin(waited.request, decision)
     asked = run.messages
     run.messages, run.earlier = list(waited.messages), waited.execution
+    run.earlier_calls = (*waited.earlier_calls, *waited.execution.tool_calls)
+    run.earlier_usd = waited.spent_usd
     run.approvals.append(waited.approval_id)
     run.appear(*texts_of([message for message in run.messages if message not in asked]))
     return run

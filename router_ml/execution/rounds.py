@@ -7,12 +7,9 @@ not done again. Reads of one reply run at the same time, each write alone and in
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from pydantic import JsonValue
 
 from router_ml import telemetry
 from router_ml.config.execution import ExecutionRules
@@ -23,6 +20,7 @@ from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.messages import answers, with_ids
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Outlet
+from router_ml.execution.tools.arguments import canonical, read
 from router_ml.telemetry.attributes import of_tool
 
 _TRIED = ("done", "failed", "timeout")
@@ -48,7 +46,7 @@ class Rounds:
 
     def take(self, run: Run, reply: Reply) -> Reply:
         """Count a reply that asks for tools; the reply with an id for each call."""
-        reply = with_ids(reply, len(run.messages))
+        reply = with_ids(reply, run.messages)
         self.made += 1
         self.asked.update((request.name, canonical(request.arguments)) for request in reply.tool_requests)
         return reply
@@ -128,7 +126,7 @@ async def _called(parts: Parts, run: Run, request: ToolRequest) -> ToolCall:
                 request,
                 allowed=run.tools,
                 before=run.all_calls,
-                approval_id=run.granted.get(request.id),
+                approval_id=_agreed(run, request),
                 ask=run.ask,
                 timeout_s=left,
             )
@@ -137,6 +135,15 @@ async def _called(parts: Parts, run: Run, request: ToolRequest) -> ToolCall:
     except asyncio.CancelledError:
         run.tool_calls.append(_broken_off(run, request, "CancelledError"))
         raise
+
+
+def _agreed(run: Run, request: ToolRequest) -> str | None:
+    """The approval of exactly this call, which is used up by it."""
+    grant = run.granted
+    if grant is None or not grant.covers(run.decision, request):
+        return None
+    run.granted = None
+    return grant.approval_id
 
 
 def _groups(run: Run, requests: Sequence[ToolRequest]) -> Iterator[list[ToolRequest]]:
@@ -156,11 +163,11 @@ def _groups(run: Run, requests: Sequence[ToolRequest]) -> Iterator[list[ToolRequ
 
 
 def _done_before(run: Run, request: ToolRequest) -> ToolCall | None:
-    """What a write that is asked for again has done already."""
+    """What a write that is asked for again has done already, or may have done."""
     asked = canonical(request.arguments)
     for call in run.all_calls:
         same = call.name == request.name and canonical(call.arguments) == asked
-        if same and call.effect == "write" and call.status in ("done", "timeout"):
+        if same and call.effect == "write" and call.status in _TRIED and not call.nothing_done:
             return call
     return None
 
@@ -172,28 +179,17 @@ def _broken_off(run: Run, request: ToolRequest, why: str) -> ToolCall:
 
 def _refused(run: Run, request: ToolRequest, error: str) -> ToolCall:
     planned = next((tool for tool in run.decision.tools if tool.name == request.name), None)
-    read = _parsed(request.arguments)
+    try:
+        arguments = read(request.arguments)
+    except (ValueError, RecursionError):
+        arguments = None
     return ToolCall(
         name=request.name if planned else "?",  # a lane may make up names, and put anything into them
         version=planned.version if planned else "?",
         effect=(planned.effect if planned else None) or "read",
-        arguments=read if isinstance(read, dict) else {},
+        arguments=arguments if isinstance(arguments, dict) else {},
         call_id=request.id,
         status="refused",
         error=error,
         attempts=0,
     )
-
-
-def canonical(arguments: str | JsonObject) -> str:
-    """Arguments in one form, whatever the order of their names."""
-    read = _parsed(arguments) if isinstance(arguments, str) else arguments
-    return json.dumps(read, sort_keys=True, ensure_ascii=False)
-
-
-def _parsed(arguments: str) -> JsonValue:
-    try:
-        read: JsonValue = json.loads(arguments) if arguments.strip() else {}
-    except ValueError:
-        return arguments
-    return read

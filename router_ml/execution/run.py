@@ -30,6 +30,7 @@ from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
+from router_ml.execution.grants import Grant
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.rechecking import Still
@@ -41,15 +42,14 @@ class Run:
     """What is known so far.
 
     ``messages``: the conversation, which a fallback lane goes on from; ``appeared``: texts that came in since the
-    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``,
-    ``tools``, ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes
-    are; ``ask``: rules want an approval of writes; ``words``: the log may still keep some. ``earlier``: the
-    execution that this one goes on from, whose calls and money count as well (``earlier_usd`` where more is known
-    of it); ``assumed_usd``: what calls that failed without a bill may have cost. ``granted``: approvals by id of a
-    call; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it stopped in the middle
-    of a round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the answer
-    has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock; ``closed``: its
-    record has been written. ``began``: of ``telemetry.clock``.
+    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``, ``tools``,
+    ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes are; ``ask``:
+    rules want an approval of writes; ``words``: the log may keep some. ``earlier``: the execution that this one goes on from; ``earlier_calls``,
+    ``earlier_usd``: of that and of all before it, which count as well; ``assumed_usd``: what calls that failed without
+    a bill may have cost. ``granted``: an approval that was not used yet; ``reviewed``: a person agreed to the request,
+    or to the answer; ``unfinished``: it stopped in the middle of a round of tools, the only time that calls are taken
+    from messages. ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent;
+    ``started``: on the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -61,7 +61,8 @@ class Run:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     earlier: Execution | None = None
-    earlier_usd: float | None = None
+    earlier_calls: tuple[ToolCall, ...] = ()
+    earlier_usd: float = 0.0
     tried: list[Tried] = field(default_factory=list)
     hops: list[Hop] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
@@ -71,7 +72,7 @@ class Run:
     appeared: list[str] = field(default_factory=list)
     output_checks: list[str] = field(default_factory=list)
     approvals: list[str] = field(default_factory=list)
-    granted: dict[str, str] = field(default_factory=dict)
+    granted: Grant | None = None
     validation: Validation = field(default_factory=Validation)
     citations: tuple[str, ...] = ()
     assumed_usd: float = 0.0
@@ -145,7 +146,7 @@ class Run:
     @property
     def all_calls(self) -> tuple[ToolCall, ...]:
         """Calls of tools of this request, those before it was suspended included."""
-        return (*(self.earlier.tool_calls if self.earlier else ()), *self.tool_calls)
+        return (*self.earlier_calls, *self.tool_calls)
 
     @property
     def calls_left(self) -> int:
@@ -156,10 +157,7 @@ class Run:
     @property
     def spent_usd(self) -> float:
         """USD that count against the limit: what was reported, and what is assumed where nothing was."""
-        before = self.earlier_usd
-        if before is None:
-            before = sum(hop.cost_usd or 0.0 for hop in self.earlier.hops) if self.earlier else 0.0
-        return before + self.assumed_usd + sum(hop.cost_usd or 0.0 for hop in self.hops)
+        return self.earlier_usd + self.assumed_usd + sum(hop.cost_usd or 0.0 for hop in self.hops)
 
     @property
     def cost_usd(self) -> float | None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from router_ml import Router
+from router_ml import Executor, Router
 from router_ml.contract import Execution
 from router_ml.errors import ExecutionError, ReviewError
 from router_ml.execution.completion import Completion
 from router_ml.storage.eventlog import EventLog
-from tests.execution.acting import SECRET, ActingTools, Scene, config, failed, scene, wants
+from tests.execution.acting import SECRET, ActingLanes, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
 SAID = {"who": "ada", "why": "It is right."}
@@ -80,6 +80,66 @@ def test_what_was_spent_and_called_before_counts() -> None:
     with pytest.raises(ExecutionError) as caught:
         grant(it, waits)
     assert (caught.value.kind, it.tools.made) == ("over_budget", [("pay", '{"order": 1}')])
+
+
+def test_an_approval_is_of_one_call_whatever_id_the_next_one_has() -> None:
+    """Ids are made up by lanes, and some give every call the same."""
+    more = wants("pay", arguments='{"order": 5000}')
+    it, waits = paying({"a": [PAY, more, "Paid."]})
+    again = grant(it, waits)
+    assert (again.status, it.tools.made) == ("human_review", [("pay", '{"order": 1}')])
+    assert again.review_id != waits.review_id
+    assert grant(it, again).text == "Paid."
+    assert it.tools.made == [("pay", '{"order": 1}'), ("pay", '{"order": 5000}')]
+    assert [call.approval_id for call in it.kept[-1].tool_calls] == [again.review_id]
+
+
+def test_an_approval_counts_once() -> None:
+    """Nothing was done with it the first time: that is for a person to look at again."""
+
+    class Failing(ActingTools):
+        async def call(self, *given: Any, **more: Any) -> Any:
+            call = await super().call(*given, **more)
+            nothing = {"status": "failed", "nothing_done": True}
+            return call if call.status == "waiting" else call.model_copy(update=nothing)
+
+    it = scene({"a": [PAY, PAY, "Paid."]}, tools=Failing(approval=True))
+    waits = it.executor.complete(ASKED, decision=it.decide(allowed_tools=("pay",)))
+    assert grant(it, waits).status == "human_review"
+    assert len(it.tools.made) == 1
+
+
+def test_a_call_that_was_granted_is_made_where_an_earlier_one_had_its_id() -> None:
+    it, waits = paying({"a": [wants("find"), PAY, "Paid."]})
+    assert grant(it, waits).text == "Paid."
+    assert it.tools.made == [("find", "{}"), ("pay", '{"order": 1}')]
+    said = [message for message in it.lanes.calls[-1].messages if message["role"] in ("assistant", "tool")]
+    ids = [message.get("tool_call_id") or message["tool_calls"][0]["id"] for message in said]  # type: ignore[index,call-overload]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+def test_a_write_whose_fate_is_not_known_is_not_made_again_anywhere_else() -> None:
+    """Also after the request has waited twice, and whatever form its arguments have by then."""
+    paid: list[float] = []
+
+    def pay(sum: float) -> None:
+        paid.append(sum)
+        raise RuntimeError("502, after it was paid")
+
+    functions = {"pay": pay, "refund": lambda order: "refunded"}
+    first, second = (wants("refund", arguments=f'{{"order": {order}}}') for order in (1, 2))
+    acts = [wants("pay", arguments='{"sum": 5}'), first, second, wants("pay", arguments='{"sum": 5.0}'), "Sorry."]
+    tools = {"pay": {"version": "1", "effect": "write"}}
+    tools["refund"] = {**tools["pay"], "approval": True}  # type: ignore[dict-item]
+    it = scene(changes={"tools": tools})
+    lanes, decision = ActingLanes({"a": acts}), it.decide(allowed_tools=("pay", "refund"))
+    done = Executor(it.router, lanes=lanes, tools=functions).complete(ASKED, decision=decision)
+    for _ in range(2):
+        elsewhere = Executor(it.router, lanes=lanes, tools=functions)
+        elsewhere.reviews.decide(done.review_id or "", True, **SAID)
+        done = elsewhere.resume(done.review_id or "")
+    assert (done.text, paid) == ("Sorry.", [5])
+    assert "unknown whether it was done" in str(lanes.calls[-1].messages[-1])
 
 
 @pytest.mark.parametrize(("on_expiry", "status"), [("deny", "refused"), ("refuse", "refused"), ("static_answer",) * 2])

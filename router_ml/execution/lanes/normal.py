@@ -147,14 +147,22 @@ def _openai_tools(message: Mapping[str, Any]) -> Iterator[ToolRequest]:
 
 
 def _arguments(given: object) -> str:
-    """Arguments as JSON in one spelling where they are JSON, else as they were written; none at all are none."""
+    """Arguments as JSON in one spelling where they are JSON that all readers take alike, else as they were written;
+    none at all are none."""
     if given is None or given == "":
         return "{}"
     try:
-        value = json.loads(given) if isinstance(given, str) else given
+        value = json.loads(given, object_pairs_hook=_without_repeats) if isinstance(given, str) else given
         return json.dumps(value, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError):
         return str(given)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice, and readers differ in which they take")
+    return found
 
 
 _NAMED_BY = ("document_title", "source", "url", "file_id", "title")

@@ -7,7 +7,7 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
-from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest
+from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest, ToolCall
 from router_ml.contract.base import JsonObject
 from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.guardrails.digests import key_from_environment
@@ -23,8 +23,9 @@ NOT_KEPT = "(not kept)"
 class Suspended:
     """A request that stopped to wait for a person, with all that it needs to go on.
 
-    ``messages``: the conversation so far; ``tool_request``: the call that waits; ``answer`` and ``lane``: the answer
-    that waits, and whose it is. ``whole``: False where only what may be logged is left of it (``bare``).
+    ``messages``: the conversation so far; ``earlier_calls``: of tools, before those of ``execution``, where it waits
+    not for the first time; ``spent_usd``: in all; ``tool_request``: the call that waits; ``answer`` and ``lane``: the
+    answer that waits, and whose it is. ``whole``: False where only what may be logged is left of it (``bare``).
     """
 
     approval_id: str
@@ -32,6 +33,8 @@ class Suspended:
     request: RouteRequest
     messages: tuple[JsonObject, ...]
     execution: Execution
+    earlier_calls: tuple[ToolCall, ...] = ()
+    spent_usd: float = 0.0
     tool_request: ToolRequest | None = None
     answer: str | None = None
     lane: str | None = None
@@ -51,6 +54,7 @@ class Suspended:
             self,
             request=RouteRequest(text=NOT_KEPT),
             messages=(),
+            earlier_calls=(),
             execution=withheld(self.execution, key_from_environment(), tools=planned),
             tool_request=ToolRequest("", name, "") if name else None,
             answer=None,
@@ -67,6 +71,8 @@ class Suspended:
                 "request": self.request.model_dump(mode="json"),
                 "messages": list(self.messages),
                 "execution": self.execution.model_dump(mode="json"),
+                "earlier_calls": [call.model_dump(mode="json") for call in self.earlier_calls],
+                "spent_usd": self.spent_usd,
                 "tool_request": None if asked is None else asdict(asked),
                 "answer": self.answer,
                 "lane": self.lane,
@@ -89,6 +95,8 @@ class Suspended:
             request=RouteRequest.model_validate(said["request"]),
             messages=tuple(said["messages"]),
             execution=Execution.model_validate(said["execution"]),
+            earlier_calls=tuple(ToolCall.model_validate(call) for call in said["earlier_calls"]),
+            spent_usd=said["spent_usd"],
             tool_request=None if asked is None else ToolRequest(**asked),
             answer=said["answer"],
             lane=said["lane"],

@@ -11,7 +11,7 @@ from router_ml.contract import Approval
 from router_ml.contract.base import walk_strings
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reviews.kept import Suspended
-from router_ml.execution.tools.arguments import arguments_sha256
+from router_ml.execution.tools.arguments import arguments_sha256, canonical
 from router_ml.guardrails.digests import json_digest, key_from_environment
 from router_ml.rechecking import as_request
 from router_ml.rollout import Rollout
@@ -52,7 +52,7 @@ def requested(
         subject=subject,
         tool=name,
         version=version,
-        arguments_sha256="" if asked is None else _digest(asked.arguments, private=private),
+        arguments_sha256="" if asked is None else _digest(canonical(asked.arguments), private=private),
         state="requested",
         queue=queue or decision.queue,
         reason=reason,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -72,13 +73,42 @@ class Checker:
 
 
 def arguments_sha256(arguments: Mapping[str, JsonValue]) -> str:
-    """What arguments are known by: the same for the same values, in whatever order they were written.
+    """What arguments are known by: the same for the same values, in whatever order and form they were written.
 
-    >>> arguments_sha256({"order": "8812", "cents": 500}) == arguments_sha256({"cents": 500, "order": "8812"})
+    >>> arguments_sha256({"order": "8812", "cents": 500}) == arguments_sha256({"cents": 500.0, "order": "8812"})
     True
     """
-    canonical = json.dumps(arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical(arguments).encode()).hexdigest()
+
+
+def canonical(arguments: str | Mapping[str, JsonValue]) -> str:
+    """Arguments in one spelling: names in order, no spaces, numbers without a fraction as integers. A text that is not
+    JSON, or that readers take in several ways, stays as it is.
+
+    >>> canonical('{"b": 5e2, "a": "x"}')
+    '{"a":"x","b":500}'
+    >>> canonical('{"a": 1, "a": 2}')
+    '{"a": 1, "a": 2}'
+    """
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    try:
+        value = read(text) if text.strip() else {}
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    except (ValueError, RecursionError):
+        return text
+
+
+def read(text: str) -> JsonValue:
+    """JSON that all readers understand in one way. ``500.0`` is the integer 500, as in JSON Schema, so that it is the
+    same call however a lane writes it.
+
+    Raises:
+        BadJsonError: a name is given twice, or a number is none. ValueError, RecursionError: it is not JSON.
+    """
+    found: JsonValue = json.loads(
+        text, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_without_repeats
+    )
+    return found
 
 
 def call_key(decision_id: str, name: str, arguments: Mapping[str, JsonValue]) -> str:
@@ -92,7 +122,7 @@ def _parsed(text: str) -> JsonObject:
     if not text.strip():
         return {}
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        value = read(text)
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # 1e999 is infinity, \\ud800 no character
     except (ValueError, RecursionError) as error:
         said = str(error) if isinstance(error, BadJsonError) else "the arguments are not JSON"
@@ -110,7 +140,14 @@ def _no_constant(_: str) -> NoReturn:
     raise BadJsonError("the arguments hold a number that JSON does not have")
 
 
-def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+def _number(text: str) -> int | float:
+    value = float(text)
+    if not value:
+        return 0
+    return round(Decimal(text)) if value.is_integer() else value  # through decimals, since no float is 1e23
+
+
+def _without_repeats(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise BadJsonError("an argument is given twice")

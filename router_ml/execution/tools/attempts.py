@@ -9,18 +9,17 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
 from router_ml.config.execution import Tool
-from router_ml.contract import ToolCall
 from router_ml.execution.tools.failures import ToolFailure, as_failure
 from router_ml.execution.tools.results import NotJsonError, as_json
+from router_ml.execution.tools.threads import Threads
 
 _FIRST_PAUSE_MS = 100.0
 UNKNOWN = "unknown whether it was done"
@@ -37,13 +36,28 @@ class Outcome:
     nothing_done: bool = False
 
 
+@dataclass
+class _Start:
+    """One attempt of a function, and how far it has come: ``in_thread`` where it waits for a thread or runs in one."""
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any]
+    tool: str
+    begun: bool = False
+    in_thread: Future[Any] | None = None
+
+    def never(self) -> bool:
+        """Have it not begin, if it has not; whether that is so."""
+        return not self.begun or (self.in_thread is not None and self.in_thread.cancel())
+
+
 class Attempts:
     """How tools are tried.
 
     Args:
         retries: further attempts, of tools that read or are idempotent.
         max_pause_ms: a service that asks for a longer pause is not asked again.
-        threads: for functions that are not coroutines.
+        threads: for functions of each tool that are not coroutines.
     """
 
     def __init__(
@@ -51,7 +65,7 @@ class Attempts:
         *,
         retries: int = 1,
         max_pause_ms: float = 2_000.0,
-        threads: int = 32,
+        threads: int = 16,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
@@ -59,15 +73,22 @@ class Attempts:
         self._max_pause_ms = max_pause_ms
         self._sleep = sleep
         self._rng = rng or random.Random()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="router-ml-tool")
+        self._threads = Threads(each=threads)
         self._late: set[asyncio.Task[Any]] = set()
 
     async def make(
-        self, function: Callable[..., Any], arguments: Mapping[str, Any], tool: Tool, *, timeout_s: float | None = None
+        self,
+        function: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        tool: Tool,
+        *,
+        name: str = "",
+        timeout_s: float | None = None,
     ) -> Outcome:
         """What came of a call.
 
         Args:
+            name: of the tool.
             timeout_s: for all attempts together; each has the timeout of the tool in any case.
         """
         if timeout_s is not None and timeout_s <= 0:
@@ -76,7 +97,8 @@ class Attempts:
         until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         for attempt in range(1, self._retries + 2):
             left = min(tool.timeout_ms / 1000, until - time.monotonic())
-            outcome, failure = await self._once(function, arguments, tool, timeout_s=max(left, 0.0))
+            start = _Start(function, arguments, name)
+            outcome, failure = await self._once(start, tool, timeout_s=max(left, 0.0))
             outcome = replace(outcome, attempts=attempt)
             pause = self._pause(failure, attempt)
             if not safe or pause is None or attempt > self._retries or time.monotonic() + pause >= until:
@@ -86,18 +108,19 @@ class Attempts:
 
     def close(self) -> None:
         """Let go of the threads; calls that still run are not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
-    async def _once(
-        self, function: Callable[..., Any], arguments: Mapping[str, Any], tool: Tool, *, timeout_s: float
-    ) -> tuple[Outcome, ToolFailure | None]:
-        task = asyncio.ensure_future(self._invoke(function, arguments))
+    async def _once(self, start: _Start, tool: Tool, *, timeout_s: float) -> tuple[Outcome, ToolFailure | None]:
+        task = asyncio.ensure_future(self._invoke(start))
         self._late.add(task)
         task.add_done_callback(self._forget)
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_s)
         finally:
             task.cancel()  # not waited for: what ignores it must not hold up a request
+        if not done and start.never():
+            said = f"not begun within {timeout_s * 1000:.0f} ms"
+            return Outcome("timeout", error=said, nothing_done=True), ToolFailure(said, transient=True)
         if not done:
             doubt = "" if tool.effect == "read" else f"; {UNKNOWN}"
             said = f"no answer within {timeout_s * 1000:.0f} ms{doubt}"
@@ -116,12 +139,14 @@ class Attempts:
         if not task.cancelled():
             task.exception()  # read, so that nobody complains about it later
 
-    async def _invoke(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    async def _invoke(self, start: _Start) -> Any:
+        function, arguments, start.begun = start.function, start.arguments, True
         try:
             if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
                 return await function(**arguments)
             run = contextvars.copy_context().run
-            found = await asyncio.wrap_future(self._pool.submit(run, lambda: function(**arguments)))
+            start.in_thread = self._threads.submit(start.tool, lambda: run(lambda: function(**arguments)))
+            found = await asyncio.wrap_future(start.in_thread)
             return await found if inspect.isawaitable(found) else found
         except SystemExit:
             raise ToolFailure("SystemExit") from None  # it would end the loop of everybody
@@ -197,31 +222,3 @@ class Once:
             self._short[old] = replace(was, result=None, error=was.error or note)
         if len(self._short) > self._keys:
             self._short.popitem(last=False)
-
-
-class Running:
-    """Calls that are being made, by decision: those that a lane asks for at once are each other's earlier ones."""
-
-    def __init__(self) -> None:
-        self._calls: dict[str, list[ToolCall]] = {}
-        self._lock = threading.Lock()
-
-    def beside(self, decision_id: str, call: ToolCall) -> list[ToolCall]:
-        """Those of a decision, but for the same write, which is one call however often it is asked for."""
-        with self._lock:
-            calls = list(self._calls.get(decision_id, ()))
-        return [one for one in calls if one.key is None or one.key != call.key]
-
-    @contextmanager
-    def one(self, decision_id: str, call: ToolCall) -> Iterator[None]:
-        """While a call is made."""
-        with self._lock:
-            self._calls.setdefault(decision_id, []).append(call)
-        try:
-            yield
-        finally:
-            with self._lock:
-                left = self._calls[decision_id]
-                left.remove(call)
-                if not left:
-                    del self._calls[decision_id]

@@ -19,7 +19,8 @@ from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.tools.arguments import BadArguments, Checker, arguments_sha256, call_key
-from router_ml.execution.tools.attempts import Attempts, Once, Outcome, Running
+from router_ml.execution.tools.attempts import Attempts, Once, Outcome
+from router_ml.execution.tools.running import Running
 
 ToolFunction = Callable[..., JsonValue] | Callable[..., Awaitable[JsonValue]]
 """What a tool does; called with the arguments of its contract by name. One that takes ``idempotency_key`` is given the
@@ -193,7 +194,7 @@ class ConfiguredTools:
         function = self._functions[call.name]
 
         async def work() -> Outcome:
-            return await self._attempts.make(function, arguments, tool, timeout_s=timeout_s)
+            return await self._attempts.make(function, arguments, tool, name=call.name, timeout_s=timeout_s)
 
         outcome = await (work() if call.key is None else self._once.make(call.key, work))
         status, error = outcome.status, outcome.error
@@ -205,6 +206,7 @@ class ConfiguredTools:
                 "result": outcome.result if status == "done" else None,
                 "error": error,
                 "attempts": outcome.attempts,
+                "nothing_done": outcome.nothing_done,
                 "latency_ms": (time.monotonic() - began) * 1000,
             }
         )

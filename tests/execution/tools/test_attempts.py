@@ -14,7 +14,7 @@ import pytest
 from router_ml.contract import RouteDecision, ToolCall
 from router_ml.execution.tools.failures import ToolFailure
 from router_ml.execution.tools.toolbox import ConfiguredTools
-from tests.execution.tool_cases import REFUND, Bank, ask, asked, configured, planned, toolbox
+from tests.execution.tool_cases import REFUND, Bank, ask, asked, planned, toolbox
 
 Decisions = Callable[..., RouteDecision]
 
@@ -198,30 +198,3 @@ def test_old_results_are_let_go_and_their_writes_are_still_known() -> None:
     assert made == list(range(5))
     assert [outcome.result for outcome in again] == [None, None, None, {"number": 3}, {"number": 4}]
     assert again[0].error == "its result is no longer kept"
-
-
-def test_attempts_without_threads_left_are_not_made_later(make_decision: Decisions) -> None:
-    """A call that timed out while it waited for a thread must not run when nobody expects it any more."""
-    from router_ml.execution.tools.attempts import Attempts
-
-    started, release, ran = threading.Event(), threading.Event(), []
-
-    def note(which: int) -> None:
-        ran.append(which)
-        started.set()
-        release.wait(30)
-
-    box = ConfiguredTools(configured(), {"note": note}, attempts=Attempts(threads=1))
-    decision = planned(make_decision)
-
-    async def both() -> ToolCall:
-        first = asyncio.ensure_future(asked(box, decision, "note", {"which": 1}))
-        await asyncio.to_thread(started.wait, 30)
-        second = await asked(box, decision, "note", {"which": 2}, timeout_s=0.05)
-        release.set()
-        await first
-        return second
-
-    assert asyncio.run(both()).status == "timeout"
-    box.close()
-    assert ran == [1]
