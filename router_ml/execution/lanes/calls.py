@@ -13,6 +13,7 @@ from router_ml.contract import Decoding
 from router_ml.contract.base import JsonObject
 from router_ml.errors import MissingExtraError
 from router_ml.execution.lanes.arguments import Place, tools
+from router_ml.execution.lanes.clients import Clients
 from router_ml.execution.lanes.errors import failure_of
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.gathering import Gathered
@@ -67,6 +68,7 @@ class LiteLLMLanes:
 
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
         self._litellm = _litellm()
+        self._clients = Clients()
         self._places = {name: self._place(lane) for name, lane in lanes.items()}
         self._litellm.register_model(entries(lanes, self._litellm.model_cost))
 
@@ -115,8 +117,9 @@ class LiteLLMLanes:
 
     def _stay(self, model: str) -> None:
         """Settings of the whole process would send a call to a lane that nobody decided for."""
-        if self._litellm.model_fallbacks or model in (self._litellm.model_alias_map or ()):
-            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks or litellm.model_alias_map")
+        known = self._litellm
+        if known.model_fallbacks or known.api_base or model in (known.model_alias_map or ()):
+            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks, api_base or model_alias_map")
 
     def _place(self, lane: Lane) -> Place:
         provider = lane.model.partition("/")[0]
@@ -130,17 +133,17 @@ class LiteLLMLanes:
     def _arguments(self, call: LaneCall) -> dict[str, Any]:
         place = self._places[call.lane]
         self._stay(place.lane.model)
-        # LiteLLM keeps a client for each patience: that of the lane, so that there is one. The call's own is kept here.
-        patience = max(place.lane.endpoint.timeout_ms / 1000, call.timeout_s)
+        endpoint = place.endpoint()
         return {
             "model": place.lane.model,
             "messages": place.messages(call.messages),
-            "timeout": _timeout(patience, place.provider),
+            "timeout": _timeout(call.timeout_s, place.provider),
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
             "caching": False,
-            **place.endpoint(),
+            **endpoint,
+            **self._clients.of(place.provider, endpoint),
             **place.decoding(call.decoding, call.messages, must_call=call.must_call and bool(call.tools)),
             **tools(call.tools, must_call=call.must_call),
             **({"extra_headers": dict(call.headers)} if call.headers else {}),
