@@ -23,7 +23,7 @@ class Gathered:
         self._tools: dict[int, dict[str, Any]] = {}
         self._extra: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
-        self._refusal: str | None = None
+        self._refusal: list[str] = []
         self._annotations: list[Any] = []
         self._finish: str | None = None
         self._model: str | None = None
@@ -41,6 +41,13 @@ class Gathered:
         self._finish = choices[0].finish_reason or self._finish
         delta = choices[0].delta
         return self._delta(delta) if delta is not None else ""
+
+    def overhear(self, chunk: Any) -> None:
+        """Take in of a chunk as the lane sent it what LiteLLM drops: the words of a refusal."""
+        for choice in (getattr(chunk, "choices", None) or ())[:1]:
+            refusal = getattr(getattr(choice, "delta", None), "refusal", None)
+            if isinstance(refusal, str):
+                self._refusal.append(refusal)
 
     def end(self) -> str:
         """What can be shown now that nothing more comes."""
@@ -63,7 +70,7 @@ class Gathered:
             "reasoning_content": "".join(self._thinking),
             "tool_calls": [{"id": one["id"], "function": one} for _, one in sorted(self._tools.items())],
             "annotations": self._annotations,
-            "refusal": self._refusal,
+            "refusal": "".join(self._refusal),
             "thinking_blocks": self._blocks,
             "provider_specific_fields": self._extra,
         }
@@ -96,10 +103,7 @@ class Gathered:
         known["arguments"] += part.function.arguments or ""
 
     def _aside(self, delta: Any) -> None:
-        """What vendors send beside the text. LiteLLM drops the words of a refusal, but not that there is one."""
-        refusal = getattr(delta, "refusal", None)
-        if refusal is not None:
-            self._refusal = (self._refusal or "") + refusal
+        """What vendors send beside the text."""
         self._annotations.extend(_plain(one) for one in getattr(delta, "annotations", None) or ())
         for block in getattr(delta, "thinking_blocks", None) or ():
             self._block(_plain(block))
@@ -118,6 +122,25 @@ class Gathered:
         last["thinking"] = (last.get("thinking") or "") + (part.get("thinking") or "")
         if part.get("signature"):
             last["signature"] = part["signature"]
+
+
+class Overheard:
+    """Chunks of a lane on their way to LiteLLM; ``gathered`` hears them first."""
+
+    def __init__(self, chunks: Any, gathered: Gathered) -> None:
+        self._chunks, self._gathered = chunks, gathered
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chunks, name)
+
+    def __aiter__(self) -> Overheard:
+        self._from = aiter(self._chunks)
+        return self
+
+    async def __anext__(self) -> Any:
+        chunk = await anext(self._from)
+        self._gathered.overhear(chunk)
+        return chunk
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def from_openai(answer: object) -> Reply:
     blocks = _blocks(message.get("thinking_blocks") or extra.get("thinking_blocks"))
     apart = _said(message.get("reasoning_content") or message.get("reasoning")) or parted
     cited = [*_annotated(message.get("annotations")), *_annotated(_flat(extra.get("citations")))]
-    refused = message.get("refusal")
+    refused = _said(message.get("refusal")) or None  # some servers send "" with every answer
     if extra.get("stop_reason") == "refusal":
         refused = content if refused is None else refused
         content = ""
@@ -61,7 +61,7 @@ def from_openai(answer: object) -> Reply:
             tool_requests=tuple(_openai_tools(message)),
             citations=tuple(cited),
             stop=_stop(choice.get("finish_reason")),
-            refusal=None if refused is None else _said(refused),
+            refusal=refused,
             served_model=_said(whole.get("model")) or None,
             usage=_openai_usage(_optional(whole.get("usage"))),
             thinking_blocks=blocks,

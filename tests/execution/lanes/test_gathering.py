@@ -192,14 +192,28 @@ def test_closing_a_stream_closes_the_connection(
     against(streamed(events, hang=True), work, monkeypatch)
 
 
+def refusing(*first: dict[str, Any]) -> list[bytes]:
+    """As OpenAI does: the words come beside the text, and in the end it has stopped as usual."""
+    return [*(delta(**one) for one in first), delta(refusal="I can"), delta(refusal="not."), delta("stop"), USED]
+
+
+STARTS = (
+    {"role": "assistant", "content": "", "refusal": None},
+    {"role": "assistant", "content": None, "refusal": ""},
+    {"role": "assistant"},
+)
+I_CANNOT = [
+    began(),
+    *block(0, typed("text", text=""), typed("text_delta", text="I can"), typed("text_delta", text="not.")),
+    *finished("refusal"),
+]
+
+
 @pytest.mark.parametrize(
     ("lane", "events"),
     [
-        ("openai", [delta(role="assistant", content=None, refusal=""), delta(refusal="I can"), delta("stop"), USED]),
-        (
-            "anthropic",
-            [began(), *block(0, typed("text", text=""), typed("text_delta", text="I")), *finished("refusal")],
-        ),
+        *((lane, refusing(start)) for lane in ("openai", "vllm", "mistral") for start in STARTS),
+        ("anthropic", I_CANNOT),
     ],
 )
 def test_a_streamed_refusal_is_one_too(
@@ -209,5 +223,19 @@ def test_a_streamed_refusal_is_one_too(
         return await collected(lanes.stream(call_of(lane)))
 
     _, reply = against(streamed(events), work, monkeypatch)
-    assert reply.stop == "refusal"
-    assert reply.refusal is not None
+    assert reply is not None
+    assert (reply.stop, reply.refusal, reply.text) == ("refusal", "I cannot.", "")
+
+
+@pytest.mark.parametrize("lane", ["openai", "vllm"])
+def test_an_empty_refusal_beside_an_answer_is_none(
+    lanes: LiteLLMLanes, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [delta(role="assistant", content="", refusal=""), delta(content="Hello.", refusal=""), delta("stop"), USED]
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of(lane)))
+
+    texts, reply = against(streamed(events), work, monkeypatch)
+    assert reply is not None
+    assert (texts, reply.text, reply.refusal, reply.stop) == (["Hello."], "Hello.", None, "end")
