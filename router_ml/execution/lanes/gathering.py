@@ -20,7 +20,7 @@ class Gathered:
         self._visible = Visible()
         self._text: list[str] = []
         self._thinking: list[str] = []
-        self._tools: dict[int, dict[str, Any]] = {}
+        self._tools: list[dict[str, Any]] = []
         self._extra: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
         self._refusal: list[str] = []
@@ -68,7 +68,7 @@ class Gathered:
         message = {
             "content": "".join(self._text),
             "reasoning_content": "".join(self._thinking),
-            "tool_calls": [{"id": one["id"], "function": one} for _, one in sorted(self._tools.items())],
+            "tool_calls": [{"id": one["id"], "function": one} for one in self._tools],
             "annotations": self._annotations,
             "refusal": "".join(self._refusal),
             "thinking_blocks": self._blocks,
@@ -96,8 +96,13 @@ class Gathered:
         return text
 
     def _tool(self, part: Any) -> None:
-        """The name comes with the first part of a call, its arguments in pieces."""
-        known = self._tools.setdefault(part.index or 0, {"id": "", "name": "", "arguments": ""})
+        """The name comes with the first part of a call, its arguments in pieces. Some servers give all calls the same
+        index: another id begins another call."""
+        at = part.index or 0
+        known = next((one for one in reversed(self._tools) if one["index"] == at), None)
+        if known is None or (part.id and known["id"] and part.id != known["id"]):
+            known = {"index": at, "id": "", "name": "", "arguments": ""}
+            self._tools.append(known)
         known["id"] = known["id"] or part.id or ""
         known["name"] = known["name"] or part.function.name or ""
         known["arguments"] += part.function.arguments or ""

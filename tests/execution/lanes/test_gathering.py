@@ -239,3 +239,30 @@ def test_an_empty_refusal_beside_an_answer_is_none(
     texts, reply = against(streamed(events), work, monkeypatch)
     assert reply is not None
     assert (texts, reply.text, reply.refusal, reply.stop) == (["Hello."], "Hello.", None, "end")
+
+
+@pytest.mark.parametrize("lane", ["openai", "vllm"])
+@pytest.mark.parametrize("second", [0, 1, None])
+def test_calls_of_tools_side_by_side_stay_apart_whatever_their_index(
+    lanes: LiteLLMLanes, lane: str, second: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def part(at: int | None, arguments: str, **more: Any) -> dict[str, Any]:
+        name = {"name": more.pop("name")} if "name" in more else {}
+        return ({} if at is None else {"index": at}) | {"function": {**name, "arguments": arguments}, **more}
+
+    first = 0 if second is not None else None
+    calls = [
+        part(first, '{"q":', id="t1", type="function", name="find"),
+        part(first, "1}"),
+        part(second, '{"q":', id="t2", type="function", name="pay"),
+        part(second, "2}", id="t2"),
+    ]
+    events = [delta(role="assistant", content=None), *(delta(tool_calls=[one]) for one in calls), delta("tool_calls")]
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of(lane)))
+
+    _, reply = against(streamed([*events, event("[DONE]")]), work, monkeypatch)
+    assert reply is not None
+    asked = [(one.id, one.name, one.arguments) for one in reply.tool_requests]
+    assert asked == [("t1", "find", '{"q": 1}'), ("t2", "pay", '{"q": 2}')]
