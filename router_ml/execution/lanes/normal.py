@@ -136,7 +136,9 @@ def _content(content: object) -> tuple[str, str]:
 
 
 def _openai_tools(message: Mapping[str, Any]) -> Iterator[ToolRequest]:
-    calls = list(message.get("tool_calls") or ())
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise LaneFailure("malformed", "MalformedReply tool_calls")
     if not calls and message.get("function_call"):
         calls = [{"function": message["function_call"]}]
     for at, one in enumerate(calls):

@@ -168,6 +168,8 @@ def test_ids_in_brackets_are_citations(text: str, ids: tuple[str, ...]) -> None:
         (None, "malformed"),
         ({"choices": ["no"]}, "malformed"),
         ({"choices": [{"message": {"content": 7}}]}, "malformed"),
+        ({"choices": [{"message": {"content": "Hi", "tool_calls": 5}}]}, "malformed"),
+        ({"choices": [{"message": {"content": "Hi", "tool_calls": {"id": "t"}}}]}, "malformed"),
     ],
 )
 def test_what_is_no_answer_is_a_failure(answer: object, kind: str) -> None:
