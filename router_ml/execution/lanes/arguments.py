@@ -39,6 +39,12 @@ class Place:
     provider: str
     takes: frozenset[str] | None = None
 
+    @property
+    def tagged(self) -> bool:
+        """Whether thinking comes apart from the text, as at a vendor; a server of one's own may swallow its tag."""
+        end = self.lane.endpoint
+        return end.base_url is None and end.base_url_env is None and self.provider not in _SELF_HOSTED
+
     def endpoint(self) -> dict[str, Any]:
         """Address and key as LiteLLM takes them.
 

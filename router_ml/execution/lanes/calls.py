@@ -69,6 +69,7 @@ class LiteLLMLanes:
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
         self._litellm = _litellm()
         self._clients = Clients()
+        self._unopened: set[str] = set()
         self._places = {name: self._place(lane) for name, lane in lanes.items()}
         self._litellm.register_model(entries(lanes, self._litellm.model_cost))
 
@@ -90,11 +91,15 @@ class LiteLLMLanes:
                 answer = await self._litellm.acompletion(**arguments)
         except Exception as error:  # noqa: BLE001 - each way in which a call can fail is a failure of its lane
             raise failure_of(error) from None
-        return self._priced(from_openai(answer.model_dump()), call)
+        return self._priced(from_openai(answer.model_dump(), tagged=self._places[call.lane].tagged), call)
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
-        """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection."""
-        gathered, patience = Gathered(), Patience(call.timeout_s)
+        """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection.
+
+        Once a lane has thought without an opening tag, its next stream shows nothing before the closing one.
+        """
+        tagged = self._places[call.lane].tagged
+        gathered, patience = Gathered(tagged=tagged, unopened=call.lane in self._unopened), Patience(call.timeout_s)
         arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
         chunks = await patience.wait(self._litellm.acompletion(**arguments), gathered)
         if chunks.completion_stream is not None:
@@ -107,6 +112,7 @@ class LiteLLMLanes:
             await chunks.aclose()
         if text := gathered.end():
             yield Piece(text=text)
+        (self._unopened.add if gathered.unopened else self._unopened.discard)(call.lane)
         # Of Gemini LiteLLM keeps the second one only.
         received = chunks.received_finish_reason or chunks.intermittent_finish_reason
         reply = gathered.reply(received=received)

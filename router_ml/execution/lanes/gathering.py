@@ -8,16 +8,20 @@ from pydantic import BaseModel
 
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.normal import from_openai
-from router_ml.execution.lanes.normal_text import Visible
+from router_ml.execution.lanes.normal_text import Visible, unopened
 from router_ml.execution.lanes.reply import Reply
 
 
 class Gathered:
-    """Chunks in the shape that LiteLLM gives them. ``shown``: the text that was given out so far."""
+    """Chunks in the shape that LiteLLM gives them. ``shown``: the text that was given out so far.
 
-    def __init__(self) -> None:
+    Args:
+        tagged: as for ``from_openai``. unopened: as for ``Visible``.
+    """
+
+    def __init__(self, *, tagged: bool = False, unopened: bool = False) -> None:
         self.shown = ""
-        self._visible = Visible()
+        self._tagged, self._visible = tagged, Visible(unopened=unopened)
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._tools: list[dict[str, Any]] = []
@@ -75,7 +79,12 @@ class Gathered:
             "provider_specific_fields": self._extra,
         }
         choice = {"message": message, "finish_reason": self._finish or received}
-        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage})
+        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage}, tagged=self._tagged)
+
+    @property
+    def unopened(self) -> bool:
+        """Whether it began with thinking that no tag opened."""
+        return not self._tagged and not self._thinking and unopened("".join(self._text)) is not None
 
     def _delta(self, delta: Any) -> str:
         self._aside(delta)

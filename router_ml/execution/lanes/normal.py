@@ -31,8 +31,11 @@ _STOPS: dict[str, Stop] = {
 }
 
 
-def from_openai(answer: object) -> Reply:
+def from_openai(answer: object, *, tagged: bool = False) -> Reply:
     """The first choice of a chat completion; its cost is left open.
+
+    Args:
+        tagged: the server does not swallow the tag that opens thinking.
 
     Raises:
         LaneFailure: ``empty`` without a choice, ``malformed`` where it is no chat completion.
@@ -65,7 +68,8 @@ def from_openai(answer: object) -> Reply:
             served_model=_said(whole.get("model")) or None,
             usage=_openai_usage(_optional(whole.get("usage"))),
             thinking_blocks=blocks,
-        )
+        ),
+        tagged=tagged,
     )
 
 
@@ -98,13 +102,14 @@ def from_anthropic(answer: object) -> Reply:
             served_model=_said(whole.get("model")) or None,
             usage=_anthropic_usage(_optional(whole.get("usage"))),
             thinking_blocks=tuple(dict(one) for one in blocks if one.get("type") in ("thinking", "redacted_thinking")),
-        )
+        ),
+        tagged=True,
     )
 
 
-def _normal(raw: Reply) -> Reply:
+def _normal(raw: Reply, *, tagged: bool) -> Reply:
     """The same with thinking and citations taken from the text, and the stop reason that goes with the rest."""
-    inside, text = split_thinking(raw.text, thought=bool(raw.thinking.strip()))
+    inside, text = split_thinking(raw.text, thought=bool(raw.thinking.strip()), tagged=tagged)
     stop = raw.stop
     if raw.refusal is not None:
         stop = "refusal"

@@ -18,6 +18,7 @@ from tests.execution.lane_bench import (
     all_lanes,
     call_of,
     collected,
+    lane_of,
     typed,
 )
 from tests.execution.wire import event, streamed
@@ -266,3 +267,22 @@ def test_calls_of_tools_side_by_side_stay_apart_whatever_their_index(
     assert reply is not None
     asked = [(one.id, one.name, one.arguments) for one in reply.tool_requests]
     assert asked == [("t1", "find", '{"q": 1}'), ("t2", "pay", '{"q": 2}')]
+
+
+def test_a_lane_that_swallows_the_opening_tag_shows_no_thinking_once_it_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer without thinking is held back once more, and then shown as it comes again."""
+    thinks = [delta(role="assistant", content="Two and"), delta(content=" two\n</thi"), delta(content="nk>\n\nFo")]
+    thinks += [delta(content="ur."), delta("stop"), event("[DONE]")]
+    plain = [delta(role="assistant", content="Fo"), delta(content="ur."), delta("stop"), event("[DONE]")]
+    lanes = LiteLLMLanes({"vllm": lane_of("hosted_vllm/m", base_url_env="TEST_V1", key_env="TEST_KEY")})
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of("vllm")))
+
+    said = [against(streamed(events), work, monkeypatch) for events in (thinks, thinks, plain, plain)]
+    assert [texts for texts, _ in said[1:]] == [["Fo", "ur."], ["Four."], ["Fo", "ur."]]
+    assert "".join(said[0][0]).startswith("Two and two")
+    assert {reply.text for _, reply in said if reply is not None} == {"Four."}
+    assert [reply.thinking for _, reply in said if reply is not None] == ["Two and two"] * 2 + [""] * 2
