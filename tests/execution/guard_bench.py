@@ -52,9 +52,10 @@ class Clock:
 
 @dataclass
 class Scripted:
-    """Lanes that fail as ``broken`` says; ``hold``: calls that wait until it is set."""
+    """Lanes that fail as ``broken`` says, and answer as ``said`` does; ``hold``: calls that wait until it is set."""
 
     broken: dict[str, LaneFailure] = field(default_factory=dict)
+    said: dict[str, Reply] = field(default_factory=dict)
     calls: list[LaneCall] = field(default_factory=list)
     hold: asyncio.Event | None = None
 
@@ -64,7 +65,7 @@ class Scripted:
             await self.hold.wait()
         if call.lane in self.broken:
             raise self.broken[call.lane]
-        return Reply(text="ok")
+        return self.said.get(call.lane, Reply(text="ok"))
 
     async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
         reply = await self.call(call)

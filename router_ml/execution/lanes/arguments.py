@@ -17,6 +17,16 @@ _SELF_HOSTED = {"hosted_vllm": "HOSTED_VLLM_API_BASE"}
 """Providers without an address of their own, and where LiteLLM looks for one. Without it, LiteLLM would send what was
 meant for a private server to OpenAI."""
 
+_VENDORS = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "mistral": "https://api.mistral.ai/v1",
+}
+"""Addresses of vendors. They are told to LiteLLM, which would else look for others in the environment."""
+
+_KEYS = {"openai": "OPENAI_API_KEY"}
+"""Where the key is whose vendor's client takes it together with the address."""
+
 _NO_KEY = "none"
 """For a server of one's own that asks for no key: LiteLLM would send it the vendor's."""
 
@@ -29,6 +39,12 @@ class Place:
     provider: str
     takes: frozenset[str] | None = None
 
+    @property
+    def tagged(self) -> bool:
+        """Whether thinking comes apart from the text, as at a vendor; a server of one's own may swallow its tag."""
+        end = self.lane.endpoint
+        return end.base_url is None and end.base_url_env is None and self.provider not in _SELF_HOSTED
+
     def endpoint(self) -> dict[str, Any]:
         """Address and key as LiteLLM takes them.
 
@@ -36,11 +52,15 @@ class Place:
             LaneFailure: where there should be one: ``unavailable`` without an address, ``authentication`` without key.
         """
         end = self.lane.endpoint
-        base = _base(end, self.provider)
-        key = None if end.key_env is None else os.environ.get(end.key_env)
-        if end.key_env is not None and not key:
-            raise LaneFailure("authentication", f"MissingKeyError {end.key_env} is not set")
-        if key is None and base is not None:
+        own = _base(end, self.provider)
+        base = own or _VENDORS.get(self.provider)
+        if base is None:
+            _unbent(self.provider)
+        name = end.key_env or (_KEYS.get(self.provider) if own is None else None)
+        key = None if name is None else os.environ.get(name)
+        if name is not None and not key:
+            raise LaneFailure("authentication", f"MissingKeyError {name} is not set")
+        if key is None and own is not None:
             key = _NO_KEY
         return {**({"api_base": base} if base else {}), **({"api_key": key} if key else {})}
 
@@ -89,6 +109,13 @@ def _base(end: Endpoint, provider: str) -> str | None:
     if not found:
         raise LaneFailure("unavailable", f"MissingAddressError {name} is not set")
     return found
+
+
+def _unbent(provider: str) -> None:
+    """LiteLLM would take an address that nobody configured for this lane from the environment."""
+    for name in (f"{provider.upper()}_API_BASE", f"{provider.upper()}_BASE_URL"):
+        if os.environ.get(name):
+            raise LaneFailure("unavailable", f"ForeignAddressError {name} is set, and not named as base_url_env")
 
 
 _BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}

@@ -13,9 +13,10 @@ from router_ml.contract import Decoding
 from router_ml.contract.base import JsonObject
 from router_ml.errors import MissingExtraError
 from router_ml.execution.lanes.arguments import Place, tools
+from router_ml.execution.lanes.clients import Clients
 from router_ml.execution.lanes.errors import failure_of
 from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.gathering import Gathered
+from router_ml.execution.lanes.gathering import Gathered, Overheard
 from router_ml.execution.lanes.normal import from_openai
 from router_ml.execution.lanes.prices import cost_usd, entries
 from router_ml.execution.lanes.reply import Piece, Reply
@@ -67,6 +68,8 @@ class LiteLLMLanes:
 
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
         self._litellm = _litellm()
+        self._clients = Clients()
+        self._unopened: set[str] = set()
         self._places = {name: self._place(lane) for name, lane in lanes.items()}
         self._litellm.register_model(entries(lanes, self._litellm.model_cost))
 
@@ -88,13 +91,19 @@ class LiteLLMLanes:
                 answer = await self._litellm.acompletion(**arguments)
         except Exception as error:  # noqa: BLE001 - each way in which a call can fail is a failure of its lane
             raise failure_of(error) from None
-        return self._priced(from_openai(answer.model_dump()), call)
+        return self._priced(from_openai(answer.model_dump(), tagged=self._places[call.lane].tagged), call)
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
-        """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection."""
-        gathered, patience = Gathered(), Patience(call.timeout_s)
+        """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection.
+
+        Once a lane has thought without an opening tag, its next stream shows nothing before the closing one.
+        """
+        tagged = self._places[call.lane].tagged
+        gathered, patience = Gathered(tagged=tagged, unopened=call.lane in self._unopened), Patience(call.timeout_s)
         arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
         chunks = await patience.wait(self._litellm.acompletion(**arguments), gathered)
+        if chunks.completion_stream is not None:
+            chunks.completion_stream = Overheard(chunks.completion_stream, gathered)
         try:
             while (chunk := await patience.wait(anext(chunks, None), gathered)) is not None:
                 if text := gathered.add(chunk):
@@ -103,6 +112,7 @@ class LiteLLMLanes:
             await chunks.aclose()
         if text := gathered.end():
             yield Piece(text=text)
+        (self._unopened.add if gathered.unopened else self._unopened.discard)(call.lane)
         # Of Gemini LiteLLM keeps the second one only.
         received = chunks.received_finish_reason or chunks.intermittent_finish_reason
         reply = gathered.reply(received=received)
@@ -115,8 +125,9 @@ class LiteLLMLanes:
 
     def _stay(self, model: str) -> None:
         """Settings of the whole process would send a call to a lane that nobody decided for."""
-        if self._litellm.model_fallbacks or model in (self._litellm.model_alias_map or ()):
-            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks or litellm.model_alias_map")
+        known = self._litellm
+        if known.model_fallbacks or known.api_base or model in (known.model_alias_map or ()):
+            raise LaneFailure("unavailable", "ForeignSettingError litellm.model_fallbacks, api_base or model_alias_map")
 
     def _place(self, lane: Lane) -> Place:
         provider = lane.model.partition("/")[0]
@@ -130,17 +141,17 @@ class LiteLLMLanes:
     def _arguments(self, call: LaneCall) -> dict[str, Any]:
         place = self._places[call.lane]
         self._stay(place.lane.model)
-        # LiteLLM keeps a client for each patience: that of the lane, so that there is one. The call's own is kept here.
-        patience = max(place.lane.endpoint.timeout_ms / 1000, call.timeout_s)
+        endpoint = place.endpoint()
         return {
             "model": place.lane.model,
             "messages": place.messages(call.messages),
-            "timeout": _timeout(patience, place.provider),
+            "timeout": _timeout(call.timeout_s, place.provider),
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
             "caching": False,
-            **place.endpoint(),
+            **endpoint,
+            **self._clients.of(place.provider, endpoint),
             **place.decoding(call.decoding, call.messages, must_call=call.must_call and bool(call.tools)),
             **tools(call.tools, must_call=call.must_call),
             **({"extra_headers": dict(call.headers)} if call.headers else {}),

@@ -8,22 +8,26 @@ from pydantic import BaseModel
 
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.normal import from_openai
-from router_ml.execution.lanes.normal_text import Visible
+from router_ml.execution.lanes.normal_text import Visible, unopened
 from router_ml.execution.lanes.reply import Reply
 
 
 class Gathered:
-    """Chunks in the shape that LiteLLM gives them. ``shown``: the text that was given out so far."""
+    """Chunks in the shape that LiteLLM gives them. ``shown``: the text that was given out so far.
 
-    def __init__(self) -> None:
+    Args:
+        tagged: as for ``from_openai``. unopened: as for ``Visible``.
+    """
+
+    def __init__(self, *, tagged: bool = False, unopened: bool = False) -> None:
         self.shown = ""
-        self._visible = Visible()
+        self._tagged, self._visible = tagged, Visible(unopened=unopened)
         self._text: list[str] = []
         self._thinking: list[str] = []
-        self._tools: dict[int, dict[str, Any]] = {}
+        self._tools: list[dict[str, Any]] = []
         self._extra: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
-        self._refusal: str | None = None
+        self._refusal: list[str] = []
         self._annotations: list[Any] = []
         self._finish: str | None = None
         self._model: str | None = None
@@ -41,6 +45,13 @@ class Gathered:
         self._finish = choices[0].finish_reason or self._finish
         delta = choices[0].delta
         return self._delta(delta) if delta is not None else ""
+
+    def overhear(self, chunk: Any) -> None:
+        """Take in of a chunk as the lane sent it what LiteLLM drops: the words of a refusal."""
+        for choice in (getattr(chunk, "choices", None) or ())[:1]:
+            refusal = getattr(getattr(choice, "delta", None), "refusal", None)
+            if isinstance(refusal, str):
+                self._refusal.append(refusal)
 
     def end(self) -> str:
         """What can be shown now that nothing more comes."""
@@ -61,14 +72,19 @@ class Gathered:
         message = {
             "content": "".join(self._text),
             "reasoning_content": "".join(self._thinking),
-            "tool_calls": [{"id": one["id"], "function": one} for _, one in sorted(self._tools.items())],
+            "tool_calls": [{"id": one["id"], "function": one} for one in self._tools],
             "annotations": self._annotations,
-            "refusal": self._refusal,
+            "refusal": "".join(self._refusal),
             "thinking_blocks": self._blocks,
             "provider_specific_fields": self._extra,
         }
         choice = {"message": message, "finish_reason": self._finish or received}
-        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage})
+        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage}, tagged=self._tagged)
+
+    @property
+    def unopened(self) -> bool:
+        """Whether it began with thinking that no tag opened."""
+        return not self._tagged and not self._thinking and unopened("".join(self._text)) is not None
 
     def _delta(self, delta: Any) -> str:
         self._aside(delta)
@@ -89,17 +105,19 @@ class Gathered:
         return text
 
     def _tool(self, part: Any) -> None:
-        """The name comes with the first part of a call, its arguments in pieces."""
-        known = self._tools.setdefault(part.index or 0, {"id": "", "name": "", "arguments": ""})
+        """The name comes with the first part of a call, its arguments in pieces. Some servers give all calls the same
+        index: another id begins another call."""
+        at = part.index or 0
+        known = next((one for one in reversed(self._tools) if one["index"] == at), None)
+        if known is None or (part.id and known["id"] and part.id != known["id"]):
+            known = {"index": at, "id": "", "name": "", "arguments": ""}
+            self._tools.append(known)
         known["id"] = known["id"] or part.id or ""
         known["name"] = known["name"] or part.function.name or ""
         known["arguments"] += part.function.arguments or ""
 
     def _aside(self, delta: Any) -> None:
-        """What vendors send beside the text. LiteLLM drops the words of a refusal, but not that there is one."""
-        refusal = getattr(delta, "refusal", None)
-        if refusal is not None:
-            self._refusal = (self._refusal or "") + refusal
+        """What vendors send beside the text."""
         self._annotations.extend(_plain(one) for one in getattr(delta, "annotations", None) or ())
         for block in getattr(delta, "thinking_blocks", None) or ():
             self._block(_plain(block))
@@ -118,6 +136,25 @@ class Gathered:
         last["thinking"] = (last.get("thinking") or "") + (part.get("thinking") or "")
         if part.get("signature"):
             last["signature"] = part["signature"]
+
+
+class Overheard:
+    """Chunks of a lane on their way to LiteLLM; ``gathered`` hears them first."""
+
+    def __init__(self, chunks: Any, gathered: Gathered) -> None:
+        self._chunks, self._gathered = chunks, gathered
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chunks, name)
+
+    def __aiter__(self) -> Overheard:
+        self._from = aiter(self._chunks)
+        return self
+
+    async def __anext__(self) -> Any:
+        chunk = await anext(self._from)
+        self._gathered.overhear(chunk)
+        return chunk
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class GuardedLanes:
         """See ``Lanes.call``."""
         async with self._let_in(call) as admitted:
             reply = await self._inner.call(admitted.call)
-            admitted.ok = True
+            admitted.ok = not reply.empty
             return reply
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
@@ -77,7 +77,7 @@ class GuardedLanes:
             try:
                 async for piece in pieces:
                     if piece.reply is not None:
-                        admitted.ok = True
+                        admitted.ok = not piece.reply.empty
                     yield piece
             finally:
                 if isinstance(pieces, AsyncGenerator):

@@ -31,8 +31,11 @@ _STOPS: dict[str, Stop] = {
 }
 
 
-def from_openai(answer: object) -> Reply:
+def from_openai(answer: object, *, tagged: bool = False) -> Reply:
     """The first choice of a chat completion; its cost is left open.
+
+    Args:
+        tagged: the server does not swallow the tag that opens thinking.
 
     Raises:
         LaneFailure: ``empty`` without a choice, ``malformed`` where it is no chat completion.
@@ -50,7 +53,7 @@ def from_openai(answer: object) -> Reply:
     blocks = _blocks(message.get("thinking_blocks") or extra.get("thinking_blocks"))
     apart = _said(message.get("reasoning_content") or message.get("reasoning")) or parted
     cited = [*_annotated(message.get("annotations")), *_annotated(_flat(extra.get("citations")))]
-    refused = message.get("refusal")
+    refused = _said(message.get("refusal")) or None  # some servers send "" with every answer
     if extra.get("stop_reason") == "refusal":
         refused = content if refused is None else refused
         content = ""
@@ -61,11 +64,12 @@ def from_openai(answer: object) -> Reply:
             tool_requests=tuple(_openai_tools(message)),
             citations=tuple(cited),
             stop=_stop(choice.get("finish_reason")),
-            refusal=None if refused is None else _said(refused),
+            refusal=refused,
             served_model=_said(whole.get("model")) or None,
             usage=_openai_usage(_optional(whole.get("usage"))),
             thinking_blocks=blocks,
-        )
+        ),
+        tagged=tagged,
     )
 
 
@@ -98,13 +102,14 @@ def from_anthropic(answer: object) -> Reply:
             served_model=_said(whole.get("model")) or None,
             usage=_anthropic_usage(_optional(whole.get("usage"))),
             thinking_blocks=tuple(dict(one) for one in blocks if one.get("type") in ("thinking", "redacted_thinking")),
-        )
+        ),
+        tagged=True,
     )
 
 
-def _normal(raw: Reply) -> Reply:
+def _normal(raw: Reply, *, tagged: bool) -> Reply:
     """The same with thinking and citations taken from the text, and the stop reason that goes with the rest."""
-    inside, text = split_thinking(raw.text, thought=bool(raw.thinking.strip()))
+    inside, text = split_thinking(raw.text, thought=bool(raw.thinking.strip()), tagged=tagged)
     stop = raw.stop
     if raw.refusal is not None:
         stop = "refusal"
@@ -136,7 +141,9 @@ def _content(content: object) -> tuple[str, str]:
 
 
 def _openai_tools(message: Mapping[str, Any]) -> Iterator[ToolRequest]:
-    calls = list(message.get("tool_calls") or ())
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise LaneFailure("malformed", "MalformedReply tool_calls")
     if not calls and message.get("function_call"):
         calls = [{"function": message["function_call"]}]
     for at, one in enumerate(calls):

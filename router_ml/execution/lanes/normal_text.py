@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 _OPEN = ("<think>", "<thinking>")
 _CLOSE = re.compile(r"</think(?:ing)?>")
-_ORPHAN = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
+_UNOPENED = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
 _CITED = re.compile(r"(?<![\w\])!])\[([^\[\]\n]{1,200})\](?![(\[:])")
 _ID = re.compile(r"[^\W_](?:[\w.:/#@+-]{0,98}\w)?")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
@@ -20,13 +20,17 @@ class Visible:
     Only what stands at the beginning is thinking: a text may speak of ``<think>`` later. After thinking, blanks before
     the text are dropped.
 
+    Args:
+        thought: some thinking came apart from the text.
+        unopened: the lane is known to leave the opening tag away, so that nothing is shown before the closing one.
+
     >>> seen = Visible()
     >>> [seen.feed(piece) for piece in ("<thi", "nk>Two and two", "</think>", "\\n\\nFour", ".")], seen.thinking
     (['', '', '', 'Four', '.'], 'Two and two')
     """
 
-    def __init__(self, *, thought: bool = False) -> None:
-        self.thought = thought
+    def __init__(self, *, thought: bool = False, unopened: bool = False) -> None:
+        self.thought, self._unopened = thought, unopened
         self._pending = ""
         self._where = "start"
         self._thoughts: list[str] = []
@@ -65,9 +69,21 @@ class Visible:
             return True
         if any(tag.startswith(seen) for tag in _OPEN):
             return False
+        if self._unopened and not self.thought:
+            return self._close()
         self._where = "text"
         if self.thought:
             self._pending = seen
+        return True
+
+    def _close(self) -> bool:
+        """Whether the thinking is over that began without a tag."""
+        parted = unopened(self._pending)
+        if parted is None:
+            return False
+        self.thought = True
+        self._thoughts.append(parted[0])
+        self._pending = parted[1]
         return True
 
     def _think(self) -> bool:
@@ -79,21 +95,34 @@ class Visible:
         return True
 
 
-def split_thinking(text: str, *, thought: bool = False) -> tuple[str, str]:
-    """Thinking and text of a whole answer. ``thought``: some thinking came apart from the text.
+def unopened(text: str) -> tuple[str, str] | None:
+    """Thinking whose opening tag the server swallowed, and what follows it; None where there is none.
 
-    Some templates swallow the opening tag: what stands before a closing one that ends its line is thinking, too.
+    The closing tag has a line of its own, outside code; where it stands in a sentence, the text speaks of it.
+
+    >>> unopened("Two and two\\n</think>\\n\\nFour.")
+    ('Two and two', '\\nFour.')
+    >>> unopened("Thinking ends with </think>\\nand then comes the answer.")
+    """
+    closed = _UNOPENED.match(text) if "</think" in text else None
+    if closed is None or not closed[1].strip() or not closed[1].rstrip(" \t").endswith("\n"):
+        return None
+    return None if closed[1].count("```") % 2 else (closed[1].strip(), text[closed.end() :])
+
+
+def split_thinking(text: str, *, thought: bool = False, tagged: bool = False) -> tuple[str, str]:
+    """Thinking and text of a whole answer.
+
+    Args:
+        thought: some thinking came apart from the text.
+        tagged: the server does not swallow opening tags.
 
     >>> split_thinking("<think>Two and two</think>\\n\\nFour.")
     ('Two and two', 'Four.')
     >>> split_thinking("Two and two\\n</think>\\n\\nFour.")
     ('Two and two', 'Four.')
     """
-    orphan = _ORPHAN.match(text)
-    if orphan is not None and orphan[1].strip():
-        thinking, rest = split_thinking(text[orphan.end() :], thought=True)
-        return "\n".join(part for part in (orphan[1].strip(), thinking) if part), rest
-    seen = Visible(thought=thought)
+    seen = Visible(thought=thought, unopened=not tagged)
     shown = seen.feed(text)
     shown += seen.end()
     return seen.thinking, shown

@@ -11,6 +11,14 @@ Stop = Literal["end", "length", "tools", "filter", "refusal", "unknown"]
 """Why a lane stopped: it was done, its output was cut, it wants tools, a filter cut in, it refused, it did not say."""
 
 
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+
+
+def blank(text: str) -> bool:
+    """Whether a reader would see nothing of a text."""
+    return not text.translate(_INVISIBLE).strip()
+
+
 @dataclass(frozen=True)
 class ToolRequest:
     """A call of a tool that a lane asks for; ``arguments`` as it wrote them, JSON or not."""
@@ -48,6 +56,12 @@ class Reply:
     served_model: str | None = None
     usage: Usage = field(default_factory=Usage)
     thinking_blocks: tuple[JsonObject, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a text nor a call of a tool, nor a reason why: it refused, was cut off, filtered."""
+        told = self.refusal is not None or self.stop in ("length", "filter", "refusal")
+        return not told and not self.tool_requests and blank(self.text)
 
     def as_message(self) -> JsonObject:
         """The reply as a message of the conversation, in the OpenAI shape."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, JsonValue
 from router_ml.contract import FailureKind, OutputContract
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
-from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.lanes.reply import Reply, blank
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.execution.validation.citations import broken, citations_of
 from router_ml.execution.validation.forbidden import forbidden_in
@@ -26,8 +26,6 @@ from router_ml.execution.validation.reading import NotJsonError, read_json, with
 from router_ml.execution.validation.refusals import is_refusal
 from router_ml.execution.validation.schema import compiled
 from router_ml.execution.validation.structured import errors_of_model
-
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _no_answer(contract: OutputContract, reply: Reply, text: str | None) -> Chec
         return Checked("content_filter", ("a content filter cut in",))
     if reply.stop == "length" or text is None:
         return Checked("truncated", ("the answer was cut off",))
-    if not text.translate(_INVISIBLE).strip():
+    if blank(text):
         return Checked("empty", ("the answer is empty",))
     return _DECLINED if contract.type != "json" and is_refusal(text) else None
 

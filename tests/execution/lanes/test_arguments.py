@@ -115,7 +115,12 @@ def test_anthropic_does_not_think_after_a_call_that_another_lane_made(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("model_fallbacks", ["openai/other"]), ("model_alias_map", {MODELS["openai"]: "openai/other"})]
+    ("name", "value"),
+    [
+        ("model_fallbacks", ["openai/other"]),
+        ("model_alias_map", {MODELS["openai"]: "openai/other"}),
+        ("api_base", "http://127.0.0.1:9"),
+    ],
 )
 def test_no_setting_of_the_process_sends_a_call_elsewhere(
     lanes: LiteLLMLanes, name: str, value: Any, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from tests.execution.lane_bench import (
     all_lanes,
     call_of,
     collected,
+    lane_of,
     typed,
 )
 from tests.execution.wire import event, streamed
@@ -192,14 +193,28 @@ def test_closing_a_stream_closes_the_connection(
     against(streamed(events, hang=True), work, monkeypatch)
 
 
+def refusing(*first: dict[str, Any]) -> list[bytes]:
+    """As OpenAI does: the words come beside the text, and in the end it has stopped as usual."""
+    return [*(delta(**one) for one in first), delta(refusal="I can"), delta(refusal="not."), delta("stop"), USED]
+
+
+STARTS = (
+    {"role": "assistant", "content": "", "refusal": None},
+    {"role": "assistant", "content": None, "refusal": ""},
+    {"role": "assistant"},
+)
+I_CANNOT = [
+    began(),
+    *block(0, typed("text", text=""), typed("text_delta", text="I can"), typed("text_delta", text="not.")),
+    *finished("refusal"),
+]
+
+
 @pytest.mark.parametrize(
     ("lane", "events"),
     [
-        ("openai", [delta(role="assistant", content=None, refusal=""), delta(refusal="I can"), delta("stop"), USED]),
-        (
-            "anthropic",
-            [began(), *block(0, typed("text", text=""), typed("text_delta", text="I")), *finished("refusal")],
-        ),
+        *((lane, refusing(start)) for lane in ("openai", "vllm", "mistral") for start in STARTS),
+        ("anthropic", I_CANNOT),
     ],
 )
 def test_a_streamed_refusal_is_one_too(
@@ -209,5 +224,65 @@ def test_a_streamed_refusal_is_one_too(
         return await collected(lanes.stream(call_of(lane)))
 
     _, reply = against(streamed(events), work, monkeypatch)
-    assert reply.stop == "refusal"
-    assert reply.refusal is not None
+    assert reply is not None
+    assert (reply.stop, reply.refusal, reply.text) == ("refusal", "I cannot.", "")
+
+
+@pytest.mark.parametrize("lane", ["openai", "vllm"])
+def test_an_empty_refusal_beside_an_answer_is_none(
+    lanes: LiteLLMLanes, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [delta(role="assistant", content="", refusal=""), delta(content="Hello.", refusal=""), delta("stop"), USED]
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of(lane)))
+
+    texts, reply = against(streamed(events), work, monkeypatch)
+    assert reply is not None
+    assert (texts, reply.text, reply.refusal, reply.stop) == (["Hello."], "Hello.", None, "end")
+
+
+@pytest.mark.parametrize("lane", ["openai", "vllm"])
+@pytest.mark.parametrize("second", [0, 1, None])
+def test_calls_of_tools_side_by_side_stay_apart_whatever_their_index(
+    lanes: LiteLLMLanes, lane: str, second: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def part(at: int | None, arguments: str, **more: Any) -> dict[str, Any]:
+        name = {"name": more.pop("name")} if "name" in more else {}
+        return ({} if at is None else {"index": at}) | {"function": {**name, "arguments": arguments}, **more}
+
+    first = 0 if second is not None else None
+    calls = [
+        part(first, '{"q":', id="t1", type="function", name="find"),
+        part(first, "1}"),
+        part(second, '{"q":', id="t2", type="function", name="pay"),
+        part(second, "2}", id="t2"),
+    ]
+    events = [delta(role="assistant", content=None), *(delta(tool_calls=[one]) for one in calls), delta("tool_calls")]
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of(lane)))
+
+    _, reply = against(streamed([*events, event("[DONE]")]), work, monkeypatch)
+    assert reply is not None
+    asked = [(one.id, one.name, one.arguments) for one in reply.tool_requests]
+    assert asked == [("t1", "find", '{"q": 1}'), ("t2", "pay", '{"q": 2}')]
+
+
+def test_a_lane_that_swallows_the_opening_tag_shows_no_thinking_once_it_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer without thinking is held back once more, and then shown as it comes again."""
+    thinks = [delta(role="assistant", content="Two and"), delta(content=" two\n</thi"), delta(content="nk>\n\nFo")]
+    thinks += [delta(content="ur."), delta("stop"), event("[DONE]")]
+    plain = [delta(role="assistant", content="Fo"), delta(content="ur."), delta("stop"), event("[DONE]")]
+    lanes = LiteLLMLanes({"vllm": lane_of("hosted_vllm/m", base_url_env="TEST_V1", key_env="TEST_KEY")})
+
+    async def work(_: Any) -> tuple[list[str], Reply | None]:
+        return await collected(lanes.stream(call_of("vllm")))
+
+    said = [against(streamed(events), work, monkeypatch) for events in (thinks, thinks, plain, plain)]
+    assert [texts for texts, _ in said[1:]] == [["Fo", "ur."], ["Four."], ["Fo", "ur."]]
+    assert "".join(said[0][0]).startswith("Two and two")
+    assert {reply.text for _, reply in said if reply is not None} == {"Four."}
+    assert [reply.thinking for _, reply in said if reply is not None] == ["Two and two"] * 2 + [""] * 2

@@ -12,6 +12,7 @@ from router_ml.config import RouterConfig
 from router_ml.config.execution import Breaker
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.storage.bundle import Bundle
 from tests.execution.guard_bench import RULES, Bench, Clock, Scripted, call_of, limited, outcome
 
@@ -78,6 +79,38 @@ def test_the_provider_s_breaker_spares_its_other_lanes(bench: Bench) -> None:
 def test_what_a_request_brought_upon_itself_opens_nothing(bench: Bench, failure: LaneFailure) -> None:
     bench.inner.broken["balanced"] = failure
     assert bench.ask("balanced", 10) == [failure.kind] * 10
+    assert bench.reported == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_lane_that_answers_with_nothing_is_left_alone(bench: Bench, stream: bool) -> None:
+    """The reply still comes back, with what it cost; that it is no answer is for the reader of it to say."""
+    bench.inner.said["balanced"] = Reply(text=" \u200b\n", thinking="hm")
+
+    async def streamed() -> str:
+        try:
+            return "".join([piece.text async for piece in bench.guard.stream(call_of("balanced"))])
+        except LaneFailure as failure:
+            return failure.kind
+
+    said = [asyncio.run(streamed()) for _ in range(5)] if stream else bench.ask("balanced", 5)
+    assert said == [" \u200b\n"] * 3 + ["unavailable"] * 2
+    assert "balanced" in bench.down
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(refusal="I cannot."),
+        Reply(stop="filter"),
+        Reply(stop="length"),
+        Reply(tool_requests=(ToolRequest("t", "f", "{}"),), stop="tools"),
+    ],
+    ids=lambda reply: reply.stop,
+)
+def test_a_reply_without_text_that_says_why_opens_nothing(bench: Bench, reply: Reply) -> None:
+    bench.inner.said["balanced"] = reply
+    assert bench.ask("balanced", 10) == [""] * 10
     assert bench.reported == []
 
 

@@ -136,11 +136,23 @@ def test_thinking_is_told_from_text_however_it_is_cut(said: str, thinks: bool, c
         ("<think>never closed", "never closed", ""),
         ("<think></think>\n\nHi", "", "Hi"),
         ("no opening tag\n</think>\n\nHi", "no opening tag", "Hi"),
+        ("It ends with </think>\nand goes on.", "", "It ends with </think>\nand goes on."),
+        ("```\nhm\n</think>\n```\nSo.", "", "```\nhm\n</think>\n```\nSo."),
         ("<thi", "", "<thi"),
     ],
 )
 def test_only_what_stands_at_the_beginning_is_thinking(text: str, thinking: str, shown: str) -> None:
     assert split_thinking(text) == (thinking, shown)
+
+
+def test_only_where_the_tag_may_be_swallowed_is_it_missed() -> None:
+    said = "The tag is\n</think>\n\nand that is all."
+    message = {"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}
+    assert from_openai(message, tagged=True).text == said
+    apart = {"choices": [{"message": {"content": said, "reasoning_content": "hm"}, "finish_reason": "stop"}]}
+    assert from_openai(apart).text == said
+    assert from_anthropic({"content": [{"type": "text", "text": said}], "stop_reason": "end_turn"}).text == said
+    assert from_openai(message).text == "and that is all."
 
 
 @pytest.mark.parametrize(
@@ -168,6 +180,8 @@ def test_ids_in_brackets_are_citations(text: str, ids: tuple[str, ...]) -> None:
         (None, "malformed"),
         ({"choices": ["no"]}, "malformed"),
         ({"choices": [{"message": {"content": 7}}]}, "malformed"),
+        ({"choices": [{"message": {"content": "Hi", "tool_calls": 5}}]}, "malformed"),
+        ({"choices": [{"message": {"content": "Hi", "tool_calls": {"id": "t"}}}]}, "malformed"),
     ],
 )
 def test_what_is_no_answer_is_a_failure(answer: object, kind: str) -> None:
