@@ -42,14 +42,15 @@ class Run:
     """What is known so far.
 
     ``messages``: the conversation, which a fallback lane goes on from; ``appeared``: texts that came in since the
-    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``, ``tools``,
-    ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes are; ``ask``:
-    rules want an approval of writes; ``words``: the log may keep some. ``earlier``: the execution that this one goes on from; ``earlier_calls``,
-    ``earlier_usd``: of that and of all before it, which count as well; ``assumed_usd``: what calls that failed without
-    a bill may have cost. ``granted``: an approval that was not used yet; ``reviewed``: a person agreed to the request,
-    or to the answer; ``unfinished``: it stopped in the middle of a round of tools, the only time that calls are taken
-    from messages. ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent;
-    ``started``: on the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
+    decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``,
+    ``tools``, ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes
+    are; ``ask``: rules want an approval of writes; ``words``: the log may keep some. ``earlier``: the execution
+    that this one goes on from; ``earlier_calls``, ``earlier_usd``: of that and of all before it, which count as
+    well; ``assumed_usd``: what calls that failed without a bill may have cost. ``granted``: an approval that was
+    not used yet; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it stopped in the
+    middle of a round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the
+    answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock;
+    ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
