@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from router_ml.config import Lane
-from router_ml.contract import Execution, Lookup, RouteDecision, ToolCall
+from router_ml.contract import Destinations, Execution, Lookup, RouteDecision, ToolCall
 from router_ml.contract.planned import Decoding
 
 Value = str | bool | int | float | Sequence[str]
@@ -131,9 +131,9 @@ def of_execution(execution: Execution) -> Attributes:
     return _known(found)
 
 
-def sinks_of(decision: RouteDecision) -> Attributes:
+def sinks_of(destinations: Destinations) -> Attributes:
     """Where the spans of a request may go."""
-    return {SINKS: list(decision.destinations.trace_sinks)}
+    return {SINKS: list(destinations.trace_sinks)}
 
 
 def _known(found: Mapping[str, Value | None]) -> Attributes:

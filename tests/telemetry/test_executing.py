@@ -14,8 +14,12 @@ from router_ml.execution.client_side import ClientSide
 from router_ml.execution.lanes.calls import LaneCall
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.reply import Piece, Reply, Usage
+from router_ml.telemetry.starting import allowed_only
+from tests.execution.acting import PRIVATE, ActingTools, scene, wants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.telemetry.conftest import Seen
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -121,3 +125,27 @@ def test_money_and_tokens_are_counted(router: Router, seen: Seen) -> None:
     (cost,) = seen.points("router_ml.cost")
     assert cost["value"] == 0.25
     assert {point["gen_ai.token.type"] for point in seen.points("gen_ai.client.token.usage")} == {"input", "output"}
+
+
+def test_once_personal_data_appears_no_span_goes_out_any_more(turned_on: Callable[..., Seen]) -> None:
+    """Rules that take lanes away while a request is carried out take sinks away too, also from its root."""
+    seen = turned_on(wrap=lambda inner: allowed_only("outside", inner))
+    sinks = {"outside": {"boundary": "vendor"}, "home": {"boundary": "private"}}
+    acting = scene(
+        {"a": [wants("find")], "own": ["done"]},
+        tools=ActingTools(results={"find": PRIVATE}),
+        changes={"trace_sinks": sinks},
+    )
+    decision = acting.decide(steps=("own",), allowed_tools=("find",))
+    assert set(decision.destinations.trace_sinks) == {"outside", "home"}
+    assert acting.executor.complete("What is new?", decision=decision).status == "answered"
+    assert acting.lanes.lanes == ["a", "own"]
+    assert set(seen.spans) == {"router_ml.decide", "chat openai/a", "execute_tool find"}
+
+
+def test_the_state_of_the_caller_s_trace_goes_on(router: Router, seen: Seen) -> None:
+    lanes = Scripted(GOOD)
+    with Executor(router, lanes=lanes) as executor:
+        executor.complete("What is two and two?", client=ClientSide(traceparent=TRACE, tracestate="theirs=1,!bad"))
+        executor.complete("What is two and two?", client=ClientSide(traceparent=TRACE, tracestate="theirs=1,ours=b"))
+    assert [call.headers.get("tracestate") for call in lanes.calls if call.headers] == [None, "theirs=1,ours=b"]
