@@ -18,12 +18,13 @@ from router_ml.execution.lanes.reply import Reply, ToolRequest
 @dataclass(frozen=True)
 class ClientSide:
     """``tools`` in the OpenAI shape; ``must_call``: the lane has to ask for one of them, or for one of ours;
-    ``decoding``: what the caller asks for; ``traceparent``: the W3C trace context that it sent."""
+    ``decoding``: what the caller asks for; ``traceparent``, ``tracestate``: the W3C trace context that it sent."""
 
     tools: tuple[JsonObject, ...] = ()
     must_call: bool = False
     decoding: Decoding = field(default_factory=Decoding)
     traceparent: str | None = None
+    tracestate: str | None = None
 
     def wanted(self, reply: Reply) -> tuple[ToolRequest, ...]:
         """The calls in a reply that are the caller's to make.

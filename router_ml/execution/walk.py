@@ -41,7 +41,14 @@ async def carry_out(parts: Parts, run: Run, outlet: Outlet | None = None) -> Com
 
 async def recorded(parts: Parts, run: Run, work: Awaitable[Completion]) -> Completion:
     """Do some work that ends a request, with a record and a span of it also where it is broken off."""
-    with telemetry.root(run.decision, parent=run.client.traceparent, began=run.began):
+    client = run.client
+    with telemetry.root(
+        run.decision,
+        parent=client.traceparent,
+        state=client.tracestate,
+        began=run.began,
+        allowed=lambda: run.destinations,
+    ):
         try:
             return await work
         except asyncio.CancelledError:

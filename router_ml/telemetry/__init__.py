@@ -18,13 +18,13 @@ from router_ml.telemetry.spans import (
     decided,
     executed,
     is_on,
-    parent_of,
     reported,
     root,
     span,
     traceparent,
 )
 from router_ml.telemetry.starting import Telemetry, start
+from router_ml.telemetry.w3c import parent_of, state_of
 
 __all__ = [
     "OFF",
@@ -41,5 +41,6 @@ __all__ = [
     "root",
     "span",
     "start",
+    "state_of",
     "traceparent",
 ]

@@ -6,10 +6,11 @@ that Arize Phoenix reads, ``router_ml.*`` what neither has.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from router_ml.config import Lane
-from router_ml.contract import Execution, Lookup, RouteDecision, ToolCall
+from router_ml.contract import Destinations, Execution, Lookup, RouteDecision, ToolCall
 from router_ml.contract.planned import Decoding
 
 Value = str | bool | int | float | Sequence[str]
@@ -18,8 +19,15 @@ Attributes = dict[str, Value]
 SINKS = "router_ml.trace_sinks"
 """The sinks that a request's rules let its spans go to."""
 
-# Providers under the names of the conventions, where theirs differ from what is usual in a router.yaml.
 _PROVIDERS = {"google": "gcp.gemini", "gemini": "gcp.gemini", "mistral": "mistral_ai", "azure": "azure.ai.openai"}
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+"""What a lane may say that its model is called: there is no room for a sentence in it."""
+
+
+def provider_of(provider: str) -> str:
+    """The name that the conventions have for a provider, where it differs from that in ``router.yaml``."""
+    return _PROVIDERS.get(provider, provider)
 
 
 def of_decision(decision: RouteDecision) -> Attributes:
@@ -55,7 +63,7 @@ def of_call(lane: str, place: Lane, decoding: Decoding, *, attempt: int, stream:
         "router_ml.boundary": place.boundary,
         "router_ml.attempt": attempt,
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _PROVIDERS.get(place.provider, place.provider),
+        "gen_ai.provider.name": provider_of(place.provider),
         "gen_ai.request.model": place.model,
         "gen_ai.request.temperature": decoding.temperature,
         "gen_ai.request.top_p": decoding.top_p,
@@ -74,7 +82,7 @@ def of_use(
     """What a call to a lane used."""
     found: dict[str, Value | None] = {
         "router_ml.cost_usd": cost_usd,
-        "gen_ai.response.model": served_model,
+        "gen_ai.response.model": served_model if _NAME.fullmatch(served_model or "") else None,
         "gen_ai.usage.input_tokens": tokens_in,
         "gen_ai.usage.output_tokens": tokens_out,
         "gen_ai.usage.cache_read.input_tokens": cached_tokens or None,
@@ -85,12 +93,11 @@ def of_use(
 
 
 def of_tool(call: ToolCall) -> Attributes:
-    """A call of a tool: neither arguments nor result."""
+    """A call of a tool: neither arguments nor result, nor the id of the call, which is whatever a lane says it is."""
     found: dict[str, Value | None] = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": call.name,
         "gen_ai.tool.type": "function",
-        "gen_ai.tool.call.id": call.call_id,
         "router_ml.tool.version": call.version,
         "router_ml.tool.effect": call.effect,
         "router_ml.tool.status": call.status,
@@ -131,9 +138,9 @@ def of_execution(execution: Execution) -> Attributes:
     return _known(found)
 
 
-def sinks_of(decision: RouteDecision) -> Attributes:
+def sinks_of(destinations: Destinations) -> Attributes:
     """Where the spans of a request may go."""
-    return {SINKS: list(decision.destinations.trace_sinks)}
+    return {SINKS: list(destinations.trace_sinks)}
 
 
 def _known(found: Mapping[str, Value | None]) -> Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from router_ml.contract import Execution, Hop, RouteDecision
+from router_ml.telemetry.attributes import provider_of
 
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -71,8 +72,10 @@ class Metrics:
         self._health.add(1, {"router_ml.place": place, "router_ml.status": status})
 
     def _hop(self, hop: Hop) -> None:
-        named = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": hop.provider, "router_ml.lane": hop.lane}
-        self._calls.record(hop.latency_ms / 1000, {**named, "error.type": hop.kind or "none"})
+        provider = provider_of(hop.provider)
+        named = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "router_ml.lane": hop.lane}
+        if hop.called and hop.latency_ms:  # a call that a limit forbids took no time, and was not made either
+            self._calls.record(hop.latency_ms / 1000, {**named, "error.type": hop.kind or "none"})
         for kind, count in (("input", hop.tokens_in), ("output", hop.tokens_out)):
             if count:
                 self._tokens.record(count, {**named, "gen_ai.token.type": kind})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from router_ml.contract import Execution, RouteDecision
+from router_ml.contract import Destinations, Execution, RouteDecision
 from router_ml.telemetry import attributes
 from router_ml.telemetry.attributes import Attributes
+from router_ml.telemetry.w3c import sent_along, within
 
 if TYPE_CHECKING:
     from router_ml.telemetry.metrics import Metrics
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 WANTED_TRACE: ContextVar[int | None] = ContextVar("router_ml_trace", default=None)
 """The trace id that a root span of ours gets, so that it can be found by the ``trace_id`` of its decision."""
 
-_SINKS: ContextVar[Attributes | None] = ContextVar("router_ml_sinks", default=None)
+Allowed = Callable[[], Destinations]
+"""Where the rules let the data of a request go, as they are when it is called."""
+
+_ALLOWED: ContextVar[Allowed | None] = ContextVar("router_ml_allowed", default=None)
 _CARRIED_OUT: ContextVar[bool] = ContextVar("router_ml_carried_out", default=False)
 
 
@@ -92,14 +96,25 @@ def span(name: str, found: Attributes | None = None, *, client: bool = False) ->
     return _NOTHING if _active is None else _live(_active, name, found or {}, client=client)
 
 
-def root(decision: RouteDecision, *, parent: str | None = None, began: int = 0) -> AbstractContextManager[Span]:
+def root(
+    decision: RouteDecision,
+    *,
+    parent: str | None = None,
+    state: str | None = None,
+    began: int = 0,
+    allowed: Allowed | None = None,
+) -> AbstractContextManager[Span]:
     """The span of a whole request: a child of ``parent`` (a ``traceparent``) or of the current span where there is one;
     else its trace id is the ``trace_id`` of the decision.
 
     Args:
+        state: the ``tracestate`` that came with ``parent``.
         began: of ``clock``, where it began before now.
+        allowed: where spans may go, which is asked as each of them ends; by default what the decision says.
     """
-    return _NOTHING if _active is None else _root(_active, decision, parent, began)
+    if _active is None:
+        return _NOTHING
+    return _root(_active, decision, parent, state, began, allowed or (lambda: decision.destinations))
 
 
 def decided(decision: RouteDecision, began: int) -> None:
@@ -129,20 +144,9 @@ def reported(place: str, status: str) -> None:
         _active.metrics.reported(place, status)
 
 
-def parent_of(headers: Mapping[str, str]) -> str | None:
-    """The ``traceparent`` among some HTTP headers, whatever their case; None where it is missing or malformed."""
-    found = next((value for name, value in headers.items() if name.lower() == "traceparent"), None)
-    parts = (found or "").split("-")
-    sizes = [len(part) for part in parts]
-    if sizes[:4] != [2, 32, 16, 2] or (parts[0] == "00" and len(parts) != 4) or parts[0] == "ff":
-        return None
-    numbers = all(set(part) <= set("0123456789abcdef") for part in parts[:4])
-    return found if numbers and int(parts[1], 16) and int(parts[2], 16) else None
-
-
 def traceparent() -> str | None:
     """The W3C trace context of the current span, None while there is none."""
-    return None if _active is None else _headers().get("traceparent")
+    return None if _active is None else sent_along().get("traceparent")
 
 
 class _Live:
@@ -159,15 +163,7 @@ class _Live:
         self._inner.set_status(Status(StatusCode.ERROR, kind))
 
     def headers(self) -> dict[str, str]:
-        return _headers()
-
-
-def _headers() -> dict[str, str]:
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-    carrier: dict[str, str] = {}
-    TraceContextTextMapPropagator().inject(carrier)
-    return carrier
+        return sent_along()
 
 
 def _current_root(execution: Execution) -> None:
@@ -184,34 +180,48 @@ def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iter
     from opentelemetry.trace import SpanKind
 
     kind = SpanKind.CLIENT if client else SpanKind.INTERNAL
-    found = {**found, **(_SINKS.get() or {})}
-    with active.tracer.start_as_current_span(
-        name, kind=kind, attributes=found, record_exception=False, set_status_on_exception=False
-    ) as inner:
-        live = _Live(inner)
-        try:
-            yield live
-        except BaseException as error:
-            live.fail(str(getattr(error, "kind", type(error).__name__)))
-            raise
+    with (
+        active.tracer.start_as_current_span(
+            name, kind=kind, attributes=found, record_exception=False, set_status_on_exception=False
+        ) as inner,
+        _ending(inner) as live,
+    ):
+        yield live
 
 
 @contextmanager
-def _root(active: Active, decision: RouteDecision, parent: str | None, began: int) -> Iterator[Span]:
-    sinks = _SINKS.set(attributes.sinks_of(decision))
+def _ending(inner: Any) -> Iterator[Span]:
+    """A span that ends with what it failed in, and with where it may go by the rules as they are then."""
+    live = _Live(inner)
     try:
-        with _started(active, "router_ml.complete", decision, parent=parent, began=began) as inner:
+        yield live
+    except BaseException as error:
+        live.fail(str(getattr(error, "kind", type(error).__name__)))
+        raise
+    finally:
+        live.set(_sinks())
+
+
+def _sinks() -> Attributes:
+    """Where a span that ends now may go: nowhere, outside of a request."""
+    allowed = _ALLOWED.get()
+    return {} if allowed is None else attributes.sinks_of(allowed())
+
+
+@contextmanager
+def _root(
+    active: Active, decision: RouteDecision, parent: str | None, state: str | None, began: int, allowed: Allowed
+) -> Iterator[Span]:
+    token = _ALLOWED.set(allowed)
+    try:
+        with _started(active, "router_ml.complete", decision, here=within(parent, state), began=began) as inner:
             if began:
                 _decision_span(active, decision, began, inside=True)
-            live = _Live(inner)
-            live.set({"gen_ai.operation.name": "invoke_workflow", "openinference.span.kind": "CHAIN"})
-            try:
+            with _ending(inner) as live:
+                live.set({"gen_ai.operation.name": "invoke_workflow", "openinference.span.kind": "CHAIN"})
                 yield live
-            except BaseException as error:
-                live.fail(str(getattr(error, "kind", type(error).__name__)))
-                raise
     finally:
-        _SINKS.reset(sinks)
+        _ALLOWED.reset(token)
 
 
 @contextmanager
@@ -228,31 +238,20 @@ def _decision_span(active: Active, decision: RouteDecision, began: int, *, insid
     ended = time.time_ns()
     found = attributes.of_decision(decision)
     if inside:
-        inner = active.tracer.start_span(
-            "router_ml.decide", start_time=began, attributes={**found, **(_SINKS.get() or {})}
-        )
-        inner.end()
+        active.tracer.start_span("router_ml.decide", start_time=began, attributes={**found, **_sinks()}).end()
         return
-    token = _SINKS.set(attributes.sinks_of(decision))
-    try:
-        with _started(active, "router_ml.decide", decision, parent=None, began=began, end=False) as inner:
-            inner.set_attributes(found)
-        inner.end(ended)
-    finally:
-        _SINKS.reset(token)
+    with _started(active, "router_ml.decide", decision, here=within(None, None), began=began, end=False) as inner:
+        inner.set_attributes({**found, **attributes.sinks_of(decision.destinations)})
+    inner.end(ended)
 
 
 @contextmanager
 def _started(
-    active: Active, name: str, decision: RouteDecision, *, parent: str | None, began: int, end: bool = True
+    active: Active, name: str, decision: RouteDecision, *, here: Any, began: int, end: bool = True
 ) -> Iterator[Any]:
     """A span that may be the first of its trace."""
-    from opentelemetry import context, trace
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    from opentelemetry import trace
 
-    here = context.get_current()
-    if parent is not None:
-        here = TraceContextTextMapPropagator().extract({"traceparent": parent}, here)
     first = not trace.get_current_span(here).get_span_context().is_valid
     wanted = WANTED_TRACE.set(int(decision.trace_id, 16) if first else None)
     try:
@@ -260,7 +259,7 @@ def _started(
             name,
             context=here,
             start_time=began or None,
-            attributes={"router_ml.decision_id": decision.decision_id, **(_SINKS.get() or {})},
+            attributes={"router_ml.decision_id": decision.decision_id},
         )
     finally:
         WANTED_TRACE.reset(wanted)

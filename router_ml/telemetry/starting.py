@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from router_ml.config import RouterConfig
-from router_ml.config.schema import TraceSink
 from router_ml.contract.base import CONTRACT_VERSION
-from router_ml.errors import ConfigError, MissingExtraError, Problem
+from router_ml.errors import MissingExtraError
 from router_ml.telemetry.attributes import SINKS
 from router_ml.telemetry.metrics import Metrics
+from router_ml.telemetry.sending import exporter
 from router_ml.telemetry.spans import WANTED_TRACE, Active, switch
 
 _SCOPE = "router_ml"
@@ -104,7 +104,7 @@ def _tracer_provider(config: RouterConfig | None, processors: Sequence[Any], sam
         provider.add_span_processor(processor)
     for name, sink in (config.trace_sinks if config else {}).items():
         if sink.endpoint is not None:
-            provider.add_span_processor(allowed_only(name, BatchSpanProcessor(_exporter(name, sink))))
+            provider.add_span_processor(allowed_only(name, BatchSpanProcessor(exporter(name, sink))))
     return provider
 
 
@@ -124,23 +124,3 @@ def allowed_only(sink: str, processor: Any) -> Any:
             return bool(processor.force_flush(timeout_millis))
 
     return AllowedOnly()
-
-
-def _exporter(name: str, sink: TraceSink) -> Any:
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ImportError:
-        raise MissingExtraError("opentelemetry-exporter-otlp-proto-http", "execute") from None
-    return OTLPSpanExporter(endpoint=sink.endpoint, headers=_headers(name, sink))
-
-
-def _headers(name: str, sink: TraceSink) -> Mapping[str, str]:
-    """Headers as ``OTEL_EXPORTER_OTLP_HEADERS`` has them: ``key=value,key=value``; never repeated in an error."""
-    if sink.headers_env is None:
-        return {}
-    pairs = [pair.partition("=") for pair in os.environ.get(sink.headers_env, "").split(",") if pair.strip()]
-    if not pairs or not all(key.strip() and value.strip() for key, _, value in pairs):
-        key = f"trace_sinks.{name}.headers_env"
-        fix = f"Set ${sink.headers_env}, or remove the key."
-        raise ConfigError([Problem("router.yaml", None, key, "holds no headers as key=value,key=value.", fix)])
-    return {key.strip().lower(): value.strip() for key, _, value in pairs}

@@ -13,9 +13,13 @@ from router_ml.errors import ExecutionError
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.lanes.calls import LaneCall
 from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.reply import Piece, Reply, Usage
+from router_ml.execution.lanes.reply import Piece, Reply, ToolRequest, Usage
+from router_ml.telemetry.starting import allowed_only
+from tests.execution.acting import PRIVATE, ActingTools, failed, scene, wants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.telemetry.conftest import Seen
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -121,3 +125,64 @@ def test_money_and_tokens_are_counted(router: Router, seen: Seen) -> None:
     (cost,) = seen.points("router_ml.cost")
     assert cost["value"] == 0.25
     assert {point["gen_ai.token.type"] for point in seen.points("gen_ai.client.token.usage")} == {"input", "output"}
+
+
+def test_once_personal_data_appears_no_span_goes_out_any_more(turned_on: Callable[..., Seen]) -> None:
+    """Rules that take lanes away while a request is carried out take sinks away too, also from its root."""
+    seen = turned_on(wrap=lambda inner: allowed_only("outside", inner))
+    sinks = {"outside": {"boundary": "vendor"}, "home": {"boundary": "private"}}
+    acting = scene(
+        {"a": [wants("find")], "own": ["done"]},
+        tools=ActingTools(results={"find": PRIVATE}),
+        changes={"trace_sinks": sinks},
+    )
+    decision = acting.decide(steps=("own",), allowed_tools=("find",))
+    assert set(decision.destinations.trace_sinks) == {"outside", "home"}
+    assert acting.executor.complete("What is new?", decision=decision).status == "answered"
+    assert acting.lanes.lanes == ["a", "own"]
+    assert set(seen.spans) == {"router_ml.decide", "chat openai/a", "execute_tool find"}
+
+
+def test_the_state_of_the_caller_s_trace_goes_on(router: Router, seen: Seen) -> None:
+    lanes = Scripted(GOOD)
+    with Executor(router, lanes=lanes) as executor:
+        executor.complete("What is two and two?", client=ClientSide(traceparent=TRACE, tracestate="theirs=1,!bad"))
+        executor.complete("What is two and two?", client=ClientSide(traceparent=TRACE, tracestate="theirs=1,ours=b"))
+    assert [call.headers.get("tracestate") for call in lanes.calls if call.headers] == [None, "theirs=1,ours=b"]
+
+
+def test_calls_that_were_never_made_have_no_duration(seen: Seen) -> None:
+    acting = scene({"a": [failed("unavailable")], "b": ["done"]})
+    decision = acting.decide(limits={"deadline_ms": 0.0})
+    with pytest.raises(ExecutionError):
+        acting.executor.complete("What is new?", decision=decision)
+    assert acting.lanes.lanes == []
+    assert seen.points("gen_ai.client.operation.duration") == []
+    acting.executor.complete("What is new?", decision=acting.decide())
+    (point,) = seen.points("gen_ai.client.operation.duration")
+    assert (point["router_ml.lane"], point["error.type"]) == ("b", "none")
+
+
+def test_spans_and_metrics_name_a_provider_alike(router: Router, seen: Seen) -> None:
+    lanes = {name: lane.model_copy(update={"provider": "mistral"}) for name, lane in router.config.lanes.items()}
+    deciding = Router(router.config.model_copy(update={"lanes": lanes}), bundle=router.bundle)
+    with Executor(deciding, lanes=Scripted(GOOD)) as executor:
+        executor.complete("What is two and two?")
+    (span,) = (span for span in seen.exporter.get_finished_spans() if span.name.startswith("chat "))
+    (point,) = seen.points("gen_ai.client.operation.duration")
+    assert span.attributes["gen_ai.provider.name"] == point["gen_ai.provider.name"] == "mistral_ai"
+
+
+def test_no_word_comes_in_by_a_name_that_a_lane_makes_up(seen: Seen) -> None:
+    """Ids of calls, names of tools and of models are what a server says, which may be anything."""
+    asked = tuple(ToolRequest(PRIVATE, name, "{}") for name in ("find", PRIVATE))
+    first = Reply(tool_requests=asked, stop="tools", served_model=PRIVATE)
+    acting = scene({"a": [first, Reply(text="done", served_model="small-1")], "own": ["done"]})
+    decision = acting.decide(steps=("own",), allowed_tools=("find",))
+    with Executor(acting.router, lanes=acting.lanes, tools={"find": lambda: "found"}) as executor:
+        done = executor.complete("What is new?", decision=decision)
+    assert [(call.name, call.status) for call in done.execution.tool_calls] == [("find", "done"), ("?", "refused")]
+    told = "".join(span.to_json() for span in seen.exporter.get_finished_spans())
+    assert "execute_tool find" in told
+    assert "nora" not in told
+    assert "4111" not in told

@@ -147,6 +147,12 @@ def test_only_a_well_formed_parent_is_taken(headers: dict[str, str], expected: s
     assert telemetry.parent_of(headers) == expected
 
 
+def test_the_state_that_came_with_a_trace_is_found() -> None:
+    assert telemetry.state_of({"TraceState": "theirs=1"}) == "theirs=1"
+    assert telemetry.state_of({"tracestate": ""}) is None
+    assert telemetry.state_of({"traceparent": TRACE}) is None
+
+
 @given(st.text(max_size=80))
 def test_no_header_breaks_a_request(header: str) -> None:
     found = telemetry.parent_of({"traceparent": header})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,17 +47,26 @@ class Collector(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1/traces"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
 @pytest.fixture
 def collector() -> Iterator[str]:
     """The address of a collector on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     Collector.got.clear()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(Collector) as url:
+        yield url
 
 
 def _with_sinks(config: RouterConfig, **sinks: TraceSink) -> RouterConfig:
@@ -74,6 +84,45 @@ def test_a_sink_gets_the_spans_with_its_headers(
         assert on.flush()
     ((headers, names),) = Collector.got
     assert (headers["x-api-key"], headers["project"], names) == ("a-key", "blue", ["router_ml.decide"])
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])
+@pytest.mark.parametrize("own", [{}, {"TRACES": "x-project=blue"}])
+def test_the_key_of_one_backend_is_not_sent_to_another(
+    router: Router, collector: str, own: dict[str, str], variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTelemetry's own variables are those of some other backend, whose key is no business of this sink."""
+    monkeypatch.setenv(variable, "x-api-key=of-another,authorization=Bearer%20of-another")
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    sink = TraceSink(boundary="private", endpoint=collector, headers_env=next(iter(own), None))
+    with telemetry.start(_with_sinks(router.config, **{"local-traces": sink})) as on:
+        router.predict_route("What is two and two?")
+        assert on.flush()
+    ((headers, _),) = Collector.got
+    assert "of-another" not in str(headers)
+    assert headers.get("x-project") == ("blue" if own else None)
+
+
+def test_a_sink_cannot_send_spans_elsewhere(
+    router: Router, collector: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Redirects(Collector):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", collector)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    monkeypatch.setenv("TRACES", "x-api-key=a-key")
+    with serving(Redirects) as url:
+        sink = TraceSink(boundary="private", endpoint=url, headers_env="TRACES")
+        with telemetry.start(_with_sinks(router.config, **{"local-traces": sink})) as on:
+            router.predict_route("What is two and two?")
+            on.flush()
+    assert Collector.got == []
+    assert "a redirect" in caplog.text, "spans that are lost are told of"
 
 
 def test_a_sink_that_the_rules_forbid_gets_nothing(router: Router, collector: str) -> None:
