@@ -16,7 +16,7 @@ from router_ml.execution.lanes.arguments import Place, tools
 from router_ml.execution.lanes.clients import Clients
 from router_ml.execution.lanes.errors import failure_of
 from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.gathering import Gathered, Overheard
+from router_ml.execution.lanes.gathering import Gathered, overheard
 from router_ml.execution.lanes.normal import from_openai
 from router_ml.execution.lanes.prices import cost_usd, entries
 from router_ml.execution.lanes.reply import Piece, Reply
@@ -103,7 +103,7 @@ class LiteLLMLanes:
         arguments = {**self._arguments(call), "stream": True, "stream_options": {"include_usage": True}}
         chunks = await patience.wait(self._litellm.acompletion(**arguments), gathered)
         if chunks.completion_stream is not None:
-            chunks.completion_stream = Overheard(chunks.completion_stream, gathered)
+            chunks.completion_stream = overheard(chunks.completion_stream, gathered)
         try:
             while (chunk := await patience.wait(anext(chunks, None), gathered)) is not None:
                 if text := gathered.add(chunk):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -138,23 +140,38 @@ class Gathered:
             last["signature"] = part["signature"]
 
 
-class Overheard:
-    """Chunks of a lane on their way to LiteLLM; ``gathered`` hears them first."""
+class _Overheard:
+    """What another iterates over, heard first."""
 
-    def __init__(self, chunks: Any, gathered: Gathered) -> None:
-        self._chunks, self._gathered = chunks, gathered
+    def __init__(self, items: Any, hear: Callable[[Any], None]) -> None:
+        self._items, self._hear = items, hear
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._chunks, name)
+        return getattr(self._items, name)
 
-    def __aiter__(self) -> Overheard:
-        self._from = aiter(self._chunks)
+    def __aiter__(self) -> _Overheard:
+        self._from = aiter(self._items)
         return self
 
     async def __anext__(self) -> Any:
-        chunk = await anext(self._from)
-        self._gathered.overhear(chunk)
-        return chunk
+        item = await anext(self._from)
+        self._hear(item)
+        return item
+
+
+def overheard(chunks: Any, gathered: Gathered) -> Any:
+    """Chunks as a lane sends them, on their way to LiteLLM, which drops words of refusals and what is no JSON."""
+    lines = getattr(chunks, "streaming_response", None)
+    if lines is not None:
+        chunks.streaming_response = _Overheard(lines, _whole)
+    return _Overheard(chunks, gathered.overhear)
+
+
+def _whole(line: object) -> None:
+    """A line of server-sent events holds whole JSON, else an error is raised."""
+    said = line.decode(errors="replace") if isinstance(line, bytes) else line
+    if isinstance(said, str) and said.startswith("data:") and said[5:].strip() not in ("", "[DONE]"):
+        json.loads(said[5:])
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -162,6 +162,24 @@ def test_a_stream_that_breaks_off_is_no_answer(
     assert failure.partial == "Hello [doc-1]."
 
 
+@pytest.mark.parametrize("lane", ["openai", "vllm", "mistral", "anthropic"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_stream_with_half_a_document_is_malformed_whether_it_ends_there_or_goes_on(
+    lanes: LiteLLMLanes, lane: str, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = stream_of(lane)
+    at = 8 if lane == "anthropic" else 4
+    sent = [*events[:at], b'data: {"choices": [{"delta": \n\n', *(() if ends else events[at:])]
+
+    async def work(_: Any) -> LaneFailure:
+        with pytest.raises(LaneFailure) as caught:
+            await collected(lanes.stream(call_of(lane)))
+        return caught.value
+
+    failure = against(streamed(sent), work, monkeypatch)
+    assert (failure.kind, failure.partial) == ("malformed", "Hello [doc-1].")
+
+
 @pytest.mark.parametrize("lane", ["openai", "vllm", "anthropic"])
 @pytest.mark.parametrize("fault", ["429", "500", "401", "HTML", "dropped"])
 def test_a_stream_that_never_began_fails_as_a_call_does(
