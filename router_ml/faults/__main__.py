@@ -23,13 +23,25 @@ def apply(server: FaultServer, script: dict[str, Any]) -> None:
     Raises:
         InvalidRequestError: it is neither.
     """
+    if not isinstance(script, dict):
+        raise InvalidRequestError(f"Found {script!r}, expected an object of models and what happens to their calls.")
     for model, said in script.items():
-        if isinstance(said, list):
-            server.script(model, said)
-        elif isinstance(said, dict) and {"share", "faults"} <= said.keys():
-            server.rate(model, said["share"], said["faults"], int(said.get("seed", 0)))
-        else:
-            raise InvalidRequestError(f"Model {model} needs a list of faults, or share and faults.")
+        try:
+            _apply(server, model, said)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"Model {model}: {error}") from None
+
+
+def _apply(server: FaultServer, model: str, said: Any) -> None:
+    if isinstance(said, list):
+        server.script(model, said)
+        return
+    if not isinstance(said, dict) or not {"share", "faults"} <= said.keys() <= {"share", "faults", "seed"}:
+        raise InvalidRequestError(f"Found {said!r}, expected a list of faults, or share, faults and perhaps seed.")
+    seed = said.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise InvalidRequestError(f"Found seed {seed!r}, expected a whole number.")
+    server.rate(model, said["share"], said["faults"], seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     server = FaultServer(port=options.port, bodies=not options.no_bodies)
     if options.script is not None:
-        apply(server, json.loads(options.script.read_text(encoding="utf-8")))
+        try:
+            apply(server, json.loads(options.script.read_text(encoding="utf-8")))
+        except (OSError, ValueError, InvalidRequestError) as error:
+            parser.error(f"--script {options.script}: {error}")
     with server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()

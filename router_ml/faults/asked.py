@@ -59,24 +59,33 @@ class Asked:
         return 1 + sum(len(text) for _, text in self.messages) // 4
 
 
+class NotARequestError(ValueError):
+    """A body that no vendor would take."""
+
+
 def read_openai(body: Mapping[str, Any]) -> Asked:
-    """A request to ``/v1/chat/completions``."""
-    said = [one for one in body.get("messages") or [] if isinstance(one, dict)]
+    """A request to ``/v1/chat/completions``.
+
+    Raises:
+        NotARequestError: it is none.
+    """
+    said = _said(body)
     since = _since_user(said)
-    calls = [call for one in since for call in one.get("tool_calls") or []]
-    told = {one.get("tool_call_id"): _text(one.get("content")) for one in since if one.get("role") == "tool"}
-    tools = [one.get("function") or {} for one in body.get("tools") or []]
+    calls = [call for one in since for call in _list(one, "tool_calls")]
+    told = {_id(one, "tool_call_id"): _text(one.get("content")) for one in since if one.get("role") == "tool"}
+    tools = [_object(one, "function") for one in _list(body, "tools")]
     choice = body.get("tool_choice") or "auto"
+    chosen = choice if isinstance(choice, str) else _object(_object(body, "tool_choice"), "function").get("name")
     messages = tuple((str(one.get("role")), _text(one.get("content"))) for one in said)
     return Asked(
         model=str(body.get("model", "")),
         stream=bool(body.get("stream")),
-        usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        usage=bool(_object(body, "stream_options").get("include_usage")),
         messages=messages,
-        tools=tuple((str(one.get("name")), one.get("parameters") or {}) for one in tools),
-        choice=str(choice if isinstance(choice, str) else (choice.get("function") or {}).get("name")),
+        tools=tuple((str(one.get("name")), _object(one, "parameters")) for one in tools),
+        choice=str(chosen),
         called=tuple(
-            str((call.get("function") or {}).get("name")) for call in calls if not _failed(told.get(call.get("id")))
+            str(_object(call, "function").get("name")) for call in calls if not _failed(told.get(_id(call, "id")))
         ),
         results=tuple(told.values()),
         schema=_fuller(_openai_schema(body), messages),
@@ -85,31 +94,65 @@ def read_openai(body: Mapping[str, Any]) -> Asked:
 
 
 def read_anthropic(body: Mapping[str, Any]) -> Asked:
-    """A request to ``/v1/messages``."""
-    said = [one for one in body.get("messages") or [] if isinstance(one, dict)]
+    """A request to ``/v1/messages``.
+
+    Raises:
+        NotARequestError: it is none.
+    """
+    said = _said(body)
     blocks = [block for one in _since_user(said) for block in _blocks(one.get("content"))]
-    told = {block.get("tool_use_id"): _text(block.get("content")) for block in blocks if _tells(block)}
-    choice = body.get("tool_choice") or {"type": "auto"}
+    told = {_id(block, "tool_use_id"): _text(block.get("content")) for block in blocks if _tells(block)}
+    choice = _object(body, "tool_choice") or {"type": "auto"}
     named = {"any": "required", "tool": str(choice.get("name"))}
     system = ("system", _text(body.get("system")))
     messages = (system, *((str(one.get("role")), _text(one.get("content"))) for one in said))
-    shape = body.get("output_format") or (body.get("output_config") or {}).get("format") or {}
+    shape = _object(body, "output_format") or _object(_object(body, "output_config"), "format")
     return Asked(
         model=str(body.get("model", "")),
         stream=bool(body.get("stream")),
         usage=True,
         messages=messages,
-        tools=tuple((str(one.get("name")), one.get("input_schema") or {}) for one in body.get("tools") or []),
+        tools=tuple((str(one.get("name")), _object(one, "input_schema")) for one in _list(body, "tools")),
         choice=named.get(str(choice.get("type")), str(choice.get("type"))),
         called=tuple(
             str(block.get("name"))
             for block in blocks
-            if block.get("type") == "tool_use" and not _failed(told.get(block.get("id")))
+            if block.get("type") == "tool_use" and not _failed(told.get(_id(block, "id")))
         ),
         results=tuple(told.values()),
-        schema=_fuller(shape.get("schema"), messages),
-        thinks=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
+        schema=_fuller(_object(shape, "schema") or None, messages),
+        thinks=_object(body, "thinking").get("type") in ("enabled", "adaptive"),
     )
+
+
+def _said(body: Mapping[str, Any]) -> list[Json]:
+    said = _list(body, "messages")
+    if not said:
+        raise NotARequestError("Expected JSON with messages.")
+    for one in said:
+        if not isinstance(one.get("role"), str) or not isinstance(one.get("content"), str | list | None):
+            raise NotARequestError("Expected a role in each message, and a text or a list as its content.")
+    return said
+
+
+def _list(body: Mapping[str, Any], name: str) -> list[Json]:
+    found = body.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise NotARequestError(f"Expected {name} to be a list of objects.")
+    return found
+
+
+def _object(body: Mapping[str, Any], name: str) -> Json:
+    found = body.get(name)
+    if found is not None and not isinstance(found, dict):
+        raise NotARequestError(f"Expected {name} to be an object.")
+    return found or {}
+
+
+def _id(body: Mapping[str, Any], name: str) -> str:
+    return str(body.get(name))
 
 
 def _since_user(said: list[Json]) -> list[Json]:
@@ -146,12 +189,12 @@ def _text(content: Any) -> str:
 
 
 def _openai_schema(body: Mapping[str, Any]) -> Json | None:
-    shape = body.get("response_format") or {}
-    held = body.get("guided_json") or (body.get("structured_outputs") or {}).get("json")
-    choices = body.get("guided_choice") or (body.get("structured_outputs") or {}).get("choice")
+    shape, other = _object(body, "response_format"), _object(body, "structured_outputs")
+    held = body.get("guided_json") or other.get("json")
+    choices = body.get("guided_choice") or other.get("choice")
     if isinstance(choices, list):
         return {"enum": choices}
-    return (shape.get("json_schema") or {}).get("schema") or (held if isinstance(held, dict) else None)
+    return _object(_object(shape, "json_schema"), "schema") or (held if isinstance(held, dict) else None)
 
 
 def _fuller(held: Json | None, messages: tuple[tuple[str, str], ...]) -> Json | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -61,7 +61,7 @@ class Fault:
         tokens_in, tokens_out: usage that is reported instead of a guess by length.
 
     Raises:
-        InvalidRequestError: there is no such kind or form.
+        InvalidRequestError: there is no such kind or form, or a value is none that its field can have.
 
     >>> Fault("dropped").form
     'before'
@@ -79,11 +79,16 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InvalidRequestError(f"There is no such fault. Known faults: {', '.join(KINDS)}.")
+            raise InvalidRequestError(f"Found fault {self.kind!r}, which there is not. Known: {', '.join(KINDS)}.")
+        for name, (expected, fits) in _VALUES.items():
+            if not fits(getattr(self, name)):
+                raise InvalidRequestError(
+                    f"Found {name} {getattr(self, name)!r} of fault {self.kind}, expected {expected}."
+                )
         forms = FORMS.get(self.kind, ("",))
         if self.form and self.form not in forms:
             known = ", ".join(forms) if forms != ("",) else "none"
-            raise InvalidRequestError(f"Fault {self.kind} has no such form. Known forms: {known}.")
+            raise InvalidRequestError(f"Found form {self.form!r} of fault {self.kind}. Known forms: {known}.")
         if not self.form and self.kind != "context_overflow":
             object.__setattr__(self, "form", forms[0])
         if not self.status:
@@ -104,6 +109,49 @@ class Fault:
         known = {field.name for field in fields(cls)}
         if not isinstance(said, Mapping) or "kind" not in said or not known.issuperset(said):
             raise InvalidRequestError(
-                f"Expected a fault: its kind, or a mapping with some of {', '.join(sorted(known))}."
+                f"Found {value!r}, expected a fault: its kind, or a mapping of kind and some of "
+                f"{', '.join(sorted(known - {'kind'}))}."
             )
         return cls(**said)
+
+    @classmethod
+    def read_all(cls, values: Sequence[Fault | str | Mapping[str, Any]]) -> tuple[Fault, ...]:
+        """Faults from a list of what ``read`` takes.
+
+        Raises:
+            InvalidRequestError: it is no list, or one of them is no fault.
+        """
+        if isinstance(values, str | Mapping) or not isinstance(values, Sequence):
+            raise InvalidRequestError(f"Found {values!r}, expected a list of faults.")
+        return tuple(cls.read(one) for one in values)
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LONGEST
+
+
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and (value == 0 or 200 <= value <= 599)
+
+
+_LONGEST = 1e9  # of a time: neither endless nor beyond what a date can tell
+
+_VALUES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "form": ("a text", lambda value: isinstance(value, str)),
+    "status": ("an HTTP status, 200 to 599", _is_status),
+    "retry_after": ("seconds, 0 or more", _is_time),
+    "delay_ms": ("milliseconds, 0 or more", _is_time),
+    "text": ("a text", _is_text),
+    "thinking": ("a text", _is_text),
+    "tokens_in": ("a whole number, 0 or more", _is_count),
+    "tokens_out": ("a whole number, 0 or more", _is_count),
+}
+"""What each field may hold, in words and as a test: scripts come from files."""

@@ -10,6 +10,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _DEEP = 6
+_NO_SCHEMA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, re.error)
 _FORMATS = {
     "date": "2026-03-01",
     "date-time": "2026-03-01T12:00:00Z",
@@ -22,6 +23,10 @@ _NUMBER = re.compile(r"\d+")
 _NAMES_ONE = re.compile(r"(^|_)(id|number|no|order|key|ref|reference|amount|cents)$", re.IGNORECASE)
 
 
+class NotASchemaError(ValueError):
+    """A value that is no JSON Schema stands where one has to."""
+
+
 def fit(schema: Mapping[str, Any] | bool, *, about: str = "", cited: tuple[str, ...] = ()) -> Any:
     """The simplest value that fits, for schemas as they are used for answers and tools; patterns are met where a few
     guesses meet them.
@@ -29,10 +34,17 @@ def fit(schema: Mapping[str, Any] | bool, *, about: str = "", cited: tuple[str, 
     Args:
         about: a text whose first number stands for ids and amounts. cited: what a field ``citations`` holds.
 
+    Raises:
+        NotASchemaError: it is no JSON Schema.
+
     >>> fit({"type": "object", "properties": {"order_id": {"type": "string"}}}, about="Refund order 8812")
     {'order_id': '8812'}
     """
-    return _Fitting(schema if isinstance(schema, Mapping) else {}, about, cited).value(schema, "", 0)
+    fitting = _Fitting(schema if isinstance(schema, Mapping) else {}, about, cited)
+    try:
+        return fitting.value(schema, "", 0)
+    except _NO_SCHEMA as error:
+        raise NotASchemaError(f"Expected a JSON Schema: {type(error).__name__}.") from error
 
 
 def misfit(schema: Mapping[str, Any]) -> Any:
@@ -72,7 +84,7 @@ class _Fitting:
         """The schema with what it refers to, and with the first of its alternatives."""
         found: Json = dict(schema) if isinstance(schema, Mapping) else {}
         for _ in range(_DEEP):
-            more: list[Any] = found.pop("allOf", [])
+            more: list[Any] = list(found.pop("allOf", []))
             more += [(found.pop(key) or [{}])[0] for key in ("anyOf", "oneOf") if key in found]
             if "$ref" in found:
                 more.append(self._refer(str(found.pop("$ref"))))

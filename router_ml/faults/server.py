@@ -109,8 +109,12 @@ class FaultServer:
 
     def script(self, model: str, faults: Sequence[Fault | str | Mapping[str, Any]]) -> None:
         """What happens to the next calls of a model, one after another; the last one repeats. An empty script takes an
-        earlier one away."""
-        read = tuple(Fault.read(one) for one in faults)
+        earlier one away.
+
+        Raises:
+            InvalidRequestError: it is no list of faults.
+        """
+        read = Fault.read_all(faults)
         with self._lock:
             self._scripts.pop(model, None)
             if read:
@@ -122,9 +126,11 @@ class FaultServer:
         Raises:
             InvalidRequestError: the share is none, or there is no fault to draw.
         """
-        read = tuple(Fault.read(one) for one in faults)
-        if not 0 <= share <= 1 or not read:
-            raise InvalidRequestError("Expected a share in 0..1 and at least one fault.")
+        read = Fault.read_all(faults)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1 or not read:
+            raise InvalidRequestError(
+                f"Found share {share!r} and {len(read)} faults, expected a share in 0..1 and at least one fault."
+            )
         with self._lock:
             self._rates[model] = _Rate(share, read, random.Random(f"{seed} {model}"))
 

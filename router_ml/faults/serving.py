@@ -13,8 +13,9 @@ from typing import Protocol
 
 from router_ml.faults import anthropic_shape, http, openai_shape
 from router_ml.faults.answers import answer
-from router_ml.faults.asked import Asked, read_anthropic, read_openai
+from router_ml.faults.asked import Asked, NotARequestError, read_anthropic, read_openai
 from router_ml.faults.fault import Fault
+from router_ml.faults.fitting import NotASchemaError
 
 JSON, EVENTS, HTML = "application/json", "text/event-stream; charset=utf-8", "text/html"
 
@@ -55,20 +56,22 @@ async def _respond(
     """Answer one request; whether the connection goes on."""
     path = incoming.path.partition("?")[0].rstrip("/")
     shape: ModuleType
-    if incoming.method == "POST" and path.endswith("/messages"):
-        shape, asked = anthropic_shape, read_anthropic(incoming.read())
-    elif incoming.method == "POST" and path.endswith("/chat/completions"):
-        shape, asked = openai_shape, read_openai(incoming.read())
-    else:
-        told = director.look(path)
-        _send(writer, told or {"error": {"message": f"Unknown path {path}."}}, status=404 if told is None else 200)
-        return True
-    if not incoming.read().get("messages"):
-        told = {"error": {"message": "Expected JSON with messages.", "type": "invalid_request_error", "code": None}}
-        _send(writer, told, status=400)
-        return True
+    try:
+        if incoming.method == "POST" and path.endswith("/messages"):
+            shape, asked = anthropic_shape, read_anthropic(incoming.read())
+        elif incoming.method == "POST" and path.endswith("/chat/completions"):
+            shape, asked = openai_shape, read_openai(incoming.read())
+        else:
+            told = director.look(path)
+            _send(writer, told or {"error": {"message": f"Unknown path {path}."}}, status=404 if told is None else 200)
+            return True
+    except NotARequestError as error:
+        return _refuse(writer, error)
     fault, number = director.next_fault(incoming, asked)
-    return await _under(fault, number, shape, asked, reader, writer)
+    try:
+        return await _under(fault, number, shape, asked, reader, writer)
+    except NotASchemaError as error:  # nothing has been written by then
+        return _refuse(writer, error)
 
 
 async def _under(
@@ -98,6 +101,13 @@ async def _under(
     if asked.stream:
         return await _stream(fault, shape.events(asked, said, number), writer)
     return await _whole(fault, json.dumps(shape.body(asked, said, number), ensure_ascii=False).encode(), writer)
+
+
+def _refuse(writer: asyncio.StreamWriter, error: ValueError) -> bool:
+    """Say what is wrong with a request, as vendors do, whatever fault it was to meet."""
+    wrong = {"message": str(error), "type": "invalid_request_error", "code": None}
+    _send(writer, {"type": "error", "error": wrong}, status=400)
+    return True
 
 
 def _error(shape: ModuleType, fault: Fault, asked: Asked) -> dict[str, object]:
@@ -137,7 +147,7 @@ async def _stream(fault: Fault, events: Iterator[bytes], writer: asyncio.StreamW
     if broken:
         pieces = pieces[: max(1, len(pieces) // 2)]
     if fault.kind == "malformed":
-        pieces = [*pieces[:1], b'data: {"choices": [{"delta": \n\n']
+        pieces = [*pieces[:1], _half(pieces[1])]
     for at, piece in enumerate(pieces):
         if at and fault.kind == "slow_stream":
             await writer.drain()
@@ -147,6 +157,12 @@ async def _stream(fault: Fault, events: Iterator[bytes], writer: asyncio.StreamW
         return await _break(writer)
     writer.write(http.chunk(b""))
     return True
+
+
+def _half(event: bytes) -> bytes:
+    """An event whose JSON ends in the middle."""
+    name, data, told = event.rstrip().partition(b"data: ")
+    return name + data + told[: len(told) // 2] + b"\n\n"
 
 
 async def _break(writer: asyncio.StreamWriter) -> bool:
