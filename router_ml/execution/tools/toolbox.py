@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -20,6 +21,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.tools.arguments import BadArguments, Checker, arguments_sha256, call_key
 from router_ml.execution.tools.attempts import Attempts, Once, Outcome, Running
+from router_ml.execution.tools.results import Cut, shortened
 
 ToolFunction = Callable[..., JsonValue] | Callable[..., Awaitable[JsonValue]]
 """What a tool does; called with the arguments of its contract by name. One that takes ``idempotency_key`` is given the
@@ -193,21 +195,27 @@ class ConfiguredTools:
         function = self._functions[call.name]
 
         async def work() -> Outcome:
-            return await self._attempts.make(function, arguments, tool, timeout_s=timeout_s)
+            outcome = await self._attempts.make(function, arguments, tool, timeout_s=timeout_s)
+            return self._judged(call.name, tool, outcome)
 
         outcome = await (work() if call.key is None else self._once.make(call.key, work))
-        status, error = outcome.status, outcome.error
-        if status == "done" and error is None and (broken := self._checker.result_error(call.name, outcome.result)):
-            status, error = ("failed" if tool.effect == "read" else "done"), f"the result: {broken}"
         return call.model_copy(
             update={
-                "status": status,
-                "result": outcome.result if status == "done" else None,
-                "error": error,
+                "status": outcome.status,
+                "result": outcome.result if outcome.status == "done" else None,
+                "error": outcome.error,
                 "attempts": outcome.attempts,
                 "latency_ms": (time.monotonic() - began) * 1000,
             }
         )
+
+    def _judged(self, name: str, tool: Tool, outcome: Outcome) -> Outcome:
+        """An outcome held against the contract of its tool while it is whole, then cut to what a lane reads."""
+        if outcome.status != "done" or outcome.error is not None:
+            return outcome
+        broken = None if isinstance(outcome.result, Cut) else self._checker.result_error(name, outcome.result)
+        outcome = replace(outcome, result=shortened(outcome.result), error=f"the result: {broken}" if broken else None)
+        return replace(outcome, status="failed", result=None) if broken and tool.effect == "read" else outcome
 
 
 def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) -> ToolCall:
