@@ -5,6 +5,7 @@ planned and still allowed -> arguments as the contract says -> limits -> approva
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
@@ -196,7 +197,7 @@ class ConfiguredTools:
 
         async def work() -> Outcome:
             outcome = await self._attempts.make(function, arguments, tool, timeout_s=timeout_s)
-            return self._judged(call.name, tool, outcome)
+            return await self._judged(call.name, tool, outcome)
 
         outcome = await (work() if call.key is None else self._once.make(call.key, work))
         return call.model_copy(
@@ -209,12 +210,17 @@ class ConfiguredTools:
             }
         )
 
-    def _judged(self, name: str, tool: Tool, outcome: Outcome) -> Outcome:
+    async def _judged(self, name: str, tool: Tool, outcome: Outcome) -> Outcome:
         """An outcome held against the contract of its tool while it is whole, then cut to what a lane reads."""
+        whole = outcome.result
         if outcome.status != "done" or outcome.error is not None:
             return outcome
-        broken = None if isinstance(outcome.result, Cut) else self._checker.result_error(name, outcome.result)
-        outcome = replace(outcome, result=shortened(outcome.result), error=f"the result: {broken}" if broken else None)
+        short, broken = shortened(whole), None
+        if short is whole:
+            broken = self._checker.result_error(name, whole)
+        elif not isinstance(whole, Cut):
+            broken = await asyncio.to_thread(self._checker.result_error, name, whole)  # long: others go on meanwhile
+        outcome = replace(outcome, result=short, error=f"the result: {broken}" if broken else None)
         return replace(outcome, status="failed", result=None) if broken and tool.effect == "read" else outcome
 
 
