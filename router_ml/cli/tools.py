@@ -18,7 +18,7 @@ from router_ml.config.tool_files import read_contracts
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.changes import ToolChanges, tool_changes
 from router_ml.execution.tools.mcp import tools_from_mcp
-from router_ml.execution.tools.openapi import servers_of, tools_from_openapi
+from router_ml.execution.tools.openapi import left_out, servers_of, tools_from_openapi
 from router_ml.execution.tools.releases import freeze
 
 app = typer.Typer(
@@ -84,8 +84,11 @@ def import_(
         write_json(record)
         return
     if format_ is Format.openapi:
-        servers = ", ".join(servers_of(_document(file))) or "none"
+        said = _document(file)
+        servers = ", ".join(servers_of(said)) or "none"
         write(f"# Servers of the document: {servers}. Which one is called is said in code (HttpTool).")
+        for name, kind in left_out(said).items():
+            write(f"# Left out, since no tool can send its body: {name} ({kind}).")
     write("# Read every effect and approval before this goes into router.yaml: the document speaks for itself.")
     write(yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=110))
 

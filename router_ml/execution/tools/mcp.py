@@ -183,6 +183,6 @@ class McpTool:
         self._server = server
         self._name = name
 
-    async def __call__(self, /, *, idempotency_key: str | None = None, **arguments: JsonValue) -> JsonValue:
+    async def __call__(self, idempotency_key: str | None = None, /, **arguments: JsonValue) -> JsonValue:
         """See ``McpServer.call``."""
         return await self._server.call(self._name, arguments, key=idempotency_key)

@@ -6,7 +6,6 @@ planned and still allowed -> arguments as the contract says -> limits -> approva
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import replace
@@ -22,11 +21,13 @@ from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.tools.arguments import BadArguments, Checker, arguments_sha256, call_key
 from router_ml.execution.tools.attempts import Attempts, Once, Outcome, Running
+from router_ml.execution.tools.keys import KEY, by_position, place_of_key
 from router_ml.execution.tools.results import Cut, shortened
 
 ToolFunction = Callable[..., JsonValue] | Callable[..., Awaitable[JsonValue]]
 """What a tool does; called with the arguments of its contract by name. One that takes ``idempotency_key`` is given the
-key of the call. It may raise ``ToolFailure`` to say more than the class of its exception would."""
+key of the call, by position where it takes it so. It may raise ``ToolFailure`` to say more than the class of its
+exception would."""
 
 Functions = Mapping[str, ToolFunction]
 
@@ -113,7 +114,7 @@ class ConfiguredTools:
             )
         self._config = config
         self._functions = dict(functions)
-        self._keyed = {name for name, function in functions.items() if _takes_key(function)}
+        self._keys = {name: place_of_key(name, each, config.tools[name]) for name, each in functions.items()}
         self._approve = approve
         self._checker = Checker(config)
         self._attempts = attempts or Attempts(max_pause_ms=config.execution.max_retry_after_ms)
@@ -190,10 +191,11 @@ class ConfiguredTools:
 
     async def _make(self, call: ToolCall, tool: Tool, *, timeout_s: float | None) -> ToolCall:
         began = time.monotonic()
-        arguments = dict(call.arguments)
-        if call.name in self._keyed:
-            arguments["idempotency_key"] = call.key
-        function = self._functions[call.name]
+        function, arguments = self._functions[call.name], dict(call.arguments)
+        if self._keys[call.name] == "keyword":
+            arguments[KEY] = call.key
+        elif self._keys[call.name] == "position":
+            function = by_position(function, call.key)
 
         async def work() -> Outcome:
             outcome = await self._attempts.make(function, arguments, tool, timeout_s=timeout_s)
@@ -232,13 +234,6 @@ def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) ->
 def _as_offer(name: str, tool: Tool) -> JsonObject:
     parameters: JsonObject = {"type": "object", "properties": {}, **tool.parameters}
     return {"type": "function", "function": {"name": name, "description": tool.description, "parameters": parameters}}
-
-
-def _takes_key(function: ToolFunction) -> bool:
-    try:
-        return "idempotency_key" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built in, without a signature
-        return False
 
 
 __all__ = [

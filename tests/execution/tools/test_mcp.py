@@ -50,7 +50,7 @@ def test_tools_are_called_from_any_loop(shop: McpServer) -> None:
     functions = shop.functions(shop.tools)
     for _ in range(2):
         assert asyncio.run(functions["order_read"](order="8812")) == {"order": "8812", "status": "paid"}
-    paid: Any = asyncio.run(functions["refund_pay"](order="8812", cents=5, idempotency_key="dec-1:refund:ab"))
+    paid: Any = asyncio.run(functions["refund_pay"]("dec-1:refund:ab", order="8812", cents=5))
     assert "paid 5 for 8812" in str(paid)
 
 
