@@ -18,7 +18,7 @@ from router_ml.config.tool_files import read_contracts
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.changes import ToolChanges, tool_changes
 from router_ml.execution.tools.mcp import tools_from_mcp
-from router_ml.execution.tools.openapi import left_out, servers_of, tools_from_openapi
+from router_ml.execution.tools.openapi import contracts_from_openapi, left_out, servers_of, tools_from_openapi
 from router_ml.execution.tools.releases import freeze
 
 app = typer.Typer(
@@ -52,16 +52,18 @@ def import_tools(path: Path, format_: str, *, version: str | None = None) -> dic
 def read_tools(path: Path) -> dict[str, Tool]:
     """The tools of a contract file, a ``router.yaml``, an OpenAPI document or the answer of ``tools/list``.
 
+    Those of contract files and OpenAPI documents also say how they are called over HTTP (``ToolContract``).
+
     Raises:
         ConfigError: the file is wrong. InvalidRequestError: it is none of them.
     """
     said = _document(path)
     if "openapi" in said or "swagger" in said:
-        return tools_from_openapi(said)
+        return {**contracts_from_openapi(said)}
     if "lanes" in said:
         return load_config(path).tools
     if "contract" in said:
-        return {name: contract.as_tool() for name, contract in read_contracts(path).items()}
+        return {**read_contracts(path)}
     return tools_from_mcp(_listed(said))
 
 

@@ -113,6 +113,15 @@ def test_a_breaking_change_without_a_major_version_fails_the_check(run: Run, wri
     }
 
 
+def test_an_operation_that_moved_is_no_longer_the_same(run: Run, write: Callable[[str, str], Path]) -> None:
+    http = ", http: {method: GET, path: /orders}}"
+    before = CONTRACT.replace("}}}}", "}}}" + http)
+    for old, new in ((before, before.replace("/orders", "/all")), (OPENAPI, OPENAPI.replace("/orders", "/all"))):
+        code, shown, _ = run("tools", "check", write("old.yaml", old), write("new.yaml", new))
+        assert code == 1
+        assert "http.path" in shown
+
+
 def test_every_form_of_tools_can_be_compared(small: str, write: Callable[[str, str], Path]) -> None:
     files = {
         "openapi.yaml": (OPENAPI, ["order_read", "order_delete"]),
