@@ -18,7 +18,7 @@ from router_ml.config.tool_files import read_contracts
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.changes import ToolChanges, tool_changes
 from router_ml.execution.tools.mcp import tools_from_mcp
-from router_ml.execution.tools.openapi import servers_of, tools_from_openapi
+from router_ml.execution.tools.openapi import contracts_from_openapi, left_out, servers_of, tools_from_openapi
 from router_ml.execution.tools.releases import freeze
 
 app = typer.Typer(
@@ -52,16 +52,18 @@ def import_tools(path: Path, format_: str, *, version: str | None = None) -> dic
 def read_tools(path: Path) -> dict[str, Tool]:
     """The tools of a contract file, a ``router.yaml``, an OpenAPI document or the answer of ``tools/list``.
 
+    Those of contract files and OpenAPI documents also say how they are called over HTTP (``ToolContract``).
+
     Raises:
         ConfigError: the file is wrong. InvalidRequestError: it is none of them.
     """
     said = _document(path)
     if "openapi" in said or "swagger" in said:
-        return tools_from_openapi(said)
+        return {**contracts_from_openapi(said)}
     if "lanes" in said:
         return load_config(path).tools
     if "contract" in said:
-        return {name: contract.as_tool() for name, contract in read_contracts(path).items()}
+        return {**read_contracts(path)}
     return tools_from_mcp(_listed(said))
 
 
@@ -84,8 +86,11 @@ def import_(
         write_json(record)
         return
     if format_ is Format.openapi:
-        servers = ", ".join(servers_of(_document(file))) or "none"
+        said = _document(file)
+        servers = ", ".join(servers_of(said)) or "none"
         write(f"# Servers of the document: {servers}. Which one is called is said in code (HttpTool).")
+        for name, kind in left_out(said).items():
+            write(f"# Left out, since no tool can send its body: {name} ({kind}).")
     write("# Read every effect and approval before this goes into router.yaml: the document speaks for itself.")
     write(yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=110))
 

@@ -61,6 +61,15 @@ def test_an_import_is_what_router_yaml_takes(run: Run, small: str, write: Callab
     assert config.tools["order_read"] == import_tools(path, "openapi")["order_read"]
 
 
+def test_an_import_says_what_it_leaves_out(run: Run, write: Callable[[str, str], Path]) -> None:
+    body = "requestBody: {content: {multipart/form-data: {}}}"
+    path = write("shop.yaml", OPENAPI + f"    put: {{operationId: upload, {body}}}\n")
+    assert (
+        "# Left out, since no tool can send its body: upload (multipart/form-data)."
+        in run("tools", "import", "openapi", path)[1]
+    )
+
+
 def test_tools_of_an_mcp_server_get_the_version_that_is_given(run: Run, write: Callable[[str, str], Path]) -> None:
     path = write("list.json", json.dumps(MCP))
     record = json.loads(run("tools", "import", "mcp", path, "--version", "2.0", "--json")[1])
@@ -102,6 +111,15 @@ def test_a_breaking_change_without_a_major_version_fails_the_check(run: Run, wri
         "changes": tuple(record["changes"]),
         "verdicts": tuple(record["verdicts"]),
     }
+
+
+def test_an_operation_that_moved_is_no_longer_the_same(run: Run, write: Callable[[str, str], Path]) -> None:
+    http = ", http: {method: GET, path: /orders}}"
+    before = CONTRACT.replace("}}}}", "}}}" + http)
+    for old, new in ((before, before.replace("/orders", "/all")), (OPENAPI, OPENAPI.replace("/orders", "/all"))):
+        code, shown, _ = run("tools", "check", write("old.yaml", old), write("new.yaml", new))
+        assert code == 1
+        assert "http.path" in shown
 
 
 def test_every_form_of_tools_can_be_compared(small: str, write: Callable[[str, str], Path]) -> None:

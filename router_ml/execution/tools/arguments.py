@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -15,10 +16,13 @@ from pydantic import JsonValue
 from router_ml.config import RouterConfig
 from router_ml.contract.base import JsonObject
 from router_ml.errors import ConfigError, MissingExtraError, Problem
+from router_ml.execution.validation.keywords import STEPS, TooMuchWorkError, budgeted
 
 LONGEST = 100_000  # characters of the arguments of one call
 _MOST_ERRORS = 8
 _SHOWN = 200  # characters of what a schema expects
+_SECONDS = 0.1  # that the patterns of a schema may search the values of one call
+_STEPS = 300_000  # of one result, which may be long
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,39}")
 
 
@@ -56,20 +60,13 @@ class Checker:
             BadArguments: they are not what the contract says.
         """
         found = _parsed(text)
-        try:
-            errors = list(_errors(self._arguments[name], found))
-        except RecursionError:
-            errors = ["the arguments are nested too deeply"]
-        if errors:
+        if errors := _errors(self._arguments[name], found):
             raise BadArguments("; ".join(errors))
         return found
 
     def result_error(self, name: str, result: JsonValue) -> str | None:
         """How a result breaks its contract; None where it does not."""
-        try:
-            return "; ".join(_errors(self._results[name], result)) or None
-        except RecursionError:
-            return "it is nested too deeply"
+        return "; ".join(_errors(self._results[name], result, steps=_STEPS)) or None
 
 
 def arguments_sha256(arguments: Mapping[str, JsonValue]) -> str:
@@ -160,6 +157,9 @@ def _validator(schema: JsonObject, *, objects: bool) -> Any:
         from referencing import Registry
     except ImportError:
         raise MissingExtraError("jsonschema", "execute") from None
+    from router_ml.execution.validation.examine import unusable_pattern
+    from router_ml.execution.validation.schema import bounded
+
     kind = jsonschema.Draft202012Validator
     if objects and schema.get("type") != "object":
         raise ValueError("arguments are an object")
@@ -170,7 +170,11 @@ def _validator(schema: JsonObject, *, objects: bool) -> Any:
         kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # which reads each pattern, too
     except jsonschema.SchemaError as error:
         raise ValueError(f"not valid JSON Schema at {error.json_path}: {error.message[:_SHOWN]}") from None
-    return kind(schema, format_checker=kind.FORMAT_CHECKER, registry=Registry())
+    if (place := unusable_pattern(schema)) is not None:
+        raise ValueError(
+            f"a pattern at {place} cannot be used (too long, no regular expression, or with unevaluatedProperties)"
+        )
+    return bounded(kind)(schema, registry=Registry())  # a stranger's pattern must not hold up everybody
 
 
 def pointed_at(document: JsonObject, reference: str) -> JsonValue:
@@ -199,13 +203,20 @@ def _references(value: JsonValue) -> Iterator[str]:
             yield from _references(inner)
 
 
-def _errors(validator: Any, value: JsonValue) -> Iterator[str]:
-    """Where and what is broken, and what was expected; nothing that was found."""
-    for count, error in enumerate(validator.iter_errors(value)):
-        if count == _MOST_ERRORS:
-            yield "and more"
-            return
-        yield f"{_place(error.absolute_path)}: {_broken(error)}"
+def _errors(validator: Any, value: JsonValue, *, steps: int = STEPS) -> list[str]:
+    """Where and what is broken, and what was expected; nothing that was found. What takes too long is broken, too."""
+    found: list[str] = []
+    try:
+        with budgeted(steps=steps, seconds=_SECONDS):
+            for error in islice(validator.iter_errors(value), _MOST_ERRORS):
+                found.append(f"{_place(error.absolute_path)}: {_broken(error)}")
+    except TooMuchWorkError as error:
+        found.append(str(error))
+    except RecursionError:
+        found.append("$: nested too deeply")
+    except ArithmeticError:
+        found.append("$: a number that cannot be compared")
+    return [*found, "and more"] if len(found) == _MOST_ERRORS else found
 
 
 def _place(path: Any) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from router_ml.config.execution import Tool
+from router_ml.config.tool_files import HttpCall, ToolContract
 from router_ml.execution.tools.schema_changes import Kind, differences
 
 Level = Literal["major", "minor", "patch"]
@@ -77,7 +78,7 @@ class ToolChanges:
 
 
 def tool_changes(old: Mapping[str, Tool], new: Mapping[str, Tool]) -> ToolChanges:
-    """Compare two sets of contracts.
+    """Compare two sets of contracts; how they are called over HTTP, too, where both say that (``ToolContract``).
 
     A tool that is gone is a breaking change of the set; its version says nothing any more, so that it fails the check.
     """
@@ -141,6 +142,8 @@ def _numbers(version: str) -> tuple[int, ...] | None:
 def _of_tool(name: str, old: Tool, new: Tool) -> Iterator[Change]:
     for field, what, level in _fields(old, new):
         yield Change(name, field, what, level)
+    if isinstance(old, ToolContract) and isinstance(new, ToolContract):
+        yield from (Change(name, place, what, "major") for place, what in _http(old, new))
     for part, levels in (("parameters", _OF_ARGUMENTS), ("result", _OF_RESULTS)):
         for each in differences(_whole(getattr(old, part), part), _whole(getattr(new, part), part)):
             yield Change(name, part + each.path.removeprefix("$"), each.what, levels[each.kind])
@@ -172,3 +175,32 @@ def _fields(old: Tool, new: Tool) -> Iterator[tuple[str, str, Level]]:
         yield "timeout_ms", f"{old.timeout_ms:g} -> {new.timeout_ms:g}", "minor"
     if old.description != new.description:
         yield "description", "other words", "patch"
+
+
+def _http(old: ToolContract, new: ToolContract) -> Iterator[tuple[str, str]]:
+    """What now goes elsewhere of the call: whoever calls by the old contract reaches something else."""
+    if old.http is None or new.http is None:
+        if old.http != new.http:
+            yield "http", "called over HTTP now" if old.http is None else "no longer called over HTTP"
+        return
+    for field in ("method", "path", "body", "whole_body"):
+        before, after = getattr(old.http, field), getattr(new.http, field)
+        if before != after:
+            yield f"http.{field}", f"{before or 'none'} -> {after or 'none'}"
+    for name in sorted(_arguments(old) & _arguments(new)):
+        was, now = _sent_in(old.http, name), _sent_in(new.http, name)
+        if was != now:
+            yield f"http.{name}", f"{was} -> {now}"
+
+
+def _arguments(contract: ToolContract) -> set[str]:
+    properties = contract.parameters.get("properties")
+    return set(properties) if isinstance(properties, dict) else set()
+
+
+def _sent_in(http: HttpCall, name: str) -> str:
+    """Where an argument goes; what is in the path is there in both, or the path is another one."""
+    for place, names in (("query", http.query), ("header", http.headers)):
+        if name in names:
+            return f"{place} {names[name]}"
+    return "path or body"

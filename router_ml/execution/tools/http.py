@@ -74,8 +74,8 @@ class HttpTool:
             "proxy": proxy,
         }
 
-    async def __call__(self, /, *, idempotency_key: str | None = None, **arguments: JsonValue) -> JsonValue:
-        """The answer of the server: parsed JSON, or its text.
+    async def __call__(self, idempotency_key: str | None = None, /, **arguments: JsonValue) -> JsonValue:
+        """The answer of the server: parsed JSON, or its text. An argument may be called ``idempotency_key``, too.
 
         Raises:
             ToolFailure: there is none; ``nothing_done`` where the server cannot have acted on the call.
@@ -105,15 +105,21 @@ class HttpTool:
         query = [
             (wire, _plain(item)) for name, wire in call.query.items() if name in left for item in _items(left.pop(name))
         ]
-        headers = {wire: _header(left.pop(name)) for name, wire in call.headers.items() if name in left}
-        headers.update(self._headers, **self._secret())
+        # without regard to case, so that no argument stands beside what is configured
+        headers = self._httpx.Headers(
+            {wire: _header(left.pop(name)) for name, wire in call.headers.items() if name in left}
+        )
+        headers.update({**self._headers, **self._secret()})
         if key is not None:
             headers["Idempotency-Key"] = key
         return {"url": self._base + path, "params": query or None, "headers": headers, **self._body(left)}
 
     def _body(self, left: dict[str, JsonValue]) -> dict[str, Any]:
-        if self._call.whole_body is not None:
-            return {"json": left[self._call.whole_body]} if self._call.whole_body in left else {}
+        whole = self._call.whole_body
+        if whole is not None and whole not in left:
+            return {}
+        if whole is not None:
+            return {"data": dict(_fields(left[whole]))} if self._call.body == "form" else {"json": left[whole]}
         if self._call.method in ("GET", "HEAD"):
             return {}
         if self._call.body == "form":

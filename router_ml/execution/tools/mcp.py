@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
-from concurrent.futures import Future
-from contextlib import AsyncExitStack
-from typing import Any, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
 
 from pydantic import JsonValue
 
 from router_ml.config.execution import Tool
-from router_ml.errors import InvalidRequestError, MissingExtraError
+from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.failures import ToolFailure
+from router_ml.execution.tools.mcp_connection import Connection, Listing
 
-T = TypeVar("T")
 _LONGEST = 64
-_MOST_PAGES = 100
 _KEY = "router-ml/idempotency-key"
 
 
@@ -27,8 +24,24 @@ def tools_from_mcp(listed: Iterable[Any], *, version: str = "1") -> dict[str, To
 
     What says ``readOnlyHint`` reads; everything else writes, and needs an approval unless it says that it destroys
     nothing. These are a server's own words about itself: read them before they go into ``router.yaml``.
+
+    Raises:
+        InvalidRequestError: these are no tools, or two have the same name but for characters that vendors do not take.
     """
-    return {_name(said["name"]): _tool(said, version) for said in map(_plain, listed)}
+    return {name: _tool(said, version) for name, said in _named(listed).items()}
+
+
+def _named(listed: Iterable[Any]) -> dict[str, dict[str, Any]]:
+    """What is said of each tool, by the name that it has here."""
+    named: dict[str, dict[str, Any]] = {}
+    for said in map(_plain, listed):
+        name = _name(said["name"])
+        if name in named:
+            raise InvalidRequestError(
+                f"Found tools {named[name]['name']!r} and {said['name']!r}, which are both {name} here. Rename one."
+            )
+        named[name] = said
+    return named
 
 
 def _name(name: str) -> str:
@@ -59,8 +72,24 @@ def _tool(said: Mapping[str, Any], version: str) -> Tool:
     )
 
 
+def _differences(name: str, said: Mapping[str, Any], agreed: Tool) -> Iterator[str]:
+    """What a server says of a tool beside what ``router.yaml`` says. A hint that it does not give says nothing: people
+    know better; one that it gives must not be worse than what was agreed to."""
+    now = _tool(said, agreed.version)
+    hints: Mapping[str, Any] = said.get("annotations") or {}
+    if now.parameters != agreed.parameters:
+        yield f"{name} (parameters)"
+    if now.description != agreed.description:
+        yield f"{name} (description)"
+    writes = hints.get("readOnlyHint") is False or (now.effect == "write" and hints.get("destructiveHint") is True)
+    if agreed.effect == "read" and writes:
+        yield f"{name} (it writes)"
+    if agreed.idempotent and now.effect == "write" and hints.get("idempotentHint") is False:
+        yield f"{name} (it is not idempotent)"
+
+
 class McpServer:
-    """A connection to a server, on a loop of its own, so that its tools can be called from any other.
+    """A server whose tools can be called from any loop. A connection that ends is opened again by the next call.
 
     Args:
         server: the URL of one (Streamable HTTP), ``StdioServerParameters`` of one to start, or whatever else
@@ -69,57 +98,64 @@ class McpServer:
 
     Raises:
         ToolFailure: no connection.
+        InvalidRequestError: it lists two tools whose names are the same here.
         MissingExtraError: mcp is not installed.
     """
 
     def __init__(self, server: Any, *, timeout_s: float = 10.0) -> None:
+        self._server, self._timeout_s = server, timeout_s
+        self._closed = False
+        self._lock = threading.Lock()
+        self._connection = Connection(server, timeout_s=timeout_s)
         try:
-            import mcp
-        except ImportError:
-            raise MissingExtraError("mcp", "mcp") from None
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._ready: Future[Any] = Future()
-        self._thread = threading.Thread(target=self._run, args=(mcp.Client(server), timeout_s), daemon=True)
-        self._thread.start()
-        try:
-            self._client, listed, self.version = self._ready.result()
+            self._listing = self._connection.ready.result()
+            self._listed = _named(self._listing.tools.values())
+        except InvalidRequestError:
+            self.close()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a transport raises
-            raise ToolFailure(f"no connection to the server ({type(error).__name__})", nothing_done=True) from None
-        self._listed = {_name(each.name): each for each in listed}
+            raise _no_connection(error) from None
+
+    @property
+    def version(self) -> str:
+        """Of the server, as it said first."""
+        return self._listing.version
 
     @property
     def tools(self) -> dict[str, Tool]:
-        """What it lists now, to be read and put into ``router.yaml``."""
-        return tools_from_mcp(self._listed.values(), version=self.version)
+        """What it listed first, to be read and put into ``router.yaml``."""
+        return tools_from_mcp(self._listing.tools.values(), version=self.version)
 
     def functions(self, tools: Mapping[str, Tool]) -> dict[str, McpTool]:
         """A function for each of ``tools`` that it lists.
 
         Raises:
-            InvalidRequestError: it lists one with other parameters, or describes it in other words, than was agreed to.
+            InvalidRequestError: it lists one with other parameters, describes it in other words, or says that it does
+                more, than was agreed to.
         """
-        listed = self.tools
-        moved = [
-            name
-            for name in listed.keys() & tools.keys()
-            if (listed[name].parameters, listed[name].description) != (tools[name].parameters, tools[name].description)
-        ]
+        both = {name: said for name, said in self._listed.items() if name in tools}
+        moved = [each for name, said in both.items() for each in _differences(name, said, tools[name])]
         if moved:
-            names = ", ".join(sorted(moved))
             raise InvalidRequestError(
-                f"The server now says something else of {names} than router.yaml. Import it again."
+                f"The server now says something else of {', '.join(moved)} than router.yaml. Import it again."
             )
-        return {name: McpTool(self, self._listed[name].name) for name in listed if name in tools}
+        return {name: McpTool(self, said["name"]) for name, said in both.items()}
 
     async def call(self, name: str, arguments: Mapping[str, JsonValue], *, key: str | None = None) -> JsonValue:
         """The result of a tool: what it returns as structured content, else the text of its content.
 
         Raises:
-            ToolFailure: the tool says that it failed.
+            ToolFailure: the tool says that it failed, the connection ended, or a server that came back says something
+                else of the tool.
         """
-        meta = None if key is None else {_KEY: key}
-        result = await self._elsewhere(self._client.call_tool(name, dict(arguments), meta=meta))
+        connection = self._open()
+        try:
+            listing = await asyncio.wrap_future(connection.ready)
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises
+            raise _no_connection(error) from None
+        if _said_of(name, listing) != _said_of(name, self._listing):
+            raise ToolFailure("the server now says something else of this tool", nothing_done=True)
+        result = await connection.call(name, arguments, meta=None if key is None else {_KEY: key})
         if result.is_error:
             raise ToolFailure("the tool says that it failed")
         if result.structured_content is not None:
@@ -129,10 +165,10 @@ class McpServer:
         return "\n".join(parts)
 
     def close(self) -> None:
-        """End the connection."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(timeout=5.0)
+        """End the connection; it is not opened again."""
+        with self._lock:
+            self._closed = True
+        self._connection.close(wait_s=5.0)
 
     def __enter__(self) -> Self:
         return self
@@ -140,40 +176,23 @@ class McpServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _elsewhere(self, work: Coroutine[Any, Any, T]) -> T:
-        if not self._thread.is_alive():
-            work.close()
-            raise ToolFailure("the connection to the server has ended", nothing_done=True)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-    def _run(self, client: Any, timeout_s: float) -> None:
-        try:
-            self._loop.run_until_complete(self._connected(client, timeout_s))
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the connection
-            if not self._ready.done():
-                self._ready.set_exception(error)
-        finally:
-            self._loop.close()
-
-    async def _connected(self, client: Any, timeout_s: float) -> None:
-        async with AsyncExitStack() as stack:
-            async with asyncio.timeout(timeout_s):
-                await stack.enter_async_context(client)
-                listed = await _listed_by(client)
-            about = client.server_info
-            self._ready.set_result((client, listed, str(getattr(about, "version", None) or "1")))
-            await self._stop.wait()
+    def _open(self) -> Connection:
+        """The connection, a new one where it has ended."""
+        with self._lock:
+            if self._closed:
+                raise ToolFailure("the connection to the server has ended", nothing_done=True)
+            if self._connection.lost:
+                self._connection.close()
+                self._connection = Connection(self._server, timeout_s=self._timeout_s)
+            return self._connection
 
 
-async def _listed_by(client: Any) -> list[Any]:
-    listed, cursor = [], None
-    for _ in range(_MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        listed.extend(page.tools)
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return listed
+def _no_connection(error: BaseException) -> ToolFailure:
+    return ToolFailure(f"no connection to the server ({type(error).__name__})", nothing_done=True)
+
+
+def _said_of(name: str, listing: Listing) -> dict[str, Any] | None:
+    return _plain(listing.tools[name]) if name in listing.tools else None
 
 
 class McpTool:
@@ -183,6 +202,6 @@ class McpTool:
         self._server = server
         self._name = name
 
-    async def __call__(self, /, *, idempotency_key: str | None = None, **arguments: JsonValue) -> JsonValue:
+    async def __call__(self, idempotency_key: str | None = None, /, **arguments: JsonValue) -> JsonValue:
         """See ``McpServer.call``."""
         return await self._server.call(self._name, arguments, key=idempotency_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,16 @@ from router_ml.execution.tools.schemas import Definitions
 _READS, _IDEMPOTENT = ("get", "head"), ("get", "head", "put", "delete")
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 _FORM, _LONGEST = "application/x-www-form-urlencoded", 64
+_OURS = frozenset(
+    "accept authorization connection content-length content-type cookie host idempotency-key proxy-authorization "
+    "transfer-encoding".split()
+)
+"""Headers that are never a lane's: OpenAPI says to ignore parameters of the first names, the others are HTTP's or set
+by ``HttpTool``."""
 
 
 def tools_from_openapi(document: Mapping[str, Any]) -> dict[str, Tool]:
-    """The operations of a document as tools.
+    """The operations of a document as tools, but for those of ``left_out``.
 
     ``GET`` and ``HEAD`` read, all others write and need an approval; ``PUT`` and ``DELETE`` are idempotent by the
     standard of HTTP (RFC 9110).
@@ -33,13 +39,23 @@ def tools_from_openapi(document: Mapping[str, Any]) -> dict[str, Tool]:
 
 def contracts_from_openapi(document: Mapping[str, Any]) -> dict[str, ToolContract]:
     """As ``tools_from_openapi``, with how each is called over HTTP (``http_tools``)."""
+    operations = list(_operations(document))
+    about = str((document.get("info") or {}).get("version") or "1")
+    return {name: each.contract(about) for name, each in operations if each.unsendable is None}
+
+
+def left_out(document: Mapping[str, Any]) -> dict[str, str]:
+    """Operations that are no tools, since their bodies cannot be sent, each with the kind of its body."""
+    return {name: each.unsendable for name, each in _operations(document) if each.unsendable is not None}
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, _Operation]]:
     version = str(document.get("openapi", ""))
     if not version.startswith("3."):
         found = f"openapi {version!r}" if version else f"swagger {document.get('swagger', 'none')!r}"
         raise InvalidRequestError(f"Found {found}, expected an OpenAPI document of version 3.0 or 3.1.")
     root = dict(document)
-    about = str((root.get("info") or {}).get("version") or "1")
-    tools: dict[str, ToolContract] = {}
+    names: set[str] = set()
     for path, item in (root.get("paths") or {}).items():
         shared = _resolved(root, item)
         for method in _METHODS:
@@ -47,8 +63,9 @@ def contracts_from_openapi(document: Mapping[str, Any]) -> dict[str, ToolContrac
                 operation = _Operation(
                     root, path, method, _resolved(root, shared[method]), shared.get("parameters") or []
                 )
-                tools[_free(operation.name, tools)] = operation.contract(about)
-    return tools
+                name = _free(operation.name, names)
+                names.add(name)
+                yield name, operation
 
 
 def servers_of(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -69,6 +86,22 @@ class _Operation:
         """The operationId, or method and path, in characters that every vendor takes for a function."""
         raw = str(self.said.get("operationId") or f"{self.method}_{self.path}")
         return re.sub(r"[^A-Za-z0-9-]+", "_", raw).strip("_")[:_LONGEST] or self.method
+
+    @property
+    def _body(self) -> Any:
+        """What is said of the body; HTTP gives none to what reads."""
+        return {} if self.method in _READS else _resolved(self.root, self.said.get("requestBody") or {})
+
+    @property
+    def _kind(self) -> str | None:
+        """The kind in which the body is sent."""
+        content: Any = self._body.get("content") or {}
+        return next((each for each in content if "json" in each), _FORM if _FORM in content else None)
+
+    @property
+    def unsendable(self) -> str | None:
+        """The kinds of a body that cannot be sent, as of files; None where it can, or there is none."""
+        return None if self._kind is not None else ", ".join(self._body.get("content") or ()) or None
 
     def contract(self, version: str) -> ToolContract:
         """The tool: one schema of all arguments, and where each of them goes."""
@@ -112,6 +145,8 @@ class _Operation:
         for raw in (*(self.said.get("parameters") or ()), *self.shared):
             found = _resolved(self.root, raw)
             identity = (found.get("in"), found.get("name"))
+            if found.get("in") == "header" and str(found.get("name")).lower() in _OURS:
+                continue
             if found.get("in") in ("path", "query", "header") and identity not in seen:
                 seen.add(identity)
                 yield found
@@ -120,11 +155,10 @@ class _Operation:
         self, definitions: Definitions, properties: JsonObject, required: list[str]
     ) -> tuple[str | None, bool]:
         """Put the body among the arguments: its properties, or itself where they have no names or taken ones."""
-        body = _resolved(self.root, self.said.get("requestBody") or {})
-        content: Any = body.get("content") or {}
-        kind = next((each for each in content if "json" in each), _FORM if _FORM in content else None)
+        body, kind = self._body, self._kind
         if kind is None:
             return None, False
+        content: Any = body["content"]
         schema = definitions.take(content[kind].get("schema") or {})
         inner: Mapping[str, Any] = definitions.flat(schema)
         named = inner.get("properties")
@@ -143,7 +177,7 @@ class _Operation:
         properties[name] = schema
         if body.get("required"):
             required.append(name)
-        return name, False
+        return name, kind == _FORM
 
     def _result(self) -> JsonObject:
         """The schema of the first answer of success."""
@@ -177,7 +211,7 @@ def _resolved(root: JsonObject, value: Any) -> Any:
     return {}
 
 
-def _free(name: str, taken: Mapping[str, object]) -> str:
+def _free(name: str, taken: Collection[str]) -> str:
     number, free = 1, name
     while free in taken:
         number += 1

@@ -13,21 +13,41 @@ from pydantic import JsonValue
 from router_ml.errors import MissingExtraError
 from router_ml.execution.tools.failures import ToolFailure
 
-_MAY_WRITE = """
-select rolsuper or rolcreaterole or rolcreatedb or exists (
-    select from pg_class where relkind in ('r', 'p', 'v', 'f') and relnamespace <> 'pg_catalog'::regnamespace
-    and has_table_privilege(oid, 'insert, update, delete, truncate'))
-from pg_roles where rolname = current_user
+_MORE_THAN_READS = """
+with mine as (select * from pg_roles where pg_has_role(session_user, oid, 'member'))
+select 'its attributes' from mine where rolsuper or rolcreaterole or rolcreatedb or rolreplication
+union all select rolname from mine where rolname = any(%(powers)s)
+union all select 'a table' from mine m, pg_class c
+    where relkind in ('r', 'p', 'v', 'f', 'm', 'S') and relnamespace <> 'pg_catalog'::regnamespace
+    and (has_table_privilege(m.oid, c.oid, 'insert, update, delete, truncate')
+        or relkind <> 'S' and has_any_column_privilege(m.oid, c.oid, 'insert, update'))
+union all select 'a schema' from mine m, pg_namespace n
+    where nspname !~ '^pg_' and has_schema_privilege(m.oid, n.oid, 'create')
+union all select 'a database' from mine m where has_database_privilege(m.oid, current_database(), 'create')
+limit 1
 """
+"""Rights of the role, and of those that it may become, also where it does not inherit them."""
+_POWERS = [
+    "pg_execute_server_program",
+    "pg_write_server_files",
+    "pg_read_server_files",
+    "pg_write_all_data",
+    "pg_signal_backend",
+    "pg_signal_autovacuum_worker",
+    "pg_maintain",
+    "pg_checkpoint",
+    "pg_create_subscription",
+]
+"""Roles of the server whose rights no transaction holds back."""
 _TRANSIENT = ("08", "53", "57P")  # connection, resources, the server is going down
 
 
 class PostgresQuery:
     """A function of a tool that runs one query with a role that can only read.
 
-    Three things hold a write back, each in the server: the rights of the role, which are looked at before each query,
-    a transaction that is read only, and a protocol that takes one statement at a time, so that no other one can end
-    that transaction. ``statement_timeout`` ends what takes too long.
+    Three things hold a write back, each in the server: the rights of the role and of all that it is a member of, which
+    are looked at before each query, a transaction that is read only, and a protocol that takes one statement at a time,
+    so that no other one can end that transaction. ``statement_timeout`` ends what takes too long.
 
     Args:
         url_env: environment variable with the URL of the database, for a role that may only read.
@@ -67,12 +87,13 @@ class PostgresQuery:
             state = error.sqlstate or ""
             name = type(error).__name__
             said = f"SQLSTATE {state} {name}" if state else name
-            raise ToolFailure(said, transient=not state or state.startswith(_TRANSIENT)) from None
+            lost = not state and isinstance(error, self._psycopg.OperationalError)
+            raise ToolFailure(said, transient=lost or state.startswith(_TRANSIENT)) from None
 
     def _only_reads(self, connection: Any) -> None:
-        row = connection.execute(_MAY_WRITE).fetchone()
-        if row is None or row[0]:
-            raise ToolFailure("the role may write; give one with no right but SELECT", nothing_done=True)
+        row = connection.execute(_MORE_THAN_READS, {"powers": _POWERS}).fetchone()
+        if row is not None:
+            raise ToolFailure(f"the role may write ({row[0]}); give one with no right but SELECT", nothing_done=True)
 
     def _ask(self, connection: Any, query: str) -> JsonValue:
         with connection.cursor() as cursor:

@@ -10,7 +10,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from router_ml.config.execution import Tool
 from router_ml.config.tool_files import ToolContract, read_contracts, read_tool_file
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.changes import ToolChanges, newest, tool_changes
@@ -71,7 +70,7 @@ def standing(released: Released, file: str | Path) -> Standing:
     if since is None:
         return Standing(str(file), name, version, "new", None, ToolChanges((), ()))
     before = released.contracts[name][since]
-    changes = tool_changes(_tools(before), _tools(now))
+    changes = tool_changes(before, now)
     fine = _plain(before) == _plain(now) if same is not None else changes.ok
     state: Literal["released", "new", "broken"] = "broken" if not fine else "new" if same is None else "released"
     return Standing(str(file), name, version, state, since, changes)
@@ -97,10 +96,6 @@ def freeze(path: str | Path, files: Sequence[str | Path]) -> list[Standing]:
     kept = Released(contracts=dict(sorted(contracts.items())))
     path.write_text(json.dumps(kept.model_dump(exclude_defaults=True), indent=1, ensure_ascii=False) + "\n", "utf-8")
     return found
-
-
-def _tools(contracts: Mapping[str, ToolContract]) -> dict[str, Tool]:
-    return {name: each.as_tool() for name, each in contracts.items()}
 
 
 def _plain(contracts: Mapping[str, ToolContract]) -> object:

@@ -13,31 +13,42 @@ class NotJsonError(ValueError):
     """A result that JSON cannot hold."""
 
 
-def as_json(result: object, *, largest: int = LARGEST) -> JsonValue:
-    """A copy of a result, cut where it is too long.
+class Cut(dict[str, JsonValue]):
+    """The beginning of a result that was too long, of which no schema speaks."""
 
-    Args:
-        largest: characters of its JSON.
+
+def as_json(result: object) -> JsonValue:
+    """A copy of a result, whole.
 
     Raises:
         NotJsonError: it is not JSON.
 
-    >>> as_json({"id": 7, "rows": [1, 2]})
+    >>> as_json({"id": 7, "rows": (1, 2)})
     {'id': 7, 'rows': [1, 2]}
-    >>> as_json("x" * 50, largest=20)["note"]
-    'cut: the first 20 of 52 characters'
     """
+    if isinstance(result, Cut):
+        return result
     try:
         text = json.dumps(result, ensure_ascii=False, allow_nan=False)
         text = text.encode("utf-8", "replace").decode()
     except (TypeError, ValueError, RecursionError):
         raise NotJsonError(f"the result is not JSON ({type(result).__name__})") from None
-    if len(text) > largest:
-        return cut(text, len(text), largest=largest)
     found: JsonValue = json.loads(text)
     return found
 
 
-def cut(text: str, length: int, *, largest: int = LARGEST) -> JsonValue:
+def shortened(result: JsonValue, *, largest: int = LARGEST) -> JsonValue:
+    """A result, cut where its JSON has more than ``largest`` characters.
+
+    >>> shortened("x" * 50, largest=20)["note"]
+    'cut: the first 20 of 52 characters'
+    """
+    if isinstance(result, Cut):
+        return dict(result)
+    text = json.dumps(result, ensure_ascii=False)
+    return dict(cut(text, len(text), largest=largest)) if len(text) > largest else result
+
+
+def cut(text: str, length: int, *, largest: int = LARGEST) -> Cut:
     """The beginning of a result, and a note that it is no more than that."""
-    return {"note": f"cut: the first {largest} of {length} characters", "text": text[:largest]}
+    return Cut(note=f"cut: the first {largest} of {length} characters", text=text[:largest])

@@ -5,9 +5,10 @@ planned and still allowed -> arguments as the contract says -> limits -> approva
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -20,11 +21,14 @@ from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.tools.arguments import BadArguments, Checker, arguments_sha256, call_key
 from router_ml.execution.tools.attempts import Attempts, Once, Outcome
+from router_ml.execution.tools.keys import KEY, by_position, place_of_key
+from router_ml.execution.tools.results import Cut, shortened
 from router_ml.execution.tools.running import Running
 
 ToolFunction = Callable[..., JsonValue] | Callable[..., Awaitable[JsonValue]]
 """What a tool does; called with the arguments of its contract by name. One that takes ``idempotency_key`` is given the
-key of the call. It may raise ``ToolFailure`` to say more than the class of its exception would."""
+key of the call, by position where it takes it so. It may raise ``ToolFailure`` to say more than the class of its
+exception would."""
 
 Functions = Mapping[str, ToolFunction]
 
@@ -111,7 +115,7 @@ class ConfiguredTools:
             )
         self._config = config
         self._functions = dict(functions)
-        self._keyed = {name for name, function in functions.items() if _takes_key(function)}
+        self._keys = {name: place_of_key(name, each, config.tools[name]) for name, each in functions.items()}
         self._approve = approve
         self._checker = Checker(config)
         self._attempts = attempts or Attempts(max_pause_ms=config.execution.max_retry_after_ms)
@@ -188,28 +192,40 @@ class ConfiguredTools:
 
     async def _make(self, call: ToolCall, tool: Tool, *, timeout_s: float | None) -> ToolCall:
         began = time.monotonic()
-        arguments = dict(call.arguments)
-        if call.name in self._keyed:
-            arguments["idempotency_key"] = call.key
-        function = self._functions[call.name]
+        function, arguments = self._functions[call.name], dict(call.arguments)
+        if self._keys[call.name] == "keyword":
+            arguments[KEY] = call.key
+        elif self._keys[call.name] == "position":
+            function = by_position(function, call.key)
 
         async def work() -> Outcome:
-            return await self._attempts.make(function, arguments, tool, name=call.name, timeout_s=timeout_s)
+            outcome = await self._attempts.make(function, arguments, tool, name=call.name, timeout_s=timeout_s)
+            return await self._judged(call.name, tool, outcome)
 
         outcome = await (work() if call.key is None else self._once.make(call.key, work))
-        status, error = outcome.status, outcome.error
-        if status == "done" and error is None and (broken := self._checker.result_error(call.name, outcome.result)):
-            status, error = ("failed" if tool.effect == "read" else "done"), f"the result: {broken}"
         return call.model_copy(
             update={
-                "status": status,
-                "result": outcome.result if status == "done" else None,
-                "error": error,
+                "status": outcome.status,
+                "result": outcome.result if outcome.status == "done" else None,
+                "error": outcome.error,
                 "attempts": outcome.attempts,
                 "nothing_done": outcome.nothing_done,
                 "latency_ms": (time.monotonic() - began) * 1000,
             }
         )
+
+    async def _judged(self, name: str, tool: Tool, outcome: Outcome) -> Outcome:
+        """An outcome held against the contract of its tool while it is whole, then cut to what a lane reads."""
+        whole = outcome.result
+        if outcome.status != "done" or outcome.error is not None:
+            return outcome
+        short, broken = shortened(whole), None
+        if short is whole:
+            broken = self._checker.result_error(name, whole)
+        elif not isinstance(whole, Cut):
+            broken = await asyncio.to_thread(self._checker.result_error, name, whole)  # long: others go on meanwhile
+        outcome = replace(outcome, result=short, error=f"the result: {broken}" if broken else None)
+        return replace(outcome, status="failed", result=None) if broken and tool.effect == "read" else outcome
 
 
 def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) -> ToolCall:
@@ -220,13 +236,6 @@ def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) ->
 def _as_offer(name: str, tool: Tool) -> JsonObject:
     parameters: JsonObject = {"type": "object", "properties": {}, **tool.parameters}
     return {"type": "function", "function": {"name": name, "description": tool.description, "parameters": parameters}}
-
-
-def _takes_key(function: ToolFunction) -> bool:
-    try:
-        return "idempotency_key" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built in, without a signature
-        return False
 
 
 __all__ = [

@@ -94,6 +94,23 @@ def _patterns(node: JsonObject) -> Iterator[str]:
     yield from keyed if isinstance(keyed, dict) else ()
 
 
+def unusable_pattern(schema: JsonObject) -> str | None:
+    """Where a schema has a pattern that is too long, no regular expression, or out of reach of the clock that patterns
+    run against (``unevaluatedProperties`` searches for itself); None where it has none.
+    """
+    nodes = list(_walk(schema))
+    patterned = any("patternProperties" in node for _, node in nodes)
+    for path, node in nodes:
+        if patterned and "unevaluatedProperties" in node:
+            return path
+        try:
+            for searched in _patterns(node):
+                _compiles(path, searched)
+        except InvalidRequestError:
+            return path
+    return None
+
+
 def _compiles(path: str, pattern: str) -> None:
     if len(pattern) > LONGEST_PATTERN:
         raise _wrong(path, f"has a pattern of more than {LONGEST_PATTERN} characters")

@@ -63,9 +63,13 @@ _left: ContextVar[Budget | None] = ContextVar("router_ml_validation", default=No
 
 
 @contextmanager
-def budgeted() -> Iterator[None]:
-    """One validation, with a budget of its own."""
-    token = _left.set(Budget())
+def budgeted(*, steps: int = STEPS, seconds: float = REGEX_SECONDS) -> Iterator[None]:
+    """One validation, with a budget of its own.
+
+    Args:
+        steps: keywords that are applied. seconds: that its patterns may search.
+    """
+    token = _left.set(Budget(steps, seconds))
     try:
         yield
     finally:

@@ -129,12 +129,12 @@ def _compile(schema: JsonObject, size: int) -> Schema:
             f"The schema of the output contract is no valid JSON Schema: {error.json_path} breaks {error.validator}."
         )
         raise InvalidRequestError(message) from None
-    return Schema(_bounded(draft)(schema, registry=Registry(), format_checker=None), examined)
+    return Schema(bounded(draft)(schema, registry=Registry(), format_checker=None), examined)
 
 
 @lru_cache(maxsize=8)
-def _bounded(draft: Any) -> Any:
-    """A draft whose keywords count their work."""
+def bounded(draft: Any) -> Any:
+    """A draft whose keywords count their work; used inside ``budgeted``."""
     import jsonschema
 
     return jsonschema.validators.extend(draft, keywords(draft.VALIDATORS, jsonschema.ValidationError))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router_ml.config.tool_files import ToolContract
 from router_ml.execution.tools.changes import Level, raised, tool_changes
 from tests.execution.tool_cases import level, tool
 
@@ -50,6 +51,40 @@ def test_what_a_contract_says_beside_its_schemas_counts_too(old: Schema, new: Sc
 )
 def test_results_break_their_readers_the_other_way_round(old: Schema, new: Schema, expected: Level) -> None:
     assert level(tool(result=old), tool(result=new)) == expected
+
+
+HTTP = {"method": "POST", "path": "/v1/refunds", "query": ["dry"], "headers": {"tenant": "X-Tenant"}}
+
+
+def contract(**changed: Any) -> ToolContract:
+    properties = {name: {} for name in ("cents", "dry", "tenant", *changed.pop("more", ()))}
+    http = changed.pop("http", {**HTTP, **changed})
+    said = {"version": "1.4.2", "effect": "write", "parameters": {"properties": properties}, "http": http}
+    return ToolContract.model_validate(said)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "what"),
+    [
+        ({"path": "/v1/charges"}, "http.path", "/v1/refunds -> /v1/charges"),
+        ({"method": "PUT"}, "http.method", "POST -> PUT"),
+        ({"body": "form"}, "http.body", "json -> form"),
+        ({"whole_body": "cents"}, "http.whole_body", "none -> cents"),
+        ({"query": {"dry": "dry_run"}}, "http.dry", "query dry -> query dry_run"),
+        ({"headers": {}}, "http.tenant", "header X-Tenant -> path or body"),
+        ({"http": None}, "http", "no longer called over HTTP"),
+    ],
+)
+def test_a_call_that_goes_elsewhere_is_a_major_change(changed: dict[str, Any], where: str, what: str) -> None:
+    found = tool_changes({"pay": contract()}, {"pay": contract(**changed)})
+    assert [(each.path, each.what, each.level) for each in found.changes] == [(where, what, "major")]
+    assert not found.ok
+    assert level(contract().as_tool(), contract(**changed)) is None  # a router.yaml says nothing of it
+
+
+def test_a_new_argument_in_the_query_is_a_minor_change_and_names_in_short_are_no_change() -> None:
+    assert level(contract(), contract(more=["tag"], query=["dry", "tag"])) == "minor"
+    assert level(contract(), contract(query={"dry": "dry"})) is None
 
 
 def test_a_tool_that_is_gone_breaks_and_a_new_one_does_not() -> None:

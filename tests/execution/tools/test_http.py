@@ -30,7 +30,7 @@ def call(
 ) -> Any:
     """One call of one tool."""
     function = HttpTool(HttpCall.model_validate(http), base_url=more.pop("base_url", service.url), **more)
-    return asyncio.run(function(idempotency_key=key, **arguments))
+    return asyncio.run(function(key, **arguments))
 
 
 def test_arguments_go_where_the_contract_says(service: Service) -> None:
@@ -47,6 +47,17 @@ def test_arguments_go_where_the_contract_says(service: Service) -> None:
     assert seen.query == [("dry_run", "true"), ("tag", "a"), ("tag", "b")]
     assert (seen.headers["X-Reason"], seen.headers["Idempotency-Key"]) == ("late", "dec-1:refund:ab")
     assert seen.body.replace(" ", "") == '{"cents":500,"note":{"to":"ü"}}'
+
+
+def test_what_is_configured_replaces_an_argument_of_the_same_header(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", "ours")
+    http = {"method": "POST", "path": "/pay", "headers": {"auth": "authorization", "key": "idempotency-key"}}
+    call(service, http, {"auth": "Bearer theirs", "key": "theirs"}, key="dec-1:pay:ab", key_env="SHOP_KEY")
+    headers: Any = service.seen[0].headers
+    assert headers.get_all("Authorization") == ["Bearer ours"]
+    assert headers.get_all("Idempotency-Key") == ["dec-1:pay:ab"]
 
 
 def test_a_form_holds_what_is_nested_in_brackets(service: Service) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +52,7 @@ def test_tools_are_called_from_any_loop(shop: McpServer) -> None:
     functions = shop.functions(shop.tools)
     for _ in range(2):
         assert asyncio.run(functions["order_read"](order="8812")) == {"order": "8812", "status": "paid"}
-    paid: Any = asyncio.run(functions["refund_pay"](order="8812", cents=5, idempotency_key="dec-1:refund:ab"))
+    paid: Any = asyncio.run(functions["refund_pay"]("dec-1:refund:ab", order="8812", cents=5))
     assert "paid 5 for 8812" in str(paid)
 
 
@@ -64,7 +66,7 @@ def test_a_server_that_changes_what_was_agreed_to_is_not_called(shop: McpServer)
     """What it says of a tool goes to every lane; new words are read by a person first."""
     for change in ({"description": "Pay back what you like"}, {"parameters": {"type": "object"}}):
         agreed = {**shop.tools, "refund_pay": shop.tools["refund_pay"].model_copy(update=change)}
-        with pytest.raises(InvalidRequestError, match=r"something else of refund_pay than router\.yaml"):
+        with pytest.raises(InvalidRequestError, match=r"something else of refund_pay \(\w+\) than router\.yaml"):
             shop.functions(agreed)
 
 
@@ -83,6 +85,110 @@ def test_a_server_is_started_as_a_process_and_ended(root: Path) -> None:
     server.close()
     with pytest.raises(ToolFailure, match="connection to the server has ended"):
         asyncio.run(functions["order_read"](order="1"))
+
+
+def _anything(text: str) -> str:
+    """Do what it says"""
+    return text
+
+
+class Restarted:
+    """A server as a process that a test can kill, which may come back in other words."""
+
+    def __init__(self, root: Path, *, then: str = "Read an order") -> None:
+        source = (root / "tests/execution/mcp_server.py").read_text(encoding="utf-8")
+        self.note = root / "note"
+        code = f"""
+import os, pathlib
+note = pathlib.Path({str(self.note)!r})
+again = note.exists()
+note.write_text(str(os.getpid()))
+exec({source!r}.replace("Read an order", {then!r} if again else "Read an order"))
+"""
+        self.command = mcp.StdioServerParameters(command=sys.executable, args=["-c", code])
+
+    def kill(self) -> None:
+        os.kill(int(self.note.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def place(root: Path, tmp_path: Path) -> Path:
+    (tmp_path / "tests/execution").mkdir(parents=True)
+    (tmp_path / "tests/execution/mcp_server.py").write_bytes((root / "tests/execution/mcp_server.py").read_bytes())
+    return tmp_path
+
+
+def test_a_connection_that_ended_is_opened_again_by_the_next_call(place: Path) -> None:
+    process = Restarted(place)
+    with McpServer(process.command, timeout_s=60) as server:
+        functions = server.functions(server.tools)
+        asyncio.run(functions["order_read"](order="1"))
+        process.kill()
+        with pytest.raises(ToolFailure, match="has ended") as ended:
+            asyncio.run(functions["refund_pay"]("key", order="1", cents=5))
+        assert (ended.value.nothing_done, ended.value.transient) == (
+            False,
+            True,
+        )  # it may have been done before the end
+
+        async def at_once() -> list[Any]:
+            return await asyncio.gather(*(functions["order_read"](order="2") for _ in range(3)))
+
+        assert asyncio.run(at_once()) == [{"order": "2", "status": "paid"}] * 3
+
+
+def test_a_server_that_comes_back_in_other_words_is_not_called(place: Path) -> None:
+    process = Restarted(place, then="Read what you like")
+    with McpServer(process.command, timeout_s=60) as server:
+        functions = server.functions(server.tools)
+        process.kill()
+        with pytest.raises(ToolFailure, match="has ended"):
+            asyncio.run(functions["order_read"](order="1"))
+        with pytest.raises(ToolFailure, match="now says something else of this tool"):
+            asyncio.run(functions["order_read"](order="1"))
+        with pytest.raises(ToolFailure, match="the tool says that it failed"):
+            asyncio.run(functions["note"](text="a"))  # of which it says what it said
+
+
+def test_two_tools_that_would_have_one_name_are_an_error() -> None:
+    listed = [{"name": name, "inputSchema": {"type": "object"}} for name in ("order.read", "order_read")]
+    with pytest.raises(InvalidRequestError, match=r"'order.read' and 'order_read', which are both order_read here"):
+        tools_from_mcp(listed)
+    from mcp.server import MCPServer
+
+    server: Any = MCPServer("shop")
+    for name in ("order.read", "order_read"):
+        server.tool(name=name)(_anything)
+    with pytest.raises(InvalidRequestError, match="Rename one"):
+        McpServer(server)
+
+
+@pytest.mark.parametrize(
+    ("name", "agreed", "said"),
+    [
+        ("wipe", {"effect": "read"}, "it writes"),
+        ("pay", {"effect": "write", "idempotent": True}, "it is not idempotent"),
+        ("pay", {"effect": "read"}, None),  # it does not say that it writes: whoever reads its code knows better
+        ("look", {"effect": "write", "approval": True}, None),  # stricter than it asks for
+    ],
+)
+def test_what_a_server_says_that_a_tool_does_is_not_more_than_was_agreed_to(
+    name: str, agreed: dict[str, Any], said: str | None
+) -> None:
+    from mcp.server import MCPServer
+    from mcp.types import ToolAnnotations
+
+    server: Any = MCPServer("shop")
+    server.tool(name="wipe", annotations=ToolAnnotations(readOnlyHint=False))(_anything)
+    server.tool(name="pay", annotations=ToolAnnotations(idempotentHint=False))(_anything)
+    server.tool(name="look", annotations=ToolAnnotations(readOnlyHint=True))(_anything)
+    with McpServer(server) as connected:
+        tools = {name: connected.tools[name].model_copy(update=agreed)}
+        if said is None:
+            assert list(connected.functions(tools)) == [name]
+            return
+        with pytest.raises(InvalidRequestError, match=said):
+            connected.functions(tools)
 
 
 def test_a_server_that_cannot_be_reached_is_an_error_at_once() -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.tools.http import http_tools
-from router_ml.execution.tools.openapi import contracts_from_openapi, servers_of, tools_from_openapi
+from router_ml.execution.tools.openapi import contracts_from_openapi, left_out, servers_of, tools_from_openapi
 from tests.execution.tool_servers import Service, serving
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -157,6 +157,62 @@ def test_imported_operations_are_called_as_the_document_says() -> None:
     assert read.headers["X-Tenant"] == "acme"
     assert (refund.method, refund.path, refund.body.replace(" ", "")) == ("POST", "/api/refunds", '{"cents":500}')
     assert form.form == {"amount": "3"}
+
+
+PAY = yaml.safe_load("""
+openapi: 3.1.0
+info: {title: Pay, version: "1"}
+paths:
+  /pay:
+    post:
+      operationId: pay
+      parameters:
+        - {name: authorization, in: header, schema: {type: string}}
+        - {name: Content-Type, in: header, schema: {type: string}}
+        - {name: Idempotency-Key, in: header, required: true, schema: {type: string}}
+        - {name: X-Tenant, in: header, schema: {type: string}}
+      requestBody:
+        required: true
+        content: {application/json: {schema: {properties: {idempotency_key: {type: string}, cents: {type: integer}}}}}
+  /files:
+    post: {operationId: upload, requestBody: {content: {multipart/form-data: {schema: {type: object}}}}}
+    get: {operationId: list, requestBody: {content: {application/json: {schema: {type: object}}}}}
+  /open:
+    post:
+      operationId: open_form
+      requestBody:
+        required: true
+        content:
+          application/x-www-form-urlencoded:
+            schema: {properties: {amount: {type: integer}}, additionalProperties: {type: string}}
+""")
+
+
+def test_no_argument_stands_in_for_the_key_of_the_server_or_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = contracts_from_openapi(PAY)["pay"]
+    assert list(contract.parameters["properties"]) == ["X-Tenant", "idempotency_key", "cents"]  # type: ignore[arg-type]
+    monkeypatch.setenv("PAY_KEY", "ours")
+    with serving(Service()) as service:
+        pay = http_tools({"pay": contract}, base_url=service.url, key_env="PAY_KEY")["pay"]
+        asyncio.run(pay("dec-1:pay:ab", cents=5, idempotency_key="theirs"))
+    seen = service.seen[0]
+    assert seen.headers["Idempotency-Key"] == "dec-1:pay:ab"
+    assert seen.headers["Authorization"] == "Bearer ours"
+    assert seen.body.replace(" ", "") == '{"cents":5,"idempotency_key":"theirs"}'
+
+
+def test_an_operation_whose_body_cannot_be_sent_is_left_out_and_told() -> None:
+    assert left_out(PAY) == {"upload": "multipart/form-data"}
+    tools = tools_from_openapi(PAY)
+    assert list(tools) == ["pay", "list", "open_form"]
+    assert tools["list"].parameters["properties"] == {}  # what reads has no body
+
+
+def test_a_form_that_is_one_argument_is_sent_as_a_form() -> None:
+    with serving(Service()) as service:
+        tools = http_tools(contracts_from_openapi(PAY), base_url=service.url)
+        asyncio.run(tools["open_form"](body={"amount": 3, "note": "a"}))
+    assert service.seen[0].form == {"amount": "3", "note": "a"}
 
 
 def test_the_addresses_of_a_document_are_told_and_never_used() -> None:

@@ -26,6 +26,15 @@ create sequence s;
 create role reader login; grant select on orders to reader; grant usage on sequence s to reader;
 grant execute on function sneaky to reader;
 create role writer login; grant select, insert on orders to writer;
+create role columns login; grant select, update (note) on orders to columns;
+create role boss; grant update on orders to boss;
+create role member login noinherit; grant select on orders to member; grant boss to member;
+create role programs login; grant pg_execute_server_program to programs;
+create role files login; grant pg_write_server_files to files;
+create role data login; grant pg_write_all_data to data;
+create schema app; create role maker login; grant create, usage on schema app to maker;
+create role founder login; grant create on database postgres to founder;
+create role counter login; grant update on sequence s to counter;
 """
 ORDERS = "select count(*) from orders"
 
@@ -101,13 +110,35 @@ def test_what_is_set_for_one_query_is_gone_for_the_next(query: PostgresQuery) ->
     assert query("show transaction_read_only")["rows"] == [["on"]]  # type: ignore[index,call-overload]
 
 
-@pytest.mark.parametrize("role", ["postgres", "writer"])
+@pytest.mark.parametrize(
+    ("role", "why"),
+    [
+        ("postgres", "its attributes"),
+        ("writer", "a table"),
+        ("columns", "a table"),
+        ("member", "a table"),
+        ("counter", "a table"),
+        ("programs", "pg_execute_server_program"),
+        ("files", "pg_write_server_files"),
+        ("data", "pg_write_all_data"),
+        ("maker", "a schema"),
+        ("founder", "a database"),
+    ],
+)
 def test_a_role_that_could_write_is_refused(
-    query: PostgresQuery, server: str, monkeypatch: pytest.MonkeyPatch, role: str
+    query: PostgresQuery, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, role: str, why: str
 ) -> None:
     monkeypatch.setenv("SHOP_DB", server.replace("postgres:@", f"{role}:@"))
-    with pytest.raises(ToolFailure, match="the role may write"):
-        query(ORDERS)
+    with pytest.raises(ToolFailure, match="the role may write") as refused:
+        query(f"copy (select 1) to program 'touch {tmp_path}/made'")
+    assert f"({why})" in refused.value.detail
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_query_is_not_asked_again(query: PostgresQuery) -> None:
+    with pytest.raises(ToolFailure) as failed:
+        query("")
+    assert failed.value.transient is False
 
 
 def test_what_takes_too_long_is_ended(query: PostgresQuery) -> None:
