@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 
+from router_ml.execution.validation.brackets import in_brackets, telling
+
 _OPEN = ("<think>", "<thinking>")
 _CLOSE = re.compile(r"</think(?:ing)?>")
 _ORPHAN = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
-_CITED = re.compile(r"(?<![\w\])!])\[([^\[\]\n]{1,200})\](?![(\[:])")
 _ID = re.compile(r"[^\W_](?:[\w.:/#@+-]{0,98}\w)?")
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 
 
 class Visible:
@@ -114,10 +114,11 @@ def cited_ids(text: str) -> tuple[str, ...]:
 
 
 def _brackets(text: str) -> Iterator[str]:
-    for match in _CITED.finditer(_CODE.sub(" ", text)):
-        ids = [one.strip() for one in re.split(r"[,;]", match[1])]
-        if all(_ID.fullmatch(one) and one not in ("x", "X") for one in ids):
-            yield from ids
+    """Ids in the brackets of a text; which are known is not told here, so behind a word only paths count."""
+    for one in in_brackets(text):
+        named = one.alone and one.place == "free" and one.name not in ("x", "X")
+        if (named or telling(one.name)) and _ID.fullmatch(one.name):
+            yield one.name
 
 
 def _strings(text: str) -> Iterator[str]:

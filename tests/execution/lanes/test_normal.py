@@ -153,6 +153,10 @@ def test_only_what_stands_at_the_beginning_is_thinking(text: str, thinking: str,
         ('{"rows": [1, 2], "note": "see [doc-1]"}', ("doc-1",)),
         ("[a whole sentence, in brackets]", ()),
         ("twice [a] [a]", ("a",)),
+        (
+            "As said [doc-1][hr/x.md#2], and 5[hr/y.md#3] \u3010doc-4\u3011.",
+            ("doc-1", "hr/x.md#2", "hr/y.md#3", "doc-4"),
+        ),
     ],
 )
 def test_ids_in_brackets_are_citations(text: str, ids: tuple[str, ...]) -> None:
