@@ -364,7 +364,7 @@ def test_what_was_retrieved_is_read_by_the_rules_before_any_lane() -> None:
     plan = made.retrieval.model_copy(update={"strategy": "light", "index": "notes", "top_k": 1})
     done = it.executor.complete(ASKED, decision=made.model_copy(update={"retrieval": plan}))
     assert (it.lanes.lanes, done.execution.context_ids) == (["own"], ("n1",))
-    assert PRIVATE in str(it.lanes.calls[0].messages[0]["content"])
+    assert PRIVATE in str(it.lanes.calls[0].messages[-1]["content"])
 
 
 def test_tools_of_the_caller_end_the_request_and_go_back_to_it() -> None:
