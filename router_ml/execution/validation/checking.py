@@ -24,10 +24,9 @@ from router_ml.execution.validation.grounded import unsupported
 from router_ml.execution.validation.labels import label_in, labels_of
 from router_ml.execution.validation.reading import NotJsonError, read_json, without_thinking
 from router_ml.execution.validation.refusals import is_refusal
+from router_ml.execution.validation.says import blank, declines, says_nothing
 from router_ml.execution.validation.schema import compiled
 from router_ml.execution.validation.structured import errors_of_model
-
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class Checked:
 
 
 _DECLINED = Checked("refusal", ("the answer declines",))
+_EMPTY = Checked("empty", ("the answer is empty",))
 
 
 def prepare(contract: OutputContract) -> None:
@@ -104,8 +104,8 @@ def _no_answer(contract: OutputContract, reply: Reply, text: str | None) -> Chec
         return Checked("content_filter", ("a content filter cut in",))
     if reply.stop == "length" or text is None:
         return Checked("truncated", ("the answer was cut off",))
-    if not text.translate(_INVISIBLE).strip():
-        return Checked("empty", ("the answer is empty",))
+    if blank(text):
+        return _EMPTY
     return _DECLINED if contract.type != "json" and is_refusal(text) else None
 
 
@@ -128,19 +128,12 @@ def _shaped(contract: OutputContract, text: str, model: type[BaseModel] | None) 
         errors = errors_of_model(model, value)
     if errors:
         return Checked("schema", errors)
-    said = _only_text(value)
-    return _DECLINED if said and is_refusal(said) else Checked(value=value)
+    said_no = _DECLINED if declines(value) else _EMPTY if says_nothing(value) else None
+    return said_no or Checked(value=value)
 
 
 def _roots(schema: JsonObject | None) -> str:
     return {"object": "{", "array": "["}.get(str((schema or {}).get("type")), "{[")
-
-
-def _only_text(value: JsonValue) -> str | None:
-    """What an object says that has one field."""
-    while isinstance(value, dict | list) and len(value) == 1:
-        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
-    return value if isinstance(value, str) else None
 
 
 def to_scan(reply: Reply, checked: Checked) -> JsonObject:

@@ -105,6 +105,29 @@ def test_a_refusal_inside_json_is_a_refusal() -> None:
     assert _json(schema, quoted).kind is None  # what somebody else said
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"answer": "I can't help with that request.", "confidence": 0.0}, "refusal"),
+        ({"answer": "I'm sorry, but I can't assist with that.", "sources": ["a#1"]}, "refusal"),
+        ({"status": "refused", "message": "I cannot help with that request."}, "refusal"),
+        ({"answer": "I'm sorry, but I can't assist with that.", "language": "English"}, "refusal"),
+        ({"data": {"Answer": ["I can't help with that request."], "n": 1}}, "refusal"),
+        ({"answer": ""}, "empty"),
+        ({"answer": " \u200b", "confidence": 0, "citations": ["a#1"]}, "empty"),
+        ({"answer": "", "reason": "The document does not say."}, None),
+        ({"text": "I can't help with that request.", "sentiment": "negative"}, None),
+        ({"answer": "Five days, as the mail says.", "said": "I can't help with that request."}, None),
+        ({"total": 0, "note": ""}, None),
+        ({"iban": ""}, None),
+        ({"items": []}, None),
+    ],
+)
+def test_an_object_of_several_fields_may_decline_or_say_nothing(value: dict[str, Any], kind: str | None) -> None:
+    """What it quotes is not what it says: a good answer that is taken away is worse than a refusal that is seen."""
+    assert _json({"type": "object"}, json.dumps(value)).kind == kind
+
+
 @pytest.mark.parametrize("part", ["tuning", "held_out"])
 def test_answers_that_look_like_refusals_are_answers(root: Path, part: str) -> None:
     """A false alarm takes an answer away from somebody; a refusal that is missed is at least plain to see."""
