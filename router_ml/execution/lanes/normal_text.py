@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.validation.brackets import in_brackets, telling
 
-_OPEN = ("<think>", "<thinking>")
-_CLOSE = re.compile(r"</think(?:ing)?>")
-_ORPHAN = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
+TAGS = ("think", "thinking", "reasoning", "thought")
+"""What stands between them at the beginning of a text is thinking, in any case; the one list of all parts."""
+
+_OPEN = tuple(f"<{tag}>" for tag in TAGS)
+_CLOSE = re.compile(rf"</(?:{'|'.join(TAGS)})>", re.IGNORECASE)
+_ORPHAN = re.compile(rf"\A([^<]*(?:<(?!/?(?:{'|'.join(TAGS)})>)[^<]*)*)</(?:{'|'.join(TAGS)})>[ \t]*\n", re.IGNORECASE)
+_BLOCKS = 8  # of thinking, one after another; more is no model's way
 _ID = re.compile(r"[^\W_](?:[\w.:/#@+-]{0,98}\w)?")
 
 
@@ -30,6 +36,11 @@ class Visible:
         self._pending = ""
         self._where = "start"
         self._thoughts: list[str] = []
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is in the middle of thinking."""
+        return self._where == "thinking"
 
     @property
     def thinking(self) -> str:
@@ -59,11 +70,12 @@ class Visible:
     def _begin(self) -> bool:
         """Whether it is clear now what the text begins with."""
         seen = self._pending.lstrip()
-        opened = next((tag for tag in _OPEN if seen.startswith(tag)), None)
-        if opened is not None:
+        begins = seen[: max(map(len, _OPEN))].lower()
+        opened = next((tag for tag in _OPEN if begins.startswith(tag)), None)
+        if opened is not None and len(self._thoughts) < _BLOCKS:
             self._where, self.thought, self._pending = "thinking", True, seen[len(opened) :]
             return True
-        if any(tag.startswith(seen) for tag in _OPEN):
+        if any(tag.startswith(begins) for tag in _OPEN):
             return False
         self._where = "text"
         if self.thought:
@@ -89,14 +101,31 @@ def split_thinking(text: str, *, thought: bool = False) -> tuple[str, str]:
     >>> split_thinking("Two and two\\n</think>\\n\\nFour.")
     ('Two and two', 'Four.')
     """
+    thinking, shown, _ = _split(text, thought=thought)
+    return thinking, shown
+
+
+def as_seen(reply: Reply) -> Reply:
+    """A reply of any lane without the thinking in its text, so that what is validated is what is shown; one whose
+    thinking never ends was cut off."""
+    thinking, shown, unfinished = _split(reply.text, thought=False)
+    if shown == reply.text:
+        return reply
+    thought = "\n".join(part for part in (reply.thinking, thinking) if part)
+    return replace(reply, text=shown, thinking=thought, stop="length" if unfinished else reply.stop)
+
+
+def _split(text: str, *, thought: bool) -> tuple[str, str, bool]:
+    """Thinking, text, and whether the thinking never ended."""
     orphan = _ORPHAN.match(text)
     if orphan is not None and orphan[1].strip():
-        thinking, rest = split_thinking(text[orphan.end() :], thought=True)
-        return "\n".join(part for part in (orphan[1].strip(), thinking) if part), rest
+        thinking, rest, unfinished = _split(text[orphan.end() :], thought=True)
+        return "\n".join(part for part in (orphan[1].strip(), thinking) if part), rest, unfinished
     seen = Visible(thought=thought)
     shown = seen.feed(text)
+    unfinished = seen.unfinished
     shown += seen.end()
-    return seen.thinking, shown
+    return seen.thinking, shown, unfinished
 
 
 def cited_ids(text: str) -> tuple[str, ...]:

@@ -16,13 +16,14 @@ from pydantic import BaseModel, JsonValue
 from router_ml.contract import FailureKind, OutputContract
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
+from router_ml.execution.lanes.normal_text import as_seen
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.execution.validation.citations import broken, citations_of
 from router_ml.execution.validation.forbidden import forbidden_in
 from router_ml.execution.validation.grounded import unsupported
 from router_ml.execution.validation.labels import label_in, labels_of
-from router_ml.execution.validation.reading import NotJsonError, read_json, without_thinking
+from router_ml.execution.validation.reading import NotJsonError, read_json
 from router_ml.execution.validation.refusals import is_refusal
 from router_ml.execution.validation.says import blank, declines, says_nothing
 from router_ml.execution.validation.schema import compiled
@@ -76,11 +77,11 @@ def check(
     Raises:
         InvalidRequestError: the schema of the contract cannot be used; ``prepare`` says so earlier.
     """
-    text = without_thinking(reply.text)
+    reply = as_seen(reply)
+    text = reply.text.strip()
     if (failed := _no_answer(contract, reply, text)) is not None:
         return failed
     given = frozenset((*context_ids, *(one.id for one in passages)))
-    text = (text or "").strip()
     checked = _shaped(contract, text, model)
     if checked.kind is not None:
         return checked
@@ -96,13 +97,13 @@ def check(
     return replace(checked, citations=cited.known, warnings=doubts)
 
 
-def _no_answer(contract: OutputContract, reply: Reply, text: str | None) -> Checked | None:
+def _no_answer(contract: OutputContract, reply: Reply, text: str) -> Checked | None:
     """Why a reply is no answer at all; None where it may be one."""
     if reply.refusal is not None or reply.stop == "refusal":
         return Checked("refusal", ("the lane refused",))
     if reply.stop == "filter":
         return Checked("content_filter", ("a content filter cut in",))
-    if reply.stop == "length" or text is None:
+    if reply.stop == "length":
         return Checked("truncated", ("the answer was cut off",))
     if blank(text):
         return _EMPTY

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from pydantic import JsonValue
 
-LONGEST, DEEPEST = 4_000_000, 60  # characters; levels, so that nothing that walks a value runs out of stack
-_BLOCKS = 4  # of thinking, one after another
+from router_ml.execution.lanes.normal_text import TAGS
 
-_OPEN = re.compile(r"\s*<(think|thinking|reasoning|thought)>", re.IGNORECASE)
-_CLOSE = re.compile(r"</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
+LONGEST, DEEPEST = 4_000_000, 60  # characters; levels, so that nothing that walks a value runs out of stack
+
+_CLOSE = re.compile(rf"</(?:{'|'.join(TAGS)})>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -28,23 +28,6 @@ class NotJsonError(ValueError):
     def __init__(self, message: str, *, cut: bool = False) -> None:
         self.cut = cut
         super().__init__(message)
-
-
-def without_thinking(text: str) -> str | None:
-    """A text without the thinking block that it begins with; None where that block never ends.
-
-    >>> without_thinking("<think>Let me see.</think> 42")
-    '42'
-    """
-    for _ in range(_BLOCKS):
-        opened = _OPEN.match(text)
-        if opened is None:
-            break
-        closed = re.search(rf"</{opened[1]}>", text, re.IGNORECASE)
-        if closed is None:
-            return None
-        text = text[closed.end() :].lstrip()
-    return text
 
 
 def read_json(text: str, *, roots: str = "{[") -> JsonValue:

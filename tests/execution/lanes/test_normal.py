@@ -137,6 +137,8 @@ def test_thinking_is_told_from_text_however_it_is_cut(said: str, thinks: bool, c
         ("<think></think>\n\nHi", "", "Hi"),
         ("no opening tag\n</think>\n\nHi", "no opening tag", "Hi"),
         ("<thi", "", "<thi"),
+        ("<Reasoning>hm</Reasoning> Hi", "hm", "Hi"),
+        ("<thought>hm</thought>\nHi", "hm", "Hi"),
     ],
 )
 def test_only_what_stands_at_the_beginning_is_thinking(text: str, thinking: str, shown: str) -> None:
