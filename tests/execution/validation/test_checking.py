@@ -12,9 +12,11 @@ from pydantic import BaseModel, field_validator
 
 from router_ml import Router
 from router_ml.contract import OutputContract, RouteDecision
+from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.validation.checking import check, instructions, repair, to_scan
 from router_ml.execution.validation.refusals import is_refusal
+from router_ml.execution.validation.structured import parsed
 
 ORDER = {
     "type": "object",
@@ -45,6 +47,24 @@ def test_validators_of_a_model_count_too_and_their_words_are_not_repeated() -> N
     assert check(contract, Reply(text='{"total": 77}'), model=Order).errors == ("$.total: breaks value_error",)
 
 
+class Broken(BaseModel):
+    total: int
+
+    @field_validator("total")
+    @classmethod
+    def _looks_up(cls, value: int) -> int:
+        return {1: 1}[value]
+
+
+def test_whatever_a_validator_of_a_model_raises_fails_the_answer() -> None:
+    contract = OutputContract(type="json", schema=Broken.model_json_schema())
+    found = check(contract, Reply(text='{"total": 77}'), model=Broken)
+    assert found.errors == ("$: breaks a validator of the model, which raised KeyError",)
+    with pytest.raises(InvalidRequestError, match="KeyError") as raised:
+        parsed(Broken, {"total": 77})
+    assert "77" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "text",
     ["billing", " Billing.", '"BILLING"', "**billing**", "Label: billing", '{"label": "billing"}', "```\nbilling\n```"],
@@ -53,6 +73,12 @@ def test_a_label_is_recognised_however_it_is_dressed(text: str) -> None:
     assert check(OutputContract(type="label", labels=("Tech", "billing")), Reply(text=text)).value == "billing"
     enum = {"type": "string", "enum": ["Tech", "billing"]}
     assert check(OutputContract(type="label", schema=enum), Reply(text=text)).value == "billing"
+
+
+def test_a_label_of_signs_alone_stands_as_it_is() -> None:
+    contract = OutputContract(type="label", labels=(":)", "..."))
+    assert [check(contract, Reply(text=text)).value for text in (":)", " ...\n", '"..."')] == [":)", "...", "..."]
+    assert [check(contract, Reply(text=text)).kind for text in ("()", "!", "..")] == ["schema"] * 3
 
 
 @pytest.mark.parametrize("text", ["billing or tech", "It is not billing", "billings", "billing, tech", "unknown", "{}"])
