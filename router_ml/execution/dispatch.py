@@ -17,6 +17,7 @@ from router_ml.execution.cascade import PartCall, run_cascade
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, Ready, not_made, obey, ready, shaped, why_not_made
 from router_ml.execution.lanes.calls import LaneCall
 from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.normal_text import as_seen
 from router_ml.execution.lanes.reply import Piece, Reply
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Outlet
@@ -63,7 +64,7 @@ async def _made(parts: Parts, run: Run, made: Ready, outlet: Outlet | None) -> R
         with telemetry.span(f"chat {place.model}", said, client=True) as span:
             call = replace(call, headers=span.headers())
             async with asyncio.timeout(call.timeout_s + _GRACE_S):
-                reply = await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call))
+                reply = as_seen(await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call)))
             span.set(of_use(reply.served_model, **asdict(reply.usage)))
         kind = "unbilled" if reply.usage.cost_usd is None else "billed"
         return reply

@@ -17,9 +17,8 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
 from router_ml.execution.fallback import Tried, next_step, substitute
 from router_ml.execution.gate import Failed, Halted, Parts, obey
-from router_ml.execution.messages import as_sent
 from router_ml.execution.retrieval.indexes import fails_without
-from router_ml.execution.retrieval.passages import as_context
+from router_ml.execution.retrieval.passages import with_passages
 from router_ml.execution.rounds import Waiting
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Outlet
@@ -126,7 +125,7 @@ async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
     run.passages.extend(passages)
     run.appear(*(passage.text for passage in passages))
     if passages:
-        run.messages = as_sent(run.messages, as_context(passages))
+        run.messages = with_passages(run.messages, passages)
     return None
 
 

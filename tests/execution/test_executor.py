@@ -19,8 +19,10 @@ from router_ml.execution.allowance import size, tokens_in
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.completion import Completion
 from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.normal_text import TAGS
 from router_ml.execution.lanes.reply import Reply, Usage
 from router_ml.execution.retrieval.passages import Passage
+from router_ml.execution.streaming.outlet import Delta, Restarted
 from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingLanes, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
@@ -364,7 +366,7 @@ def test_what_was_retrieved_is_read_by_the_rules_before_any_lane() -> None:
     plan = made.retrieval.model_copy(update={"strategy": "light", "index": "notes", "top_k": 1})
     done = it.executor.complete(ASKED, decision=made.model_copy(update={"retrieval": plan}))
     assert (it.lanes.lanes, done.execution.context_ids) == (["own"], ("n1",))
-    assert PRIVATE in str(it.lanes.calls[0].messages[0]["content"])
+    assert PRIVATE in str(it.lanes.calls[0].messages[-1]["content"])
 
 
 def test_tools_of_the_caller_end_the_request_and_go_back_to_it() -> None:
@@ -469,3 +471,21 @@ def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) 
 
 
 ROUTER = Router(config())
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_what_is_shown_is_what_was_validated(tag: str) -> None:
+    """Also where a lane leaves its thinking in the text, and while it comes."""
+    it = scene({"a": [f"<{tag}>I guess [n1#9] says so.</{tag}>\n\nAll is well."]})
+    made = it.decide()
+    done = it.executor.complete(ASKED, decision=made)
+    assert (done.text, done.value) == ("All is well.", "All is well.")
+    events = list(it.executor.stream(ASKED, decision=made))
+    assert "".join(one.text for one in events if isinstance(one, Delta)) == "All is well."
+    assert not any(isinstance(one, Restarted) for one in events)
+
+
+def test_an_answer_that_goes_on_in_thought_is_not_whole() -> None:
+    it = scene({"a": ["<think>So far"], "b": ["<think>hm</think>Whole."]})
+    assert it.executor.complete(ASKED, decision=it.decide()).text == "Whole."
+    assert it.kept[0].hops[0].kind == "truncated"

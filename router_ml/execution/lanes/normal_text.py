@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-_OPEN = ("<think>", "<thinking>")
-_CLOSE = re.compile(r"</think(?:ing)?>")
-_UNOPENED = re.compile(r"\A([^<]*(?:<(?!/?think)[^<]*)*)</think(?:ing)?>[ \t]*\n")
-_CITED = re.compile(r"(?<![\w\])!])\[([^\[\]\n]{1,200})\](?![(\[:])")
+from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.validation.brackets import in_brackets, telling
+
+TAGS = ("think", "thinking", "reasoning", "thought")
+"""What stands between them at the beginning of a text is thinking, in any case; the one list of all parts."""
+
+_OPEN = tuple(f"<{tag}>" for tag in TAGS)
+_CLOSE = re.compile(rf"</(?:{'|'.join(TAGS)})>", re.IGNORECASE)
+_UNOPENED = re.compile(
+    rf"\A([^<]*(?:<(?!/?(?:{'|'.join(TAGS)})>)[^<]*)*)</(?:{'|'.join(TAGS)})>[ \t]*\n", re.IGNORECASE
+)
+_BLOCKS = 8  # of thinking, one after another; more is no model's way
 _ID = re.compile(r"[^\W_](?:[\w.:/#@+-]{0,98}\w)?")
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 
 
 class Visible:
@@ -34,6 +42,11 @@ class Visible:
         self._pending = ""
         self._where = "start"
         self._thoughts: list[str] = []
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is in the middle of thinking."""
+        return self._where == "thinking"
 
     @property
     def thinking(self) -> str:
@@ -63,11 +76,12 @@ class Visible:
     def _begin(self) -> bool:
         """Whether it is clear now what the text begins with."""
         seen = self._pending.lstrip()
-        opened = next((tag for tag in _OPEN if seen.startswith(tag)), None)
-        if opened is not None:
+        begins = seen[: max(map(len, _OPEN))].lower()
+        opened = next((tag for tag in _OPEN if begins.startswith(tag)), None)
+        if opened is not None and len(self._thoughts) < _BLOCKS:
             self._where, self.thought, self._pending = "thinking", True, seen[len(opened) :]
             return True
-        if any(tag.startswith(seen) for tag in _OPEN):
+        if any(tag.startswith(begins) for tag in _OPEN):
             return False
         if self._unopened and not self.thought:
             return self._close()
@@ -104,7 +118,7 @@ def unopened(text: str) -> tuple[str, str] | None:
     ('Two and two', '\\nFour.')
     >>> unopened("Thinking ends with </think>\\nand then comes the answer.")
     """
-    closed = _UNOPENED.match(text) if "</think" in text else None
+    closed = _UNOPENED.match(text) if "</" in text else None
     if closed is None or not closed[1].strip() or not closed[1].rstrip(" \t").endswith("\n"):
         return None
     return None if closed[1].count("```") % 2 else (closed[1].strip(), text[closed.end() :])
@@ -122,10 +136,27 @@ def split_thinking(text: str, *, thought: bool = False, tagged: bool = False) ->
     >>> split_thinking("Two and two\\n</think>\\n\\nFour.")
     ('Two and two', 'Four.')
     """
+    thinking, shown, _ = _split(text, thought=thought, tagged=tagged)
+    return thinking, shown
+
+
+def as_seen(reply: Reply) -> Reply:
+    """A reply of any lane without the thinking in its text, so that what is validated is what is shown; one whose
+    thinking never ends was cut off."""
+    thinking, shown, unfinished = _split(reply.text, thought=False, tagged=True)
+    if shown == reply.text:
+        return reply
+    thought = "\n".join(part for part in (reply.thinking, thinking) if part)
+    return replace(reply, text=shown, thinking=thought, stop="length" if unfinished else reply.stop)
+
+
+def _split(text: str, *, thought: bool, tagged: bool) -> tuple[str, str, bool]:
+    """Thinking, text, and whether the thinking never ended."""
     seen = Visible(thought=thought, unopened=not tagged)
     shown = seen.feed(text)
+    unfinished = seen.unfinished
     shown += seen.end()
-    return seen.thinking, shown
+    return seen.thinking, shown, unfinished
 
 
 def cited_ids(text: str) -> tuple[str, ...]:
@@ -143,10 +174,11 @@ def cited_ids(text: str) -> tuple[str, ...]:
 
 
 def _brackets(text: str) -> Iterator[str]:
-    for match in _CITED.finditer(_CODE.sub(" ", text)):
-        ids = [one.strip() for one in re.split(r"[,;]", match[1])]
-        if all(_ID.fullmatch(one) and one not in ("x", "X") for one in ids):
-            yield from ids
+    """Ids in the brackets of a text; which are known is not told here, so behind a word only paths count."""
+    for one in in_brackets(text):
+        named = one.alone and one.place == "free" and one.name not in ("x", "X")
+        if (named or telling(one.name)) and _ID.fullmatch(one.name):
+            yield one.name
 
 
 def _strings(text: str) -> Iterator[str]:

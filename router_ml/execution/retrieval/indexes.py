@@ -30,7 +30,7 @@ Still = Callable[[Sequence[str]], Destinations]
 BUILT_IN = "built-in"
 _WIDER, _LATER_TURNS, _AT_ONCE = 4, 2, 8
 _CHARS_PER_TOKEN = 3.5
-_NOT_IN_BRACKETS = re.compile(r"[\[\]\r\n,;]")
+_NOT_IN_BRACKETS = re.compile(r"[\[\]【】［］〔〕\r\n,;]")
 
 
 class Indexes:

@@ -29,6 +29,7 @@ from router_ml.contract import Execution, FailureKind, OutputCheck, RouteDecisio
 from router_ml.execution.completion import Completion
 from router_ml.execution.lanes.calls import LaneCall, Lanes
 from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.normal_text import Visible
 from router_ml.execution.lanes.reply import Reply
 
 if TYPE_CHECKING:
@@ -128,10 +129,11 @@ class Outlet:
             LaneFailure: it broke off, or said nothing of its end.
         """
         # What streams can be closed, so that a call does not run on when nobody listens any more.
+        seen = Visible()  # lanes take thinking off themselves; this is for those that do not
         async with aclosing(cast("Any", lanes.stream(call))) as pieces:
             async for piece in pieces:
-                if piece.text:
-                    self._came += piece.text
+                if text := seen.feed(piece.text):
+                    self._came += text
                     await self._release()
                 if piece.reply is not None:
                     return cast("Reply", piece.reply)

@@ -16,14 +16,16 @@ from pydantic import BaseModel, JsonValue
 from router_ml.contract import FailureKind, OutputContract
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError
+from router_ml.execution.lanes.normal_text import as_seen
 from router_ml.execution.lanes.reply import Reply, blank
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.execution.validation.citations import broken, citations_of
 from router_ml.execution.validation.forbidden import forbidden_in
 from router_ml.execution.validation.grounded import unsupported
 from router_ml.execution.validation.labels import label_in, labels_of
-from router_ml.execution.validation.reading import NotJsonError, read_json, without_thinking
+from router_ml.execution.validation.reading import NotJsonError, read_json
 from router_ml.execution.validation.refusals import is_refusal
+from router_ml.execution.validation.says import declines, says_nothing
 from router_ml.execution.validation.schema import compiled
 from router_ml.execution.validation.structured import errors_of_model
 
@@ -42,6 +44,7 @@ class Checked:
 
 
 _DECLINED = Checked("refusal", ("the answer declines",))
+_EMPTY = Checked("empty", ("the answer is empty",))
 
 
 def prepare(contract: OutputContract) -> None:
@@ -74,11 +77,11 @@ def check(
     Raises:
         InvalidRequestError: the schema of the contract cannot be used; ``prepare`` says so earlier.
     """
-    text = without_thinking(reply.text)
+    reply = as_seen(reply)
+    text = reply.text.strip()
     if (failed := _no_answer(contract, reply, text)) is not None:
         return failed
     given = frozenset((*context_ids, *(one.id for one in passages)))
-    text = (text or "").strip()
     checked = _shaped(contract, text, model)
     if checked.kind is not None:
         return checked
@@ -94,16 +97,16 @@ def check(
     return replace(checked, citations=cited.known, warnings=doubts)
 
 
-def _no_answer(contract: OutputContract, reply: Reply, text: str | None) -> Checked | None:
+def _no_answer(contract: OutputContract, reply: Reply, text: str) -> Checked | None:
     """Why a reply is no answer at all; None where it may be one."""
     if reply.refusal is not None or reply.stop == "refusal":
         return Checked("refusal", ("the lane refused",))
     if reply.stop == "filter":
         return Checked("content_filter", ("a content filter cut in",))
-    if reply.stop == "length" or text is None:
+    if reply.stop == "length":
         return Checked("truncated", ("the answer was cut off",))
     if blank(text):
-        return Checked("empty", ("the answer is empty",))
+        return _EMPTY
     return _DECLINED if contract.type != "json" and is_refusal(text) else None
 
 
@@ -126,19 +129,12 @@ def _shaped(contract: OutputContract, text: str, model: type[BaseModel] | None) 
         errors = errors_of_model(model, value)
     if errors:
         return Checked("schema", errors)
-    said = _only_text(value)
-    return _DECLINED if said and is_refusal(said) else Checked(value=value)
+    said_no = _DECLINED if declines(value) else _EMPTY if says_nothing(value) else None
+    return said_no or Checked(value=value)
 
 
 def _roots(schema: JsonObject | None) -> str:
     return {"object": "{", "array": "["}.get(str((schema or {}).get("type")), "{[")
-
-
-def _only_text(value: JsonValue) -> str | None:
-    """What an object says that has one field."""
-    while isinstance(value, dict | list) and len(value) == 1:
-        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
-    return value if isinstance(value, str) else None
 
 
 def to_scan(reply: Reply, checked: Checked) -> JsonObject:

@@ -1,8 +1,8 @@
 """Which passages an answer names, and which of those it was never given.
 
-A citation is an id in square brackets, several separated by commas or semicolons, or what the lane reports apart. Most
+A citation is an id in square brackets, several separated by commas or "and", or what the lane reports apart. Most
 brackets in a text are none ("[sic]", a link, an index in code), so an unknown one is held against an answer only where
-it looks like an id.
+it looks like an id: less is enough between words than behind one, as in ``5[x1]``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.validation.brackets import Named, in_brackets, shape, telling
 
 CITING = frozenset("citations citation sources source_ids citation_ids context_ids passages passage_ids".split())
 """Names of fields of a JSON answer whose strings are ids."""
 
-_BRACKETS = re.compile(r"(?<![\w\]])\[([^\[\]\n]{1,400})\](?!\()")
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
 _ID = re.compile(r"(?=.{0,200}[a-z])(?=.{0,200}[\d#])[a-z0-9][\w./:#-]{1,150}", re.IGNORECASE | re.ASCII)
-_APART = re.compile(r"\s*[,;]\s*")
 
 
 @dataclass(frozen=True)
@@ -45,31 +43,41 @@ def citations_of(reply: Reply, given: Collection[str], *, value: JsonValue = Non
     >>> citations_of(Reply(text="Ten days [hr/leave.md#2], see [hr/leave.md#9]."), ["hr/leave.md#2"])
     Cited(known=('hr/leave.md#2',), invented=('hr/leave.md#9',), odd=0)
     """
-    ids, shapes = frozenset(given), frozenset(map(_shape, given))
+    ids, shapes = frozenset(given), frozenset(map(shape, given))
     known: dict[str, None] = {}
     invented: dict[str, None] = {}
     odd = 0
     texts = [reply.text] if value is None or isinstance(value, str) else list(_strings(value))
-    for name in (name for text in texts for name in in_brackets(text, ids)):
+    for one in (one for text in texts for one in in_brackets(text, ids)):
+        if one.name in ids:
+            known[one.name] = None
+        elif _poses(one, shapes, required=required):
+            invented[one.name] = None
+    read = {
+        one.name for text in {reply.text, *texts} for one in in_brackets(text, ids)
+    }  # judged above, where it counts
+    for name in (*(name for name in reply.citations if name not in read), *_listed(value)):
         if name in ids:
             known[name] = None
-        elif (required and _ID.fullmatch(name)) or (_shape(name) in shapes and " " not in name):
-            invented[name] = None
-    for name in (*reply.citations, *_listed(value)):
-        if name in ids:
-            known[name] = None
-        elif _ID.fullmatch(name) and (required or _shape(name) in shapes):
+        elif _ID.fullmatch(name) and (required or shape(name) in shapes):
             invented[name] = None
         else:
             odd += required
     return Cited(tuple(known), tuple(invented), odd)
 
 
-def in_brackets(text: str, ids: Collection[str] = ()) -> Iterator[str]:
-    """What stands in square brackets outside of code, one by one."""
-    for found in _BRACKETS.finditer(_CODE.sub(" ", text) if "`" in text else text):
-        inside = found[1].strip()
-        yield from [inside] if inside in ids else filter(None, _APART.split(inside))
+def _poses(one: Named, shapes: Collection[str], *, required: bool) -> bool:
+    """Whether a name that is not known looks like the id of a passage."""
+    if " " in one.name:
+        return False
+    made = shape(one.name)
+    if made in shapes and telling(made):
+        return True
+    if not one.alone or one.place == "link":
+        return False
+    if made in shapes:
+        return required or one.place == "free"
+    return required and one.place == "free" and _ID.fullmatch(one.name) is not None
 
 
 def broken(cited: Cited, *, required: bool, given: Collection[str]) -> tuple[str, ...]:
@@ -87,12 +95,6 @@ def broken(cited: Cited, *, required: bool, given: Collection[str]) -> tuple[str
     if required and not cited.known:
         errors.append("cites none of the passages that were given" if given else "no passage was given to cite")
     return tuple(errors)
-
-
-def _shape(name: str) -> str:
-    """Which kinds of characters an id is made of, and its punctuation."""
-    kinds = {"0" if char.isdigit() else "a" if char.isalpha() else char for char in name}
-    return "".join(sorted(kinds))
 
 
 def _strings(value: JsonValue) -> Iterator[str]:

@@ -14,7 +14,7 @@ from itertools import islice
 
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.execution.retrieval.words import numbers, sentences, stem_words
-from router_ml.execution.validation.citations import in_brackets
+from router_ml.execution.validation.brackets import half_width, in_brackets
 
 ENOUGH = 0.475
 _CLAIMS = 200  # of one answer that are looked at
@@ -58,7 +58,7 @@ def grounded(text: str, citations: Collection[str], passages: Sequence[Passage])
         score = support(claim, "\n".join(known[name] for name in ids))
         for name in ids:
             scores[name].append(score)
-    whole = _BRACKETS.sub("", text)
+    whole = _BRACKETS.sub("", half_width(text))
     return tuple(Support(name, min(found) if found else support(whole, known[name])) for name, found in scores.items())
 
 
@@ -74,18 +74,22 @@ def claims(text: str, ids: Collection[str]) -> Iterator[tuple[str, tuple[str, ..
     A bracket behind the full stop belongs to the sentence before it.
     """
     before = ""
-    for sentence in sentences(text):
-        cited = tuple(dict.fromkeys(name for name in in_brackets(sentence, ids) if name in ids))
+    for sentence in sentences(half_width(text)):
+        cited = _known(sentence, ids)
         plain = _BRACKETS.sub("", sentence).strip()
         leading = _BRACKETS.match(sentence)
         if leading is not None and before:
-            early = tuple(name for name in in_brackets(leading[0], ids) if name in ids)
+            early = _known(leading[0], ids)
             if early:
                 yield before, early
             cited = tuple(name for name in cited if name not in early)
         if cited and plain:
             yield plain, cited
         before = plain or before
+
+
+def _known(text: str, ids: Collection[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.name for one in in_brackets(text, ids) if one.name in ids))
 
 
 def support(claim: str, passage: str) -> float:

@@ -36,11 +36,12 @@ def label_in(text: str, labels: Sequence[str]) -> str | None:
     if not labels:
         bare = said.strip(_AROUND)
         return bare if 0 < len(bare) <= _LONGEST and "\n" not in bare else None
-    if said in labels:
-        return said
+    if said.strip() in labels:
+        return said.strip()
     plain: dict[str, str] = {}
     for label in labels:
         plain.setdefault(_plain(label), label)
+    plain.pop("", None)  # of a label of signs alone nothing is left to compare: it has to stand as it is
     return plain.get(_plain(said)) or plain.get(_plain(_NAMED.sub("", said.strip(_AROUND), count=1)))
 
 

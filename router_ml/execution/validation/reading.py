@@ -6,19 +6,22 @@ could be: two values, or one that has to be guessed at (a trailing comma, a key 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+from itertools import islice
 from typing import NoReturn
 
 from pydantic import JsonValue
 
-LONGEST, DEEPEST = 4_000_000, 60  # characters; levels, so that nothing that walks a value runs out of stack
-_BLOCKS = 4  # of thinking, one after another
+from router_ml.execution.lanes.normal_text import TAGS
 
-_OPEN = re.compile(r"\s*<(think|thinking|reasoning|thought)>", re.IGNORECASE)
-_CLOSE = re.compile(r"</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
+LONGEST, DEEPEST = 4_000_000, 60  # characters; levels, so that nothing that walks a value runs out of stack
+
+_CLOSE = re.compile(rf"</(?:{'|'.join(TAGS)})>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
+_LOOKED_AT = 20  # brackets of prose beside a code block
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -28,23 +31,6 @@ class NotJsonError(ValueError):
     def __init__(self, message: str, *, cut: bool = False) -> None:
         self.cut = cut
         super().__init__(message)
-
-
-def without_thinking(text: str) -> str | None:
-    """A text without the thinking block that it begins with; None where that block never ends.
-
-    >>> without_thinking("<think>Let me see.</think> 42")
-    '42'
-    """
-    for _ in range(_BLOCKS):
-        opened = _OPEN.match(text)
-        if opened is None:
-            break
-        closed = re.search(rf"</{opened[1]}>", text, re.IGNORECASE)
-        if closed is None:
-            return None
-        text = text[closed.end() :].lstrip()
-    return text
 
 
 def read_json(text: str, *, roots: str = "{[") -> JsonValue:
@@ -61,18 +47,50 @@ def read_json(text: str, *, roots: str = "{[") -> JsonValue:
     """
     if len(text) > LONGEST:
         raise NotJsonError("the answer is too long to be read as JSON")
+    text = text.strip()
+    with contextlib.suppress(NotJsonError):
+        return _strict(text)
+    if _FENCE.match(text) and (fenced := _fenced(text, roots)) is not None:
+        return _strict(fenced)
     text = _CLOSE.split(text)[-1].strip()  # some servers leave out where the thinking begins
-    if text.startswith("```") and text.endswith("```") and "\n" not in text:
-        return _strict(text[3:-3].strip().removeprefix("json").strip())
-    fences = list(_FENCE.finditer(text))
-    if len(fences) == 2 and text[fences[0].end() : fences[1].start()].strip():
-        return _strict(text[fences[0].end() : fences[1].start()].strip())
-    if len(fences) > 2:
-        raise NotJsonError("the answer holds more than one code block")
+    if (fenced := _fenced(text, roots)) is not None:
+        return _strict(fenced)
     try:
         return _strict(text)
     except NotJsonError as error:
         return _among_prose(text, roots, error)
+
+
+def _fenced(text: str, roots: str) -> str | None:
+    """What stands in the one code block of a text; None where there is no block, or nothing in it.
+
+    Raises:
+        NotJsonError: there are more blocks, or a value stands beside it.
+    """
+    if text.startswith("```") and text.endswith("```") and "\n" not in text:
+        return text[3:-3].strip().removeprefix("json").strip()
+    fences = list(_FENCE.finditer(text))
+    if len(fences) > 2:
+        raise NotJsonError("the answer holds more than one code block")
+    if len(fences) < 2 or not (inside := text[fences[0].end() : fences[1].start()].strip()):
+        return None
+    if any(_holds_value(part, roots) for part in (text[: fences[0].start()], text[fences[1].end() :])):
+        raise NotJsonError("the answer holds a JSON value beside its code block")
+    return inside
+
+
+def _holds_value(prose: str, roots: str) -> bool:
+    """Whether a value begins at one of the first brackets of some prose."""
+    starts = (found.start() for found in islice(re.finditer(f"[{re.escape(roots)}]", prose), _LOOKED_AT))
+    return any(_begins(prose, at) for at in starts)
+
+
+def _begins(text: str, at: int) -> bool:
+    try:
+        json.JSONDecoder().raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _among_prose(text: str, roots: str, why: NotJsonError) -> JsonValue:

@@ -96,6 +96,8 @@ def parsed(model: type[M], value: JsonValue) -> M:
         return model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         raise InvalidRequestError(f"The answer is no {model.__name__}. {'; '.join(_lines(model, error))}.") from None
+    except Exception as error:  # noqa: BLE001 - a validator of the model raised it, and its words may repeat the value
+        raise InvalidRequestError(f"The answer is no {model.__name__}. {_broke(error)}.") from None
 
 
 def errors_of_model(model: type[BaseModel], value: JsonValue) -> tuple[str, ...]:
@@ -104,7 +106,13 @@ def errors_of_model(model: type[BaseModel], value: JsonValue) -> tuple[str, ...]
         model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         return tuple(_lines(model, error))
+    except Exception as error:  # noqa: BLE001 - as above
+        return (_broke(error),)
     return ()
+
+
+def _broke(error: Exception) -> str:
+    return f"$: breaks a validator of the model, which raised {type(error).__name__}"
 
 
 def _lines(model: type[BaseModel], error: ValidationError) -> list[str]:

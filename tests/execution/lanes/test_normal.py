@@ -139,6 +139,8 @@ def test_thinking_is_told_from_text_however_it_is_cut(said: str, thinks: bool, c
         ("It ends with </think>\nand goes on.", "", "It ends with </think>\nand goes on."),
         ("```\nhm\n</think>\n```\nSo.", "", "```\nhm\n</think>\n```\nSo."),
         ("<thi", "", "<thi"),
+        ("<Reasoning>hm</Reasoning> Hi", "hm", "Hi"),
+        ("<thought>hm</thought>\nHi", "hm", "Hi"),
     ],
 )
 def test_only_what_stands_at_the_beginning_is_thinking(text: str, thinking: str, shown: str) -> None:
@@ -165,6 +167,10 @@ def test_only_where_the_tag_may_be_swallowed_is_it_missed() -> None:
         ('{"rows": [1, 2], "note": "see [doc-1]"}', ("doc-1",)),
         ("[a whole sentence, in brackets]", ()),
         ("twice [a] [a]", ("a",)),
+        (
+            "As said [doc-1][hr/x.md#2], and 5[hr/y.md#3] \u3010doc-4\u3011.",
+            ("doc-1", "hr/x.md#2", "hr/y.md#3", "doc-4"),
+        ),
     ],
 )
 def test_ids_in_brackets_are_citations(text: str, ids: tuple[str, ...]) -> None:

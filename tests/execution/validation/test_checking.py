@@ -12,9 +12,11 @@ from pydantic import BaseModel, field_validator
 
 from router_ml import Router
 from router_ml.contract import OutputContract, RouteDecision
+from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.validation.checking import check, instructions, repair, to_scan
 from router_ml.execution.validation.refusals import is_refusal
+from router_ml.execution.validation.structured import parsed
 
 ORDER = {
     "type": "object",
@@ -45,6 +47,24 @@ def test_validators_of_a_model_count_too_and_their_words_are_not_repeated() -> N
     assert check(contract, Reply(text='{"total": 77}'), model=Order).errors == ("$.total: breaks value_error",)
 
 
+class Broken(BaseModel):
+    total: int
+
+    @field_validator("total")
+    @classmethod
+    def _looks_up(cls, value: int) -> int:
+        return {1: 1}[value]
+
+
+def test_whatever_a_validator_of_a_model_raises_fails_the_answer() -> None:
+    contract = OutputContract(type="json", schema=Broken.model_json_schema())
+    found = check(contract, Reply(text='{"total": 77}'), model=Broken)
+    assert found.errors == ("$: breaks a validator of the model, which raised KeyError",)
+    with pytest.raises(InvalidRequestError, match="KeyError") as raised:
+        parsed(Broken, {"total": 77})
+    assert "77" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "text",
     ["billing", " Billing.", '"BILLING"', "**billing**", "Label: billing", '{"label": "billing"}', "```\nbilling\n```"],
@@ -53,6 +73,12 @@ def test_a_label_is_recognised_however_it_is_dressed(text: str) -> None:
     assert check(OutputContract(type="label", labels=("Tech", "billing")), Reply(text=text)).value == "billing"
     enum = {"type": "string", "enum": ["Tech", "billing"]}
     assert check(OutputContract(type="label", schema=enum), Reply(text=text)).value == "billing"
+
+
+def test_a_label_of_signs_alone_stands_as_it_is() -> None:
+    contract = OutputContract(type="label", labels=(":)", "..."))
+    assert [check(contract, Reply(text=text)).value for text in (":)", " ...\n", '"..."')] == [":)", "...", "..."]
+    assert [check(contract, Reply(text=text)).kind for text in ("()", "!", "..")] == ["schema"] * 3
 
 
 @pytest.mark.parametrize("text", ["billing or tech", "It is not billing", "billings", "billing, tech", "unknown", "{}"])
@@ -103,6 +129,29 @@ def test_a_refusal_inside_json_is_a_refusal() -> None:
     assert _json(schema, "I cannot assist with that request.").kind == "refusal"
     quoted = '{"from": "support", "said": "Sorry. I cannot assist with that request.", "closed": true}'
     assert _json(schema, quoted).kind is None  # what somebody else said
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"answer": "I can't help with that request.", "confidence": 0.0}, "refusal"),
+        ({"answer": "I'm sorry, but I can't assist with that.", "sources": ["a#1"]}, "refusal"),
+        ({"status": "refused", "message": "I cannot help with that request."}, "refusal"),
+        ({"answer": "I'm sorry, but I can't assist with that.", "language": "English"}, "refusal"),
+        ({"data": {"Answer": ["I can't help with that request."], "n": 1}}, "refusal"),
+        ({"answer": ""}, "empty"),
+        ({"answer": " \u200b", "confidence": 0, "citations": ["a#1"]}, "empty"),
+        ({"answer": "", "reason": "The document does not say."}, None),
+        ({"text": "I can't help with that request.", "sentiment": "negative"}, None),
+        ({"answer": "Five days, as the mail says.", "said": "I can't help with that request."}, None),
+        ({"total": 0, "note": ""}, None),
+        ({"iban": ""}, None),
+        ({"items": []}, None),
+    ],
+)
+def test_an_object_of_several_fields_may_decline_or_say_nothing(value: dict[str, Any], kind: str | None) -> None:
+    """What it quotes is not what it says: a good answer that is taken away is worse than a refusal that is seen."""
+    assert _json({"type": "object"}, json.dumps(value)).kind == kind
 
 
 @pytest.mark.parametrize("part", ["tuning", "held_out"])

@@ -34,6 +34,46 @@ def test_an_invented_citation_fails_and_is_named(text: str) -> None:
     assert "which is none of the passages" in found.errors[0]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Ten days [{IDS[0]}][hr/pay.md#7-ff00ff].",
+        f"Ten days [{IDS[0]}], pay is 5[hr/pay.md#7-ff00ff].",
+        f"Ten days [{IDS[0]}], pay is 5 [hr/pay.md#7-ff00ff](x).",
+        f"Ten days [{IDS[0]}], pay is 5 [hr/pay.md#7-ff00ff](https://pay.example).",
+        f"Ten days [{IDS[0]} and hr/pay.md#7-ff00ff].",
+        f"Ten days [{IDS[0]}], pay is 5 [as hr/pay.md#7-ff00ff says].",
+        f"Ten days [{IDS[0]}], pay is 5 \u3010hr/pay.md#7-ff00ff\u3011",
+    ],
+)
+@pytest.mark.parametrize("contract", [CITED, OutputContract()])
+def test_an_invented_citation_fails_wherever_its_bracket_stands(text: str, contract: OutputContract) -> None:
+    found = check(contract, Reply(text=text), context_ids=IDS)
+    assert (found.kind, found.citations) == ("schema", (IDS[0],))
+    assert "hr/pay.md#7-ff00ff" in found.errors[0]
+
+
+def test_a_citation_counts_behind_a_word_in_other_brackets_and_with_another() -> None:
+    assert check(CITED, Reply(text=f"30 days[{IDS[0]}]."), context_ids=IDS).citations == (IDS[0],)
+    assert check(CITED, Reply(text=f"30 days\uff3b{IDS[0]}\uff3d."), context_ids=IDS).citations == (IDS[0],)
+    assert check(CITED, Reply(text=f"30 days [{IDS[1]} and {IDS[0]}]."), context_ids=IDS).citations == (IDS[1], IDS[0])
+    strict = CITED.model_copy(update={"grounded": True})
+    passage = [Passage(IDS[0], "Employees have 28 days of annual leave.")]
+    held = check(strict, Reply(text=f"Employees have 28 days of annual leave\u3010{IDS[0]}\u3011."), passages=passage)
+    assert (held.kind, held.citations) == (None, (IDS[0],))
+
+
+def test_a_bracket_that_a_lane_lists_as_a_citation_is_held_to_the_same_rule() -> None:
+    """Lanes list whatever stands in brackets, "[sic]" too."""
+    text = f"He said [sic] ten days [{IDS[0]}], [page](https://a.b/c), rows[7]."
+    assert check(CITED, Reply(text=text, citations=("sic", IDS[0], "7", "page")), context_ids=IDS).kind is None
+
+
+def test_ids_of_one_word_may_be_an_index_where_nothing_has_to_be_cited() -> None:
+    assert check(OutputContract(), Reply(text="Use rows[p7] [p0]."), context_ids=["p0"]).kind is None
+    assert check(CITED, Reply(text="Pay is 5[p7] [p0]."), context_ids=["p0"]).kind == "schema"
+
+
 def test_an_invented_citation_fails_where_nothing_had_to_be_cited() -> None:
     """A source that does not exist is a lie whether or not it was asked for."""
     assert check(OutputContract(), Reply(text="Ten [hr/leave.md#7-ff00ff]."), context_ids=IDS).kind == "schema"

@@ -34,6 +34,8 @@ def _json(schema: dict[str, Any], text: str, **more: Any) -> Any:
         '{"total": 1} {"total": 2}',
         '```json\n{"total": 1}\n```\n```json\n{"total": 2}\n```',
         'The {total} is {"total": 1}',
+        'Old: {"total": 1}\n```json\n{"total": 2}\n```',
+        '```json\n{"total": 2}\n```\nor {"total": 3}',
         '{"total": 1}}',
         '{"total": 1, "tags": ["\\ud800"]}',
         "{" * 50_000,
@@ -49,6 +51,13 @@ def test_what_has_to_be_guessed_at_is_no_json(text: str) -> None:
 def test_json_that_ends_in_the_middle_was_cut() -> None:
     assert _json(ORDER, '{"total": 12, "tags": ["a').kind == "truncated"
     assert _json(ORDER, "<think>so, the total").kind == "truncated"
+
+
+def test_a_closing_tag_inside_a_string_is_part_of_it() -> None:
+    for text in ('{"a": "use </think> here"}', '```json\n{"a": "use </think> here"}\n```'):
+        assert read_json(text) == {"a": "use </think> here"}
+    assert read_json('I think {1}.</think>{"a": 1}') == {"a": 1}
+    assert read_json('As {asked}:\n```json\n{"a": 1}\n```\nSee [1].', roots="{") == {"a": 1}
 
 
 def test_brackets_in_prose_do_not_hide_the_object() -> None:
