@@ -70,7 +70,7 @@ class Executor:
         config = router.config
         self.reviews = reviews or Reviews(router)
         self._indexes = Indexes(config, retrievers, rerankers, embed=_embedding(router))
-        self._ours: list[Callable[[], None]] = []
+        self._ours: list[Callable[[], None]] = [self._indexes.close]
         if tools is None:
             tools = NoTools()
         elif isinstance(tools, Mapping):
@@ -215,7 +215,8 @@ class Executor:
         return run
 
     def close(self) -> None:
-        """End what still runs in the background, and let go of its loop, and of breakers and threads of tools."""
+        """End what still runs in the background, and let go of its loop, and of breakers and threads of tools and
+        indexes."""
         self._background.close()
         for close in self._ours:
             close()

@@ -15,7 +15,9 @@ ENDINGS = (".md", ".markdown", ".txt", ".html", ".htm")
 LONGEST, SHORTEST = 900, 160  # characters of a passage; shorter ones of one section are joined
 _HEADING = re.compile(r"^(#{1,6})\s+(.{1,300}?)\s*#*$")
 _BLOCK = frozenset("p div li tr table ul ol section article br pre blockquote dt dd".split())
-_SILENT = frozenset("script style template noscript head".split())
+_SILENT = frozenset("script style".split())
+_LEFT_OUT = frozenset("head template noscript title".split())
+_IN_HEAD = frozenset("title meta link base script style template noscript head html".split())
 
 
 @dataclass(frozen=True)
@@ -116,28 +118,46 @@ def _fitting(paragraph: str) -> Iterator[str]:
 
 
 class _Text(HTMLParser):
-    """The text of a page, headings as in Markdown."""
+    """The text of a page, headings as in Markdown. Its head ends where its body begins, as browsers have it; what
+    ``noscript`` or ``template`` holds counts unless they are closed."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.silent = 0
+        self.open: list[tuple[str, int]] = []  # what is left out once it is closed, and where its text begins
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _IN_HEAD and self.open and self.open[-1][0] == "head":
+            self._leave_out("head")
+        if tag in _LEFT_OUT:
+            self.open.append((tag, len(self.parts)))
         self.silent += tag in _SILENT
-        if len(tag) == 2 and tag[0] == "h" and tag[1] in "123456":
+        if _is_heading(tag):
             self.parts.append(f"\n\n{'#' * int(tag[1])} ")
         elif tag in _BLOCK:
             self.parts.append("\n\n")
 
     def handle_endtag(self, tag: str) -> None:
         self.silent = max(0, self.silent - (tag in _SILENT))
-        if tag in _BLOCK or (len(tag) == 2 and tag[0] == "h"):
+        if tag in _LEFT_OUT:
+            self._leave_out(tag)
+        elif tag in _BLOCK or _is_heading(tag):
             self.parts.append("\n\n")
+
+    def _leave_out(self, tag: str) -> None:
+        at = next((at for at in range(len(self.open) - 1, -1, -1) if self.open[at][0] == tag), None)
+        if at is not None:
+            del self.parts[self.open[at][1] :]
+            del self.open[at:]
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
             self.parts.append(re.sub(r"\s+", " ", data))
+
+
+def _is_heading(tag: str) -> bool:
+    return len(tag) == 2 and tag[0] == "h" and tag[1] in "123456"
 
 
 def _from_html(text: str) -> str:

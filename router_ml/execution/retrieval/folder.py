@@ -81,7 +81,7 @@ class FolderIndex:
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Files that are not searched: too large, too many, or not to be read."""
+        """Files that are not searched, or not to their end: too large, too many, not to be read, or without text."""
         return self._fresh().skipped
 
     @property
@@ -145,7 +145,11 @@ class FolderIndex:
             except OSError:
                 skipped.append(name)
                 continue
-            pieces.extend(pieces_of(name, text)[: self._caps.passages - len(pieces)])
+            made = pieces_of(name, text)
+            room = self._caps.passages - len(pieces)
+            if not made or len(made) > room:
+                skipped.append(name)
+            pieces.extend(made[:room])
         texts = [piece.text for piece in pieces]
         built = _Built(signature, tuple(pieces), lexical=Lexical(texts), skipped=tuple(skipped))
         if self._embed is None or not texts:

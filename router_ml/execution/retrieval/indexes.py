@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,12 +23,13 @@ from router_ml.execution.retrieval.embedding import Embedder
 from router_ml.execution.retrieval.folder import FolderIndex
 from router_ml.execution.retrieval.passages import Passage, Reranker, Retriever
 from router_ml.execution.retrieval.rerank import SentenceReranker
+from router_ml.execution.retrieval.threads import Threads
 
 Still = Callable[[Sequence[str]], Destinations]
 """Where data of the request may go now that some texts have appeared: ``Router.recheck(...).destinations``."""
 
 BUILT_IN = "built-in"
-_WIDER, _LATER_TURNS, _AT_ONCE = 4, 2, 8
+_WIDER, _LATER_TURNS = 4, 2
 _CHARS_PER_TOKEN = 3.5
 _NOT_IN_BRACKETS = re.compile(r"[\[\]【】［］〔〕\r\n,;]")
 
@@ -61,7 +62,8 @@ class Indexes:
         self._retrievers: dict[str, Retriever] = {**built, **(retrievers or {})}
         self._rerankers = dict(rerankers or {})
         self._embed = embed
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "router-ml-index")  # one that hangs must not hold up anything else
+        self._threads: dict[str, Threads] = {}
+        self._lock = threading.Lock()
         self._count = count_tokens or (lambda text: int(len(text) / _CHARS_PER_TOKEN) + 1)
 
     async def look_up(
@@ -94,14 +96,13 @@ class Indexes:
         found: list[Passage] = []
         error = reranker = None
         try:
-            found, reranker, error = await asyncio.wait_for(
-                self._find(decision, request, allowed, still, timeout_s), timeout_s
-            )
+            async with asyncio.timeout(timeout_s):
+                best, reranker, error = await self._find(decision, request, allowed, still, timeout_s)
+            found = self._fitting(decision, best)
         except TimeoutError:
             error = "TimeoutError the index did not answer in time"
         except Exception as failure:  # noqa: BLE001 - whatever an index raises is a failure of it, not of the request
             error = f"{type(failure).__name__} the index failed"
-        found = self._fitting(decision, found)
         ids = tuple(one.id for one in found)
         took = (time.perf_counter() - began) * 1000
         told = {"context_ids": ids, "latency_ms": took, "error": error, "reranker": reranker}
@@ -122,21 +123,23 @@ class Indexes:
             raise LookupError(plan.index)
         search = self._retrievers[plan.index].search
         if plan.strategy == "light":
-            found = await self._apart(search, request.task, top_k=plan.top_k)
+            found = await self._apart(plan.index, search, request.task, top_k=plan.top_k)
             return _tidy(found)[: plan.top_k], None, None
         wide = plan.top_k * _WIDER
         queries = expanded(request)
-        lists = [await self._apart(search, query, top_k=wide) for query in queries]
+        lists = [await self._apart(plan.index, search, query, top_k=wide) for query in queries]
         found = _tidy([one for listed in lists for one in listed])[: wide * len(lists)]
         own, error = SentenceReranker(self._embed), None
         name = plan.reranker
         if name is not None and await self._may_see(name, plan.index, found, allowed, still):
             try:
-                work = self._apart(self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k)
+                work = self._apart(
+                    f"reranker {name}", self._rerankers[name].rerank, queries[0], list(found), top_k=plan.top_k
+                )
                 return _tidy(await asyncio.wait_for(work, timeout_s / 2))[: plan.top_k], name, None
             except Exception as failure:  # noqa: BLE001 - a reranker that fails leaves its work to the one built in
                 error = f"{type(failure).__name__} the reranker {name} failed, so the built-in one was used"
-        return await self._apart(own.rerank, " ".join(queries), found, top_k=plan.top_k), BUILT_IN, error
+        return await self._apart("reranker", own.rerank, " ".join(queries), found, top_k=plan.top_k), BUILT_IN, error
 
     async def _may_see(
         self, name: str, index: str, found: list[Passage], allowed: Destinations, still: Still | None
@@ -154,8 +157,19 @@ class Indexes:
         order = self._config.boundaries
         return len(order) if place is None or place.boundary is None else order.index(place.boundary)
 
-    async def _apart(self, work: Callable[..., list[Passage]], *given: Any, top_k: int) -> list[Passage]:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, top_k=top_k))
+    async def _apart(self, place: str, work: Callable[..., list[Passage]], *given: Any, top_k: int) -> list[Passage]:
+        """What some work returns that blocks, in the threads of its place: an index or reranker that hangs holds up
+        nothing else."""
+        with self._lock:
+            threads = self._threads.setdefault(place, Threads(f"router-ml {place}"))
+        return await threads.run(partial(work, *given, top_k=top_k))
+
+    def close(self) -> None:
+        """Let go of the threads; a later look-up starts new ones."""
+        with self._lock:
+            threads, self._threads = self._threads, {}
+        for one in threads.values():
+            one.close()
 
     def _fitting(self, decision: RouteDecision, found: list[Passage]) -> list[Passage]:
         """Whole passages, best first, as long as there is room beside the request and the answer."""
@@ -185,10 +199,11 @@ def expanded(request: RouteRequest) -> list[str]:
 
 
 def _tidy(found: list[Passage]) -> list[Passage]:
-    """Best first, each once, with ids that can stand in square brackets."""
+    """Best first, each once, with ids that can stand in square brackets; none without a text."""
     best: dict[str, Passage] = {}
     for one in found:
-        name = _NOT_IN_BRACKETS.sub("_", one.id).strip()
-        if name and (name not in best or one.score > best[name].score):
+        name = _NOT_IN_BRACKETS.sub("_", str(one.id)).strip()
+        said = isinstance(one.text, str) and one.text.strip()
+        if name and said and (name not in best or one.score > best[name].score):
             best[name] = replace(one, id=name)
     return sorted(best.values(), key=lambda one: -one.score)

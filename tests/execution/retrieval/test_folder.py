@@ -170,6 +170,41 @@ def test_a_page_is_read_without_its_scripts(folder: Path) -> None:
     assert "secret" not in said
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><head><title>T</title><body><p>Refunds take five days.</p></body></html>",
+        "<html><head><title>T</title><h1>Refunds</h1>Refunds take five days.</html>",
+        "<head><noscript><img src=x></noscript><title>T</title><div>Refunds take five days.</div>",
+        "<p>a</p><noscript>x<p>Refunds take five days.</p>",
+        "<template>x<p>Refunds take five days.</p>",
+        "<noscript>x<template>y</noscript><p>Refunds take five days.</p>",
+    ],
+)
+def test_a_page_that_closes_nothing_is_not_lost(page: str) -> None:
+    said = "\n".join(piece.text for piece in pieces_of("a.html", page))
+    assert "Refunds take five days." in said
+    assert "T" not in said
+
+
+def test_what_a_page_only_has_for_browsers_is_not_read() -> None:
+    page = (
+        "<html><head><title>T</title></head><body>a<noscript>hidden <p>one</noscript> b<template>hidden</template> c"
+        "<script>hidden()</script><style>hidden</style></body></html>"
+    )
+    assert [piece.text.split() for piece in pieces_of("a.html", page)] == [["a", "b", "c"]]
+
+
+def test_files_that_are_cut_or_say_nothing_are_told(folder: Path) -> None:
+    _touch(folder / "empty.html", "<html><head></head><body></body></html>")
+    whole = FolderIndex(folder)
+    assert whole.skipped == ("empty.html",)
+    some = FolderIndex(folder, caps=Caps(passages=len(whole) - 1))
+    last = whole.pieces[-1].source
+    assert set(some.skipped) == {"empty.html", last}
+    assert any(piece.source == last for piece in some.pieces)
+
+
 def test_caps_hold_and_what_is_left_out_is_told(folder: Path) -> None:
     _touch(folder / "big.txt", "word " * 1000)
     index = FolderIndex(folder, caps=Caps(bytes=3000, passages=10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -157,6 +158,98 @@ def test_an_index_that_fails_is_told_and_nothing_is_raised(
     cited = _plan(make_decision, output_contract={"citations_required": True})
     assert fails_without(cited, lookup)
     assert not fails_without(_plan(make_decision), lookup)
+
+
+class Hanging:
+    """Answers once it is let go."""
+
+    def __init__(self) -> None:
+        self.go, self.asked = threading.Event(), 0
+
+    def search(self, query: str, *, top_k: int) -> list[Passage]:
+        self.asked += 1
+        self.go.wait(30)
+        return [Passage("late", "Too late.")]
+
+
+def test_an_index_that_hangs_holds_up_no_other_and_is_soon_left_alone(
+    config: RouterConfig, make_decision: Decide
+) -> None:
+    before = _threads()
+    both = {"help_center": config.indexes["help_center"], "good": config.indexes["help_center"]}
+    bad = Hanging()
+    indexes = Indexes(config.model_copy(update={"indexes": both}), {"help_center": bad, "good": Fixed()})
+    good = _plan(make_decision)
+    good = good.model_copy(update={"retrieval": good.retrieval.model_copy(update={"index": "good"})})
+    allowed = Destinations(indexes=("help_center", "good"))
+
+    async def errors(count: int) -> list[str | None]:
+        asked = (
+            indexes.look_up(_plan(make_decision), RouteRequest(text="x"), allowed=allowed, timeout_s=0.1)
+            for _ in range(count)
+        )
+        return [one[0].error for one in await asyncio.gather(*asked) if one is not None]
+
+    try:
+        assert {str(one).split()[0] for one in asyncio.run(errors(8))} == {"TimeoutError"}
+        assert _look(indexes, good, allowed=allowed)[0].error is None
+        assert {str(one).split()[0] for one in asyncio.run(errors(3))} == {"BusyError"}
+        assert bad.asked == 8
+    finally:
+        bad.go.set()
+    after = [_look(indexes, _plan(make_decision))]
+    while str(after[-1][0].error).startswith("BusyError") and len(after) < 200:
+        time.sleep(0.01)  # until the threads that were let go are free
+        after.append(_look(indexes, _plan(make_decision)))
+    assert (after[-1][0].error, [one.id for one in after[-1][1]]) == (None, ["late"])
+    indexes.close()
+    ours = [one for one in _threads() if one not in before]
+    for thread in ours:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in ours)
+    assert _look(indexes, good, allowed=allowed)[0].error is None
+
+
+def _threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name.startswith("router-ml help_center")]
+
+
+def test_no_thread_of_an_index_keeps_the_process_alive(config: RouterConfig, make_decision: Decide) -> None:
+    bad = Hanging()
+    _look(Indexes(config, {"help_center": bad}), _plan(make_decision), timeout_s=0.05)
+    assert _threads()
+    assert all(one.daemon for one in _threads())
+    bad.go.set()
+
+
+def test_more_searches_than_threads_wait_their_turn(config: RouterConfig, make_decision: Decide) -> None:
+    indexes = Indexes(config, {"help_center": Fixed(wait=0.01)})
+
+    async def many() -> list[Any]:
+        asked = (indexes.look_up(_plan(make_decision), RouteRequest(text="x"), allowed=ALLOWED) for _ in range(40))
+        return await asyncio.gather(*asked)
+
+    assert [lookup.error for lookup, _ in asyncio.run(many())] == [None] * 40
+
+
+def test_passages_without_a_text_are_left_out_and_nothing_is_raised(
+    config: RouterConfig, make_decision: Decide
+) -> None:
+    class Odd:
+        def __init__(self, *found: Any) -> None:
+            self.found = found
+
+        def search(self, query: str, *, top_k: int) -> list[Passage]:
+            return list(self.found)
+
+    none: Any = None
+    odd = Odd(Passage("a", none, 0.9), Passage("b", " ", 0.8), Passage("c", "Text.", 0.7))
+    lookup, found = _look(
+        Indexes(config, {"help_center": odd}), _plan(make_decision, limits={"max_context_tokens": 900})
+    )
+    assert (lookup.error, [one.id for one in found]) == (None, ["c"])
+    lookup, found = _look(Indexes(config, {"help_center": Odd(None)}), _plan(make_decision))
+    assert (lookup.error, found) == ("AttributeError the index failed", [])
 
 
 def test_whole_passages_are_left_out_where_the_context_is_full(config: RouterConfig, make_decision: Decide) -> None:
