@@ -9,10 +9,9 @@ lanes and rules, kinds of failure, tokens, USD and times: never a text of a requ
         executor.complete("What is your return policy?")
 """
 
+from router_ml.telemetry.handles import OFF, Span
 from router_ml.telemetry.spans import (
-    OFF,
     Active,
-    Span,
     carried_out,
     clock,
     decided,

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import Destinations, Execution, RouteDecision
 from router_ml.telemetry import attributes
 from router_ml.telemetry.attributes import Attributes
+from router_ml.telemetry.handles import OFF, Live, Span
 from router_ml.telemetry.w3c import sent_along, within
 
 if TYPE_CHECKING:
@@ -27,34 +28,6 @@ _ALLOWED: ContextVar[Allowed | None] = ContextVar("router_ml_allowed", default=N
 _CARRIED_OUT: ContextVar[bool] = ContextVar("router_ml_carried_out", default=False)
 
 
-class Span(Protocol):
-    """What a span is told."""
-
-    def set(self, found: Attributes) -> None:
-        """Add attributes."""
-        ...
-
-    def fail(self, kind: str) -> None:
-        """Say what kind of failure it ended in; never a message, which may hold text."""
-        ...
-
-    def headers(self) -> dict[str, str]:
-        """W3C trace context for whoever is called inside it."""
-        ...
-
-
-class _Off:
-    def set(self, found: Attributes) -> None:
-        pass
-
-    def fail(self, kind: str) -> None:
-        pass
-
-    def headers(self) -> dict[str, str]:
-        return {}
-
-
-OFF: Span = _Off()
 _NOTHING: AbstractContextManager[Span] = nullcontext(OFF)
 
 
@@ -149,30 +122,13 @@ def traceparent() -> str | None:
     return None if _active is None else sent_along().get("traceparent")
 
 
-class _Live:
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def set(self, found: Attributes) -> None:
-        self._inner.set_attributes(found)
-
-    def fail(self, kind: str) -> None:
-        from opentelemetry.trace import Status, StatusCode
-
-        self._inner.set_attribute("error.type", kind)
-        self._inner.set_status(Status(StatusCode.ERROR, kind))
-
-    def headers(self) -> dict[str, str]:
-        return sent_along()
-
-
 def _current_root(execution: Execution) -> None:
     from opentelemetry import trace
 
     inner = trace.get_current_span()
     inner.set_attributes(attributes.of_execution(execution))
     if execution.error is not None:
-        _Live(inner).fail(execution.error)
+        Live(inner).fail(execution.error)
 
 
 @contextmanager
@@ -192,7 +148,7 @@ def _live(active: Active, name: str, found: Attributes, *, client: bool) -> Iter
 @contextmanager
 def _ending(inner: Any) -> Iterator[Span]:
     """A span that ends with what it failed in, and with where it may go by the rules as they are then."""
-    live = _Live(inner)
+    live = Live(inner)
     try:
         yield live
     except BaseException as error:
