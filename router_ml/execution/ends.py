@@ -28,6 +28,7 @@ class Suspension:
     queue: str | None = None
     tool_request: ToolRequest | None = None
     answer: str | None = None
+    citations: tuple[str, ...] = ()
     lane: str | None = None
     error: FailureKind | None = None
 
@@ -66,8 +67,12 @@ async def suspend(parts: Parts, run: Run, asked: Suspension, outlet: Outlet | No
         execution,
         tool_request=asked.tool_request,
         answer=asked.answer,
+        citations=asked.citations,
         lane=asked.lane,
+        progress=run.progress,
     )
+    if run.model is not None:
+        parts.remember(approval_id, run.model)
     await asyncio.to_thread(
         parts.reviews.ask,
         suspended,
