@@ -64,7 +64,6 @@ async def attempt(parts: Parts, run: Run, lane: str, outlet: Outlet | None) -> E
     step = _Step(lane)
     ended: Ended | None = None
     if run.unfinished:
-        run.unfinished = False
         ended = await _round(parts, run, lane, unanswered(run.messages), outlet)
     while ended is None:
         ended = await _turn(parts, run, step, outlet)
@@ -161,6 +160,9 @@ async def _tools(
 async def _round(
     parts: Parts, run: Run, lane: str, requests: tuple[ToolRequest, ...], outlet: Outlet | None
 ) -> Halted | Waiting | None:
+    run.unfinished = True
     if (halted := await obey(parts, run)) is not None:
         return halted
-    return await answer_calls(parts, run, lane, requests, outlet)
+    stopped = await answer_calls(parts, run, lane, requests, outlet)
+    run.unfinished = stopped is not None
+    return stopped

@@ -28,6 +28,7 @@ class Suspension:
     queue: str | None = None
     tool_request: ToolRequest | None = None
     answer: str | None = None
+    citations: tuple[str, ...] = ()
     lane: str | None = None
     error: FailureKind | None = None
 
@@ -64,12 +65,14 @@ async def suspend(parts: Parts, run: Run, asked: Suspension, outlet: Outlet | No
         run.request,
         tuple(run.messages),
         execution,
-        earlier_calls=run.earlier_calls,
-        spent_usd=run.spent_usd,
         tool_request=asked.tool_request,
         answer=asked.answer,
+        citations=asked.citations,
         lane=asked.lane,
+        progress=run.progress,
     )
+    if run.model is not None:
+        parts.remember(approval_id, run.model)
     await asyncio.to_thread(
         parts.reviews.ask,
         suspended,

@@ -24,7 +24,8 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
-from router_ml.execution.resuming import again, begin, resume
+from router_ml.execution.resumes import Resuming
+from router_ml.execution.resuming import again, begin
 from router_ml.execution.retrieval.embedding import Embedding
 from router_ml.execution.retrieval.indexes import Indexes
 from router_ml.execution.retrieval.passages import Reranker, Retriever
@@ -43,7 +44,7 @@ from router_ml.router import Router
 Request = str | RouteRequest | Mapping[str, Any]
 
 
-class Executor:
+class Executor(Resuming):
     """Carries out what a router decides; safe to share between threads, tasks and loops.
 
     Args:
@@ -180,19 +181,6 @@ class Executor:
         async with aclosing(follow(self._parts, run, on_interrupt=on_interrupt, delivered=delivered)) as events:
             async for event in events:
                 yield event
-
-    def resume(self, approval_id: str) -> Completion:
-        """``aresume`` for callers without an event loop."""
-        return self._background.wait(self.aresume(approval_id))
-
-    async def aresume(self, approval_id: str) -> Completion:
-        """Go on with a request that waited for a person, under the same decision id, by the rules now in force; where
-        it was denied or nobody decided in time, end it as ``execution.review.on_expiry`` says.
-
-        Raises:
-            ReviewError: nobody has decided yet, or somebody else went on with it. Otherwise as ``acomplete``.
-        """
-        return await resume(self._parts, approval_id)
 
     async def _begin(
         self, request: Request, decision: RouteDecision | None, client: ClientSide | None, fields: Mapping[str, Any]

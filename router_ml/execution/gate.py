@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from pydantic import BaseModel
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, Destinations, FailureKind, Lookup, RouteDecision, RouteRequest
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     from router_ml.execution.reviews.reviews import Reviews
 
 
+_MODELS = 10_000
+"""Of requests that wait; one that is not known any more has to be given again."""
+
+
 class LookUp(Protocol):
     """Looks up what a decision plans: ``Indexes.look_up``."""
 
@@ -47,7 +54,8 @@ class LookUp(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What carrying out needs, beside the request; ``rng`` draws the jitter of pauses."""
+    """What carrying out needs, beside the request; ``rng`` draws the jitter of pauses; ``models``: what answers of
+    requests that wait have to fit, by id of the approval."""
 
     router: Router | Rollout
     lanes: Lanes
@@ -56,11 +64,18 @@ class Parts:
     reviews: Reviews
     rng: random.Random = field(default_factory=random.Random)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    models: OrderedDict[str, type[BaseModel]] = field(default_factory=OrderedDict)
 
     @property
     def config(self) -> RouterConfig:
         """The configuration in force."""
         return self.router.config
+
+    def remember(self, approval_id: str, model: type[BaseModel]) -> None:
+        """Keep a model until its request goes on."""
+        self.models[approval_id] = model
+        if len(self.models) > _MODELS:
+            self.models.popitem(last=False)
 
 
 @dataclass(frozen=True)

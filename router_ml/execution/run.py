@@ -32,6 +32,7 @@ from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
 from router_ml.execution.grants import Grant
 from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.progress import Progress
 from router_ml.execution.retrieval.passages import Passage
 from router_ml.rechecking import Still
 from router_ml.ruling import REVIEWED
@@ -44,13 +45,13 @@ class Run:
     ``messages``: the conversation, which a fallback lane goes on from; ``appeared``: texts that came in since the
     decision, which rules look at before each hop, ``fresh`` where some have not been looked at. ``lanes``,
     ``tools``, ``destinations``, ``client``: what the rules have left so far, which never grows; ``gone``: why lanes
-    are; ``ask``: rules want an approval of writes; ``words``: the log may keep some. ``earlier``: the execution
-    that this one goes on from; ``earlier_calls``, ``earlier_usd``: of that and of all before it, which count as
-    well; ``assumed_usd``: what calls that failed without a bill may have cost. ``granted``: an approval that was
-    not used yet; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it stopped in the
-    middle of a round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the
-    answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock;
-    ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
+    are; ``ask``: rules want an approval of writes; ``words``: the log may keep some. ``earlier``: what executions
+    came to that this one goes on from, whose calls and money count as well; ``resumes``: the last of them;
+    ``assumed_usd``: what calls that failed without a bill may have cost. ``granted``: an approval that was not used
+    yet; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it is in the middle of a
+    round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the answer has
+    to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock; ``closed``: its
+    record has been written. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -61,9 +62,8 @@ class Run:
     execution_id: str = field(default_factory=lambda: f"exe_{secrets.token_hex(12)}")
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
-    earlier: Execution | None = None
-    earlier_calls: tuple[ToolCall, ...] = ()
-    earlier_usd: float = 0.0
+    earlier: Progress = field(default_factory=Progress)
+    resumes: str | None = None
     tried: list[Tried] = field(default_factory=list)
     hops: list[Hop] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
@@ -104,6 +104,28 @@ class Run:
         self.appeared.extend(new)
         self.fresh = self.fresh or bool(new)
 
+    def go_on_from(self, earlier: Progress, *, execution_id: str | None) -> None:
+        """Begin where an execution ended."""
+        self.earlier, self.resumes, self.client = earlier, execution_id, earlier.client
+        self.passages, self.granted = list(earlier.passages), earlier.granted
+        self.reviewed, self.unfinished = earlier.reviewed, earlier.unfinished
+
+    @property
+    def progress(self) -> Progress:
+        """How far the request has come, with all that it went on from."""
+        return Progress(
+            context_ids=self.context_ids,
+            passages=tuple(self.passages),
+            looked_up=self.earlier.looked_up or bool(self.lookups),
+            tool_calls=self.all_calls,
+            spent_usd=self.spent_usd,
+            client=self.client,
+            granted=self.granted,
+            reviewed=self.reviewed,
+            unfinished=self.unfinished,
+            with_model=self.model is not None,
+        )
+
     def why_not(self, lane: str) -> FailureKind:
         """Whether a lane may not be called, or only cannot be because it is down."""
         reasons = self.gone.get(lane, ())
@@ -141,13 +163,13 @@ class Run:
     @property
     def context_ids(self) -> tuple[str, ...]:
         """Ids of all passages that a lane was given."""
-        before = self.earlier.context_ids if self.earlier else ()
-        return tuple(dict.fromkeys((*before, *(found for lookup in self.lookups for found in lookup.context_ids))))
+        found_now = (found for lookup in self.lookups for found in lookup.context_ids)
+        return tuple(dict.fromkeys((*self.earlier.context_ids, *found_now)))
 
     @property
     def all_calls(self) -> tuple[ToolCall, ...]:
         """Calls of tools of this request, those before it was suspended included."""
-        return (*self.earlier_calls, *self.tool_calls)
+        return (*self.earlier.tool_calls, *self.tool_calls)
 
     @property
     def calls_left(self) -> int:
@@ -158,7 +180,7 @@ class Run:
     @property
     def spent_usd(self) -> float:
         """USD that count against the limit: what was reported, and what is assumed where nothing was."""
-        return self.earlier_usd + self.assumed_usd + sum(hop.cost_usd or 0.0 for hop in self.hops)
+        return self.earlier.spent_usd + self.assumed_usd + sum(hop.cost_usd or 0.0 for hop in self.hops)
 
     @property
     def cost_usd(self) -> float | None:
@@ -228,7 +250,7 @@ class Run:
             final_lane=lane,
             latency_ms=self.elapsed_ms,
             cost_usd=self.cost_usd,
-            resumes=self.earlier.execution_id if self.earlier else None,
+            resumes=self.resumes,
             replanned=_replanned(self.decision),
         )
 

@@ -98,8 +98,7 @@ def _jittered(parts: Parts, run: Run, step: Step) -> float:
 async def _look_up(parts: Parts, run: Run) -> Halted | Failed | None:
     """Retrieve what was planned, where the rules still let the index be asked. Where an answer has to cite and there is
     nothing that it could, that is a failure which no lane could mend."""
-    done = run.earlier is not None and run.earlier.lookups
-    if done:
+    if run.earlier.looked_up:
         return None
     nothing = Failed("tool_failure") if fails_without(run.decision, None) else None
     if run.decision.retrieval.strategy not in ("light", "deep"):
@@ -156,7 +155,7 @@ async def answered(parts: Parts, run: Run, given: Answered, outlet: Outlet | Non
     """An answer that holds is given, or put before a person where a rule on answers says so and nobody has agreed."""
     reply, found = given.reply, given.found
     if found.action == "human_review" and not run.reviewed:
-        asked = Suspension(found.reason, queue=found.queue, answer=reply.text, lane=given.lane)
+        asked = Suspension(found.reason, found.queue, answer=reply.text, citations=reply.citations, lane=given.lane)
         return await suspend(parts, run, asked, outlet)
     execution = run.execution("answered", lane=given.lane)
     await keep(parts, run, execution)

@@ -47,8 +47,9 @@ class Keeps(Protocol):
         """
         ...
 
-    def take(self, approval_id: str, now: datetime) -> bytes | None:
-        """What was kept of an approval that was decided, which is gone then; None where it is not there to take."""
+    def take(self, approval_id: str, now: datetime, *, state: State) -> bytes | None:
+        """What was kept of an approval that was decided as ``state`` says, which is gone then; None where it is not
+        there to take, or was decided otherwise."""
         ...
 
     def drop(self, held: Held, now: datetime, step: Approval | None) -> bool:

@@ -67,10 +67,10 @@ class Waiting:
             self.log.session.scrub()
         return done
 
-    def take(self, approval_id: str, now: datetime) -> bytes | None:
+    def take(self, approval_id: str, now: datetime, *, state: State) -> bytes | None:
         """See ``Keeps.take``."""
         there = (WAITING.approval_id == approval_id) & (WAITING.until > records.utc(now))
-        ready = there & (WAITING.state != "requested")
+        ready = there & (WAITING.state == state) & (WAITING.state != "requested")
 
         def do(connection: sql.Connection, _: Writer) -> bytes | None:
             found = connection.execute(sql.select(WAITING.kept).where(ready)).scalar()

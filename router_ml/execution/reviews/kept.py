@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
-from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest, ToolCall
+from pydantic import TypeAdapter
+
+from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest
 from router_ml.contract.base import JsonObject
+from router_ml.errors import ReviewError
 from router_ml.execution.lanes.reply import ToolRequest
+from router_ml.execution.progress import Progress
 from router_ml.guardrails.digests import key_from_environment
 from router_ml.guardrails.withholding import withheld
-from router_ml.storage.held import Held
+from router_ml.storage.held import Held, State
 
 REMEMBERED = 10_000  # approvals that are over, so that their state can still be asked for
 NOT_KEPT = "(not kept)"
@@ -23,9 +28,9 @@ NOT_KEPT = "(not kept)"
 class Suspended:
     """A request that stopped to wait for a person, with all that it needs to go on.
 
-    ``messages``: the conversation so far; ``earlier_calls``: of tools, before those of ``execution``, where it waits
-    not for the first time; ``spent_usd``: in all; ``tool_request``: the call that waits; ``answer`` and ``lane``: the
-    answer that waits, and whose it is. ``whole``: False where only what may be logged is left of it (``bare``).
+    ``messages``: the conversation so far; ``tool_request``: the call that waits; ``answer``, ``citations`` and
+    ``lane``: the answer that waits, what it cites apart, and whose it is; ``progress``: how far the request had come.
+    ``whole``: False where only what may be logged is left of it (``bare``).
     """
 
     approval_id: str
@@ -33,11 +38,11 @@ class Suspended:
     request: RouteRequest
     messages: tuple[JsonObject, ...]
     execution: Execution
-    earlier_calls: tuple[ToolCall, ...] = ()
-    spent_usd: float = 0.0
     tool_request: ToolRequest | None = None
     answer: str | None = None
+    citations: tuple[str, ...] = ()
     lane: str | None = None
+    progress: Progress = field(default_factory=Progress)
     whole: bool = True
 
     @property
@@ -54,54 +59,43 @@ class Suspended:
             self,
             request=RouteRequest(text=NOT_KEPT),
             messages=(),
-            earlier_calls=(),
             execution=withheld(self.execution, key_from_environment(), tools=planned),
             tool_request=ToolRequest("", name, "") if name else None,
             answer=None,
+            citations=(),
+            progress=Progress(context_ids=self.progress.context_ids),
             whole=False,
         )
 
     def to_json(self) -> str:
         """As JSON, for ``from_json``."""
-        asked = self.tool_request
-        return json.dumps(
-            {
-                "approval_id": self.approval_id,
-                "decision": self.decision.model_dump(mode="json"),
-                "request": self.request.model_dump(mode="json"),
-                "messages": list(self.messages),
-                "execution": self.execution.model_dump(mode="json"),
-                "earlier_calls": [call.model_dump(mode="json") for call in self.earlier_calls],
-                "spent_usd": self.spent_usd,
-                "tool_request": None if asked is None else asdict(asked),
-                "answer": self.answer,
-                "lane": self.lane,
-                "whole": self.whole,
-            }
-        )
+        return json.dumps(_adapter().dump_python(self, mode="json"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Suspended:
         """From what ``to_json`` gave.
 
         Raises:
-            ValueError, KeyError, TypeError: another release wrote it.
+            ValueError: another release wrote it.
         """
-        said = json.loads(text)
-        asked = said["tool_request"]
-        return cls(
-            approval_id=said["approval_id"],
-            decision=RouteDecision.model_validate(said["decision"]),
-            request=RouteRequest.model_validate(said["request"]),
-            messages=tuple(said["messages"]),
-            execution=Execution.model_validate(said["execution"]),
-            earlier_calls=tuple(ToolCall.model_validate(call) for call in said["earlier_calls"]),
-            spent_usd=said["spent_usd"],
-            tool_request=None if asked is None else ToolRequest(**asked),
-            answer=said["answer"],
-            lane=said["lane"],
-            whole=said["whole"],
-        )
+        return _adapter().validate_python(json.loads(text))
+
+
+def unpacked(approval_id: str, kept: bytes) -> Suspended:
+    """What was kept.
+
+    Raises:
+        ReviewError: another release wrote it.
+    """
+    try:
+        return Suspended.from_json(kept)
+    except ValueError:
+        raise ReviewError(f"Approval {approval_id} was asked for by another release. Deny it there.") from None
+
+
+@cache
+def _adapter() -> TypeAdapter[Suspended]:
+    return TypeAdapter(Suspended)
 
 
 @dataclass
@@ -135,11 +129,11 @@ class InMemory:
             self.said[step.approval_id].append(step)
             return True
 
-    def take(self, approval_id: str, now: datetime) -> bytes | None:
+    def take(self, approval_id: str, now: datetime, *, state: State) -> bytes | None:
         """See ``Keeps.take``."""
         with self.lock:
             row = self.rows.get(approval_id)
-            if row is None or row.state == "requested" or row.until <= now:
+            if row is None or row.state != state or state == "requested" or row.until <= now:
                 return None
             return self.rows.pop(approval_id).kept
 

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from router_ml.contract import Approval
 from router_ml.errors import LogError, ReviewError
-from router_ml.execution.reviews.kept import InMemory, Suspended
+from router_ml.execution.reviews.kept import InMemory, Suspended, unpacked
 from router_ml.execution.reviews.steps import decided, expired, is_hidden, requested, told
 from router_ml.rollout import Rollout
 from router_ml.router import Router
@@ -167,24 +167,28 @@ class Reviews:
             raise ReviewError(f"Nothing waits as {approval_id}: it was never asked for, was taken or is over.")
         return self._read(row)
 
-    def take(self, approval_id: str, *, now: datetime | None = None) -> Suspended:
+    def take(self, approval_id: str, *, last: Approval | None = None, now: datetime | None = None) -> Suspended:
         """What was decided, or has expired, so that it goes on or ends; only the first who asks gets it.
+
+        Args:
+            last: the step that the caller goes by; by default the last one. Where another one counts by now, nothing is
+                taken.
 
         Raises:
             ReviewError: nobody has decided yet, somebody took it before, or its words are in another process.
         """
         now = now or datetime.now(UTC)
-        keeps, last = self._keeps(approval_id), self.state(approval_id, now)
+        keeps, last = self._keeps(approval_id), last or self.state(approval_id, now)
         row = next(iter(keeps.held(approval_id)), None)
         if row is not None and row.state == "requested" and row.until <= now:
             self._end(keeps, row, now)
         if row is not None and row.state == "granted" and not self._read(row).whole:
             raise ReviewError(f"Approval {approval_id} was granted in the process that asked, and goes on only there.")
-        kept = keeps.take(approval_id, now)
+        kept = keeps.take(approval_id, now, state=last.state)
         if kept is None:
-            raise ReviewError(told(last, taken=True))
+            raise ReviewError(told(self.state(approval_id, now), taken=not keeps.held(approval_id)))
         words = self._memory.words.pop(approval_id, None)
-        return words if words is not None and last.state == "granted" else _parsed(approval_id, kept)
+        return words if words is not None and last.state == "granted" else unpacked(approval_id, kept)
 
     def _end(self, keeps: Keeps, row: Held, now: datetime) -> Approval | None:
         """End what is overdue; the new step, where there is one and nobody else wrote it."""
@@ -221,7 +225,7 @@ class Reviews:
         words = self._memory.words.get(row.approval_id)
         if words is not None and row.state in ("requested", "granted"):
             return words
-        return _parsed(row.approval_id, row.kept)
+        return unpacked(row.approval_id, row.kept)
 
     def _term(self, approval_id: str) -> timedelta:
         """How long somebody has to decide, and then to take what was decided."""
@@ -247,13 +251,6 @@ class Reviews:
             left = {row.approval_id for row in _in(self._log).held() if row.is_open}
             for name in [name for name in self._memory.words if name not in left]:
                 del self._memory.words[name]
-
-
-def _parsed(approval_id: str, kept: bytes) -> Suspended:
-    try:
-        return Suspended.from_json(kept)
-    except (ValueError, KeyError, TypeError):
-        raise ReviewError(f"Approval {approval_id} was asked for by another release. It can only be denied.") from None
 
 
 def _bytes(suspended: Suspended) -> bytes:

@@ -28,7 +28,10 @@ def is_hidden(router: Router | Rollout, suspended: Suspended) -> bool:
     if decision.log_level != "text" or is_private(decision):
         return True
     came = [message for message in suspended.messages if message.get("role") != "user"]
-    said = [text for _, text in walk_strings([came, asked.arguments if asked else "", suspended.answer or ""])]
+    waits = [asked.arguments if asked else "", suspended.answer or "", *suspended.citations]
+    beside = [passage.text for passage in suspended.progress.passages]
+    tools = list(suspended.progress.client.tools)
+    said = [text for _, text in walk_strings([came, waits, beside, tools])]
     new = as_request(said)
     return new is not None and router.scan(new).state != "clean"
 
