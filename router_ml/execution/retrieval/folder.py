@@ -25,15 +25,18 @@ from router_ml.execution.retrieval.vectors import Vectors
 
 WORDS = 0.5  # share of the score that the words have, as measured on the authored questions
 _CHECK_SECONDS = 5.0
+_FIRST_SECONDS = 2.0  # that searches wait for the vectors of a folder that has just been opened
 _ENOUGH = 16  # passages, to know what they share
 _Signature = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
 class _Built:
-    """One state of the folder; searches keep the one that they began with."""
+    """One state of the folder; searches keep the one that they began with. ``signature`` None: it has not been read;
+    ``whole``: nothing of it is still being made."""
 
-    signature: _Signature = ()
+    signature: _Signature | None = None
+    whole: bool = False
     pieces: tuple[Piece, ...] = ()
     vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     middle: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
@@ -49,6 +52,8 @@ class FolderIndex:
         cache: folder for the vectors; by default ``.NAME.index`` beside the folder, and where that cannot be written
             they are made anew by each process.
         words: share of the score that the words have, 0..1.
+        background: read the folder in a thread of its own, which ``start`` starts, or a search; until its vectors are
+            there the words alone are searched, and a change is seen by a later search than the one that is due.
         clock: seconds; when it last looked whether a file has changed.
 
     Raises:
@@ -63,6 +68,7 @@ class FolderIndex:
         cache: str | Path | None = None,
         caps: Caps | None = None,
         words: float = WORDS,
+        background: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = Path(folder)
@@ -77,7 +83,12 @@ class FolderIndex:
         self._clock = clock
         self._looked = -math.inf
         self._built = _Built()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of whoever reads the folder
+        self._background = background
+        self._starting = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._patience = 0.0
+        self._failure: Exception | None = None
 
     @property
     def skipped(self) -> tuple[str, ...]:
@@ -98,7 +109,8 @@ class FolderIndex:
         if not built.pieces or top_k <= 0:
             return []
         score = built.lexical.scores(query)
-        if self._embed is not None:
+        if len(built.vectors):
+            assert self._embed is not None
             meaning = built.vectors @ centred(self._embed([query])[0], built.middle)
             score = self._words * score + (1 - self._words) * meaning
         best = np.argsort(-score, kind="stable")[:top_k]
@@ -107,24 +119,62 @@ class FolderIndex:
 
     def _fresh(self) -> _Built:
         """The state of the folder, read again where a file has changed."""
-        if self._clock() - self._looked < _CHECK_SECONDS:
+        if not self._is_due():
             return self._built
-        if not self._lock.acquire(blocking=not self._built.signature):
+        if self._background:
+            return self._meanwhile(self.start())
+        if not self._lock.acquire(blocking=self._built.signature is None):
             return self._built  # somebody is reading the folder; what was known before is served meanwhile
         try:
-            if self._clock() - self._looked >= _CHECK_SECONDS:
-                signature = self._signature()
-                if signature != self._built.signature:
-                    self._built = self._build(signature)
-                self._looked = self._clock()
+            self._read()
         finally:
             self._lock.release()
         return self._built
 
+    def start(self) -> threading.Thread:
+        """Have the folder read in the background, if nobody is at it; the thread that does."""
+        with self._starting:
+            if self._reader is None or not self._reader.is_alive():
+                self._patience = time.monotonic() + _FIRST_SECONDS
+                self._reader = threading.Thread(target=self._read_apart, name="router-ml folder", daemon=True)
+                self._reader.start()
+            return self._reader
+
+    def _read_apart(self) -> None:
+        try:
+            with self._lock:
+                self._read()
+            self._failure = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the searches that wait for it get it
+            self._failure = error
+            if self._built.signature is not None:
+                self._looked = self._clock()  # what is known is served, and the rest tried again later
+
+    def _meanwhile(self, reader: threading.Thread) -> _Built:
+        """What can be searched while a folder is read: what was known before, else soon its words."""
+        while reader.is_alive() and not self._built.whole:
+            if self._built.signature is not None and time.monotonic() > self._patience:
+                break
+            reader.join(0.02)
+        if self._built.signature is None and self._failure is not None:
+            raise self._failure
+        return self._built
+
     def refresh(self) -> None:
-        """Look at the folder now, not at the next search that is due."""
+        """Look at the folder now, not at the next search that is due, and wait until all of it can be searched."""
         self._looked = -math.inf
-        self._fresh()
+        with self._lock:
+            self._read()
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._looked >= _CHECK_SECONDS
+
+    def _read(self) -> None:
+        if self._is_due():
+            signature = self._signature()
+            if signature != self._built.signature or not self._built.whole:
+                self._build(signature)
+            self._looked = self._clock()
 
     def _signature(self) -> _Signature:
         seen = ((path, path.stat()) for path in files_of(self._folder))
@@ -133,7 +183,7 @@ class FolderIndex:
     def _name(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
 
-    def _build(self, signature: _Signature) -> _Built:
+    def _build(self, signature: _Signature) -> None:
         pieces: list[Piece] = []
         skipped: list[str] = []
         for at, (name, _, size) in enumerate(signature):
@@ -151,9 +201,11 @@ class FolderIndex:
                 skipped.append(name)
             pieces.extend(made[:room])
         texts = [piece.text for piece in pieces]
-        built = _Built(signature, tuple(pieces), lexical=Lexical(texts), skipped=tuple(skipped))
-        if self._embed is None or not texts:
-            return built
-        vectors = self._vectors.of(texts, self._embed)
-        middle = vectors.mean(axis=0) if len(texts) >= _ENOUGH else np.zeros(vectors.shape[1], np.float32)
-        return replace(built, vectors=centred(vectors, middle), middle=middle)
+        done = self._embed is None or not texts
+        built = _Built(signature, done, tuple(pieces), lexical=Lexical(texts), skipped=tuple(skipped))
+        if done or not self._built.whole:
+            self._built = built
+        if self._embed is not None and texts:
+            vectors = self._vectors.of(texts, self._embed)
+            middle = vectors.mean(axis=0) if len(texts) >= _ENOUGH else np.zeros(vectors.shape[1], np.float32)
+            self._built = replace(built, whole=True, vectors=centred(vectors, middle), middle=middle)

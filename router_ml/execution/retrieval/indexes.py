@@ -57,7 +57,10 @@ class Indexes:
         count_tokens: Callable[[str], int] | None = None,
     ) -> None:
         folders = {name: index.folder for name, index in config.indexes.items() if index.folder is not None}
-        built = {name: FolderIndex(folder, embed=embed) for name, folder in folders.items()}
+        built = {name: FolderIndex(folder, embed=embed, background=True) for name, folder in folders.items()}
+        self._folders = [index for name, index in built.items() if name not in (retrievers or {})]
+        for index in self._folders:
+            index.start()
         self._config = config
         self._retrievers: dict[str, Retriever] = {**built, **(retrievers or {})}
         self._rerankers = dict(rerankers or {})
@@ -163,6 +166,15 @@ class Indexes:
         with self._lock:
             threads = self._threads.setdefault(place, Threads(f"router-ml {place}"))
         return await threads.run(partial(work, *given, top_k=top_k))
+
+    def warm(self) -> None:
+        """Wait until the folders can be searched by meaning too, which has begun when this was opened.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        for index in self._folders:
+            index.refresh()
 
     def close(self) -> None:
         """Let go of the threads; a later look-up starts new ones."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from router_ml.execution.retrieval.embedding import Embedder
 
 _FORMAT, _AT_ONCE = 1, 256
+_SHARE = 8  # written once an eighth is new, so that a process that ends early loses little and writes do not add up
 Floats = NDArray[np.float32]
 
 
@@ -31,13 +32,21 @@ class Vectors:
         digests = [hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() for text in texts]
         known = self._read(embed.fingerprint)
         new = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
+        unsaved = 0
         for start in range(0, len(new), _AT_ONCE):
             some = list(new)[start : start + _AT_ONCE]
             known.update(zip(some, embed([new[digest] for digest in some]), strict=True))
-        if new or len(known) > len(set(digests)):
-            with contextlib.suppress(OSError):  # a folder that cannot be written costs time, not answers
-                self._write({digest: known[digest] for digest in digests}, embed.fingerprint)
+            unsaved += len(some)
+            if unsaved * _SHARE >= len(known):
+                self._keep(digests, known, embed)
+                unsaved = 0
+        if unsaved or len(known) > len(set(digests)):
+            self._keep(digests, known, embed)
         return np.array([known[digest] for digest in digests], dtype=np.float32)
+
+    def _keep(self, digests: Sequence[str], known: dict[str, Floats], embed: Embedder) -> None:
+        with contextlib.suppress(OSError):  # a folder that cannot be written costs time, not answers
+            self._write({digest: known[digest] for digest in digests if digest in known}, embed.fingerprint)
 
     def _read(self, fingerprint: str) -> dict[str, Floats]:
         try:

@@ -145,6 +145,66 @@ def test_while_a_changed_folder_is_read_the_old_state_is_served(folder: Path) ->
     assert seen == ["leave.md"]
 
 
+def test_a_folder_is_searched_by_words_until_its_vectors_are_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand passages take a minute to embed, and a request has ten seconds."""
+    monkeypatch.setattr("router_ml.execution.retrieval.folder._FIRST_SECONDS", 0.0)
+    go = threading.Event()
+
+    class Slow(Counting):
+        def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            go.wait(30)
+            return super().__call__(texts)
+
+    embed = Slow()
+    index = FolderIndex(folder, embed=embed, background=True)
+    try:
+        assert index.search("sick leave", top_k=1)[0].source == "leave.md"
+        assert embed.seen == []
+    finally:
+        go.set()
+    index.refresh()
+    index.search("sick leave", top_k=1)
+    assert len(embed.seen) == len(index) + 1
+
+
+def test_a_small_folder_is_whole_at_its_first_search(folder: Path) -> None:
+    embed = Counting()
+    FolderIndex(folder, embed=embed, background=True).search("sick leave", top_k=1)
+    assert embed.seen[-1] == "sick leave"
+
+
+def test_what_is_embedded_is_not_lost_where_the_rest_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router_ml.execution.retrieval.vectors._AT_ONCE", 10)
+
+    class Failing(Counting):
+        def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            if len(self.seen) >= 20:
+                raise MemoryError
+            return super().__call__(texts)
+
+    with pytest.raises(MemoryError):
+        len(FolderIndex(folder, embed=Failing()))
+    found = FolderIndex(folder, embed=Failing(), background=True).search("sick leave", top_k=1)
+    assert found[0].source == "leave.md"
+    again = Counting()
+    assert len(FolderIndex(folder, embed=again)) == len(again.seen) + 40
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Path) -> list[Path]:
+        raise OSError("stale handle")
+
+    index = FolderIndex(folder, background=True)
+    monkeypatch.setattr("router_ml.execution.retrieval.folder.files_of", broken)
+    for _ in range(2):
+        with pytest.raises(OSError, match="stale"):
+            index.search("sick leave", top_k=1)
+    monkeypatch.undo()
+    assert index.search("sick leave", top_k=1)[0].source == "leave.md"
+
+
 def test_an_id_stays_while_the_text_does_and_no_longer() -> None:
     before = pieces_of("a b/[x].md", "# A\n\nOne.\n\n# B\n\nTwo.")
     after = pieces_of("a b/[x].md", "# A\n\nOne.\n\n# B\n\nThree.")

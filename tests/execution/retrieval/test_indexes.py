@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from router_ml import Router
 from router_ml.config import RouterConfig
@@ -292,3 +294,20 @@ def test_a_configured_folder_needs_no_code(
     with pytest.raises(ConfigError, match="does not exist"):
         Indexes(missing)
     assert lookup.context_ids == (found[0].id,)
+
+
+def test_a_folder_is_read_when_it_is_opened_and_not_by_a_request(config: RouterConfig, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("Refunds take five days.", encoding="utf-8")
+    index = config.indexes["help_center"].model_copy(update={"folder": str(tmp_path / "docs")})
+    seen: list[str] = []
+
+    class Embed:
+        fingerprint = "ones"
+
+        def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            seen.extend(texts)
+            return np.ones((len(texts), 3), np.float32)
+
+    Indexes(config.model_copy(update={"indexes": {"help_center": index}}), embed=Embed()).warm()
+    assert seen == ["Refunds take five days."]
