@@ -41,6 +41,8 @@ policies."""
 
 NOT_CALLED: tuple[FailureKind, ...] = ("unavailable", "not_allowed", "over_budget")
 """Hops of these kinds stand in a record so that it is whole: nothing was sent."""
+_CALLED_IF_TIMED: tuple[FailureKind, ...] = ("deadline", "context_overflow")
+"""A limit of ours may stop such a call before it is made, and a vendor after."""
 
 ExecutionStatus = Literal["answered", "static_answer", "clarify", "human_review", "refused", "failed", "cancelled"]
 """How a request ended."""
@@ -75,7 +77,8 @@ class Hop(Model):
     def called(self) -> bool:
         """Whether anything was sent to the lane. One that cost or answered something was called, whatever it says."""
         traces = self.tokens_in or self.tokens_out or self.cost_usd or self.served_model
-        return self.kind not in NOT_CALLED or bool(traces)
+        unsent = self.kind in NOT_CALLED or (self.kind in _CALLED_IF_TIMED and not self.latency_ms)
+        return not unsent or bool(traces)
 
     @property
     def failed(self) -> bool:
