@@ -48,7 +48,8 @@ def test_a_tool_that_hangs_holds_up_no_other(make_decision: Decisions) -> None:
     def look_up(order: str) -> None:
         release.wait(30)
 
-    box = toolbox({"look_up": look_up, "note": lambda: paid.append(1)}, look_up={"timeout_ms": 20})
+    functions = {"look_up": look_up, "note": lambda: paid.append(1)}
+    box = toolbox(functions, look_up={"timeout_ms": 20}, note={"timeout_ms": 5_000})
     decision = planned(make_decision)
 
     async def many() -> ToolCall:
