@@ -146,7 +146,8 @@ class Executor:
                 except StopAsyncIteration:
                     return
         finally:
-            self._background.wait(_close(events))
+            if not self._background.closed:  # else they were closed with it
+                self._background.wait(_close(events))
 
     async def astream(
         self,

@@ -448,7 +448,7 @@ def test_closing_ends_what_still_runs() -> None:
         thread.join(0.005)
     it.executor.close()
     thread.join(10)
-    assert (ended, it.lanes.running, it.kept[-1].status) == (["CancelledError"], 0, "cancelled")
+    assert (ended, it.lanes.running, it.kept[-1].status) == (["RouterError"], 0, "cancelled")
 
 
 def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router_ml import Router
 from router_ml.contract import OutputContract, Step
-from router_ml.errors import ExecutionError, InvalidRequestError, StreamInterruptedError
+from router_ml.errors import ExecutionError, InvalidRequestError, RouterError, StreamInterruptedError
 from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.streaming.outlet import TAIL, Delta, Event, Finished, Restarted, Started, ToolUsed
 from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingTools, Scene, config, failed, scene, wants
@@ -258,3 +258,16 @@ def test_a_stream_needs_something_to_answer() -> None:
         list(it.executor.stream(resume_from=StreamInterruptedError(None, "timeout", partial="", resume=None)))
     with pytest.raises(InvalidRequestError):
         list(it.executor.stream(""))
+
+
+def test_a_stream_whose_executor_is_closed_does_not_end_as_if_it_were_whole() -> None:
+    it = scene({"a": [LONG * 6]})
+    stream = it.executor.stream(ASKED, decision=it.decide())
+    while not isinstance(next(stream), Delta):
+        pass
+    it.executor.close()
+    with pytest.raises(RouterError, match="is closed"):
+        list(stream)
+    assert (it.lanes.running, it.kept[-1].status) == (0, "cancelled")
+    with pytest.raises(RouterError, match="is closed"):
+        it.executor.complete(ASKED)
