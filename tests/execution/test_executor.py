@@ -66,6 +66,28 @@ def test_what_is_no_answer_is_never_passed_as_one(reply: Reply, kind: str) -> No
     assert kinds(it) == [("a", kind), ("b", None)]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_lane_that_breaks_in_an_unknown_way_has_failed_like_any_other(streamed: bool) -> None:
+    def broken(call: LaneCall) -> Reply:
+        raise ValueError(PRIVATE)
+
+    it = scene({"a": [broken]})
+    if streamed:
+        list(it.executor.stream(ASKED, decision=it.decide()))
+    else:
+        assert it.executor.complete(ASKED, decision=it.decide()).answered
+    assert kinds(it) == [("a", "server_error"), ("b", None)]
+    assert it.kept[-1].hops[0].error == "ValueError"
+
+
+def test_so_has_a_part_of_a_lane_made_of_lanes() -> None:
+    def broken(call: LaneCall) -> Reply:
+        raise ValueError(PRIVATE)
+
+    it, done = cascading({"own": [broken], "a": ["The answer."]})
+    assert (done.text, kinds(it)) == ("The answer.", [("own", "server_error"), ("a", None)])
+
+
 def test_where_nothing_is_left_the_error_has_the_whole_story() -> None:
     it = scene({lane: [failed("timeout")] for lane in ("a", "b", "own")})
     with pytest.raises(ExecutionError, match="a: timeout; b: timeout; own: timeout") as caught:
@@ -378,9 +400,9 @@ def test_tools_of_the_caller_end_the_request_and_go_back_to_it() -> None:
 CASCADE = {"cascade": {"draft": "own", "final": "a", "check": "home", "least": 0.7}}
 
 
-def cascading(acts: dict[str, Any], **plan: Any) -> tuple[Scene, Completion]:
+def cascading(acts: dict[str, Any], both: Any = None, **plan: Any) -> tuple[Scene, Completion]:
     lanes = config().model_dump(mode="json", by_alias=True, exclude_none=True)["lanes"]
-    it = scene(acts, changes={"lanes": {**lanes, "both": CASCADE}})
+    it = scene(acts, changes={"lanes": {**lanes, "both": both or CASCADE}})
     return it, it.executor.complete(ASKED, decision=it.decide(lane="both", **plan))
 
 
@@ -390,6 +412,31 @@ def test_a_lane_made_of_lanes_asks_its_parts() -> None:
     assert [(hop.lane, hop.purpose) for hop in done.execution.hops] == [("own", "draft"), ("home", "check")]
     it, done = cascading({"own": ["A draft."], "home": ["0.2"], "a": ["The answer."]})
     assert (done.text, it.lanes.lanes) == ("The answer.", ["own", "home", "a"])
+
+
+def test_personal_data_in_a_draft_is_not_put_before_a_judge_elsewhere() -> None:
+    judged = {"cascade": {"draft": "own", "final": "home", "check": "a", "least": 0.7}}
+    it, done = cascading({"own": [PRIVATE], "home": ["The answer."], "a": ["0.9"]}, judged)
+    assert (done.text, it.lanes.lanes) == ("The answer.", ["own", "home"])
+    assert [(hop.lane, hop.purpose, hop.kind) for hop in done.execution.hops] == [
+        ("own", "draft", None),
+        ("a", "check", "not_allowed"),
+        ("home", "answer", None),
+    ]
+
+
+def test_nor_is_personal_data_in_a_faulty_answer_before_the_lane_that_drafts_its_repair() -> None:
+    drafted = {"cascade": {"draft": "a", "final": "own"}}
+    acts = {"a": ["{}"], "own": [json.dumps({"y": PRIVATE}), '{"x": 1}']}
+    it, done = cascading(acts, drafted, output_contract=JSON, steps=("own",))
+    assert (done.value, it.lanes.lanes) == ({"x": 1}, ["a", "own", "own"])
+    assert not any(PRIVATE in str(call.messages) for call in it.lanes.calls if call.lane == "a")
+
+
+def test_a_lane_that_judges_its_own_draft_may_read_it() -> None:
+    itself = {"cascade": {"draft": "a", "final": "own", "check": "confidence", "least": 0.7}}
+    it, done = cascading({"a": ["Write to nora.winter@posteo-mail.net.", "0.9"]}, itself)
+    assert (done.answered, it.lanes.lanes) == (True, ["a", "a"])
 
 
 def test_a_part_that_the_rules_or_the_money_take_away_is_not_called() -> None:

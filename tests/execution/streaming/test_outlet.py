@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router_ml import Router
+from router_ml import Executor, Router
 from router_ml.contract import OutputContract, Step
 from router_ml.errors import ExecutionError, InvalidRequestError, RouterError, StreamInterruptedError
-from router_ml.execution.lanes.reply import Reply, ToolRequest
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.reply import Piece, Reply, ToolRequest
 from router_ml.execution.streaming.outlet import TAIL, Delta, Event, Finished, Restarted, Started, ToolUsed
-from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingTools, Scene, config, failed, scene, wants
+from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingLanes, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
 LONG = " ".join(f"Sentence number {index} says that all is well." for index in range(20))
@@ -230,6 +232,37 @@ def test_a_consumer_that_stops_listening_holds_nothing_up() -> None:
     time.sleep(0.3)
     stream.close()  # type: ignore[attr-defined]
     assert (it.lanes.running, it.kept[-1].status) == (0, "cancelled")
+
+
+def test_a_slow_reader_does_not_use_up_the_patience_with_a_lane() -> None:
+    """What came is read slower than the lane may take; the lane itself answers at once."""
+    lanes = config().model_dump(mode="json", by_alias=True)["lanes"]
+    lanes["a"]["endpoint"]["timeout_ms"] = 100
+    it = scene({"a": [LONG * 6]}, changes={"lanes": lanes})
+    events = []
+    for event in it.executor.stream(ASKED, decision=it.decide()):
+        time.sleep(0.02)
+        events.append(event)
+    assert len(events) * 0.02 > 0.4
+    assert shown(events) == LONG * 6
+    assert [hop.kind for hop in it.kept[-1].hops] == [None]
+
+
+def test_a_lane_that_stops_in_the_middle_of_a_stream_has_its_own_patience() -> None:
+    class Stops(ActingLanes):
+        async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
+            async for piece in super().stream(call):
+                yield piece
+                if call.lane == "a":
+                    await asyncio.Event().wait()
+
+    lanes = config().model_dump(mode="json", by_alias=True)["lanes"]
+    lanes["a"]["endpoint"]["timeout_ms"] = 40
+    router = Router(config(lanes=lanes))
+    executor = Executor(router, lanes=Stops({"a": [LONG], "b": ["Short."]}))
+    last = list(executor.stream(ASKED, decision=scene(router=router).decide()))[-1]
+    assert isinstance(last, Finished)
+    assert [(hop.lane, hop.kind) for hop in last.completion.execution.hops] == [("a", "timeout"), ("b", None)]
 
 
 def test_closing_an_asynchronous_stream_leaves_nothing_running() -> None:
