@@ -46,7 +46,8 @@ class Run:
     cost. ``granted``: approvals by id of a call; ``reviewed``: a person agreed to the request, or to the answer;
     ``unfinished``: it stopped in the middle of a round of tools, the only time that calls are taken from messages.
     ``model``: a pydantic one that the answer has to fit; ``asked_bytes``: of the request as it is sent; ``started``: on
-    the monotonic clock; ``closed``: its record has been written. ``began``: of ``telemetry.clock``.
+    the monotonic clock; ``closed``: its record has been written; ``before_ms``: what a stream that it goes on from took
+    of the deadline. ``began``: of ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -76,6 +77,7 @@ class Run:
     reviewed: bool = False
     ask: bool = False
     closed: bool = False
+    before_ms: float = 0.0
     began: int = 0
     fresh: bool = False
     unfinished: bool = False
@@ -129,7 +131,7 @@ class Run:
     def left_ms(self) -> float:
         """Milliseconds until its deadline."""
         deadline = self.decision.limits.deadline_ms
-        return float("inf") if deadline is None else deadline - self.elapsed_ms
+        return float("inf") if deadline is None else deadline - self.before_ms - self.elapsed_ms
 
     @property
     def context_ids(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,21 @@ def test_a_caller_may_be_told_and_go_on_later() -> None:
     ]
     assert (done.decision.decision_id, done.execution.resumes) == (broken.decision_id, it.kept[0].execution_id)
     assert it.lanes.lanes == ["a", "b"]
+    with pytest.raises(InvalidRequestError, match="was gone on from"):
+        list(it.executor.stream(resume_from=broken))
+
+
+def test_what_a_broken_stream_took_counts_against_the_deadline_when_it_is_gone_on_from() -> None:
+    it = scene({"a": [failed("connection", partial=LONG[:700])], "b": ["And so on."]})
+    decision = it.decide(limits={"deadline_ms": 60_000.0})
+    with pytest.raises(StreamInterruptedError) as caught:
+        list(it.executor.stream(ASKED, decision=decision, on_interrupt="stop"))
+    broken: Any = caught.value.resume
+    took = broken.execution.model_copy(update={"latency_ms": 59_000.0})
+    caught.value.resume = replace(broken, execution=took)
+    list(it.executor.stream(resume_from=caught.value))
+    assert it.lanes.calls[0].timeout_s > 2
+    assert it.lanes.calls[1].timeout_s < 1
 
 
 def test_before_anything_was_delivered_nobody_is_told() -> None:
