@@ -194,6 +194,6 @@ def canonical(arguments: str | JsonObject) -> str:
 def _parsed(arguments: str) -> JsonValue:
     try:
         read: JsonValue = json.loads(arguments) if arguments.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
     return read

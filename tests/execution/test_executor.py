@@ -222,6 +222,18 @@ def test_a_lane_that_goes_round_in_circles_is_left() -> None:
     assert roles.count("tool") == roles.count("assistant") == 2, "b goes on from what was found"
 
 
+@pytest.mark.parametrize("depth", [200, 1_000, 5_000])
+def test_arguments_that_are_nested_too_deeply_are_refused_and_nothing_else(depth: int) -> None:
+    tools = {"find": {"version": "1", "effect": "read", "parameters": {"type": "object"}}}
+    it = scene({"a": [wants("find", arguments="[" * depth), wants("pay", arguments="[" * depth), "Never mind."]})
+    executor = Executor(Router(config(tools=tools)), lanes=it.lanes, tools={"find": lambda: "found"})
+    done = executor.complete(ASKED, decision=it.decide(allowed_tools=("find",)))
+    assert (done.text, [call.status for call in done.execution.tool_calls]) == (
+        "Never mind.",
+        ["invalid_arguments", "refused"],
+    )
+
+
 def test_a_write_is_done_once_whatever_lane_asks_for_it() -> None:
     pay = wants("pay", arguments='{"order": 1, "sum": 2}')
     it = scene({"a": [pay, failed("timeout")], "b": [wants("pay", arguments='{"sum": 2, "order": 1}'), "Paid."]})
