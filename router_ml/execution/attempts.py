@@ -14,7 +14,7 @@ from router_ml.contract import OutputCheck, OutputContract, Validation
 from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.lanes.reply import Reply, ToolRequest
-from router_ml.execution.messages import to_continue, unanswered
+from router_ml.execution.messages import texts_of, to_continue, unanswered
 from router_ml.execution.rounds import Rounds, Waiting, answer_calls, offered, owed
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Outlet
@@ -103,6 +103,8 @@ async def _repair(
         await outlet.discard("schema")
     step.repairs += 1
     step.asked = Asked("repair", repair(reply, checked, run.decision.output_contract))
+    if parts.config.lanes[step.lane].cascade is not None:  # another of its lanes may have written the answer
+        run.appear(*texts_of(step.asked.more))
     return None
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from router_ml.errors import RouterError
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+_CLOSED = "This executor is closed{}. Open another one."
 
 
 class Background:
@@ -19,37 +25,46 @@ class Background:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self.closed = False
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The result. Whoever is interrupted while waiting takes the work along: it is cancelled.
 
         Raises:
-            RouterError: called from inside the loop itself, where waiting would never end.
+            RouterError: it is closed, or was before the work was done; or this is called from inside the loop itself,
+                where waiting would never end.
         """
-        loop = self._started()
         if threading.current_thread() is self._thread:
             work.close()
             raise RouterError("This would wait for itself. Inside a coroutine, await the method that begins with a.")
-        future = asyncio.run_coroutine_threadsafe(work, loop)
+        with self._lock:  # what is begun is begun before ``close`` ends it, or not at all
+            if self.closed:
+                work.close()
+                raise RouterError(_CLOSED.format(""))
+            future = asyncio.run_coroutine_threadsafe(work, self._started())
         try:
             return future.result()
+        except CancelledError:
+            if not self.closed:
+                raise
+            raise RouterError(_CLOSED.format(", and what it was doing was cancelled")) from None
         except BaseException:
             future.cancel()
             raise
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="router-ml", daemon=True)
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="router-ml", daemon=True)
+            self._thread.start()
+        return self._loop
 
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while not self._ended.is_set():
+                _run_on(loop)
         finally:
             left = asyncio.all_tasks(loop)
             for task in left:
@@ -63,6 +78,20 @@ class Background:
         """Cancel what still runs, wait until it has ended, and let go of the thread."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+            self.closed = True
+
+        def end(running: asyncio.AbstractEventLoop) -> None:
+            self._ended.set()
+            running.stop()
+
         if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            loop.call_soon_threadsafe(end, loop)
             thread.join(timeout=10)
+
+
+def _run_on(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    except (KeyboardInterrupt, SystemExit) as error:
+        # It ended one task, and whoever waits for that one is told; the others go on.
+        logger.error("%s in a coroutine that ran in the background.", type(error).__name__)

@@ -70,7 +70,7 @@ async def run_cascade(
     *,
     check: Callable[[Reply], Checked],
     told: Callable[[PartCall], None],
-    may: Callable[[str], Awaitable[bool]],
+    may: Callable[[str, str], Awaitable[bool]],
     clock: Callable[[], float] = time.monotonic,
 ) -> Cascaded:
     """Draft, check, and answer.
@@ -79,7 +79,7 @@ async def run_cascade(
         call: what the cascade is asked; its timeout is for all parts together.
         check: of an answer against its contract.
         told: hears of each call, made or not, in order.
-        may: whether a lane may still be called, asked before each call.
+        may: whether a lane may still be called, and read what another one wrote, asked before each call.
 
     Raises:
         LaneFailure: the final lane gave no answer, or may not be called any more, or the time was up before it.
@@ -92,7 +92,8 @@ async def run_cascade(
     if drafted is not None:
         if cascade.judge is None:
             return Cascaded(drafted, cascade.draft, accepted=True)
-        mark = await parts.mark(cascade.judge, drafted)
+        own = cascade.judge == cascade.draft
+        mark = await parts.mark(cascade.judge, drafted, reads="" if own else drafted.text)
         if mark is not None and mark >= cascade.least:
             return Cascaded(drafted, cascade.draft, accepted=True, mark=mark)
     return Cascaded(await parts.answer(cascade.final, check), cascade.final, accepted=False, mark=mark)
@@ -105,7 +106,7 @@ class _Parts:
     call: LaneCall
     lanes: Lanes
     told: Callable[[PartCall], None]
-    may: Callable[[str], Awaitable[bool]]
+    may: Callable[[str, str], Awaitable[bool]]
     clock: Callable[[], float]
     end: float
 
@@ -116,7 +117,7 @@ class _Parts:
         except LaneFailure:
             return None
 
-    async def mark(self, judge: str, draft: Reply) -> float | None:
+    async def mark(self, judge: str, draft: Reply, *, reads: str) -> float | None:
         """How good the judge says a draft is, 0..1; None where it says nothing that could be read."""
         asked = replace(
             self.call,
@@ -127,7 +128,7 @@ class _Parts:
             must_call=False,
         )
         try:
-            return mark_of((await self._made(asked, "check", None)).text)
+            return mark_of((await self._made(asked, "check", None, reads=reads)).text)
         except LaneFailure:
             return None
 
@@ -142,9 +143,10 @@ class _Parts:
         check: Callable[[Reply], Checked] | None,
         *,
         holds: bool = True,
+        reads: str = "",
     ) -> Reply:
         """One call; with ``holds``, an answer that breaks its contract is a failure."""
-        if not await self.may(call.lane):
+        if not await self.may(call.lane, reads):
             raise self._failed(call.lane, purpose, LaneFailure("not_allowed", "NotAllowedError"), 0.0)
         left = self.end - self.clock()
         if left <= 0:

@@ -6,12 +6,14 @@ A lane that the rules do not leave, or that was not in ``eligible`` from the sta
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
 
 from router_ml import telemetry
 from router_ml.contract import FailureKind
+from router_ml.errors import RouterError
 from router_ml.execution.allowance import assumed_usd
 from router_ml.execution.cascade import PartCall, run_cascade
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, Ready, not_made, obey, ready, shaped, why_not_made
@@ -20,12 +22,11 @@ from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.normal_text import as_seen
 from router_ml.execution.lanes.reply import Piece, Reply
 from router_ml.execution.run import Run
-from router_ml.execution.streaming.outlet import Outlet
+from router_ml.execution.streaming.outlet import GRACE_S, Outlet
 from router_ml.execution.validation.checking import Checked, check
 from router_ml.telemetry.attributes import of_call, of_use
 
-_GRACE_S = 0.05
-"""Lanes keep the time of a call themselves, and say more of it; this is for those that do not."""
+logger = logging.getLogger(__name__)
 
 
 async def dispatch(parts: Parts, run: Run, lane: str, asked: Asked, outlet: Outlet | None) -> Reply | Failed | Halted:
@@ -44,7 +45,7 @@ async def dispatch(parts: Parts, run: Run, lane: str, asked: Asked, outlet: Outl
     except BaseException as error:
         failure = error if isinstance(error, LaneFailure) else _broken(error)
         _write(parts, run, PartCall(lane, asked.purpose, _ms(began), kind=failure.kind, error=failure.detail))
-        if failure is not error:
+        if failure is not error:  # it was cancelled, or the fault is ours
             raise
         return _failed(run, failure)
     _write(parts, run, PartCall(lane, asked.purpose, _ms(began), reply))
@@ -63,8 +64,7 @@ async def _made(parts: Parts, run: Run, made: Ready, outlet: Outlet | None) -> R
     try:
         with telemetry.span(f"chat {place.model}", said, client=True) as span:
             call = replace(call, headers=span.headers())
-            async with asyncio.timeout(call.timeout_s + _GRACE_S):
-                reply = as_seen(await (parts.lanes.call(call) if outlet is None else outlet.stream(parts.lanes, call)))
+            reply = as_seen(await (_called(parts, call) if outlet is None else outlet.stream(parts.lanes, call)))
             span.set(of_use(reply.served_model, **asdict(reply.usage)))
         kind = "unbilled" if reply.usage.cost_usd is None else "billed"
         return reply
@@ -74,8 +74,19 @@ async def _made(parts: Parts, run: Run, made: Ready, outlet: Outlet | None) -> R
     except TimeoutError:
         kind = "timeout"
         raise LaneFailure("timeout", "TimeoutError") from None
+    except RouterError:
+        raise  # a fault of ours, or of whoever asks
+    except Exception as error:
+        kind = "unbilled"
+        logger.debug("Lane %s broke with an error that is no LaneFailure.", call.lane, exc_info=True)
+        raise _broken(error) from error
     finally:
         run.assumed_usd += assumed_usd(kind, made.expected_usd)
+
+
+async def _called(parts: Parts, call: LaneCall) -> Reply:
+    async with asyncio.timeout(call.timeout_s + GRACE_S):
+        return await parts.lanes.call(call)
 
 
 async def _in_parts(parts: Parts, run: Run, call: LaneCall, asked: Asked) -> Reply | Failed | Halted:
@@ -83,7 +94,8 @@ async def _in_parts(parts: Parts, run: Run, call: LaneCall, asked: Asked) -> Rep
     cascade, halted = parts.config.lanes[call.lane].cascade, list[Halted]()
     assert cascade is not None
 
-    async def may(part: str) -> bool:
+    async def may(part: str, reads: str) -> bool:
+        run.appear(reads)
         if (stopped := await obey(parts, run)) is not None:
             halted.append(stopped)
         return not halted and part in run.lanes

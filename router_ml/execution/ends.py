@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass
 
 from router_ml import telemetry
@@ -122,8 +123,18 @@ async def keep(parts: Parts, run: Run, execution: Execution) -> None:
     Raises:
         LogError: it could not be kept, and requests of its class or tier must be.
     """
-    run.closed = True
-    await asyncio.to_thread(keep_now, parts, run, execution)
+    run.closed, taken = True, threading.Lock()
+
+    def write() -> None:
+        if taken.acquire(blocking=False):
+            keep_now(parts, run, execution)
+
+    try:
+        await asyncio.to_thread(write)
+    except asyncio.CancelledError:
+        if taken.acquire(blocking=False):  # else a thread is at it, which nobody stops
+            keep_last(parts, run, execution)
+        raise
 
 
 def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
@@ -136,3 +147,18 @@ def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
         if must_be_kept(parts.config, run.decision.traffic_class, run.tier):
             raise
         logger.error("A request was carried out but that was not logged: %s", error)
+
+
+def keep_last(parts: Parts, run: Run, execution: Execution) -> None:
+    """``keep_now`` where the request ends with an error or a cancellation anyway, which is what its caller has to hear
+    of."""
+    try:
+        keep_now(parts, run, execution)
+    except LogError as error:
+        logger.error("A request was broken off and that was not logged: %s", error)
+
+
+def cancelled(parts: Parts, run: Run) -> None:
+    """End a request that was decided and that nobody waits for any more, before anything was done for it."""
+    with telemetry.root(run.decision, parent=run.client.traceparent, began=run.began):
+        keep_last(parts, run, run.execution("cancelled", error="cancelled"))

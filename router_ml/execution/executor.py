@@ -13,19 +13,17 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel
-
-from router_ml import telemetry
-from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError, StreamInterruptedError
 from router_ml.execution.background import Background
-from router_ml.execution.client_side import ClientSide, kept
+from router_ml.execution.beginning import Request, begun
+from router_ml.execution.client_side import ClientSide
 from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
 from router_ml.execution.resumes import Resuming
-from router_ml.execution.resuming import again, begin
+from router_ml.execution.resuming import again
 from router_ml.execution.retrieval.embedding import Embedding
 from router_ml.execution.retrieval.indexes import Indexes
 from router_ml.execution.retrieval.passages import Reranker, Retriever
@@ -34,14 +32,10 @@ from router_ml.execution.run import Run
 from router_ml.execution.streaming.events import follow
 from router_ml.execution.streaming.outlet import Event, Interrupted, OnInterrupt
 from router_ml.execution.tools.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
-from router_ml.execution.validation.checking import prepare
-from router_ml.execution.validation.structured import contract_of
 from router_ml.execution.walk import carry_out
 from router_ml.loading import whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
-
-Request = str | RouteRequest | Mapping[str, Any]
 
 
 class Executor(Resuming):
@@ -126,12 +120,12 @@ class Executor(Resuming):
         """Decide a request and carry the decision out. Cancelling it cancels the call that it waits for.
 
         Args:
-            decision: one that was made of this request already.
+            decision: one that was made of this request already. The rules look at the request again all the same.
             client: tools that the caller calls itself, and its wishes for decoding.
             **fields: of the request, as for ``predict_route``; ``output_contract`` may be a pydantic model.
 
         Raises:
-            InvalidRequestError: the request does not follow the contract.
+            InvalidRequestError: the request does not follow the contract, or a decision is for another output contract.
             ExecutionError: no lane gave an answer that holds; ``completion`` is the whole story.
             LogError: the record could not be kept, and must be.
         """
@@ -147,7 +141,8 @@ class Executor(Resuming):
                 except StopAsyncIteration:
                     return
         finally:
-            self._background.wait(_close(events))
+            if not self._background.closed:  # else they were closed with it
+                self._background.wait(_close(events))
 
     async def astream(
         self,
@@ -163,17 +158,21 @@ class Executor(Resuming):
 
         Args:
             on_interrupt: what to do when a lane breaks off after parts of its answer were delivered.
-            resume_from: instead of a request, the error of a stream that ``on_interrupt="stop"`` ended.
+            resume_from: instead of a request, the error of a stream that ``on_interrupt="stop"`` ended, which goes on
+                once.
 
         Raises:
             StreamInterruptedError: with ``on_interrupt="stop"``. Otherwise as ``acomplete``.
         """
         delivered = ""
         if resume_from is not None:
-            broken = resume_from.resume
+            broken, resume_from.resume = resume_from.resume, None
             if not isinstance(broken, Interrupted):
-                raise InvalidRequestError("This interruption holds nothing to go on from. Ask again with the request.")
+                raise InvalidRequestError(
+                    "This interruption holds nothing to go on from, or was gone on from. Ask again with the request."
+                )
             run, delivered = again(broken), broken.partial
+            run.before_ms = broken.run.before_ms + (broken.execution.latency_ms or 0.0)
         elif request is not None:
             run = await self._begin(request, decision, client, fields)
         else:
@@ -185,22 +184,7 @@ class Executor(Resuming):
     async def _begin(
         self, request: Request, decision: RouteDecision | None, client: ClientSide | None, fields: Mapping[str, Any]
     ) -> Run:
-        known: dict[str, Any] = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
-        known.update(fields)
-        shape = known.get("output_contract")
-        model = shape if isinstance(shape, type) and issubclass(shape, BaseModel) else None
-        if model is not None:
-            known["output_contract"] = contract_of(model)
-        asked = RouteRequest.parse(known)
-        began = 0
-        if decision is None:
-            began = telemetry.clock()
-            with telemetry.carried_out():
-                decision = await asyncio.to_thread(self.router.predict_route, asked)
-        prepare(decision.output_contract)
-        run = begin(asked, decision)
-        run.began, run.model, run.client = began, model, kept(client or ClientSide(), self.router.config, decision)
-        return run
+        return await begun(self._parts, request, decision, client, fields)
 
     def close(self) -> None:
         """End what still runs in the background, and let go of its loop, and of breakers and threads of tools and

@@ -8,7 +8,9 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from router_ml.contract import RouteRequest, ToolCall
+from pydantic import JsonValue
+
+from router_ml.contract import Message, RouteRequest, ToolCall
 from router_ml.contract.base import JsonObject
 from router_ml.execution.lanes.reply import Reply, ToolRequest
 
@@ -25,14 +27,32 @@ def of_request(request: RouteRequest) -> list[JsonObject]:
 
 
 def as_sent(messages: Sequence[JsonObject], system: str | None) -> list[JsonObject]:
-    """Messages with one more text of the system in front; joined to the one that is there, since not every server takes
-    two."""
+    """Messages with one more text of the system in front; joined to the one of the system, or of the developer, that is
+    there, since not every server takes two.
+
+    >>> as_sent([{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}], "Give JSON.")
+    [{'role': 'developer', 'content': [{'type': 'text', 'text': 'Be brief.'}, {'type': 'text', 'text': 'Give JSON.'}]}]
+    """
     if system is None:
         return list(messages)
     first = messages[0] if messages else {}
-    if first.get("role") == "system" and isinstance(first.get("content"), str):
-        return [{**first, "content": f"{first['content']}\n\n{system}"}, *messages[1:]]
-    return [{"role": "system", "content": system}, *messages]
+    if first.get("role") not in ("system", "developer"):
+        return [{"role": "system", "content": system}, *messages]
+    said = first.get("content")
+    joined: JsonValue = f"{said}\n\n{system}" if isinstance(said, str) else system
+    if isinstance(said, list):
+        joined = [*said, {"type": "text", "text": system}]
+    return [{**first, "content": joined}, *messages[1:]]
+
+
+def without_call(messages: Sequence[Message]) -> int | None:
+    """Where the first result of a tool stands that no message before it called; None where there is none."""
+    called: set[str | None] = set()
+    for index, message in enumerate(messages):
+        called.update(str(call["id"]) for call in message.tool_calls if isinstance(call, dict) and call.get("id"))
+        if message.role == "tool" and message.tool_call_id not in called:
+            return index
+    return None
 
 
 def to_continue(partial: str) -> list[JsonObject]:

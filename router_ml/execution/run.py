@@ -51,7 +51,8 @@ class Run:
     yet; ``reviewed``: a person agreed to the request, or to the answer; ``unfinished``: it is in the middle of a
     round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the answer has
     to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock; ``closed``: its
-    record has been written. ``began``: of ``telemetry.clock``.
+    record has been written; ``before_ms``: what a stream that it goes on from took of the deadline. ``began``: of
+    ``telemetry.clock``.
     """
 
     decision: RouteDecision
@@ -82,6 +83,7 @@ class Run:
     ask: bool = False
     words: bool = True
     closed: bool = False
+    before_ms: float = 0.0
     began: int = 0
     fresh: bool = False
     unfinished: bool = False
@@ -158,7 +160,7 @@ class Run:
     def left_ms(self) -> float:
         """Milliseconds until its deadline."""
         deadline = self.decision.limits.deadline_ms
-        return float("inf") if deadline is None else deadline - self.elapsed_ms
+        return float("inf") if deadline is None else deadline - self.before_ms - self.elapsed_ms
 
     @property
     def context_ids(self) -> tuple[str, ...]:

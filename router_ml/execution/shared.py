@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from router_ml.execution.beginning import Request
 from router_ml.execution.completion import Completion
-from router_ml.execution.executor import Executor, Request
+from router_ml.execution.executor import Executor
 from router_ml.front_door import default_router
 
 _lock = threading.Lock()

@@ -14,7 +14,7 @@ from router_ml import telemetry
 from router_ml.contract import Destinations, ExecutionStatus, Step
 from router_ml.execution.attempts import Answered, Ended, HandedOver, attempt
 from router_ml.execution.completion import Completion
-from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_now, nothing_left, suspend
+from router_ml.execution.ends import Suspension, end, interrupted, keep, keep_last, nothing_left, suspend
 from router_ml.execution.fallback import Tried, next_step, substitute
 from router_ml.execution.gate import Failed, Halted, Parts, obey
 from router_ml.execution.retrieval.indexes import fails_without
@@ -52,11 +52,11 @@ async def recorded(parts: Parts, run: Run, work: Awaitable[Completion]) -> Compl
             return await work
         except asyncio.CancelledError:
             if not run.closed:
-                keep_now(parts, run, run.execution("cancelled", error="cancelled"))
+                keep_last(parts, run, run.execution("cancelled", error="cancelled"))
             raise
         except Exception:
             if not run.closed:  # a fault of ours, or of what we were given: the record says that it failed
-                keep_now(parts, run, run.execution("failed"))
+                keep_last(parts, run, run.execution("failed"))
             raise
 
 

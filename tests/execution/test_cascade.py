@@ -55,7 +55,7 @@ def run(
     """What came of it, and the calls that were told of."""
     told: list[PartCall] = []
 
-    async def allowed(lane: str) -> bool:
+    async def allowed(lane: str, reads: str) -> bool:
         return may(lane)
 
     made = Cascade(draft="small", final="large", check=how, **fields)

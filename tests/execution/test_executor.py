@@ -68,6 +68,28 @@ def test_what_is_no_answer_is_never_passed_as_one(reply: Reply, kind: str) -> No
     assert kinds(it) == [("a", kind), ("b", None)]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_lane_that_breaks_in_an_unknown_way_has_failed_like_any_other(streamed: bool) -> None:
+    def broken(call: LaneCall) -> Reply:
+        raise ValueError(PRIVATE)
+
+    it = scene({"a": [broken]})
+    if streamed:
+        list(it.executor.stream(ASKED, decision=it.decide()))
+    else:
+        assert it.executor.complete(ASKED, decision=it.decide()).answered
+    assert kinds(it) == [("a", "server_error"), ("b", None)]
+    assert it.kept[-1].hops[0].error == "ValueError"
+
+
+def test_so_has_a_part_of_a_lane_made_of_lanes() -> None:
+    def broken(call: LaneCall) -> Reply:
+        raise ValueError(PRIVATE)
+
+    it, done = cascading({"own": [broken], "a": ["The answer."]})
+    assert (done.text, kinds(it)) == ("The answer.", [("own", "server_error"), ("a", None)])
+
+
 def test_where_nothing_is_left_the_error_has_the_whole_story() -> None:
     it = scene({lane: [failed("timeout")] for lane in ("a", "b", "own")})
     with pytest.raises(ExecutionError, match="a: timeout; b: timeout; own: timeout") as caught:
@@ -200,6 +222,18 @@ def test_a_lane_that_goes_round_in_circles_is_left() -> None:
     assert len(it.tools.made) == it.router.config.execution.repeats
     roles = [message["role"] for message in it.lanes.calls[-1].messages]
     assert roles.count("tool") == roles.count("assistant") == 2, "b goes on from what was found"
+
+
+@pytest.mark.parametrize("depth", [200, 1_000, 5_000])
+def test_arguments_that_are_nested_too_deeply_are_refused_and_nothing_else(depth: int) -> None:
+    tools = {"find": {"version": "1", "effect": "read", "parameters": {"type": "object"}}}
+    it = scene({"a": [wants("find", arguments="[" * depth), wants("pay", arguments="[" * depth), "Never mind."]})
+    executor = Executor(Router(config(tools=tools)), lanes=it.lanes, tools={"find": lambda: "found"})
+    done = executor.complete(ASKED, decision=it.decide(allowed_tools=("find",)))
+    assert (done.text, [call.status for call in done.execution.tool_calls]) == (
+        "Never mind.",
+        ["invalid_arguments", "refused"],
+    )
 
 
 def test_a_write_is_done_once_whatever_lane_asks_for_it() -> None:
@@ -380,9 +414,9 @@ def test_tools_of_the_caller_end_the_request_and_go_back_to_it() -> None:
 CASCADE = {"cascade": {"draft": "own", "final": "a", "check": "home", "least": 0.7}}
 
 
-def cascading(acts: dict[str, Any], **plan: Any) -> tuple[Scene, Completion]:
+def cascading(acts: dict[str, Any], both: Any = None, **plan: Any) -> tuple[Scene, Completion]:
     lanes = config().model_dump(mode="json", by_alias=True, exclude_none=True)["lanes"]
-    it = scene(acts, changes={"lanes": {**lanes, "both": CASCADE}})
+    it = scene(acts, changes={"lanes": {**lanes, "both": both or CASCADE}})
     return it, it.executor.complete(ASKED, decision=it.decide(lane="both", **plan))
 
 
@@ -392,6 +426,31 @@ def test_a_lane_made_of_lanes_asks_its_parts() -> None:
     assert [(hop.lane, hop.purpose) for hop in done.execution.hops] == [("own", "draft"), ("home", "check")]
     it, done = cascading({"own": ["A draft."], "home": ["0.2"], "a": ["The answer."]})
     assert (done.text, it.lanes.lanes) == ("The answer.", ["own", "home", "a"])
+
+
+def test_personal_data_in_a_draft_is_not_put_before_a_judge_elsewhere() -> None:
+    judged = {"cascade": {"draft": "own", "final": "home", "check": "a", "least": 0.7}}
+    it, done = cascading({"own": [PRIVATE], "home": ["The answer."], "a": ["0.9"]}, judged)
+    assert (done.text, it.lanes.lanes) == ("The answer.", ["own", "home"])
+    assert [(hop.lane, hop.purpose, hop.kind) for hop in done.execution.hops] == [
+        ("own", "draft", None),
+        ("a", "check", "not_allowed"),
+        ("home", "answer", None),
+    ]
+
+
+def test_nor_is_personal_data_in_a_faulty_answer_before_the_lane_that_drafts_its_repair() -> None:
+    drafted = {"cascade": {"draft": "a", "final": "own"}}
+    acts = {"a": ["{}"], "own": [json.dumps({"y": PRIVATE}), '{"x": 1}']}
+    it, done = cascading(acts, drafted, output_contract=JSON, steps=("own",))
+    assert (done.value, it.lanes.lanes) == ({"x": 1}, ["a", "own", "own"])
+    assert not any(PRIVATE in str(call.messages) for call in it.lanes.calls if call.lane == "a")
+
+
+def test_a_lane_that_judges_its_own_draft_may_read_it() -> None:
+    itself = {"cascade": {"draft": "a", "final": "own", "check": "confidence", "least": 0.7}}
+    it, done = cascading({"a": ["Write to nora.winter@posteo-mail.net.", "0.9"]}, itself)
+    assert (done.answered, it.lanes.lanes) == (True, ["a", "a"])
 
 
 def test_a_part_that_the_rules_or_the_money_take_away_is_not_called() -> None:
@@ -450,7 +509,7 @@ def test_closing_ends_what_still_runs() -> None:
         thread.join(0.005)
     it.executor.close()
     thread.join(10)
-    assert (ended, it.lanes.running, it.kept[-1].status) == (["CancelledError"], 0, "cancelled")
+    assert (ended, it.lanes.running, it.kept[-1].status) == (["RouterError"], 0, "cancelled")
 
 
 def test_an_executor_is_opened_in_one_line_with_functions_as_tools(models: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 from router_ml.contract import OutputCheck
 from router_ml.execution.completion import Completion
+from router_ml.execution.ends import cancelled
 from router_ml.execution.gate import Parts
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Event, Finished, OnInterrupt, Outlet, Started
@@ -39,12 +40,16 @@ async def follow(parts: Parts, run: Run, *, on_interrupt: OnInterrupt, delivered
         await events.put(None)  # not when it is cancelled: nobody listens any more, and the queue may be full
         return done
 
-    yield Started(run.decision)
-    task = asyncio.create_task(work())
+    task: asyncio.Task[Completion] | None = None
     try:
+        yield Started(run.decision)
+        task = asyncio.create_task(work())
         while (event := await events.get()) is not None:
             yield event
         yield Finished(await task)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if not run.closed:  # closed before it began
+            cancelled(parts, run)

@@ -19,6 +19,7 @@ When a lane fails after parts of its answer were delivered, ``on_interrupt`` say
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -40,6 +41,8 @@ Why = FailureKind | Literal["tools", "changed", "review"]
 
 TAIL = 48
 """Characters that are held back behind what has come: longer than most values that a detector finds."""
+GRACE_S = 0.05
+"""Lanes keep the time of a call themselves, and say more of it; this is for those that do not."""
 _WINDOW = 400  # characters before what is scanned that are scanned again with it
 _LEAST, _MOST = 60, 200  # characters to send at a time: from the first on at the end of a sentence
 _WORD = re.compile(r"\s")
@@ -127,11 +130,20 @@ class Outlet:
 
         Raises:
             LaneFailure: it broke off, or said nothing of its end.
+            TimeoutError: it took longer than it may. The time that scans and the consumer take is not the lane's.
         """
+        clock, left = asyncio.get_running_loop().time, call.timeout_s + GRACE_S
         # What streams can be closed, so that a call does not run on when nobody listens any more.
         seen = Visible()  # lanes take thinking off themselves; this is for those that do not
-        async with aclosing(cast("Any", lanes.stream(call))) as pieces:
-            async for piece in pieces:
+        async with aclosing(cast("Any", lanes.stream(call))) as stream:
+            pieces = aiter(stream)
+            while True:
+                began = clock()
+                async with asyncio.timeout(left):
+                    piece = await anext(pieces, None)
+                left -= clock() - began
+                if piece is None:
+                    break
                 if text := seen.feed(piece.text):
                     self._came += text
                     await self._release()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router_ml import Router
+from router_ml import Executor, Router
 from router_ml.contract import OutputContract, Step
-from router_ml.errors import ExecutionError, InvalidRequestError, StreamInterruptedError
-from router_ml.execution.lanes.reply import Reply, ToolRequest
+from router_ml.errors import ExecutionError, InvalidRequestError, RouterError, StreamInterruptedError
+from router_ml.execution.lanes.calls import LaneCall
+from router_ml.execution.lanes.reply import Piece, Reply, ToolRequest
 from router_ml.execution.streaming.outlet import TAIL, Delta, Event, Finished, Restarted, Started, ToolUsed
-from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingTools, Scene, config, failed, scene, wants
+from tests.execution.acting import HANGS, PRIVATE, SECRET, ActingLanes, ActingTools, Scene, config, failed, scene, wants
 
 ASKED = "What is new?"
 LONG = " ".join(f"Sentence number {index} says that all is well." for index in range(20))
@@ -127,6 +130,21 @@ def test_a_caller_may_be_told_and_go_on_later() -> None:
     ]
     assert (done.decision.decision_id, done.execution.resumes) == (broken.decision_id, it.kept[0].execution_id)
     assert it.lanes.lanes == ["a", "b"]
+    with pytest.raises(InvalidRequestError, match="was gone on from"):
+        list(it.executor.stream(resume_from=broken))
+
+
+def test_what_a_broken_stream_took_counts_against_the_deadline_when_it_is_gone_on_from() -> None:
+    it = scene({"a": [failed("connection", partial=LONG[:700])], "b": ["And so on."]})
+    decision = it.decide(limits={"deadline_ms": 60_000.0})
+    with pytest.raises(StreamInterruptedError) as caught:
+        list(it.executor.stream(ASKED, decision=decision, on_interrupt="stop"))
+    broken: Any = caught.value.resume
+    took = broken.execution.model_copy(update={"latency_ms": 59_000.0})
+    caught.value.resume = replace(broken, execution=took)
+    list(it.executor.stream(resume_from=caught.value))
+    assert it.lanes.calls[0].timeout_s > 2
+    assert it.lanes.calls[1].timeout_s < 1
 
 
 def test_before_anything_was_delivered_nobody_is_told() -> None:
@@ -232,6 +250,37 @@ def test_a_consumer_that_stops_listening_holds_nothing_up() -> None:
     assert (it.lanes.running, it.kept[-1].status) == (0, "cancelled")
 
 
+def test_a_slow_reader_does_not_use_up_the_patience_with_a_lane() -> None:
+    """What came is read slower than the lane may take; the lane itself answers at once."""
+    lanes = config().model_dump(mode="json", by_alias=True)["lanes"]
+    lanes["a"]["endpoint"]["timeout_ms"] = 100
+    it = scene({"a": [LONG * 6]}, changes={"lanes": lanes})
+    events = []
+    for event in it.executor.stream(ASKED, decision=it.decide()):
+        time.sleep(0.02)
+        events.append(event)
+    assert len(events) * 0.02 > 0.4
+    assert shown(events) == LONG * 6
+    assert [hop.kind for hop in it.kept[-1].hops] == [None]
+
+
+def test_a_lane_that_stops_in_the_middle_of_a_stream_has_its_own_patience() -> None:
+    class Stops(ActingLanes):
+        async def stream(self, call: LaneCall) -> AsyncIterator[Piece]:
+            async for piece in super().stream(call):
+                yield piece
+                if call.lane == "a":
+                    await asyncio.Event().wait()
+
+    lanes = config().model_dump(mode="json", by_alias=True)["lanes"]
+    lanes["a"]["endpoint"]["timeout_ms"] = 40
+    router = Router(config(lanes=lanes))
+    executor = Executor(router, lanes=Stops({"a": [LONG], "b": ["Short."]}))
+    last = list(executor.stream(ASKED, decision=scene(router=router).decide()))[-1]
+    assert isinstance(last, Finished)
+    assert [(hop.lane, hop.kind) for hop in last.completion.execution.hops] == [("a", "timeout"), ("b", None)]
+
+
 def test_closing_an_asynchronous_stream_leaves_nothing_running() -> None:
     it = scene({"a": [HANGS]})
 
@@ -258,3 +307,16 @@ def test_a_stream_needs_something_to_answer() -> None:
         list(it.executor.stream(resume_from=StreamInterruptedError(None, "timeout", partial="", resume=None)))
     with pytest.raises(InvalidRequestError):
         list(it.executor.stream(""))
+
+
+def test_a_stream_whose_executor_is_closed_does_not_end_as_if_it_were_whole() -> None:
+    it = scene({"a": [LONG * 6]})
+    stream = it.executor.stream(ASKED, decision=it.decide())
+    while not isinstance(next(stream), Delta):
+        pass
+    it.executor.close()
+    with pytest.raises(RouterError, match="is closed"):
+        list(stream)
+    assert (it.lanes.running, it.kept[-1].status) == (0, "cancelled")
+    with pytest.raises(RouterError, match="is closed"):
+        it.executor.complete(ASKED)
