@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._followed: set[Any] = set()
         self.closed = False
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
@@ -53,6 +54,24 @@ class Background:
             future.cancel()
             raise
 
+    def follow(self, events: AsyncIterator[T]) -> Iterator[T]:
+        """What an asynchronous generator yields; closing the iterator closes it.
+
+        Raises:
+            RouterError: as for ``wait``.
+        """
+        self._followed.add(events)
+        try:
+            while True:
+                try:
+                    yield self.wait(_next(events))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._followed.discard(events)
+            if not self.closed:  # else they were closed with it
+                self.wait(_close(events))
+
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
@@ -70,6 +89,8 @@ class Background:
             for task in left:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            # With all that they read from, which the loop would close at the same time.
+            loop.run_until_complete(_close_all(list(self._followed)))
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
@@ -87,6 +108,18 @@ class Background:
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(end, loop)
             thread.join(timeout=10)
+
+
+async def _next(events: AsyncIterator[T]) -> T:
+    return await anext(events)
+
+
+async def _close(events: Any) -> None:
+    await events.aclose()
+
+
+async def _close_all(followed: list[Any]) -> None:
+    await asyncio.gather(*map(_close, followed), return_exceptions=True)
 
 
 def _run_on(loop: asyncio.AbstractEventLoop) -> None:

@@ -133,16 +133,7 @@ class Executor(Resuming):
 
     def stream(self, request: Request | None = None, **asked: Any) -> Iterator[Event]:
         """``astream`` for callers without an event loop. Closing the iterator ends the call."""
-        events = self.astream(request, **asked)
-        try:
-            while True:
-                try:
-                    yield self._background.wait(_next(events))
-                except StopAsyncIteration:
-                    return
-        finally:
-            if not self._background.closed:  # else they were closed with it
-                self._background.wait(_close(events))
+        return self._background.follow(self.astream(request, **asked))
 
     async def astream(
         self,
@@ -203,11 +194,3 @@ class Executor(Resuming):
 def _embedding(router: Router | Rollout) -> Embedding | None:
     """What the indexes that are built in compare texts with: the encoder of the router, if it has one."""
     return None if router.bundle is None else Embedding(router.bundle.encoder)
-
-
-async def _next(events: AsyncIterator[Event]) -> Event:
-    return await anext(events)
-
-
-async def _close(events: Any) -> None:
-    await events.aclose()

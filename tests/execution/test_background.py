@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import NoReturn
 
 import pytest
@@ -30,12 +32,37 @@ def test_an_interrupt_ends_the_work_it_came_from_and_no_other(kind: type[BaseExc
 
 
 def test_what_is_closed_stays_closed() -> None:
+    before = set(threading.enumerate())
     background = Background()
     assert background.wait(one()) == 1
     background.close()
     with pytest.raises(RouterError, match="is closed"):
         background.wait(one())
-    assert not [thread for thread in threading.enumerate() if thread.name == "router-ml" and thread.is_alive()]
+    assert not {thread for thread in threading.enumerate() if thread.name == "router-ml"} - before
+
+
+def test_what_is_followed_is_closed_from_the_outside_in(caplog: pytest.LogCaptureFixture) -> None:
+    background, closed = Background(), list[str]()
+
+    async def inner() -> AsyncGenerator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(0.01)
+            closed.append("inner")
+
+    async def outer() -> AsyncGenerator[int]:
+        async with aclosing(inner()) as numbers:
+            async for number in numbers:
+                yield number
+        closed.append("not reached")
+
+    numbers = background.follow(outer())
+    assert next(numbers) == 1
+    background.close()
+    assert (closed, caplog.records) == (["inner"], [])
+    with pytest.raises(RouterError, match="is closed"):
+        next(numbers)
 
 
 def test_whoever_waits_while_it_is_closed_is_told() -> None:
