@@ -31,6 +31,7 @@ Read = tuple[Scan, tuple[Risk, ...]]
 _QUEUE = re.compile(r"human_review ([^,]+)")
 _WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
 _REMEMBERED = 512
+_NOTHING = "-"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,17 @@ class Still:
     words: bool = True
 
 
-def as_request(added: Sequence[str]) -> RouteRequest | None:
-    """Texts that have appeared since, in the shape of a request, so that they are read as one is."""
-    said = tuple(Message(role="tool", content=text) for text in added if text.strip())
-    return RouteRequest(messages=said) if said else None
+def as_request(added: Sequence[str], definitions: Sequence[str] = ()) -> RouteRequest | None:
+    """Texts that have appeared since, in the shape of a request, so that they are read as one is.
+
+    Definitions of tools are read as the operator's words are: for what they hold, not for what they ask. One that says
+    "send an email" does not want one sent.
+    """
+    said = [Message(role="tool", content=text) for text in added if text.strip()]
+    defined = [Message(role="system", content=text) for text in definitions if text.strip()]
+    if defined and not said:
+        said = [Message(role="user", content=_NOTHING)]  # else the last definition would be what is asked
+    return RouteRequest(messages=(*defined, *said)) if said else None
 
 
 class Readings:
@@ -70,13 +78,15 @@ class Readings:
         self._known: OrderedDict[bytes, Read] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, rules: str, added: Sequence[str], read: Callable[[RouteRequest], Read]) -> Read | None:
+    def of(
+        self, rules: str, added: Sequence[str], read: Callable[[RouteRequest], Read], *, definitions: Sequence[str] = ()
+    ) -> Read | None:
         """What is found in some texts under ``rules``, a digest of them; None where nothing has appeared."""
-        new = as_request(added)
+        new = as_request(added, definitions)
         if new is None:
             return None
-        digest = hashlib.sha256(rules.encode())
-        for text in added:
+        digest = hashlib.sha256(f"{rules} {len(definitions)}".encode())
+        for text in (*definitions, *added):
             data = text.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
         key = digest.digest()

@@ -163,12 +163,20 @@ class Router(Reviewed):
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
         return pins.sign(decision.decision_id, risks=private_risks(decision))
 
-    def recheck(self, decision: RouteDecision, added: Sequence[str] = (), *, now: datetime | None = None) -> Still:
+    def recheck(
+        self,
+        decision: RouteDecision,
+        added: Sequence[str] = (),
+        *,
+        definitions: Sequence[str] = (),
+        now: datetime | None = None,
+    ) -> Still:
         """What a decision may still do, before each call: the rules in force at ``now`` and what is down, looked at
         with all that was known when it was made and with what has appeared since.
 
         Args:
             added: texts that came in since: results of tools, passages that were retrieved.
+            definitions: of tools that came beside the request; they are read for what they hold, not what they ask.
         """
         _, now, _ = stamped(0, now, "recheck")
         force = self._rules.at(now)
@@ -177,7 +185,7 @@ class Router(Reviewed):
             understood = read(force.config, self.bundle, [new])[0]
             return self._scan(force.config, new, understood), understood.risks
 
-        appeared = self._readings.of(force.versions.config_sha256, added, look)
+        appeared = self._readings.of(force.versions.config_sha256, added, look, definitions=definitions)
         return recheck(force, decision, health=self._health.snapshot, appeared=appeared)
 
     def check_output(

@@ -11,28 +11,37 @@ from dataclasses import dataclass, field, replace
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, RouteDecision
-from router_ml.contract.base import JsonObject
+from router_ml.contract.base import JsonObject, walk_strings
 from router_ml.execution.lanes.reply import Reply, ToolRequest
 
 
 @dataclass(frozen=True)
 class ClientSide:
     """``tools`` in the OpenAI shape; ``must_call``: the lane has to ask for one of them, or for one of ours;
-    ``decoding``: what the caller asks for; ``traceparent``, ``tracestate``: the W3C trace context that it sent."""
+    ``decoding``: what the caller asks for; ``parallel``: whether several of its tools may be asked for at once;
+    ``traceparent``, ``tracestate``: the W3C trace context that it sent."""
 
     tools: tuple[JsonObject, ...] = ()
     must_call: bool = False
     decoding: Decoding = field(default_factory=Decoding)
+    parallel: bool = True
     traceparent: str | None = None
     tracestate: str | None = None
 
     def wanted(self, reply: Reply) -> tuple[ToolRequest, ...]:
         """The calls in a reply that are the caller's to make.
 
-        Ours beside them are left out: the lane asks again once it has the results of these.
+        Ours beside them are left out, and what is not to come at once: the lane asks again once it has the results of
+        these.
         """
         names = {name_of(tool) for tool in self.tools}
-        return tuple(one for one in reply.tool_requests if one.name in names)
+        found = tuple(one for one in reply.tool_requests if one.name in names)
+        return found if self.parallel else found[:1]
+
+    def strings(self) -> tuple[str, ...]:
+        """What lanes are sent of it beside the request, which rules have to look at first: one text for each tool, and
+        the words that end an answer."""
+        return (*("\n".join(text for _, text in walk_strings(tool)) for tool in self.tools), *self.decoding.stop)
 
 
 def name_of(tool: JsonObject) -> str:

@@ -112,10 +112,11 @@ async def obey(parts: Parts, run: Run) -> Halted | None:
 
     A person who has agreed to a request is not asked again; a refusal still counts.
     """
-    if run.fresh:
-        still = await asyncio.to_thread(parts.router.recheck, run.decision, list(run.appeared))
+    given, look = run.client.strings(), parts.router.recheck
+    if run.fresh or (given and not run.hops):
+        still = await asyncio.to_thread(look, run.decision, list(run.appeared), definitions=given)
     else:
-        still = parts.router.recheck(run.decision, run.appeared)
+        still = look(run.decision, run.appeared, definitions=given)
     run.fresh = False
     run.narrow(still)
     run.gone.update(still.excluded)

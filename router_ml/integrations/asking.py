@@ -14,6 +14,8 @@ from router_ml.contract.base import JsonObject
 from router_ml.contract.request import OutputContract
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.client_side import ClientSide, name_of
+from router_ml.integrations.shapes import choice_of, mapping, objects, wishes, words
+from router_ml.integrations.shapes import tools as read_tools
 
 ANY = ("router", "auto")
 """Names of a model that leave the choice to the router."""
@@ -41,10 +43,10 @@ class Asked:
 
 def ask(
     config: RouterConfig,
-    messages: Iterable[Mapping[str, Any]],
+    messages: Iterable[Mapping[str, Any]] | None,
     *,
     model: str = "router",
-    tools: Sequence[JsonObject] = (),
+    tools: Sequence[JsonObject] | None = None,
     tool_choice: Any = None,
     response_format: Mapping[str, Any] | None = None,
     decoding: Mapping[str, Any] | None = None,
@@ -57,31 +59,42 @@ def ask(
 
     Args:
         model: ``router``, the name of a lane, or the model of one or more lanes; it only narrows.
-        tools: in the OpenAI shape. tool_choice: ``auto``, ``none``, ``required``, ``any``, or a tool or its name.
-        decoding: fields of ``Decoding`` that the caller asks for.
+        tools: in the OpenAI shape. tool_choice: ``auto``, ``none``, ``required``, ``any``, or a tool or its name; what
+            it leaves out is not offered, of ours neither.
+        decoding: fields of ``Decoding`` that the caller asks for, and ``parallel_tool_calls``: False for at most one
+            call of the caller's tools at a time.
         router: fields of ``RouteRequest`` beside the messages.
 
     Raises:
         InvalidRequestError: a message, a tool or a field cannot be read, or no lane has this model.
     """
-    own = dict(router or {})
+    own = mapping(router, "router")
     if unknown := sorted(own.keys() - set(_OWN)):
         raise InvalidRequestError(f"The router has no fields {unknown}. Known: {', '.join(_OWN)}.")
-    sent = [{key: each[key] for key in _KEPT if each.get(key) is not None} for each in messages]
-    chosen, must_call = _chosen(tools, tool_choice)
+    if not isinstance(model, str):
+        raise InvalidRequestError(f"The model is of type {type(model).__name__}, expected a text.")
+    sent = [{key: each[key] for key in _KEPT if each.get(key) is not None} for each in objects(messages, "messages")]
+    choice = choice_of(tool_choice)
+    chosen = _chosen(read_tools(tools), choice)
+    must_call = choice not in ("auto", "none")
     ours = [name_of(tool) for tool in chosen if name_of(tool) in config.tools]
     theirs = tuple(tool for tool in chosen if name_of(tool) not in config.tools)
-    needs = {*(["tools"] if theirs else []), *(["vision"] if _has_image(sent) else [])}
+    needs = {*(["tools"] if theirs or must_call else []), *(["vision"] if _has_image(sent) else [])}
+    allowed = words(own.get("allowed_tools"), "allowed_tools") if choice in ("auto", "required") else ()
+    own["allowed_tools"] = tuple(dict.fromkeys((*allowed, *ours)))
+    if must_call and not theirs and not own["allowed_tools"]:
+        raise InvalidRequestError("The tool_choice asks for a call, and the request has no tools.")
+    said = wishes(mapping(decoding, "decoding"))
+    parallel = said.pop("parallel_tool_calls", None)
     try:
-        wished = Decoding(**(decoding or {}))
+        wished = Decoding(**said)
         given = Constraints.model_validate(own.pop("constraints", None) or {})
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "request")) from None
-    own["allowed_tools"] = tuple(dict.fromkeys((*own.get("allowed_tools", ()), *ours)))
     if own.get("output_contract") is None:
         own["output_contract"] = contract_of(response_format)
     request = RouteRequest.parse({**own, "messages": sent, "constraints": _narrowed(config, given, model, needs)})
-    return Asked(request, ClientSide(theirs, must_call and bool(theirs), wished))
+    return Asked(request, ClientSide(theirs, must_call, wished, parallel=parallel is not False))
 
 
 def contract_of(response_format: Mapping[str, Any] | None) -> OutputContract | None:
@@ -90,8 +103,9 @@ def contract_of(response_format: Mapping[str, Any] | None) -> OutputContract | N
     Raises:
         InvalidRequestError: a format that is neither text, json_object nor json_schema.
     """
-    kind = (response_format or {}).get("type", "text")
-    if response_format is None or kind == "text":
+    response_format = mapping(response_format, "response_format")
+    kind = response_format.get("type", "text")
+    if kind == "text":
         return None
     if kind == "json_object":
         return OutputContract(name="json", type="json", schema={"type": "object"})
@@ -103,22 +117,16 @@ def contract_of(response_format: Mapping[str, Any] | None) -> OutputContract | N
     return OutputContract(name=str(given.get("name", "inline")), type="json", schema=dict(given["schema"]))
 
 
-def _chosen(tools: Sequence[JsonObject], choice: Any) -> tuple[list[JsonObject], bool]:
-    """The tools that a tool_choice leaves, and whether one has to be called."""
-    if any(not name_of(tool) for tool in tools):
-        raise InvalidRequestError("A tool has no function with a name. Give tools in the OpenAI shape.")
-    if isinstance(choice, Mapping):
-        choice = (choice.get("function") or {}).get("name")
-    if choice in (None, "auto", True):
-        return list(tools), False
-    if choice in ("none", False):
-        return [], False
-    if choice in ("required", "any"):
-        return list(tools), True
-    named = [tool for tool in tools if name_of(tool) == choice]
+def _chosen(tools: list[JsonObject], choice: str) -> list[JsonObject]:
+    """The tools that a tool_choice leaves."""
+    if choice in ("auto", "required"):
+        return tools
+    if choice == "none":
+        return []
+    named = [tool for tool in tools if f"={name_of(tool)}" == choice]
     if not named:
         raise InvalidRequestError("The tool_choice names a tool that is not among the tools of the request.")
-    return named, True
+    return named
 
 
 def _narrowed(config: RouterConfig, given: Constraints, model: str, needs: set[str]) -> Constraints:

@@ -5,12 +5,13 @@ What stays of a request here is forgotten when it has landed, or when thousands 
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from router_ml.contract import (
@@ -23,12 +24,16 @@ from router_ml.contract import (
     RouteRequest,
     Validation,
 )
-from router_ml.errors import NotRoutedError
+from router_ml.errors import LogError, NotRoutedError
+from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.fallback import Tried, next_step
 from router_ml.execution.lanes.prices import cost_usd
 from router_ml.execution.lanes.reply import Reply, Usage
+from router_ml.recording import must_be_kept
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+
+logger = logging.getLogger(__name__)
 
 _MOST = 10_000
 
@@ -86,6 +91,26 @@ class Flights:
             tried.append(Tried(step.lane, "not_allowed"))
         return None
 
+    def allow(self, flight: Flight, client: ClientSide) -> tuple[ClientSide, tuple[str, ...]]:
+        """What rules leave of tools that come beside a request, and of its lanes, the first to be called first, once
+        they have looked at what is defined there.
+
+        Raises:
+            NotRoutedError: a rule asks for a refusal or for a person now, or no lane is left.
+        """
+        decision = flight.decision
+        client = kept(client, self.router.config, decision)
+        still = self.router.recheck(decision, definitions=client.strings())
+        in_order = dict.fromkeys((str(decision.lane), *(step.lane for step in decision.fallback.on_error)))
+        lanes = tuple(lane for lane in in_order if lane in still.lanes)
+        if still.refuse is not None or still.human_review is not None or not lanes:
+            asks = "refuse" if still.human_review is None else "human_review"
+            reason = still.refuse or "The rules leave no lane for the tools of this request."
+            raise NotRoutedError(decision.model_copy(update={"action": asks, "reason": reason}))
+        if not still.foreign_tools:
+            client = replace(client, tools=(), must_call=False)
+        return client, lanes
+
     def add_hop(
         self,
         flight: Flight,
@@ -125,10 +150,21 @@ class Flights:
         flight.checks.append(found.check_id)
         return found
 
+    def leave(self, flight: Flight, status: ExecutionStatus, *, error: FailureKind) -> None:
+        """``land`` where nothing is shown any more that a missing record could hold back."""
+        try:
+            self.land(flight, status, error=error)
+        except LogError as lost:
+            logger.error("A request ended and that was not logged: %s", lost)
+
     def land(
         self, flight: Flight, status: ExecutionStatus, *, lane: str | None = None, error: FailureKind | None = None
     ) -> Execution | None:
-        """Record how it ended, once; None where it has been recorded."""
+        """Record how it ended, once; None where it has been recorded.
+
+        Raises:
+            LogError: it could not be kept, and requests of its class or tier must be.
+        """
         with self._lock:
             if self._flying.pop(flight.decision.decision_id, None) is None:
                 return None
@@ -148,5 +184,10 @@ class Flights:
             latency_ms=(time.monotonic() - flight.started) * 1000,
             cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
         )
-        self.router.log_execution(execution)
+        try:
+            self.router.log_execution(execution)
+        except LogError as lost:
+            if must_be_kept(self.router.config, flight.decision.traffic_class, flight.decision.risk_tier):
+                raise
+            logger.error("A request was carried out but that was not logged: %s", lost)
         return execution

@@ -7,7 +7,7 @@ refusal, what was shown cannot be taken back: the request is carried out to its 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import cast
@@ -33,7 +33,7 @@ class Said:
 Piece = Said | Completion
 
 
-async def afollow(executor: Executor, asked: Asked) -> AsyncIterator[Piece]:
+async def afollow(executor: Executor, asked: Asked) -> AsyncGenerator[Piece]:
     """The text piece by piece, then the completion.
 
     Raises:
@@ -46,7 +46,7 @@ async def afollow(executor: Executor, asked: Asked) -> AsyncIterator[Piece]:
                 yield piece
 
 
-def follow(executor: Executor, asked: Asked) -> Iterator[Piece]:
+def follow(executor: Executor, asked: Asked) -> Generator[Piece]:
     """``afollow`` for callers without an event loop."""
     following, begun = _Following(), executor.stream(asked.request, client=asked.client, on_interrupt="continue")
     with closing(

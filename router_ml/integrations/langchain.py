@@ -14,6 +14,7 @@ which, and ``with_structured_output`` raises.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -40,8 +41,8 @@ except ImportError:
 
 __all__ = ["ChatRouter"]
 
-_WISHES = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort")
-_WITHOUT_EFFECT = ("parallel_tool_calls", "strict", "stream_usage", "ls_structured_output_format")
+_WISHES = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "parallel_tool_calls")
+_WITHOUT_EFFECT = ("strict", "stream_usage", "ls_structured_output_format")
 
 
 class ChatRouter(BaseChatModel):  # type: ignore[misc]
@@ -142,11 +143,12 @@ class ChatRouter(BaseChatModel):  # type: ignore[misc]
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         try:
-            for piece in follow(self.executor, self._asked(messages, stop, kwargs)):
-                chunk = _chunk(piece)
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+            with closing(follow(self.executor, self._asked(messages, stop, kwargs))) as pieces:
+                for piece in pieces:
+                    chunk = _chunk(piece)
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
         except RouterError as error:
             raise as_langchain(error) from error
 
@@ -154,11 +156,12 @@ class ChatRouter(BaseChatModel):  # type: ignore[misc]
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         try:
-            async for piece in afollow(self.executor, self._asked(messages, stop, kwargs)):
-                chunk = _chunk(piece)
-                if run_manager is not None:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+            async with aclosing(afollow(self.executor, self._asked(messages, stop, kwargs))) as pieces:
+                async for piece in pieces:
+                    chunk = _chunk(piece)
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
         except RouterError as error:
             raise as_langchain(error) from error
 

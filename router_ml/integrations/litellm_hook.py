@@ -8,14 +8,16 @@ unless ``strict``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from router_ml.contract import FailureKind, Validation
-from router_ml.errors import InvalidRequestError, NotRoutedError, RouterError
+from router_ml.errors import InvalidRequestError, LogError, NotRoutedError, RouterError
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.validation.checking import Checked, check
 from router_ml.integrations.asking import ANY
@@ -80,19 +82,26 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
         if flight.decision.output_contract.citations_required:
             said = "Answers to this request have to cite what was looked up, and the proxy looks nothing up."
             raise await self._withheld(flight, 422, "not_allowed", said)
-        rewrite(config, data, flight, asked)
+        with self._followed(flight):
+            try:
+                client, lanes = await apart(self._flights.allow, flight, asked.client)
+            except NotRoutedError as error:
+                decision = error.decision
+                raise await self._withheld(flight, 403, "not_allowed", decision.reason) from None
+        rewrite(config, data, flight, client, lanes)
         return data
 
     async def async_post_call_success_hook(self, data: dict[str, Any], user_api_key_dict: Any, response: Any) -> Any:
         """Check an answer and record how the request ended.
 
         Raises:
-            HTTPException: 502 the answer breaks its contract, 403 it may not be shown.
+            HTTPException: 502 the answer breaks its contract, 403 it may not be shown, 503 it could not be recorded.
         """
         flight = self._flights.of(marked(data))
         if flight is None:
             return response
-        notices = await self._checked(flight, response)
+        with self._followed(flight):
+            notices = await self._checked(flight, response)
         if notices:
             message = response.choices[0].message
             message.content = "\n\n".join([message.content, *notices])
@@ -107,10 +116,14 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
             async for chunk in response:
                 yield chunk
             return
-        chunks = [chunk async for chunk in response]
-        whole = litellm.stream_chunk_builder(chunks, messages=request_data.get("messages"))
-        whole._hidden_params = {**_hidden(chunks[0] if chunks else None), **_hidden(response)}
-        notices = await self._checked(flight, whole)
+        with self._followed(flight):
+            chunks = [chunk async for chunk in response]
+            whole = litellm.stream_chunk_builder(chunks, messages=request_data.get("messages"))
+            if whole is None:
+                self._flights.add_hop(flight, _answered_by(flight, response), kind="empty", error="EmptyStreamError")
+                raise await self._withheld(flight, 502, "empty", "The answer is empty.")
+            whole._hidden_params = {**_hidden(chunks[0]), **_hidden(response)}
+            notices = await self._checked(flight, whole)
         said = [chunk for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
         if notices:
             said[-1].choices[0].delta.content += "\n\n" + "\n\n".join(notices)
@@ -138,7 +151,7 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
         """Record that no lane answered."""
         flight = self._flights.of(marked(request_data))
         if flight is not None:
-            await apart(self._flights.land, flight, "failed", error=failed(original_exception)[0])
+            await apart(self._flights.leave, flight, "failed", error=failed(original_exception)[0])
 
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **_: Any
@@ -169,14 +182,26 @@ class ProxyHook(CustomLogger):  # type: ignore[misc]
                 flight, 502, kind, f"The answer breaks its contract: {'; '.join(checked.errors)}."
             )
         flight.validation = Validation(status="not_checked" if reply.tool_requests else "passed")
-        found = await apart(self._flights.check, flight, reply)
-        if found.action in ("withhold", "human_review"):
-            raise await self._withheld(flight, 403, "withheld", found.reason)
-        await apart(self._flights.land, flight, "answered", lane=lane)
+        try:
+            found = await apart(self._flights.check, flight, reply)
+            if found.action in ("withhold", "human_review"):
+                raise await self._withheld(flight, 403, "withheld", found.reason)
+            await apart(self._flights.land, flight, "answered", lane=lane)
+        except LogError as error:
+            raise await self._withheld(flight, 503, "withheld", str(error)) from None
         return tuple(found.notices.values()) if contract.type == "text" and not reply.tool_requests else ()
 
+    @contextmanager
+    def _followed(self, flight: Flight) -> Iterator[None]:
+        """What is done for a request whose client may go away meanwhile, which is recorded as well."""
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            self._flights.leave(flight, "cancelled", error="cancelled")
+            raise
+
     async def _withheld(self, flight: Flight, status: int, kind: FailureKind, said: str) -> Exception:
-        await apart(self._flights.land, flight, "failed", error=kind)
+        await apart(self._flights.leave, flight, "failed", error=kind)
         return error_of(status, kind, said, decision_id=flight.decision.decision_id)
 
 

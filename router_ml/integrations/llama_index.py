@@ -10,6 +10,7 @@ retriever = RouterRetriever(executor.router, {"help_center": index})   # whether
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from typing import Any
 
 from pydantic import BaseModel, Field, PrivateAttr
@@ -155,25 +156,26 @@ class RouterLLM(CustomLLM):  # type: ignore[misc]
     ) -> Iterator[tuple[str, str, Completion | None]]:
         """The text so far, what has just come, and at the end the completion."""
         text = ""
-        for piece in follow(self._executor, self._asked(messages, given)):
-            delta = piece.text if isinstance(piece, Said) else ""
-            text += delta
-            yield text, delta, None if isinstance(piece, Said) else piece
+        with closing(follow(self._executor, self._asked(messages, given))) as pieces:
+            for piece in pieces:
+                delta = piece.text if isinstance(piece, Said) else ""
+                text += delta
+                yield text, delta, None if isinstance(piece, Said) else piece
 
     async def _afollow(
         self, messages: Sequence[ChatMessage], given: Mapping[str, Any]
     ) -> AsyncIterator[tuple[str, str, Completion | None]]:
         text = ""
-        async for piece in afollow(self._executor, self._asked(messages, given)):
-            delta = piece.text if isinstance(piece, Said) else ""
-            text += delta
-            yield text, delta, None if isinstance(piece, Said) else piece
+        async with aclosing(afollow(self._executor, self._asked(messages, given))) as pieces:
+            async for piece in pieces:
+                delta = piece.text if isinstance(piece, Said) else ""
+                text += delta
+                yield text, delta, None if isinstance(piece, Said) else piece
 
     def _asked(self, messages: Sequence[ChatMessage], given: Mapping[str, Any]) -> Asked:
         if unknown := sorted(given.keys() - set(_KNOWN)):
             raise InvalidRequestError(f"RouterLLM does not know the arguments {unknown}. Known: {', '.join(_KNOWN)}.")
         wished = {name: given.get(name) for name in _WISHES}
-        stop = given.get("stop")
         return ask(
             self._executor.router.config,
             as_openai(messages),
@@ -181,7 +183,7 @@ class RouterLLM(CustomLLM):  # type: ignore[misc]
             tools=given.get("tools") or (),
             tool_choice=given.get("tool_choice"),
             response_format=given.get("response_format"),
-            decoding={**wished, "stop": (stop,) if isinstance(stop, str) else tuple(stop or ())},
+            decoding={**wished, "stop": given.get("stop")},
             router={**self.request, **(given.get("request") or {})},
         )
 

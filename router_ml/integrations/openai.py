@@ -13,7 +13,7 @@ network is answered here. ``id`` of an answer is that of its decision, ``answer.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +22,7 @@ from router_ml.execution.executor import Executor
 from router_ml.integrations.answering import body, chunk, error_body, last_chunks
 from router_ml.integrations.asking import Asked, ask
 from router_ml.integrations.following import Piece, Said, afollow, follow
+from router_ml.integrations.shapes import mapping
 from router_ml.router import Router
 
 try:
@@ -48,6 +49,7 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
 }
 """Parameters that a lane might not honour, with the values that ask for nothing."""
 
+_WISHES = ("temperature", "top_p", "seed", "stop", "reasoning_effort", "parallel_tool_calls")
 _DEFAULT_TIMEOUT_S = 600.0  # of the library; whoever leaves it has not asked for anything
 
 
@@ -85,9 +87,9 @@ class _Transport(http.BaseTransport):  # type: ignore[misc]
             if not sent.get("stream"):
                 completion = self._executor.complete(asked.request, client=asked.client)
                 return _answer(200, body(completion))
-            pieces = follow(self._executor, asked)
+            teller, pieces = _Teller(sent), follow(self._executor, asked)
             first = next(pieces)  # what fails before the first piece has a status of its own
-            return _streamed(_Events(_lines(first, pieces, sent)))
+            return _streamed(_Events(pieces, _lines(first, pieces, teller)))
         except RouterError as error:
             return _answer(*error_body(error))
 
@@ -103,27 +105,37 @@ class _AsyncTransport(http.AsyncBaseTransport):  # type: ignore[misc]
             if not sent.get("stream"):
                 completion = await self._executor.acomplete(asked.request, client=asked.client)
                 return _answer(200, body(completion))
-            pieces = afollow(self._executor, asked)
+            teller, pieces = _Teller(sent), afollow(self._executor, asked)
             first = await anext(pieces)
-            return _streamed(_AsyncEvents(_alines(first, pieces, sent)))
+            return _streamed(_AsyncEvents(pieces, _alines(first, pieces, teller)))
         except RouterError as error:
             return _answer(*error_body(error))
 
 
 class _Events(http.SyncByteStream):  # type: ignore[misc]
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, pieces: Generator[Piece], lines: Generator[bytes]) -> None:
+        self._pieces, self._lines = pieces, lines
 
     def __iter__(self) -> Iterator[bytes]:
         return self._lines
 
+    def close(self) -> None:
+        """End the call as well, which goes on as long as somebody may still listen."""
+        self._lines.close()
+        self._pieces.close()
+
 
 class _AsyncEvents(http.AsyncByteStream):  # type: ignore[misc]
-    def __init__(self, lines: AsyncIterator[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, pieces: AsyncGenerator[Piece], lines: AsyncGenerator[bytes]) -> None:
+        self._pieces, self._lines = pieces, lines
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._lines
+
+    async def aclose(self) -> None:
+        """End the call as well, which goes on as long as somebody may still listen."""
+        await self._lines.aclose()
+        await self._pieces.aclose()
 
 
 def _read(request: Any) -> dict[str, Any]:
@@ -137,26 +149,29 @@ def _read(request: Any) -> dict[str, Any]:
 
 
 def _asked(executor: Executor, sent: Mapping[str, Any], request: Any) -> Asked:
-    own = dict(sent.get("router") or {})
+    own = mapping(sent.get("router"), "router")
     own["metadata"] = {
-        **(sent.get("metadata") or {}),
+        **mapping(sent.get("metadata"), "metadata"),
         **({"user": sent["user"]} if sent.get("user") else {}),
-        **(own.get("metadata") or {}),
+        **mapping(own.get("metadata"), "router.metadata"),
     }
     patience = (request.extensions.get("timeout") or {}).get("read")
     if patience is not None and patience < _DEFAULT_TIMEOUT_S:
-        own["constraints"] = {"max_latency_ms": patience * 1000, **(own.get("constraints") or {})}
-    stop = sent.get("stop")
-    wished = {name: sent.get(name) for name in ("temperature", "top_p", "seed", "reasoning_effort")}
-    wished["max_tokens"] = sent.get("max_completion_tokens") or sent.get("max_tokens")
+        own["constraints"] = {
+            "max_latency_ms": patience * 1000,
+            **mapping(own.get("constraints"), "router.constraints"),
+        }
+    wished = {name: sent.get(name) for name in _WISHES}
+    most = sent.get("max_completion_tokens")
+    wished["max_tokens"] = sent.get("max_tokens") if most is None else most
     return ask(
         executor.router.config,
-        sent.get("messages") or (),
+        sent.get("messages"),
         model=sent.get("model") or "router",
-        tools=sent.get("tools") or (),
+        tools=sent.get("tools"),
         tool_choice=sent.get("tool_choice"),
         response_format=sent.get("response_format"),
-        decoding={**wished, "stop": (stop,) if isinstance(stop, str) else tuple(stop or ())},
+        decoding=wished,
         router=own,
     )
 
@@ -169,8 +184,7 @@ def _streamed(events: Any) -> Any:
     return http.Response(200, headers={"content-type": "text/event-stream"}, stream=events)
 
 
-def _lines(first: Piece, rest: Iterator[Piece], sent: Mapping[str, Any]) -> Iterator[bytes]:
-    teller = _Teller(sent)
+def _lines(first: Piece, rest: Iterator[Piece], teller: _Teller) -> Generator[bytes]:
     yield teller.tell(first)
     try:
         for piece in rest:
@@ -179,8 +193,7 @@ def _lines(first: Piece, rest: Iterator[Piece], sent: Mapping[str, Any]) -> Iter
         yield _event(error_body(error)[1])
 
 
-async def _alines(first: Piece, rest: AsyncIterator[Piece], sent: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    teller = _Teller(sent)
+async def _alines(first: Piece, rest: AsyncIterator[Piece], teller: _Teller) -> AsyncGenerator[bytes]:
     yield teller.tell(first)
     try:
         async for piece in rest:
@@ -193,7 +206,7 @@ class _Teller:
     """Turns pieces into server-sent events."""
 
     def __init__(self, sent: Mapping[str, Any]) -> None:
-        self._with_usage = bool((sent.get("stream_options") or {}).get("include_usage"))
+        self._with_usage = bool(mapping(sent.get("stream_options"), "stream_options").get("include_usage"))
         self._first: dict[str, Any] = {"role": "assistant"}
 
     def tell(self, piece: Piece) -> bytes:

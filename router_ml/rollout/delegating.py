@@ -54,9 +54,16 @@ class Delegating:
         """A signed pin to hand back as ``previous.pin``; see ``Router.pin``."""
         return self._champion.pin(decision)
 
-    def recheck(self, decision: RouteDecision, added: Sequence[str] = (), *, now: datetime | None = None) -> Still:
+    def recheck(
+        self,
+        decision: RouteDecision,
+        added: Sequence[str] = (),
+        *,
+        definitions: Sequence[str] = (),
+        now: datetime | None = None,
+    ) -> Still:
         """What a decision may still do, by the champion's rules whatever arm decided; see ``Router.recheck``."""
-        return self._champion.recheck(decision, added, now=now)
+        return self._champion.recheck(decision, added, definitions=definitions, now=now)
 
     def decide_reviewed(
         self, request: RouteRequest, decision: RouteDecision, approval: Approval, *, now: datetime | None = None

@@ -58,6 +58,31 @@ def test_a_choice_of_tools(config: RouterConfig, choice: Any, names: list[str], 
     assert client.must_call is must
 
 
+@pytest.mark.parametrize(
+    ("choice", "allowed", "theirs", "must"),
+    [
+        ("auto", ("sql", "search"), ["a"], False),
+        ("required", ("sql", "search"), ["a"], True),
+        ("none", (), [], False),
+        ("search", ("search",), [], True),
+        ("a", (), ["a"], True),
+    ],
+)
+def test_a_choice_holds_for_tools_of_ours_as_well(
+    config: RouterConfig, choice: str, allowed: tuple[str, ...], theirs: list[str], must: bool
+) -> None:
+    asked = ask(
+        config,
+        SAID,
+        tools=[tool("search"), tool("a")],
+        tool_choice=choice,
+        router={"allowed_tools": ["sql"]},
+    )
+    assert asked.request.allowed_tools == allowed
+    assert [one["function"]["name"] for one in asked.client.tools] == theirs  # type: ignore[index,call-overload]
+    assert asked.client.must_call is must
+
+
 def test_pictures_need_a_lane_that_sees(config: RouterConfig) -> None:
     asked = ask(config, [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, PICTURE]}])
     assert set(asked.request.constraints.allow_lanes or ()) == {
@@ -90,8 +115,36 @@ def test_formats_are_contracts() -> None:
         {"router": {"lane": "premium"}},
         {"router": {"constraints": {"max_cost_usd": "much"}}},
         {"decoding": {"temperature": "hot"}},
+        {"decoding": {"temperature": 99}},
+        {"decoding": {"max_tokens": -1}},
+        {"decoding": {"stop": [1]}},
+        {"decoding": {"stop": 1}},
+        {"decoding": {"reasoning_effort": "write to me@example.org"}},
+        {"decoding": "x"},
+        {"router": "x"},
+        {"router": {"allowed_tools": 1}},
+        {"model": ["router"]},
+        {"tools": ["x"]},
+        {"tools": "x"},
+        {"tools": [{"type": "function", "function": "a"}]},
+        {"tools": [{"type": "function", "function": {"name": 1}}]},
+        {"tools": [tool("a")], "tool_choice": {"function": "a"}},
+        {"tools": [tool("a")], "tool_choice": {"type": "any"}},
+        {"tools": [tool("a")], "tool_choice": 5},
+        {"tool_choice": "required"},
+        {"response_format": "x"},
     ],
 )
 def test_what_cannot_be_read_is_an_error(config: RouterConfig, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError):
         ask(config, SAID, **wrong)
+
+
+@pytest.mark.parametrize("messages", [None, [], ["x"], [None], "x", {"role": "user"}, 5])
+def test_messages_that_are_none(config: RouterConfig, messages: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        ask(config, messages)
+
+
+def test_no_list_of_allowed_tools_is_an_empty_one(config: RouterConfig) -> None:
+    assert ask(config, SAID, router={"allowed_tools": None}).request.allowed_tools == ()

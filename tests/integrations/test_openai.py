@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from router_ml import Executor
 from router_ml.faults import Fault, FaultServer
 from router_ml.integrations.openai import AsyncOpenAI, OpenAI
+from tests.execution.acting import ActingTools, scene, wants
 
+LONG = " ".join(f"Sentence number {n} says something of the weather in Paris." for n in range(500))
 ASKED: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
 WEATHER: dict[str, Any] = {
     "type": "function",
@@ -142,6 +144,80 @@ def test_what_no_lane_promises_is_an_error(client: OpenAI) -> None:
         client.chat.completions.create(model="gpt-99", messages=ASKED)
     with pytest.raises(openai.BadRequestError, match="chat completions only"):
         client.embeddings.create(model="router", input="x")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"extra_body": {"router": "x"}},
+        {"extra_body": {"router": {"constraints": "x"}}, "timeout": 20},
+        {"extra_body": {"router": {"metadata": "x"}}},
+        {"extra_body": {"metadata": "x"}},
+        {"tools": [WEATHER], "tool_choice": {"type": "function", "function": "get_weather"}},
+        {"tools": ["x"]},
+        {"messages": ["x"]},
+        {"messages": "x"},
+        {"response_format": "x"},
+        {"max_tokens": -1},
+        {"max_completion_tokens": 0},
+        {"stream": True, "stream_options": "x"},
+    ],
+)
+def test_what_cannot_be_read_is_an_error_of_the_library(
+    client: OpenAI, server: FaultServer, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(**{"model": "router", "messages": ASKED, **wrong})
+    assert server.calls == []
+
+
+def test_a_tool_of_ours_that_must_be_called_is() -> None:
+    it = scene({"a": [wants("find"), "It is so."], "b": ["So I guess."]}, tools=ActingTools())
+    client, find = OpenAI(it.executor), {"type": "function", "function": {"name": "find"}}
+    asked: dict[str, Any] = {"messages": ASKED, "tools": [find], "tool_choice": "required"}
+    answer = client.chat.completions.create(model="a", **asked)
+    assert answer.choices[0].message.content == "It is so."
+    assert [call.must_call for call in it.lanes.calls] == [True, False]
+    assert it.tools.made == [("find", "{}")]
+    with pytest.raises(openai.InternalServerError, match="tool_failure"):
+        client.chat.completions.create(model="b", **asked)
+
+
+def test_calls_that_are_not_to_come_at_once_come_one_by_one() -> None:
+    client = OpenAI(scene({"a": [wants("get_weather", "get_weather")]}).executor)
+    for parallel, calls in ((True, 2), (False, 1)):
+        answer = client.chat.completions.create(
+            model="a", messages=ASKED, tools=[WEATHER], parallel_tool_calls=parallel
+        )
+        assert len(answer.choices[0].message.tool_calls or []) == calls
+
+
+def test_closing_a_stream_ends_the_call() -> None:
+    it = scene({"a": [LONG]})
+    for read in (1, 0):
+        stream = OpenAI(it.executor).chat.completions.create(model="a", messages=ASKED, stream=True)
+        for _ in range(read):
+            next(stream)
+        assert it.lanes.running == 1
+        stream.close()
+        assert it.lanes.running == 0
+    assert [kept.status for kept in it.kept] == ["cancelled", "cancelled"]
+
+
+def test_closing_an_async_stream_ends_the_call() -> None:
+    it = scene({"a": [LONG]})
+
+    async def once(read: int) -> None:
+        stream = await AsyncOpenAI(it.executor).chat.completions.create(model="a", messages=ASKED, stream=True)
+        for _ in range(read):
+            await anext(stream)
+        assert it.lanes.running == 1
+        await stream.close()
+        assert it.lanes.running == 0
+
+    for read in (1, 0):
+        asyncio.run(once(read))
+    assert [kept.status for kept in it.kept] == ["cancelled", "cancelled"]
 
 
 def test_a_model_of_a_lane_narrows_to_it(client: OpenAI) -> None:

@@ -74,6 +74,26 @@ def test_texts_are_read_once_and_rules_are_looked_at_each_time(monkeypatch: pyte
     assert len(scanned) == 2
 
 
+MAILS = 'send_email\nSend an email to a given recipient.\nThe recipient, e.g. "me".'
+
+
+def test_what_a_tool_is_for_is_not_taken_for_what_is_asked(router: Router) -> None:
+    """Else whoever brings a tool that writes would wait for a person with each request."""
+    decision = router.predict_route("What is the weather in Paris?")
+    still = router.recheck(decision, definitions=[MAILS])
+    assert (still.lanes, still.human_review, still.tier) == (decision.eligible, None, decision.risk_tier)
+    assert router.recheck(decision, [MAILS]).human_review is not None
+
+
+@pytest.mark.parametrize("added", [(), ("It came on Monday.",)])
+def test_what_a_definition_holds_counts(added: tuple[str, ...]) -> None:
+    router = Router(config())
+    decision = router.predict_route(ASKED)
+    assert router.recheck(decision, added).lanes == decision.eligible
+    assert set(router.recheck(decision, added, definitions=[PRIVATE]).lanes) == {"own", "home"}
+    assert router.recheck(decision, added).lanes == decision.eligible, "what was read is remembered as something else"
+
+
 def test_nothing_of_a_text_is_kept_for_that(router: Router) -> None:
     decision = router.predict_route(ASKED)
     router.recheck(decision, [PRIVATE])
