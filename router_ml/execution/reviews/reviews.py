@@ -107,6 +107,8 @@ class Reviews:
         if last.state != "requested":
             raise ReviewError(told(last))
         if granted and not self.suspended(approval_id).whole:
+            if (now_said := self.state(approval_id, now)).state != "requested":
+                raise ReviewError(told(now_said))  # somebody was faster, and what they denied has no words any more
             raise ReviewError(
                 f"Approval {approval_id} is about a private request, whose words are kept by the process that asked. "
                 "Grant it there, or set execution.review.keep_private; it can be denied from anywhere."
