@@ -164,7 +164,7 @@ class Decider(Concluder):
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
-        self._recent.remember(decision.decision_id, private_risks(decision))
+        self._recent.remember(decision.decision_id, private_risks(decision), request)
         if decision.lane is not None:
             self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
         if self._learner is not None:

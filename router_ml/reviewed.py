@@ -50,7 +50,7 @@ class Reviewed(Beside):
             reviewed=_fired(approval),
         )
         self._budgets.charge(again)
-        self._recent.remember(again.decision_id, private_risks(again))
+        self._recent.remember(again.decision_id, private_risks(again), request)
         return again
 
 

@@ -188,6 +188,10 @@ class Router(Reviewed):
         appeared = self._readings.of(force.versions.config_sha256, added, look, definitions=definitions)
         return recheck(force, decision, health=self._health.snapshot, appeared=appeared)
 
+    def made_of(self, decision: RouteDecision, request: RouteRequest) -> bool:
+        """Whether a decision is one that this process made of this very request, among its latest."""
+        return self._recent.is_of(decision.decision_id, request)
+
     def check_output(
         self,
         decision: RouteDecision | str,

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from router_ml.contract import Previous, RouteDecision
+from router_ml.contract import Previous, RouteDecision, RouteRequest
 from router_ml.errors import LogError
 from router_ml.guardrails import pins
 from router_ml.guardrails.keeping import PRIVATE
@@ -67,15 +67,28 @@ class Recent:
     def __init__(self, size: int = _SIZE) -> None:
         self._size = size
         self._risks: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._asked: dict[str, int] = {}
         self._lock = threading.Lock()
         self.lookups = Lookups()
 
-    def remember(self, decision_id: str, risks: frozenset[str]) -> None:
-        """Keep what a decision's session holds; an id that is used again keeps what it had."""
+    def remember(self, decision_id: str, risks: frozenset[str], request: RouteRequest) -> None:
+        """Keep what a decision's session holds, and a hash of what was asked that only this process can compare; an id
+        that is used again keeps what it had, and is of neither request."""
+        asked = hash(repr(request))
         with self._lock:
+            again = decision_id in self._risks and self._asked.get(decision_id) != asked
             self._risks[decision_id] = risks | self._risks.get(decision_id, frozenset())
+            self._asked.pop(decision_id, None)
+            if not again:
+                self._asked[decision_id] = asked
             while len(self._risks) > self._size:
-                self._risks.popitem(last=False)
+                self._asked.pop(self._risks.popitem(last=False)[0], None)
+
+    def is_of(self, decision_id: str, request: RouteRequest) -> bool:
+        """Whether a decision is one that was made here of this very request."""
+        with self._lock:
+            known = self._asked.get(decision_id)
+        return known is not None and known == hash(repr(request))
 
     def risks(self, previous: Previous | None, log: EventLog | None) -> frozenset[str]:
         """The risks that an earlier turn brings: by this process, the log, or a signed pin; else it counts as pii."""

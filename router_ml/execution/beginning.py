@@ -55,8 +55,8 @@ async def begun(
             _fits(asked.output_contract, decision.output_contract)
         prepare(decision.output_contract)
         run = begin(asked, decision)
-        # Nothing says that it is a decision of these words, so the rules read them before any lane does.
-        run.appear(*(text for part, text in asked.strings() if part.startswith(_SENT)))
+        if not parts.router.made_of(decision, asked):  # so the rules read the words before any lane does
+            run.appear(*(text for part, text in asked.strings() if part.startswith(_SENT)))
     run.began, run.model, run.client = began, model, kept(client or ClientSide(), parts.config, decision)
     return run
 

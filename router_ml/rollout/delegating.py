@@ -71,6 +71,10 @@ class Delegating:
         """Decide what a person let through, by the champion whatever arm decided; see ``Router.decide_reviewed``."""
         return self._champion.decide_reviewed(request, decision, approval, now=now)
 
+    def made_of(self, decision: RouteDecision, request: RouteRequest) -> bool:
+        """Whether an arm of this process made a decision of this very request; see ``Router.made_of``."""
+        return self._champion.made_of(decision, request)
+
     def check_output(
         self,
         decision: RouteDecision | str,

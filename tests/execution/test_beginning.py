@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from router_ml import Router
 from router_ml.contract import OutputContract, RouteRequest
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.streaming.outlet import Started
 from router_ml.execution.validation.structured import contract_of
-from tests.execution.acting import HANGS, PRIVATE, scene
+from tests.execution.acting import HANGS, PRIVATE, config, scene
 
 ASKED = "What is new?"
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
@@ -132,3 +133,15 @@ def test_a_stream_that_is_closed_before_it_begins_leaves_a_record(asynchronous: 
         stream.close()  # type: ignore[attr-defined]
     assert [one.status for one in it.kept] == ["cancelled"]
     assert it.lanes.calls == []
+
+
+def test_words_that_this_process_decided_on_are_not_read_again() -> None:
+    """Deciding first and carrying out later is the ordinary way, and reading costs more than all the rest."""
+    router = Router(config())
+    request = RouteRequest(text="What is two and two?")
+    decision = router.predict_route(request)
+    assert router.made_of(decision, request)
+    assert not router.made_of(decision, RouteRequest(text=PRIVATE))
+    assert not Router(config()).made_of(decision, request)
+    router.predict_route(RouteRequest(text=PRIVATE), decision_id=decision.decision_id)
+    assert not router.made_of(decision, request), "an id that was used twice is of neither"
