@@ -60,7 +60,8 @@ def overhead(*, requests: int = 300) -> list[Measurement]:
     with server_apart() as server:
         bundle = Bundle.load("models/default")
         config = faulty_config(server, bundle.config)
-        routers = {"": Router(config, bundle=bundle), UNCHECKED: Unchecked(config, bundle=bundle)}
+        router = Router(config, bundle=bundle)
+        routers = {"": router, UNCHECKED: Unchecked(config, bundle=bundle, memory=router.memory)}
         texts = near(corpus_texts(), lambda text: len(text.split()), TOKENS, size=requests + WARM_UP)
         return asyncio.run(_measure(routers, texts))
 
