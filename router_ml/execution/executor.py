@@ -7,6 +7,7 @@ wait for a loop of ours in the background.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -36,6 +37,8 @@ from router_ml.execution.walk import carry_out
 from router_ml.loading import whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+
+logger = logging.getLogger(__name__)
 
 
 class Executor(Resuming):
@@ -72,7 +75,10 @@ class Executor(Resuming):
             tools = made = ConfiguredTools(config, tools)
             self._ours.append(made.close)
         if lanes is None:
-            lanes = guarded = GuardedLanes(LiteLLMLanes(config.lanes), config, report_health=router.report_health)
+            called = LiteLLMLanes(config.lanes)
+            if missing := called.missing():
+                logger.warning("Lanes cannot be called: %s", "; ".join(f"{k}: {why}" for k, why in missing.items()))
+            lanes = guarded = GuardedLanes(called, config, report_health=router.report_health)
             self._ours.append(guarded.close)
         rng = rng or random.Random()
         self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)

@@ -108,3 +108,16 @@ def test_a_part_of_an_answer_is_looked_at_without_a_record(router: Router, monke
     assert kept == []
     router.check_output(decision, "Nothing is.")
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize(
+    "appeared",
+    [
+        ['{"order": "8812"}', '{"order": "8812", "status": "shipped"}'],
+        ["Whoever refers somebody who passes probation gets 2,000 euros."],
+    ],
+)
+def test_what_appears_asks_for_nothing(router: Router, appeared: list[str]) -> None:
+    decision = router.predict_route("Where is order 8812?", allowed_tools=["order_lookup"])
+    still = router.recheck(decision, appeared)
+    assert (still.human_review, still.lanes) == (None, decision.eligible)

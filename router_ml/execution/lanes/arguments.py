@@ -24,8 +24,8 @@ _VENDORS = {
 }
 """Addresses of vendors. They are told to LiteLLM, which would else look for others in the environment."""
 
-_KEYS = {"openai": "OPENAI_API_KEY"}
-"""Where the key is whose vendor's client takes it together with the address."""
+_KEYS = {"openai": "OPENAI_API_KEY", "mistral": "MISTRAL_API_KEY"}
+"""Where the key is whose vendor's client takes it together with the address, or would be called without one."""
 
 _NO_KEY = "none"
 """For a server of one's own that asks for no key: LiteLLM would send it the vendor's."""

@@ -43,7 +43,7 @@ _FILTER = re.compile(
     re.IGNORECASE,
 )
 _UNREAD = re.compile(r"converting to valid response", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"missing credentials", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"missing (?:credentials|\w+ api key)", re.IGNORECASE)
 
 
 def failure_of(error: BaseException, *, partial: str = "", now: datetime | None = None) -> LaneFailure:

@@ -93,7 +93,7 @@ def _hop(hop: Hop, following: Hop | None, *, proof: bool) -> str:
     doing = f"{hop.lane}{PURPOSES.get(hop.purpose, '')}"
     place = f" [{hop.provider}, {hop.region}, {hop.boundary}, {hop.served_model or 'model not said'}]" if proof else ""
     if not hop.called:
-        what = f"not called, {hop.kind}"
+        what = f"not called, {hop.kind}" + (f" ({hop.error})" if hop.error else "")
     else:
         what = f"{hop.kind or 'failed'} ({hop.error or 'no details'})" if hop.failed else "answered"
         tokens = f", {hop.tokens_in} -> {hop.tokens_out} tokens" if hop.tokens_in or hop.tokens_out else ""

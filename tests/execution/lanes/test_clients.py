@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from router_ml import Executor, Router
 from router_ml.execution.lanes.calls import LiteLLMLanes
 from router_ml.execution.lanes.clients import Clients
 from router_ml.execution.lanes.failures import LaneFailure
@@ -60,7 +61,8 @@ def test_a_lane_without_an_address_goes_to_its_vendor_whatever_the_environment_s
 ) -> None:
     for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL", "MISTRAL_API_BASE"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/elsewhere")
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    for name in ("OPENAI_API_KEY", "MISTRAL_API_KEY"):
+        monkeypatch.setenv(name, "k")
     hosts = {"openai": "api.openai.com", "anthropic": "api.anthropic.com", "mistral": "api.mistral.ai"}
     made = LiteLLMLanes({name: lane_of(MODELS[name]) for name in hosts})
 
@@ -83,7 +85,27 @@ def test_an_address_that_only_the_environment_gives_is_refused_and_named(monkeyp
         asyncio.run(made.call(call_of("gemini")))
 
 
-def test_the_key_of_a_vendor_is_missed_before_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lane", ["openai", "mistral"])
+def test_the_key_of_a_vendor_is_missed_before_the_call(lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = f"{lane.upper()}_API_KEY"
+    monkeypatch.delenv(key, raising=False)
+    made = LiteLLMLanes({lane: lane_of(MODELS[lane])})
+    assert made.missing() == {lane: f"MissingKeyError {key} is not set"}
+
+
+def test_a_key_that_the_vendors_client_misses_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    made = LiteLLMLanes({"gemini": lane_of(MODELS["gemini"])})
+    with pytest.raises(LaneFailure, match="authentication"):
+        asyncio.run(made.call(call_of("gemini")))
+
+
+def test_an_executor_says_which_lanes_it_cannot_call(
+    router: Router, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    made = LiteLLMLanes({"openai": lane_of(MODELS["openai"])})
-    assert made.missing() == {"openai": "MissingKeyError OPENAI_API_KEY is not set"}
+    few = LiteLLMLanes({"openai": lane_of(MODELS["openai"])})
+    monkeypatch.setattr("router_ml.execution.executor.LiteLLMLanes", lambda _: few)
+    with Executor(router):
+        assert "cannot be called: openai: MissingKeyError OPENAI_API_KEY is not set" in caplog.text
