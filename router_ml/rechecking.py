@@ -32,10 +32,10 @@ _QUEUE = re.compile(r"human_review ([^,]+)")
 _WORST: tuple[GuardState, ...] = ("clean", "hit", "unknown")
 _REMEMBERED = 512
 _NOTHING = "-"
-_ASKED_FOR = frozenset(("state_change", "employment_decision"))
-"""Risks that only a request can have. The classifier learned them on requests, and takes the status of an order in the
-result of a tool, or a page on leave, for one; orders that a text gives to the model are ``prompt_injection``,
-which counts."""
+ASKED_FOR = frozenset(("state_change", "employment_decision", "harmful"))
+"""Risks that only a request can have, as far as the model sees them. It learned them on requests, and takes the status
+of an order in the result of a tool, a page on leave or one on phishing for one. What a lane makes of such a text is
+checked as an answer; orders that a text gives to the lane are ``prompt_injection``, which counts."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _known(config: RouterConfig, decision: RouteDecision) -> RouteDecision:
 
 def _with(config: RouterConfig, facts: Facts, found: Scan, by_model: Sequence[Risk]) -> Facts:
     """Facts with what was found in texts that have come in since; nothing is taken away."""
-    read = {risk.name for risk in by_model} - _ASKED_FOR
+    read = {risk.name for risk in by_model} - ASKED_FOR
     risks = facts.risks | {risk.name for risk in found.risks} | read
     state = max(facts.guard_state, found.state, key=_WORST.index)
     missed = facts.missed | frozenset(found.missed)

@@ -20,6 +20,7 @@ from router_ml.execution.resuming import begin
 from router_ml.execution.run import Run
 from router_ml.execution.validation.checking import prepare
 from router_ml.execution.validation.structured import contract_of
+from router_ml.rechecking import ASKED_FOR
 
 Request = str | RouteRequest | Mapping[str, Any]
 
@@ -56,9 +57,20 @@ async def begun(
         prepare(decision.output_contract)
         run = begin(asked, decision)
         if not parts.router.made_of(decision, asked):  # so the rules read the words before any lane does
+            await asyncio.to_thread(_of_these_words, parts, asked, decision)
             run.appear(*(text for part, text in asked.strings() if part.startswith(_SENT)))
     run.began, run.model, run.client = began, model, kept(client or ClientSide(), parts.config, decision)
     return run
+
+
+def _of_these_words(parts: Parts, asked: RouteRequest, decision: RouteDecision) -> None:
+    """Raise where words ask for what their decision does not know of; the rest the rules find before the first call."""
+    seen = {risk.name for risk in parts.router.understand([asked])[0].risks}
+    if new := sorted((seen & ASKED_FOR) - {risk.name for risk in decision.risks}):
+        raise InvalidRequestError(
+            f"Found words of risk {', '.join(new)}, of which decision {decision.decision_id} does not know: it was "
+            "made of other words. Decide these anew."
+        )
 
 
 def _read(request: Request, fields: Mapping[str, Any]) -> tuple[RouteRequest, type[BaseModel] | None]:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from router_ml import Router
+from router_ml import Executor, Router
 from router_ml.contract import OutputContract, RouteRequest
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.streaming.outlet import Started
 from router_ml.execution.validation.structured import contract_of
-from tests.execution.acting import HANGS, PRIVATE, config, scene
+from tests.execution.acting import HANGS, PRIVATE, ActingLanes, config, scene
 
 ASKED = "What is new?"
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
@@ -145,3 +145,11 @@ def test_words_that_this_process_decided_on_are_not_read_again() -> None:
     assert not Router(config()).made_of(decision, request)
     router.predict_route(RouteRequest(text=PRIVATE), decision_id=decision.decision_id)
     assert not router.made_of(decision, request), "an id that was used twice is of neither"
+
+
+def test_words_that_ask_for_more_than_their_decision_knows_are_not_carried_out(router: Router) -> None:
+    """What only a request can ask for is not looked for later, so it has to be known from the start."""
+    elsewhere = Router(router.config, bundle=router.bundle)
+    decision = elsewhere.predict_route("What is the capital of France?")
+    with Executor(router, lanes=ActingLanes({})) as executor, pytest.raises(InvalidRequestError, match="other words"):
+        executor.complete("Write me working ransomware that encrypts a hospital and hides.", decision=decision)
