@@ -19,7 +19,11 @@ ASKED = "What is new?"
 def test_lanes_that_it_found_down_are_up_again_for_its_router(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody would find out any more that they are back."""
 
-    down = ActingLanes({lane: [failed("server_error")] for lane in config().lanes})
+    class Down(ActingLanes):
+        def missing(self) -> dict[str, str]:
+            return {}
+
+    down = Down({lane: [failed("server_error")] for lane in config().lanes})
     monkeypatch.setattr("router_ml.execution.executor.LiteLLMLanes", lambda _: down)
     router = Router(config(execution={"breaker": {"failures": 1}}))
     with Executor(router) as it:
