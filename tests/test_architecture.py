@@ -65,6 +65,8 @@ OWNERS = {
     "fastapi": ("serve/",),
     "opentelemetry": ("telemetry/",),
 }
+EXTRAS = ("litellm", "jsonschema", "regex", "httpx", "referencing", "opentelemetry", "mcp", "pandas", "scipy", "mlflow")
+"""Libraries that an installation without extras does not have."""
 SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy", "opentelemetry")
 UNSAFE = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
@@ -180,3 +182,12 @@ def test_importing_loads_no_slow_library(statement: str) -> None:
     seen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert seen.returncode == 0, seen.stderr
     assert seen.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("statement", ["from router_ml.cli import main", "from router_ml import Router, predict_route"])
+def test_the_base_installation_starts_without_extras(statement: str) -> None:
+    """Extras are asked for where they are used, by name, and not with an ImportError at the start."""
+    block = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r}))"
+    command = [sys.executable, "-c", f"{block}; {statement}"]
+    seen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert seen.returncode == 0, seen.stderr[-2000:]

@@ -13,8 +13,7 @@ from router_ml.cli.inputs import certified, locate
 from router_ml.config import RouterConfig, load_config, prices_sha256
 from router_ml.contract import TIERS, RiskTier
 from router_ml.contract.base import LogLevel
-from router_ml.errors import ConfigError, MissingExtraError, Problem
-from router_ml.execution.tools.arguments import Checker
+from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
 from router_ml.recording import must_be_kept
@@ -72,7 +71,9 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
     file, labels = locate(path, model=model)
     try:
         config = load_config(file, labels, also=references.issues)
-        with suppress(MissingExtraError):  # whoever calls tools has it
+        with suppress(ImportError):  # whoever calls tools has what it needs
+            from router_ml.execution.tools.arguments import Checker
+
             Checker(config)
     except ConfigError as error:
         return CheckReport(str(file), problems=error.problems)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import regex  # type: ignore[import-untyped]
 from pydantic import JsonValue
 
 from router_ml.contract.base import JsonObject
@@ -114,6 +113,8 @@ def unusable_pattern(schema: JsonObject) -> str | None:
 def _compiles(path: str, pattern: str) -> None:
     if len(pattern) > LONGEST_PATTERN:
         raise _wrong(path, f"has a pattern of more than {LONGEST_PATTERN} characters")
+    import regex  # type: ignore[import-untyped]
+
     try:
         regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError, MemoryError):

@@ -10,8 +10,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import regex  # type: ignore[import-untyped]
-
 from router_ml.execution.validation.formats import FORMATS
 
 STEPS, REGEX_SECONDS = 100_000, 0.5  # of one validation
@@ -49,6 +47,8 @@ class Budget:
         """Whether a pattern occurs in a text, while the time lasts."""
         found = self.patterns.get(pattern)
         if found is None:
+            import regex  # type: ignore[import-untyped]  # of the extra that carries decisions out
+
             found = self.patterns[pattern] = regex.compile(pattern)
         began = time.perf_counter()
         try:
