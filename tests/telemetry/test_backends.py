@@ -133,9 +133,9 @@ def test_prometheus_scrapes_the_metrics(router: Router) -> None:
 
     reader = PrometheusMetricReader()
     with telemetry.start(readers=[reader]):
-        decision = router.predict_route("What is two and two?", request_id="order-4711")
+        decision = router.predict_route("What is two and two?", request_id="order-kestrel")
         scraped = generate_latest().decode()
     line = next(line for line in scraped.splitlines() if line.startswith("router_ml_decisions_total{"))
     assert f'router_ml_lane="{decision.lane}"' in line
     assert "router_ml_decision_duration_seconds_bucket" in scraped
-    assert "4711" not in scraped
+    assert "kestrel" not in scraped
