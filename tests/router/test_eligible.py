@@ -91,7 +91,8 @@ def test_no_lane_outside_eligible_is_ever_planned(
     if decision.lane is None:
         assert decision.propensities == {}
         assert decision.propensity is None
-        assert decision.action in ("human_review", "refuse")
+        assert decision.action in ("human_review", "refuse", "clarify")
+        assert (decision.action == "clarify") is (decision.question is not None)
     else:
         assert sum(decision.propensities.values()) == pytest.approx(1, abs=1e-9)
     asked = RouteRequest.model_validate(request).constraints
