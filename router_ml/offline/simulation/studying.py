@@ -9,7 +9,7 @@ from router_ml.config import RouterConfig, config_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.arrivals import arrivals
 from router_ml.offline.simulation.building import build_world
-from router_ml.offline.simulation.calm import Calm, calm_scenario, with_budgets
+from router_ml.offline.simulation.calm import Calm, calm_scenario, with_budgets, without_budgets
 from router_ml.offline.simulation.counted import difference_of
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.lineup import USUAL, Setting, check_groups, lineup
@@ -114,3 +114,24 @@ def champion_in_calm(
     result = tally_of(champion, traffic, world, quiet).result()
     asked = scenario.traffic.requests if stream is None else traffic.requests
     return Calm.of(result, hours=traffic.hours, requests=asked)
+
+
+def _progress(progress: Progress | None, name: str, before: int, of: int) -> Callable[[int], None] | None:
+    """For one policy, from what is told of all."""
+    if progress is None:
+        return None
+    return lambda played: progress(name, before + played, of)
+
+
+def _versions(
+    bundle: Bundle, config: RouterConfig, scenario: Scenario, challengers: Mapping[str, Bundle]
+) -> dict[str, str]:
+    """What the numbers were made with."""
+    digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
+    return {
+        "bundle": bundle.manifest.id,
+        "config_sha256": config_sha256(config),
+        "encoder": bundle.encoder.sha256,
+        "scenario_sha256": digest,
+        **{f"challenger {name}": one.manifest.id for name, one in challengers.items()},
+    }

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 
 from router_ml.config import TrafficClass
 from router_ml.offline.simulation.carried import FATES, Carried
+from router_ml.offline.simulation.counted import difference_of
+from router_ml.offline.simulation.results import Curve, Study, Trouble
 from router_ml.offline.simulation.rows import LUCK, Rows
 from router_ml.offline.simulation.scenario import Reviewers, Scenario
 from router_ml.offline.simulation.tally import Tally
@@ -96,3 +98,46 @@ def pieces(carried: Carried, cuts: list[int]) -> Iterator[Carried]:
         part = slice(low, high)
         columns = {name: value[part] for name, value in vars(carried).items() if isinstance(value, np.ndarray)}
         yield Carried(carried.rows.take(part), carried.classes, **columns)
+
+
+def a_study(*names: str, hours: float = 24.0) -> Study:
+    """A study of hand-made policies: the champion takes ``cheap``, those after it ``dear``; from hour 6 to 12 one
+    request in ten fails."""
+    scene = Scene(hours=hours, classes={"default": TrafficClass(floor=0.7, quality_per_usd=30, budget_usd_per_day=1.0)})
+    random, tallies = np.random.default_rng(0), []
+    kind, hour = random.integers(0, 40, 2000), np.sort(random.random(2000) * hours)
+    own, fails = random.random(40) * 0.4 + 0.6, (random.random(2000) < 0.1) & (hour >= 6) & (hour < 12)
+    for number, name in enumerate(names or ("champion", "always dear")):
+        lane = np.where(fails, -1, min(number, 1))
+        tally = scene.tally(name)
+        tally.add(
+            scene.carried(
+                kind,
+                hour,
+                fate=["failed" if one else "served" for one in fails],
+                quality=np.where(fails, np.nan, np.minimum(own[kind] + 0.05 * number, 1)),
+                cost_usd=np.where(fails, 0.0, 0.001 * (1 + number)),
+                first=lane,
+                final=lane,
+                exploit=lane,
+                approval=random.random(2000) < 0.01,
+            )
+        )
+        tallies.append(tally)
+    return Study(
+        scenario="made up",
+        description="A lane fails\nfor some hours.",
+        start=MONDAY,
+        hours=hours,
+        results=tuple(tally.result() for tally in tallies),
+        differences=tuple(difference_of(tally, tallies[0]) for tally in tallies[1:]),
+        curves={"hull": Curve(np.array([0.001, 0.002]), np.array([0.8, 0.85]))},
+        troubles=(Trouble(6.0, 12.0, "half an outage", ("cheap",)), Trouble(20.0, None, "prices rise", ("dear",))),
+        truth="believed",
+        in_sample=True,
+        source="hand",
+        kinds=40,
+        seed=0,
+        versions={"bundle": "made-000"},
+        extrapolated={"champion": 0.25},
+    )
