@@ -109,5 +109,6 @@ class Conversations:
         running = np.cumsum(gaps)
         since = running - np.repeat(running[turn == 0], lengths)
         room, lasts = self._hours - began, since[np.cumsum(lengths) - 1]
-        press = np.where(lasts >= room, room / np.maximum(lasts, 1e-300) * (1 - 1e-9), 1.0)
-        return np.asarray(np.repeat(began, lengths) + since * np.repeat(press, lengths))
+        press = np.where(lasts >= room, room / np.maximum(lasts, 1e-300), 1.0)
+        hour = np.repeat(began, lengths) + since * np.repeat(press, lengths)
+        return np.asarray(np.minimum(hour, np.nextafter(self._hours, 0)))

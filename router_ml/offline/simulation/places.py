@@ -20,8 +20,11 @@ class Places:
     main: Mapping[str, float]
     cost: Mapping[str, float]
 
-    def lanes_of(self, place: str) -> tuple[str, ...]:
-        """The lanes of a place, with the cascades that are made of any of them.
+    def lanes_of(self, place: str, *, with_cascades: bool = True) -> tuple[str, ...]:
+        """The lanes of a place.
+
+        Args:
+            with_cascades: with those that are made of any of them; otherwise a cascade is meant by its name alone.
 
         Raises:
             OfflineDataError: there are none.
@@ -32,7 +35,9 @@ class Places:
                 f"{place!r} is no place of this simulation. Expected a lane, provider, failure domain or region of it, "
                 f"or one of {', '.join(SPECIAL)}: {', '.join(known(self.lanes))}."
             )
-        return tuple(name for name in self.lanes if name in named or not set(named).isdisjoint(self._parts(name)))
+        if with_cascades:
+            return tuple(name for name in self.lanes if name in named or not set(named).isdisjoint(self._parts(name)))
+        return tuple(name for name in named if name == place or not self._parts(name))
 
     def one_lane(self, place: str) -> str:
         """The lane that a place is.

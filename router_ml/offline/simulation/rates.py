@@ -56,7 +56,8 @@ def rates(scenario: Scenario, kinds: Kinds) -> Rates:
     traffic = scenario.traffic
     hours, start = 24 * traffic.days, aware(traffic.start)
     waves = [event for event in scenario.events if isinstance(event, Wave)]
-    spans = [(each.at_hour, each.at_hour + each.hours) for each in (*traffic.bursts, *waves)]
+    spans = [(each.at_hour, each.at_hour + each.hours) for each in traffic.bursts]
+    spans += [(wave.at_hour, wave.at_hour + wave.hours) for wave in waves]
     edges = _edges(start, hours, spans)
     middle = (edges[:-1] + edges[1:]) / 2
     level = _level(
