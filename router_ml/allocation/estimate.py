@@ -60,6 +60,35 @@ class Estimates:
     predicted: Floats
     typical: Typical
 
+    def take(self, rows: NDArray[np.intp]) -> Estimates:
+        """The chosen rows."""
+        belief, typical = self.belief.take(rows), self.typical.take(rows)
+        cost, latency_ms, tokens = self.cost_usd[rows], self.latency_ms[rows], self.tokens_out[rows]
+        return Estimates(belief, cost, latency_ms, tokens, self.predicted[rows], typical)
+
+    @staticmethod
+    def stack(parts: Sequence[Estimates]) -> Estimates:
+        """Several batches as one."""
+
+        def joined(pick: Callable[[Estimates], Floats]) -> Floats:
+            return np.concatenate([pick(part) for part in parts])
+
+        belief = Belief(
+            joined(lambda part: part.belief.quality),
+            joined(lambda part: part.belief.low),
+            joined(lambda part: part.belief.high),
+            joined(lambda part: part.belief.evidence),
+        )
+        typical = Typical(joined(lambda part: part.typical.quality), joined(lambda part: part.typical.cost_usd))
+        return Estimates(
+            belief,
+            joined(lambda part: part.cost_usd),
+            joined(lambda part: part.latency_ms),
+            joined(lambda part: part.tokens_out),
+            joined(lambda part: part.predicted),
+            typical,
+        )
+
 
 @dataclass(frozen=True)
 class Known:
