@@ -170,7 +170,8 @@ class Bandit:
 
 def as_quality(losses: NDArray[np.floating]) -> Floats:
     """Quality in 0..1 from expected losses."""
-    return np.clip(1 - losses, 0, 1).astype(np.float32)
+    quality: Floats = np.clip(1 - losses, 0, 1).astype(np.float32)
+    return quality
 
 
 def cost_feature(cost_usd: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -66,8 +66,6 @@ def _changed(lane: Lane, first: Mapping[str, Lane], now: Mapping[str, Lane], nam
         return lane.model_copy(update={"enabled": False})
     before, after = first[name], now[name]
     changes = {
-        field: getattr(after, field)
-        for field in Lane.model_fields
-        if getattr(after, field) != getattr(before, field)
+        field: getattr(after, field) for field in Lane.model_fields if getattr(after, field) != getattr(before, field)
     }
     return lane.model_copy(update=changes) if changes else lane

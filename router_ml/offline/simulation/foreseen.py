@@ -48,8 +48,8 @@ class Foreseen:
         self._allocation, self._lanes, self._contexts = allocation, lanes, kinds.contexts
         self._batch, self._learner = batch, learner
         same = before is not None and _looked_up(before._lanes) == _looked_up(lanes)
-        self._known = before._known if before is not None and same else self._look_up()
-        self._heads = before._heads if before is not None else self._write_heads()
+        self._known: Known = before._known if before is not None and same else self._look_up()
+        self._heads: list[str] = before._heads if before is not None else self._write_heads()
         self._lines: dict[bool, list[list[str]]] = {}
         self._cost = np.zeros(self._known.quality.shape)
         self._loss = np.zeros(self._known.quality.shape)

@@ -90,7 +90,10 @@ class Ruled:
 
     def _table(self, kinds: Kinds) -> Table:
         rulings = [self._ruling(question, 0) for question in self._asked]
-        fate = [FATES.index("refused") if one.refuse else FATES.index("review") if one.human_review else -1 for one in rulings]
+        fate = [
+            FATES.index("refused") if one.refuse else FATES.index("review") if one.human_review else -1
+            for one in rulings
+        ]
         approval = [_needs_approval(self._config, one) for one in rulings]
         classes = list(self._config.traffic_classes)
         names = [
