@@ -92,7 +92,7 @@ def simulate(
         BundleError, RegistryError, LogError, ConfigError: what is named cannot be opened.
     """
     bundle = open_bundle(model)
-    played = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    played = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
     kinds, stream = open_source(source, bundle, played, seed=seed)
     return study(
         bundle,

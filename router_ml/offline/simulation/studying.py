@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from router_ml.config import RouterConfig, config_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.arrivals import arrivals
-from router_ml.offline.simulation.building import build_world
+from router_ml.offline.simulation.building import build_world, happened
 from router_ml.offline.simulation.calm import Calm, calm_scenario, with_budgets, without_budgets
 from router_ml.offline.simulation.counted import difference_of
 from router_ml.offline.simulation.kinds import Kinds
@@ -20,7 +20,6 @@ from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.rows import Stream
 from router_ml.offline.simulation.scenario import Scenario
 from router_ml.offline.simulation.tally import Tally
-from router_ml.offline.simulation.timeline import troubles
 from router_ml.offline.simulation.world import World
 from router_ml.storage.bundle import Bundle
 
@@ -78,7 +77,7 @@ def study(
         results=tuple(tally.result() for tally in tallies),
         differences=tuple(difference_of(tally, tallies[0]) for tally in tallies[1:]),
         curves=curves_of(setting),
-        troubles=troubles(scenario, world, hours=traffic.hours),
+        troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,
         source=kinds.source,
