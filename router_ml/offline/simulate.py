@@ -7,20 +7,19 @@ breakers and fallbacks are those of ``Router`` and ``Executor``, in simulated ti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteRequest
-from router_ml.errors import InvalidRequestError, MissingExtraError, OfflineDataError, RouterError
+from router_ml.errors import InvalidRequestError, MissingExtraError
 from router_ml.offline.champion import class_rule
 from router_ml.offline.matrix import Outage, Result, compare, traffic_from_matrix
 from router_ml.offline.packs import Pack, learned_from, read_pack
 from router_ml.offline.simulation.lineup import USUAL
 from router_ml.offline.simulation.loading import library, load_scenario
-from router_ml.offline.simulation.reading import example_requests, kinds_from_pack, kinds_from_requests
+from router_ml.offline.simulation.reading import example_requests, kinds_from_pack, kinds_from_requests, read_requests
 from router_ml.offline.simulation.results import Study
 from router_ml.offline.simulation.scenario import Scenario
 from router_ml.offline.simulation.studying import Progress, study
@@ -92,18 +91,19 @@ def simulate(
         BundleError, RegistryError, LogError, ConfigError: what is named cannot be opened.
     """
     bundle = open_bundle(model)
-    played = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
-    kinds, stream = open_source(source, bundle, played, seed=seed)
-    return study(
+    asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
+    found = open_source(source, bundle, asked, seed=seed)
+    made = study(
         bundle,
-        played,
-        kinds,
+        found.scenario,
+        found.kinds,
         challengers=_challengers(challengers),
         policies=policies,
-        stream=stream,
+        stream=found.stream,
         seed=seed,
         progress=progress,
     )
+    return replace(made, notes=(*made.notes, *found.notes))
 
 
 def sized(scenario: Scenario, *, count: int | None = None, days: float | None = None) -> Scenario:
@@ -135,47 +135,56 @@ def open_bundle(model: str | Path | Bundle | None) -> Bundle:
     return bundle
 
 
-def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int) -> tuple[Kinds, Stream | None]:
-    """The unique requests, and the traffic where it is not generated.
+@dataclass(frozen=True)
+class Opened:
+    """Requests that can be played: the unique ones, the traffic where it is not generated, the scenario as it fits
+    them, and what a reader of the numbers has to know."""
+
+    kinds: Kinds
+    scenario: Scenario
+    stream: Stream | None = None
+    notes: tuple[str, ...] = ()
+
+
+def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int = 0) -> Opened:
+    """What a source has to play. A log is played as long and as much as it is, unless the scenario says so itself.
 
     Raises:
-        OfflineDataError: there are none. InvalidRequestError: a line is no request. LogError: the log cannot be read.
+        OfflineDataError: there is nothing. LogError: the log cannot be read.
     """
     mix = scenario.traffic.mix
-    if source.pack is not None:
-        pack = source.pack
-        if not isinstance(pack, Pack):
-            pack = read_pack(Path(pack), encoder=bundle.encoder.sha256)
-        return kinds_from_pack(pack, bundle, in_sample=learned_from(bundle, pack), mix=mix, seed=seed), None
     if source.log is not None:
-        raise NotImplementedError
-    requests = source.requests
-    if isinstance(requests, str | Path):
-        requests = read_requests(Path(requests))
-    if requests is not None and not requests:
-        raise OfflineDataError("There are no requests to play. Give at least one.")
-    return kinds_from_requests(requests or example_requests(), bundle, mix=mix, seed=seed), None
+        return _open_log(source.log, bundle, scenario, seed=seed)
+    if source.pack is not None:
+        given = source.pack
+        pack = given if isinstance(given, Pack) else read_pack(Path(given), encoder=bundle.encoder.sha256)
+        seen = learned_from(bundle, pack)
+        return Opened(kinds_from_pack(pack, bundle, in_sample=seen, mix=mix, seed=seed), scenario)
+    asked = source.requests
+    if asked is None:
+        asked = example_requests()
+    elif isinstance(asked, str | Path):
+        asked = read_requests(asked)
+    return Opened(kinds_from_requests(asked, bundle, mix=mix, seed=seed), scenario)
 
 
-def read_requests(path: Path) -> list[RouteRequest]:
-    """A JSONL file with one request per line; empty lines are left out.
+def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, seed: int) -> Opened:
+    from router_ml.offline.simulation import logged
+    from router_ml.storage.eventlog import EventLog
 
-    Raises:
-        InvalidRequestError: a line is not a request, and which. OfflineDataError: there is none.
-    """
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            found.append(RouteRequest.parse(record))
-        except (ValueError, RecursionError) as error:
-            why = str(error) if isinstance(error, RouterError) else "It is not JSON."
-            raise InvalidRequestError(f"{path}:{number} is no request. {why}") from None
-    if not found:
-        raise OfflineDataError(f"{path} holds no requests. Write one RouteRequest as JSON on each line.")
-    return found
+    traffic = scenario.traffic
+    said = traffic.model_fields_set if scenario.name not in library() else set()
+    with EventLog(url) as events:
+        found = logged.source(
+            events,
+            bundle,
+            requests=traffic.requests if "requests" in said else None,
+            days=traffic.days if "days" in said else None,
+            scenario=scenario,
+            seed=seed,
+        )
+    left = [f"{count} decisions of the log are left out: {reason}." for reason, count in found.left_out.items()]
+    return Opened(found.kinds, found.fitted(scenario), found.stream, (*found.notes, *left))
 
 
 def frame(study: Study) -> Any:

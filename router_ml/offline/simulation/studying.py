@@ -10,17 +10,13 @@ from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.arrivals import arrivals
 from router_ml.offline.simulation.building import build_world, happened
 from router_ml.offline.simulation.calm import Calm, calm_scenario, with_budgets, without_budgets
-from router_ml.offline.simulation.counted import difference_of
 from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.lineup import USUAL, Setting, check_groups, lineup
-from router_ml.offline.simulation.play import play
-from router_ml.offline.simulation.policies import Policy
+from router_ml.offline.simulation.lineup import CHAMPION, USUAL, Setting, check_groups, lineup
 from router_ml.offline.simulation.results import Study
 from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.rows import Stream
+from router_ml.offline.simulation.running import Played, run
 from router_ml.offline.simulation.scenario import Scenario
-from router_ml.offline.simulation.tally import Tally
-from router_ml.offline.simulation.world import World
 from router_ml.storage.bundle import Bundle
 
 Progress = Callable[[str, int, int], None]
@@ -45,7 +41,7 @@ def study(
     Args:
         bundle: the champion's. challengers: bundles by name.
         policies: groups of policies beside the champion, see ``lineup.GROUPS``.
-        stream: the traffic; by default what the scenario generates.
+        stream: the traffic; by default what the scenario generates. For a log's, the scenario has to be fitted to it.
         seed: of traffic and luck.
 
     Raises:
@@ -58,24 +54,24 @@ def study(
             "and lanes that the configuration has."
         )
     check_groups(policies)
+    traffic = stream if stream is not None else arrivals(scenario, kinds, seed=seed)
     calm = champion_in_calm(bundle, scenario, kinds, stream=stream, seed=seed)
     config = with_budgets(bundle.config, scenario, calm)
     world = build_world(scenario, kinds, config, main=calm.shares)
     setting = Setting(bundle, config, kinds, world, seed)
     others = {name: (one, with_budgets(one.config, scenario, calm)) for name, one in (challengers or {}).items()}
-    entries = lineup(setting, others, policies)
-    traffic = stream if stream is not None else arrivals(scenario, kinds, seed=seed)
-    tallies: list[Tally] = []
+    entries, played = lineup(setting, others, policies), list[Played]()
     for number, entry in enumerate(entries):
         told = _progress(progress, entry.name, number * traffic.requests, len(entries) * traffic.requests)
-        tallies.append(tally_of(entry.make(), traffic, world, scenario, progress=told))
+        played.append(run(entry.make(), traffic, world, scenario, progress=told))
+    findings = [one.finding for one in played if one.finding is not None]
     return Study(
         scenario=scenario.name,
         description=scenario.description,
         start=traffic.start,
         hours=traffic.hours,
-        results=tuple(tally.result() for tally in tallies),
-        differences=tuple(difference_of(tally, tallies[0]) for tally in tallies[1:]),
+        results=tuple(one.result for one in played),
+        differences=tuple(one.less(played[0]) for one in played[1:]),
         curves=curves_of(setting),
         troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
@@ -84,22 +80,8 @@ def study(
         kinds=len(kinds),
         seed=seed,
         versions=_versions(bundle, config, scenario, challengers or {}),
+        extrapolated={one.policy: one.extrapolated for one in findings},
     )
-
-
-def tally_of(
-    policy: Policy,
-    stream: Stream,
-    world: World,
-    scenario: Scenario,
-    *,
-    progress: Callable[[int], None] | None = None,
-) -> Tally:
-    """One policy, played and counted."""
-    tally = Tally(policy, stream, world, scenario)
-    play(policy, stream, world, scenario, count=tally.add, progress=progress)
-    tally.flush()
-    return tally
 
 
 def champion_in_calm(
@@ -109,10 +91,10 @@ def champion_in_calm(
     quiet = calm_scenario(scenario)
     world = build_world(quiet, kinds, bundle.config, main={})
     traffic = stream if stream is not None else arrivals(quiet, kinds, seed=seed)
-    champion = Routed("champion", bundle, kinds, world, config=without_budgets(bundle.config))
-    result = tally_of(champion, traffic, world, quiet).result()
-    asked = scenario.traffic.requests if stream is None else traffic.requests
-    return Calm.of(result, hours=traffic.hours, requests=asked)
+    champion = Routed(CHAMPION, bundle, kinds, world, config=without_budgets(bundle.config))
+    result = run(champion, traffic, world, quiet).result
+    requests = scenario.traffic.requests if stream is None else traffic.requests
+    return Calm.of(result, hours=traffic.hours, requests=requests)
 
 
 def _progress(progress: Progress | None, name: str, before: int, of: int) -> Callable[[int], None] | None:
