@@ -60,7 +60,7 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         _show_library(as_json=as_json)
         return
     chosen = [_scenario(name, count, days) for name in scenario or ["quiet_week"]]
-    source = simulator.Source(requests=requests, pack=pack, log=log)
+    source = simulator.Source(requests=requests, pack=pack, log=log, count=count)
     groups = _groups(policies, learn=learn)
     bundle, studies = simulator.open_bundle(model), []
     for each in chosen:

@@ -52,12 +52,13 @@ class Source:
 
     requests: some, or a JSONL file with one ``RouteRequest`` per line; what lanes make of them is what the bundle
     believes. pack: an outcome matrix, opened or its path without ending. log: path or URL of an event log, whose
-    decisions and outcomes are played.
+    decisions and outcomes are played, for as many days as the scenario has, at its own rate or ``count`` in all.
     """
 
     requests: str | Path | Sequence[RouteRequest] | None = None
     pack: str | Path | Pack | None = None
     log: str | None = None
+    count: int | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("requests", "pack", "log") if getattr(self, name) is not None]
@@ -147,14 +148,14 @@ class Opened:
 
 
 def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int = 0) -> Opened:
-    """What a source has to play. A log is played as long and as much as it is, unless the scenario says so itself.
+    """What a source has to play.
 
     Raises:
         OfflineDataError: there is nothing. LogError: the log cannot be read.
     """
     mix = scenario.traffic.mix
     if source.log is not None:
-        return _open_log(source.log, bundle, scenario, seed=seed)
+        return _open_log(source.log, bundle, scenario, count=source.count, seed=seed)
     if source.pack is not None:
         given = source.pack
         pack = given if isinstance(given, Pack) else read_pack(Path(given), encoder=bundle.encoder.sha256)
@@ -168,18 +169,16 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
     return Opened(kinds_from_requests(asked, bundle, mix=mix, seed=seed), scenario)
 
 
-def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, seed: int) -> Opened:
+def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, count: int | None, seed: int) -> Opened:
     from router_ml.offline.simulation import logged
     from router_ml.storage.eventlog import EventLog
 
-    traffic = scenario.traffic
-    said = traffic.model_fields_set if scenario.name not in library() else set()
     with EventLog(url) as events:
         found = logged.source(
             events,
             bundle,
-            requests=traffic.requests if "requests" in said else None,
-            days=traffic.days if "days" in said else None,
+            requests=count,
+            days=scenario.traffic.days,
             scenario=scenario,
             seed=seed,
         )
