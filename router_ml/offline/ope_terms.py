@@ -87,6 +87,11 @@ class Case:
         parts = (Part(modelled, None), Part(weight * residual, weight))
         return Terms(parts, weight, residual, weight)
 
+    @property
+    def modelled(self) -> Floats | None:
+        """The reward model as it was given, unchecked."""
+        return self._model
+
     def model(self, estimator: Estimator) -> Floats:
         """The reward model (n, lanes), checked where this estimator needs it."""
         if self._model is None:
