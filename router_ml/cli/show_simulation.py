@@ -49,7 +49,8 @@ def study_page(study: Study) -> RenderableType:
 
 
 _LEGEND = (
-    "quality: mean of served requests, 95% interval; against champion: paired on the same requests with the same luck. "
+    "quality: mean of served requests, ± 95%. less champion: quality and USD per 1,000, paired on the same requests and "
+    "luck. "
     "s: seconds to the answer at p50, p95, p99. dark: minutes in which nothing was served. viol.: calls to a lane that "
     "a rule, a limit or known health excludes."
 )
@@ -57,19 +58,20 @@ _LEGEND = (
 
 def _played(study: Study) -> str:
     requests = study.results[0].requests if study.results else 0
-    return f"{requests:,} requests over {study.hours / 24:g} days, {study.kinds:,} different ones from {study.source}."
+    source = study.source.rstrip(".")
+    return f"{requests:,} requests over {study.hours / 24:g} days, {study.kinds:,} different ones from {source}."
 
 
 def _policies(study: Study) -> Table:
     against = {each.policy: each for each in study.differences}
-    table = _table("policy", "USD per\n1,000", "quality", "against champion\nquality, USD/1,000", "floors", "success")
+    table = _table("policy", "USD per\n1,000", "quality", "less champion:\nquality, USD", "floors", "success")
     for name in ("s at p50,\np95, p99", "dark", "viol."):
         table.add_column(name, justify="right")
     for result in study.results:
         table.add_row(
             Text(result.policy),
             _money(result.usd_per_1000),
-            _stacked(result.quality),
+            _known(result.quality, ".3f"),
             _difference(against.get(result.policy)),
             _floors(result.classes),
             _share(result.success),
@@ -96,7 +98,7 @@ def _classes(result: Result) -> Table:
             Text(one.name),
             f"{one.requests:,}",
             money,
-            _stacked(one.quality),
+            _known(one.quality, ".3f"),
             floor,
             _share(one.success),
             _seconds(one.latency),
@@ -170,22 +172,16 @@ def _floors(classes: Sequence[ClassResult]) -> Text:
 def _difference(less: Difference | None) -> Text:
     if less is None:
         return Text("")
-    money, quality = less.usd_per_1000, less.quality
-    found = Text(f"{quality.value:+.3f} " if math.isfinite(quality.value) else "- ")
-    found.append(_between(quality, "+.3f") + "\n", style="dim")
-    found.append(f"{money.value:+.3f} " if math.isfinite(money.value) else "- ")
-    return found.append(_between(money, "+.3f"), style="dim")
+    return _known(less.quality, "+.3f").append("\n").append_text(_known(less.usd_per_1000, "+.3f"))
 
 
-def _stacked(found: Interval) -> Text:
+def _known(found: Interval, form: str) -> Text:
+    """A value and half the width of its interval; where it is not known, the bounds that are."""
     if not math.isfinite(found.value):
-        return Text("-")
-    return Text(f"{found.value:.3f}\n").append(_between(found, ".3f"), style="dim")
-
-
-def _between(found: Interval, form: str) -> str:
-    known = math.isfinite(found.low) and math.isfinite(found.high)
-    return f"[{found.low:{form}}, {found.high:{form}}]" if known else ""
+        bounds = math.isfinite(found.low) and math.isfinite(found.high)
+        return Text(f"{found.low:{form}} to {found.high:{form}}" if bounds else "not known", style="yellow")
+    half = max(found.high - found.value, found.value - found.low)
+    return Text(f"{found.value:{form}}").append(f" ±{half:.3f}" if math.isfinite(half) else "", style="dim")
 
 
 def _seconds(found: Latencies) -> str:

@@ -72,7 +72,7 @@ def study(
         hours=traffic.hours,
         results=tuple(one.result for one in played),
         differences=tuple(one.less(played[0]) for one in played[1:]),
-        curves=curves_of(setting),
+        curves={},
         troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,
