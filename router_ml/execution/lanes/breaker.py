@@ -93,9 +93,7 @@ def record(
     return _opened(after, rules.open_ms, now_ms)
 
 
-def passed(
-    state: BreakerState, count: int, now_ms: float, *, rules: Breaker, turn: int | None = None
-) -> BreakerState:
+def passed(state: BreakerState, count: int, now_ms: float, *, rules: Breaker, turn: int | None = None) -> BreakerState:
     """The state after ``count`` calls ended well at about the same time: ``record`` that often, in one step."""
     if count <= 0:
         return state
