@@ -131,9 +131,7 @@ class Budgets:
         cost = decision.estimates[decision.lane].cost_usd if decision.lane is not None else 0.0
         self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
 
-    def charge_many(
-        self, name: str, at: datetime, costs_usd: Sequence[float], *, requests: int | None = None
-    ) -> None:
+    def charge_many(self, name: str, at: datetime, costs_usd: Sequence[float], *, requests: int | None = None) -> None:
         """Charge requests of a class, one after another in one step, all in the hour of ``at``; none of them can be
         corrected later. A class without a budget is not charged.
 

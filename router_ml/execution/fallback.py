@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from router_ml.contract import Fallback, FailureKind, RouteDecision, Step
+from router_ml.contract import FailureKind, Fallback, RouteDecision, Step
 from router_ml.execution.lanes.failures import RULE_OF
 
 TRANSIENT: frozenset[FailureKind] = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,10 @@ class Ahead:
     cost_usd: Floats
     incumbent: Integers
     cached: Integers
-    failing: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def rows(self, low: int, high: int) -> slice:
+        """Where rows of the block are here."""
+        return slice(low - self.low, high - self.low)
 
     @classmethod
     def blank(cls, low: int, high: int, lanes: int) -> Ahead:
@@ -113,7 +116,6 @@ def look(seen: Seen, rows: Rows, low: int) -> Ahead:
         wave, waiting = waiting[come], waiting[~come]
         if len(wave):
             found.incumbent[wave] = _lanes_before(seen, found, inside[wave], at_s[wave])
-    found.failing = np.flatnonzero(found.fails) + low
     return found
 
 

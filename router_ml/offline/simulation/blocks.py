@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.calls import Calls
 from router_ml.offline.simulation.carried import FATES, Carried
+from router_ml.offline.simulation.flights import Flight
 from router_ml.offline.simulation.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -52,9 +53,12 @@ class Block:
         """Whether all is known of all rows."""
         return self.done == len(self) and not self.open
 
-    def put(self, low: int, high: int, ahead: Ahead, calls: Calls, batched: NDArray[np.bool_]) -> None:
-        """Write down rows ``low`` to ``high`` as if every first call went well."""
-        rows, own = slice(low, high), slice(low - ahead.low, high - ahead.low)
+    def put(
+        self, low: int, high: int, ahead: Ahead, calls: Calls, batched: NDArray[np.bool_], down: NDArray[np.bool_]
+    ) -> None:
+        """Write down rows ``low`` to ``high`` as if every first call went well; ``down``: (L,) lanes that are known to
+        be."""
+        rows, own = slice(low, high), ahead.rows(low, high)
         into, kind, held = self.carried, self.rows.kind[rows], self.rows.held[rows]
         lane, exploit = ahead.lane[own], ahead.exploit[own]
         sent, safe = lane >= 0, np.maximum(lane, 0)
@@ -69,7 +73,7 @@ class Block:
         into.quality[rows] = np.where(sent, calls.phase.quality[kind, safe], np.nan)
         into.calls[rows] = sent
         into.failed_calls[rows] = 0
-        into.violations[rows] = sent & ~ahead.eligible[own][np.arange(high - low), safe]
+        into.violations[rows] = sent & (down[safe] | ~ahead.eligible[own][np.arange(high - low), safe])
         into.approval[rows] = ahead.approval[own]
         into.explored_usd[rows] = into.explored_quality[rows] = 0.0
         left = np.flatnonzero(sent & (exploit >= 0) & (lane != exploit))
@@ -81,6 +85,18 @@ class Block:
             into.explored_usd[low + left] = ahead.cost_usd[own][left] - usual
             truth = calls.phase.quality
             into.explored_quality[low + left] = truth[which, lane[left]] - truth[which, other]
+
+    def land(self, flight: Flight, calls: Calls) -> None:
+        """Write down what became of a row that was carried out call by call, now that it has ended."""
+        into, row, lane = self.carried, flight.row, flight.final
+        self.open -= 1
+        into.final[row] = lane
+        into.fate[row] = SERVED if lane >= 0 else FAILED if flight.calls else NO_LANE
+        into.cost_usd[row] = flight.cost_usd
+        into.latency_ms[row] = (flight.at_s - flight.arrived_s) * 1000 if lane >= 0 else np.nan
+        into.quality[row] = calls.phase.quality[flight.kind, lane] if lane >= 0 else np.nan
+        into.calls[row], into.failed_calls[row] = flight.calls, flight.failed
+        into.violations[row] += flight.violations
 
 
 class Sessions:

@@ -39,9 +39,7 @@ class Terms:
         patience = [
             [smallest(one.limits.deadline_ms, asked.max_latency_ms) for one in classes] for asked in kinds.constraints
         ]
-        batched = [
-            [one.batched(channel=facts.channel, mode=facts.mode) for one in classes] for facts in kinds.facts
-        ]
+        batched = [[one.batched(channel=facts.channel, mode=facts.mode) for one in classes] for facts in kinds.facts]
         deadline = np.array([[np.inf if ms is None else ms / 1000 for ms in row] for row in patience], np.float64)
         shape = len(kinds), len(classes)
         return cls(deadline.reshape(shape), np.array(batched, np.bool_).reshape(shape))
@@ -89,7 +87,7 @@ class Calls:
             return "timeout", limit_s
         return ("server_error" if fails else None), seconds
 
-    def usd(self, kind: Integers, lane: Integers, *, held: Integers, cached: Integers, batched: Floats) -> Floats:
+    def usd(self, kind: Integers, lane: Integers, *, held: Integers, cached: Integers, batched: NDArray[np.bool_]) -> Floats:
         """Expected true cost of answers, (n,).
 
         Args:

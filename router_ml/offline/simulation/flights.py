@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from router_ml.offline.simulation.gates import Gate
 from router_ml.offline.simulation.luck import again
 from router_ml.offline.simulation.passing import Passed
 from router_ml.plan import fallback
+
+if TYPE_CHECKING:
+    from router_ml.offline.simulation.blocks import Block
 
 Bools = NDArray[np.bool_]
 _PATIENCE = 0.1  # share of a call's time that it may wait to be let in, as in GuardedLanes
@@ -61,7 +64,8 @@ class Flight:
     held: int
     cached: int
     batched: bool
-    block: object = None
+    propensities: NDArray[np.float64]
+    block: Block
     tried: tuple[Tried, ...] = ()
     gone: frozenset[int] = frozenset()
     todo: Literal["call", "let in", "end", "over"] = "call"
@@ -250,7 +254,8 @@ class Flights:
             flight.cost_usd += sky.calls.usd_in(
                 flight.kind, lane, held=flight.held, cached=kept, batched=flight.batched
             )
-        flight.violations += not flight.eligible[lane] or lane in flight.gone
+        if flight.calls > 1:  # the first one was counted where it was drawn
+            flight.violations += not flight.eligible[lane] or bool(sky.down[lane])
 
     def _enter(self, flight: Flight) -> None:
         """Make the call, if the breakers have not closed the way while it waited."""
@@ -317,9 +322,7 @@ class Flights:
         )
         if step is None:
             left = [self.sky.names[lane] for lane in ranking if lane not in flight.gone]
-            step = stand_in(
-                planned, flight.tried, left, worth=lambda name: float(flight.worth[self._place[name]])
-            )
+            step = stand_in(planned, flight.tried, left, worth=lambda name: float(flight.worth[self._place[name]]))
         return None if step is None else (self._place[step.lane], step.backoff_ms)
 
     def _look(self, lane: int) -> None:
@@ -327,4 +330,3 @@ class Flights:
         self.passed.changed(lane, self.sky.now_s)
         for other in self.passed.beside(lane):
             self.noisy[other] = not self._watch.quiet(self.sky.names[other])
-

@@ -48,9 +48,7 @@ class Gate:
     Calls that surely need not wait pass by it (``free``); it learns of them from ``passed``.
     """
 
-    def __init__(
-        self, lane: int, door: Door, passed: Passed, *, at_a_time: int | None, a_minute: int | None
-    ) -> None:
+    def __init__(self, lane: int, door: Door, passed: Passed, *, at_a_time: int | None, a_minute: int | None) -> None:
         self._lane, self._door, self._passed = lane, door, passed
         self._places, self._limit = at_a_time, a_minute
         self._rate = PerMinute(a_minute) if a_minute is not None else None
@@ -100,7 +98,7 @@ class Gate:
     def _within_rate(self, starts: Floats, limit: int) -> int:
         if limit <= 0 or self._rate is None:
             return 0
-        self._sync(float(starts[0]))
+        self._sync(self._door.now_s)
         recent = self._rate.recent
         times = np.concatenate([recent, starts])
         close = np.flatnonzero(times[limit:] - times[: len(times) - limit] < _MINUTE_S) + limit - len(recent)

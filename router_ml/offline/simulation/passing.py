@@ -77,13 +77,13 @@ class Passed:
         low = int(np.searchsorted(self._start[: self._n], now_s - self._reach))
         high = int(np.searchsorted(self._start[: self._n], now_s, side="right"))
         mine = (self._lane[low:high] == lane) & (self._end[low:high] > now_s)
-        return self._end[low:high][mine]
+        return np.asarray(self._end[low:high][mine])
 
     def starts(self, lane: int, since_s: float, now_s: float) -> Floats:
         """When the calls of a lane began after ``since_s`` and before ``now_s``, (n,)."""
         low = int(np.searchsorted(self._start[: self._n], since_s, side="right"))
         high = int(np.searchsorted(self._start[: self._n], now_s, side="left"))
-        return self._start[low:high][self._lane[low:high] == lane]
+        return np.asarray(self._start[low:high][self._lane[low:high] == lane])
 
     def tell(self, lane: int, now_s: float) -> None:
         """Tell the breakers of the provider of a lane of all that ended well by now."""
