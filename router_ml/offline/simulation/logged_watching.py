@@ -16,7 +16,7 @@ and 1 in place of the unknown part (Manski 1990). Below it, the interval still h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,11 @@ class Watched:
     """A policy, played as it is, whose propensities are written down on the way. Give it to the loop in place of the
     policy, and ``add`` all that is carried out; ``finding`` then says what the log knows of it."""
 
+    name: str
+    config: RouterConfig
+    falls_back: bool
+    learns: bool
+
     def __init__(self, policy: Policy, truth: LoggedTruth) -> None:
         self.policy, self.truth = policy, truth
         self._phases: list[Phase] = []
@@ -78,25 +83,9 @@ class Watched:
         self._surplus, self._cost_surplus = truth.surplus, truth.cost_surplus
         self._weight = truth.rating_weight / truth.propensity
 
-    @property
-    def name(self) -> str:
-        """Of the policy."""
-        return self.policy.name
-
-    @property
-    def config(self) -> RouterConfig:
-        """Of the policy."""
-        return self.policy.config
-
-    @property
-    def falls_back(self) -> bool:
-        """Of the policy."""
-        return self.policy.falls_back
-
-    @property
-    def learns(self) -> bool:
-        """Of the policy."""
-        return self.policy.learns
+    def __getattr__(self, name: str) -> Any:
+        """All else is the policy's own, what the loop finds beyond the protocol included."""
+        return getattr(self.__dict__["policy"], name)
 
     def enter(self, phase: Phase) -> None:
         """See ``Policy.enter``."""
