@@ -13,10 +13,13 @@ import pytest
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints, Execution, Hop, RouteDecision
 from router_ml.errors import OfflineDataError
+from router_ml.offline.simulation.building import build_world
 from router_ml.offline.simulation.carried import FATES
 from router_ml.offline.simulation.logged import AsLogged, LogSource, kinds_from_log, resampled, source, totals_of
 from router_ml.offline.simulation.logged_reading import read_log
 from router_ml.offline.simulation.logged_stream import as_it_came, shape
+from router_ml.offline.simulation.policies import Moment
+from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.scenario import Burst, Scenario, Wave
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.entries import of_execution
@@ -146,6 +149,19 @@ def test_every_decision_with_an_embedding_can_be_played(bundle: Bundle, found: L
     assert found.kinds.weight.sum() == pytest.approx(1)
     assert {facts.region for facts in found.kinds.facts} == {"eu"}
     assert set(found.kinds.traffic_class) == {"pilot"}
+
+
+def test_the_champion_gives_every_logged_decision_its_own_propensities(bundle: Bundle, found: LogSource) -> None:
+    """Facts, constraints, classes and features of the record are all that the router saw."""
+    world = build_world(found.fitted(Scenario(name="any")), found.kinds, bundle.config, main={})
+    rows = next(iter(found.stream.batches()))
+    none = np.zeros(len(rows), dtype=np.int64)
+    moment = Moment(START, 0.0, np.zeros(len(world.lanes), dtype=bool), {}, none - 1, none)
+    weighed = Routed("champion", bundle, found.kinds, world).weigh(rows, moment)
+    whole = found.as_logged.whole
+    kept = whole.select(np.isfinite(whole.embeddings).all(axis=1)).propensities[rows.kind]
+    assert weighed.propensities[:, [world.lanes.index(lane) for lane in whole.lanes]] == pytest.approx(kept, abs=1e-6)
+    assert (kept.max(axis=1) < 1).sum() > 100
 
 
 def test_people_are_clusters(found: LogSource) -> None:

@@ -239,3 +239,13 @@ def test_a_log_without_ratings_is_refused(config: RouterConfig) -> None:
     with pytest.raises(OfflineDataError, match="none of those is rated"):
         logged_truth(bare, config, expected(config, 50), cluster=-1 - np.arange(50))
     assert set(LANES) <= set(config.lanes)
+
+
+def test_a_log_that_lost_rows_is_not_trusted(config: RouterConfig) -> None:
+    """Where bad answers of a lane have vanished, lanes do not come as often as they were drawn, and that is said."""
+    made = made_log(config, 2000)
+    kept = made.data.select(~((made.data.action == 2) & (np.arange(2000) % 2 == 0)))
+    for data, said in ((made.data, False), (kept, True)):
+        count = len(data)
+        truth = logged_truth(data, config, expected(config, count), cluster=-1 - np.arange(count), ratings="modelled")
+        assert any("not drawn as often" in note for note in truth.notes) == said
