@@ -1,0 +1,171 @@
+"""A study as one page of HTML that needs nothing beside it: for who has two minutes, and for who wants every number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from importlib.resources import files
+
+from router_ml.offline.simulation import page_tables as tables
+from router_ml.offline.simulation.charts import words
+from router_ml.offline.simulation.figures import Figures
+from router_ml.offline.simulation.page_words import answer, caveats, played
+from router_ml.offline.simulation.results import Result, Study
+from router_ml.offline.simulation.stretches import stretches
+
+
+def page(study: Study) -> str:
+    """The report, whole: text, tables and drawings in one string, nothing is fetched from anywhere."""
+    title = f"What would happen: {study.scenario}"
+    parts = (_top(study), _policies(study), _over_time(study), _per_class(study), _details(study), _reproduce(study))
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_style()}</style></head>'
+        f"<body>{''.join(part for section in parts for part in section)}</body></html>"
+    )
+
+
+def _style() -> str:
+    here = files("router_ml.offline.simulation")
+    return (here / "page.css").read_text("utf-8") + (here / "charts" / "charts.css").read_text("utf-8")
+
+
+def _top(study: Study) -> Iterator[str]:
+    champion = study.results[0]
+    yield f"<h1>{escape(study.scenario.replace('_', ' '))}</h1>"
+    if study.description:
+        yield f'<p class="lead">{escape(study.description)}</p>'
+    yield f"<p>{escape(played(study))}</p>"
+    whole = not champion.violations and champion.success >= 0.995
+    yield f'<p class="answer{"" if whole else " broken"}">{escape(answer(study))}</p>'
+    yield f'<div class="tiles">{"".join(_tiles(champion))}</div>'
+    yield f'<ul class="caveats">{"".join(f"<li>{escape(said)}</li>" for said in caveats(study))}</ul>'
+
+
+def _tiles(result: Result) -> Iterator[str]:
+    promised = [part for part in result.classes if part.floor_verdict != "no promise"]
+    kept = sum(part.floor_verdict == "kept" for part in promised)
+    missed = any(part.floor_verdict == "missed" for part in promised)
+    floors = f"{kept} of {len(promised)}" if promised else words.NONE
+    for said, name, kind in (
+        (words.share(result.success, 2), "answered of those due", "good" if result.success >= 0.995 else "bad"),
+        (words.points(result.quality.value), "mean quality", ""),
+        (words.usd(result.usd_per_1000), "per 1,000 requests", ""),
+        (words.seconds(result.latency.p95), "latency, p95", ""),
+        (
+            floors,
+            "quality floors kept",
+            "bad" if missed else "good" if promised and kept == len(promised) else "unsure",
+        ),
+        (words.count(result.violations), "violations of rules", "bad" if result.violations else "good"),
+    ):
+        yield f'<div class="tile"><b class="{kind}">{escape(said)}</b><span>{escape(name)}</span></div>'
+
+
+def _policies(study: Study) -> Iterator[str]:
+    figures = Figures(study)
+    yield '<section class="flows"><h2>Policies side by side</h2>'
+    yield '<p class="note">All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000.</p>'
+    yield tables.policies(study)
+    yield "</section><section><h2>What quality costs</h2>"
+    yield from _figure(
+        figures.cost_quality(),
+        "Up and left is better. Below the dashed line a fixed mixture of lanes does better for the same money; the dotted "
+        "line is out of reach. Lines hold for calm traffic, dots for this scenario, so trouble moves dots off the lines.",
+    )
+    if study.differences:
+        yield '<div class="keep"><h3>Against the champion, request by request</h3>'
+        yield from _figure(
+            figures.forest(), "Paired differences with 95% intervals; grey where the interval holds zero."
+        )
+        yield "</div>"
+    yield "</section>"
+
+
+def _over_time(study: Study) -> Iterator[str]:
+    figures, champion = Figures(study), study.results[0]
+    yield "<section><h2>Over time</h2>"
+    parts = stretches(study, champion)
+    if len(parts) > 1:
+        yield f"<h3>{escape(champion.policy)} before, during and after</h3>"
+        yield tables.moments(parts)
+    yield f"<h3>Who answers, and who goes without: {escape(champion.policy)}</h3>"
+    yield from _figure(figures.serving(champion), "")
+    yield (
+        '<p class="key"><span>Classes below:</span><span><i class="whole"></i>at least 99.5% answered</span>'
+        '<span><i class="partly"></i>some answered</span><span><i class="dark"></i>none answered</span></p>'
+    )
+    yield '<div class="keep"><h3>Spend so far</h3>'
+    yield from _figure(figures.spent(), "")
+    yield "</div>"
+    if budgets := figures.budgets():
+        yield '<div class="keep"><h3>Spend a day against the budget of the class</h3>'
+        yield from _figure(budgets, "")
+        yield "</div>"
+    yield '<div class="keep"><h3>Quality of what was answered</h3>'
+    yield from _figure(figures.qualities(), "")
+    yield '</div><div class="keep"><h3>Latency: the slowest twentieth</h3>'
+    yield from _figure(figures.slowest(), "95th percentile from arrival to answer, failed calls and pauses included.")
+    yield '</div><div class="keep"><h3>Latency by policy</h3>'
+    yield from _figure(figures.latencies(), "")
+    yield "</div>"
+    if any(result.reviews.asked for result in study.results):
+        people = champion.reviews
+        yield '<div class="keep"><h3>Waiting for a person</h3>'
+        yield from _figure(
+            figures.queue(),
+            f"Under {champion.policy}: {words.count(people.asked)} asked for, {words.count(people.granted)} granted, "
+            f"{words.count(people.expired)} expired; at most {words.count(people.longest)} waited at once.",
+        )
+        yield "</div>"
+    yield "</section>"
+
+
+def _figure(drawing: str, note: str) -> Iterator[str]:
+    yield f"<figure>{drawing}</figure>"
+    if note:
+        yield f'<p class="note">{escape(note)}</p>'
+
+
+def _per_class(study: Study) -> Iterator[str]:
+    yield "<section><h2>Traffic classes</h2>"
+    for place, result in enumerate(study.results):
+        if place == 1:
+            yield f"<details><summary>The same under {len(study.results) - 1} other policies</summary>"
+        yield f"<h3>{escape(result.policy)}</h3>{tables.classes(result)}"
+    yield ("</details>" if len(study.results) > 1 else "") + "</section>"
+
+
+def _details(study: Study) -> Iterator[str]:
+    figures = Figures(study)
+    yield "<section><h2>Every count</h2>"
+    yield tables.counts(study)
+    notes = [(result.policy, note) for result in study.results for note in result.notes]
+    if notes:
+        yield f'<ul class="caveats">{"".join(f"<li>{escape(name)}: {escape(note)}</li>" for name, note in notes)}</ul>'
+    shown = figures.others()
+    if shown:
+        yield '<details class="screen"><summary>Who answers under the other policies</summary>'
+        for result in shown:
+            yield f"<h3>{escape(result.policy)}</h3>"
+            yield from _figure(figures.serving(result), "")
+        yield "</details>"
+    yield "</section>"
+
+
+def _reproduce(study: Study) -> Iterator[str]:
+    yield '<section class="flows"><div class="keep"><h2>The same again</h2>'
+    yield f"<pre>{escape(command(study))}</pre>"
+    known: Iterable[tuple[str, str]] = (
+        ("seed", str(study.seed)),
+        ("requests from", study.source),
+        *study.versions.items(),
+    )
+    yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(said)}</dd>' for name, said in known if name != 'command')}</dl>"
+    yield "</div></section>"
+
+
+def command(study: Study) -> str:
+    """The line that makes these numbers: the one that was typed, where it is known."""
+    typed = study.versions.get("command")
+    return typed or f"router-ml simulate --scenario {study.scenario} --seed {study.seed}"

@@ -1,0 +1,130 @@
+"""The sentences at the top of a report: what was played, the answer, and what its numbers are not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+
+from router_ml.offline.simulation.charts import words
+from router_ml.offline.simulation.results import Result, Study
+from router_ml.offline.simulation.stretches import Stretch, stretches
+
+_TRUTHS = {
+    "measured": "Outcomes were measured: what every lane makes of each request was evaluated beforehand.",
+    "believed": (
+        "Outcomes are what the champion itself believes the lanes would make of each request. That shows what its rules, "
+        "limits and fallbacks do; it cannot show that its beliefs are right."
+    ),
+    "logged": "Outcomes come from a log of real decisions, corrected for the lanes that were not chosen.",
+}
+
+
+def played(study: Study) -> str:
+    """What was played, in a sentence."""
+    champion = study.results[0]
+    end = study.start + timedelta(hours=study.hours)
+    others = len(study.results) - 1
+    beside = (
+        f", and the same requests with the same luck under {others} other {_plural('policy', others)}" if others else ""
+    )
+    return (
+        f"{words.count(champion.requests)} requests in {words.span(study.hours)} "
+        f"({study.start:%-d %B} to {end:%-d %B %Y}, {study.start:%Z}) under {champion.policy}{beside}."
+    )
+
+
+def answer(study: Study) -> str:
+    """What came of it, in one or two sentences of numbers."""
+    champion = study.results[0]
+    by_name = {part.name: part for part in stretches(study, champion)}
+    during, before = by_name.get("during"), by_name.get("before") or by_name.get("after")
+    happened = _happened(study)
+    if during is None or not happened:
+        said = (
+            f"{_answered(champion.success)}, at {words.usd(champion.usd_per_1000)} per 1,000 and a quality of "
+            f"{words.points(champion.quality.value)}."
+        )
+    else:
+        compared = "" if before is None else f"; {_moved(before, during)}"
+        said = f"{happened}: {_answered(during.success)}{compared}."
+    return f"{said} {_floors(champion)} {_violated(champion)}"
+
+
+def _happened(study: Study) -> str:
+    """The troubles, by name and length."""
+    inside = [trouble for trouble in study.troubles if trouble.start < study.hours]
+    if not inside:
+        return ""
+    if len(inside) > 3:
+        return f"While {len(inside)} things went wrong or changed"
+    parts = []
+    for trouble in inside:
+        lasting = trouble.end is None or trouble.end > study.hours
+        parts.append(
+            f"{trouble.what} {'from then on' if lasting else 'for ' + words.span((trouble.end or 0) - trouble.start)}"
+        )
+    return "With " + " and ".join(parts)
+
+
+def _answered(success: float) -> str:
+    return (
+        "no request had to be answered" if math.isnan(success) else f"{words.share(success)} of requests were answered"
+    )
+
+
+def _moved(before: Stretch, during: Stretch) -> str:
+    """Quality and spend, beside the time before."""
+    quality = ""
+    if math.isfinite(before.quality) and math.isfinite(during.quality):
+        was, now = words.points(before.quality), words.points(during.quality)
+        verb = "stayed at" if was == now else "fell" if during.quality < before.quality else "rose"
+        quality = f"quality {verb} {now}" if was == now else f"quality {verb} from {was} to {now}"
+    spend = ""
+    if before.usd_per_1000 > 0:
+        ratio = during.usd_per_1000 / before.usd_per_1000 - 1
+        verb = "rose" if ratio >= 0 else "fell"
+        spend = (
+            "spend per request stayed the same" if abs(ratio) < 0.005 else f"spend per request {verb} {abs(ratio):.0%}"
+        )
+    return "; ".join(part for part in (quality, spend) if part)
+
+
+def _floors(result: Result) -> str:
+    """Which promises held over the whole run."""
+    missed = [part.name for part in result.classes if part.floor_verdict == "missed"]
+    unsure = [part.name for part in result.classes if part.floor_verdict == "not shown"]
+    promised = [part for part in result.classes if part.floor_verdict != "no promise"]
+    if missed:
+        return f"The quality floor was missed for {', '.join(missed)}."
+    if unsure:
+        return f"No quality floor was missed; for {', '.join(unsure)} it is not shown to be kept."
+    return "Every quality floor was kept." if promised else ""
+
+
+def _violated(result: Result) -> str:
+    if result.violations:
+        return f"{words.count(result.violations)} {_plural('call', result.violations)} went to an excluded lane."
+    return "Nothing went to an excluded lane."
+
+
+def caveats(study: Study) -> Iterator[str]:
+    """What the numbers are not."""
+    yield f"{_TRUTHS.get(study.truth, study.truth)} Requests: {study.source}; {words.count(study.kinds)} distinct."
+    if study.in_sample:
+        yield "In sample: the champion has learned from these requests, which flatters it. Play requests that it has not seen."
+    far = {name: part for name, part in study.extrapolated.items() if part > 0}
+    if far:
+        worst = max(far, key=lambda name: far[name])
+        yield (
+            f"Extrapolated: for up to {words.share(far[worst])} of requests ({worst}) no logged decision supports the "
+            "outcome; the table says how much it is for each policy."
+        )
+    yield "Intervals are 95%, by clusters of similar prompts; differences compare policies on the same requests and luck."
+    yield from study.notes
+
+
+def _plural(noun: str, count: int) -> str:
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
