@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from router_ml.offline.simulation.charts import cost_quality, forest, lines, serving
-from router_ml.offline.simulation.charts.canvas import svg
+from router_ml.offline.simulation.charts import cost_quality as scatter
+from router_ml.offline.simulation.charts import forest as rows
+from router_ml.offline.simulation.charts import lines, serving
+from router_ml.offline.simulation.charts.canvas import rect, svg, text
 from router_ml.offline.simulation.charts.colours import OTHERS, POLICIES, lane_colours
 from router_ml.offline.simulation.charts.frame import RIGHT, WIDTH, Span
 from router_ml.offline.simulation.results import Result, Study
@@ -29,30 +31,38 @@ class Figures:
     def cost_quality(self) -> str:
         """Cost and quality of all policies."""
         marks = [self._mark(place, result) for place, result in enumerate(self.study.results)]
-        parts = list(cost_quality.cost_quality(marks, self.study.curves))
-        return svg(WIDTH, cost_quality.HEIGHT, parts, name="Mean quality over USD per 1,000 requests, by policy")
+        parts = list(scatter.cost_quality(marks, self.study.curves))
+        return svg(WIDTH, scatter.HEIGHT, parts, name="Mean quality over USD per 1,000 requests, by policy")
 
     def forest(self) -> str:
         """Differences to the champion."""
         found = self.study.differences
-        return svg(WIDTH, forest.forest_height(found), list(forest.forest(found)), name="Differences to the champion")
+        return svg(WIDTH, rows.forest_height(found), list(rows.forest(found)), name="Differences to the champion")
 
     def latencies(self) -> str:
         """Quantiles of latency by policy."""
         results = self.study.results
-        return svg(WIDTH, forest.latencies_height(results), list(forest.latencies(results)), name="Latency by policy")
+        return svg(WIDTH, rows.latencies_height(results), list(rows.latencies(results)), name="Latency by policy")
 
-    def serving(self, result: Result, *, style: str = "") -> str:
-        """Lane shares over time and, below, which classes were served."""
+    def serving(self, result: Result, *, title: str = "", style: str = "") -> str:
+        """Lane shares over time and, below, which classes were served; under a ``title`` where it is to stand alone."""
         span = self._span(left=NAMES)
-        top = span.head + 8
+        above = 40.0 if title else 2.0
+        top = above + span.head + 6
         below = top + SHARES + 34
         parts = [
             *serving.lane_shares(result, span, lane_colours(self.study.results), top=top, height=SHARES),
             *serving.class_strips(result, span, top=below),
         ]
         height = below + STRIPS * len(result.classes) + 2
-        parts.extend(span.over(2.0, height - 8))
+        parts.extend(span.over(above, height - 8))
+        if title:
+            parts = [
+                rect(0, 0, WIDTH, height + 8, kind="paper"),
+                text(14, 23, title, kind="title", width=WIDTH - 28),
+                *parts,
+            ]
+            height += 8
         return svg(WIDTH, height, parts, name=f"Who answers over time under {result.policy}", style=style)
 
     def spent(self) -> str:
@@ -109,14 +119,14 @@ class Figures:
             looks[result.policy] = (lanes[lane], "p-fixed") if lane else (next(colours), "p-other")
         return looks
 
-    def _mark(self, place: int, result: Result) -> cost_quality.Mark:
+    def _mark(self, place: int, result: Result) -> scatter.Mark:
         lane = _only(result)
         if place == 0:
-            return cost_quality.Mark(result, "", "first", 4)
+            return scatter.Mark(result, "", "first", 4)
         if lane:
-            return cost_quality.Mark(result, lane_colours(self.study.results)[lane], "fixed", 1)
+            return scatter.Mark(result, lane_colours(self.study.results)[lane], "fixed", 1)
         looks = self._looks(self._compared())
-        return cost_quality.Mark(result, looks.get(result.policy, (OTHERS, ""))[0], "other", 3)
+        return scatter.Mark(result, looks.get(result.policy, (OTHERS, ""))[0], "other", 3)
 
 
 def _only(result: Result) -> str | None:

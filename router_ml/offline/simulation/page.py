@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
 from router_ml.offline.simulation import page_tables as tables
 from router_ml.offline.simulation.charts import words
+from router_ml.offline.simulation.charts.serving import STATES
 from router_ml.offline.simulation.figures import Figures
 from router_ml.offline.simulation.page_words import answer, caveats, played
+from router_ml.offline.simulation.pictures import style
 from router_ml.offline.simulation.results import Result, Study
 from router_ml.offline.simulation.stretches import stretches
 
@@ -26,8 +28,7 @@ def page(study: Study) -> str:
 
 
 def _style() -> str:
-    here = files("router_ml.offline.simulation")
-    return (here / "page.css").read_text("utf-8") + (here / "charts" / "charts.css").read_text("utf-8")
+    return style() + (files("router_ml.offline.simulation") / "page.css").read_text("utf-8")
 
 
 def _top(study: Study) -> Iterator[str]:
@@ -48,7 +49,7 @@ def _tiles(result: Result) -> Iterator[str]:
     missed = any(part.floor_verdict == "missed" for part in promised)
     floors = f"{kept} of {len(promised)}" if promised else words.NONE
     for said, name, kind in (
-        (words.share(result.success, 2), "answered of those due", "good" if result.success >= 0.995 else "bad"),
+        (words.share(result.success, 2), "of requests answered", "good" if result.success >= 0.995 else "bad"),
         (words.points(result.quality.value), "mean quality", ""),
         (words.usd(result.usd_per_1000), "per 1,000 requests", ""),
         (words.seconds(result.latency.p95), "latency, p95", ""),
@@ -63,22 +64,22 @@ def _tiles(result: Result) -> Iterator[str]:
 
 
 def _policies(study: Study) -> Iterator[str]:
-    figures = Figures(study)
     yield '<section class="flows"><h2>Policies side by side</h2>'
-    yield '<p class="note">All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000.</p>'
-    yield tables.policies(study)
-    yield "</section><section><h2>What quality costs</h2>"
-    yield from _figure(
+    yield _note(
+        "All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000."
+    )
+    yield f"{tables.policies(study)}</section>"
+    figures = Figures(study)
+    yield "<section><h2>What quality costs</h2>"
+    yield _drawn(
+        "",
         figures.cost_quality(),
-        "Up and left is better. Below the dashed line a fixed mixture of lanes does better for the same money; the dotted "
-        "line is out of reach. Lines hold for calm traffic, dots for this scenario, so trouble moves dots off the lines.",
+        "Up and left is better. Below the dashed line a fixed mixture of lanes does better for the same money; the "
+        "dotted line is out of reach. Lines hold for calm traffic, dots for this scenario, so trouble moves dots away.",
     )
     if study.differences:
-        yield '<div class="keep"><h3>Against the champion, request by request</h3>'
-        yield from _figure(
-            figures.forest(), "Paired differences with 95% intervals; grey where the interval holds zero."
-        )
-        yield "</div>"
+        note = "Paired differences with 95% intervals; grey where the interval holds zero."
+        yield _drawn("Against the champion, request by request", figures.forest(), note)
     yield "</section>"
 
 
@@ -89,42 +90,36 @@ def _over_time(study: Study) -> Iterator[str]:
     if len(parts) > 1:
         yield f"<h3>{escape(champion.policy)} before, during and after</h3>"
         yield tables.moments(parts)
-    yield f"<h3>Who answers, and who goes without: {escape(champion.policy)}</h3>"
-    yield from _figure(figures.serving(champion), "")
-    yield (
-        '<p class="key"><span>Classes below:</span><span><i class="whole"></i>at least 99.5% answered</span>'
-        '<span><i class="partly"></i>some answered</span><span><i class="dark"></i>none answered</span></p>'
-    )
-    yield '<div class="keep"><h3>Spend so far</h3>'
-    yield from _figure(figures.spent(), "")
-    yield "</div>"
+    yield _drawn(f"Who answers, and who goes without: {champion.policy}", figures.serving(champion), "")
+    yield f'<p class="key"><span>Classes:</span>{"".join(_state(*state) for state in STATES.items())}</p>'
+    yield _drawn("Spend so far", figures.spent(), "")
     if budgets := figures.budgets():
-        yield '<div class="keep"><h3>Spend a day against the budget of the class</h3>'
-        yield from _figure(budgets, "")
-        yield "</div>"
-    yield '<div class="keep"><h3>Quality of what was answered</h3>'
-    yield from _figure(figures.qualities(), "")
-    yield '</div><div class="keep"><h3>Latency: the slowest twentieth</h3>'
-    yield from _figure(figures.slowest(), "95th percentile from arrival to answer, failed calls and pauses included.")
-    yield '</div><div class="keep"><h3>Latency by policy</h3>'
-    yield from _figure(figures.latencies(), "")
-    yield "</div>"
+        yield _drawn("Spend a day against the budget of the class", budgets, "")
+    yield _drawn("Quality of what was answered", figures.qualities(), "")
+    note = "95th percentile from arrival to answer, failed calls and pauses included."
+    yield _drawn("Latency: the slowest twentieth", figures.slowest(), note)
+    yield _drawn("Latency by policy", figures.latencies(), "")
     if any(result.reviews.asked for result in study.results):
         people = champion.reviews
-        yield '<div class="keep"><h3>Waiting for a person</h3>'
-        yield from _figure(
-            figures.queue(),
+        note = (
             f"Under {champion.policy}: {words.count(people.asked)} asked for, {words.count(people.granted)} granted, "
-            f"{words.count(people.expired)} expired; at most {words.count(people.longest)} waited at once.",
+            f"{words.count(people.expired)} expired; at most {words.count(people.longest)} waited at once."
         )
-        yield "</div>"
+        yield _drawn("Waiting for a person", figures.queue(), note)
     yield "</section>"
 
 
-def _figure(drawing: str, note: str) -> Iterator[str]:
-    yield f"<figure>{drawing}</figure>"
-    if note:
-        yield f'<p class="note">{escape(note)}</p>'
+def _state(said: str, kind: str) -> str:
+    return f'<span><i class="{kind}"></i>{escape(said)}</span>'
+
+
+def _note(said: str) -> str:
+    return f'<p class="note">{escape(said)}</p>' if said else ""
+
+
+def _drawn(title: str, drawing: str, note: str) -> str:
+    head = f"<h3>{escape(title)}</h3>" if title else ""
+    return f'<div class="keep">{head}<figure>{drawing}</figure>{_note(note)}</div>'
 
 
 def _per_class(study: Study) -> Iterator[str]:
@@ -137,32 +132,25 @@ def _per_class(study: Study) -> Iterator[str]:
 
 
 def _details(study: Study) -> Iterator[str]:
-    figures = Figures(study)
-    yield "<section><h2>Every count</h2>"
-    yield tables.counts(study)
-    notes = [(result.policy, note) for result in study.results for note in result.notes]
+    yield f"<section><h2>Every count</h2>{tables.counts(study)}"
+    notes = [f"<li>{escape(result.policy)}: {escape(note)}</li>" for result in study.results for note in result.notes]
     if notes:
-        yield f'<ul class="caveats">{"".join(f"<li>{escape(name)}: {escape(note)}</li>" for name, note in notes)}</ul>'
+        yield f'<ul class="caveats">{"".join(notes)}</ul>'
+    figures = Figures(study)
     shown = figures.others()
     if shown:
         yield '<details class="screen"><summary>Who answers under the other policies</summary>'
-        for result in shown:
-            yield f"<h3>{escape(result.policy)}</h3>"
-            yield from _figure(figures.serving(result), "")
+        yield from (_drawn(result.policy, figures.serving(result), "") for result in shown)
         yield "</details>"
     yield "</section>"
 
 
 def _reproduce(study: Study) -> Iterator[str]:
-    yield '<section class="flows"><div class="keep"><h2>The same again</h2>'
-    yield f"<pre>{escape(command(study))}</pre>"
-    known: Iterable[tuple[str, str]] = (
-        ("seed", str(study.seed)),
-        ("requests from", study.source),
-        *study.versions.items(),
-    )
-    yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(said)}</dd>' for name, said in known if name != 'command')}</dl>"
-    yield "</div></section>"
+    known = {"seed": str(study.seed), "requests from": study.source, **study.versions}
+    known.pop("command", None)
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in known.items())
+    yield f'<section class="flows"><div class="keep"><h2>The same again</h2><pre>{escape(command(study))}</pre>'
+    yield f"<dl>{facts}</dl></div></section>"
 
 
 def command(study: Study) -> str:

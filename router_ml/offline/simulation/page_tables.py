@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.results import ClassResult, Difference, Interval, Result, Study
 from router_ml.offline.simulation.stretches import Stretch
 
+GOOD = 0.995  # share of requests that should be answered
+_HEADS = (
+    "policy",
+    "USD per 1,000",
+    "quality",
+    "against champion",
+    "floors kept",
+    "answered",
+    "p50 / p95 / p99",
+    "dark",
+    "exploring",
+    "violations",
+)
+_CLASS_HEADS = (
+    "class",
+    "requests",
+    "answered",
+    "quality",
+    "floor",
+    "",
+    "USD",
+    "per 1,000",
+    "p95",
+    "dark",
+    "budget a day",
+    "without an answer",
+)
+_COUNT_HEADS = (
+    "policy",
+    "USD",
+    "calls",
+    "failed",
+    "refused",
+    "asked back",
+    "to people",
+    "granted",
+    "expired",
+    "longest queue",
+    "waited p50 / p95",
+    "explored",
+    "quality given up",
+)
 _VERDICTS = {"kept": "good", "not shown": "unsure", "missed": "bad", "no promise": "quiet"}
 _GRADES = {"kept": 0, "no promise": 0, "not shown": 1, "missed": 2}
 
@@ -27,63 +69,40 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = ""
     return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def ranged(value: Interval, said: Mapping[str, object] | None = None, *, decimals: int = 3, times: float = 0.0) -> str:
-    """A number with its interval below it; USD where ``times`` it is."""
-    shown = (lambda x: words.usd(times * x)) if times else (lambda x: words.points(x, decimals))
-    around = (
-        f"<small>{escape(shown(value.low))} – {escape(shown(value.high))}</small>"
-        if math.isfinite(value.low + value.high)
-        else ""
-    )
-    return f"<td>{escape(shown(value.value))}{around}</td>"
+def ranged(value: Interval, said: Callable[[float], str] = words.points, *, times: float = 1.0) -> str:
+    """A number with its interval below it."""
+    low, high = said(times * value.low), said(times * value.high)
+    known = math.isfinite(value.low) and math.isfinite(value.high)
+    around = f"<small>{escape(low)} – {escape(high)}</small>" if known else ""
+    return f"<td>{escape(said(times * value.value))}{around}</td>"
 
 
 def policies(study: Study) -> str:
     """All policies, one row each."""
     by_name = {found.policy: found for found in study.differences}
-    heads = [
-        "policy",
-        "USD per 1,000",
-        "quality",
-        "against champion",
-        "floors kept",
-        "answered",
-        "p50 / p95 / p99",
-        "dark",
-        "exploring",
-    ]
-    if study.extrapolated:
-        heads.append("extrapolated")
+    far = ("extrapolated",) if study.extrapolated else ()
     rows = []
     for place, result in enumerate(study.results):
-        name = f'<td class="name"><b>{escape(result.policy)}</b>{_badge(result)}</td>' if not place else (
-            f'<td class="name">{escape(result.policy)}{_badge(result)}</td>'
-        )  # fmt: skip
-        quantiles = " / ".join(
-            words.seconds(part) for part in (result.latency.p50, result.latency.p95, result.latency.p99)
-        )
-        row = [
-            name,
-            ranged(result.cost, times=1000),
-            ranged(result.quality),
-            _against(by_name.get(result.policy)),
-            _floors(result),
-            cell(words.share(result.success, 2), "" if result.success >= 0.995 else "bad"),
-            cell(quantiles, "tight"),
-            cell(minutes(result.dark_minutes), "bad" if result.dark_minutes else "quiet"),
-            cell(words.usd(result.exploration.usd), "quiet" if not result.exploration.requests else ""),
-        ]
-        if study.extrapolated:
+        row = [*_policy(result, by_name.get(result.policy), first=not place)]
+        if far:
             row.append(cell(words.share(study.extrapolated.get(result.policy, 0.0))))
         rows.append(row)
-    return table(heads, rows, kind="policies")
+    return table((*_HEADS, *far), rows, kind="policies")
 
 
-def _badge(result: Result) -> str:
-    """What must not be overlooked about it."""
-    if not result.violations:
-        return ""
-    return f' <span class="badge">{words.count(result.violations)} violations</span>'
+def _policy(result: Result, found: Difference | None, *, first: bool) -> Iterator[str]:
+    name = escape(result.policy)
+    yield f'<td class="name">{f"<b>{name}</b>" if first else name}</td>'
+    yield ranged(result.cost, words.usd, times=1000)
+    yield ranged(result.quality)
+    yield _against(found)
+    yield _floors(result)
+    yield cell(words.share(result.success, 2), "" if result.success >= GOOD else "bad")
+    quantiles = (result.latency.p50, result.latency.p95, result.latency.p99)
+    yield cell(" / ".join(words.seconds(part) for part in quantiles), "tight")
+    yield cell(minutes(result.dark_minutes), "bad" if result.dark_minutes else "quiet")
+    yield cell(words.usd(result.exploration.usd), "" if result.exploration.requests else "quiet")
+    yield cell(words.count(result.violations), "bad strong" if result.violations else "good")
 
 
 def _against(found: Difference | None) -> str:
@@ -136,10 +155,7 @@ def _who(part: Stretch) -> str:
 
 def classes(result: Result) -> str:
     """One row per traffic class."""
-    heads = (
-        "class", "requests", "answered", "quality", "floor", "", "USD", "per 1,000", "p95", "dark", "budget a day", "without an answer",
-    )  # fmt: skip
-    return table(heads, [_class(part) for part in result.classes], kind="classes")
+    return table(_CLASS_HEADS, [_class(part) for part in result.classes], kind="classes")
 
 
 def _class(part: ClassResult) -> list[str]:
@@ -150,7 +166,7 @@ def _class(part: ClassResult) -> list[str]:
     return [
         cell(part.name, "name"),
         cell(words.count(part.requests)),
-        cell(words.share(part.success, 2) if part.due else "nothing due", "" if part.success >= 0.995 else "bad"),
+        cell(words.share(part.success, 2) if part.due else "nothing due", "" if part.success >= GOOD else "bad"),
         ranged(part.quality),
         cell(words.points(part.floor, 2) if promised else words.NONE, "" if promised else "quiet"),
         cell(part.floor_verdict, _VERDICTS[part.floor_verdict]),
@@ -165,33 +181,21 @@ def _class(part: ClassResult) -> list[str]:
 
 def counts(study: Study) -> str:
     """What else was counted: calls, people, exploration, spend."""
-    heads = (
-        "policy", "USD", "calls", "failed", "refused", "asked back", "to people", "granted", "expired", "longest queue", "waited p50 / p95", "explored", "quality given up",
-    )  # fmt: skip
-    rows = []
-    for result in study.results:
-        people, tried = result.reviews, result.exploration
-        waited = " / ".join(
-            f"{part:.1f} h" if math.isfinite(part) else words.NONE for part in (people.p50_hours, people.p95_hours)
-        )
-        numbers = (
-            result.calls,
-            result.failed_calls,
-            result.refused,
-            result.asked_back,
-            people.asked,
-            people.granted,
-            people.expired,
-            people.longest,
-        )
-        rows.append(
-            [
-                cell(result.policy, "name"),
-                cell(words.usd(result.spend_usd)),
-                *(cell(words.count(number)) for number in numbers),
-                cell(waited),
-                cell(words.count(tried.requests)),
-                cell(words.points(tried.quality, 4)),
-            ]
-        )
-    return table(heads, rows, kind="counts")
+    return table(_COUNT_HEADS, [list(_counted(result)) for result in study.results], kind="counts")
+
+
+def _counted(result: Result) -> Iterator[str]:
+    people, tried = result.reviews, result.exploration
+    yield cell(result.policy, "name")
+    yield cell(words.usd(result.spend_usd))
+    for number in (result.calls, result.failed_calls, result.refused, result.asked_back):
+        yield cell(words.count(number))
+    for number in (people.asked, people.granted, people.expired, people.longest):
+        yield cell(words.count(number))
+    yield cell(" / ".join(_hours(part) for part in (people.p50_hours, people.p95_hours)))
+    yield cell(words.count(tried.requests))
+    yield cell(words.points(tried.quality, 4))
+
+
+def _hours(value: float) -> str:
+    return f"{value:.1f} h" if math.isfinite(value) else words.NONE

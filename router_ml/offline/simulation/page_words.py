@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from router_ml.offline.simulation.charts import words
-from router_ml.offline.simulation.results import Result, Study
+from router_ml.offline.simulation.results import Result, Study, Trouble
 from router_ml.offline.simulation.stretches import Stretch, stretches
 
 _TRUTHS = {
-    "measured": "Outcomes were measured: what every lane makes of each request was evaluated beforehand.",
+    "measured": "Measured: what every lane makes of each request was evaluated beforehand.",
     "believed": (
-        "Outcomes are what the champion itself believes the lanes would make of each request. That shows what its rules, "
-        "limits and fallbacks do; it cannot show that its beliefs are right."
+        "Believed: outcomes are what the champion itself expects of the lanes. That shows what its rules, limits and "
+        "fallbacks do; it cannot show that it expects the right things."
     ),
-    "logged": "Outcomes come from a log of real decisions, corrected for the lanes that were not chosen.",
+    "logged": "Logged: outcomes come from a log of real decisions, corrected for the lanes that were not chosen.",
 }
 
 
@@ -35,20 +35,22 @@ def played(study: Study) -> str:
 
 
 def answer(study: Study) -> str:
-    """What came of it, in one or two sentences of numbers."""
+    """What came of it under the champion, in a few sentences of numbers."""
     champion = study.results[0]
-    by_name = {part.name: part for part in stretches(study, champion)}
+    said = (headline(study, champion), _floors(champion), _violated(champion))
+    return " ".join(part for part in said if part)
+
+
+def headline(study: Study, result: Result) -> str:
+    """What happened, and what came of it under a policy; of the whole run where nothing happened."""
+    by_name = {part.name: part for part in stretches(study, result)}
     during, before = by_name.get("during"), by_name.get("before") or by_name.get("after")
     happened = _happened(study)
     if during is None or not happened:
-        said = (
-            f"{_answered(champion.success)}, at {words.usd(champion.usd_per_1000)} per 1,000 and a quality of "
-            f"{words.points(champion.quality.value)}."
-        )
-    else:
-        compared = "" if before is None else f"; {_moved(before, during)}"
-        said = f"{happened}: {_answered(during.success)}{compared}."
-    return f"{said} {_floors(champion)} {_violated(champion)}"
+        quality = words.points(result.quality.value)
+        return f"{_answered(result.success)}, at {words.usd(result.usd_per_1000)} per 1,000 and a quality of {quality}."
+    compared = "" if before is None else f"; {_moved(before, during)}"
+    return f"{happened}: {_answered(during.success)}{compared}."
 
 
 def _happened(study: Study) -> str:
@@ -58,13 +60,13 @@ def _happened(study: Study) -> str:
         return ""
     if len(inside) > 3:
         return f"While {len(inside)} things went wrong or changed"
-    parts = []
-    for trouble in inside:
-        lasting = trouble.end is None or trouble.end > study.hours
-        parts.append(
-            f"{trouble.what} {'from then on' if lasting else 'for ' + words.span((trouble.end or 0) - trouble.start)}"
-        )
-    return "With " + " and ".join(parts)
+    return "With " + " and ".join(_lasting(trouble, study.hours) for trouble in inside)
+
+
+def _lasting(trouble: Trouble, hours: float) -> str:
+    if trouble.end is None or trouble.end > hours:
+        return f"{trouble.what} from then on"
+    return f"{trouble.what} for {words.span(trouble.end - trouble.start)}"
 
 
 def _answered(success: float) -> str:
@@ -75,19 +77,18 @@ def _answered(success: float) -> str:
 
 def _moved(before: Stretch, during: Stretch) -> str:
     """Quality and spend, beside the time before."""
-    quality = ""
+    parts = []
     if math.isfinite(before.quality) and math.isfinite(during.quality):
         was, now = words.points(before.quality), words.points(during.quality)
-        verb = "stayed at" if was == now else "fell" if during.quality < before.quality else "rose"
-        quality = f"quality {verb} {now}" if was == now else f"quality {verb} from {was} to {now}"
-    spend = ""
+        verb = "fell" if during.quality < before.quality else "rose"
+        parts.append(f"quality stayed at {now}" if was == now else f"quality {verb} from {was} to {now}")
     if before.usd_per_1000 > 0:
         ratio = during.usd_per_1000 / before.usd_per_1000 - 1
-        verb = "rose" if ratio >= 0 else "fell"
-        spend = (
-            "spend per request stayed the same" if abs(ratio) < 0.005 else f"spend per request {verb} {abs(ratio):.0%}"
+        verb = "rose" if ratio > 0 else "fell"
+        parts.append(
+            f"spend per request {verb} {abs(ratio):.0%}" if abs(ratio) >= 0.005 else "spend per request stayed"
         )
-    return "; ".join(part for part in (quality, spend) if part)
+    return "; ".join(parts)
 
 
 def _floors(result: Result) -> str:
@@ -112,7 +113,7 @@ def caveats(study: Study) -> Iterator[str]:
     """What the numbers are not."""
     yield f"{_TRUTHS.get(study.truth, study.truth)} Requests: {study.source}; {words.count(study.kinds)} distinct."
     if study.in_sample:
-        yield "In sample: the champion has learned from these requests, which flatters it. Play requests that it has not seen."
+        yield "In sample: the champion has learned from these requests, which flatters it. Play others to be sure."
     far = {name: part for name, part in study.extrapolated.items() if part > 0}
     if far:
         worst = max(far, key=lambda name: far[name])
@@ -120,7 +121,7 @@ def caveats(study: Study) -> Iterator[str]:
             f"Extrapolated: for up to {words.share(far[worst])} of requests ({worst}) no logged decision supports the "
             "outcome; the table says how much it is for each policy."
         )
-    yield "Intervals are 95%, by clusters of similar prompts; differences compare policies on the same requests and luck."
+    yield "Intervals are 95%, by clusters of similar prompts; differences are on the same requests with the same luck."
     yield from study.notes
 
 

@@ -13,8 +13,8 @@ from router_ml.offline.simulation.results import Result, Study, Trouble
 
 @dataclass(frozen=True)
 class Stretch:
-    """Part of a run. ``quality``: mean over those served, NaN without; ``usd_per_1000`` requests due; ``p95_ms``: of its
-    buckets, weighted by what was served; ``shares``: of the requests due, by lane, the most first."""
+    """Part of a run. ``quality``: mean over those served, NaN without; ``usd_per_1000``: of requests due; ``p95_ms``:
+    of its buckets, weighted by what was served; ``shares``: of the requests due, by lane, the most first."""
 
     name: str
     hours: float
@@ -32,7 +32,7 @@ class Stretch:
 
 
 def shaken(troubles: Sequence[Trouble], hours: float) -> tuple[float, float] | None:
-    """From the first trouble to the end of the last, None without any inside the run."""
+    """From the first trouble to the end of the last, in hours; None without any inside the run."""
     inside = [trouble for trouble in troubles if trouble.start < hours]
     if not inside:
         return None

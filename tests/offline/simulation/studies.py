@@ -1,4 +1,4 @@
-"""Made-up studies, near enough to real ones, for whatever shows them. Nothing was simulated: the numbers are invented."""
+"""Made-up studies, near enough to real ones, for whatever shows them. No number in them was simulated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOURS = 168.0
 
 
 def _series(requests: int, shares: np.ndarray, *, falls_back: bool, buckets: int, seed: int) -> Series:
-    """A week with days and nights; lanes 2 and 3 are dark for two days, and what they served goes elsewhere or is lost."""
+    """A week with days and nights; lanes 2 and 3 are dark for two days: what they served goes elsewhere or is lost."""
     random = np.random.default_rng(seed)
     edges = np.linspace(0, HOURS, buckets + 1)
     middle = (edges[1:] + edges[:-1]) / 2
@@ -103,7 +103,6 @@ def a_result(
     policy: str,
     shares: tuple[float, ...] = SHARE,
     *,
-    lanes: tuple[str, ...] = LANES,
     requests: int = 100_000,
     lift: float = 0.0,
     falls_back: bool = True,
@@ -122,7 +121,7 @@ def a_result(
     explores = len([share for share in shares if share]) > 1
     return Result(
         policy=policy,
-        lanes=lanes,
+        lanes=LANES,
         requests=requests,
         due=due,
         served=served,
@@ -130,7 +129,7 @@ def a_result(
         cost=Interval(cost, 0.96 * cost, 1.04 * cost),
         quality=Interval(quality, quality - 0.008, quality + 0.008),
         latency=latency,
-        lane_requests=dict(zip(lanes, series.by_lane.sum(axis=0).tolist(), strict=True)),
+        lane_requests=dict(zip(LANES, series.by_lane.sum(axis=0).tolist(), strict=True)),
         calls=int(1.004 * due),
         failed_calls=int(1.004 * due) - served,
         violations=violations,

@@ -15,7 +15,7 @@ from router_ml.offline.simulation.results import Series, Trouble
 Floats = NDArray[np.float64]
 
 WIDTH = 1000.0
-LEFT, RIGHT = 62.0, 152.0
+LEFT, RIGHT = 62.0, 172.0
 FINEST = 336  # buckets
 ROW = 19.0  # of a trouble's bar
 MOST_ROWS = 4
@@ -103,10 +103,9 @@ class Span:
                 x = self.x.at(hour)
                 yield line(x, top, x, bottom + 4)
                 named = f"{at:%a} {at.day} {at:%b}" if step >= 24 else f"{at:%H:%M}"
-                room = self.x.at(hour + step) - x if step >= 24 else 0
                 if step < 24:
                     yield text(x, bottom + 18, named, kind="s", anchor="middle")
-                elif x + 0.55 * room <= self.right + RIGHT / 3:
+                elif hour + 0.4 * step < self.hours:
                     yield text(x + 4, bottom + 17, named, kind="s")
             at += timedelta(hours=step)
 

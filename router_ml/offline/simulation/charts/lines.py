@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.charts.canvas import Scale, around, line, path, rect, spread, text
-from router_ml.offline.simulation.charts.frame import Span, coarser, levels
+from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, levels
 from router_ml.offline.simulation.results import Result
 
 Floats = NDArray[np.float64]
+NAME = RIGHT - 32  # room for a name
 Look = Mapping[str, tuple[str, str]]  # by policy: colour ("" for that of text) and kind of line
 
 
@@ -25,8 +26,8 @@ def spent(results: Sequence[Result], span: Span, looks: Look, *, top: float, hei
     budget = daily_budget(results[0])
     most = max([float(total[-1]) for _, total in curves.values()] + [1e-9])
     y = Scale(0.0, 1.05 * most, top + height, top)
-    yield from _axes(span, y, words.usd, top, height)
-    yield from _lines(span, y, curves, looks, words.usd)
+    yield from _axes(span, y, words.mark, top, height)
+    yield from _lines(span, y, curves, looks)
     if budget is not None:
         reaches = min(1.05 * most / budget * 24, span.hours)
         yield line(span.left, y.at(0), span.x.at(reaches), y.at(budget / 24 * reaches), kind="limit")
@@ -51,7 +52,7 @@ def slowest(results: Sequence[Result], span: Span, looks: Look, *, top: float, h
     high = float(np.nanmax(known)) if np.isfinite(known).any() else 1000.0
     y = Scale(0.0, 1.08 * high, top + height, top)
     yield from _axes(span, y, words.seconds, top, height)
-    yield from _lines(span, y, curves, looks, words.seconds)
+    yield from _lines(span, y, curves, looks)
 
 
 def qualities(results: Sequence[Result], span: Span, looks: Look, *, top: float, height: float) -> Iterator[str]:
@@ -63,7 +64,7 @@ def qualities(results: Sequence[Result], span: Span, looks: Look, *, top: float,
     low, high = around(np.concatenate([values for _, values in curves.values()]), at_least=0.05)
     y = Scale(low, high, top + height, top)
     yield from _axes(span, y, lambda value: words.points(value, 2), top, height)
-    yield from _lines(span, y, curves, looks, lambda value: words.points(value, 2))
+    yield from _lines(span, y, curves, looks)
 
 
 def queue(results: Sequence[Result], span: Span, looks: Look, *, top: float, height: float) -> Iterator[str]:
@@ -75,7 +76,7 @@ def queue(results: Sequence[Result], span: Span, looks: Look, *, top: float, hei
     most = max([float(np.nanmax(values, initial=0.0)) for _, values in curves.values()] + [1.0])
     y = Scale(0.0, 1.08 * most, top + height, top)
     yield from _axes(span, y, words.count, top, height)
-    yield from _lines(span, y, curves, looks, words.count)
+    yield from _lines(span, y, curves, looks)
 
 
 def budgets(result: Result, *, hours: float, left: float, right: float, top: float, row: float = 30.0) -> Iterator[str]:
@@ -103,13 +104,7 @@ def _axes(span: Span, y: Scale, said: Callable[[float], str], top: float, height
     yield from levels(y, span.left, span.right, [(value, said(value)) for value in y.ticks(4)])
 
 
-def _lines(
-    span: Span,
-    y: Scale,
-    curves: Mapping[str, tuple[ArrayLike, Floats]],
-    looks: Look,
-    said: Callable[[float], str],
-) -> Iterator[str]:
+def _lines(span: Span, y: Scale, curves: Mapping[str, tuple[ArrayLike, Floats]], looks: Look) -> Iterator[str]:
     """The lines, the first policy on top; names at the right, as near to the ends of their lines as they fit."""
     ends = {name: _last(values) for name, (_, values) in curves.items()}
     wanted = [y.at(end) if np.isfinite(end) else y.start for end in ends.values()]
@@ -122,7 +117,7 @@ def _lines(
         yield line(span.right + 1, at, span.right + 9, place, kind="lead")
         swatch = f'<line x1="{span.right + 11:.1f}" y1="{place:.1f}" x2="{span.right + 25:.1f}" y2="{place:.1f}"'
         yield f'{swatch} class="{kind}"' + (f' stroke="{colour}"/>' if colour else "/>")
-        yield text(span.right + 30, place + 4, name, width=118, kind="t")
+        yield text(span.right + 30, place + 4, name, width=NAME, kind="t")
 
 
 def _last(values: Floats) -> float:

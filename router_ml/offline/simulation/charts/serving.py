@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.charts.canvas import Scale, path, rect, spread, text
 from router_ml.offline.simulation.charts.colours import OTHER_LANES, OTHERS
-from router_ml.offline.simulation.charts.frame import Span, coarser, levels
+from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, levels
 from router_ml.offline.simulation.results import Result, Series
 
 Floats = NDArray[np.float64]
 
 WHOLE = 0.995  # from here on a stretch counts as served
-STATES = {"all served": "whole", "partly": "partly", "none served": "dark"}
+MOSTLY = 0.95
+STATES = {
+    "at least 99.5% answered": "whole",
+    "95% to 99.5%": "slightly",
+    "less answered": "partly",
+    "none answered": "dark",
+}
+"""How a class fares in a stretch of time, and the look of that."""
 STRIP = 24.0
 
 
@@ -50,7 +57,7 @@ def lane_shares(result: Result, span: Span, colours: Mapping[str, str], *, top: 
             fill=colour if colour != "none" else "",
             kind="none" if colour == "none" else "",
         )
-        yield text(span.right + 27, place + 4, name, width=118)
+        yield text(span.right + 27, place + 4, name, width=RIGHT - 29)
 
 
 def _bands(result: Result, series: Series, colours: Mapping[str, str]) -> list[tuple[str, str, Floats]]:
@@ -101,7 +108,7 @@ def class_strips(result: Result, span: Span, *, top: float) -> Iterator[str]:
         y = top + STRIP * row
         due, served = series.classes_due[:, row], series.classes_served[:, row]
         rate = served / np.maximum(due, 1)
-        state = np.where(due == 0, -1, np.where(rate >= WHOLE, 0, np.where(served > 0, 1, 2)))
+        state = np.select([due == 0, rate >= WHOLE, rate >= MOSTLY, served > 0], [-1, 0, 1, 2], 3)
         for code, (words_of, kind) in enumerate(STATES.items()):
             for start, stop in runs(state == code):
                 part = served[start:stop].sum() / due[start:stop].sum()

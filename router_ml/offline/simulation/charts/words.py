@@ -25,6 +25,17 @@ def usd(value: float) -> str:
     return f"{sign}${size:.{min(decimals, 8)}f}"
 
 
+def mark(value: float) -> str:
+    """A round amount on an axis.
+
+    >>> mark(0.03), mark(0.5), mark(200), mark(0)
+    ('$0.03', '$0.50', '$200', '$0')
+    """
+    if value == round(value):
+        return f"${value:,.0f}"
+    return f"${value:.{max(2, math.ceil(-math.log10(value)))}f}"
+
+
 def share(value: float, decimals: int = 1) -> str:
     """Per cent; what is not all never reads as all, nor what is not nothing as nothing.
 
