@@ -44,10 +44,24 @@ class Figures:
         results = self.study.results
         return svg(WIDTH, rows.latencies_height(results), list(rows.latencies(results)), name="Latency by policy")
 
-    def serving(self, result: Result, *, title: str = "", style: str = "") -> str:
-        """Lane shares over time and, below, which classes were served; under a ``title`` where it is to stand alone."""
+    def serving(self, result: Result) -> str:
+        """Lane shares over time and, below, which classes were served."""
+        parts, height = self._serving(result, above=2.0)
+        return svg(WIDTH, height, parts, name=f"Who answers over time under {result.policy}")
+
+    def picture(self, result: Result, *, title: str, style: str) -> str:
+        """The same to stand alone: with a title, of which a ``;`` begins the small print, a key and a background."""
+        first, _, rest = title.partition("; ")
+        parts, height = self._serving(result, above=58.0 if rest else 40.0)
+        parts.insert(0, rect(0, 0, WIDTH, height + 30, kind="paper"))
+        parts.append(text(14, 24, first.rstrip("."), kind="title", width=WIDTH - 28))
+        parts.append(text(14, 43, rest[:1].upper() + rest[1:], kind="s", width=WIDTH - 28))
+        parts.extend(serving.key(NAMES, height + 6))
+        return svg(WIDTH, height + 30, parts, name=title, style=style)
+
+    def _serving(self, result: Result, *, above: float) -> tuple[list[str], float]:
+        """The marks from ``above`` on, and where they end."""
         span = self._span(left=NAMES)
-        above = 40.0 if title else 2.0
         top = above + span.head + 6
         below = top + SHARES + 34
         parts = [
@@ -55,15 +69,7 @@ class Figures:
             *serving.class_strips(result, span, top=below),
         ]
         height = below + STRIPS * len(result.classes) + 2
-        parts.extend(span.over(above, height - 8))
-        if title:
-            parts = [
-                rect(0, 0, WIDTH, height + 8, kind="paper"),
-                text(14, 23, title, kind="title", width=WIDTH - 28),
-                *parts,
-            ]
-            height += 8
-        return svg(WIDTH, height, parts, name=f"Who answers over time under {result.policy}", style=style)
+        return [*parts, *span.over(above, height - 8)], height
 
     def spent(self) -> str:
         """USD so far."""

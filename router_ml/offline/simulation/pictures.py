@@ -17,7 +17,7 @@ def outage_picture(path: str | Path, study: Study, *, policy: str | None = None,
     Args:
         path: of the file, an SVG that needs no font or style from elsewhere; its folder is made if absent.
         study: what was simulated. policy: whose lanes are shown; the champion's by default.
-        title: above the drawing; by default what happened and what came of it.
+        title: above the drawing, what follows a semicolon in small print; by default what happened and what came of it.
 
     Raises:
         OfflineDataError: no SVG is asked for, or the policy was not played.
@@ -26,7 +26,7 @@ def outage_picture(path: str | Path, study: Study, *, policy: str | None = None,
     if target.suffix != ".svg":
         raise OfflineDataError(f"The picture is an SVG, but {target.name!r} does not end in .svg; name it so.")
     result = _played(study, policy)
-    drawn = Figures(study).serving(result, title=headline(study, result) if title is None else title, style=style())
+    drawn = Figures(study).picture(result, title=headline(study, result) if title is None else title, style=style())
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(drawn + "\n", encoding="utf-8")
     return target

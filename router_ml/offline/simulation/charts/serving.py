@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.offline.simulation.charts import words
-from router_ml.offline.simulation.charts.canvas import Scale, path, rect, spread, text
+from router_ml.offline.simulation.charts.canvas import Scale, path, rect, spread, text, width_of
 from router_ml.offline.simulation.charts.colours import OTHER_LANES, OTHERS
 from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, levels
 from router_ml.offline.simulation.results import Result, Series
@@ -98,6 +98,14 @@ def runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
     padded = np.concatenate([[False], there, [False]]).astype(np.int8)
     change = np.diff(padded)
     return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
+
+
+def key(left: float, top: float) -> Iterator[str]:
+    """What the colours of the strips say."""
+    for said, kind in STATES.items():
+        yield rect(left, top, 11, 11, kind=kind)
+        yield text(left + 17, top + 10, said, kind="s")
+        left += width_of(said, 11.5) + 40
 
 
 def class_strips(result: Result, span: Span, *, top: float) -> Iterator[str]:
