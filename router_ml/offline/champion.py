@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Allocation, Estimates, estimate, preferred
-from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
@@ -42,15 +41,22 @@ def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
     Raises:
         OfflineDataError: the log was written by a bundle with other features.
     """
+    features = data.features if len(data) else np.zeros((0, sum(sizes) + 1), np.float32)
+    return split_features(data.embeddings, features, sizes)
+
+
+def split_features(
+    embeddings: NDArray[np.float32], features: NDArray[np.float32], sizes: tuple[int, int, int]
+) -> Contexts:
+    """Contexts of embeddings (n, d) and features (n, f) as a log keeps them; ``sizes`` and errors as above."""
     expected = sum(sizes) + 1
-    features = data.features if len(data) else np.zeros((0, expected), np.float32)
     if features.shape[1] != expected:
         raise OfflineDataError(
             f"The log keeps {features.shape[1]} features per decision, this bundle expects {expected}. "
             "Use the bundle that logged them, or only newer rows."
         )
     surface, intent, domain, tokens = np.split(features, np.cumsum(sizes), axis=1)
-    return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
+    return Contexts(embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
 
 
 def class_rule(config: RouterConfig, name: str, promises: Promises | None = None) -> Rule:
@@ -87,7 +93,7 @@ def policy_of(
     result = np.zeros(eligible.shape)
     for name in np.unique(traffic_class):
         rows, rule = np.flatnonzero(traffic_class == name), class_rule(config, str(name), promises)
-        part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
+        part = belief.take(rows)
         cost, allowed = estimates.cost_usd[rows], eligible[rows]
         exploit = preferred(part, cost, estimates.typical.take(rows), allowed, rule)
         result[rows] = distribution(part, cost, allowed, rule, exploit=exploit)
