@@ -10,7 +10,7 @@ from router_ml.offline.simulation.charts import forest as rows
 from router_ml.offline.simulation.charts import lines, serving
 from router_ml.offline.simulation.charts.canvas import rect, svg, text
 from router_ml.offline.simulation.charts.colours import OTHERS, POLICIES, lane_colours
-from router_ml.offline.simulation.charts.frame import RIGHT, WIDTH, Span
+from router_ml.offline.simulation.charts.frame import LEFT, RIGHT, WIDTH, Span
 from router_ml.offline.simulation.results import Result, Study
 
 BESIDE = 5  # policies that a chart over time shows beside the champion
@@ -61,7 +61,7 @@ class Figures:
 
     def _serving(self, result: Result, *, above: float) -> tuple[list[str], float]:
         """The marks from ``above`` on, and where they end."""
-        span = self._span(left=NAMES)
+        span = self._span(left=NAMES, most=4)
         top = above + span.head + 6
         below = top + SHARES + 34
         parts = [
@@ -100,10 +100,10 @@ class Figures:
         """Policies beside the champion whose lanes are worth a drawing: not those of one lane."""
         return [result for result in self.study.results[1:] if not _only(result)][:SMALL]
 
-    def _span(self, *, left: float = 62.0) -> Span:
+    def _span(self, *, left: float = LEFT, most: int = 2) -> Span:
         study = self.study
         inside = tuple(trouble for trouble in study.troubles if trouble.start < study.hours)
-        return Span(study.start, study.hours, inside, left=left, right=WIDTH - RIGHT)
+        return Span(study.start, study.hours, inside, left=left, right=WIDTH - RIGHT, most=most)
 
     def _lines(self, chart: Chart, name: str) -> str:
         span, results = self._span(), self._compared()
@@ -132,7 +132,9 @@ class Figures:
         if lane:
             return scatter.Mark(result, lane_colours(self.study.results)[lane], "fixed", 1)
         looks = self._looks(self._compared())
-        return scatter.Mark(result, looks.get(result.policy, (OTHERS, ""))[0], "other", 3)
+        if result.policy not in looks:
+            return scatter.Mark(result, OTHERS, "other", 0)
+        return scatter.Mark(result, looks[result.policy][0], "other", 3)
 
 
 def _only(result: Result) -> str | None:

@@ -10,7 +10,7 @@ from router_ml.offline.simulation import page_tables as tables
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.charts.serving import STATES
 from router_ml.offline.simulation.figures import Figures
-from router_ml.offline.simulation.page_words import answer, caveats, played
+from router_ml.offline.simulation.page_words import answer, played, small_print
 from router_ml.offline.simulation.pictures import style
 from router_ml.offline.simulation.results import Result, Study
 from router_ml.offline.simulation.stretches import stretches
@@ -19,7 +19,8 @@ from router_ml.offline.simulation.stretches import stretches
 def page(study: Study) -> str:
     """The report, whole: text, tables and drawings in one string, nothing is fetched from anywhere."""
     title = f"What would happen: {study.scenario}"
-    parts = (_top(study), _policies(study), _over_time(study), _per_class(study), _details(study), _reproduce(study))
+    drawn = (_costs(study), _over_time(study)) if study.results[0].due else ()
+    parts = (_top(study), _policies(study), *drawn, _per_class(study), _details(study), _reproduce(study))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_style()}</style></head>'
@@ -37,10 +38,10 @@ def _top(study: Study) -> Iterator[str]:
     if study.description:
         yield f'<p class="lead">{escape(study.description)}</p>'
     yield f"<p>{escape(played(study))}</p>"
-    whole = not champion.violations and champion.success >= 0.995
+    whole = not champion.violations and champion.success >= tables.GOOD
     yield f'<p class="answer{"" if whole else " broken"}">{escape(answer(study))}</p>'
     yield f'<div class="tiles">{"".join(_tiles(champion))}</div>'
-    yield f'<ul class="caveats">{"".join(f"<li>{escape(said)}</li>" for said in caveats(study))}</ul>'
+    yield f'<ul class="caveats">{"".join(f"<li>{escape(said)}</li>" for said in small_print(study))}</ul>'
 
 
 def _tiles(result: Result) -> Iterator[str]:
@@ -49,7 +50,7 @@ def _tiles(result: Result) -> Iterator[str]:
     missed = any(part.floor_verdict == "missed" for part in promised)
     floors = f"{kept} of {len(promised)}" if promised else words.NONE
     for said, name, kind in (
-        (words.share(result.success, 2), "of requests answered", "good" if result.success >= 0.995 else "bad"),
+        (tables.answered(result), "of requests answered", "good" if result.success >= tables.GOOD else "bad"),
         (words.points(result.quality.value), "mean quality", ""),
         (words.usd(result.usd_per_1000), "per 1,000 requests", ""),
         (words.seconds(result.latency.p95), "latency, p95", ""),
@@ -69,6 +70,9 @@ def _policies(study: Study) -> Iterator[str]:
         "All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000."
     )
     yield f"{tables.policies(study)}</section>"
+
+
+def _costs(study: Study) -> Iterator[str]:
     figures = Figures(study)
     yield "<section><h2>What quality costs</h2>"
     yield _drawn(

@@ -53,6 +53,12 @@ _COUNT_HEADS = (
     "quality given up",
 )
 _VERDICTS = {"kept": "good", "not shown": "unsure", "missed": "bad", "no promise": "quiet"}
+_REASONS = {
+    "asked_back": "asked back",
+    "review": "given to people",
+    "failed": "every call failed",
+    "no_lane": "no lane was left",
+}
 _GRADES = {"kept": 0, "no promise": 0, "not shown": 1, "missed": 2}
 
 
@@ -97,7 +103,7 @@ def _policy(result: Result, found: Difference | None, *, first: bool) -> Iterato
     yield ranged(result.quality)
     yield _against(found)
     yield _floors(result)
-    yield cell(words.share(result.success, 2), "" if result.success >= GOOD else "bad")
+    yield cell(answered(result), "" if result.success >= GOOD else "bad")
     quantiles = (result.latency.p50, result.latency.p95, result.latency.p99)
     yield cell(" / ".join(words.seconds(part) for part in quantiles), "tight")
     yield cell(minutes(result.dark_minutes), "bad" if result.dark_minutes else "quiet")
@@ -124,6 +130,11 @@ def _floors(result: Result) -> str:
     kept = sum(part.floor_verdict == "kept" for part in promised)
     worst = max(_GRADES[part.floor_verdict] for part in promised)
     return cell(f"{kept} of {len(promised)}", ("good", "unsure", "bad")[worst])
+
+
+def answered(part: Result | ClassResult) -> str:
+    """Share of what was due."""
+    return words.share(part.success, 2) if part.due else "nothing due"
 
 
 def minutes(value: float) -> str:
@@ -162,11 +173,13 @@ def _class(part: ClassResult) -> list[str]:
     promised = part.floor_verdict != "no promise"
     budget = "none" if part.budget_usd is None else words.usd(part.budget_usd)
     over = f" (over on {part.over_budget_days} days)" if part.over_budget_days else ""
-    why = ", ".join(f"{reason}: {words.count(count)}" for reason, count in part.no_lane.items() if count)
+    why = ", ".join(
+        f"{_REASONS.get(reason, reason)}: {words.count(count)}" for reason, count in part.no_lane.items() if count
+    )
     return [
         cell(part.name, "name"),
         cell(words.count(part.requests)),
-        cell(words.share(part.success, 2) if part.due else "nothing due", "" if part.success >= GOOD else "bad"),
+        cell(answered(part), "" if part.success >= GOOD else "bad"),
         ranged(part.quality),
         cell(words.points(part.floor, 2) if promised else words.NONE, "" if promised else "quiet"),
         cell(part.floor_verdict, _VERDICTS[part.floor_verdict]),

@@ -9,15 +9,7 @@ from datetime import timedelta
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.results import Result, Study, Trouble
 from router_ml.offline.simulation.stretches import Stretch, stretches
-
-_TRUTHS = {
-    "measured": "Measured: what every lane makes of each request was evaluated beforehand.",
-    "believed": (
-        "Believed: outcomes are what the champion itself expects of the lanes. That shows what its rules, limits and "
-        "fallbacks do; it cannot show that it expects the right things."
-    ),
-    "logged": "Logged: outcomes come from a log of real decisions, corrected for the lanes that were not chosen.",
-}
+from router_ml.offline.simulation.words import caveats
 
 
 def played(study: Study) -> str:
@@ -30,7 +22,7 @@ def played(study: Study) -> str:
     )
     return (
         f"{words.count(champion.requests)} requests in {words.span(study.hours)} "
-        f"({study.start:%-d %B} to {end:%-d %B %Y}, {study.start:%Z}) under {champion.policy}{beside}."
+        f"({words.day(study.start)} to {words.day(end)} {end.year}, UTC) under {champion.policy}{beside}."
     )
 
 
@@ -47,26 +39,31 @@ def headline(study: Study, result: Result) -> str:
     during, before = by_name.get("during"), by_name.get("before") or by_name.get("after")
     happened = _happened(study)
     if during is None or not happened:
-        quality = words.points(result.quality.value)
-        return f"{_answered(result.success)}, at {words.usd(result.usd_per_1000)} per 1,000 and a quality of {quality}."
+        return _overall(result)
     compared = "" if before is None else f"; {_moved(before, during)}"
-    return f"{happened}: {_answered(during.success)}{compared}."
+    return f"{happened}. Meanwhile {_answered(during.success)}{compared}."
+
+
+def _overall(result: Result) -> str:
+    if not result.due:
+        return "No request was due an answer."
+    said = _answered(result.success)
+    quality = words.points(result.quality.value)
+    return f"{said[:1].upper()}{said[1:]}, at {words.usd(result.usd_per_1000)} per 1,000 and a quality of {quality}."
 
 
 def _happened(study: Study) -> str:
     """The troubles, by name and length."""
     inside = [trouble for trouble in study.troubles if trouble.start < study.hours]
-    if not inside:
-        return ""
     if len(inside) > 3:
-        return f"While {len(inside)} things went wrong or changed"
-    return "With " + " and ".join(_lasting(trouble, study.hours) for trouble in inside)
+        return f"{len(inside)} things went wrong or changed"
+    return "; ".join(_lasting(trouble, study.hours) for trouble in inside)
 
 
 def _lasting(trouble: Trouble, hours: float) -> str:
     if trouble.end is None or trouble.end > hours:
-        return f"{trouble.what} from then on"
-    return f"{trouble.what} for {words.span(trouble.end - trouble.start)}"
+        return f"{trouble.what}, from hour {trouble.start:g} on"
+    return f"{trouble.what}, for {words.span(trouble.end - trouble.start)}"
 
 
 def _answered(success: float) -> str:
@@ -96,6 +93,8 @@ def _floors(result: Result) -> str:
     missed = [part.name for part in result.classes if part.floor_verdict == "missed"]
     unsure = [part.name for part in result.classes if part.floor_verdict == "not shown"]
     promised = [part for part in result.classes if part.floor_verdict != "no promise"]
+    if not result.served:
+        return ""
     if missed:
         return f"The quality floor was missed for {', '.join(missed)}."
     if unsure:
@@ -109,20 +108,11 @@ def _violated(result: Result) -> str:
     return "Nothing went to an excluded lane."
 
 
-def caveats(study: Study) -> Iterator[str]:
-    """What the numbers are not."""
-    yield f"{_TRUTHS.get(study.truth, study.truth)} Requests: {study.source}; {words.count(study.kinds)} distinct."
-    if study.in_sample:
-        yield "In sample: the champion has learned from these requests, which flatters it. Play others to be sure."
-    far = {name: part for name, part in study.extrapolated.items() if part > 0}
-    if far:
-        worst = max(far, key=lambda name: far[name])
-        yield (
-            f"Extrapolated: for up to {words.share(far[worst])} of requests ({worst}) no logged decision supports the "
-            "outcome; the table says how much it is for each policy."
-        )
+def small_print(study: Study) -> Iterator[str]:
+    """What the numbers are not, and where they come from."""
+    yield from caveats(study)
+    yield f"Requests: {study.source}; {words.count(study.kinds)} distinct."
     yield "Intervals are 95%, by clusters of similar prompts; differences are on the same requests with the same luck."
-    yield from study.notes
 
 
 def _plural(noun: str, count: int) -> str:

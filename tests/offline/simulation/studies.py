@@ -112,7 +112,7 @@ def _classes(series: Series, spend: float, quality: float, latency: Latencies) -
                 dark_minutes=dark,
                 budget_usd=9.0 if name == "batch" else None,
                 over_budget_days=2 if name == "batch" and spend > 500 else 0,
-                no_lane={"every call failed": lost} if lost else {},
+                no_lane={"failed": lost} if lost else {},
             )
         )
     return tuple(found)
@@ -156,7 +156,7 @@ def a_result(
         reviews=Reviews(842, 779, 21, 64, 0.4, 13.2),
         refused=120,
         asked_back=950,
-        no_lane={"every call failed": due - served} if due > served else {},
+        no_lane={"failed": due - served} if due > served else {},
         dark_minutes=0.0 if falls_back else 2880.0 * (served < due),
         classes=_classes(series, spend, quality, latency),
         series=series,
@@ -205,7 +205,7 @@ def a_study(*results: Result, **changes: object) -> Study:
             "oracle": Curve(np.array([5e-5, 2e-4, 9e-4, 4e-3]), np.array([0.78, 0.86, 0.91, 0.93])),
             "shuffled": Curve(np.array([4e-5, 3e-4, 1.2e-3, 7e-3]), np.array([0.71, 0.745, 0.80, 0.868])),
         },
-        troubles=(Trouble(*DARK, "google dark", ("fast", "premium")),),
+        troubles=(Trouble(*DARK, "fast, premium: no answers", ("fast", "premium")),),
         truth="believed",
         in_sample=False,
         source="300 example requests in 1,910 circumstances",

@@ -15,9 +15,11 @@ POLICIES = ("#c2410c", "#0e7490", "#7e22ce", "#4d7c0f", "#be185d")
 
 
 def lane_colours(results: Sequence[Result]) -> Mapping[str, str]:
-    """Colours by lane: in the order in which lanes come, for as many as serve most; the rest share a grey."""
+    """Colours by lane: in the order in which lanes come, for those that serve most under the champion;
+    the rest share a grey."""
     lanes = list(dict.fromkeys(lane for result in results for lane in result.lanes))
+    first = results[0].lane_requests
     served = {lane: sum(result.lane_requests.get(lane, 0) for result in results) for lane in lanes}
-    most = set(sorted(lanes, key=lambda lane: -served[lane])[: len(PALETTE)])
+    most = set(sorted(lanes, key=lambda lane: (-first.get(lane, 0), -served[lane]))[: len(PALETTE)])
     colours = iter(PALETTE)
     return {lane: next(colours) if lane in most else OTHERS for lane in lanes}

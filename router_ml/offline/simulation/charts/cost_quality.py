@@ -147,7 +147,7 @@ def _names(marks: Sequence[Mark], x: Scale, y: Scale, curves: Sequence[Box], tak
     for mark in sorted(marks, key=lambda mark: -mark.weight):
         px, py = places[mark.result.policy]
         name = clip(mark.result.policy, LONGEST)
-        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR, taken))
+        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR if mark.weight > 1 else (), taken))
         found = next((found for sides, others in tries if (found := _place(px, py, name, others, sides))), None)
         if found is None:
             continue

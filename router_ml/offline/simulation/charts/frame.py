@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.offline.simulation.charts.canvas import Scale, clip, line, rect, text, width_of
+from router_ml.offline.simulation.charts.canvas import Scale, line, rect, text, width_of
 from router_ml.offline.simulation.results import Series, Trouble
 
 Floats = NDArray[np.float64]
@@ -18,18 +19,18 @@ WIDTH = 1000.0
 LEFT, RIGHT = 62.0, 172.0
 FINEST = 336  # buckets
 ROW = 19.0  # of a trouble's bar
-MOST_ROWS = 4
 
 
 @dataclass(frozen=True)
 class Span:
-    """The time that a chart covers, and what happened in it."""
+    """The time that a chart covers, and what happened in it, in ``most`` rows of bars."""
 
     start: datetime
     hours: float
     troubles: tuple[Trouble, ...]
     left: float = LEFT
     right: float = WIDTH - RIGHT
+    most: int = 4
 
     @property
     def x(self) -> Scale:
@@ -37,24 +38,24 @@ class Span:
         return Scale(0.0, self.hours, self.left, self.right)
 
     def rows(self) -> list[list[Trouble]]:
-        """Troubles in rows in which neither bars nor names overlap."""
+        """Troubles in rows in which neither bars nor names overlap, as many as fit."""
         rows: list[list[Trouble]] = []
         ends: list[float] = []
         for trouble in sorted(self.troubles, key=lambda item: item.start):
-            begin = self.x.at(max(trouble.start, 0.0))
-            row = next((index for index, end in enumerate(ends) if end <= begin), len(ends))
+            begin, end = self._extent(trouble)
+            row = next((index for index, other in enumerate(ends) if other <= begin), len(ends))
             if row == len(ends):
                 rows.append([])
                 ends.append(0.0)
             rows[row].append(trouble)
-            ends[row] = max(self.x.at(self.end(trouble)), begin + width_of(trouble.what) + 14)
+            ends[row] = end
         return rows
 
     @property
     def head(self) -> float:
         """How high the bars of all troubles are together."""
         rows = len(self.rows())
-        return ROW * min(rows, MOST_ROWS) + (15 if rows > MOST_ROWS else 0)
+        return ROW * min(rows, self.most) + (15 if rows > self.most else 0)
 
     def end(self, trouble: Trouble) -> float:
         """When it ends; the end of the run where it lasts."""
@@ -63,7 +64,7 @@ class Span:
     def over(self, top: float, bottom: float) -> Iterator[str]:
         """Bars with the names of troubles from ``top`` on, and their edges down to ``bottom``."""
         rows = self.rows()
-        for row, members in enumerate(rows[:MOST_ROWS]):
+        for row, members in enumerate(rows[: self.most]):
             y = top + ROW * row
             for trouble in members:
                 begin, end = self.x.at(max(trouble.start, 0.0)), self.x.at(self.end(trouble))
@@ -72,20 +73,31 @@ class Span:
                 if trouble.end is not None and trouble.end < self.hours:
                     yield line(end, y, end, bottom, kind="edge")
                 yield self._named(trouble, begin, end, y + ROW - 7)
-        if len(rows) > MOST_ROWS:
-            hidden = sum(len(row) for row in rows[MOST_ROWS:])
-            yield text(self.left, top + ROW * MOST_ROWS + 11, f"and {hidden} more that overlap with these", kind="s")
+        if len(rows) > self.most:
+            hidden = sum(len(row) for row in rows[self.most :])
+            yield text(self.left, top + ROW * self.most + 11, f"and {hidden} more at the same time", kind="s")
+
+    def _side(self, trouble: Trouble, begin: float, end: float) -> Literal["in", "right", "left"]:
+        """Where its name has room: in the bar, else beside it."""
+        needs = width_of(trouble.what) + 10
+        if needs <= end - begin or max(WIDTH - end, begin) < needs:
+            return "in"
+        return "right" if end + needs <= WIDTH else "left"
+
+    def _extent(self, trouble: Trouble) -> tuple[float, float]:
+        """From where to where its bar and name reach."""
+        begin, end = self.x.at(max(trouble.start, 0.0)), self.x.at(self.end(trouble))
+        needs = width_of(trouble.what) + 12
+        side = self._side(trouble, begin, end)
+        return begin - needs * (side == "left"), end + needs * (side == "right") + 2
 
     def _named(self, trouble: Trouble, begin: float, end: float, y: float) -> str:
-        """Its name in the bar, or beside it where the bar is too short; on the left where the right is full."""
-        needs = width_of(trouble.what)
-        if needs + 10 <= end - begin:
-            return text(begin + 5, y, trouble.what, kind="on")
-        if end + 5 + needs <= WIDTH:
-            return text(end + 5, y, trouble.what, kind="bad")
-        if needs + 5 <= begin:
-            return text(begin - 5, y, trouble.what, kind="bad", anchor="end")
-        return text(begin + 5, y, clip(trouble.what, max(end - begin - 10, 0)), kind="on")
+        side = self._side(trouble, begin, end)
+        if side == "in":
+            return text(begin + 5, y, trouble.what, kind="on", width=max(end - begin - 10, 0))
+        if side == "right":
+            return text(end + 6, y, trouble.what, kind="bad")
+        return text(begin - 6, y, trouble.what, kind="bad", anchor="end")
 
     def told(self, trouble: Trouble) -> str:
         """When and where."""

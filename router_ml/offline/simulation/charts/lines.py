@@ -13,7 +13,7 @@ from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, leve
 from router_ml.offline.simulation.results import Result
 
 Floats = NDArray[np.float64]
-NAME = RIGHT - 32  # room for a name
+NAME = RIGHT - 34  # room for a name
 Look = Mapping[str, tuple[str, str]]  # by policy: colour ("" for that of text) and kind of line
 
 
@@ -24,7 +24,7 @@ def spent(results: Sequence[Result], span: Span, looks: Look, *, top: float, hei
         series = coarser(result.series)
         curves[result.policy] = (series.edges, np.concatenate([[0.0], np.cumsum(series.spend_usd)]))
     budget = daily_budget(results[0])
-    most = max([float(total[-1]) for _, total in curves.values()] + [1e-9])
+    most = max([float(total[-1]) for _, total in curves.values()] + [0.01])
     y = Scale(0.0, 1.05 * most, top + height, top)
     yield from _axes(span, y, words.mark, top, height)
     yield from _lines(span, y, curves, looks)

@@ -57,7 +57,7 @@ def lane_shares(result: Result, span: Span, colours: Mapping[str, str], *, top: 
             fill=colour if colour != "none" else "",
             kind="none" if colour == "none" else "",
         )
-        yield text(span.right + 27, place + 4, name, width=RIGHT - 29)
+        yield text(span.right + 27, place + 4, name, width=RIGHT - 31)
 
 
 def _bands(result: Result, series: Series, colours: Mapping[str, str]) -> list[tuple[str, str, Floats]]:

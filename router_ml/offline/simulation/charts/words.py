@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 
 NONE = "–"
 
@@ -110,11 +110,10 @@ def span(hours: float) -> str:
     return f"{hours:g} hours" if hours != 1 else "1 hour"
 
 
-def when(start: datetime, hour: float) -> str:
-    """A moment of the run.
+def day(at: datetime) -> str:
+    """A day of the run.
 
-    >>> when(datetime(2026, 3, 2), 60.5)
-    'Wed 4 Mar 12:30'
+    >>> day(datetime(2026, 3, 2))
+    '2 March'
     """
-    at = start + timedelta(hours=hour)
-    return f"{at:%a} {at.day} {at:%b %H:%M}"
+    return f"{at.day} {at:%B}"
