@@ -98,10 +98,18 @@ def champion_in_calm(
 
 
 def _progress(progress: Progress | None, name: str, before: int, of: int) -> Callable[[int], None] | None:
-    """For one policy, from what is told of all."""
+    """For one policy, which tells how many more it has played, from what is told of all."""
     if progress is None:
         return None
-    return lambda played: progress(name, before + played, of)
+    played = before
+
+    def told(more: int) -> None:
+        nonlocal played
+        played += more
+        progress(name, played, of)
+
+    progress(name, before, of)
+    return told
 
 
 def _versions(
