@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from router_ml.cli.coverage import policy_lanes
 from router_ml.config import RouterConfig, config_sha256, policy_sha256
 from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import When
 from router_ml.contract import CONTRACT_VERSION, json_schemas
+from router_ml.offline.coverage import policy_lanes
 
 
 def write_schemas(folder: Path) -> list[Path]:
