@@ -1,0 +1,177 @@
+"""What the router decides on each kind of request, before an outage and during it, by the lines that serve.
+
+``rule_case``, ``terms`` and ``chosen`` are those of ``concluding``; what they need of a request that is not there any
+more is in its ``Kinds``. Budgets are taken as not spent, and nothing is probed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.allocation.estimate import Estimates, Typical, estimate
+from router_ml.allocation.quality import Belief
+from router_ml.case import Case
+from router_ml.config import RouterConfig, prices_sha256
+from router_ml.contract import Label, ModeLabel, Risk, RouteRequest
+from router_ml.contract.understood import Language
+from router_ml.guardrails import Scan
+from router_ml.guardrails.policy import Ruling
+from router_ml.offline.simulation.carried import Fate
+from router_ml.offline.simulation.kinds import Kinds
+from router_ml.plan import Situation, fallback, traffic_class
+from router_ml.ruling import rule_case
+from router_ml.storage.bundle import Bundle
+from router_ml.terms import chosen, terms
+from router_ml.understanding.understand import Understanding
+
+Floats = NDArray[np.float64]
+_STAND_IN = "not kept"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What becomes of k kinds. ``fate``: of each; ``served`` are those that a lane answers. ``shares``: (k, L) of the
+    lanes, 0 where none answers. ``rulings``: what the rules left of each. ``rescue``: (k,) the probability that a lane
+    which is not among the dark ones is in the fallback of a dark lane that was drawn, given that one was."""
+
+    fate: tuple[Fate, ...]
+    shares: Floats
+    rulings: tuple[Ruling, ...]
+    rescue: Floats
+
+    @property
+    def served(self) -> NDArray[np.bool_]:
+        """Kinds that a lane answers, (k,)."""
+        return np.array([fate == "served" for fate in self.fate])
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Kinds with everything that deciding them takes, and what is believed of each lane of ``config`` for them."""
+
+    config: RouterConfig
+    cases: tuple[Case, ...]
+    asks_back: NDArray[np.bool_]
+    estimates: Estimates
+    certified: tuple[float | None, ...]
+    now: datetime
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """All that are configured, in the order of the columns."""
+        return tuple(self.config.lanes)
+
+    def decide(self, health: Mapping[str, str], *, dark: Sequence[str] = ()) -> Decided:
+        """What becomes of each kind while ``health`` is known. ``dark``: lanes that are dark without being known to."""
+        made = [self._one(index, health, frozenset(dark)) for index in range(len(self.cases))]
+        return Decided(
+            fate=tuple(fate for fate, *_ in made),
+            shares=np.array([shares for _, shares, *_ in made]).reshape(len(made), len(self.lanes)),
+            rulings=tuple(ruling for *_, ruling, _ in made),
+            rescue=np.array([rescue for *_, rescue in made]),
+        )
+
+    def _one(self, index: int, health: Mapping[str, str], dark: frozenset[str]) -> tuple[Fate, Floats, Ruling, float]:
+        config, case, row = self.config, self.cases[index], row_of(self.estimates, index)
+        ruling, nothing = rule_case(config, case, row, health=health), np.zeros(len(self.lanes))
+        if ruling.refuse:
+            return "refused", nothing, ruling, 0.0
+        if ruling.human_review:
+            return "review", nothing, ruling, 0.0
+        if not ruling.eligible:
+            return "no_lane", nothing, ruling, 0.0
+        if self.asks_back[index]:
+            return "asked_back", nothing, ruling, 0.0
+        asked = terms(config, case, ruling, row, None, now=self.now, probes={}, certified=self.certified[index])
+        choice = chosen(config, ruling, row, asked, seed=0)
+        assert choice is not None  # a lane is left, and no money is spent
+        shares = np.array([choice.propensities.get(lane, 0.0) for lane in self.lanes])
+        return "served", shares, ruling, _rescue(config, choice.propensities, choice.ranking, dark)
+
+
+def _rescue(config: RouterConfig, shares: Mapping[str, float], ranking: Sequence[str], dark: frozenset[str]) -> float:
+    """With which probability a dark lane that was drawn has a lane to fall back on that is not dark."""
+    hit = {lane: share for lane, share in shares.items() if lane in dark}
+    if not hit:
+        return 0.0
+    saved = sum(
+        share
+        for lane, share in hit.items()
+        if fallback(config, (lane, *(other for other in ranking if other != lane))).lanes() - dark
+    )
+    return saved / sum(hit.values())
+
+
+def weighing(config: RouterConfig, bundle: Bundle | None, kinds: Kinds, *, now: datetime) -> Weighing:
+    """Everything that deciding kinds takes; each is estimated once."""
+    cases = tuple(_case(config, kinds, index) for index in range(len(kinds)))
+    batched = np.array([case.promise.batched(channel=case.facts.channel, mode=case.facts.mode) for case in cases])
+    prices, allocation = prices_sha256(config), bundle.allocation if bundle else None
+    return Weighing(
+        config=config,
+        cases=cases,
+        asks_back=kinds.asks_back,
+        estimates=_estimates(config, allocation, kinds, batched),
+        certified=tuple(
+            bundle.promises.largest(case.class_name, case.promise, prices_sha256=prices) if bundle else None
+            for case in cases
+        ),
+        now=now,
+    )
+
+
+def _estimates(config: RouterConfig, allocation: object, kinds: Kinds, batched: NDArray[np.bool_]) -> Estimates:
+    """Estimates of all kinds, at batch prices where these count."""
+    normal = estimate(allocation, config.lanes, kinds.contexts)  # type: ignore[arg-type]
+    if not batched.any():
+        return normal
+    cheaper = estimate(allocation, config.lanes, kinds.contexts, batch=True)  # type: ignore[arg-type]
+    cost = np.where(batched[:, None], cheaper.cost_usd, normal.cost_usd)
+    usual = np.where(batched[:, None], cheaper.typical.cost_usd, normal.typical.cost_usd)
+    typical = Typical(normal.typical.quality, usual)
+    return Estimates(normal.belief, cost, normal.latency_ms, normal.tokens_out, normal.predicted, typical)
+
+
+def row_of(estimates: Estimates, index: int) -> Estimates:
+    """One row, as the estimates of a batch of one."""
+    rows = slice(index, index + 1)
+    belief = Belief(**{item.name: getattr(estimates.belief, item.name)[rows] for item in fields(Belief)})
+    typical = Typical(estimates.typical.quality[rows], estimates.typical.cost_usd[rows])
+    cost, slow = estimates.cost_usd[rows], estimates.latency_ms[rows]
+    return Estimates(belief, cost, slow, estimates.tokens_out[rows], estimates.predicted[rows], typical)
+
+
+def _case(config: RouterConfig, kinds: Kinds, index: int) -> Case:
+    """A kind as a request that rules and terms can look at; its text is not there."""
+    facts, contexts = kinds.facts[index], kinds.contexts
+    request = RouteRequest(
+        text=_STAND_IN,
+        channel=facts.channel,
+        allowed_tools=facts.tools,
+        constraints=kinds.constraints[index],
+        traffic_class=kinds.traffic_class[index],
+    )
+    situation = Situation(facts.intent, facts.domain, facts.mode, facts.channel, facts.org)
+    class_name, promise = traffic_class(config, request, situation)
+    understood = Understanding(
+        embedding=contexts.embedding[index],
+        surface=contexts.surface[index],
+        intent=contexts.intent[index],
+        domain=contexts.domain[index],
+        tokens_in=int(contexts.tokens_in[index]),
+        intent_label=Label(label=facts.intent, probabilities={facts.intent: 1.0}),
+        domain_label=Label(label=facts.domain, probabilities={facts.domain: 1.0}),
+        mode_label=ModeLabel(label=facts.mode, probabilities={facts.mode: 1.0}),
+        risks=(),
+        language=Language(code=facts.language, validated=facts.language_validated),
+        language_characters=0,
+    )
+    risks = tuple(Risk(name=name, probability=1.0, source="rule") for name in sorted(facts.risks))
+    scanned = Scan(facts.guard_state, (), (), (), tuple(sorted(facts.missed)))
+    tier = facts.tier
+    return Case(request, understood, scanned, risks, tier, situation, class_name, promise, facts, frozenset())
