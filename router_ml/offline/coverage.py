@@ -20,6 +20,8 @@ from router_ml.guardrails.policy import Facts, Ruling, risk_tier, rule
 from router_ml.plan import Situation, matches
 
 Cause = tuple[str, str]
+Mild = tuple[str, Ruling]
+"""A traffic class, and what the rules leave of a request of it."""
 NOTHING: Cause = ("nothing", "")
 _TRIES = 200
 _MANY = 1_000  # characters: long enough for an unvalidated language to count
@@ -87,34 +89,46 @@ def _left(config: RouterConfig, policy: Policy, facts: Facts) -> tuple[str, ...]
 
 def stops(config: RouterConfig) -> tuple[Stop, ...]:
     """All traffic that one provider or failure domain can stop, each in its mildest situation only."""
-    return _stops(config, lambda left: _shared(config, left))
+    return _stops(config, mildest(config), lambda left: _shared(config, left))
 
 
-def stopped_by(config: RouterConfig, struck: Collection[str], *, kind: str, name: str) -> tuple[Stop, ...]:
+def stopped_by(
+    config: RouterConfig, struck: Collection[str], *, kind: str, name: str, situations: Sequence[Mild] | None = None
+) -> tuple[Stop, ...]:
     """The traffic that stops while the ``struck`` lanes answer nothing, each in its mildest situation only.
 
     Args:
         kind, name: what has to fail for that, for ``Stop``.
+        situations: what ``mildest`` says, where it is known already.
     """
-    return _stops(config, lambda left: (kind, name) if left and set(left) <= set(struck) else None)
+    known = mildest(config) if situations is None else situations
+    return _stops(config, known, lambda left: (kind, name) if left and set(left) <= set(struck) else None)
 
 
-def _stops(config: RouterConfig, cause_of: Callable[[Sequence[str]], Cause | None]) -> tuple[Stop, ...]:
+def mildest(config: RouterConfig) -> tuple[Mild, ...]:
+    """For each class and up to two policies that fire, what the rules leave of the mildest request."""
+    return tuple(
+        (name, ruling)
+        for name in config.traffic_classes
+        for policies in chain.from_iterable(combinations(config.policies, size) for size in range(3))
+        if (ruling := _ruled(config, name, policies)) is not None
+    )
+
+
+def _stops(
+    config: RouterConfig, situations: Sequence[Mild], cause_of: Callable[[Sequence[str]], Cause | None]
+) -> tuple[Stop, ...]:
     """``cause_of``: what stops all of some lanes, none of which is a cascade; None if nothing does."""
     found: dict[tuple[Any, ...], list[str]] = {}
-    for name in config.traffic_classes:
-        known: list[tuple[frozenset[str], Cause]] = []
-        for policies in chain.from_iterable(combinations(config.policies, size) for size in range(3)):
-            ruling = _ruled(config, name, policies)
-            if ruling is None:
-                continue
-            # else the parts of a cascade count
-            cause = cause_of([lane for lane in ruling.eligible if config.lanes[lane].cascade is None])
-            fired = tuple(policy.id for policy in ruling.fired)
-            if cause is not None and not any(earlier <= set(fired) and same == cause for earlier, same in known):
-                known.append((frozenset(fired), cause))
-                lanes = ruling.eligible if cause != NOTHING else ()
-                found.setdefault((fired, lanes, cause), []).append(name)
+    known: dict[str, list[tuple[frozenset[str], Cause]]] = {}
+    for name, ruling in situations:
+        # of a cascade its parts count
+        cause = cause_of([lane for lane in ruling.eligible if config.lanes[lane].cascade is None])
+        fired, told = tuple(policy.id for policy in ruling.fired), known.setdefault(name, [])
+        if cause is not None and not any(earlier <= set(fired) and same == cause for earlier, same in told):
+            told.append((frozenset(fired), cause))
+            lanes = ruling.eligible if cause != NOTHING else ()
+            found.setdefault((fired, lanes, cause), []).append(name)
     return tuple(Stop(tuple(names), fired, lanes, *cause) for (fired, lanes, cause), names in found.items())
 
 

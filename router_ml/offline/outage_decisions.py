@@ -6,14 +6,14 @@ more is in its ``Kinds``. Budgets are taken as not spent, and nothing is probed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.estimate import Estimates, Typical, estimate
+from router_ml.allocation.estimate import Allocation, Estimates, Typical, estimate
 from router_ml.allocation.quality import Belief
 from router_ml.case import Case
 from router_ml.config import RouterConfig, prices_sha256
@@ -30,24 +30,29 @@ from router_ml.terms import chosen, terms
 from router_ml.understanding.understand import Understanding
 
 Floats = NDArray[np.float64]
+_One = tuple[Fate, Floats, Ruling, tuple[str, ...]]
 _STAND_IN = "not kept"
 
 
 @dataclass(frozen=True)
 class Decided:
     """What becomes of k kinds. ``fate``: of each; ``served`` are those that a lane answers. ``shares``: (k, L) of the
-    lanes, 0 where none answers. ``rulings``: what the rules left of each. ``rescue``: (k,) the probability that a lane
-    which is not among the dark ones is in the fallback of a dark lane that was drawn, given that one was."""
+    lanes, 0 where none answers. ``rulings``: what the rules left of each. ``rankings``: lanes, best first, empty where
+    none answers."""
 
     fate: tuple[Fate, ...]
     shares: Floats
     rulings: tuple[Ruling, ...]
-    rescue: Floats
+    rankings: tuple[tuple[str, ...], ...]
 
     @property
     def served(self) -> NDArray[np.bool_]:
         """Kinds that a lane answers, (k,)."""
         return np.array([fate == "served" for fate in self.fate])
+
+    def one(self, index: int) -> _One:
+        """A kind."""
+        return self.fate[index], self.shares[index], self.rulings[index], self.rankings[index]
 
 
 @dataclass(frozen=True)
@@ -66,45 +71,58 @@ class Weighing:
         """All that are configured, in the order of the columns."""
         return tuple(self.config.lanes)
 
-    def decide(self, health: Mapping[str, str], *, dark: Sequence[str] = ()) -> Decided:
-        """What becomes of each kind while ``health`` is known. ``dark``: lanes that are dark without being known to."""
-        made = [self._one(index, health, frozenset(dark)) for index in range(len(self.cases))]
+    def decide(
+        self, health: Mapping[str, str], *, dark: Collection[str] = (), before: Decided | None = None
+    ) -> Decided:
+        """What becomes of each kind while ``health`` is known, which is that the ``dark`` lanes are down. Of kinds that
+        none of them was left for ``before``, nothing changes, so that is not worked out again."""
+        made = [
+            before.one(index)
+            if before is not None and not set(before.rulings[index].eligible) & set(dark)
+            else self._one(index, health)
+            for index in range(len(self.cases))
+        ]
         return Decided(
-            fate=tuple(fate for fate, *_ in made),
-            shares=np.array([shares for _, shares, *_ in made]).reshape(len(made), len(self.lanes)),
-            rulings=tuple(ruling for *_, ruling, _ in made),
-            rescue=np.array([rescue for *_, rescue in made]),
+            fate=tuple(one[0] for one in made),
+            shares=np.array([one[1] for one in made]).reshape(len(made), len(self.lanes)),
+            rulings=tuple(one[2] for one in made),
+            rankings=tuple(one[3] for one in made),
         )
 
-    def _one(self, index: int, health: Mapping[str, str], dark: frozenset[str]) -> tuple[Fate, Floats, Ruling, float]:
+    def _one(self, index: int, health: Mapping[str, str]) -> _One:
         config, case, row = self.config, self.cases[index], row_of(self.estimates, index)
-        ruling, nothing = rule_case(config, case, row, health=health), np.zeros(len(self.lanes))
-        if ruling.refuse:
-            return "refused", nothing, ruling, 0.0
-        if ruling.human_review:
-            return "review", nothing, ruling, 0.0
-        if not ruling.eligible:
-            return "no_lane", nothing, ruling, 0.0
-        if self.asks_back[index]:
-            return "asked_back", nothing, ruling, 0.0
+        ruling = rule_case(config, case, row, health=health)
+        fate = _without_lane(ruling) or ("asked_back" if self.asks_back[index] else None)
+        if fate is not None:
+            return fate, np.zeros(len(self.lanes)), ruling, ()
         asked = terms(config, case, ruling, row, None, now=self.now, probes={}, certified=self.certified[index])
         choice = chosen(config, ruling, row, asked, seed=0)
         assert choice is not None  # a lane is left, and no money is spent
         shares = np.array([choice.propensities.get(lane, 0.0) for lane in self.lanes])
-        return "served", shares, ruling, _rescue(config, choice.propensities, choice.ranking, dark)
+        return "served", shares, ruling, choice.ranking
 
 
-def _rescue(config: RouterConfig, shares: Mapping[str, float], ranking: Sequence[str], dark: frozenset[str]) -> float:
-    """With which probability a dark lane that was drawn has a lane to fall back on that is not dark."""
-    hit = {lane: share for lane, share in shares.items() if lane in dark}
-    if not hit:
-        return 0.0
-    saved = sum(
-        share
-        for lane, share in hit.items()
-        if fallback(config, (lane, *(other for other in ranking if other != lane))).lanes() - dark
-    )
-    return saved / sum(hit.values())
+def _without_lane(ruling: Ruling) -> Fate | None:
+    """What becomes of a request that the rules leave no lane; None of one that they do."""
+    if ruling.refuse:
+        return "refused"
+    if ruling.human_review:
+        return "review"
+    return None if ruling.eligible else "no_lane"
+
+
+def rescues(config: RouterConfig, decided: Decided, dark: Collection[str]) -> Floats:
+    """Of each kind, (k,): where a dark lane is drawn, with which probability a lane that is not dark is among those to
+    fall back on; 0 where none is drawn."""
+    names, result = list(config.lanes), np.zeros(len(decided.fate))
+    for at, ranking in enumerate(decided.rankings):
+        drawn = {lane: float(decided.shares[at, names.index(lane)]) for lane in ranking if lane in dark}
+        total = sum(drawn.values())
+        for lane, share in drawn.items():
+            steps = fallback(config, (lane, *(other for other in ranking if other != lane))).lanes()
+            if share > 0 and not steps <= set(dark):
+                result[at] += share / total
+    return result
 
 
 def weighing(config: RouterConfig, bundle: Bundle | None, kinds: Kinds, *, now: datetime) -> Weighing:
@@ -125,12 +143,14 @@ def weighing(config: RouterConfig, bundle: Bundle | None, kinds: Kinds, *, now: 
     )
 
 
-def _estimates(config: RouterConfig, allocation: object, kinds: Kinds, batched: NDArray[np.bool_]) -> Estimates:
+def _estimates(
+    config: RouterConfig, allocation: Allocation | None, kinds: Kinds, batched: NDArray[np.bool_]
+) -> Estimates:
     """Estimates of all kinds, at batch prices where these count."""
-    normal = estimate(allocation, config.lanes, kinds.contexts)  # type: ignore[arg-type]
+    normal = estimate(allocation, config.lanes, kinds.contexts)
     if not batched.any():
         return normal
-    cheaper = estimate(allocation, config.lanes, kinds.contexts, batch=True)  # type: ignore[arg-type]
+    cheaper = estimate(allocation, config.lanes, kinds.contexts, batch=True)
     cost = np.where(batched[:, None], cheaper.cost_usd, normal.cost_usd)
     usual = np.where(batched[:, None], cheaper.typical.cost_usd, normal.typical.cost_usd)
     typical = Typical(normal.typical.quality, usual)

@@ -36,16 +36,18 @@ class Worth:
         """What is believed of the lanes; what is known of them, where outcomes say."""
         found = weighing.estimates
         if kinds.truth == "believed":
-            belief = found.belief
-            columns = (belief.quality, found.cost_usd, found.latency_ms, belief.low, belief.high)
-            return cls(weighing.lanes, *columns, kinds.cluster)
-        shape = found.cost_usd.shape
-        columns = tuple(np.full(shape, math.nan) for _ in range(3))
-        for place, lane in enumerate(kinds.lanes):
-            column = weighing.lanes.index(lane)
-            for target, known in zip(columns, (kinds.quality, kinds.cost_usd, kinds.latency_ms), strict=True):
-                target[:, column] = known[:, place]
-        return cls(weighing.lanes, *columns, None, None, kinds.cluster)
+            low, high = found.belief.low, found.belief.high
+            known = found.belief.quality, found.cost_usd, found.latency_ms
+            return cls(weighing.lanes, *known, low=low, high=high, cluster=kinds.cluster)
+        at = [weighing.lanes.index(lane) for lane in kinds.lanes]
+
+        def placed(values: Floats) -> Floats:
+            result: Floats = np.full(found.cost_usd.shape, math.nan)
+            result[:, at] = values
+            return result
+
+        known = placed(kinds.quality), placed(kinds.cost_usd), placed(kinds.latency_ms)
+        return cls(weighing.lanes, *known, low=None, high=None, cluster=kinds.cluster)
 
 
 def service(worth: Worth, shares: Floats, weight: Floats, rows: Sequence[int]) -> Service | None:

@@ -1,0 +1,248 @@
+"""The parts of an outage report: per class and situation, per lane, and the totals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
+from router_ml.offline.coverage import Mild, stopped_by
+from router_ml.offline.outage_capacity import capacity_of, overflow, together
+from router_ml.offline.outage_decisions import Decided, Floats, Weighing, rescues
+from router_ml.offline.outage_first import first_seconds
+from router_ml.offline.outage_notes import notes
+from router_ml.offline.outage_places import Place
+from router_ml.offline.outage_report import ClassOutage, FirstSeconds, LaneLoad, OutageReport, Situation
+from router_ml.offline.outage_service import Worth, floor_verdict, service
+from router_ml.offline.outage_why import because, stopped
+from router_ml.offline.simulation.kinds import Kinds
+
+
+@dataclass(frozen=True)
+class Window:
+    """When it is dark: for ``hours`` from ``at_hour`` of the traffic on, with so many ``requests`` in all and
+    ``busiest`` in its busiest hour, served by ``processes``; ``source``: where these numbers are from."""
+
+    at_hour: float
+    hours: float
+    requests: float
+    busiest: float
+    processes: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One outage, and what was decided of its requests. ``weight``: (k,) of the kinds that a lane answers as things
+    are, sum 1, which are ``due`` of all; ``peak``: such requests per minute; ``rescue``: (k,) see ``rescues``."""
+
+    place: Place
+    kinds: Kinds
+    weighing: Weighing
+    worth: Worth
+    before: Decided
+    during: Decided
+    window: Window
+    weight: Floats
+    due: float
+    rescue: Floats
+
+    @classmethod
+    def of(
+        cls,
+        place: Place,
+        weighing: Weighing,
+        worth: Worth,
+        decided: tuple[Decided, Decided],
+        *,
+        kinds: Kinds,
+        window: Window,
+    ) -> Asked:
+        """``decided``: before the outage, and during it."""
+        served = decided[0].served
+        due = float(kinds.weight[served].sum())
+        weight = np.where(served, kinds.weight, 0.0) / due
+        rescue = rescues(weighing.config, decided[0], place.lanes)
+        return cls(place, kinds, weighing, worth, *decided, window, weight, due, rescue)
+
+    @property
+    def config(self) -> RouterConfig:
+        """The rules."""
+        return self.weighing.config
+
+    @property
+    def peak(self) -> float:
+        """Requests per minute of the busiest hour that a lane should answer."""
+        return self.window.busiest / 60 * self.due
+
+    @property
+    def dark(self) -> Floats:
+        """Probability that a request is of a kind and drawn to a dark lane, (k,)."""
+        columns = [self.weighing.lanes.index(lane) for lane in self.place.lanes]
+        result: Floats = self.before.shares[:, columns].sum(axis=1) * self.weight
+        return result
+
+    def rows(self, *, class_name: str | None = None) -> list[int]:
+        """Kinds that a lane answers before, of a class or all."""
+        cases = enumerate(self.weighing.cases)
+        return [at for at, case in cases if self.weight[at] > 0 and class_name in (None, case.class_name)]
+
+
+def report_of(asked: Asked, *, situations: Sequence[Mild], now: datetime) -> OutageReport:
+    """The whole report. ``situations``: what ``coverage.mildest`` says."""
+    place, weight, rows, window = asked.place, asked.weight, asked.rows(), asked.window
+    loads, classes = _loads(asked), tuple(_classes(asked))
+    before, after = (service(asked.worth, each.shares, weight, rows) for each in (asked.before, asked.during))
+    assert before is not None  # whoever asks has seen to it
+    lost = [at for at in rows if not asked.during.served[at]]
+    stops, answered = float(weight[lost].sum()), window.requests * asked.due
+    report = OutageReport(
+        kind=place.kind,
+        name=place.name,
+        struck=place.lanes,
+        hours=window.hours,
+        at_hour=window.at_hour,
+        requests=window.requests,
+        peak_per_minute=window.busiest / 60,
+        due=asked.due,
+        stops=stops,
+        moves=float(asked.dark[asked.during.served].sum()),
+        usd_before=before.usd_per_1000 / 1000 * answered,
+        usd_after=after.usd_per_1000 / 1000 * answered * (1 - stops) if after else 0.0,
+        before=before,
+        after=after,
+        classes=classes,
+        lanes=loads,
+        overflow=overflow(
+            [(frozenset(each.survivors), each.demand) for item in classes for each in item.situations],
+            {load.lane: load.capacity for load in loads},
+        ),
+        first=_first(asked),
+        to_people=stops * asked.peak * 60,
+        batch=float(weight[[at for at in lost if _is_batch(asked, at)]].sum()) / stops if lost else 0.0,
+        by_rules=stopped_by(asked.config, place.lanes, kind=place.kind, name=place.name, situations=situations),
+        truth=asked.kinds.truth,
+        in_sample=asked.kinds.in_sample,
+        source=asked.kinds.source,
+        demand=window.source,
+        made_at=now,
+        versions={
+            "policy_sha256": policy_sha256(asked.config),
+            "config_sha256": config_sha256(asked.config),
+            "prices": prices_sha256(asked.config),
+        },
+    )
+    return replace(report, notes=notes(report, asked.config, asked.kinds))
+
+
+def _first(asked: Asked) -> FirstSeconds:
+    dark = asked.dark
+    total = float(dark.sum())
+    return first_seconds(
+        asked.config,
+        asked.place.lanes,
+        per_minute=total * asked.peak,
+        hours=asked.window.hours,
+        processes=asked.window.processes,
+        rescued=float((dark * asked.rescue).sum()) / total if total > 0 else 1.0,
+    )
+
+
+def _is_batch(asked: Asked, row: int) -> bool:
+    facts = asked.weighing.cases[row].facts
+    return "batch" in (facts.channel, facts.mode)
+
+
+def _loads(asked: Asked) -> tuple[LaneLoad, ...]:
+    """Calls per minute of the busiest hour, by lane; those of a cascade are also calls of its first part."""
+    config, before, during = (
+        asked.config,
+        *(each.shares.T @ asked.weight * asked.peak for each in (asked.before, asked.during)),
+    )
+    names = asked.weighing.lanes
+    calls = {name: [float(before[at]), float(during[at])] for at, name in enumerate(names)}
+    for name in names:
+        cascade = config.lanes[name].cascade
+        if cascade is not None:
+            calls[cascade.parts[0]] = [a + b for a, b in zip(calls[cascade.parts[0]], calls[name], strict=True)]
+    slow = asked.weighing.estimates.latency_ms
+    return tuple(
+        LaneLoad(
+            lane=name,
+            provider=lane.provider,
+            region=lane.region,
+            boundary=lane.boundary,
+            struck=name in asked.place.lanes,
+            before=calls[name][0],
+            after=calls[name][1],
+            capacity=capacity_of(lane, float(asked.weight @ slow[:, at]), processes=asked.window.processes),
+        )
+        for at, (name, lane) in enumerate(config.lanes.items())
+        if lane.enabled
+    )
+
+
+def _classes(asked: Asked) -> list[ClassOutage]:
+    found, weight = [], asked.weight
+    for name, promise in asked.config.traffic_classes.items():
+        rows = asked.rows(class_name=name)
+        before = service(asked.worth, asked.before.shares, weight, rows)
+        if before is None:
+            continue
+        after = service(asked.worth, asked.during.shares, weight, rows)
+        share = float(weight[rows].sum())
+        left = [at for at in rows if asked.during.served[at]]
+        found.append(
+            ClassOutage(
+                name=name,
+                share=share,
+                stops=1 - float(weight[left].sum()) / share if len(left) < len(rows) else 0.0,
+                moves=float(asked.dark[left].sum()) / share,
+                floor=promise.floor,
+                floor_before=floor_verdict(before, promise.floor),
+                floor_after=floor_verdict(after, promise.floor),
+                before=before,
+                after=after,
+                situations=tuple(_situations(asked, rows)),
+            )
+        )
+    return found
+
+
+def _situations(asked: Asked, rows: Sequence[int]) -> list[Situation]:
+    """Requests of a class by what is left of them, those that stop first, then the largest."""
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for row in rows:
+        groups[asked.during.rulings[row].eligible].append(row)
+    made = [_situation(asked, survivors, some) for survivors, some in groups.items()]
+    return sorted(made, key=lambda each: (each.stopped is None, -each.share))
+
+
+def _situation(asked: Asked, survivors: tuple[str, ...], rows: Sequence[int]) -> Situation:
+    weight, lanes = asked.weight, asked.config.lanes
+    before = service(asked.worth, asked.before.shares, weight, rows)
+    assert before is not None or not weight[list(rows)].sum()
+    slow = asked.weighing.estimates.latency_ms
+    capacity = {
+        name: capacity_of(
+            lanes[name],
+            float(weight[list(rows)] @ slow[rows, at] / weight[list(rows)].sum()),
+            processes=asked.window.processes,
+        )
+        for at, name in enumerate(asked.weighing.lanes)
+        if name in survivors and lanes[name].cascade is None
+    }
+    return Situation(
+        because=because(asked.weighing, asked.before, rows, weight),
+        share=float(weight[list(rows)].sum()),
+        survivors=survivors,
+        demand=float(weight[list(rows)].sum()) * asked.peak,
+        capacity=together(capacity, capacity),
+        before=before,  # type: ignore[arg-type]
+        after=service(asked.worth, asked.during.shares, weight, rows),
+        stopped=None if survivors else stopped(asked.weighing, asked.place, asked.during, rows, asked.before.shares),
+    )
