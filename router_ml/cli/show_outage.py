@@ -1,0 +1,104 @@
+"""Outages and drills as rich renderables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from router_ml.offline import outage_words as words
+from router_ml.offline.outage_report import OutageReport
+
+
+def outage_page(report: OutageReport) -> RenderableType:
+    """The answer, the classes, what stops and why, the first seconds, and what is assumed."""
+    answer, *rest = words.headline(report)
+    parts: list[RenderableType] = [
+        Text(words.title(report), style="bold"),
+        Text(answer, style="bold red" if report.stops else "bold green"),
+        *(Text(line) for line in rest),
+        Text(""),
+        _classes(report),
+        *_why(report),
+        Text(""),
+        _lanes(report),
+        Text(""),
+        *(Text(line) for line in (*words.first_words(report), *words.people_words(report))),
+        *_by_rules(report),
+        *(Text(note, style="dim") for note in report.notes),
+    ]
+    return Group(*parts)
+
+
+def outages_page(reports: Sequence[OutageReport]) -> RenderableType:
+    """One row per provider, the one that hurts most first."""
+    table = _table("dark", "stops", "moves", "USD per 1,000", "quality", "latency", "by the rules alone")
+    for report in reports:
+        after = report.after
+        table.add_row(
+            Text(report.name),
+            Text(f"{report.stops:.1%}", style="red" if report.stops else ""),
+            f"{report.moves:.1%}",
+            words.usd(report.before, report.after),
+            words.worth(report.before, report.after),
+            words.waiting(report.before, report.after),
+            Text("\n".join(map(str, report.by_rules)) or "nothing stops"),
+        )
+    first = reports[0]
+    head = f"Each provider dark for {first.hours:g} hours, by itself; the one that stops most first."
+    return Group(Text(head, style="bold"), table, *(Text(note, style="dim") for note in first.notes))
+
+
+def _classes(report: OutageReport) -> Table:
+    table = _table(
+        "class", "traffic", "during it", "today", "then", "USD per 1,000", "quality then", "floor", "latency"
+    )
+    for item in report.classes:
+        after = item.after
+        table.add_row(
+            Text(item.name),
+            f"{item.share:.1%}",
+            Text(words.goes(item), style="red" if item.stops else ""),
+            Text(words.lanes_words(item.before)),
+            Text(words.lanes_words(after)),
+            words.usd(item.before, item.after),
+            words.quality(after.quality) if after else "-",
+            words.floor_words(item),
+            words.waiting(item.before, item.after),
+        )
+    return table
+
+
+def _why(report: OutageReport) -> Iterator[RenderableType]:
+    for item in report.classes:
+        for each in item.situations:
+            if each.stopped is None:
+                continue
+            yield Text("")
+            yield Text(f"{item.name}, {words.because_words(each)}: {each.share:.1%} of traffic stops.", style="red")
+            yield from (Text(f"  {line}") for line in words.reasons_words(each.stopped.reasons))
+            yield Text(f"  Smallest change that keeps it up: {each.stopped.change}.")
+
+
+def _lanes(report: OutageReport) -> Table:
+    table = _table("lane", "vendor", "place", "calls a minute, busiest hour", "takes a minute")
+    for load in report.lanes:
+        takes = "nothing, dark" if load.struck else "no limit" if load.capacity is None else f"{load.capacity:.0f}"
+        calls = words.changed(load.before, load.after, "{:.1f}")
+        table.add_row(Text(load.lane), Text(load.provider), Text(f"{load.region}, {load.boundary}"), calls, takes)
+    return table
+
+
+def _by_rules(report: OutageReport) -> Iterator[RenderableType]:
+    for stop in report.by_rules:
+        yield Text(f"By the rules alone, in this traffic or not: {stop}.")
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head in heads:
+        table.add_column(Text(head), overflow="fold")
+    return table
