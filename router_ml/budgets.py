@@ -131,6 +131,18 @@ class Budgets:
         cost = decision.estimates[decision.lane].cost_usd if decision.lane is not None else 0.0
         self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
 
+    def charge_many(self, name: str, at: datetime, costs_usd: Sequence[float]) -> None:
+        """Charge requests of a class that came in the same hour, one after another in one step; none of them can be
+        corrected later. A class without a budget is not charged."""
+        ledger = self._ledgers.get(name)
+        if ledger is None or not len(costs_usd):
+            return
+        at = at.astimezone(UTC)
+        with self._lock:
+            day = ledger.day(at.date())
+            day.requests[at.hour] += len(costs_usd)
+            day.spent = sum(costs_usd, day.spent)
+
     def correct(self, decision_id: str, cost_usd: float) -> None:
         """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this
         process does not remember nothing changes. A later correction replaces an earlier one."""
