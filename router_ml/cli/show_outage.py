@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -10,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from router_ml.offline import outage_words as words
+from router_ml.offline.outage_drilled import DrillReport
 from router_ml.offline.outage_report import OutageReport
+from router_ml.offline.simulation.results import Interval
 
 
 def outage_page(report: OutageReport) -> RenderableType:
@@ -37,7 +40,6 @@ def outages_page(reports: Sequence[OutageReport]) -> RenderableType:
     """One row per provider, the one that hurts most first."""
     table = _table("dark", "stops", "moves", "USD per 1,000", "quality", "latency", "by the rules alone")
     for report in reports:
-        after = report.after
         table.add_row(
             Text(report.name),
             Text(f"{report.stops:.1%}", style="red" if report.stops else ""),
@@ -50,6 +52,41 @@ def outages_page(reports: Sequence[OutageReport]) -> RenderableType:
     first = reports[0]
     head = f"Each provider dark for {first.hours:g} hours, by itself; the one that stops most first."
     return Group(Text(head, style="bold"), table, *(Text(note, style="dim") for note in first.notes))
+
+
+def drill_page(found: DrillReport) -> RenderableType:
+    """The two arms beside each other, and each promise of the outage report."""
+    head = f"Drill {found.drill}: {found.place} down for {found.share:.1%} of sessions"
+    when = f"{found.start:%Y-%m-%d %H:%M} to {found.end:%H:%M} UTC, by {found.who}: {found.why}"
+    table = _table("", "in the drill", "beside it", "difference, 95%")
+    arms = [found.inside, found.outside]
+    table.add_row("requests (sessions)", *(f"{arm.requests} ({arm.sessions})" if arm else "0" for arm in arms), "")
+    for label, name in (
+        ("success", "success"),
+        ("quality", "quality"),
+        ("USD per 1,000", "usd_per_1000"),
+        ("ms", "latency_ms"),
+    ):
+        cells = (_range(getattr(arm, name)) if arm else "" for arm in arms)
+        table.add_row(label, *cells, _range(found.difference[name], sign="+"))
+    served = (", ".join(f"{lane} {share:.0%}" for lane, share in arm.lanes.items()) if arm else "" for arm in arms)
+    table.add_row("answered by", *map(Text, served), "")
+    paused = f"{found.paused} of its requests came while something was really down, so nothing counted as down."
+    colours = {"kept": "green", "missed": "red"}
+    promised = (
+        Text(f"{each.verdict}: {each.claim} ({each.found})", style=colours.get(each.verdict, ""))
+        for each in found.promises
+    )
+    return Group(Text(head, style="bold"), Text(when), table, *promised, *([Text(paused)] if found.paused else []))
+
+
+def _range(found: Interval, *, sign: str = "") -> str:
+    if math.isnan(found.value):
+        return "not known"
+    form = f"{{:{sign}.3f}}" if abs(found.value) < 100 else f"{{:{sign},.0f}}"
+    if not math.isfinite(found.low + found.high):
+        return form.format(found.value)
+    return f"{form.format(found.value)} [{form.format(found.low)}, {form.format(found.high)}]"
 
 
 def _classes(report: OutageReport) -> Table:

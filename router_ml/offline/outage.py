@@ -10,20 +10,19 @@ rates of a vendor that ``endpoint`` does not say. ``router-ml simulate`` plays t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from router_ml.config import RouterConfig
+from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.coverage import mildest
-from router_ml.offline.outage_decisions import weighing
+from router_ml.offline.outage_asked import Requests, of_decisions, of_kinds
 from router_ml.offline.outage_demand import Demand
 from router_ml.offline.outage_places import Place, find_place, providers
 from router_ml.offline.outage_report import ClassOutage, OutageReport, Situation
-from router_ml.offline.outage_service import Worth
 from router_ml.offline.outage_tables import Asked, Window, report_of
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.storage.bundle import Bundle
@@ -37,7 +36,7 @@ __all__ = ["Demand", "OutageReport", "frame", "outage", "outages"]
 def outage(
     learned: Bundle | RouterConfig,
     name: str,
-    kinds: Kinds,
+    requests: Kinds | Sequence[RouteDecision],
     *,
     demand: Demand,
     hours: float = 48.0,
@@ -50,22 +49,24 @@ def outage(
     Args:
         learned: what decides; a bundle by its own configuration.
         name: a provider, failure domain, lane, or ``region:NAME``.
-        kinds: the requests. Where their truth is not ``believed``, only lanes with outcomes take part.
+        requests: kinds, of which only lanes with outcomes take part where their truth is not ``believed``; or logged
+            decisions.
         demand: how many there are. at_hour: when it begins; by default when it meets most requests.
         processes: that serve, each with breakers and limits of its own.
         now: clock of the report; by default the current time.
 
     Raises:
-        InvalidRequestError: nothing has this name, or a number is out of range.
+        InvalidRequestError: nothing has this name, a number is out of range, or no lane answers any of the requests.
+        OfflineDataError: there are no decisions, or none with an estimate.
     """
-    config = _taking_part(learned, kinds)
     window = _window(demand, hours, at_hour, processes)
-    return _reports(learned, [find_place(config, name)], kinds, window, config=config, now=now)[0]
+    asked = _asked(learned, requests, now or datetime.now(UTC))
+    return _reports([find_place(asked.weighing.config, name)], asked, window)[0]
 
 
 def outages(
     learned: Bundle | RouterConfig,
-    kinds: Kinds,
+    requests: Kinds | Sequence[RouteDecision],
     *,
     demand: Demand,
     hours: float = 48.0,
@@ -74,9 +75,9 @@ def outages(
     now: datetime | None = None,
 ) -> tuple[OutageReport, ...]:
     """``outage`` of every provider, the one that stops most traffic first, then the one that moves most."""
-    config = _taking_part(learned, kinds)
     window = _window(demand, hours, at_hour, processes)
-    found = _reports(learned, providers(config), kinds, window, config=config, now=now)
+    asked = _asked(learned, requests, now or datetime.now(UTC))
+    found = _reports(providers(asked.weighing.config), asked, window)
     return tuple(sorted(found, key=lambda report: (-report.stops, -report.moves)))
 
 
@@ -90,40 +91,25 @@ def _window(demand: Demand, hours: float, at_hour: float | None, processes: int)
     return Window(at, hours, requests, busiest, processes, demand.source)
 
 
-def _reports(
-    learned: Bundle | RouterConfig,
-    places: Sequence[Place],
-    kinds: Kinds,
-    window: Window,
-    *,
-    config: RouterConfig,
-    now: datetime | None,
-) -> list[OutageReport]:
-    bundle, now = learned if isinstance(learned, Bundle) else None, now or datetime.now(UTC)
-    known = weighing(config, bundle, kinds, now=now)
-    worth, today = Worth.of(known, kinds), known.decide({})
-    if not (kinds.weight[today.served] > 0).any():
+def _asked(learned: Bundle | RouterConfig, requests: Kinds | Sequence[RouteDecision], now: datetime) -> Requests:
+    if isinstance(requests, Kinds):
+        return of_kinds(learned, requests, now=now)
+    return of_decisions(learned, requests, now=now)
+
+
+def _reports(places: Sequence[Place], requests: Requests, window: Window) -> list[OutageReport]:
+    known = requests.weighing
+    today = known.decide({})
+    if not (requests.weight[today.served] > 0).any():
         raise InvalidRequestError("No lane answers any of these requests as things are. Give requests that it does.")
-    situations, reports = mildest(config), []
-    for place in places:
-        during = known.decide(place.health, dark=place.lanes, before=today)
-        asked = Asked.of(place, known, worth, (today, during), kinds=kinds, window=window)
-        report = report_of(asked, situations=situations, now=now)
-        ids = {"bundle": bundle.manifest.id if bundle else "none"}
-        reports.append(replace(report, versions={**ids, **report.versions}))
-    return reports
-
-
-def _taking_part(learned: Bundle | RouterConfig, kinds: Kinds) -> RouterConfig:
-    """The configuration without the lanes of which no outcome is known, where outcomes are to tell."""
-    config = learned.config if isinstance(learned, Bundle) else learned
-    if kinds.truth == "believed":
-        return config
-    lanes = {
-        name: lane if name in kinds.lanes else lane.model_copy(update={"enabled": False})
-        for name, lane in config.lanes.items()
-    }
-    return config.model_copy(update={"lanes": lanes})
+    situations = mildest(known.config)
+    return [
+        report_of(
+            Asked.of(place, requests, today, known.decide(place.health, dark=place.lanes, before=today), window=window),
+            situations=situations,
+        )
+        for place in places
+    ]
 
 
 def frame(report: OutageReport) -> pd.DataFrame:

@@ -17,9 +17,10 @@ from router_ml.allocation.estimate import Allocation, Estimates, Typical, estima
 from router_ml.allocation.quality import Belief
 from router_ml.case import Case
 from router_ml.config import RouterConfig, prices_sha256
-from router_ml.contract import Label, ModeLabel, Risk, RouteRequest
+from router_ml.contract import Constraints, Label, ModeLabel, Risk, RouteRequest
 from router_ml.contract.understood import Language
 from router_ml.guardrails import Scan
+from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling
 from router_ml.offline.simulation.carried import Fate
 from router_ml.offline.simulation.kinds import Kinds
@@ -31,7 +32,9 @@ from router_ml.understanding.understand import Understanding
 
 Floats = NDArray[np.float64]
 _One = tuple[Fate, Floats, Ruling, tuple[str, ...]]
+Vector = NDArray[np.float32]
 _STAND_IN = "not kept"
+_NO_VECTOR = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,14 @@ def rescues(config: RouterConfig, decided: Decided, dark: Collection[str]) -> Fl
 
 def weighing(config: RouterConfig, bundle: Bundle | None, kinds: Kinds, *, now: datetime) -> Weighing:
     """Everything that deciding kinds takes; each is estimated once."""
-    cases = tuple(_case(config, kinds, index) for index in range(len(kinds)))
+    contexts = kinds.contexts
+    arrays = zip(contexts.embedding, contexts.surface, contexts.intent, contexts.domain, strict=True)
+    cases = tuple(
+        case_of(config, facts, constraints, named=named, tokens_in=int(tokens), arrays=vectors)
+        for facts, constraints, named, tokens, vectors in zip(
+            kinds.facts, kinds.constraints, kinds.traffic_class, contexts.tokens_in, arrays, strict=True
+        )
+    )
     batched = np.array([case.promise.batched(channel=case.facts.channel, mode=case.facts.mode) for case in cases])
     prices, allocation = prices_sha256(config), bundle.allocation if bundle else None
     return Weighing(
@@ -166,24 +176,32 @@ def row_of(estimates: Estimates, index: int) -> Estimates:
     return Estimates(belief, cost, slow, estimates.tokens_out[rows], estimates.predicted[rows], typical)
 
 
-def _case(config: RouterConfig, kinds: Kinds, index: int) -> Case:
-    """A kind as a request that rules and terms can look at; its text is not there."""
-    facts, contexts = kinds.facts[index], kinds.contexts
+def case_of(
+    config: RouterConfig,
+    facts: Facts,
+    constraints: Constraints,
+    *,
+    named: str | None,
+    tokens_in: int,
+    arrays: tuple[Vector, Vector, Vector, Vector] = (_NO_VECTOR,) * 4,
+) -> Case:
+    """A request that rules and terms can look at, although its text is not there.
+
+    Args:
+        named: the class that it names. arrays: embedding, surface, and probabilities of intent and domain.
+    """
     request = RouteRequest(
         text=_STAND_IN,
         channel=facts.channel,
         allowed_tools=facts.tools,
-        constraints=kinds.constraints[index],
-        traffic_class=kinds.traffic_class[index],
+        constraints=constraints,
+        traffic_class=named,
     )
     situation = Situation(facts.intent, facts.domain, facts.mode, facts.channel, facts.org)
     class_name, promise = traffic_class(config, request, situation)
     understood = Understanding(
-        embedding=contexts.embedding[index],
-        surface=contexts.surface[index],
-        intent=contexts.intent[index],
-        domain=contexts.domain[index],
-        tokens_in=int(contexts.tokens_in[index]),
+        *arrays,
+        tokens_in=tokens_in,
         intent_label=Label(label=facts.intent, probabilities={facts.intent: 1.0}),
         domain_label=Label(label=facts.domain, probabilities={facts.domain: 1.0}),
         mode_label=ModeLabel(label=facts.mode, probabilities={facts.mode: 1.0}),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from router_ml.config import RouterConfig
 from router_ml.offline.outage_report import OutageReport
-from router_ml.offline.simulation.kinds import Kinds
 
 _TRUTH = {
     "believed": "Quality, cost and latency are what the router believes of each lane; nobody has measured an outage.",
@@ -15,17 +14,17 @@ _TRUTH = {
 }
 
 
-def notes(report: OutageReport, config: RouterConfig, kinds: Kinds) -> tuple[str, ...]:
+def notes(report: OutageReport, config: RouterConfig) -> tuple[str, ...]:
     """The assumptions, most important first."""
-    return tuple(_notes(report, config, kinds))
+    return tuple(_notes(report, config))
 
 
-def _notes(report: OutageReport, config: RouterConfig, kinds: Kinds) -> Iterator[str]:
-    yield f"Requests: {kinds.source}, {len(kinds)} kinds. Number of requests: {report.demand}."
-    yield _TRUTH[kinds.truth]
-    if kinds.truth == "believed":
+def _notes(report: OutageReport, config: RouterConfig) -> Iterator[str]:
+    yield f"Requests: {report.source}. Number of requests: {report.demand}."
+    yield _TRUTH[report.truth]
+    if report.truth == "believed":
         yield "Intervals of quality are the mean of the lanes' 90% bounds, as if all of their errors went together."
-    if kinds.in_sample:
+    if report.in_sample:
         yield "The router has learned from these very requests, which flatters it."
     left_out = [name for name, lane in config.lanes.items() if not lane.enabled]
     if left_out:

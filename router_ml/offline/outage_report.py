@@ -105,7 +105,7 @@ class FirstSeconds:
 class OutageReport:
     """What an outage would do.
 
-    ``requests``: expected while it lasts, from ``at_hour`` of the traffic on; ``peak_per_minute``: in its busiest hour.
+    ``struck``: lanes that answer nothing then; ``names``: what a router is told is down. ``requests``: expected while it lasts, from ``at_hour`` of the traffic on; ``peak_per_minute``: in its busiest hour.
     ``due``: share of these that a lane should answer; of ``due``, ``stops``: share that nothing is left for, ``moves``:
     share whose lane is dark and that go elsewhere. ``usd_before`` and ``usd_after``: of all of it. ``overflow``:
     requests per minute of the busiest hour that the limits of the surviving lanes leave no room for, at best.
@@ -118,6 +118,7 @@ class OutageReport:
     kind: str
     name: str
     struck: tuple[str, ...]
+    names: tuple[str, ...]
     hours: float
     at_hour: float
     requests: float
@@ -162,15 +163,15 @@ class OutageReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values."""
         whole = {**asdict(self), "place": self.place, "verdict": self.verdict, "made_at": self.made_at.isoformat()}
-        plain = _plain(whole)
-        assert isinstance(plain, dict)
-        return plain
+        found = plain(whole)
+        assert isinstance(found, dict)
+        return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON can hold: a number that is not known is None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.offline.coverage import Mild, stopped_by
+from router_ml.offline.outage_asked import Requests
 from router_ml.offline.outage_capacity import capacity_of, overflow, together
 from router_ml.offline.outage_decisions import Decided, Floats, Weighing, rescues
 from router_ml.offline.outage_first import first_seconds
@@ -19,7 +19,6 @@ from router_ml.offline.outage_places import Place
 from router_ml.offline.outage_report import ClassOutage, FirstSeconds, LaneLoad, OutageReport, Situation
 from router_ml.offline.outage_service import Worth, floor_verdict, service
 from router_ml.offline.outage_why import because, stopped
-from router_ml.offline.simulation.kinds import Kinds
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,7 @@ class Asked:
     are, sum 1, which are ``due`` of all; ``peak``: such requests per minute; ``rescue``: (k,) see ``rescues``."""
 
     place: Place
-    kinds: Kinds
-    weighing: Weighing
-    worth: Worth
+    requests: Requests
     before: Decided
     during: Decided
     window: Window
@@ -52,22 +49,22 @@ class Asked:
     rescue: Floats
 
     @classmethod
-    def of(
-        cls,
-        place: Place,
-        weighing: Weighing,
-        worth: Worth,
-        decided: tuple[Decided, Decided],
-        *,
-        kinds: Kinds,
-        window: Window,
-    ) -> Asked:
-        """``decided``: before the outage, and during it."""
-        served = decided[0].served
-        due = float(kinds.weight[served].sum())
-        weight = np.where(served, kinds.weight, 0.0) / due
-        rescue = rescues(weighing.config, decided[0], place.lanes)
-        return cls(place, kinds, weighing, worth, *decided, window, weight, due, rescue)
+    def of(cls, place: Place, requests: Requests, before: Decided, during: Decided, *, window: Window) -> Asked:
+        """An outage, whose requests are decided before it and during it."""
+        due = float(requests.weight[before.served].sum())
+        weight = np.where(before.served, requests.weight, 0.0) / due
+        rescue = rescues(requests.weighing.config, before, place.lanes)
+        return cls(place, requests, before, during, window, weight, due, rescue)
+
+    @property
+    def weighing(self) -> Weighing:
+        """What was decided with."""
+        return self.requests.weighing
+
+    @property
+    def worth(self) -> Worth:
+        """What lanes make of the requests."""
+        return self.requests.worth
 
     @property
     def config(self) -> RouterConfig:
@@ -92,7 +89,7 @@ class Asked:
         return [at for at, case in cases if self.weight[at] > 0 and class_name in (None, case.class_name)]
 
 
-def report_of(asked: Asked, *, situations: Sequence[Mild], now: datetime) -> OutageReport:
+def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
     """The whole report. ``situations``: what ``coverage.mildest`` says."""
     place, weight, rows, window = asked.place, asked.weight, asked.rows(), asked.window
     loads, classes = _loads(asked), tuple(_classes(asked))
@@ -104,6 +101,7 @@ def report_of(asked: Asked, *, situations: Sequence[Mild], now: datetime) -> Out
         kind=place.kind,
         name=place.name,
         struck=place.lanes,
+        names=place.names,
         hours=window.hours,
         at_hour=window.at_hour,
         requests=window.requests,
@@ -125,18 +123,19 @@ def report_of(asked: Asked, *, situations: Sequence[Mild], now: datetime) -> Out
         to_people=stops * asked.peak * 60,
         batch=float(weight[[at for at in lost if _is_batch(asked, at)]].sum()) / stops if lost else 0.0,
         by_rules=stopped_by(asked.config, place.lanes, kind=place.kind, name=place.name, situations=situations),
-        truth=asked.kinds.truth,
-        in_sample=asked.kinds.in_sample,
-        source=asked.kinds.source,
+        truth=asked.requests.truth,
+        in_sample=asked.requests.in_sample,
+        source=asked.requests.source,
         demand=window.source,
-        made_at=now,
+        made_at=asked.weighing.now,
         versions={
+            "bundle": asked.requests.bundle,
             "policy_sha256": policy_sha256(asked.config),
             "config_sha256": config_sha256(asked.config),
             "prices": prices_sha256(asked.config),
         },
     )
-    return replace(report, notes=notes(report, asked.config, asked.kinds))
+    return replace(report, notes=notes(report, asked.config))
 
 
 def _first(asked: Asked) -> FirstSeconds:
