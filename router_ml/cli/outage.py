@@ -44,7 +44,7 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
     html: Annotated[Path | None, typer.Option(help="Write a page of HTML for people to this file.")] = None,
     drill: Annotated[
         float | None,
-        typer.Option(help="Do it: the place counts as down for this share of sessions of running routers."),
+        typer.Option(help="Do it: it counts as down for this share of sessions of running routers."),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Of the drill, after which it ends by itself.")] = 15.0,
     who: Annotated[str | None, typer.Option(help="Who drills.")] = None,

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from router_ml.offline import outage_words as words
-from router_ml.offline.outage_drilled import DrillReport
+from router_ml.offline.outage_drilled import METRICS, DrillReport
 from router_ml.offline.outage_report import OutageReport
 from router_ml.offline.simulation.results import Interval
 
@@ -61,12 +61,7 @@ def drill_page(found: DrillReport) -> RenderableType:
     table = _table("", "in the drill", "beside it", "difference, 95%")
     arms = [found.inside, found.outside]
     table.add_row("requests (sessions)", *(f"{arm.requests} ({arm.sessions})" if arm else "0" for arm in arms), "")
-    for label, name in (
-        ("success", "success"),
-        ("quality", "quality"),
-        ("USD per 1,000", "usd_per_1000"),
-        ("ms", "latency_ms"),
-    ):
+    for name, label in zip(METRICS, ("success", "quality", "USD per 1,000", "ms"), strict=True):
         cells = (_range(getattr(arm, name)) if arm else "" for arm in arms)
         table.add_row(label, *cells, _range(found.difference[name], sign="+"))
     served = (", ".join(f"{lane} {share:.0%}" for lane, share in arm.lanes.items()) if arm else "" for arm in arms)

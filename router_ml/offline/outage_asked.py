@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.quality import Belief
@@ -54,7 +55,7 @@ def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecisi
     """
     config = _config_of(learned)
     found = _columns(config, decisions)
-    known = np.isfinite(found).any(axis=(0, 1))
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(found).any(axis=(0, 1)))
     if not known.any():
         raise OfflineDataError("No decision holds an estimate of a configured lane. Give a log of this router.")
     rest = np.nanmean(found[:, :, known], axis=1, keepdims=True)

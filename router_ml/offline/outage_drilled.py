@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SUCCESS = 0.995
 """Share of the requests with a lane left that have to be answered."""
+_NEVER = "No request of the drill goes to what counts as down."
 _UNKNOWN = Interval(math.nan, math.nan, math.nan)
 _SERVED = ("answered", "static_answer")
 METRICS = ("success", "quality", "usd_per_1000", "latency_ms")
@@ -161,12 +162,7 @@ def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
         floors[story.decision.traffic_class] = story.decision.floor
         paused += drilled.inside and not drilled.counts
         to_dark += drilled.counts and not dark.isdisjoint(_used(story))
-    said = event.detail.get("expected")
-    expected = (
-        {str(name): float(value) for name, value in said.items() if isinstance(value, int | float)}
-        if isinstance(said, dict)
-        else {}
-    )
+    expected = _expected(event.detail.get("expected"))
     inside, outside = arms[True], arms[False]
     return DrillReport(
         drill=drill.id,
@@ -184,6 +180,12 @@ def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
         expected=expected,
         promises=tuple(_promises(inside, floors, expected, to_dark)),
     )
+
+
+def _expected(said: object) -> dict[str, float]:
+    """What the event holds of the report."""
+    found = said if isinstance(said, dict) else {}
+    return {str(name): float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _due(decision: RouteDecision) -> bool:

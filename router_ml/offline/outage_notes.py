@@ -20,7 +20,7 @@ def notes(report: OutageReport, config: RouterConfig) -> tuple[str, ...]:
 
 
 def _notes(report: OutageReport, config: RouterConfig) -> Iterator[str]:
-    yield f"Requests: {report.source}. Number of requests: {report.demand}."
+    yield f"Requests: {report.source.rstrip('.')}. Number of requests: {report.demand}."
     yield _TRUTH[report.truth]
     if report.truth == "believed":
         yield "Intervals of quality are the mean of the lanes' 90% bounds, as if all of their errors went together."

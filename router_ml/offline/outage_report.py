@@ -105,14 +105,14 @@ class FirstSeconds:
 class OutageReport:
     """What an outage would do.
 
-    ``struck``: lanes that answer nothing then; ``names``: what a router is told is down. ``requests``: expected while it lasts, from ``at_hour`` of the traffic on; ``peak_per_minute``: in its busiest hour.
-    ``due``: share of these that a lane should answer; of ``due``, ``stops``: share that nothing is left for, ``moves``:
-    share whose lane is dark and that go elsewhere. ``usd_before`` and ``usd_after``: of all of it. ``overflow``:
-    requests per minute of the busiest hour that the limits of the surviving lanes leave no room for, at best.
-    ``to_people``: requests an hour, at the peak, that would end with a person; ``batch``: share of what stops that came
-    in batches, and can wait. ``by_rules``: what stops by the rules alone, whether this traffic holds it or not, as
-    ``router-ml check`` says. ``truth``, ``in_sample``, ``source``: of the requests; ``demand``: where their number is
-    from.
+    ``struck``: lanes that answer nothing then; ``names``: what a router is told is down. ``requests``: expected while
+    it lasts, from ``at_hour`` of the traffic on; ``peak_per_minute``: in its busiest hour. ``due``: share of these that
+    a lane should answer; of ``due``, ``stops``: share that nothing is left for, ``moves``: share whose lane is dark and
+    that go elsewhere. ``usd_before`` and ``usd_after``: of all of it. ``overflow``: requests per minute of the busiest
+    hour that the limits of the surviving lanes leave no room for, at best. ``to_people``: requests an hour, at the
+    peak, that would end with a person; ``batch``: share of what stops that came in batches, and can wait. ``by_rules``:
+    what stops by the rules alone, whether this traffic holds it or not, as ``router-ml check`` says. ``truth``,
+    ``in_sample``, ``source``: of the requests; ``demand``: where their number is from.
     """
 
     kind: str

@@ -9,6 +9,8 @@ from router_ml.offline.outage_report import ClassOutage, OutageReport, Service, 
 from router_ml.offline.simulation.results import Interval
 
 _LEAST_SHARE = 0.005
+_LEAST_LANE = 0.03
+_SHOWN = 3
 _FLOOR = {"kept": "kept", "missed": "missed", "not shown": "not shown", "no promise": "-"}
 
 
@@ -88,9 +90,10 @@ def lanes_words(service: Service | None) -> str:
     if service is None:
         return "nobody"
     found = sorted(service.lanes.items(), key=lambda each: -each[1])
-    shown = [f"{lane} {share:.0%}" for lane, share in found if share >= _LEAST_SHARE]
-    rest = 1 - sum(share for _, share in found if share >= _LEAST_SHARE)
-    return ", ".join(shown) + (f", others {rest:.1%}" if rest >= _LEAST_SHARE else "")
+    shown = [(lane, share) for lane, share in found[:_SHOWN] if share >= _LEAST_LANE]
+    rest = 1 - sum(share for _, share in shown)
+    told = ", ".join(f"{lane} {share:.0%}" for lane, share in shown)
+    return told + (f", others {rest:.0%}" if rest >= _LEAST_SHARE else "")
 
 
 def quality(found: Interval) -> str:
