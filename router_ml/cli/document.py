@@ -110,6 +110,10 @@ def _fallback(config: RouterConfig) -> Iterator[str]:
         f"{rule.attempts} x, {rule.backoff_ms:g} ms apart; the last in another failure domain where one is eligible. "
         f"An answer that breaks its output contract is first asked for once more. Nothing left: {rule.finally_}.\n"
     )
+    yield (
+        "While a vendor is dark its lanes are left alone, and the rules above decide who answers instead: "
+        "`router-ml outage PROVIDER --hours 48` says for which requests somebody does, at which cost and quality.\n"
+    )
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:

@@ -23,7 +23,8 @@ from router_ml.offline.outage_asked import Requests, of_decisions, of_kinds
 from router_ml.offline.outage_demand import Demand
 from router_ml.offline.outage_places import Place, find_place, providers
 from router_ml.offline.outage_report import ClassOutage, OutageReport, Situation
-from router_ml.offline.outage_tables import Asked, Window, report_of
+from router_ml.offline.outage_tables import report_of
+from router_ml.offline.outage_window import Asked, Window
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.storage.bundle import Bundle
 

@@ -19,6 +19,11 @@ _STYLE = (
     "@media print{body{margin:0;font-size:11px;max-width:none}h2{break-after:avoid}section.outage{break-before:page}"
     "section.outage:first-of-type{break-before:auto}@page{margin:1.4cm}}"
 )
+_CLASS = ("class", "traffic", "during it", "today, by", "then, by", "USD per 1,000", "quality", "floor", "latency")
+_SITUATION = (
+    *("class", "requests", "traffic", "lanes that are left", "a minute, of what they take", "today, and then, by"),
+    *("USD per 1,000", "quality", "latency"),
+)
 _COLOURS = {"stays where it is": "#9bb8d3", "moves to other lanes": "#2a7a5e", "stops": "#a33a3a"}
 
 
@@ -74,9 +79,8 @@ def _section(report: OutageReport, *, alone: bool) -> str:
         ),
         _why(report),
         "<h2>By situation</h2>",
-        _table(
-            ("class", "requests", "traffic", "lanes that are left", "a minute, of what they take"), _situations(report)
-        ),
+        _table(_SITUATION, _situations(report)),
+        _rules(report),
         "<h2>Room on what is left</h2>",
         _table(("lane", "vendor", "place", "calls a minute, busiest hour", "takes a minute"), _lanes(report)),
         f"<h2>The first seconds</h2>{_sentences(words.first_words(report))}",
@@ -123,9 +127,22 @@ def _classes(report: OutageReport) -> Iterator[tuple[str, ...]]:
 def _situations(report: OutageReport) -> Iterator[tuple[str, ...]]:
     for item in report.classes:
         for each in item.situations:
-            left = ", ".join(each.survivors) or "none: it stops"
-            room = words.room(each.demand, each.capacity) if each.survivors else "-"
-            yield item.name, words.because_words(each), f"{each.share:.1%}", left, room
+            yield (
+                item.name,
+                words.because_words(each),
+                f"{each.share:.1%}",
+                ", ".join(each.survivors) or "none: it stops",
+                words.room(each.demand, each.capacity) if each.survivors else "-",
+                f"{words.lanes_words(each.before)} -> {words.lanes_words(each.after)}",
+                words.usd(each.before, each.after),
+                f"{each.before.quality.value:.3f} -> {words.quality(each.after.quality) if each.after else '-'}",
+                words.waiting(each.before, each.after),
+            )
+
+
+def _rules(report: OutageReport) -> str:
+    told = (f"{name}: {why}" for name, why in report.rules.items())
+    return f"<p class=small>What these rules are for:</p><div class=small>{_list(told)}</div>" if report.rules else ""
 
 
 def _lanes(report: OutageReport) -> Iterator[tuple[str, ...]]:
@@ -178,4 +195,4 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cells(texts: Iterable[str], tag: str) -> str:
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{escape(text.replace(' -> ', ' \u2192 '))}</{tag}>" for text in texts)

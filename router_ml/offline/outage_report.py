@@ -113,6 +113,7 @@ class OutageReport:
     peak, that would end with a person; ``batch``: share of what stops that came in batches, and can wait. ``by_rules``:
     what stops by the rules alone, whether this traffic holds it or not, as ``router-ml check`` says. ``truth``,
     ``in_sample``, ``source``: of the requests; ``demand``: where their number is from.
+    ``rules``: why there are the policies that situations name.
     """
 
     kind: str
@@ -143,6 +144,7 @@ class OutageReport:
     demand: str
     made_at: datetime
     versions: Mapping[str, str]
+    rules: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
     @property

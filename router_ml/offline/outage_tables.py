@@ -4,89 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.offline.coverage import Mild, stopped_by
-from router_ml.offline.outage_asked import Requests
 from router_ml.offline.outage_capacity import capacity_of, overflow, together
-from router_ml.offline.outage_decisions import Decided, Floats, Weighing, rescues
 from router_ml.offline.outage_first import first_seconds
 from router_ml.offline.outage_notes import notes
-from router_ml.offline.outage_places import Place
 from router_ml.offline.outage_report import ClassOutage, FirstSeconds, LaneLoad, OutageReport, Situation
-from router_ml.offline.outage_service import Worth, floor_verdict, service
+from router_ml.offline.outage_service import floor_verdict, service
 from router_ml.offline.outage_why import because, stopped
-
-
-@dataclass(frozen=True)
-class Window:
-    """When it is dark: for ``hours`` from ``at_hour`` of the traffic on, with so many ``requests`` in all and
-    ``busiest`` in its busiest hour, served by ``processes``; ``source``: where these numbers are from."""
-
-    at_hour: float
-    hours: float
-    requests: float
-    busiest: float
-    processes: int
-    source: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One outage, and what was decided of its requests. ``weight``: (k,) of the kinds that a lane answers as things
-    are, sum 1, which are ``due`` of all; ``peak``: such requests per minute; ``rescue``: (k,) see ``rescues``."""
-
-    place: Place
-    requests: Requests
-    before: Decided
-    during: Decided
-    window: Window
-    weight: Floats
-    due: float
-    rescue: Floats
-
-    @classmethod
-    def of(cls, place: Place, requests: Requests, before: Decided, during: Decided, *, window: Window) -> Asked:
-        """An outage, whose requests are decided before it and during it."""
-        due = float(requests.weight[before.served].sum())
-        weight = np.where(before.served, requests.weight, 0.0) / due
-        rescue = rescues(requests.weighing.config, before, place.lanes)
-        return cls(place, requests, before, during, window, weight, due, rescue)
-
-    @property
-    def weighing(self) -> Weighing:
-        """What was decided with."""
-        return self.requests.weighing
-
-    @property
-    def worth(self) -> Worth:
-        """What lanes make of the requests."""
-        return self.requests.worth
-
-    @property
-    def config(self) -> RouterConfig:
-        """The rules."""
-        return self.weighing.config
-
-    @property
-    def peak(self) -> float:
-        """Requests per minute of the busiest hour that a lane should answer."""
-        return self.window.busiest / 60 * self.due
-
-    @property
-    def dark(self) -> Floats:
-        """Probability that a request is of a kind and drawn to a dark lane, (k,)."""
-        columns = [self.weighing.lanes.index(lane) for lane in self.place.lanes]
-        result: Floats = self.before.shares[:, columns].sum(axis=1) * self.weight
-        return result
-
-    def rows(self, *, class_name: str | None = None) -> list[int]:
-        """Kinds that a lane answers before, of a class or all."""
-        cases = enumerate(self.weighing.cases)
-        return [at for at, case in cases if self.weight[at] > 0 and class_name in (None, case.class_name)]
+from router_ml.offline.outage_window import Asked
 
 
 def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
@@ -134,8 +62,15 @@ def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
             "config_sha256": config_sha256(asked.config),
             "prices": prices_sha256(asked.config),
         },
+        rules=_rationales(asked.config, classes),
     )
     return replace(report, notes=notes(report, asked.config))
+
+
+def _rationales(config: RouterConfig, classes: Sequence[ClassOutage]) -> dict[str, str]:
+    """Why there are the policies that are named."""
+    named = {name for item in classes for each in item.situations for name in each.because}
+    return {policy.id: policy.rationale for policy in config.policies if policy.id in named}
 
 
 def _first(asked: Asked) -> FirstSeconds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,35 +52,53 @@ def stopped(weighing: Weighing, place: Place, during: Decided, rows: Sequence[in
         for lane, found in during.rulings[row].excluded.items():
             told = (OUTAGE,) if lane in place.lanes else tuple(map(_said, found))
             reasons.setdefault(lane, Counter())[told] += 1
-    used = int(shares[list(rows)].sum(axis=0).argmax())
+    used = shares[list(rows)].sum(axis=0)
+    likes = sorted(
+        (lane for lane in place.lanes if weighing.config.lanes[lane].cascade is None),
+        key=lambda lane: -used[weighing.lanes.index(lane)],
+    )
     most = {lane: found.most_common(1)[0][0] for lane, found in reasons.items() if weighing.config.lanes[lane].enabled}
-    return Stopped(most, _change(weighing, place, during, rows, weighing.lanes[used]))
+    return Stopped(most, _change(weighing, place, during, rows, likes))
 
 
 def _said(reason: str) -> str:
     return reason.removeprefix("policy ")
 
 
-def _change(weighing: Weighing, place: Place, during: Decided, rows: Sequence[int], like: str) -> str:
-    """The first of these that gives all of the rows a lane: one more lane like the one they use, at another vendor;
-    else what stands against that, too."""
-    lane, config = weighing.config.lanes[like], weighing.config
-    second = _elsewhere(lane, place)
-    names = _unused(config)
-    more = config.model_copy(update={"lanes": {**config.lanes, names: second}})
-    column = list(config.lanes).index(like)
-    cases = [weighing.cases[row] for row in rows]
-    rulings = [
-        rule_case(more, case, _with_column(row_of(weighing.estimates, row), column), health=place.health)
-        for row, case in zip(rows, cases, strict=True)
-    ]
-    helped = [ruling for ruling in rulings if ruling.eligible]
-    what = f"a second vendor for {like}: {_asked_for(second, place, cases, [during.rulings[row] for row in rows])}"
-    if len(helped) == len(rulings):
+def _change(weighing: Weighing, place: Place, during: Decided, rows: Sequence[int], likes: Sequence[str]) -> str:
+    """One more lane, like one of those that are dark but at another vendor: the first that gives all of the rows a
+    lane; else the one that gives it to most, and what stands against the others."""
+    tried = [_tried(weighing, place, rows, like) for like in likes]
+    best = max(tried, key=lambda each: each.helped)
+    cases, rulings = [weighing.cases[row] for row in rows], [during.rulings[row] for row in rows]
+    asked = _asked_for(_elsewhere(weighing.config.lanes[best.like], place), place, cases, rulings)
+    what = f"a second vendor for {best.like}: {asked}"
+    if not best.against:
         return what
-    against = Counter(reason for ruling in rulings if not ruling.eligible for reason in ruling.excluded[names])
-    obstacle = "; ".join(_said(reason) for reason, _ in against.most_common(2))
-    return f"{what}; and for {1 - len(helped) / len(rulings):.0%} of these also another rule than {obstacle}"
+    return f"{what}; and for {1 - best.helped:.0%} of these also another rule than {'; '.join(best.against)}"
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """One more lane like ``like``: the share of requests that it would help, and what stands against the others."""
+
+    like: str
+    helped: float
+    against: tuple[str, ...]
+
+
+def _tried(weighing: Weighing, place: Place, rows: Sequence[int], like: str) -> _Tried:
+    config, name = weighing.config, _unused(weighing.config)
+    second = _elsewhere(config.lanes[like], place)
+    more = config.model_copy(update={"lanes": {**config.lanes, name: second}})
+    column = list(config.lanes).index(like)
+    rulings = [
+        rule_case(more, weighing.cases[row], _with_column(row_of(weighing.estimates, row), column), health=place.health)
+        for row in rows
+    ]
+    against = Counter(reason for each in rulings if not each.eligible for reason in each.excluded[name])
+    helped = sum(bool(each.eligible) for each in rulings) / len(rulings)
+    return _Tried(like, helped, tuple(_said(reason) for reason, _ in against.most_common(2)))
 
 
 def _elsewhere(lane: Lane, place: Place) -> Lane:

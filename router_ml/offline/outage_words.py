@@ -146,6 +146,9 @@ def room(demand: float, capacity: float | None) -> str:
 
 
 def reasons_words(reasons: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Why each lane is gone."""
-    for lane, told in reasons.items():
-        yield f"{lane}: {'; '.join(told)}"
+    """Why lanes are gone, those that are for the same reasons together."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for lane, found in reasons.items():
+        told.setdefault(found, []).append(lane)
+    for found, lanes in told.items():
+        yield f"{', '.join(lanes)}: {'; '.join(found)}"
