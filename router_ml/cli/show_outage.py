@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from router_ml.offline import outage_words as words
-from router_ml.offline.outage_drilled import METRICS, DrillReport
+from router_ml.offline.outage_arms import METRICS
+from router_ml.offline.outage_drilled import DrillReport
 from router_ml.offline.outage_report import OutageReport
 from router_ml.offline.simulation.results import Interval
 

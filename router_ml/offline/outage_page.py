@@ -195,4 +195,4 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cells(texts: Iterable[str], tag: str) -> str:
-    return "".join(f"<{tag}>{escape(text.replace(' -> ', ' \u2192 '))}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{escape(text).replace(' -&gt; ', ' &rarr; ')}</{tag}>" for text in texts)
