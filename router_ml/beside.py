@@ -19,7 +19,7 @@ class Beside(Decider):
         rules, state = self._rules, of.state
         draw = Draw(SHADOW, state.arm_share, state.rollout, state.arm_session)
         stamp = of.seed, of.created_at, shadow_id(of.decision_id)
-        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
+        decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw, beside=state)
         self._record(rules, [Made(request, understood, decision)])
         return decision
 

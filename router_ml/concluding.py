@@ -151,4 +151,5 @@ class Concluder(Recorded):
             session=session,
             spending=spending,
             online=self._learner is not None,
+            drill=remembered.drill,
         )

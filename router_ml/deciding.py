@@ -19,9 +19,10 @@ from router_ml.case import contexts
 from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
-from router_ml.contract import PolicyFired, RouteDecision, RouteRequest
+from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, State
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.draws import CHAMPION, Draw
+from router_ml.drills import as_recorded
 from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
@@ -165,6 +166,7 @@ class Decider(Concluder):
         self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
         self._recent.remember(decision.decision_id, private_risks(decision), request)
+        self.memory.drills.remember(decision)
         if decision.lane is not None:
             self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
         if self._learner is not None:
@@ -180,14 +182,23 @@ class Decider(Concluder):
         stamp: tuple[int | None, datetime | None, str | None],
         draw: Draw,
         reviewed: PolicyFired | None = None,
+        beside: State | None = None,
     ) -> RouteDecision:
+        """Decide, without a trace. ``beside``: the state of the decision that this one is made beside."""
         seed, now, decision_id = stamped(*stamp)
+        up, subject = self._health.snapshot, self.config.logging.subject
+        health, drill = (
+            as_recorded(up, beside)
+            if beside is not None
+            else self.memory.drills.under(up, request, now=now, subject=subject)
+        )
         remembered = Remembered(
-            health=self._health.snapshot,
+            health=health,
             pinned=self._recent.risks(request.previous, self.log),
             standing=lambda name: self._budgets.standing(name, now),
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
+            drill=drill,
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)

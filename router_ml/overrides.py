@@ -127,7 +127,7 @@ class Governed:
             rules = self._rules
             added = added_policies(rules.everything, policies, also=references.issues)
             detail = {"policies": [policy.model_dump(mode="json", exclude_none=True) for policy in added]}
-            event = _event("override", now, who, why, detail, expires_at)
+            event = audit_event("override", now, who, why, detail, expires_at)
             return self._take_effect(event, rules.base, (*rules.overrides, Override(event, added)))
 
     def end_override(self, event_id: str, *, who: str, why: str, now: datetime | None = None) -> AuditEvent:
@@ -138,7 +138,7 @@ class Governed:
             if len(left) == len(rules.overrides):
                 known = ", ".join(override.event.event_id for override in rules.overrides) or "none"
                 raise InvalidRequestError(f"No override of this router has this id. Known: {known}.")
-            event = _event("override_ended", _zoned(now) or datetime.now(UTC), who, why, {"override": event_id})
+            event = audit_event("override_ended", _zoned(now) or datetime.now(UTC), who, why, {"override": event_id})
             return self._take_effect(event, rules.base, left)
 
     def replace_policies(
@@ -162,7 +162,7 @@ class Governed:
             for override in before.overrides:
                 added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
             detail = compare_rules(before.base.config, config)
-            event = _event("policies_replaced", _zoned(now) or datetime.now(UTC), who, why, detail)
+            event = audit_event("policies_replaced", _zoned(now) or datetime.now(UTC), who, why, detail)
             return self._take_effect(event, before.base.changed(config), before.overrides, replaced=True)
 
     @property
@@ -206,7 +206,7 @@ class Governed:
         return event
 
 
-def _event(
+def audit_event(
     kind: str, at: datetime, who: str, why: str, detail: Mapping[str, Any], expires_at: datetime | None = None
 ) -> AuditEvent:
     """An event without its digests, checked."""

@@ -12,19 +12,21 @@ from router_ml.allocation.pacer import UNIFORM
 from router_ml.budgets import Standing
 from router_ml.case import Case
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteDecision, Session, Spending
+from router_ml.contract import Drilled, RouteDecision, Session, Spending
 
 
 @dataclass(frozen=True)
 class Remembered:
     """``health``: ``down`` by place; ``pinned``: the risks that an earlier turn brings; ``standing``: the money of a
-    traffic class by its name; ``probes``: probability that lanes are owed; ``explore_left``: USD they may cost."""
+    traffic class by its name; ``probes``: probability that lanes are owed; ``explore_left``: USD they may cost;
+    ``drill``: the one that the request was drawn in."""
 
     health: Mapping[str, str]
     pinned: frozenset[str]
     standing: Callable[[str], Standing | None]
     probes: Mapping[str, float]
     explore_left: float | None
+    drill: Drilled | None = None
 
     @classmethod
     def of_record(cls, decision: RouteDecision, config: RouterConfig) -> Remembered:
@@ -45,6 +47,7 @@ class Remembered:
             standing=standing,
             probes={lane: config.lanes[lane].probe.share for lane in owed},
             explore_left=state.explore_left,
+            drill=state.drill,
         )
 
 

@@ -32,6 +32,7 @@ ORDER = (
     {"nearest"},
     {"storage"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
+    {"drills"},
     {"terms", "memory", "remembered"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling", "rulings"},
     {"concluding", "rechecking"},

@@ -48,7 +48,8 @@ FIELDS = {
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
     "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout arm_session selection "
-    "session spending online",
+    "session spending online drill",
+    "Drilled": "drill share inside counts session",
     "Session": "lane cached_tokens risks",
     "Spending": "spent_usd profile",
     "Selection": "explore_share epsilon gamma margin incumbent probes capped",

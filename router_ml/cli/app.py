@@ -21,6 +21,7 @@ from router_ml.cli.explain import explain
 from router_ml.cli.inputs import build_request, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.log import app as log_commands
+from router_ml.cli.outage import outage
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.cli.policy import app as policy
 from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
@@ -49,6 +50,7 @@ app.command()(replay)
 app.command()(drift)
 app.command()(audit)
 app.command()(spend)
+app.command()(outage)
 app.command()(explain)
 app.command()(rewards)
 app.command()(simulate)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from router_ml.cli.coverage import PolicyLanes, Stop, policy_lanes, stops
 from router_ml.cli.inputs import certified, locate
 from router_ml.config import RouterConfig, load_config, prices_sha256
 from router_ml.contract import TIERS, RiskTier
@@ -16,6 +15,7 @@ from router_ml.contract.base import LogLevel
 from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails import analysis, references
 from router_ml.guardrails.analysis import Note
+from router_ml.offline.coverage import PolicyLanes, Stop, policy_lanes, stops
 from router_ml.recording import must_be_kept
 from router_ml.storage.promises import Certificate
 

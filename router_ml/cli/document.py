@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from router_ml.cli.coverage import policy_lanes
 from router_ml.config import RouterConfig, config_sha256, policy_sha256
 from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import When
 from router_ml.contract import CONTRACT_VERSION, json_schemas
+from router_ml.offline.coverage import policy_lanes
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -109,6 +109,10 @@ def _fallback(config: RouterConfig) -> Iterator[str]:
         f"On a timeout, a rate limit, a refusal or an error: up to {rule.lanes} other eligible lanes, best first, each "
         f"{rule.attempts} x, {rule.backoff_ms:g} ms apart; the last in another failure domain where one is eligible. "
         f"An answer that breaks its output contract is first asked for once more. Nothing left: {rule.finally_}.\n"
+    )
+    yield (
+        "While a vendor is dark its lanes are left alone, and the rules above decide who answers instead: "
+        "`router-ml outage PROVIDER --hours 48` says for which requests somebody does, at which cost and quality.\n"
     )
 
 

@@ -56,8 +56,10 @@ def _line(event: AuditEvent) -> str:
 
 
 def _about(event: AuditEvent) -> str:
-    if event.kind == "override_ended":
-        return str(event.detail.get("override"))
+    if event.kind in ("override_ended", "drill_ended"):
+        return str(event.detail.get("override" if event.kind == "override_ended" else "drill"))
+    if event.kind == "drill":
+        return f"{event.detail.get('place')} for {event.detail.get('share')} of sessions"
     if event.kind in ("erased", "expired", "compacted"):
         return f"{event.detail.get('decisions')} decisions"
     if event.detail.get("version") is not None:

@@ -14,7 +14,8 @@ ReleaseKind = Literal[
     "registered", "judged", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
 ]
 LogKind = Literal["erased", "expired", "compacted"]
-AuditKind = Literal[RulesKind, ReleaseKind, LogKind]
+DrillKind = Literal["drill", "drill_ended"]
+AuditKind = Literal[RulesKind, ReleaseKind, LogKind, DrillKind]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
@@ -22,9 +23,10 @@ class AuditEvent(Model):
     """One change of the rules in force, of the bundle in force or of the log itself, written before it took effect.
 
     ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended;
-    of a release the versions before and after; of the log what was taken out. ``policy_sha256_before`` and
+    of a release the versions before and after; of the log what was taken out; of a drill what counts as down, and for
+    which share of sessions. ``policy_sha256_before`` and
     ``policy_sha256_after`` are those that decisions record, empty where rules were not touched. ``expires_at``: until
-    when an override holds; None until it is ended.
+    when an override or a drill holds; None until it is ended.
     """
 
     event_id: Identifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from router_ml.contract.base import Milliseconds, Model, Probability, Usd
+from router_ml.contract.base import Identifier, Milliseconds, Model, Probability, Usd
 
 
 class Estimate(Model):
@@ -49,6 +49,18 @@ class Spending(Model):
     profile: tuple[float, ...] = ()
 
 
+class Drilled(Model):
+    """A ``drill`` that ran: each session was drawn, with probability ``share``, to do without some lanes. ``inside``:
+    whether this one was; ``counts``: whether those lanes counted as down for it, which they do not while anything is
+    really down; ``session``: whom it was drawn for, as a keyed hash of this drill alone."""
+
+    drill: Identifier
+    share: Probability
+    inside: bool
+    counts: bool
+    session: str
+
+
 class State(Model):
     """What a replay needs beside the versions: the learning state that the decision was made in.
 
@@ -57,7 +69,8 @@ class State(Model):
     of a decision are those given its arm; ``rollout``: the release that the arms were drawn for; ``arm_session``: a
     keyed hash of whom they were drawn for, another one in each release. ``session``: None where the request continues
     none; ``spending``: None where its class has no budget; ``online``: outcomes could move the estimates since the
-    bundle was opened, so that the bundle alone does not give them again.
+    bundle was opened, so that the bundle alone does not give them again. ``lane_health``: ``down``, or ``down: drill``
+    with its id, by place; ``drill``: None where none ran.
     """
 
     bandit_step: int = 0
@@ -73,6 +86,7 @@ class State(Model):
     session: Session | None = None
     spending: Spending | None = None
     online: bool = False
+    drill: Drilled | None = None
 
 
 class Versions(Model):

@@ -109,7 +109,7 @@ def rule(
         constraints: what the caller allows; ``boundary`` is the widest.
         tokens_in: tokens that a lane's context window has to hold.
         needs: capabilities that a lane has to have.
-        health: ``down`` by name of a lane, a provider or a failure domain.
+        health: ``down``, or ``down: `` with why, by name of a lane, a provider or a failure domain.
         also: the same request read in another way; a rule that fires on either reading counts.
 
     Raises:
@@ -204,8 +204,9 @@ def _unfit(name: str, lane: Lane, *, tokens_in: int, needs: frozenset[str], heal
     if not lane.enabled:
         yield "disabled in router.yaml"
     for kind, place in (("lane", name), ("provider", lane.provider), ("failure domain", lane.failure_domain)):
-        if health.get(place) == "down":
-            yield f"health: {kind} {place} is down"
+        status, _, why = health.get(place, "").partition(": ")
+        if status == "down":
+            yield f"health: {kind} {place} counts as down, {why}" if why else f"health: {kind} {place} is down"
     if tokens_in > lane.context_window:
         yield f"context window {lane.context_window} tokens, {tokens_in} needed"
     for need in sorted(needs.difference(lane.capabilities)):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from router_ml.cli.coverage import Stop, policy_lanes, stops
 from router_ml.config import Policy, RouterConfig, load_config, parse_config
+from router_ml.offline.coverage import Stop, policy_lanes, stops
 
 
 def lane(provider: str, domain: str, **more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ For each policy, and each class with up to two policies, one request is made up 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, islice, product
 from typing import Any
@@ -16,9 +16,13 @@ from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import When
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import effect, fires
-from router_ml.guardrails.policy import Facts, risk_tier, rule
+from router_ml.guardrails.policy import Facts, Ruling, risk_tier, rule
 from router_ml.plan import Situation, matches
 
+Cause = tuple[str, str]
+Mild = tuple[str, Ruling]
+"""A traffic class, and what the rules leave of a request of it."""
+NOTHING: Cause = ("nothing", "")
 _TRIES = 200
 _MANY = 1_000  # characters: long enough for an unvalidated language to count
 _NEUTRAL: dict[str, tuple[Any, ...]] = {  # where nothing is asked: first what no rule is likely to name
@@ -49,7 +53,8 @@ class PolicyLanes:
 class Stop:
     """Traffic that one outage stops: requests of ``classes`` on which ``policies`` fire (none: any request).
 
-    ``kind`` and ``name`` say what has to fail: a ``failure domain``, a ``provider``, or ``nothing``: no lane is left.
+    ``kind`` and ``name`` say what has to fail: a ``failure domain``, a ``provider``, a ``lane``, a ``region``, or
+    ``nothing``: no lane is left.
     """
 
     classes: tuple[str, ...]
@@ -84,41 +89,69 @@ def _left(config: RouterConfig, policy: Policy, facts: Facts) -> tuple[str, ...]
 
 def stops(config: RouterConfig) -> tuple[Stop, ...]:
     """All traffic that one provider or failure domain can stop, each in its mildest situation only."""
+    return _stops(config, mildest(config), lambda left: _shared(config, left))
+
+
+def stopped_by(
+    config: RouterConfig, struck: Collection[str], *, kind: str, name: str, situations: Sequence[Mild] | None = None
+) -> tuple[Stop, ...]:
+    """The traffic that stops while the ``struck`` lanes answer nothing, each in its mildest situation only.
+
+    Args:
+        kind, name: what has to fail for that, for ``Stop``.
+        situations: what ``mildest`` says, where it is known already.
+    """
+    known = mildest(config) if situations is None else situations
+    return _stops(config, known, lambda left: (kind, name) if left and set(left) <= set(struck) else None)
+
+
+def mildest(config: RouterConfig) -> tuple[Mild, ...]:
+    """For each class and up to two policies that fire, what the rules leave of the mildest request."""
+    return tuple(
+        (name, ruling)
+        for name in config.traffic_classes
+        for policies in chain.from_iterable(combinations(config.policies, size) for size in range(3))
+        if (ruling := _ruled(config, name, policies)) is not None
+    )
+
+
+def _stops(
+    config: RouterConfig, situations: Sequence[Mild], cause_of: Callable[[Sequence[str]], Cause | None]
+) -> tuple[Stop, ...]:
+    """``cause_of``: what stops all of some lanes, none of which is a cascade; None if nothing does."""
     found: dict[tuple[Any, ...], list[str]] = {}
-    for name in config.traffic_classes:
-        known: list[tuple[frozenset[str], tuple[str, str]]] = []
-        for policies in chain.from_iterable(combinations(config.policies, size) for size in range(3)):
-            outcome = _weakness(config, name, policies)
-            if outcome is None:
-                continue
-            fired, lanes, cause = outcome
-            if not any(earlier <= set(fired) and same == cause for earlier, same in known):
-                known.append((frozenset(fired), cause))
-                found.setdefault((fired, lanes, cause), []).append(name)
+    known: dict[str, list[tuple[frozenset[str], Cause]]] = {}
+    for name, ruling in situations:
+        # of a cascade its parts count
+        cause = cause_of([lane for lane in ruling.eligible if config.lanes[lane].cascade is None])
+        fired, told = tuple(policy.id for policy in ruling.fired), known.setdefault(name, [])
+        if cause is not None and not any(earlier <= set(fired) and same == cause for earlier, same in told):
+            told.append((frozenset(fired), cause))
+            lanes = ruling.eligible if cause != NOTHING else ()
+            found.setdefault((fired, lanes, cause), []).append(name)
     return tuple(Stop(tuple(names), fired, lanes, *cause) for (fired, lanes, cause), names in found.items())
 
 
-def _weakness(
-    config: RouterConfig, class_name: str, policies: Sequence[Policy]
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, str]] | None:
-    """Fired policies, lanes left and what stops them all; None if nothing does, or no lane was to answer anyway."""
+def _ruled(config: RouterConfig, class_name: str, policies: Sequence[Policy]) -> Ruling | None:
+    """What the rules leave of the mildest request; None if there is none, or no lane was to answer anyway."""
     facts = _mildest(config, policies, class_name)
     if facts is None:
         return None
     needs = frozenset(["tools"] if facts.tools else ())
     ruling = rule(config, facts, constraints=Constraints(), tokens_in=0, needs=needs)
-    if ruling.refuse or ruling.human_review:
-        return None
-    fired = tuple(policy.id for policy in ruling.fired)
-    left = [lane for name in ruling.eligible if (lane := config.lanes[name]).cascade is None]  # else its parts count
+    return None if ruling.refuse or ruling.human_review else ruling
+
+
+def _shared(config: RouterConfig, left: Sequence[str]) -> Cause | None:
+    """What stops all of some lanes: the failure domain or else the provider that they share."""
     if not left:
-        return fired, (), ("nothing", "")
+        return NOTHING
     for kind, places in (
-        ("failure domain", {lane.failure_domain for lane in left}),
-        ("provider", {lane.provider for lane in left}),
+        ("failure domain", {config.lanes[lane].failure_domain for lane in left}),
+        ("provider", {config.lanes[lane].provider for lane in left}),
     ):
         if len(places) == 1:
-            return fired, ruling.eligible, (kind, places.pop())
+            return kind, places.pop()
     return None
 
 

@@ -1,0 +1,153 @@
+"""``router-ml outage``: if a vendor went dark, what would happen; and a drill of it on a share of sessions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from router_ml.cli.inputs import Log, event_log, moment
+from router_ml.cli.output import AsJson, Model, render, write, write_json
+from router_ml.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from router_ml.contract import RouteDecision
+    from router_ml.offline.outage import Demand
+    from router_ml.offline.outage_report import OutageReport
+    from router_ml.offline.simulation.kinds import Kinds
+    from router_ml.storage.bundle import Bundle
+
+_SHAPE = "vendor_outage_48h"  # of the traffic, where nobody says more
+
+
+def outage(  # noqa: PLR0913 - a command line has as many options as it has
+    place: Annotated[
+        str | None, typer.Argument(help="A provider, failure domain, lane, region:NAME, or all providers by one.")
+    ] = None,
+    *,
+    hours: Annotated[float, typer.Option(help="How long it is dark.")] = 48.0,
+    at_hour: Annotated[
+        float | None, typer.Option(help="When it begins, in hours of the traffic; default: when it hurts most.")
+    ] = None,
+    requests: Annotated[Path | None, typer.Option(help="Requests, one JSON a line; default: those that ship.")] = None,
+    pack: Annotated[Path | None, typer.Option(help="An outcome pack: quality and cost are measured then.")] = None,
+    log: Log = None,
+    since: Annotated[str | None, typer.Option(help="Of --log, decisions from this day or time on.")] = None,
+    per_day: Annotated[float | None, typer.Option(help="Requests a day; default: as logged, else assumed.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that serve, each with its own breakers.")] = 1,
+    model: Model = None,
+    config: Annotated[Path | None, typer.Option(help="A router.yaml that replaces the bundle's.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page of HTML for people to this file.")] = None,
+    drill: Annotated[
+        float | None,
+        typer.Option(help="Do it: it counts as down for this share of sessions of running routers."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Of the drill, after which it ends by itself.")] = 15.0,
+    who: Annotated[str | None, typer.Option(help="Who drills.")] = None,
+    why: Annotated[str | None, typer.Option(help="And why.")] = None,
+    even_if_it_stops: Annotated[bool, typer.Option(help="Drill although some requests are left no lane.")] = False,
+    end_drill: Annotated[str | None, typer.Option(help="End this drill now.")] = None,
+    drill_report: Annotated[str | None, typer.Option(help="What a drill showed, by its id.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the product would do if a vendor went dark: which classes go on, where, at which cost and quality; which
+    stop, and why. With --drill, do it to a share of sessions; with --drill-report, see how they fared."""
+    if end_drill is not None or drill_report is not None:
+        from router_ml.cli.drill import end, report
+
+        if end_drill is not None:
+            end(end_drill, log=log, said=(who, why), as_json=as_json)
+        if drill_report is not None:
+            report(drill_report, log=log, as_json=as_json)
+        return
+    if place is None:
+        raise InvalidRequestError("Say what goes dark: a provider, a failure domain, a lane, region:NAME, or all.")
+    learned = _opened(model, config)
+    source = log if drill is None else None  # a drill is written into the log, and need not be asked of it
+    asked, demand = _asked(learned, requests=requests, pack=pack, log=source, since=since)
+    demand = demand if per_day is None else demand.per_day(per_day)
+    from router_ml.offline.outage import outage as one
+    from router_ml.offline.outage import outages
+
+    settings = {"demand": demand, "hours": hours, "at_hour": at_hour, "processes": processes}
+    if place == "all":
+        if drill is not None:
+            raise InvalidRequestError("Drill one place at a time: give its name.")
+        found: Sequence[OutageReport] = outages(learned, asked, **settings)  # type: ignore[arg-type]
+    else:
+        found = [one(learned, place, asked, **settings)]  # type: ignore[arg-type]
+    if drill is not None:
+        from router_ml.cli.drill import begin
+
+        begin(
+            found[0],
+            log=log,
+            share=drill,
+            minutes=minutes,
+            said=(who, why),
+            anyway=even_if_it_stops,
+            as_json=as_json,
+        )
+        return
+    _told(found, html=html, as_json=as_json, several=place == "all")
+
+
+def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, several: bool) -> None:
+    if html is not None:
+        from router_ml.offline.outage_page import page
+
+        html.write_text(page(found) + "\n", encoding="utf-8")
+    if as_json:
+        write_json([report.to_dict() for report in found] if several else found[0].to_dict())
+        return
+    from router_ml.cli.show_outage import outage_page, outages_page
+
+    render(outages_page(found) if several else outage_page(found[0]))
+    if html is not None:
+        write(f"The page is in {html}.")
+
+
+def _opened(model: str | None, config: Path | None) -> Bundle:
+    """The bundle that is meant, with the rules that are."""
+    from dataclasses import replace
+
+    from router_ml.loading import open_learned
+
+    parts = open_learned(model, config=config)
+    if parts.bundle is None:
+        raise InvalidRequestError("A router.yaml alone has read no request. Give it with --config, and a bundle.")
+    return replace(parts.bundle, config=parts.config)
+
+
+def _asked(
+    bundle: Bundle, *, requests: Path | None, pack: Path | None, log: str | None, since: str | None
+) -> tuple[Kinds | list[RouteDecision], Demand]:
+    """The requests, and how many there are."""
+    from router_ml.offline.outage_demand import of_decisions, of_scenario
+    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.reading import (
+        example_requests,
+        kinds_from_pack,
+        kinds_from_requests,
+        read_requests,
+    )
+
+    if sum(each is not None for each in (requests, pack, log)) > 1:
+        raise InvalidRequestError("Give --requests, --pack or --log; one of them.")
+    if log is not None:
+        with event_log(log) as events:
+            decisions = list(events.decisions(moment(since, "--since"), shadows=False))
+        return decisions, of_decisions(decisions)
+    if pack is not None:
+        from router_ml.offline.packs import read_pack
+
+        found = read_pack(pack, encoder=bundle.encoder.sha256)
+        kinds = kinds_from_pack(found, bundle, in_sample=found.digest in json.dumps(bundle.manifest.training))
+    else:
+        asked = example_requests() if requests is None else read_requests(requests)
+        kinds = kinds_from_requests(asked, bundle)
+    return kinds, of_scenario(load_scenario(_SHAPE), kinds)
