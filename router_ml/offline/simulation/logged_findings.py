@@ -55,6 +55,8 @@ class Finding:
             f"Corrected by {self.rated} ratings of the log; effectively {self.effective:.0f} of them speak of this "
             f"policy (largest weight {self.largest:.1f})."
         ]
+        if self.effective < HARDLY_ANY:
+            said.append("That is too few for its quality: look at the interval, not at the number.")
         if self.extrapolated > WORTH_SAYING:
             worst = sorted(self.by_lane.items(), key=lambda item: -item[1])[:3]
             where = ", ".join(f"{lane} in {name} ({share:.1%})" for (name, lane), share in worst)
@@ -99,7 +101,7 @@ class Finding:
 def finding(name: str, truth: LoggedTruth, sums: Sums) -> Finding:
     """What the log says of a policy with these sums."""
     routed = max(float(sums.due.sum()), 1.0)
-    weight = np.where(truth.rated, sums.weight, 0.0)
+    weight = np.where(truth.rated, sums.weight, 0.0) * len(truth) / routed
     by_class = {}
     for index, each in enumerate(sums.classes):
         due = float(sums.due[sums.traffic_class == index].sum())
@@ -186,8 +188,8 @@ def _quality_terms(truth: LoggedTruth, sums: Sums, name: str, mine: NDArray[np.b
 def _terms(
     numerator: Floats, denominator: Floats, weight: Floats | None = None, residual: Floats | None = None
 ) -> Terms:
-    used = np.ones(len(numerator)) if weight is None else weight
-    return Terms((Part(numerator, denominator),), weight, residual, used)
+    each = None if weight is None else weight / max(float(denominator.mean()), 1e-12)  # of one request, not of copies
+    return Terms((Part(numerator, denominator),), each, residual, np.ones(len(numerator)) if each is None else each)
 
 
 def _spread(truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = None) -> Interval:
