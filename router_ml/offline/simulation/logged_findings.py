@@ -196,6 +196,8 @@ def _spread(truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = N
     """As ``ope``'s normal intervals, over persons where they are known."""
     rows = np.ones(len(truth), dtype=bool) if mine is None else mine
     decided = _Decided(truth.rated[rows], truth.cluster[rows])
+    if not decided.rated.any():
+        terms = replace(terms, weight=None, residual=None)
     if len(np.unique(truth.cluster[rows])) < 2:
         return Interval(value_of(terms.parts), -math.inf, math.inf)
     spread = normal(terms, decided, Clusters(decided))

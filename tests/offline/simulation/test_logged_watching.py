@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -274,11 +275,22 @@ def test_ratings_without_a_plan_are_modelled_and_it_is_said(config: RouterConfig
         logged_truth(said, config, expected(config, 400), cluster=cluster, ratings="logged")
 
 
-def test_a_log_without_ratings_is_refused(config: RouterConfig) -> None:
+def test_a_log_without_ratings_knows_costs_alone(config: RouterConfig) -> None:
+    made = made_log(config, 500)
+    bare = made.data.__class__(**{**made.data.__dict__, "quality": np.full(500, np.nan)})
+    truth = logged_truth(bare, config, expected(config, 500), cluster=-1 - np.arange(500))
+    found = played(replace(made, data=bare), truth, config, OTHER)
+    assert math.isnan(found.quality.value)
+    assert (found.quality.low, found.quality.high) == (0.0, 1.0)
+    assert found.cost.low < (made.cost_usd @ OTHER).mean() < found.cost.high
+    assert any("No decision is rated" in note for note in truth.notes)
+
+
+def test_a_log_of_lanes_that_are_gone_is_refused(config: RouterConfig) -> None:
     made = made_log(config, 50)
-    bare = made.data.__class__(**{**made.data.__dict__, "quality": np.full(50, np.nan)})
-    with pytest.raises(OfflineDataError, match="none of those is rated"):
-        logged_truth(bare, config, expected(config, 50), cluster=-1 - np.arange(50))
+    gone = made.data.__class__(**{**made.data.__dict__, "lanes": ("a", "b", "c")})
+    with pytest.raises(OfflineDataError, match="bundle of the log"):
+        logged_truth(gone, config, expected(config, 50), cluster=-1 - np.arange(50))
     assert set(LANES) <= set(config.lanes)
 
 
