@@ -36,7 +36,10 @@ class Stage(Protocol):
 class Task(Protocol):
     """A function over partitions, as a value that can be sent to a worker."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
     def said(self) -> Mapping[str, Any]:
         """What its results depend on besides the rows."""
@@ -114,7 +117,7 @@ class Worker:
         try:
             self.out.write(partition.name, results(self._stage), noted(self.job.task, partition))
         except OfflineDataError as error:
-            self._stage = None
+            self._stage = None  # it may hold half a partition
             raise OfflineDataError(f"{partition.name}, rows from {seen} on: {error}") from error
         return seen
 
