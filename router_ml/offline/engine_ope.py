@@ -46,12 +46,11 @@ class OpeSums:
     model: str | None = None
     cluster: str | None = None
     rated: str | None = None
-    lanes: tuple[str, ...] | None = None
     name: str = field(default="ope", init=False)
 
     def said(self) -> Mapping[str, Any]:
         """The columns."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
 
     def columns(self, schema: Any) -> list[str] | None:
         """Those that are needed."""

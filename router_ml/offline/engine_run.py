@@ -176,9 +176,11 @@ def finished(folder: Folder, task: Task, partition: Partition) -> bool:
         return False
     wanted = noted(task, partition)
     if notes.get("task") != wanted["task"]:
+        before, now = notes.get("said", {}), wanted["said"]
+        apart = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        told = "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in apart)
         raise OfflineDataError(
-            f"{folder.url} holds results of another run: {partition.name} was made with {notes.get('said')}, this run "
-            f"is {wanted['said']}. Give another folder, or remove these results."
+            f"{folder.url} holds results of another run ({told}). Give another folder, or remove these results."
         )
     return bool(notes == wanted)
 
