@@ -66,7 +66,7 @@ def read(folder: Path) -> Any:
     return parquet.read_table(folder)
 
 
-def twice(source: Path, out: Path, task: Twice = Twice(), **how: Any) -> Report:  # noqa: B008 - a value
+def twice(source: Path, out: Path, task: Twice = Twice(), **how: Any) -> Report:
     return run(task, str(source), str(out), **how)
 
 
@@ -80,7 +80,7 @@ def test_results_are_partitioned_as_the_input_is(source: Path, tmp_path: Path) -
 
 
 def test_an_interrupted_run_goes_on(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(OfflineDataError, match="day=2/a.parquet, rows from 3 on: This value is not allowed"):
+    with pytest.raises(OfflineDataError, match=r"day=2/a\.parquet, rows from 3 on: This value is not allowed"):
         twice(source, tmp_path / "out", Twice(fails_at=14.0), rows=3)
     assert [path.parent.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["day=1"]
     seen: list[int] = []
@@ -137,7 +137,7 @@ def test_files_of_two_kinds_are_refused(source: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_parquet_file_is_named(source: Path, tmp_path: Path) -> None:
     (source / "b.parquet").write_bytes(b"nothing")
-    with pytest.raises(OfflineDataError, match="b.parquet in .* is no Parquet file"):
+    with pytest.raises(OfflineDataError, match=r"b\.parquet in .* is no Parquet file"):
         twice(source, tmp_path / "out")
     (source / "b.parquet").rename(source / "_b.parquet")
     assert twice(source, tmp_path / "out").partitions == 3
@@ -145,7 +145,7 @@ def test_what_is_no_parquet_file_is_named(source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["nothing", "zzz://bucket/folder"])
 def test_a_folder_that_is_not_there(url: str, tmp_path: Path) -> None:
-    with pytest.raises(OfflineDataError, match="holds no .parquet|cannot be opened"):
+    with pytest.raises(OfflineDataError, match=r"holds no \.parquet|cannot be opened"):
         run(Twice(), url if "://" in url else str(tmp_path / url), str(tmp_path / "out"))
 
 
