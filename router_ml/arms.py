@@ -8,7 +8,7 @@ a share of the requests that it may serve, until it has answered ``probe.request
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,37 @@ class Arms:
             cost_usd: what the request is expected to cost.
         """
         self._add(lane, 1, cost_usd)
+
+    def count_many(self, lane: str, costs_usd: Sequence[float]) -> None:
+        """``count`` one after another, in one step."""
+        if lane not in self._lanes or not len(costs_usd):
+            return
+        with self._lock:
+            old = self._spent[lane]
+            cost = old.cost_usd
+            for more in costs_usd:
+                cost += more
+            self._spent = {**self._spent, lane: Spent(old.version, old.requests + len(costs_usd), cost)}
+
+    @property
+    def owed(self) -> tuple[str, ...]:
+        """The lanes that are still owed probes."""
+        spent = self._spent
+        return tuple(name for name in self._lanes if self._is_owed(name, spent))
+
+    def lasts(self, lane: str, costs_usd: Sequence[float]) -> int:
+        """How many requests of these expected costs, one after another, can be counted until ``lane`` is owed nothing
+        any more; all of them where it still is then, and where it is owed nothing now."""
+        spent = self._spent
+        if not self._is_owed(lane, spent):
+            return len(costs_usd)
+        probe, so_far = self._lanes[lane].probe, spent[lane]
+        left, cost = probe.requests - so_far.requests, so_far.cost_usd
+        for index, more in enumerate(costs_usd):
+            cost += more
+            if index + 1 >= left or cost >= probe.max_cost_usd:
+                return index + 1
+        return len(costs_usd)
 
     def release(self, lane: str, cost_usd: float) -> None:
         """Take back a ``count`` of a decision that did not come to be."""

@@ -131,6 +131,23 @@ class Budgets:
         cost = decision.estimates[decision.lane].cost_usd if decision.lane is not None else 0.0
         self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
 
+    def charge_many(self, name: str, at: datetime, costs_usd: Sequence[float], *, requests: int | None = None) -> None:
+        """Charge requests of a class, one after another in one step, all in the hour of ``at``; none of them can be
+        corrected later. A class without a budget is not charged.
+
+        Args:
+            requests: how many of them are new; by default each cost is one request.
+        """
+        ledger = self._ledgers.get(name)
+        if ledger is None or not len(costs_usd):
+            return
+        at = at.astimezone(UTC)
+        with self._lock:
+            day = ledger.day(at.date())
+            day.requests[at.hour] += len(costs_usd) if requests is None else requests
+            for cost in costs_usd:  # not sum(), which rounds differently: the parts must not matter
+                day.spent += cost
+
     def correct(self, decision_id: str, cost_usd: float) -> None:
         """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this
         process does not remember nothing changes. A later correction replaces an earlier one."""

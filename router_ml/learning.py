@@ -11,10 +11,11 @@ import base64
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import REMOVED_COST_USD, Allocation, estimate
@@ -78,20 +79,37 @@ class OnlineLearner:
         Args:
             contexts: the request, a batch of one. probability: with which the lane was drawn, in (0, 1].
         """
+        self.update_many(contexts, [lane], quality=np.array([quality]), probability=np.array([probability]))
+
+    def update_many(
+        self,
+        contexts: Contexts,
+        lanes: Sequence[str],
+        *,
+        quality: NDArray[np.float64],
+        probability: NDArray[np.float64],
+    ) -> None:
+        """``update`` for n outcomes in order, (n,) each, all against what is predicted before the first of them."""
         allocation, bandit = self._allocation, self._allocation.bandit
         now, names = estimate(allocation, self._lanes, contexts), list(self._lanes)
-        predicted = float(now.predicted[0, names.index(lane)])
-        self.posterior.learn(lane, contexts, predicted=predicted, quality=quality)
-        if lane not in bandit.lanes:
+        for row, lane in enumerate(lanes):
+            predicted, one = float(now.predicted[row, names.index(lane)]), contexts.take(slice(row, row + 1))
+            self.posterior.learn(lane, one, predicted=predicted, quality=float(quality[row]))
+        cost = np.full((len(lanes), len(bandit.lanes)), REMOVED_COST_USD)
+        for column, name in enumerate(bandit.lanes):
+            if name in self._lanes:
+                cost[:, column] = now.cost_usd[:, names.index(name)]
+        rows = np.array([row for row, lane in enumerate(lanes) if lane in bandit.lanes], np.intp)
+        if not len(rows):
             return
-        cost = dict(zip(names, now.cost_usd[0].tolist(), strict=True))
+        part = contexts.take(rows)
         bandit.learn(
-            contexts,
-            allocation.quality.predict(contexts),
-            np.array([[cost.get(name, REMOVED_COST_USD) for name in bandit.lanes]]),
-            action=np.array([bandit.lanes.index(lane)]),
-            quality=np.array([quality]),
-            probability=np.array([probability]),
+            part,
+            allocation.quality.predict(part),
+            cost[rows],
+            action=np.array([bandit.lanes.index(lanes[row]) for row in rows.tolist()]),
+            quality=quality[rows],
+            probability=probability[rows],
         )
 
     def state(self) -> dict[str, Any]:

@@ -55,7 +55,11 @@ def traffic_class(config: RouterConfig, request: RouteRequest, situation: Situat
     Raises:
         InvalidRequestError: the named class does not exist.
     """
-    named = request.traffic_class
+    return class_of(config, request.traffic_class, situation)
+
+
+def class_of(config: RouterConfig, named: str | None, situation: Situation) -> tuple[str, TrafficClass]:
+    """``traffic_class`` of a request that names this class, or None; errors as there."""
     if named is not None:
         if named not in config.traffic_classes:
             known = ", ".join(config.traffic_classes)

@@ -17,8 +17,8 @@ from router_ml.allocation.pacer import paced
 from router_ml.allocation.select import Rule
 from router_ml.budgets import Standing
 from router_ml.case import Case
-from router_ml.config import RouterConfig
-from router_ml.contract import Selection
+from router_ml.config import RouterConfig, TrafficClass
+from router_ml.contract import Constraints, RiskTier, Selection
 from router_ml.guardrails.policy import Ruling
 
 AtCap = Literal["cheapest", "queue", "refuse"]
@@ -84,37 +84,69 @@ def terms(
         certified: largest lambda up to which the class's floor is certified; None where nothing is.
     """
     request, promise = case.request, case.promise
-    explore = ruling.explore and request.constraints.explore and request.previous is None
-    explore = explore and case.tier not in config.exploration.never_at
-    rule = Rule.of(promise, config.exploration, explore=explore)
-    if certified is not None:
-        rule = replace(rule, quality_per_usd=min(rule.quality_per_usd, certified))
-    if standing is not None:
-        in_force = paced(
-            rule.quality_per_usd,
-            budget_usd=standing.budget_usd,
-            spent_usd=standing.spent_usd,
-            now=now.astimezone(UTC),
-            profile=standing.profile,
-            largest=certified,
-        )
-        rule = replace(rule, quality_per_usd=in_force)
-        if standing.capped:
-            return Terms(rule.at_cap(), budget_left=0.0, at_cap=promise.at_cap)
+    explore = may_explore(
+        config, ruling.explore, request.constraints, in_conversation=request.previous is not None, tier=case.tier
+    )
+    rule = rule_in_force(config, promise, explore=explore, certified=certified, standing=standing, now=now)
+    if rule.capped:
+        return Terms(rule, budget_left=0.0, at_cap=promise.at_cap)
     incumbent, in_session = _incumbent(config, case, ruling, estimates, rule)
     if incumbent is not None:
-        margin = config.stability.session_margin if in_session else config.stability.margin
-        rule = replace(rule, margin=margin)
-    paced_up = rule.quality_per_usd > promise.quality_per_usd  # money is short: nothing is spent on learning
-    owed = {} if paced_up else probes
-    given = {lane: share for lane, share in owed.items() if share > 0 and lane in ruling.eligible}
+        rule = replace(rule, margin=margin_of(config, in_session=in_session))
+    owed = probes if may_probe(rule, promise) else {}
     return Terms(
         rule,
         incumbent=incumbent,
         in_session=in_session,
-        probes=given if rule.explore_share > 0 else {},
+        probes={lane: share for lane, share in owed.items() if share > 0 and lane in ruling.eligible},
         budget_left=standing.left_usd if standing is not None else None,
     )
+
+
+def may_explore(
+    config: RouterConfig, allowed: bool, constraints: Constraints, *, in_conversation: bool, tier: RiskTier
+) -> bool:
+    """Whether a request may be explored on. ``allowed``: by the policies. ``in_conversation``: it has an earlier turn,
+    whether or not a lane answered that."""
+    return allowed and constraints.explore and not in_conversation and tier not in config.exploration.never_at
+
+
+def rule_in_force(
+    config: RouterConfig,
+    promise: TrafficClass,
+    *,
+    explore: bool,
+    certified: float | None,
+    standing: Standing | None,
+    now: datetime,
+) -> Rule:
+    """The rule of a class as certificate, money and clock leave it, without the margin of an incumbent; ``at_cap``
+    where the money is spent. Arguments as for ``terms``."""
+    rule = Rule.of(promise, config.exploration, explore=explore)
+    if certified is not None:
+        rule = replace(rule, quality_per_usd=min(rule.quality_per_usd, certified))
+    if standing is None:
+        return rule
+    in_force = paced(
+        rule.quality_per_usd,
+        budget_usd=standing.budget_usd,
+        spent_usd=standing.spent_usd,
+        now=now.astimezone(UTC),
+        profile=standing.profile,
+        largest=certified,
+    )
+    rule = replace(rule, quality_per_usd=in_force)
+    return rule.at_cap() if standing.capped else rule
+
+
+def margin_of(config: RouterConfig, *, in_session: bool) -> float:
+    """What another lane has to gain on the incumbent: the lane of a session, or the usual one."""
+    return config.stability.session_margin if in_session else config.stability.margin
+
+
+def may_probe(rule: Rule, promise: TrafficClass) -> bool:
+    """Whether lanes get the probes that they are owed; where money is short, nothing is spent on learning."""
+    return rule.explore_share > 0 and rule.quality_per_usd <= promise.quality_per_usd
 
 
 def chosen(config: RouterConfig, ruling: Ruling, estimates: Estimates, asked: Terms, *, seed: int) -> Choice | None:

@@ -59,12 +59,22 @@ class Bandit:
         Args:
             prior: (n, L) quality by the batch model. cost_usd: (n, L).
         """
-        examples = zip(self._shared(contexts), self._actions(prior, cost_usd), strict=True)
-        result = np.empty((len(contexts), len(self.lanes)), dtype=np.float32)
+        return as_quality(self.losses(self.shared(contexts), self.actions(prior, cost_usd)))
+
+    def losses(self, shared: Sequence[str], actions: Sequence[Sequence[str]]) -> Floats:
+        """Expected loss (n, L) of requests that ``shared`` and ``actions`` have written down: whoever asks for the same
+        requests again and again keeps the lines."""
+        result = np.empty((len(shared), len(self.lanes)), dtype=np.float32)
         with self._lock:
-            for row, (head, lines) in enumerate(examples):
+            for row, (head, lines) in enumerate(zip(shared, actions, strict=True)):
                 result[row] = self._workspace.predict([head, *lines])
-        return np.clip(1 - result, 0, 1).astype(np.float32)
+        return result
+
+    def copy(self) -> Bandit:
+        """One that goes on learning by itself."""
+        twin = Bandit(self.projection, self.lanes, versions=self.versions)
+        twin.resume(self.model, steps=self.steps)
+        return twin
 
     def learn(
         self,
@@ -89,7 +99,7 @@ class Bandit:
         """
         weight = np.ones(len(action)) if weight is None else weight
         _check(len(contexts), len(self.lanes), action=action, quality=quality, probability=probability, weight=weight)
-        shared, actions = self._shared(contexts), self._actions(prior, cost_usd)
+        shared, actions = self.shared(contexts), self.actions(prior, cost_usd)
         importance = weight / probability
         with self._lock:
             for row in np.flatnonzero(_taken(action, importance)).tolist():
@@ -137,24 +147,37 @@ class Bandit:
         with self._lock:
             self._workspace, self.steps = workspace, steps
 
-    def _shared(self, contexts: Contexts) -> list[str]:
+    def shared(self, contexts: Contexts) -> list[str]:
         """The line of each request that all its lanes share: first principal components and class probabilities."""
         semantic = (contexts.embedding - self.projection.mean) @ self._components
         features = np.concatenate([semantic, contexts.intent, contexts.domain], axis=1)
         form = "shared |C " + " ".join([f"f{index}:%.4f" for index in range(features.shape[1])])
         return [form % tuple(row) for row in features.tolist()]
 
-    def _actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
+    def actions(self, prior: Floats, cost_usd: NDArray[np.float64]) -> list[list[str]]:
+        """The lines of each request's lanes: what the batch model predicts, and what they cost."""
         if prior.shape[1] != len(self.lanes) or cost_usd.shape != prior.shape:
             raise InvalidRequestError(
                 f"Found priors of shape {prior.shape} and costs of shape {cost_usd.shape}, expected a column for each "
                 f"of {len(self.lanes)} lanes. Nothing was learned."
             )
-        log_cost = np.log10(np.maximum(cost_usd, 1e-9)) / 10
+        log_cost = cost_feature(cost_usd)
         return [
             [form % pair for form, pair in zip(self._action_forms, zip(*pairs, strict=True), strict=True)]
             for pairs in zip(prior.tolist(), log_cost.tolist(), strict=True)
         ]
+
+
+def as_quality(losses: NDArray[np.floating]) -> Floats:
+    """Quality in 0..1 from expected losses."""
+    quality: Floats = np.clip(1 - losses, 0, 1).astype(np.float32)
+    return quality
+
+
+def cost_feature(cost_usd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A cost as the bandit sees it; its expected loss is linear in that."""
+    result: NDArray[np.float64] = np.log10(np.maximum(cost_usd, 1e-9)) / 10
+    return result
 
 
 def _taken(action: NDArray[np.intp], importance: NDArray[np.float64]) -> NDArray[np.bool_]:

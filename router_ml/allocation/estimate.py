@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,63 @@ class Estimates:
     predicted: Floats
     typical: Typical
 
+    def take(self, rows: NDArray[np.intp]) -> Estimates:
+        """The chosen rows."""
+        belief, typical = self.belief.take(rows), self.typical.take(rows)
+        cost, latency_ms, tokens = self.cost_usd[rows], self.latency_ms[rows], self.tokens_out[rows]
+        return Estimates(belief, cost, latency_ms, tokens, self.predicted[rows], typical)
+
+    @staticmethod
+    def stack(parts: Sequence[Estimates]) -> Estimates:
+        """Several batches as one."""
+
+        def joined(pick: Callable[[Estimates], Floats]) -> Floats:
+            return np.concatenate([pick(part) for part in parts])
+
+        belief = Belief(
+            joined(lambda part: part.belief.quality),
+            joined(lambda part: part.belief.low),
+            joined(lambda part: part.belief.high),
+            joined(lambda part: part.belief.evidence),
+        )
+        typical = Typical(joined(lambda part: part.typical.quality), joined(lambda part: part.typical.cost_usd))
+        return Estimates(
+            belief,
+            joined(lambda part: part.cost_usd),
+            joined(lambda part: part.latency_ms),
+            joined(lambda part: part.tokens_out),
+            joined(lambda part: part.predicted),
+            typical,
+        )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the fitted models say of requests, whatever lanes cost and outcomes have said since.
+
+    tokens_out, cell_tokens_out, cell, evidence: (n, L) of the request, and of a typical one of its cell, per configured
+    lane. quality: (n, l) of the lanes that the models know.
+    """
+
+    tokens_out: Floats
+    cell_tokens_out: Floats
+    cell: Floats
+    evidence: Floats
+    quality: NDArray[np.float32]
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Known:
+        """The chosen rows."""
+        return Known(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+
+    @staticmethod
+    def stack(parts: Sequence[Known]) -> Known:
+        """Several batches as one."""
+        return Known(**{item.name: np.concatenate([getattr(p, item.name) for p in parts]) for item in fields(Known)})
+
+
+Online = Callable[[Floats], NDArray[np.float32]]
+"""What the bandit says of its lanes, (n, l), from what they cost, (n, l)."""
+
 
 def estimate(
     allocation: Allocation | None,
@@ -78,18 +135,66 @@ def estimate(
         batch: whether batch prices apply.
         drift: what outcomes said since; it shifts what is predicted and what evidence is left of it.
     """
+    known = look_up(allocation, lanes, contexts)
+
+    def online(cost_usd: Floats) -> NDArray[np.float32]:
+        assert allocation is not None
+        return allocation.bandit.predict(contexts, known.quality, cost_usd)
+
+    return assess(
+        allocation, lanes, known, contexts.tokens_in, online=online, cached_in=cached_in, batch=batch, drift=drift
+    )
+
+
+def look_up(allocation: Allocation | None, lanes: Mapping[str, Lane], contexts: Contexts) -> Known:
+    """What the fitted models say of requests. The products of matrices in it may round otherwise by the number of
+    rows: requests that are decided one by one are looked up one by one."""
+    near = allocation.quality.similarity.near(contexts) if allocation else None
+    observed = allocation.cost.lanes if allocation else ()
+    tokens = allocation.cost.tokens_out(contexts, near) if allocation else None
+    typical = allocation.cost.of_cell(contexts) if allocation else None
+    cell = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
+    evidence = np.zeros(cell.shape)
+    quality = np.zeros((len(contexts), 0), np.float32)
+    if allocation is not None:
+        theirs, ours = columns_of(allocation, lanes)
+        cell[:, ours] = allocation.quality.of_cell(contexts)[:, theirs]
+        evidence[:, ours] = allocation.quality.evidence(contexts)[:, theirs]
+        quality = allocation.quality.predict(contexts, near)
+    return Known(
+        tokens_out=expected_tokens_out(tokens, contexts, lanes, observed),
+        cell_tokens_out=expected_tokens_out(typical, contexts, lanes, observed),
+        cell=cell,
+        evidence=evidence,
+        quality=quality,
+    )
+
+
+def assess(
+    allocation: Allocation | None,
+    lanes: Mapping[str, Lane],
+    known: Known,
+    tokens_in: NDArray[np.int64],
+    *,
+    online: Online,
+    cached_in: Floats | None = None,
+    batch: bool = False,
+    drift: Drift | None = None,
+) -> Estimates:
+    """Estimates from what has been looked up, (n, L): prices, what the bandit says, drift and priors. Row by row.
+
+    Args:
+        tokens_in: (n,) that a lane is sent. online: not asked without an ``allocation``. The others as for
+            ``estimate``.
+    """
     places = list(lanes.values())
 
     def priced(tokens: Floats) -> Floats:
-        return price(places, contexts.tokens_in, tokens, cached_in=cached_in, batch=batch)
+        return price(places, tokens_in, tokens, cached_in=cached_in, batch=batch)
 
-    near = allocation.quality.similarity.near(contexts) if allocation else None
-    observed = allocation.cost.lanes if allocation else ()
-    known = allocation.cost.tokens_out(contexts, near) if allocation else None
-    typical = allocation.cost.of_cell(contexts) if allocation else None
-    tokens_out = expected_tokens_out(known, contexts, lanes, observed)
-    cost, cell_cost = priced(tokens_out), priced(expected_tokens_out(typical, contexts, lanes, observed))
-    learned, cell, evidence = _learned(allocation, lanes, contexts, near, cost)
+    cost, cell_cost = priced(known.tokens_out), priced(known.cell_tokens_out)
+    learned = _learned(allocation, lanes, known, cost, online)
+    cell, evidence = known.cell, known.evidence
     predicted = learned if drift is None else np.clip(learned + drift.shift, 0, 1)
     if drift is not None:
         cell = np.clip(cell + drift.shift, 0, 1)
@@ -99,10 +204,10 @@ def estimate(
     strength = np.array([lane.prior.strength for lane in places])
     belief = believe(predicted, evidence, prior=prior, strength=strength, cell=cell)
     usual = believe(cell, evidence, prior=prior, strength=strength).quality
-    watched = dict(zip(observed, allocation.cost.pace.tolist(), strict=True)) if allocation else {}
+    watched = dict(zip(allocation.cost.lanes, allocation.cost.pace.tolist(), strict=True)) if allocation else {}
     pace = np.array([watched.get(lane, 1.0) for lane in lanes])
-    slow = latency(places, tokens_out, pace)
-    found = Estimates(belief, cost, slow, tokens_out, learned, Typical(usual, cell_cost))
+    slow = latency(places, known.tokens_out, pace)
+    found = Estimates(belief, cost, slow, known.tokens_out, learned, Typical(usual, cell_cost))
     made = cascades(lanes)
     if not made:
         return found
@@ -110,14 +215,21 @@ def estimate(
 
     def judged(part: Parts) -> tuple[Floats, Floats]:
         """USD and milliseconds of a judge, (n,): it reads the request and the draft, and writes a few tokens."""
-        drafted = tokens_out[:, [part.draft]]
+        drafted = known.tokens_out[:, [part.draft]]
         if part.judge is None:
-            return np.zeros(len(contexts)), np.zeros(len(contexts))
+            return np.zeros(len(drafted)), np.zeros(len(drafted))
         lane, little = [places[part.judge]], np.full_like(drafted, VERDICT_TOKENS)
-        reads = contexts.tokens_in + np.ceil(drafted[:, 0]).astype(np.int64)
+        reads = tokens_in + np.ceil(drafted[:, 0]).astype(np.int64)
         return price(lane, reads, little, batch=batch)[:, 0], latency(lane, little, pace[[part.judge]])[:, 0]
 
     return _with_cascades(found, made, own, judged)
+
+
+def columns_of(allocation: Allocation, lanes: Mapping[str, Lane]) -> tuple[list[int], list[int]]:
+    """The columns of the lanes that are both learned and configured: those of the models, and those of ``lanes``."""
+    names = list(lanes)
+    known = [(column, names.index(lane)) for column, lane in enumerate(allocation.quality.lanes) if lane in lanes]
+    return [column for column, _ in known], [column for _, column in known]
 
 
 def _with_cascades(
@@ -167,27 +279,15 @@ def preferred(
 
 
 def _learned(
-    allocation: Allocation | None,
-    lanes: Mapping[str, Lane],
-    contexts: Contexts,
-    near: NDArray[np.float32] | None,
-    cost: Floats,
-) -> tuple[Floats, Floats, Floats]:
-    """Predicted quality of request and cell, and evidence, (n, L) each; the prior and 0 for lanes the models do not
-    know."""
-    predicted = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
-    cell, evidence = predicted.copy(), np.zeros(cost.shape)
+    allocation: Allocation | None, lanes: Mapping[str, Lane], known: Known, cost: Floats, online: Online
+) -> Floats:
+    """Predicted quality, (n, L); the prior for lanes that the models do not know."""
+    predicted = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(cost), axis=0)
     if allocation is None:
-        return predicted, cell, evidence
-    names = list(lanes)
-    known = [(column, names.index(lane)) for column, lane in enumerate(allocation.quality.lanes) if lane in lanes]
-    theirs, ours = [column for column, _ in known], [column for _, column in known]
-    batch = allocation.quality.predict(contexts, near)
-    their_cost = np.full(batch.shape, REMOVED_COST_USD)
+        return predicted
+    theirs, ours = columns_of(allocation, lanes)
+    their_cost = np.full(known.quality.shape, REMOVED_COST_USD)
     their_cost[:, theirs] = cost[:, ours]
-    online = allocation.bandit.predict(contexts, batch, their_cost)
-    mixed = (1 - allocation.blend) * batch + allocation.blend * online
+    mixed = (1 - allocation.blend) * known.quality + allocation.blend * online(their_cost)
     predicted[:, ours] = mixed[:, theirs]
-    cell[:, ours] = allocation.quality.of_cell(contexts)[:, theirs]
-    evidence[:, ours] = allocation.quality.evidence(contexts)[:, theirs]
-    return predicted, cell, evidence
+    return predicted

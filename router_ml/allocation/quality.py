@@ -62,6 +62,10 @@ class Belief:
     high: NDArray[np.float64]
     evidence: NDArray[np.float64]
 
+    def take(self, rows: NDArray[np.intp]) -> Belief:
+        """The chosen rows."""
+        return Belief(self.quality[rows], self.low[rows], self.high[rows], self.evidence[rows])
+
 
 def believe(
     predicted: Floats | NDArray[np.float64],

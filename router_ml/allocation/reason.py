@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
-from router_ml.allocation.select import Rule
+from router_ml.allocation.select import Rule, ranks, worths
 
 
 @dataclass(frozen=True)
@@ -42,27 +42,22 @@ def weigh(
     """Eligible lanes, those that reach the floor first by utility, the others by lower bound less lambda * cost; where
     the budget is spent, by cost and by lower bound alone. An incumbent that is expected to reach it counts by utility,
     as in ``best``."""
-    belief = estimates.belief
-    reach = allowed & (belief.low[0] >= rule.floor) & (belief.evidence[0] > 0)
-    quality, low, cost = belief.quality[0].tolist(), belief.low[0].tolist(), estimates.cost_usd[0].tolist()
-    reaches: list[bool] = reach.tolist()
-    expected = [q >= rule.floor for q in quality]
-    if rule.capped:
-        hope = any(e and a for e, a in zip(expected, allowed.tolist(), strict=True))
-        cheap = reaches if any(reaches) else expected if hope else [False] * len(reaches)
-        price = rule.quality_per_usd
-        worth = [-c if r else b - price * c for r, c, b in zip(cheap, cost, low, strict=True)]
-        order_by = cheap
-    else:
-        price = rule.quality_per_usd
-        order_by = reaches
-        held = [lane == incumbent and any(reaches) and q >= rule.floor for lane, q in zip(lanes, quality, strict=True)]
-        by_quality = [r or h for r, h in zip(reaches, held, strict=True)]
-        worth = [(q if b else bound) - price * c for b, q, c, bound in zip(by_quality, quality, cost, low, strict=True)]
-    order = [index for index, is_allowed in enumerate(allowed.tolist()) if is_allowed]
-    order.sort(key=lambda i: (not order_by[i], -worth[i], cost[i]))
-    evident = bool((belief.evidence[0][allowed] >= 1).any())
-    return Weighed(lanes, rule, allowed.tolist(), reaches, expected, worth, order, evident)
+    belief, allowed = estimates.belief, allowed[None]
+    held = None if incumbent not in lanes else np.array([lanes.index(incumbent)])
+    worth, first = worths(belief, estimates.cost_usd, allowed, rule, incumbent=held)
+    order = ranks(worth, first, estimates.cost_usd, allowed)[0]
+    reaches = allowed & (belief.low >= rule.floor) & (belief.evidence > 0)
+    evident = bool((belief.evidence[allowed] >= 1).any())
+    return Weighed(
+        lanes,
+        rule,
+        allowed[0].tolist(),
+        reaches[0].tolist(),
+        (belief.quality[0] >= rule.floor).tolist(),
+        worth[0].tolist(),
+        order[: int(allowed.sum())].tolist(),
+        evident,
+    )
 
 
 def reason(

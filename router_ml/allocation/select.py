@@ -105,6 +105,40 @@ def best(
     return np.where(stays, incumbent, found)
 
 
+def worths(
+    belief: Belief,
+    cost_usd: Floats,
+    eligible: NDArray[np.bool_],
+    rule: Rule,
+    *,
+    incumbent: NDArray[np.intp] | None = None,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """What each lane is worth as a runner-up, (n, L), and which lanes come before the others, (n, L).
+
+    Those that reach the floor come first, by utility; the others by lower bound less lambda * cost. Where the budget is
+    spent, the lanes that ``best`` would choose from come first, by cost. An incumbent (n,) that is expected to reach
+    the floor counts by utility, as in ``best``.
+    """
+    reaches = eligible & (belief.low >= rule.floor) & (belief.evidence > 0)
+    some_reach = np.logical_or.reduce(reaches, axis=1, keepdims=True)
+    expected = belief.quality >= rule.floor
+    if rule.capped:
+        some_hope = np.logical_or.reduce(expected & eligible, axis=1, keepdims=True)
+        cheap = np.where(some_reach, reaches, expected & some_hope)
+        return np.where(cheap, -cost_usd, belief.low - rule.quality_per_usd * cost_usd), cheap
+    by_quality = reaches
+    if incumbent is not None:
+        stays = np.arange(cost_usd.shape[1]) == incumbent[:, None]
+        by_quality = reaches | (stays & some_reach & expected)
+    return np.where(by_quality, belief.quality, belief.low) - rule.quality_per_usd * cost_usd, reaches
+
+
+def ranks(worth: Floats, first: NDArray[np.bool_], cost_usd: Floats, eligible: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Lanes from the best on, (n, L): by what ``worths`` says, then the cheaper, then as configured. Those that are not
+    eligible come last."""
+    return np.lexsort((cost_usd, -worth, ~first, ~eligible), axis=1)
+
+
 def distribution(
     belief: Belief,
     cost_usd: Floats,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from router_ml.config.execution import Index, Tool
 from router_ml.config.rules import Policy
@@ -105,3 +109,8 @@ def _inside(config: RouterConfig, boundary: str, allowed: str) -> bool:
 def smallest(*values: float | None) -> float | None:
     """The smallest of the ceilings that are set."""
     return min((value for value in values if value is not None), default=None)
+
+
+def keeps(found: float | NDArray[np.float64], ceiling: float | NDArray[np.float64]) -> Any:
+    """Whether an estimate, or each of an array of them, keeps its ceiling; one that is not a number does not."""
+    return found <= ceiling

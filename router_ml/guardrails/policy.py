@@ -22,6 +22,7 @@ from router_ml.guardrails.limits import (
     allows_destination,
     check_known,
     forbids_lane,
+    keeps,
     of_constraints,
     of_policy,
     width,
@@ -194,7 +195,7 @@ def _narrow(
 
 
 def _over(found: float | None, ceiling: float | None, what: str, form: str) -> Iterator[str]:
-    if ceiling is not None and not (found is not None and found <= ceiling):
+    if ceiling is not None and not (found is not None and keeps(found, ceiling)):
         estimate = form.format(found) if found is not None else "without an estimate"
         yield f"{what} {estimate}, at most {form.format(ceiling)} allowed"
 

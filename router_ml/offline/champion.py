@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Allocation, Estimates, estimate, preferred
-from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
@@ -94,7 +93,7 @@ def policy_of(
     result = np.zeros(eligible.shape)
     for name in np.unique(traffic_class):
         rows, rule = np.flatnonzero(traffic_class == name), class_rule(config, str(name), promises)
-        part = Belief(belief.quality[rows], belief.low[rows], belief.high[rows], belief.evidence[rows])
+        part = belief.take(rows)
         cost, allowed = estimates.cost_usd[rows], eligible[rows]
         exploit = preferred(part, cost, estimates.typical.take(rows), allowed, rule)
         result[rows] = distribution(part, cost, allowed, rule, exploit=exploit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.offline.clustered import Z95_TWO_SIDED, student
 from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.offline.feedback import Feedback, Floats
+from router_ml.offline.feedback import Floats
 from router_ml.offline.ope_terms import Part, Terms
 
 ROUNDS = 1000
@@ -30,10 +30,26 @@ class Spread(NamedTuple):
     error: float
 
 
+class Decided(Protocol):
+    """What an interval needs of n decisions, such as a ``Feedback``: which are rated and which belong together."""
+
+    @property
+    def rated(self) -> NDArray[np.bool_]:
+        """(n,)."""
+        ...
+
+    @property
+    def cluster(self) -> NDArray[Any] | None:
+        """(n,), None where each stands alone."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 class Clusters:
     """Which decisions belong together: ``sums`` adds (n,) values up to one per cluster."""
 
-    def __init__(self, feedback: Feedback) -> None:
+    def __init__(self, feedback: Decided) -> None:
         self.rows = self.count = len(feedback)
         self._member: NDArray[np.intp] | None = None
         if feedback.cluster is not None:
@@ -103,7 +119,7 @@ class Summary:
     weighted: Weighted | None
 
 
-def normal(terms: Terms, feedback: Feedback, clusters: Clusters) -> Spread:
+def normal(terms: Terms, feedback: Decided, clusters: Clusters) -> Spread:
     """The values that the data do not rule out, their variance taken to be what it would be at each.
 
     A normal interval takes the variance where the estimate is. With rewards near 1 and few effective rows that is wrong
@@ -133,7 +149,7 @@ def normal_of(said: Summary) -> Spread:
     return Spread(said.value, low, high, math.sqrt(variance))
 
 
-def _summary(terms: Terms, feedback: Feedback, clusters: Clusters) -> Summary:
+def _summary(terms: Terms, feedback: Decided, clusters: Clusters) -> Summary:
     rows = influence_of(terms.parts)
     influence, weighted = clusters.sums(rows), None
     if terms.weight is not None and terms.residual is not None:

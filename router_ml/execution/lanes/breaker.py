@@ -86,11 +86,23 @@ def record(
         return _probed(state, ok, now_ms, rules=rules)
     if ok is None:
         return state
-    counts = _counted(state.counts, ok, now_ms, rules.window_ms / _SLICES)
+    counts = _counted(state.counts, now_ms, rules.window_ms / _SLICES, calls=1, failed=0 if ok else 1)
     after = replace(state, in_a_row=0 if ok else state.in_a_row + 1, counts=counts)
     if ok or not may_open or not _too_many(after, rules):
         return after
     return _opened(after, rules.open_ms, now_ms)
+
+
+def passed(state: BreakerState, count: int, now_ms: float, *, rules: Breaker, turn: int | None = None) -> BreakerState:
+    """The state after ``count`` calls ended well at about the same time: ``record`` that often, in one step."""
+    if count <= 0:
+        return state
+    if state.phase != "closed":
+        after = record(state, True, now_ms, rules=rules, turn=turn)
+        return after if after is state else passed(after, count - 1, now_ms, rules=rules, turn=turn)
+    if turn is not None and turn != state.turn:
+        return state
+    return replace(state, in_a_row=0, counts=_counted(state.counts, now_ms, rules.window_ms / _SLICES, calls=count))
 
 
 def _probed(state: BreakerState, ok: bool | None, now_ms: float, *, rules: Breaker) -> BreakerState:
@@ -106,14 +118,14 @@ def _opened(state: BreakerState, pause_ms: float, now_ms: float) -> BreakerState
 
 
 def _counted(
-    counts: tuple[tuple[int, int, int], ...], ok: bool, now_ms: float, slice_ms: float
+    counts: tuple[tuple[int, int, int], ...], now_ms: float, slice_ms: float, *, calls: int, failed: int = 0
 ) -> tuple[tuple[int, int, int], ...]:
-    at, failed = int(now_ms // slice_ms), 0 if ok else 1
+    at = int(now_ms // slice_ms)
     if counts and counts[-1][0] == at:
-        _, calls, failures = counts[-1]
-        return (*counts[:-1], (at, calls + 1, failures + failed))
+        _, before, failures = counts[-1]
+        return (*counts[:-1], (at, before + calls, failures + failed))
     kept = tuple(one for one in counts if one[0] > at - _SLICES)
-    return (*kept, (at, 1, failed))
+    return (*kept, (at, calls, failed))
 
 
 def _too_many(state: BreakerState, rules: Breaker) -> bool:

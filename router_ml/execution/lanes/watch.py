@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from router_ml.config import Lane
 from router_ml.config.execution import ExecutionRules
 from router_ml.errors import InvalidRequestError
-from router_ml.execution.lanes.breaker import BreakerState, allow, ready, record
+from router_ml.execution.lanes.breaker import BreakerState, allow, passed, ready, record
 from router_ml.execution.lanes.failures import LaneFailure
 
 Kind = Literal["provider", "lane"]
@@ -129,6 +129,28 @@ class Watch:
                 pause = min(rest_ms, self._rules.breaker.max_open_ms)
                 self._rests[ticket.lane] = (now + pause, pause > self._rules.max_retry_after_ms)
             self._tell(ticket.lane)
+
+    def quiet(self, lane: str) -> bool:
+        """Whether both breakers of a lane are closed and nobody asked for a pause: calls that end well change nothing
+        then that anybody is told of."""
+        with self._lock:
+            return lane not in self._rests and all(self._state(key).phase == "closed" for key in self._keys(lane))
+
+    def ticket(self, lane: str) -> Ticket:
+        """The ticket that every call of a ``quiet`` lane gets until a breaker opens."""
+        with self._lock:
+            return Ticket(lane, tuple((key, self._state(key).turn) for key in self._keys(lane)))
+
+    def passed(self, ticket: Ticket, count: int, *, at_s: float) -> None:
+        """``leave`` that often, for calls of one ``ticket`` of a quiet lane that went well at about the same time.
+
+        Args:
+            at_s: when they ended, by the clock; not before what was told of the same provider earlier.
+        """
+        with self._lock:
+            for key, turn in ticket.turns:
+                state = self._state(key)
+                self._states[key] = passed(state, count, at_s * 1000, rules=self._rules.breaker, turn=turn)
 
     def close(self) -> None:
         """Report that everything is up, and nothing more."""

@@ -14,7 +14,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.select import draw
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import OfflineDataError
-from router_ml.offline.simulate import (
+from router_ml.offline.matrix import (
     Outage,
     Traffic,
     class_rule,
