@@ -112,8 +112,8 @@ def _over_time(study: Study) -> Iterator[str]:
         people = champion.reviews
         asked, granted, expired = (words.count(part) for part in (people.asked, people.granted, people.expired))
         note = (
-            f"Under {champion.policy} {asked} requests went to people: {granted} were granted, {expired} expired; at most "
-            f"{words.count(people.longest)} waited at once."
+            f"Under {champion.policy} {asked} requests went to people: {granted} were granted, {expired} expired; "
+            f"at most {words.count(people.longest)} waited at once."
         )
         yield _drawn("Waiting for a person", figures.queue(), note)
     yield "</section>"

@@ -1,4 +1,4 @@
-"""The page is opened far from this machine, by people who trust it: it fetches nothing, runs nothing, and says what is."""
+"""The page is opened far from this machine, by people who trust it: it fetches and runs nothing, and says what is."""
 
 from __future__ import annotations
 
@@ -70,11 +70,7 @@ def test_it_fetches_nothing_and_runs_nothing(name: str) -> None:
     tags = {tag for tag, _ in read.tags}
     assert not tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "a", "use", "image"}
     for _, attributes in read.tags:
-        assert not {key for key in attributes if key.startswith("on")} and not attributes.keys() & {
-            "src",
-            "href",
-            "xmlns",
-        }
+        assert not [key for key in attributes if key.startswith("on") or key in ("src", "href", "xmlns")]
         assert not any(re.search(r"(https?:)?//|url\(|javascript:", value or "") for value in attributes.values())
     assert not re.search(r"@import|url\(|//", "".join(read.styles))
 

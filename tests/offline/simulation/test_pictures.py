@@ -22,9 +22,8 @@ def test_it_names_lanes_classes_troubles_and_what_came_of_it(tmp_path: Path) -> 
 
 def test_it_is_small_and_stands_alone(tmp_path: Path) -> None:
     """200 stretches of time is the most that a run counts."""
-    drawn = outage_picture(tmp_path / "outage.svg", a_study(a_result("champion", buckets=200))).read_text(
-        encoding="utf-8"
-    )
+    study = a_study(a_result("champion", buckets=200))
+    drawn = outage_picture(tmp_path / "outage.svg", study).read_text(encoding="utf-8")
     assert len(drawn.encode()) <= 150_000
     assert re.findall(r"https?://[^\"']*", drawn) == ["http://www.w3.org/2000/svg"]
     assert "url(" not in drawn
