@@ -74,6 +74,7 @@ def cost_quality(marks: Sequence[Mark], curves: Mapping[str, Curve]) -> Iterator
         for right, down in lines.values()
         for px, py in zip(right[::3].tolist(), down[::3].tolist(), strict=True)
     ]
+    along += [box for mark in shown for box in _bars(mark, x, y)]
     yield from _names(shown, x, y, along, taken)
     taken.extend(along)
     for name, (right, down) in lines.items():
@@ -121,14 +122,19 @@ def _named(said: str, right: Floats, down: Floats, taken: list[Box]) -> Iterator
 
 
 def _crosshair(mark: Mark, x: Scale, y: Scale) -> Iterator[str]:
-    """Its intervals, as far as they are known."""
+    look = f' style="stroke:{mark.colour}"' if mark.colour else ""
+    for left, top, right, bottom in _bars(mark, x, y):
+        yield line(left, top, right, bottom, kind="bar", more=look)
+
+
+def _bars(mark: Mark, x: Scale, y: Scale) -> Iterator[Box]:
+    """Its intervals, as far as they are known: lines as boxes."""
     quality, cost = mark.result.quality, mark.result.cost
     place, across = x.at(mark.usd), y.at(quality.value)
-    look = f' style="stroke:{mark.colour}"' if mark.colour else ""
     if math.isfinite(quality.low + quality.high):
-        yield line(place, y.at(quality.low), place, y.at(quality.high), kind="bar", more=look)
+        yield place, y.at(quality.high), place, y.at(quality.low)
     if math.isfinite(cost.low + cost.high) and cost.low > 0:
-        yield line(x.at(1000 * cost.low), across, x.at(1000 * cost.high), across, kind="bar", more=look)
+        yield x.at(1000 * cost.low), across, x.at(1000 * cost.high), across
 
 
 def _dot(mark: Mark, x: float, y: float) -> str:
