@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import fields, replace
 from typing import Any
 
@@ -175,3 +176,16 @@ def test_an_organisation_is_meant_in_any_spelling(make_kinds, make_scenario) -> 
     wave = {"kind": "wave", "of": {"org": "Pilot"}, "at_hour": 0, "hours": 168, "times": 1e9}
     rows = everything(arrivals(make_scenario(events=(wave,)), named, seed=0))
     assert {named.facts[kind].org for kind in rows.kind.tolist()} == {"pilot"}
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(make_kinds, make_scenario) -> None:
+    peaks = []
+    for requests in (200_000, 1_000_000):
+        stream = arrivals(make_scenario(requests=requests, sessions={"share": 0.5}), make_kinds(), seed=0)
+        tracemalloc.start()
+        try:
+            assert sum(len(rows) for rows in stream.batches()) == requests
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
