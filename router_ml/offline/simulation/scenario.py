@@ -169,8 +169,8 @@ class Budget(Section):
 
 
 class Scenario(Section):
-    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class, ``default``
-    where no class is called so for the last one, which takes what no other does."""
+    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class; ``default``
+    is the last class, which takes what no other does, where none is called so."""
 
     name: str
     description: str = ""
