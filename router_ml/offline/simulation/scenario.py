@@ -169,8 +169,8 @@ class Budget(Section):
 
 
 class Scenario(Section):
-    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class; ``default``
-    is the last class, which takes what no other does, where none is called so."""
+    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class, where
+    ``default`` is the last class, which takes what no other does, if none is called so."""
 
     name: str
     description: str = ""
