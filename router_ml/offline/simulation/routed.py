@@ -11,35 +11,31 @@ of quality in a session is right to 1e-6 instead of the last bit (see ``foreseen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.allocation.estimate import Allocation
 from router_ml.arms import Arms
 from router_ml.config import Lane, RouterConfig
-from router_ml.errors import EncoderMismatchError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.offline.simulation.configured import configure, missing
-from router_ml.offline.simulation.foreseen import Foreseen
+from router_ml.offline.simulation.foreseen import Foreseen, check_read
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.phased import Phased
 from router_ml.offline.simulation.policies import NOTHING, Moment, Told, Weighed
+from router_ml.offline.simulation.remembering import Memo
 from router_ml.offline.simulation.rows import Rows
 from router_ml.offline.simulation.ruled import Ruled
-from router_ml.offline.simulation.weighing import Asked, Columns
+from router_ml.offline.simulation.weighing import Columns
 from router_ml.offline.simulation.world import Phase, World
 from router_ml.storage.bundle import Bundle
 
 Rank = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 _NO_RULE_ASKS = {"price": None, "latency": None, "prior": None, "probe": None, "version": "", "endpoint": None}
-_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # where no money depends on it
 
 
 class Routed:
@@ -68,12 +64,14 @@ class Routed:
         config: RouterConfig | None = None,
         learns: bool = False,
     ) -> None:
-        _check(bundle.allocation, kinds)
+        check_read(bundle.allocation, kinds)
         self.name, self.learns, self.kinds, self.world = name, learns, kinds, world
         self._own, self._promises, learned = config or bundle.config, bundle.promises, bundle.allocation
         self._allocation = replace(learned, bandit=learned.bandit.copy()) if learns else learned
         absent = missing(self._own, world)
-        self.notes = (f"Without the lanes {', '.join(absent)}, of which no outcome is known.",) if absent else ()
+        self.notes: tuple[str, ...] = (
+            (f"Without the lanes {', '.join(absent)}, of which no outcome is known.",) if absent else ()
+        )
         self._learner: OnlineLearner | None = None
         self._ruled: tuple[list[Lane], Ruled] | None = None
         self._phased: Phased | None = None
@@ -93,7 +91,7 @@ class Routed:
         at = configure(self._own, self.world, phase)
         self.config, place = at.config, at.place
         self._same = len(place) == len(self.world.lanes) and bool((place == np.arange(len(place))).all())
-        self._classes, lanes, before = list(at.config.traffic_classes), at.config.lanes, self.arms.state()
+        lanes, before = at.config.lanes, self.arms.state()
         there = {name: lane for name, lane in lanes.items() if name in self.world.lanes}
         self.arms = Arms(there, learned=versions_learned(self._allocation))
         self.arms.restore(before)
@@ -114,7 +112,7 @@ class Routed:
         promises = at.config.traffic_classes.items()
         certified = [self._promises.largest(name, one, prices_sha256=at.prices) for name, one in promises]
         self._phased = Phased.of(self.kinds, at, ruled, foreseen, certified)
-        self._renew()
+        self._memo = Memo(self._now)
 
     def learn(self, told: Told) -> None:
         """Learn from ratings, all against what was believed before them, and estimate anew."""
@@ -129,7 +127,7 @@ class Routed:
             probability=told.probability[rows],
         )
         self._now.foreseen.learned()
-        self._renew()
+        self._memo = Memo(self._now)
 
     def took(self, rows: Rows, lane: Rank) -> int:
         """Count requests that went to ``lane`` (n,), -1 for none, until a lane is owed no probe any more; how many were
@@ -149,11 +147,11 @@ class Routed:
 
     def weigh(self, rows: Rows, moment: Moment) -> Weighed:
         """What to do with requests that come at about the same time."""
-        asked, up = self._ask(moment), self._now.up(moment.down)
+        asked, up = self._memo.ask(moment, self.arms), self._now.up(moment.down)
         later = rows.turn > 0
         kinds, talking = rows.kind, bool(np.logical_or.reduce(later))
-        self._fill(kinds[~later] if talking else kinds, asked, up)
-        found = self._table.take(kinds)
+        self._memo.fill(kinds[~later] if talking else kinds, asked, up)
+        found = self._memo.table.take(kinds)
         if talking:
             at = np.flatnonzero(later)
             told = replace(moment, incumbent=moment.incumbent[at], cached=moment.cached[at])
@@ -162,25 +160,28 @@ class Routed:
 
     def permitted(self) -> Mask:
         """The lanes that rules and ceilings leave each kind, (k, L), whatever is down."""
-        return self._over_world(self._now.ruled.whole(self._fits.copy()), False)
+        return self._over_world(self._now.ruled.whole(self._memo.fits.copy()), False)
 
     def lambdas(self) -> NDArray[np.float64]:
         """Quality per USD that is asked for in each kind's class, (k,), before any pacing."""
-        asked = np.array([one.plain.quality_per_usd for one in self._asked_without_money()])
+        asked = np.array([one.plain.quality_per_usd for one in self._memo.ask_calmly()])
         result: NDArray[np.float64] = asked[self._now.ruled.table.traffic_class]
+        return result
+
+    def discounts(self) -> NDArray[np.float64]:
+        """What requests of each kind cost on each lane, (k, L), in times of their full price: batch discounts."""
+        lanes = self.config.lanes
+        given = np.array([lanes[name].price.batch_discount if name in lanes else 0.0 for name in self.world.lanes])
+        result: NDArray[np.float64] = np.where(self._now.ruled.table.batch[:, None], 1 - given, 1.0)
         return result
 
     def calm(self, *, quality_per_usd: float | None = None) -> Weighed:
         """All kinds while nothing is down, owed or short; at another lambda in all classes, where one is given."""
-        now, classes = self._now, self._now.ruled.table.traffic_class
-        asked = self._asked_without_money()
+        asked = self._memo.ask_calmly()
         if quality_per_usd is not None:
             asked = [one.at(quality_per_usd) for one in asked]
-        found = Columns.empty(len(self.kinds), len(self.config.lanes))
-        up = now.up(np.zeros(len(self.world.lanes), bool))
-        for rows, index, explore in self._groups(np.ones(len(self.kinds), bool), classes):
-            found.put(rows, now.first_turns(rows, self._fits, up, asked[index], explore=explore))
-        return self._as_weighed(np.arange(len(self.kinds)), found)
+        up = self._now.up(np.zeros(len(self.world.lanes), bool))
+        return self._as_weighed(np.arange(len(self.kinds)), self._memo.fresh(asked, up))
 
     @property
     def _now(self) -> Phased:
@@ -193,56 +194,6 @@ class Routed:
         if self._ruled is None or self._ruled[0] != key:
             self._ruled = key, Ruled(self.config, self.kinds)
         return self._ruled[1]
-
-    def _renew(self) -> None:
-        """Nothing that was weighed holds any more."""
-        count, classes = len(self.kinds), len(self._classes)
-        self._fits = self._now.fitting()
-        self._table = Columns.empty(count, len(self.config.lanes))
-        self._made = np.full(count, -1)  # the state in which each kind was weighed
-        self._state, self._latest = np.zeros(classes, np.int64), 0  # of each class, and how many there have been
-        self._around: list[object] = [None] * classes  # what the state of each class is
-        self._asked: list[Asked | None] = [None] * classes
-
-    def _ask(self, moment: Moment) -> list[Asked]:
-        """What is asked of each class now; where that or what is down has changed, a new state begins for it."""
-        probes = self.arms.probes(self.config.lanes) if self.arms.owed else {}
-        around = (moment.down.tobytes(), tuple(probes.items()))
-        for index, name in enumerate(self._classes):
-            standing, certified = moment.money.get(name), self._now.certified[index]
-            if standing is None and self._around[index] == around:
-                continue
-            asked = Asked.of(self.config, name, certified=certified, standing=standing, now=moment.at, probes=probes)
-            state = around if standing is None else (around, asked.plain, asked.probes)
-            if state != self._around[index]:
-                self._latest += 1
-                self._around[index], self._state[index], self._asked[index] = state, self._latest, asked
-        return [one for one in self._asked if one is not None]
-
-    def _asked_without_money(self) -> list[Asked]:
-        pairs = zip(self._classes, self._now.certified, strict=True)
-        return [
-            Asked.of(self.config, name, certified=most, standing=None, now=_ANY_TIME, probes={}) for name, most in pairs
-        ]
-
-    def _fill(self, kinds: Rank, asked: list[Asked], up: Mask) -> None:
-        """Weigh the kinds that have not been weighed in this state."""
-        classes = self._now.ruled.table.traffic_class
-        stale = self._made[kinds] != self._state[classes[kinds]]
-        if not np.logical_or.reduce(stale):
-            return
-        wanted = np.zeros(len(self._made), bool)
-        wanted[kinds[stale]] = True
-        for rows, index, explore in self._groups(wanted, classes):
-            self._table.put(rows, self._now.first_turns(rows, self._fits, up, asked[index], explore=explore))
-        self._made[wanted] = self._state[classes[wanted]]
-
-    def _groups(self, wanted: Mask, classes: Rank) -> Iterator[tuple[Rank, int, bool]]:
-        """Kinds that are weighed together: of one class, explored on or not."""
-        rows = np.flatnonzero(wanted)
-        group = classes[rows] * 2 + self._now.explore[rows]
-        for code in np.flatnonzero(np.bincount(group)).tolist():
-            yield rows[group == code], code // 2, bool(code % 2)
 
     def _as_weighed(self, kinds: Rank, found: Columns) -> Weighed:
         table, exploit = self._now.ruled.table, found.exploit
@@ -264,16 +215,3 @@ class Routed:
         result = values[:, own]
         result[:, own < 0] = absent
         return result
-
-
-def _check(allocation: Allocation, kinds: Kinds) -> None:
-    """The kinds have to be read as the bundle reads."""
-    contexts, quality = kinds.contexts, allocation.quality
-    found = tuple(each.shape[1] for each in (contexts.embedding, contexts.surface, contexts.intent, contexts.domain))
-    mean, surface = allocation.bandit.projection.mean, quality.similarity.surface_mean
-    expected = (*mean.shape, *surface.shape, *quality.counts.shape[:2])
-    if found != expected:
-        raise EncoderMismatchError(
-            f"The requests were read as (embedding, surface, intents, domains) of sizes {found}, this bundle expects "
-            f"{expected}. Read them with a bundle that has the same encoder and classifier, or retrain it on theirs."
-        )
