@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteRequest
-from router_ml.errors import InvalidRequestError, MissingExtraError
+from router_ml.errors import InvalidRequestError, LogError, MissingExtraError
 from router_ml.offline.champion import class_rule
 from router_ml.offline.matrix import Outage, Result, compare, traffic_from_matrix
 from router_ml.offline.packs import Pack, learned_from, read_pack
@@ -173,6 +173,9 @@ def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, count: int | None
     from router_ml.offline.simulation import logged
     from router_ml.storage.eventlog import EventLog
 
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).is_file():  # opening would make an empty one
+        raise LogError(f"There is no event log at {path}. Give the path or URL of the one that was written.")
     with EventLog(url) as events:
         found = logged.source(
             events,
