@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,10 +10,11 @@ from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.simulation.calm import Calm, with_budgets
 from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.others import Fixed, Shuffled, nearest, oracle
+from router_ml.offline.simulation.others import Fixed, nearest, oracle
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.scenario import Scenario
+from router_ml.offline.simulation.shuffled import Shuffled
 from router_ml.offline.simulation.world import World
 from router_ml.storage.bundle import Bundle
 
@@ -38,18 +38,9 @@ class Setting:
     seed: int
 
     @cached_property
-    def _unplayed(self) -> Routed:
-        return Routed(CHAMPION, self.bundle, self.kinds, self.world, config=self.config)
-
     def champion(self) -> Routed:
-        """A champion of its own for whoever asks, since it remembers what it has probed.
-
-        It is a copy of one that never plays: tables of rules and look-ups of models, which take longer than a short
-        run, are shared, and all that a run changes begins anew with ``enter``.
-        """
-        one = copy(self._unplayed)
-        one.enter(self.world.phases[0])
-        return one
+        """The champion; whoever plays has a twin of it, since it remembers what it has probed."""
+        return Routed(CHAMPION, self.bundle, self.kinds, self.world, config=self.config)
 
     def learning(self, name: str) -> Routed:
         """A champion that learns; it has a bandit of its own."""
@@ -62,7 +53,7 @@ class Setting:
 
     def fixed(self, *, name: str, lane: str) -> Fixed:
         """One lane for everything."""
-        return Fixed(name, lane, self.champion(), self.kinds, self.world)
+        return Fixed(name, lane, self.champion, self.kinds, self.world)
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ def lineup(kinds: Kinds, challengers: Mapping[str, Bundle], policies: Sequence[s
         InvalidRequestError: a challenger has the name of another policy, or as ``check_groups``.
     """
     check_groups(policies)
-    entries = [Entry(CHAMPION, Setting.champion)]
+    entries = [Entry(CHAMPION, lambda setting: setting.champion.twin(CHAMPION))]
     for group in GROUPS:
         if group in policies:
             entries.extend(_group(group, kinds, challengers))
@@ -118,11 +109,11 @@ def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Itera
         case "premium":
             yield Entry(BEST, partial(Setting.fixed, name=BEST, lane=best_lane(kinds)))
         case "nearest":
-            yield Entry("kNN", lambda setting: nearest(setting.champion(), setting.kinds, setting.world))
+            yield Entry("kNN", lambda setting: nearest(setting.champion, setting.kinds, setting.world))
         case "shuffled":
-            yield Entry("shuffled", lambda setting: Shuffled(setting.champion(), setting.seed))
+            yield Entry("shuffled", lambda setting: Shuffled(setting.champion, setting.seed))
         case "oracle":
-            yield Entry("oracle", lambda setting: oracle(setting.champion(), setting.kinds, setting.world))
+            yield Entry("oracle", lambda setting: oracle(setting.champion, setting.kinds, setting.world))
 
 
 def best_lane(kinds: Kinds) -> str:

@@ -17,6 +17,7 @@ from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.rows import Stream
 from router_ml.offline.simulation.running import Played, run
 from router_ml.offline.simulation.scenario import Scenario
+from router_ml.offline.simulation.sweeps import curves
 from router_ml.storage.bundle import Bundle
 
 Progress = Callable[[str, int, int], None]
@@ -71,7 +72,7 @@ def study(
         hours=traffic.hours,
         results=tuple(one.result for one in played),
         differences=tuple(one.less(played[0]) for one in played[1:]),
-        curves={},
+        curves=curves(setting.champion),
         troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,
