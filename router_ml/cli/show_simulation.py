@@ -49,27 +49,28 @@ def study_page(study: Study) -> RenderableType:
 
 
 _LEGEND = (
-    "quality: mean of served requests, 95% interval; against champion: paired on the same requests with the same luck. "
-    "s: seconds to the answer at p50, p95, p99. dark: minutes in which nothing was served. viol.: calls to a lane that "
-    "a rule, a limit or known health excludes."
+    "quality: mean of served requests, ± 95%. less champion: quality and USD per 1,000, paired on the same requests "
+    "and luck. s: seconds to the answer at p50, p95, p99. dark: minutes in which nothing was served. viol.: calls to a "
+    "lane that a rule, a limit or known health excludes."
 )
 
 
 def _played(study: Study) -> str:
     requests = study.results[0].requests if study.results else 0
-    return f"{requests:,} requests over {study.hours / 24:g} days, {study.kinds:,} different ones from {study.source}."
+    source = study.source.rstrip(".")
+    return f"{requests:,} requests over {study.hours / 24:g} days, {study.kinds:,} different ones from {source}."
 
 
 def _policies(study: Study) -> Table:
     against = {each.policy: each for each in study.differences}
-    table = _table("policy", "USD per\n1,000", "quality", "against champion\nquality, USD/1,000", "floors", "success")
+    table = _table("policy", "USD per\n1,000", "quality", "less champion:\nquality, USD", "floors", "success")
     for name in ("s at p50,\np95, p99", "dark", "viol."):
         table.add_column(name, justify="right")
     for result in study.results:
         table.add_row(
             Text(result.policy),
             _money(result.usd_per_1000),
-            _stacked(result.quality),
+            _known(result.quality, ".3f"),
             _difference(against.get(result.policy)),
             _floors(result.classes),
             _share(result.success),
@@ -87,8 +88,8 @@ def _classes(result: Result) -> Table:
     for one in result.classes:
         money = f"{one.spend_usd:,.2f}"
         if one.budget_usd is not None:
-            over = f", over on {one.over_budget_days} d" if one.over_budget_days else ""
-            money += f"\n{one.budget_usd:,.2f} a day{over}"
+            money += f"\nof {one.budget_usd:,.2f} a day"
+            money += f",\nover on {one.over_budget_days} days" if one.over_budget_days else ""
         floor = Text(f"{one.floor:.2f}\n")
         floor.append(one.floor_verdict, style=_MARKS[one.floor_verdict])
         reasons = "\n".join(f"{count:,} {_REASONS.get(why, why)}" for why, count in one.no_lane.items())
@@ -96,7 +97,7 @@ def _classes(result: Result) -> Table:
             Text(one.name),
             f"{one.requests:,}",
             money,
-            _stacked(one.quality),
+            _known(one.quality, ".3f"),
             floor,
             _share(one.success),
             _seconds(one.latency),
@@ -113,7 +114,7 @@ def _people(result: Result) -> Iterator[str]:
             ""
             if math.isnan(asked.p50_hours)
             else (
-                f" Half of what they looked at had waited at most {asked.p50_hours:.1f} h, 95% {asked.p95_hours:.1f} h."
+                f" Half of what they looked at had waited at most {_hours(asked.p50_hours)}, 95% {_hours(asked.p95_hours)}."
             )
         )
         yield (
@@ -170,22 +171,16 @@ def _floors(classes: Sequence[ClassResult]) -> Text:
 def _difference(less: Difference | None) -> Text:
     if less is None:
         return Text("")
-    money, quality = less.usd_per_1000, less.quality
-    found = Text(f"{quality.value:+.3f} " if math.isfinite(quality.value) else "- ")
-    found.append(_between(quality, "+.3f") + "\n", style="dim")
-    found.append(f"{money.value:+.3f} " if math.isfinite(money.value) else "- ")
-    return found.append(_between(money, "+.3f"), style="dim")
+    return _known(less.quality, "+.3f").append("\n").append_text(_known(less.usd_per_1000, "+.3f"))
 
 
-def _stacked(found: Interval) -> Text:
+def _known(found: Interval, form: str) -> Text:
+    """A value and half the width of its interval; where it is not known, the bounds that are."""
     if not math.isfinite(found.value):
-        return Text("-")
-    return Text(f"{found.value:.3f}\n").append(_between(found, ".3f"), style="dim")
-
-
-def _between(found: Interval, form: str) -> str:
-    known = math.isfinite(found.low) and math.isfinite(found.high)
-    return f"[{found.low:{form}}, {found.high:{form}}]" if known else ""
+        bounds = math.isfinite(found.low) and math.isfinite(found.high)
+        return Text(f"{found.low:{form}} to {found.high:{form}}" if bounds else "not known", style="yellow")
+    half = max(found.high - found.value, found.value - found.low)
+    return Text(f"{found.value:{form}}").append(f" ±{half:.3f}" if math.isfinite(half) else "", style="dim")
 
 
 def _seconds(found: Latencies) -> str:
@@ -197,6 +192,10 @@ def _share(value: float) -> str:
     """Never 100% where something is missing."""
     shown = math.floor(10_000 * value) / 100 if value >= 0.99 else round(100 * value, 1)
     return f"{shown:g}%"
+
+
+def _hours(value: float) -> str:
+    return f"{60 * value:.0f} minutes" if value < 1 else f"{value:.1f} hours"
 
 
 def _minutes(value: float) -> str:

@@ -92,7 +92,8 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 
 
 def _scenario(name: str, count: int | None, days: float | None) -> Scenario:
-    from router_ml.offline.simulate import load_scenario, sized
+    from router_ml.offline.simulate import sized
+    from router_ml.offline.simulation.loading import load_scenario
 
     return sized(load_scenario(name), count=count, days=days)
 
@@ -107,7 +108,7 @@ def _groups(policies: str | None, *, learn: bool) -> tuple[str, ...]:
 
 
 def _show_library(*, as_json: bool) -> None:
-    from router_ml.offline.simulate import library, load_scenario
+    from router_ml.offline.simulation.loading import library, load_scenario
 
     found = {name: load_scenario(name).description for name in library()}
     if as_json:

@@ -106,7 +106,9 @@ class Adder:
         model = over(task.model)
         case = Case(target, feedback, model)
         other = None if baseline is None else Case(baseline, feedback, model)
-        cluster = None if task.cluster is None else hashed(batch.column(task.cluster).to_numpy(zero_copy_only=False)[kept])
+        cluster = (
+            None if task.cluster is None else hashed(batch.column(task.cluster).to_numpy(zero_copy_only=False)[kept])
+        )
         self._found.append(_found(case, other, cluster, left_out))
 
     def finish(self) -> Any:

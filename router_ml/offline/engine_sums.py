@@ -138,7 +138,9 @@ class Sums:
         rows = sum(part.rows for part in parts)
         pivots = _pivots(parts)
         turned = [part.around(pivots) for part in parts]
-        means = np.array([math.fsum(p.rows * m for p, m in _each(turned, c)) / rows for c in range(len(turned[0].means))])
+        means = np.array(
+            [math.fsum(p.rows * m for p, m in _each(turned, c)) / rows for c in range(len(turned[0].means))]
+        )
         shifts = [part.means - means for part in turned]
         pieces = [part.spread + part.rows * np.outer(d, d) for part, d in zip(turned, shifts, strict=True)]
         weights = [part.weight for part in parts if part.weight is not None]

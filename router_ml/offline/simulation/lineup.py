@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.others import Fixed, Shuffled, nearest, oracle, premium
+from router_ml.offline.simulation.others import Fixed, Shuffled, nearest, oracle
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.world import World
 from router_ml.storage.bundle import Bundle
 
-CHAMPION = "champion"
+CHAMPION, LEARNING, BEST = "champion", "champion, learning", "always the best"
 GROUPS = ("challengers", "fixed", "premium", "nearest", "shuffled", "oracle", "learning")
 USUAL = GROUPS[:-1]
 """What is compared with the champion if nothing else is asked for; ``learning`` is the champion that learns from the
@@ -39,9 +41,23 @@ class Setting:
     world: World
     seed: int
 
-    def champion(self, name: str = CHAMPION, *, learns: bool = False) -> Routed:
-        """A champion of its own for whoever asks: it remembers what it has probed and learned."""
-        return Routed(name, self.bundle, self.kinds, self.world, config=self.config, learns=learns)
+    @cached_property
+    def _unplayed(self) -> Routed:
+        return Routed(CHAMPION, self.bundle, self.kinds, self.world, config=self.config)
+
+    def champion(self) -> Routed:
+        """A champion of its own for whoever asks, since it remembers what it has probed.
+
+        It is a copy of one that never plays: tables of rules and look-ups of models, which take longer than a short
+        run, are shared, and all that a run changes begins anew with ``enter``.
+        """
+        one = copy(self._unplayed)
+        one.enter(self.world.phases[0])
+        return one
+
+    def learning(self, name: str) -> Routed:
+        """A champion that learns; it has a bandit of its own."""
+        return Routed(name, self.bundle, self.kinds, self.world, config=self.config, learns=True)
 
 
 def check_groups(policies: Sequence[str]) -> None:
@@ -81,15 +97,15 @@ def _group(group: str, setting: Setting, challengers: Mapping[str, tuple[Bundle,
     kinds, world = setting.kinds, setting.world
     match group:
         case "learning":
-            yield Entry("champion, learning", lambda: setting.champion("champion, learning", learns=True))
+            yield Entry(LEARNING, lambda: setting.learning(LEARNING))
         case "challengers":
             for name, (bundle, config) in challengers.items():
                 yield Entry(name, _challenger(setting, name, bundle, config))
         case "fixed":
             for lane in kinds.lanes:
-                yield Entry(f"always {lane}", _fixed(setting, lane))
+                yield Entry(f"always {lane}", _fixed(setting, f"always {lane}", lane))
         case "premium":
-            yield Entry("always premium", lambda: premium(setting.champion(), kinds, world))
+            yield Entry(BEST, _fixed(setting, BEST, best_lane(kinds)))
         case "nearest":
             yield Entry("kNN", lambda: nearest(setting.champion(), kinds, world))
         case "shuffled":
@@ -102,5 +118,10 @@ def _challenger(setting: Setting, name: str, bundle: Bundle, config: RouterConfi
     return lambda: Routed(name, bundle, setting.kinds, setting.world, config=config)
 
 
-def _fixed(setting: Setting, lane: str) -> Callable[[], Policy]:
-    return lambda: Fixed(f"always {lane}", lane, setting.champion(), setting.kinds, setting.world)
+def _fixed(setting: Setting, name: str, lane: str) -> Callable[[], Policy]:
+    return lambda: Fixed(name, lane, setting.champion(), setting.kinds, setting.world)
+
+
+def best_lane(kinds: Kinds) -> str:
+    """The lane whose answers are truly best on average, whatever they cost."""
+    return kinds.lanes[int((kinds.weight @ kinds.quality).argmax())]

@@ -8,6 +8,9 @@
     play(watched, found.stream, world, scenario, count=lambda carried: (tally.add(carried), watched.add(carried)))
     result = watched.finding().corrected(tally.result())
 
+Ratings that policies learn from while they are played are drawn by the reward model, which stays in 0..1; and the
+oracle knows that model, not the truth: it is no upper bound of what is corrected.
+
 What it does not know: sessions (each request stands alone), what people would have said of an answer that nobody saw
 (a model says it, corrected by what was rated, and where the log could not go that is counted as extrapolated), and what
 rules would have said of facts that no record holds. A lane's outcome is that of the plan that began with it (intention
@@ -26,7 +29,7 @@ from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.logged_behaviour import Measured, behaviour_from_log, behaviours
 from router_ml.offline.simulation.logged_beside import Beside
 from router_ml.offline.simulation.logged_findings import Finding, difference
-from router_ml.offline.simulation.logged_kinds import Cluster, kinds_from_log
+from router_ml.offline.simulation.logged_kinds import Cluster, kinds_from_log, learned_from
 from router_ml.offline.simulation.logged_models import Ratings
 from router_ml.offline.simulation.logged_reading import read_log
 from router_ml.offline.simulation.logged_replay import AsLogged, Totals, totals_of
@@ -81,6 +84,15 @@ class LogSource:
         if self.kinds.log is None:
             raise OfflineDataError("These kinds come from no log. Make them with kinds_from_log.")
         return self.kinds.log
+
+    @property
+    def replayed(self) -> Totals:
+        """What the log did, replayed: its own totals, to the last bit."""
+        return totals_of(self.as_logged.carry(self.whole), self.as_logged.lanes)
+
+    def seen_by(self, bundle: Bundle) -> bool:
+        """Whether a bundle, such as a challenger's, has learned from some of these decisions."""
+        return learned_from(bundle, self.as_logged.whole)
 
     def fitted(self, scenario: Scenario) -> Scenario:
         """A scenario on this log: its lanes behave as measured where it says nothing of them, its traffic is as long
@@ -140,17 +152,29 @@ def source(  # noqa: PLR0913 - what a what-if depends on
     if requests is not None or days is not None or bursts or waves:
         stream = resampled(stream, requests=requests, days=days, bursts=bursts, waves=waves, seed=seed)
     as_logged = AsLogged(found.data, found.beside, bundle.config)
+    whole = as_it_came(kinds, found.data.created_at, seed=seed)
     apart = len(found.data) - len(kinds)
     left_out = {"embedding not kept, or of another encoder": apart, "too recent": found.too_recent}
     return LogSource(
         kinds=kinds,
         stream=stream,
         as_logged=as_logged,
-        whole=as_it_came(kinds, found.data.created_at, seed=seed),
+        whole=whole,
         measured=measured,
         left_out={reason: count for reason, count in left_out.items() if count},
-        notes=(*_notes(found.data, found.beside, kinds, scenario), *(each.note for each in measured.values())),
+        notes=(
+            _replayed(totals_of(as_logged.carry(whole), as_logged.lanes)),
+            *_notes(found.data, found.beside, kinds, scenario),
+            *(each.note for each in measured.values()),
+        ),
     )
+
+
+def _replayed(totals: Totals) -> str:
+    """The log itself, in a sentence."""
+    quality = f", quality {totals.quality / totals.rated:.3f} over {totals.rated} ratings" if totals.rated else ""
+    usd = f"{totals.spend_usd:.6g} USD over {totals.priced} of them with a cost" if totals.priced else "no known cost"
+    return f"The log itself, replayed: {totals.requests} requests, {usd}{quality}."
 
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:

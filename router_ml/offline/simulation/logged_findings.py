@@ -33,7 +33,7 @@ class Finding:
     ``quality.value`` is NaN where too much is extrapolated: low and high are then bounds. ``extrapolated``: share of
     its requests on lanes that no logged decision like it could have drawn, also ``by_class`` and ``by_lane``
     (class, lane). ``effective``: effective sample size of its rated decisions, ``largest``: their largest weight.
-    ``hardly_known``: lanes that it uses there with fewer than ``HARDLY_ANY`` ratings."""
+    ``hardly_known``: lanes that it uses and that have fewer than ``HARDLY_ANY`` ratings."""
 
     policy: str
     quality: Interval
@@ -110,7 +110,6 @@ def finding(name: str, truth: LoggedTruth, sums: Sums) -> Finding:
         for index, lane in zip(*np.nonzero(sums.by_lane > WORTH_SAYING * routed), strict=True)
     }
     rated = np.bincount(truth.action[truth.rated], minlength=len(sums.lanes))
-    used = {lane for _, lane in by_lane}
     return Finding(
         policy=name,
         quality=_quality(truth, sums, np.ones(len(truth), dtype=bool)),
@@ -121,7 +120,11 @@ def finding(name: str, truth: LoggedTruth, sums: Sums) -> Finding:
         effective=effective_sample_size(weight),
         largest=float(weight.max(initial=0.0)),
         rated=int(truth.rated.sum()),
-        hardly_known=tuple(lane for at, lane in enumerate(sums.lanes) if rated[at] < HARDLY_ANY and lane in used),
+        hardly_known=tuple(
+            lane
+            for lane, count, share in zip(sums.lanes, rated, sums.used / routed, strict=True)
+            if count < HARDLY_ANY and share > WORTH_SAYING
+        ),
         sums=sums,
         truth=truth,
     )

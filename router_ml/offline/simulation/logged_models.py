@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
 from router_ml.errors import OfflineDataError
+from router_ml.offline.diagnostics import sample_ratio
 from router_ml.offline.feedback import UNRATED, Feedback, of_action
 from router_ml.offline.ratings import of_log
 from router_ml.offline.reward_models import cross_fit, ridge
@@ -19,7 +20,8 @@ Ratings = Literal["auto", "logged", "modelled"]
 
 DIRECTIONS = 16  # of embeddings, in which they spread most
 FOLDS = 5
-ROUNDING = 1e-6  # of an estimate that was recorded and is made again
+UNLIKELY = 1e-4  # p-value of the sample ratio
+ROUNDING = 1e-4  # of an estimate that was recorded and is made again, in other batches of 32 bits
 
 
 def rated_feedback(
@@ -52,6 +54,23 @@ def rated_feedback(
         "its rating would have been."
     )
     return made(of_log(data, groups=cluster))
+
+
+def sampled(data: LoggedData) -> list[str]:
+    """What is wrong with how lanes were drawn, in a sentence: nothing, where they came as often as their propensities
+    say (Fabijan et al. 2019 on sample ratio mismatch)."""
+    drawn = data.select(data.randomised & (data.action >= 0))
+    if len(drawn) < 2:
+        return []
+    propensity = of_action(drawn.propensities, drawn.action)
+    none = np.zeros(len(drawn))
+    found = sample_ratio(Feedback(drawn.action, propensity, reward=none, logging=drawn.propensities))
+    if found.p_value >= UNLIKELY:
+        return []
+    return [
+        f"Lanes were not drawn as often as the log's propensities say (p = {found.p_value:.1g}): rows were lost, or "
+        "these are not the propensities that acted. No estimate from such a log can be trusted."
+    ]
 
 
 def table_of(data: LoggedData) -> Floats:

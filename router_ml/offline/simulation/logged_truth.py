@@ -24,7 +24,7 @@ from router_ml.allocation.estimate import Estimates
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import of_action
-from router_ml.offline.simulation.logged_models import Ratings, modelled, paid, rated_feedback, table_of
+from router_ml.offline.simulation.logged_models import Ratings, modelled, paid, rated_feedback, sampled, table_of
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
@@ -137,6 +137,7 @@ def logged_truth(
     found = np.where(feedback.rated, feedback.reward, 0.0)
     residual = np.where(feedback.rated, found - of_action(quality[used], action[used]), 0.0)
     usd, weight = paid(data, estimates, used=used, action=action[used], feedback=feedback, notes=notes)
+    notes += sampled(data)
     expected = of_action(estimates.cost_usd[used], action[used])
     return LoggedTruth(
         lanes=lanes,

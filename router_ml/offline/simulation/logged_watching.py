@@ -16,7 +16,7 @@ and 1 in place of the unknown part (Manski 1990). Below it, the interval still h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Sums:
     """Of each kind (k,): requests ``due`` and ``served``; sums over them of corrected quality (``quality``), of that
     without the extrapolated part (``least``) and with 1 in its place (``most``), of corrected cost; the ``weight`` of
     its rating; probability ``outside`` the support. ``traffic_class``: (k,) index into ``classes``, -1 for none.
-    ``by_lane``: (c, L) probability outside the support by class and lane of ``lanes``."""
+    ``by_lane``: (c, L) probability outside the support by class and lane of ``lanes``; ``used``: (L,) of each lane."""
 
     due: Floats
     served: Floats
@@ -56,11 +56,17 @@ class Sums:
     classes: tuple[str, ...]
     by_lane: Floats
     lanes: tuple[str, ...]
+    used: Floats
 
 
 class Watched:
     """A policy, played as it is, whose propensities are written down on the way. Give it to the loop in place of the
     policy, and ``add`` all that is carried out; ``finding`` then says what the log knows of it."""
+
+    name: str
+    config: RouterConfig
+    falls_back: bool
+    learns: bool
 
     def __init__(self, policy: Policy, truth: LoggedTruth) -> None:
         self.policy, self.truth = policy, truth
@@ -75,28 +81,13 @@ class Watched:
         self._class = np.full(count, -1, dtype=np.int64)
         self._classes = tuple(policy.config.traffic_classes)
         self._by_lane = np.zeros((len(self._classes), len(self.lanes)))
+        self._used = np.zeros(len(self.lanes))
         self._surplus, self._cost_surplus = truth.surplus, truth.cost_surplus
         self._weight = truth.rating_weight / truth.propensity
 
-    @property
-    def name(self) -> str:
-        """Of the policy."""
-        return self.policy.name
-
-    @property
-    def config(self) -> RouterConfig:
-        """Of the policy."""
-        return self.policy.config
-
-    @property
-    def falls_back(self) -> bool:
-        """Of the policy."""
-        return self.policy.falls_back
-
-    @property
-    def learns(self) -> bool:
-        """Of the policy."""
-        return self.policy.learns
+    def __getattr__(self, name: str) -> Any:
+        """All else is the policy's own, what the loop finds beyond the protocol included."""
+        return getattr(self.__dict__["policy"], name)
 
     def enter(self, phase: Phase) -> None:
         """See ``Policy.enter``."""
@@ -118,6 +109,7 @@ class Watched:
         wider = ((0, 0), (0, more))
         self._possible = np.pad(self._possible, wider)
         self._shares, self._by_lane = np.pad(self._shares, wider), np.pad(self._by_lane, wider)
+        self._used = np.pad(self._used, (0, more))
 
     def learn(self, told: Told) -> None:
         """See ``Policy.learn``."""
@@ -186,6 +178,7 @@ class Watched:
         for name, values in added.items():
             self._sums[name] += np.bincount(kind, values, minlength=len(truth))
         self._class[kind] = carried.traffic_class[rows]
+        self._used += share.sum(axis=0)
         if off.any():
             np.add.at(self._by_lane, carried.traffic_class[rows], beyond)
 
@@ -197,6 +190,7 @@ class Watched:
             classes=self._classes,
             by_lane=self._by_lane,
             lanes=self.lanes,
+            used=self._used,
         )
 
     def finding(self) -> Finding:

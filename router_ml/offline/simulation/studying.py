@@ -72,7 +72,7 @@ def study(
         hours=traffic.hours,
         results=tuple(one.result for one in played),
         differences=tuple(one.less(played[0]) for one in played[1:]),
-        curves=curves_of(setting),
+        curves={},
         troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,
@@ -98,10 +98,18 @@ def champion_in_calm(
 
 
 def _progress(progress: Progress | None, name: str, before: int, of: int) -> Callable[[int], None] | None:
-    """For one policy, from what is told of all."""
+    """For one policy, which tells how many more it has played, from what is told of all."""
     if progress is None:
         return None
-    return lambda played: progress(name, before + played, of)
+    played = before
+
+    def told(more: int) -> None:
+        nonlocal played
+        played += more
+        progress(name, played, of)
+
+    progress(name, before, of)
+    return told
 
 
 def _versions(
