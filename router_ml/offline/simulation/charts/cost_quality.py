@@ -91,7 +91,7 @@ def _scales(marks: Sequence[Mark], curves: Mapping[str, Curve]) -> tuple[Scale, 
     cost = [mark.usd for mark in marks] + [1000 * float(value) for curve in drawn for value in curve.cost_usd]
     quality = [value for mark in marks for value in (mark.result.quality.low, mark.result.quality.high)]
     quality += [mark.result.quality.value for mark in marks] + [float(v) for curve in drawn for v in curve.quality]
-    low, high = around(cost, at_least=10.0, margin=0.07, log=True)
+    low, high = around(cost, at_least=10.0, margin=0.09, log=True)
     bottom, top = around(quality, at_least=0.05, margin=0.08)
     return Scale(low, high, LEFT, RIGHT, log=True), Scale(bottom, top, BOTTOM, TOP)
 
@@ -161,7 +161,7 @@ def _names(marks: Sequence[Mark], x: Scale, y: Scale, curves: Sequence[Box], tak
         taken.append(box)
         if abs(right - px) > 20:
             yield line(px, py, right + (-3 if right > px else 3), down - 4, kind="lead")
-        yield text(right, down, name, kind="h" if mark.weight > 2 else "t", anchor=anchor)
+        yield text(right, down, name, kind="h halo" if mark.weight > 2 else "halo", anchor=anchor)
 
 
 def _place(
