@@ -82,6 +82,7 @@ class Rows:
 
 
 def arm_of(rows: Rows) -> DrillArm | None:
+    """The requests of an arm, summed up; None without any."""
     if not rows.session:
         return None
     answered = [lane for lane in rows.lane if lane is not None]
@@ -98,6 +99,7 @@ def arm_of(rows: Rows) -> DrillArm | None:
 
 
 def interval(found: Mean | None, *, most: float = math.inf) -> Interval:
+    """A mean from 0 to ``most`` with its 95% interval; as wide as that where too little is known."""
     if found is None:
         return _UNKNOWN
     half = found.half() if math.isfinite(found.standard_error) else math.inf

@@ -63,7 +63,7 @@ def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecisi
     filled[:, :, known] = np.where(np.isfinite(found[:, :, known]), found[:, :, known], rest)
     quality, low, high, evidence, cost, slow = filled
     belief = Belief(quality, low, high, evidence)
-    estimates = Estimates(belief, cost, slow, np.zeros_like(cost), quality, Typical(quality, cost))
+    estimates = Estimates(belief, cost, slow, np.zeros_like(cost), quality, _usual(config, decisions, quality, cost))
     own = _only(config, [name for column, name in enumerate(config.lanes) if known[column]])
     cases = tuple(
         case_of(
@@ -83,6 +83,17 @@ def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecisi
     bundles = sorted({each.versions.bundle for each in decisions})
     source = f"{len(decisions)} logged decisions, with the estimates in their records"
     return Requests(made, worth, weight, "believed", False, source, ", ".join(bundles))
+
+
+def _usual(config: RouterConfig, decisions: Sequence[RouteDecision], quality: Floats, cost: Floats) -> Typical:
+    """What makes the recorded incumbent of each decision the usual lane, as long as it may be used: what is typical of
+    its cell is not in the record."""
+    better, cheaper, place = quality.copy(), cost.copy(), {name: column for column, name in enumerate(config.lanes)}
+    for row, decision in enumerate(decisions):
+        column = place.get(decision.state.selection.incumbent or "")
+        if column is not None:
+            better[row, column], cheaper[row, column] = 1.0, 0.0
+    return Typical(better, cheaper)
 
 
 def _columns(config: RouterConfig, decisions: Sequence[RouteDecision]) -> Floats:

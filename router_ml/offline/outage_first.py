@@ -51,16 +51,14 @@ def first_seconds(
 
 
 def needed(breaker: Breaker, *, rate: float) -> int:
-    """Failures until a breaker opens after calls that all went well: ``failures`` in a row, or fewer where the calls of
-    its window are so few that their ``share`` is reached before.
+    """Failures until a breaker opens after calls that all went well, where so many come a second: ``failures`` in a
+    row; or, where a window holds ``least`` calls, their ``share`` of it, if that is less.
 
-    >>> needed(Breaker(), rate=100.0), needed(Breaker(failures=50), rate=0.5)
-    (5, 15)
+    >>> needed(Breaker(), rate=100.0), needed(Breaker(failures=50), rate=1.0), needed(Breaker(failures=50), rate=0.5)
+    (5, 15, 50)
     """
-    before = rate * breaker.window_ms / 1000  # calls that went well and still count, at most
-    if breaker.share >= 1:
-        return breaker.failures
-    by_share = math.ceil(max(breaker.least - before, before * breaker.share / (1 - breaker.share), 1))
+    calls = rate * breaker.window_ms / 1000
+    by_share = max(math.ceil(breaker.share * calls), 1) if calls >= breaker.least else breaker.failures
     return min(breaker.failures, by_share)
 
 
