@@ -59,6 +59,8 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
     if show_list:
         _show_library(as_json=as_json)
         return
+    if html is not None and not html.parent.is_dir():
+        raise InvalidRequestError(f"There is no folder {html.parent} to write {html.name} to. Make it first.")
     chosen = [_scenario(name, count, days) for name in scenario or ["quiet_week"]]
     source = simulator.Source(requests=requests, pack=pack, log=log, count=count)
     groups = _groups(policies, learn=learn)
@@ -159,8 +161,6 @@ def _keep(study: Study, html: Path | None, parquet: Path | None, *, mlflow: bool
     text = page(study) if html is not None or mlflow else None
     written = []
     if html is not None and text is not None:
-        if not html.parent.is_dir():
-            raise InvalidRequestError(f"There is no folder {html.parent} to write {html.name} to. Make it first.")
         html.write_text(text, encoding="utf-8")
         written.append(str(html))
     if parquet is not None:

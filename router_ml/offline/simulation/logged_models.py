@@ -31,8 +31,12 @@ def rated_feedback(
     cluster: NDArray[np.int64],
     ratings: Ratings,
     notes: list[str],
-) -> Feedback:
-    """Decisions that took a lane, with their ratings; adds to ``notes`` where P(rated) is modelled."""
+) -> Feedback | None:
+    """Decisions that took a lane, with their ratings; None where there are none, and in ``notes`` what that means or
+    how P(rated) is modelled."""
+    if not np.isfinite(data.quality).any():
+        notes.append("No decision is rated: nothing is known of quality but what the bundle believes.")
+        return None
 
     def made(rated_probability: Floats) -> Feedback:
         return Feedback(
@@ -88,9 +92,12 @@ def table_of(data: LoggedData) -> Floats:
 
 
 def modelled(
-    table: Floats, used: NDArray[np.int64], feedback: Feedback, lanes: int, seed: int, notes: list[str]
+    table: Floats, used: NDArray[np.int64], feedback: Feedback | None, lanes: int, seed: int, notes: list[str]
 ) -> Floats | None:
-    """Expected ratings (n, L): of rows that took a lane by a model that has not seen them, of others by one of all."""
+    """Expected ratings (n, L): of rows that took a lane by a model that has not seen them, of others by one of all;
+    None where there is too little to learn from."""
+    if feedback is None:
+        return None
     try:
         held_out = cross_fit(ridge(lanes), table[used], feedback, folds=FOLDS, groups=feedback.cluster, seed=seed)
     except OfflineDataError as error:
@@ -112,7 +119,7 @@ def paid(
     *,
     used: NDArray[np.int64],
     action: NDArray[np.int64],
-    feedback: Feedback,
+    rating_weight: Floats,
     notes: list[str],
 ) -> tuple[Floats, Floats]:
     """What planned lanes cost (m,), at today's full prices, and how much each counts (m,): all where all but a few are
@@ -132,8 +139,8 @@ def paid(
     known = np.isfinite(usd)
     if (~known).mean() <= UNRATED:
         weight = known.astype(np.float64)
-    elif (feedback.rated & ~known).sum() <= UNRATED * feedback.rated.sum():
-        weight = np.where(known, feedback.rating_weight, 0.0)
+    elif rating_weight.any() and (~known[rating_weight > 0]).mean() <= UNRATED:
+        weight = np.where(known, rating_weight, 0.0)
     else:
         weight = np.zeros(len(used))
         notes.append(
