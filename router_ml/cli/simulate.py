@@ -83,7 +83,13 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
                     progress=told,
                 )
             )
-    options = {"model": model, "challenger": challenger, "requests": requests, "pack": pack, "log": log}
+    options: dict[str, object] = {
+        "model": model,
+        "challenger": challenger,
+        "requests": requests,
+        "pack": pack,
+        "log": log,
+    }
     options |= {"count": count, "days": days, "policies": policies, "learn": learn, "seed": seed}
     kept = []
     for name, one in zip(names, studies, strict=True):
