@@ -110,16 +110,11 @@ def _classes(result: Result) -> Table:
 def _people(result: Result) -> Iterator[str]:
     asked = result.reviews
     if asked.asked:
-        waited = (
-            ""
-            if math.isnan(asked.p50_hours)
-            else (
-                f" Half of what they looked at had waited at most {_hours(asked.p50_hours)}, 95% {_hours(asked.p95_hours)}."
-            )
-        )
+        half, most = asked.p50_hours, asked.p95_hours
+        waited = f" Half of what they looked at had waited at most {_hours(half)}, 95% {_hours(most)}."
         yield (
             f"People were asked about {asked.asked:,}: {asked.granted:,} granted, {asked.expired:,} expired; "
-            f"the longest queue held {asked.longest:,}.{waited}"
+            f"the longest queue held {asked.longest:,}.{waited if asked.granted else ''}"
         )
     explored = result.exploration
     if explored.requests:

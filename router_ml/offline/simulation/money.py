@@ -1,8 +1,8 @@
 """Budgets while a simulation runs: the router's own ledger, looked at every so often and whenever a day's money is
 spent.
 
-A request that the lane answers it was sent to is charged what that costs when it comes; one that falls back, what all
-of its calls did cost when it has ended. A router charges the estimate at once and corrects it later.
+A request is charged what its lane costs when it is sent there, and corrected when it has ended elsewhere, as a router
+does; but with what that costs in expectation instead of what the router believes.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Money:
             self._rows[index], self._costs[index] = rows[count:], costs[count:]
 
     def charge_late(self, traffic_class: int, cost_usd: float) -> bool:
-        """Charge a request that has ended now; whether that was the last of the day's money."""
+        """Correct the charge of a request that has ended now; whether that was the last of the day's money."""
         name = self._names.get(traffic_class)
         if name is None:
             return False

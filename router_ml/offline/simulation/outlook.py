@@ -92,6 +92,7 @@ class Outlook:
             incumbent=int(ahead.incumbent[own]),
             held=int(rows.held[row]),
             cached=int(ahead.cached[own]),
+            charged_usd=float(ahead.cost_usd[own]),
             batched=bool(course.terms.batched[kind, klass]),
         )
 

@@ -188,7 +188,7 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
     gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     blocks: list[tuple[float, list[int]]] = []  # the middle of each block, and who is in it
     for index in order:
-        middle, members = float(wanted[index]), [index]
+        middle, members = min(max(float(wanted[index]), low), high), [index]
         while blocks and blocks[-1][0] + gap * len(blocks[-1][1]) / 2 > middle - gap * len(members) / 2 - 1e-9:
             before, others = blocks.pop()
             total = len(others) + len(members)

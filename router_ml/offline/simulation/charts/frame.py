@@ -107,7 +107,7 @@ class Span:
 
     def days(self, top: float, bottom: float) -> Iterator[str]:
         """Lines and names of days below; of hours in a short run."""
-        step = next((step for step in (1, 2, 6, 12, 24, 48, 168, 336, 720) if self.hours / step <= 10), 1440)
+        step = next((step for step in (1, 2, 6, 12, 24, 48, 168, 336, 720) if self.hours / step <= 7.01), 1440)
         at = self.start.replace(minute=0, second=0, microsecond=0)
         at -= timedelta(hours=at.hour) if step >= 24 else timedelta(hours=at.hour % step)
         while (hour := (at - self.start).total_seconds() / 3600) <= self.hours + 1e-9:
