@@ -13,6 +13,7 @@ import typer
 
 from router_ml.cli.approvals import app as approvals
 from router_ml.cli.audit import audit
+from router_ml.cli.batch import app as batch
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.drift import drift
@@ -39,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
-for commands in (policy, log_commands, tools, approvals):
+for commands in (policy, log_commands, tools, approvals, batch):
     app.add_typer(commands)
 app.command()(savings)
 app.command()(evaluate)

@@ -128,7 +128,7 @@ def trial_of(
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
     """
     part, left_out = _judging(data)
-    names, old = list(config.lanes), _old_lanes(part, config, champion)
+    names, old = list(config.lanes), old_lanes(part, config, champion)
     lanes = (*names, *(f"{lane} (as logged)" for lane in old))
     place = np.array([len(names) + old.index(lane) if lane in old else names.index(lane) for lane in part.lanes])
 
@@ -203,7 +203,7 @@ def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
     return data.select(drawn), {reason: int(rows.sum()) for reason, rows in why.items() if rows.any()}
 
 
-def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
+def old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
     """Logged lanes that are gone, or were another model or version when they were drawn."""
     found = []
     for index, lane in enumerate(data.lanes):

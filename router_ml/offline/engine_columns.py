@@ -69,6 +69,6 @@ def drop(batch: Any, names: Sequence[str]) -> Any:
 
 
 def _lengths(column: Any, expected: int) -> bool:
-    import pyarrow.compute as compute
+    from pyarrow import compute
 
     return not bool(compute.all(compute.equal(compute.list_value_length(column), expected)).as_py())

@@ -1,7 +1,7 @@
-"""Partitioned Parquet: a folder of files, read in batches, and a folder of results that an interrupted run goes on with.
+"""Partitioned Parquet: a folder of files, read in batches, and one of results that an interrupted run goes on with.
 
-A partition is one file. Folders named ``key=value`` (Hive) add a column of text to its rows, unless the file has it. The
-result of a partition lies under the same name, is written under another one and renamed when it is whole, and its
+A partition is one file. Folders named ``key=value`` (Hive) add a column of text to its rows, unless the file has it.
+The result of a partition lies under the same name, is written under another one and renamed when it is whole, and its
 footer says from what it was made.
 """
 
@@ -19,6 +19,7 @@ from router_ml.errors import MissingExtraError, OfflineDataError
 ENDING = ".parquet"
 NOTES = b"router_ml.batch"  # key in the footer
 LANES = b"router_ml.lanes"  # key in the schema: what lists over lanes are lists of
+ENCODER = b"router_ml.encoder"  # key in the schema: the sha256 of what made the embeddings
 COMPRESSION = "zstd"
 
 
@@ -97,7 +98,8 @@ class Folder:
             there = file.schema_arrow
             keys = {key: value for key, value in Partition(name, 0, "").keys.items() if key not in there.names}
             wanted = None if columns is None else [each for each in there.names if each in set(columns)]
-            for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            for read in file.iter_batches(batch_size=rows, columns=wanted):
+                batch = read
                 for key, value in keys.items():
                     if columns is None or key in columns:
                         batch = batch.append_column(key, arrow.array([value] * batch.num_rows, arrow.string()))
@@ -159,7 +161,12 @@ def lanes_of(schema: Any) -> tuple[str, ...] | None:
 
 def with_lanes(batch: Any, lanes: Sequence[str]) -> Any:
     """A batch that says what its lists over lanes are lists of."""
-    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), LANES: _json(list(lanes))})
+    return noting(batch, LANES, list(lanes))
+
+
+def noting(batch: Any, key: bytes, value: Any) -> Any:
+    """A batch with a note in its schema."""
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), key: _json(value)})
 
 
 def need(schema: Any, columns: Mapping[str, str], *, what: str) -> None:
@@ -188,13 +195,12 @@ def _fits(found: Any, kind: str) -> bool:
     if kind == "list":
         return _listed(found) and bool(types.is_floating(found.value_type) or types.is_boolean(found.value_type))
     tests = {
-        "text": lambda: types.is_string(found) or types.is_large_string(found) or types.is_dictionary(found),
-        "number": lambda: types.is_floating(found) or types.is_integer(found) or types.is_null(found),
-        "integer": lambda: types.is_integer(found),
-        "truth": lambda: types.is_boolean(found),
-        "any": lambda: True,
+        "text": (types.is_string, types.is_large_string, types.is_dictionary),
+        "number": (types.is_floating, types.is_integer, types.is_null),
+        "integer": (types.is_integer,),
+        "truth": (types.is_boolean,),
     }
-    return bool(tests[kind]())
+    return kind == "any" or any(bool(test(found)) for test in tests[kind])
 
 
 def _listed(found: Any) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine_columns import matrix, vector
 from router_ml.offline.engine_files import Folder, lanes_of, need
-from router_ml.offline.engine_sums import Clustered, Moments, Sums, WeightSums
+from router_ml.offline.engine_found import Found
+from router_ml.offline.engine_sums import Clustered, Sums
 from router_ml.offline.feedback import Part, of_action
-from router_ml.offline.feedback_checks import RatingSums, rating_sums
+from router_ml.offline.feedback_checks import rating_sums
 from router_ml.offline.ope_estimate import Estimate
 from router_ml.offline.ope_intervals import normal_of
 from router_ml.offline.ope_terms import DIAGNOSTIC, Case, Estimator, Terms, estimators_for
@@ -46,12 +46,11 @@ class OpeSums:
     model: str | None = None
     cluster: str | None = None
     rated: str | None = None
-    lanes: tuple[str, ...] | None = None
     name: str = field(default="ope", init=False)
 
     def said(self) -> Mapping[str, Any]:
         """The columns."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
 
     def columns(self, schema: Any) -> list[str] | None:
         """Those that are needed."""
@@ -130,59 +129,6 @@ class Adder:
         return arrow.RecordBatch.from_pydict(columns)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The sums of some rows: by estimator, and of what only the whole log can show."""
-
-    left_out: int
-    ratings: RatingSums | None = None
-    sums: Mapping[str, Sums] = field(default_factory=dict)
-    clusters: Mapping[str, Clustered] = field(default_factory=dict)
-
-    @classmethod
-    def together(cls, parts: Sequence[Found]) -> Found:
-        """Of all rows of the parts."""
-        some = [part for part in parts if part.ratings is not None]
-        left_out = sum(part.left_out for part in parts)
-        if not some:
-            return cls(left_out)
-        names = list(some[0].sums)
-        sums = {name: Sums.together([part.sums[name] for part in some]) for name in names}
-        clusters = {
-            name: Clustered.together([part.clusters[name] for part in some]) for name in names if some[0].clusters
-        }
-        rates = [part.ratings for part in some if part.ratings is not None]
-        ratings = RatingSums(
-            rows=sum(each.rows for each in rates),
-            rated=sum(each.rated for each in rates),
-            weight=math.fsum(each.weight for each in rates),
-            excess=math.fsum(each.excess for each in rates),
-            implied=math.fsum(each.implied for each in rates),
-            together=max((int(each.rows.max()) for each in clusters.values()), default=1),
-        )
-        return cls(left_out, ratings, sums, clusters)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All but clusters, as plain values; numbers come back bit for bit."""
-        ratings = None if self.ratings is None else asdict(self.ratings)
-        return {"left_out": self.left_out, "ratings": ratings, "sums": {k: _plain(v) for k, v in self.sums.items()}}
-
-    @classmethod
-    def from_row(cls, row: Any) -> Found:
-        """From a row that ``Adder.finish`` wrote."""
-        said = json.loads(row["sums"])
-        sums = {name: _sums(values) for name, values in said["sums"].items()}
-        ratings = None if said["ratings"] is None else RatingSums(**said["ratings"])
-        names, rows = np.array(row["cluster"], np.int64), np.array(row["cluster_rows"], np.int64)
-        clusters, at = {}, 0
-        values = np.array(row["cluster_sums"], np.float64)
-        for name, each in sums.items() if len(names) else ():
-            width = len(each.means)
-            clusters[name] = Clustered(names, rows, values[at : at + len(names) * width].reshape(len(names), width))
-            at += len(names) * width
-        return cls(said["left_out"], ratings, sums, clusters)
-
-
 def estimates_of(folder: str) -> tuple[dict[str, Estimate], Found]:
     """The estimates from the sums in a folder, the headline first, and the sums of all.
 
@@ -204,7 +150,7 @@ def estimates_of(folder: str) -> tuple[dict[str, Estimate], Found]:
 
 
 def hashed(values: NDArray[Any]) -> NDArray[np.int64]:
-    """A number for each name, the same in every process; two of ten million names share one with odds of 1 to 370,000."""
+    """A number for each name, the same in every process; two of ten million share one in 1 of 370,000 runs."""
     names, member = np.unique(np.asarray(values).astype(np.str_), return_inverse=True)
     digests = [hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
     return np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)[member]
@@ -247,17 +193,3 @@ def _rows(folder: Folder) -> Iterator[Found]:
     for name in folder.names():
         for batch in folder.batches(name, rows=1):
             yield from (Found.from_row(row) for row in batch.to_pylist())
-
-
-def _plain(sums: Sums) -> dict[str, Any]:
-    values = {item.name: getattr(sums, item.name) for item in fields(sums)}
-    parts = {name: asdict(value) for name, value in values.items() if isinstance(value, (Moments, WeightSums))}
-    return {**values, "means": sums.means.tolist(), "spread": sums.spread.tolist(), **parts}
-
-
-def _sums(said: Mapping[str, Any]) -> Sums:
-    moments = {name: Moments(**said[name]) for name in ("whole", "residual")}
-    weights = {name: None if said[name] is None else WeightSums(**said[name]) for name in ("weight", "used")}
-    arrays = {name: np.array(said[name], np.float64) for name in ("means", "spread")}
-    lists = {name: tuple(said[name]) for name in ("signs", "pivots")}
-    return Sums(**{**said, **moments, **weights, **arrays, **lists})

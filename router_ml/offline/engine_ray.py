@@ -18,7 +18,7 @@ from router_ml.offline.engine_files import Partition
 from router_ml.offline.engine_run import Job, Worker, attempt
 
 STORE_BYTES = 200 * 2**20  # object store of a cluster on this machine; only names and counts go through it
-THREADS = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Actor:
@@ -47,7 +47,7 @@ def ray_rows(job: Job, todo: list[Partition], *, workers: int, address: str | No
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         data = ray.data.from_items([asdict(each) for each in todo], override_num_blocks=len(todo))
-        made = data.map_batches(Actor, fn_constructor_args=(job,), batch_size=1, concurrency=(1, workers), num_cpus=1)
+        made = data.map_batches(Actor, fn_constructor_args=(job,), batch_size=1, concurrency=workers, num_cpus=1)
         for row in made.iter_rows():
             if row["problem"]:
                 raise OfflineDataError(row["problem"])
@@ -58,6 +58,7 @@ def ray_rows(job: Job, todo: list[Partition], *, workers: int, address: str | No
 def _cluster(workers: int, address: str | None) -> Iterator[Any]:
     """Ray, connected; a cluster of our own is on the loopback alone, reports to nobody, and is always stopped."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is raised here; the rest is noise
     try:
         import ray
         import ray.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 
 from router_ml.case import features_vector
 from router_ml.contract import RouteRequest
-from router_ml.errors import InvalidRequestError, OfflineDataError
+from router_ml.errors import EncoderMismatchError, InvalidRequestError, OfflineDataError
 from router_ml.loading import open_learned
 from router_ml.offline.champion import policy_of, split_features
 from router_ml.offline.engine_columns import add, drop, lists, matrix, vector
-from router_ml.offline.engine_files import lanes_of, need, with_lanes
+from router_ml.offline.engine_files import ENCODER, lanes_of, need, noting, with_lanes
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.surface import NAMES
@@ -74,7 +75,7 @@ class Reader:
         requests = [_request(text, row) for row, text in enumerate(batch.column(self._column).to_pylist())]
         pieces = [requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE)]
         found = [one for piece in pieces for one in read(self._bundle.config, self._bundle, piece)]
-        return add(
+        made = add(
             drop(batch, [self._column]),
             embedding=lists(np.stack([one.embedding for one in found])),
             features=lists(np.stack([features_vector(one) for one in found])),
@@ -82,6 +83,7 @@ class Reader:
             domain=arrow.array([one.domain_label.label for one in found], arrow.string()),
             tokens_in=arrow.array([one.tokens_in for one in found], arrow.int64()),
         )
+        return noting(made, ENCODER, self._bundle.encoder.sha256)
 
     def finish(self) -> None:
         """Nothing is left."""
@@ -91,7 +93,8 @@ class Reader:
 @dataclass(frozen=True)
 class Score:
     """``embedding`` and ``features`` to what a bundle would do: ``target`` (propensities over the lanes) and its
-    estimates ``quality``, ``quality_low``, ``quality_high``, ``cost`` (USD) and ``latency_ms``, lists over the lanes.
+    estimates ``quality_estimate``, ``quality_low``, ``quality_high``, ``cost_estimate`` (USD) and ``latency_estimate``
+    (ms), lists over the lanes: the bundle's, then others that the files have and no policy can take any more.
 
     ``traffic_class``: of rows without a column of this name. Where there is a column ``eligible``, lanes stay within
     it; by default all that are enabled are allowed.
@@ -120,37 +123,44 @@ class Score:
 
         Raises:
             OfflineDataError: lists in the files are over other lanes than the bundle's.
+            EncoderMismatchError: the embeddings come from another encoder.
         """
         bundle = open_bundle(self.model)
+        made = (schema.metadata or {}).get(ENCODER, b"").decode()
+        if made and json.loads(made) != bundle.encoder.sha256:
+            raise EncoderMismatchError(
+                f"The embeddings were made by encoder {json.loads(made)[:12]}, the bundle has "
+                f"{bundle.encoder.sha256[:12]}. Embed the requests with this bundle."
+            )
         lanes, there = tuple(bundle.config.lanes), lanes_of(schema)
         over = [name for name in OVER_LANES if name in schema.names]
-        if over and there != lanes:
+        if over and (there is None or there[: len(lanes)] != lanes):
             named = "nobody says which" if there is None else ", ".join(there)
             raise OfflineDataError(
                 f"{', '.join(over)} are lists over lanes ({named}); the bundle has {', '.join(lanes)}. Export the log "
                 "with this bundle's configuration."
             )
-        return Scorer(bundle, self.traffic_class)
+        return Scorer(bundle, self.traffic_class, there if over and there else lanes)
 
 
 class Scorer:
     """``Score``, opened."""
 
-    def __init__(self, bundle: Bundle, traffic_class: str) -> None:
+    def __init__(self, bundle: Bundle, traffic_class: str, lanes: tuple[str, ...]) -> None:
         spec = bundle.classifier.spec
-        self._bundle, self._class = bundle, traffic_class
+        self._bundle, self._class, self._lanes = bundle, traffic_class, lanes
         self._sizes = len(NAMES), len(spec.intent.labels), len(spec.domain.labels)
-        self._width = bundle.encoder.width
+        self._width = len(bundle.encoder.encode(["one"])[0].representation)
         self._enabled = np.array([lane.enabled for lane in bundle.config.lanes.values()])
 
     def batch(self, batch: Any) -> Any:
         """Requests, scored."""
-        bundle, lanes = self._bundle, list(self._bundle.config.lanes)
+        bundle, own = self._bundle, len(self._bundle.config.lanes)
         embedding = matrix(batch, "embedding", dtype=np.float32, width=self._width)
         contexts = split_features(embedding, matrix(batch, "features", dtype=np.float32), self._sizes)
         allowed: NDArray[np.bool_] = np.repeat(self._enabled[None], batch.num_rows, axis=0)
         if "eligible" in batch.schema.names:
-            allowed = allowed & matrix(batch, "eligible", dtype=bool, width=len(lanes))
+            allowed = allowed & matrix(batch, "eligible", dtype=bool, width=len(self._lanes))[:, :own]
         named = "traffic_class" in batch.schema.names
         classes = vector(batch, "traffic_class", dtype=np.str_) if named else np.full(batch.num_rows, self._class)
         target, found = policy_of(
@@ -161,16 +171,23 @@ class Scorer:
             traffic_class=classes,
             promises=bundle.promises,
         )
+
+        def over_all(values: NDArray[Any], absent: float) -> Any:
+            """Over lanes of the files too that the bundle does not have."""
+            result = np.full((batch.num_rows, len(self._lanes)), absent)
+            result[:, :own] = values
+            return lists(result)
+
         made = add(
             batch,
-            target=lists(target),
-            quality=lists(found.belief.quality.astype(np.float64)),
-            quality_low=lists(found.belief.low.astype(np.float64)),
-            quality_high=lists(found.belief.high.astype(np.float64)),
-            cost=lists(found.cost_usd),
-            latency_ms=lists(found.latency_ms),
+            target=over_all(target, 0.0),
+            quality_estimate=over_all(found.belief.quality, np.nan),
+            quality_low=over_all(found.belief.low, np.nan),
+            quality_high=over_all(found.belief.high, np.nan),
+            cost_estimate=over_all(found.cost_usd, np.nan),
+            latency_estimate=over_all(found.latency_ms, np.nan),
         )
-        return with_lanes(made, lanes)
+        return with_lanes(made, self._lanes)
 
     def finish(self) -> None:
         """Nothing is left."""

@@ -36,7 +36,10 @@ class Stage(Protocol):
 class Task(Protocol):
     """A function over partitions, as a value that can be sent to a worker."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
     def said(self) -> Mapping[str, Any]:
         """What its results depend on besides the rows."""
@@ -114,7 +117,7 @@ class Worker:
         try:
             self.out.write(partition.name, results(self._stage), noted(self.job.task, partition))
         except OfflineDataError as error:
-            self._stage = None
+            self._stage = None  # it may hold half a partition
             raise OfflineDataError(f"{partition.name}, rows from {seen} on: {error}") from error
         return seen
 
@@ -173,9 +176,11 @@ def finished(folder: Folder, task: Task, partition: Partition) -> bool:
         return False
     wanted = noted(task, partition)
     if notes.get("task") != wanted["task"]:
+        before, now = notes.get("said", {}), wanted["said"]
+        apart = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        told = "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in apart)
         raise OfflineDataError(
-            f"{folder.url} holds results of another run: {partition.name} was made with {notes.get('said')}, this run "
-            f"is {wanted['said']}. Give another folder, or remove these results."
+            f"{folder.url} holds results of another run ({told}). Give another folder, or remove these results."
         )
     return bool(notes == wanted)
 

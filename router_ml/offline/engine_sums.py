@@ -1,8 +1,8 @@
 """Sums of parts of a log that add up to off-policy estimates with their normal intervals.
 
 Every sum is central or of one sign, and those of ratios are kept around the ratio of their own part, so that nothing
-cancels (Chan, Golub & LeVeque 1983; Pebay 2008 for higher moments). Parts are put together all at once with correctly
-rounded sums, so their order does not matter to any bit.
+cancels (Chan, Golub & LeVeque 1983). Parts are put together all at once with correctly rounded sums, so their order
+does not matter to any bit.
 """
 
 from __future__ import annotations
@@ -10,85 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.offline.engine_moments import Moments, WeightSums
 from router_ml.offline.feedback import Floats
 from router_ml.offline.ope_intervals import Summary, Weighted
 from router_ml.offline.ope_terms import Terms
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Of one variable: how many, mean, and central powers 2 to 4, summed."""
-
-    count: int
-    mean: float
-    second: float
-    third: float
-    fourth: float
-
-    @classmethod
-    def of(cls, values: Floats) -> Moments:
-        """Of (n,) values."""
-        mean = float(values.mean()) if len(values) else 0.0
-        away = values - mean
-        powers = (float(np.power(away, power).sum()) for power in (2, 3, 4))
-        return cls(len(values), mean, *powers)
-
-    @classmethod
-    def together(cls, parts: Sequence[Moments]) -> Moments:
-        """Of all values of the parts."""
-        count = sum(part.count for part in parts)
-        mean = math.fsum(part.count * part.mean for part in parts) / count if count else 0.0
-        away = [(part, part.mean - mean) for part in parts]
-        return cls(
-            count,
-            mean,
-            math.fsum(part.second + part.count * d**2 for part, d in away),
-            math.fsum(part.third + 3 * d * part.second + part.count * d**3 for part, d in away),
-            math.fsum(
-                part.fourth + 4 * d * part.third + 6 * d**2 * part.second + part.count * d**4 for part, d in away
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class WeightSums:
-    """Of weights w that may have signs: sums of |w|, w^2 and w |w|."""
-
-    size: float
-    squares: float
-    signed: float
-
-    @classmethod
-    def of(cls, weight: Floats) -> WeightSums:
-        """Of (n,) weights."""
-        size = np.abs(weight)
-        return cls(float(size.sum()), float(np.square(weight).sum()), float((weight * size).sum()))
-
-    @classmethod
-    def together(cls, parts: Sequence[WeightSums]) -> WeightSums:
-        """Of all weights of the parts."""
-        return cls(*(math.fsum(getattr(part, name) for part in parts) for name in ("size", "squares", "signed")))
-
-    @property
-    def effective(self) -> float:
-        """How many rows of equal weight would say as much (Kish 1965)."""
-        return self.size**2 / self.squares if self.squares > 0 else 0.0
-
-
-@dataclass(frozen=True)
 class Sums:
     """Of one estimator over ``rows`` decisions.
 
-    An estimate has parts, each ``signs`` times a mean or a ratio. ``pivots``: the ratio of each part in these rows, None
-    of a mean. Columns are the numerators, less pivot times denominator, and the denominators of the ratios: ``means``
-    (p,) and ``spread`` (p, p), their central products summed. ``whole``: moments of a row's value, where all parts are
-    means. ``weight`` and ``residual`` as the interval looks at them, where the estimator has them; ``used``: the
-    weights that count for effective rows, and ``largest`` of them.
+    An estimate has parts, each ``signs`` times a mean or a ratio. ``pivots``: the ratio of each part in these rows,
+    None of a mean. Columns are the numerators, less pivot times denominator, and the denominators of the ratios:
+    ``means`` (p,) and ``spread`` (p, p), their central products summed. ``whole``: moments of a row's value, where all
+    parts are means. ``weight`` and ``residual`` as the interval looks at them, where the estimator has them; ``used``:
+    the weights that count for effective rows, and ``largest`` of them.
     """
 
     rows: int
@@ -296,7 +236,7 @@ def _pivots(parts: Sequence[Sums]) -> tuple[float | None, ...]:
 
 
 def _numerator(part: Sums, index: int, at: int) -> float:
-    pivot: Any = part.pivots[index]
+    pivot = part.pivots[index] or 0.0
     return part.rows * (float(part.means[at]) + pivot * float(part.means[at + 1]))
 
 

@@ -160,10 +160,9 @@ def _summary(terms: Terms, feedback: Decided, clusters: Clusters) -> Summary:
             skew=_skew(terms.residual[feedback.rated]),
             squares=float(np.square(rows).sum()) if clusters.given else None,
         )
-    powers = (float(np.power(influence, power).mean()) for power in (3, 4))
-    return Summary(
-        value_of(terms.parts), clusters.rows, clusters.count, float(np.square(influence).mean()), *powers, weighted
-    )
+    second = float(np.square(influence).mean())
+    third, fourth = (float(np.power(influence, power).mean()) for power in (3, 4))
+    return Summary(value_of(terms.parts), clusters.rows, clusters.count, second, third, fourth, weighted)
 
 
 def _reach(quantile: float, variance: float, slope: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def write_log(folder: Path, target: Floats, feedback: Feedback, model: Floats, c
         columns["user"] = feedback.cluster
     table = arrow.table(columns)
     ends = [0, *cuts, len(feedback)]
-    for number, (start, stop) in enumerate(zip(ends, ends[1:], strict=False)):
+    for number, (start, stop) in enumerate(pairwise(ends)):
         path = folder / f"day=2026-03-{number + 1:02}" / "part.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         parquet.write_table(table.slice(start, stop - start), path)
