@@ -95,10 +95,10 @@ def shape_problems(error: ValidationError, source: Source, *, root: type[BaseMod
     """What a model does not take, with lines and fixes; ``root`` is the model, or that of the items of a list."""
     for item in error.errors(include_url=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
+        path, known = _place(path, root)
         message, fix = item["msg"] + ".", _FIXES.get(item["type"], "Correct the value.")
         if item["type"] == "extra_forbidden":
             message = "unknown key."
-            known = _known_keys(path[:-1], root)
             close = difflib.get_close_matches(str(path[-1]), known, n=1)
             fix = f"Did you mean {close[0]!r}?" if close else f"Known keys here: {', '.join(known)}."
         elif item["type"] == "missing":
@@ -106,17 +106,35 @@ def shape_problems(error: ValidationError, source: Source, *, root: type[BaseMod
         yield Problem(source.file, source.line(path), dotted(path), message, fix)
 
 
-def _known_keys(path: _Path, root: type[BaseModel]) -> list[str]:
-    """Keys that the section at a path knows, by walking the types of the schema."""
+def _place(path: _Path, root: type[BaseModel]) -> tuple[_Path, list[str]]:
+    """A path as the file has it, without the tag by which pydantic names a member of a union, and the keys that the
+    section of its last part knows, by walking the types of the schema."""
     model: type[BaseModel] | None = root
-    named = False
+    members: dict[str, type[BaseModel]] = {}
+    named, written = False, list[str | int]()
+    known: list[str] = []
     for part in path:
+        if part in members:
+            model, members = members[str(part)], {}
+            continue
+        written.append(part)
+        known = sorted(_fields(model)) if model is not None else []
         if named or isinstance(part, int) or model is None:
             named = False  # an index, or a name chosen by the user
             continue
         annotation = _fields(model).get(part)
-        model, named = _section(annotation), get_origin(annotation) is dict
-    return sorted(_fields(model)) if model is not None else []
+        model, named, members = _section(annotation), get_origin(annotation) is dict, _tagged(annotation)
+    return tuple(written), known
+
+
+def _tagged(annotation: object) -> dict[str, type[BaseModel]]:
+    """The members of a union of sections that are told apart by their ``kind``, by each kind."""
+    inner = getattr(annotation, "__args__", ())
+    sections = [each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)]
+    if len(sections) > 1 and all("kind" in each.model_fields for each in sections):
+        kinds = ((each, getattr(each.model_fields["kind"].annotation, "__args__", ())) for each in sections)
+        return {kind: each for each, mine in kinds for kind in mine}
+    return next((found for found in map(_tagged, inner) if found), {})
 
 
 def _fields(model: type[BaseModel]) -> dict[str, object]:
