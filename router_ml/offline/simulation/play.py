@@ -117,18 +117,21 @@ class _Run:
         flights, own = self.course.flights, ahead.rows(low, high)
         lane, fails = ahead.lane[own], ahead.fails[own]
         flies = fails | (flights.noisy[lane] & (lane >= 0)) if flights.noisy.any() else fails.copy()
-        for limited, gate in self.course.gates.items():
-            mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
-            start_s = block.at_s[low + mine]
-            others = len(flights.open) + int(flies[: high - low].sum())
-            free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
-            if free == len(mine):
-                continue
-            if mine[free] >= _LEAST:
-                high = low + int(mine[free])
-            else:
-                high = min(high, low + _ONE_BY_ONE)
-                flies[mine] = True
+        again = bool(self.course.gates)
+        while again:  # whoever flies may come to any gate
+            again = False
+            for limited, gate in self.course.gates.items():
+                mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
+                start_s = block.at_s[low + mine]
+                others = len(flights.open) + int(flies[: high - low].sum())
+                free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
+                if free == len(mine):
+                    continue
+                if mine[free] >= _LEAST:
+                    high = low + int(mine[free])
+                else:
+                    high, again = min(high, low + _ONE_BY_ONE), True
+                    flies[mine] = True
         return flies[: high - low], high
 
     def _live(self, block: Block, ahead: Ahead, low: int, high: int) -> None:
