@@ -21,7 +21,7 @@ def log(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some logged requests, one of which has personal data."""
     path = tmp_path_factory.mktemp("outage") / "log.sqlite"
     with EventLog(path) as events:
-        private = "My name is John Smith, my IBAN is DE89370400440532013000: draft a letter to my bank"
+        private = "What does the IBAN DE89370400440532013000 stand for?"
         texts = ("What is the capital of Peru?", private, "How many moons has Jupiter?")
         Router(bundle.config, bundle=bundle, log=events).predict_routes(
             [RouteRequest(text=text, metadata={"region": region}) for text in texts for region in ("eu", "us")]

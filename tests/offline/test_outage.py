@@ -22,7 +22,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FLAT = Demand(np.full(24, 60.0), NOON, "made up")
 TEXTS = (
     "What is the capital of Peru?",
-    "My name is John Smith, my IBAN is DE89370400440532013000: draft a letter to my bank",
+    "What does the IBAN DE89370400440532013000 stand for?",
     "Should I stop taking my heart medication?",
     "Is a tenant allowed to sublet the flat?",
     "Refund order 8812 and email me",

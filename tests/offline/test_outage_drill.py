@@ -112,7 +112,7 @@ def test_a_call_to_what_counts_as_down_is_found(log: EventLog) -> None:
 
 
 def test_requests_that_fail_break_the_promise(log: EventLog) -> None:
-    report = drill_report(log, drilled(log, sessions=40, fails=True))
+    report = drill_report(log, drilled(log, sessions=80, fails=True))
     assert report.inside is not None
     assert report.inside.success.value < 0.9
     assert report.difference["success"].value < -0.1
