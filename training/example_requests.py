@@ -1,8 +1,9 @@
 """Choose the requests that ship for simulations, from the authored corpora.
 
 What it knows: how often a company that uses a model for many things asks for what, and which rows to leave alone: the
-authors that are only measured (``heldout``, ``calibration``, and the test part of the plan), rows with slots for keys and
-card numbers, so that the file holds nothing that looks like one, and harmful ones but for a few.
+authors that are only measured (``heldout``, ``calibration``, and the test part of the plan), rows with slots for keys
+and card numbers, so that the file holds nothing that looks like one, and those written to be hard (with a ``note``), of
+which traffic has fewer.
 What it does not know: how often anybody's own traffic asks for what. Replace the file by your own requests.
 
 ``python -m training.example_requests`` writes ``router_ml/offline/simulation/requests.jsonl``.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,27 @@ DOMAINS = {
 }
 """Weights of domains within an intent; where an intent has none of a domain, others take its place."""
 MOST = {
-    **{"pii": 22, "medical_advice": 6, "financial_advice": 6, "legal_advice": 6, "employment_decision": 4},
-    **{"state_change": 6, "prompt_injection": 3, "harmful": 2, "secrets": 0},
+    **{"pii": 16, "medical_advice": 6, "financial_advice": 6, "legal_advice": 6, "employment_decision": 3},
+    **{"state_change": 4, "prompt_injection": 3, "harmful": 2, "secrets": 0},
 }
 """The most rows with each risk: the corpora hold many more of them than traffic does."""
-WITH_TOOLS, ASKED_BACK = 56, 8
-"""Requests from the corpora of the plan, and of these the ones to which something is missing."""
-LONGEST, LONG_ONES, USUAL = 2_400, 24, 600
-"""Characters of any text; how many may be longer than is usual."""
+WITH_TOOLS, ASKED_BACK, WRITES = 56, 8, 16
+"""Requests from the corpora of the plan, of these the ones to which something is missing, and the most of the others
+that may use a tool which changes something."""
+READING = {"order_lookup", "search", "sql"}
+LONG = {"summarization": 10, "extraction": 7, "rewriting": 4, "qa": 4, "coding": 3, "classification": 2, "reasoning": 2}
+"""Requests of more than ``USUAL`` characters, by intent."""
+PERSONAL = {
+    "qa": 3,
+    "writing": 3,
+    "summarization": 3,
+    "extraction": 3,
+    "rewriting": 2,
+    "classification": 1,
+    "action": 1,
+}
+"""Requests that hold personal data, by intent."""
+USUAL, LONGEST = 600, 2_400
 
 
 def choose() -> list[dict[str, Any]]:
@@ -65,19 +79,32 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _by_intent(rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """As many of each intent and domain as there are to be, of risks and long texts no more than that."""
-    left, long_ones = Counter(MOST), LONG_ONES
+    """As many of each intent and domain as there are to be: those with personal data first, then long ones, then the
+    rest; of each risk no more than is allowed."""
+    left = Counter(MOST)
     for intent, count in INTENTS.items():
-        quota = _quotas(count)
-        for row in rows:
-            text, risks, size = row["text"], row["risks"], len(row["text"])
-            wanted = row["intent"] == intent and quota[row["domain"]] > 0 and "⟦" not in text and size <= LONGEST
-            if not wanted or any(left[risk] <= 0 for risk in risks) or (size > USUAL and long_ones <= 0):
-                continue
-            quota[row["domain"]] -= 1
-            left.subtract(risks)
-            long_ones -= size > USUAL
-            yield row
+        mine = [row for row in rows if row["intent"] == intent and "⟦" not in row["text"] and "note" not in row]
+        quota, taken = _quotas(count), list[dict[str, Any]]()
+        for fits, most in ((_personal, PERSONAL.get(intent, 0)), (_long, LONG.get(intent, 0)), (_usual, count)):
+            wanted = len(taken) + most
+            for row in filter(fits, mine):
+                if len(taken) < wanted and quota[row["domain"]] > 0 and all(left[risk] > 0 for risk in row["risks"]):
+                    quota[row["domain"]] -= 1
+                    left.subtract(row["risks"])
+                    taken.append(row)
+        yield from taken
+
+
+def _personal(row: dict[str, Any]) -> bool:
+    return "pii" in row["risks"] and len(row["text"]) <= USUAL
+
+
+def _long(row: dict[str, Any]) -> bool:
+    return "pii" not in row["risks"] and USUAL < len(row["text"]) <= LONGEST
+
+
+def _usual(row: dict[str, Any]) -> bool:
+    return "pii" not in row["risks"] and len(row["text"]) <= USUAL
 
 
 def _quotas(count: int) -> Counter[str]:
@@ -90,17 +117,15 @@ def _quotas(count: int) -> Counter[str]:
     return quota
 
 
-def _with_tools(plans: list[dict[str, Any]]) -> Iterable[Mapping[str, Any]]:
+def _with_tools(plans: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """Requests with tools or earlier turns, and some that lack something."""
-    lacking, complete = ASKED_BACK, WITH_TOOLS - ASKED_BACK
+    left = Counter({"lacking": ASKED_BACK, "writes": WRITES, "reads": WITH_TOOLS - ASKED_BACK - WRITES})
     for row in plans:
-        missing = bool(row["labels"]["missing"])
-        if not missing and not (row.get("allowed_tools") or row.get("messages")):
-            continue
-        if (lacking if missing else complete) <= 0:
-            continue
-        lacking, complete = lacking - missing, complete - (not missing)
-        yield {key: row[key] for key in ("text", "messages", "allowed_tools") if row.get(key)}
+        tools = set(row.get("allowed_tools", ()))
+        group = "lacking" if row["labels"]["missing"] else "reads" if tools <= READING else "writes"
+        if left[group] > 0 and (group == "lacking" or tools or row.get("messages")):
+            left[group] -= 1
+            yield {key: row[key] for key in ("text", "messages", "allowed_tools") if row.get(key)}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from router_ml.offline.simulation.scenario import NewLane, Scenario, Wave
 NONE = "none"
 """In a mix: requests that name no organisation or region, and those without any risk."""
 DEFAULT = "default"
+"""Of lanes: those that are not named. Of budgets: the class that takes what no other does."""
 
 
 def check(scenario: Scenario) -> Iterator[Issue]:
@@ -48,7 +49,7 @@ def check_against(scenario: Scenario, config: RouterConfig) -> Iterator[Issue]:
     for name in scenario.lanes:
         yield from unknown(("lanes", name), [name], lanes, "lane")
     for name in scenario.budgets:
-        yield from unknown(("budgets", name), [name], config.traffic_classes, "traffic class")
+        yield from unknown(("budgets", name), [name], [*config.traffic_classes, DEFAULT], "traffic class")
     labels = _labels(config)
     for field, values in scenario.traffic.mix.items():
         for value in values if field in labels else ():

@@ -12,7 +12,7 @@ from router_ml.config import RouterConfig
 from router_ml.config.issues import Issue
 from router_ml.config.source import Source, dotted, read, shape_problems
 from router_ml.errors import ConfigError, Problem
-from router_ml.offline.simulation.checking import check, check_against
+from router_ml.offline.simulation.checking import DEFAULT, check, check_against
 from router_ml.offline.simulation.scenario import Scenario
 
 _LIBRARY = Path(__file__).parent / "library"
@@ -27,7 +27,8 @@ def load_scenario(name: str | Path, *, config: RouterConfig | None = None) -> Sc
     """A scenario of the library by its name, or of a file by its path.
 
     Args:
-        config: checks what the scenario names (lanes, providers, classes, regions, labels) against it.
+        config: what the scenario names (lanes, providers, classes, regions, labels) is checked against it, and a budget
+            of the class ``default`` is that of its last class, whatever that is called.
 
     Raises:
         ConfigError: with every problem found, each with file, line, key and fix; or there is no such scenario.
@@ -60,7 +61,16 @@ def parse_scenario(text: str, *, file: str = "scenario.yaml", config: RouterConf
     problems = [*source.problems, *_problems(issues, source)]
     if problems:
         raise ConfigError(problems)
-    return scenario
+    return scenario if config is None else _fitted(scenario, config)
+
+
+def _fitted(scenario: Scenario, config: RouterConfig) -> Scenario:
+    """The scenario with the budget of ``default`` for the class that takes what no other does."""
+    if DEFAULT not in scenario.budgets or DEFAULT in config.traffic_classes:
+        return scenario
+    budgets = {key: value for key, value in scenario.budgets.items() if key != DEFAULT}
+    last = list(config.traffic_classes)[-1]
+    return scenario.model_copy(update={"budgets": {last: scenario.budgets[DEFAULT], **budgets}})
 
 
 def _problems(issues: Iterable[Issue], source: Source) -> Iterable[Problem]:
