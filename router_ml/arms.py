@@ -60,8 +60,14 @@ class Arms:
 
     def count_many(self, lane: str, costs_usd: Sequence[float]) -> None:
         """``count`` one after another, in one step."""
-        if len(costs_usd):
-            self._add(lane, len(costs_usd), sum(costs_usd))
+        if lane not in self._lanes or not len(costs_usd):
+            return
+        with self._lock:
+            old = self._spent[lane]
+            cost = old.cost_usd
+            for more in costs_usd:
+                cost += more
+            self._spent = {**self._spent, lane: Spent(old.version, old.requests + len(costs_usd), cost)}
 
     @property
     def owed(self) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ A step that could not be made because a rule or a breaker took its lane away is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from router_ml.contract import FailureKind, RouteDecision, Step
+from router_ml.contract import FailureKind, Fallback, RouteDecision, Step
 from router_ml.execution.lanes.failures import RULE_OF
 
 TRANSIENT: frozenset[FailureKind] = frozenset(
@@ -36,8 +37,22 @@ class Tried:
     final: bool = False
 
 
+class Planned(Protocol):
+    """What of a decision its fallback follows from."""
+
+    @property
+    def lane(self) -> str | None:
+        """The first lane."""
+        ...
+
+    @property
+    def fallback(self) -> Fallback:
+        """The steps after it."""
+        ...
+
+
 def next_step(
-    decision: RouteDecision,
+    decision: Planned,
     tried: Sequence[Tried],
     *,
     max_retry_after_ms: float = float("inf"),
@@ -86,6 +101,13 @@ def substitute(decision: RouteDecision, tried: Sequence[Tried], lanes: Sequence[
     Args:
         lanes: that the rules still leave, as ``Still.lanes``.
     """
+    return stand_in(decision, tried, lanes, worth=lambda lane: _utility(decision, lane))
+
+
+def stand_in(
+    decision: Planned, tried: Sequence[Tried], lanes: Sequence[str], *, worth: Callable[[str], float]
+) -> Step | None:
+    """``substitute``, where ``worth`` says what a lane is worth to the request."""
     if not tried or rule_of(tried[-1].kind) is None:
         return None
     planned = {decision.lane, *decision.fallback.lanes()}
@@ -94,7 +116,7 @@ def substitute(decision: RouteDecision, tried: Sequence[Tried], lanes: Sequence[
     left = [lane for lane in lanes if lane not in {one.lane for one in tried}]
     if len(stood_in) >= len(missed) or not left:
         return None
-    return Step(lane=max(left, key=lambda lane: (_utility(decision, lane), lane)))
+    return Step(lane=max(left, key=lambda lane: (worth(lane), lane)))
 
 
 def _utility(decision: RouteDecision, lane: str) -> float:

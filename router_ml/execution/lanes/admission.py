@@ -81,3 +81,8 @@ class PerMinute:
     def take(self, now_s: float) -> None:
         """Count a call, made now."""
         self._made.append(now_s)
+
+    @property
+    def recent(self) -> tuple[float, ...]:
+        """When the last calls were made, ``limit`` of them at most."""
+        return tuple(self._made)
