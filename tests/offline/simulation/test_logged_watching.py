@@ -167,6 +167,19 @@ def test_fallbacks_count_with_what_answered(config: RouterConfig) -> None:
     assert found.sums.served.sum() == 4000
 
 
+def test_a_difference_is_as_uncertain_as_the_policy_that_is_hardly_known(config: RouterConfig) -> None:
+    """Many ratings of the policy that logged are no evidence of one that the log hardly tried."""
+    made = made_log(config, 600, shares=(0.985, 0.0, 0.015))
+    truth = truth_of(made, config)
+    hardly, logging = (played(made, truth, config, each) for each in ((0.0, 0.0, 1.0), (0.985, 0.0, 0.015)))
+    assert hardly.effective < 10
+    assert logging.effective > 300
+    found = difference(hardly, logging).quality
+    assert found.high - found.low > 0.5 * (hardly.quality.high - hardly.quality.low)
+    assert any("too few" in note for note in hardly.notes)
+    assert hardly.hardly_known == ("premium",)
+
+
 @pytest.mark.parametrize(("times", "errors"), [(0.5, None), (None, 0.5)])
 def test_what_a_scenario_changes_changes_the_correction(
     config: RouterConfig, times: float | None, errors: float | None
