@@ -22,6 +22,12 @@ _BOUNDS = (
 )
 
 
+_COLUMNS = (
+    "The same requests with the same luck. Against champion: quality, and below it USD per 1,000. Dark: time with "
+    "requests of which none was answered. Exploring: what trying other lanes cost. Small numbers are 95% intervals."
+)
+
+
 def page(study: Study, *, command_line: str | None = None) -> str:
     """The report, whole: text, tables and drawings in one string, nothing is fetched from anywhere.
 
@@ -29,7 +35,8 @@ def page(study: Study, *, command_line: str | None = None) -> str:
     """
     title = f"What would happen: {study.scenario}"
     line = command(study) if command_line is None else command_line
-    drawn = (_costs(study), _over_time(study)) if study.results[0].due else ()
+    compared = (_costs(study),) if len(study.results) > 1 or study.curves else ()
+    drawn = (*compared, _over_time(study)) if study.results[0].due else ()
     parts = (_top(study), _policies(study), *drawn, _per_class(study), _details(study), _reproduce(study, line))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -76,9 +83,7 @@ def _tiles(result: Result) -> Iterator[str]:
 
 def _policies(study: Study) -> Iterator[str]:
     yield '<section class="flows"><h2>Policies side by side</h2>'
-    yield _note(
-        "All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000."
-    )
+    yield _note(_COLUMNS)
     yield f"{tables.policies(study)}</section>"
 
 

@@ -49,7 +49,7 @@ def _fates(result: Result) -> str:
 def answer(study: Study) -> str:
     """What came of it under the champion, in a few sentences of numbers."""
     champion = study.results[0]
-    said = (headline(study, champion), _floors(champion), _violated(champion))
+    said = (headline(study, champion), _floors(champion), *_over_budget(champion), _violated(champion))
     return " ".join(part for part in said if part)
 
 
@@ -122,6 +122,13 @@ def _floors(result: Result) -> str:
     return "Every quality floor was kept." if promised else ""
 
 
+def _over_budget(result: Result) -> Iterator[str]:
+    for part in result.classes:
+        if part.over_budget_days:
+            days = f"{part.over_budget_days} {plural('day', part.over_budget_days)}"
+            yield f"More than the budget of {part.name} was spent on {days}."
+
+
 def _violated(result: Result) -> str:
     if result.violations:
         return f"{words.count(result.violations)} {plural('call', result.violations)} went to an excluded lane."
@@ -143,4 +150,4 @@ def plural(noun: str, count: int) -> str:
     """
     if count == 1:
         return noun
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{noun[:-1]}ies" if noun.endswith("cy") else f"{noun}s"

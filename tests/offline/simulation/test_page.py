@@ -105,6 +105,14 @@ def test_what_is_not_shown_is_not_called_kept() -> None:
     assert "No quality floor was missed; for batch it is not shown to be kept." in found
 
 
+def test_days_over_a_budget_are_in_the_answer() -> None:
+    champion = a_result("champion")
+    classes = (replace(champion.classes[0], over_budget_days=1), *champion.classes[1:])
+    found = Reader(page(a_study(replace(champion, classes=classes)))).text
+    assert "More than the budget of batch was spent on 1 day." in found
+    assert "More than the budget" not in Reader(page(a_study(champion))).text
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -102,7 +102,7 @@ def clip(words: str, width: float, size: float = SIZE) -> str:
     """
     if width_of(words, size) <= width:
         return words
-    kept = len(words) - 1
+    kept = min(len(words) - 1, int(width / (0.37 * size)) + 1)
     while kept and width_of(words[: kept - kept // 2] + "…" + words[len(words) - kept // 2 :], size) > width:
         kept -= 1
     return words[: kept - kept // 2].rstrip() + "…" + words[len(words) - kept // 2 :].lstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router_ml.offline.simulation.charts.canvas import Scale, around, clip, path, spread, text, width_of
@@ -27,6 +27,7 @@ def test_labels_that_fit_stay_where_they_belong() -> None:
     assert spread([20.0, 80.0, 140.0], gap=15, low=0, high=200) == [20.0, 80.0, 140.0]
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=60), st.floats(15, 200))
 def test_a_clipped_name_fits(name: str, width: float) -> None:
     shown = clip(name, width)
