@@ -110,7 +110,7 @@ class _Run:
         course.passed.cut(mark, stop - low)
         block.flies[stop:high] = False
         self._settle(block, low, stop)
-        self._length = min(_MOST, 4 * self._length if stop == high else max(2 * (stop - low), _LEAST))
+        self._length = min(_MOST, 2 * max(self._length, stop - low) if stop == high else max(stop - low, _LEAST))
 
     def _flying(self, block: Block, ahead: Ahead, low: int, high: int) -> tuple[NDArray[np.bool_], int]:
         """Which rows (n,) have to be carried out call by call, and how far that is known."""
