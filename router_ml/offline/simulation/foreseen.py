@@ -19,6 +19,7 @@ from router_ml.allocation.bandit import as_quality, cost_feature
 from router_ml.allocation.estimate import Allocation, Estimates, Known, assess, look_up
 from router_ml.allocation.posterior import Drift
 from router_ml.config import Lane
+from router_ml.errors import EncoderMismatchError
 from router_ml.learning import OnlineLearner
 from router_ml.offline.simulation.kinds import Kinds
 
@@ -127,6 +128,23 @@ class Foreseen:
     def _write_heads(self) -> list[str]:
         one_by_one = (self._contexts.take(slice(row, row + 1)) for row in range(len(self._contexts)))
         return [self._allocation.bandit.shared(one)[0] for one in one_by_one]
+
+
+def check_read(allocation: Allocation, kinds: Kinds) -> None:
+    """See whether requests were read as a bundle reads them.
+
+    Raises:
+        EncoderMismatchError: they were not.
+    """
+    contexts, quality = kinds.contexts, allocation.quality
+    found = tuple(each.shape[1] for each in (contexts.embedding, contexts.surface, contexts.intent, contexts.domain))
+    mean, surface = allocation.bandit.projection.mean, quality.similarity.surface_mean
+    expected = (*mean.shape, *surface.shape, *quality.counts.shape[:2])
+    if found != expected:
+        raise EncoderMismatchError(
+            f"The requests were read as (embedding, surface, intents, domains) of sizes {found}, this bundle expects "
+            f"{expected}. Read them with a bundle that has the same encoder and classifier, or retrain it on theirs."
+        )
 
 
 def _looked_up(lanes: Mapping[str, Lane]) -> list[tuple[str, int, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from router_ml.allocation.select import Rule, best, distribution, ranks, worths
 from router_ml.budgets import Standing
 from router_ml.config import RouterConfig, TrafficClass
 from router_ml.offline.simulation.carried import FATES
+from router_ml.offline.simulation.policies import NOTHING
 from router_ml.terms import margin_of, may_probe, rule_in_force
 
 Floats = NDArray[np.float64]
@@ -51,12 +53,43 @@ class Asked:
         owed = tuple(probes.items()) if may_probe(exploring, promise) and not exploring.capped else ()
         return cls(promise, plain, exploring, owed)
 
+    def at(self, quality_per_usd: float) -> Asked:
+        """The same at another lambda."""
+        plain, exploring = (replace(rule, quality_per_usd=quality_per_usd) for rule in (self.plain, self.exploring))
+        return replace(self, plain=plain, exploring=exploring)
+
     @cached_property
     def stopped(self) -> int:
         """The fate of what would go on, where the spent budget keeps it from every lane; -1 else."""
         if not self.plain.capped or self.promise.at_cap == "cheapest":
-            return -1
+            return NOTHING
         return FATES.index("refused" if self.promise.at_cap == "refuse" else "queued")
+
+
+class Columns(NamedTuple):
+    """What is weighed of n requests, over the K lanes of the router; as in ``Weighed``."""
+
+    propensities: Floats
+    exploit: NDArray[np.int64]
+    eligible: Mask
+    worth: Floats
+    fate: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64]) -> Columns:
+        """The chosen rows."""
+        return Columns(self[0][rows], self[1][rows], self[2][rows], self[3][rows], self[4][rows])
+
+    def put(self, rows: NDArray[np.int64], values: Columns) -> None:
+        """Put values into these rows."""
+        for into, each in zip(self, values, strict=True):
+            into[rows] = each
+
+    @classmethod
+    def empty(cls, rows: int, lanes: int) -> Columns:
+        """Room for so many."""
+        shape = rows, lanes
+        nothing = np.full(rows, NOTHING)
+        return cls(np.zeros(shape), nothing, np.zeros(shape, bool), np.zeros(shape), nothing.copy())
 
 
 def weigh(
