@@ -132,8 +132,8 @@ class Budgets:
         self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
 
     def charge_many(self, name: str, at: datetime, costs_usd: Sequence[float], *, requests: int | None = None) -> None:
-        """Charge requests of a class, one after another in one step, all in the hour of ``at``; none of them can be
-        corrected later. A class without a budget is not charged.
+        """Charge requests of a class, one after another in one step, all in the hour of ``at``. A class without a budget
+        is not charged. What has to be corrected later is charged once more, with what it did cost less that.
 
         Args:
             requests: how many of them are new; by default each cost is one request.
@@ -146,7 +146,7 @@ class Budgets:
             day = ledger.day(at.date())
             day.requests[at.hour] += len(costs_usd) if requests is None else requests
             for cost in costs_usd:  # not sum(), which rounds differently: the parts must not matter
-                day.spent += cost
+                day.spent = max(day.spent + cost, 0.0)
 
     def correct(self, decision_id: str, cost_usd: float) -> None:
         """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this

@@ -34,6 +34,8 @@ def test_the_wheel_routes_in_a_fresh_environment(root: Path, tmp_path: Path) -> 
     names = zipfile.ZipFile(wheel).namelist()
     assert "router_ml/_bundle/manifest.json" in names
     assert {"router_ml/config/rewards.yaml", "router_ml/guardrails/measured.json"} <= set(names)
+    played = "router_ml/offline/simulation"
+    assert {f"{played}/requests.jsonl", f"{played}/library/vendor_outage_48h.yaml"} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"router_ml"}
 
     _run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)

@@ -2,7 +2,8 @@
 
 What it knows: how often a company that uses a model for many things asks for what, and which rows to leave alone: the
 authors that are only measured (``heldout``, ``calibration``, and the test part of the plan), rows with slots for keys
-and card numbers, so that the file holds nothing that looks like one, and harmful ones but for a few.
+and card numbers, so that the file holds nothing that looks like one, and those written to be hard (with a ``note``), of
+which traffic has fewer.
 What it does not know: how often anybody's own traffic asks for what. Replace the file by your own requests.
 
 ``python -m training.example_requests`` writes ``router_ml/offline/simulation/requests.jsonl``.
@@ -35,12 +36,14 @@ DOMAINS = {
 }
 """Weights of domains within an intent; where an intent has none of a domain, others take its place."""
 MOST = {
-    **{"pii": 16, "medical_advice": 6, "financial_advice": 6, "legal_advice": 6, "employment_decision": 4},
-    **{"state_change": 6, "prompt_injection": 3, "harmful": 2, "secrets": 0},
+    **{"pii": 16, "medical_advice": 6, "financial_advice": 6, "legal_advice": 6, "employment_decision": 3},
+    **{"state_change": 4, "prompt_injection": 3, "harmful": 2, "secrets": 0},
 }
 """The most rows with each risk: the corpora hold many more of them than traffic does."""
-WITH_TOOLS, ASKED_BACK = 56, 8
-"""Requests from the corpora of the plan, and of these the ones to which something is missing."""
+WITH_TOOLS, ASKED_BACK, WRITES = 56, 8, 16
+"""Requests from the corpora of the plan, of these the ones to which something is missing, and the most of the others
+that may use a tool which changes something."""
+READING = {"order_lookup", "search", "sql"}
 LONG = {"summarization": 10, "extraction": 7, "rewriting": 4, "qa": 4, "coding": 3, "classification": 2, "reasoning": 2}
 """Requests of more than ``USUAL`` characters, by intent."""
 PERSONAL = {
@@ -80,7 +83,7 @@ def _by_intent(rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     rest; of each risk no more than is allowed."""
     left = Counter(MOST)
     for intent, count in INTENTS.items():
-        mine = [row for row in rows if row["intent"] == intent and "⟦" not in row["text"]]
+        mine = [row for row in rows if row["intent"] == intent and "⟦" not in row["text"] and "note" not in row]
         quota, taken = _quotas(count), list[dict[str, Any]]()
         for fits, most in ((_personal, PERSONAL.get(intent, 0)), (_long, LONG.get(intent, 0)), (_usual, count)):
             wanted = len(taken) + most
@@ -116,15 +119,13 @@ def _quotas(count: int) -> Counter[str]:
 
 def _with_tools(plans: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """Requests with tools or earlier turns, and some that lack something."""
-    lacking, complete = ASKED_BACK, WITH_TOOLS - ASKED_BACK
+    left = Counter({"lacking": ASKED_BACK, "writes": WRITES, "reads": WITH_TOOLS - ASKED_BACK - WRITES})
     for row in plans:
-        missing = bool(row["labels"]["missing"])
-        if not missing and not (row.get("allowed_tools") or row.get("messages")):
-            continue
-        if (lacking if missing else complete) <= 0:
-            continue
-        lacking, complete = lacking - missing, complete - (not missing)
-        yield {key: row[key] for key in ("text", "messages", "allowed_tools") if row.get(key)}
+        tools = set(row.get("allowed_tools", ()))
+        group = "lacking" if row["labels"]["missing"] else "reads" if tools <= READING else "writes"
+        if left[group] > 0 and (group == "lacking" or tools or row.get("messages")):
+            left[group] -= 1
+            yield {key: row[key] for key in ("text", "messages", "allowed_tools") if row.get(key)}
 
 
 def main() -> None:

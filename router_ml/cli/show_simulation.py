@@ -49,10 +49,9 @@ def study_page(study: Study) -> RenderableType:
 
 
 _LEGEND = (
-    "quality: mean of served requests, ± 95%. less champion: quality and USD per 1,000, paired on the same requests and "
-    "luck. "
-    "s: seconds to the answer at p50, p95, p99. dark: minutes in which nothing was served. viol.: calls to a lane that "
-    "a rule, a limit or known health excludes."
+    "quality: mean of served requests, ± 95%. less champion: quality and USD per 1,000, paired on the same requests "
+    "and luck. s: seconds to the answer at p50, p95, p99. dark: minutes in which nothing was served. viol.: calls to a "
+    "lane that a rule, a limit or known health excludes."
 )
 
 
@@ -89,8 +88,8 @@ def _classes(result: Result) -> Table:
     for one in result.classes:
         money = f"{one.spend_usd:,.2f}"
         if one.budget_usd is not None:
-            over = f", over on {one.over_budget_days} d" if one.over_budget_days else ""
-            money += f"\n{one.budget_usd:,.2f} a day{over}"
+            money += f"\nof {one.budget_usd:,.2f} a day"
+            money += f",\nover on {one.over_budget_days} days" if one.over_budget_days else ""
         floor = Text(f"{one.floor:.2f}\n")
         floor.append(one.floor_verdict, style=_MARKS[one.floor_verdict])
         reasons = "\n".join(f"{count:,} {_REASONS.get(why, why)}" for why, count in one.no_lane.items())
@@ -111,16 +110,11 @@ def _classes(result: Result) -> Table:
 def _people(result: Result) -> Iterator[str]:
     asked = result.reviews
     if asked.asked:
-        waited = (
-            ""
-            if math.isnan(asked.p50_hours)
-            else (
-                f" Half of what they looked at had waited at most {asked.p50_hours:.1f} h, 95% {asked.p95_hours:.1f} h."
-            )
-        )
+        half, most = asked.p50_hours, asked.p95_hours
+        waited = f" Half of what they looked at had waited at most {_hours(half)}, 95% {_hours(most)}."
         yield (
             f"People were asked about {asked.asked:,}: {asked.granted:,} granted, {asked.expired:,} expired; "
-            f"the longest queue held {asked.longest:,}.{waited}"
+            f"the longest queue held {asked.longest:,}.{waited if asked.granted else ''}"
         )
     explored = result.exploration
     if explored.requests:
@@ -193,6 +187,10 @@ def _share(value: float) -> str:
     """Never 100% where something is missing."""
     shown = math.floor(10_000 * value) / 100 if value >= 0.99 else round(100 * value, 1)
     return f"{shown:g}%"
+
+
+def _hours(value: float) -> str:
+    return f"{60 * value:.0f} minutes" if value < 1 else f"{value:.1f} hours"
 
 
 def _minutes(value: float) -> str:

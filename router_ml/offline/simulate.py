@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteRequest
-from router_ml.errors import InvalidRequestError, MissingExtraError
-from router_ml.offline.champion import class_rule
-from router_ml.offline.matrix import Outage, Result, compare, traffic_from_matrix
+from router_ml.errors import InvalidRequestError, LogError, MissingExtraError
 from router_ml.offline.packs import Pack, learned_from, read_pack
 from router_ml.offline.simulation.lineup import USUAL
 from router_ml.offline.simulation.loading import library, load_scenario
@@ -31,18 +29,13 @@ if TYPE_CHECKING:
     from router_ml.offline.simulation.rows import Stream
 
 __all__ = [
-    "Outage",
-    "Result",
     "Source",
     "class_frame",
-    "class_rule",
-    "compare",
     "frame",
     "library",
     "series_frame",
     "simulate",
     "sized",
-    "traffic_from_matrix",
 ]
 
 
@@ -173,6 +166,9 @@ def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, count: int | None
     from router_ml.offline.simulation import logged
     from router_ml.storage.eventlog import EventLog
 
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).is_file():  # opening would make an empty one
+        raise LogError(f"There is no event log at {path}. Give the path or URL of the one that was written.")
     with EventLog(url) as events:
         found = logged.source(
             events,

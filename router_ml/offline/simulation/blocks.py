@@ -86,7 +86,7 @@ class Block:
             truth = calls.phase.quality
             into.explored_quality[low + left] = truth[which, lane[left]] - truth[which, other]
 
-    def land(self, flight: Flight, calls: Calls) -> None:
+    def land(self, flight: Flight) -> None:
         """Write down what became of a row that was carried out call by call, now that it has ended."""
         into, row, lane = self.carried, flight.row, flight.final
         self.open -= 1
@@ -94,7 +94,7 @@ class Block:
         into.fate[row] = SERVED if lane >= 0 else FAILED if flight.calls else NO_LANE
         into.cost_usd[row] = flight.cost_usd
         into.latency_ms[row] = (flight.at_s - flight.arrived_s) * 1000 if lane >= 0 else np.nan
-        into.quality[row] = calls.phase.quality[flight.kind, lane] if lane >= 0 else np.nan
+        into.quality[row] = flight.quality if lane >= 0 else np.nan
         into.calls[row], into.failed_calls[row] = flight.calls, flight.failed
         into.violations[row] += flight.violations
 

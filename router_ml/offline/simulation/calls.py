@@ -87,7 +87,9 @@ class Calls:
             return "timeout", limit_s
         return ("server_error" if fails else None), seconds
 
-    def usd(self, kind: Integers, lane: Integers, *, held: Integers, cached: Integers, batched: NDArray[np.bool_]) -> Floats:
+    def usd(
+        self, kind: Integers, lane: Integers, *, held: Integers, cached: Integers, batched: NDArray[np.bool_]
+    ) -> Floats:
         """Expected true cost of answers, (n,).
 
         Args:

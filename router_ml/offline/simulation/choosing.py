@@ -36,7 +36,8 @@ class Chooser:
         order = np.argsort(group, kind="stable")
         bounds = np.concatenate([[0], np.cumsum(np.bincount(group))])
         ladder = np.cumsum(rates.weights[:, order], axis=1)
-        answered = np.nan_to_num(kinds.tokens_out, nan=0.0).mean(axis=1)
+        known = np.isfinite(kinds.tokens_out)
+        answered = np.where(known, kinds.tokens_out, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
         tokens = kinds.contexts.tokens_in + np.ceil(answered).astype(np.int64)
         return cls(rates, order, ladder / ladder[:, -1:], bounds[group], bounds[group + 1], tokens)
 

@@ -32,8 +32,9 @@ def company(config: RouterConfig) -> dict[str, dict[str, float]]:
     """The circumstances of a company of which nothing is known: ``CHANNELS``; 5% of the requests of the organisations
     that classes or rules name; 60% that name a region, each of those configured as often.
 
-    >>> from router_ml.loading import open_learned
-    >>> company(open_learned(None).config)["region"]
+    >>> from router_ml.config import load_config
+    >>> from router_ml.loading import shipped_bundle
+    >>> company(load_config(shipped_bundle() / "router.yaml"))["region"]
     {'none': 0.4, 'eu': 0.3, 'us': 0.3}
     """
     named = [item.when.org for item in config.traffic_classes.values()]

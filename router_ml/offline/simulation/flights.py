@@ -64,6 +64,7 @@ class Flight:
     held: int
     cached: int
     batched: bool
+    charged_usd: float
     propensities: NDArray[np.float64]
     block: Block
     tried: tuple[Tried, ...] = ()
@@ -82,6 +83,7 @@ class Flight:
     violations: int = 0
     cost_usd: float = 0.0
     final: int = -1
+    quality: float = float("nan")
 
     @property
     def left_s(self) -> float:
@@ -162,6 +164,7 @@ class Flights:
         """The lane that will have answered a request, -1 for none, and when, if nothing changes; it stays as it is."""
         copy = replace(flight)
         if copy.todo == "let in":
+            copy.at_s = max(copy.at_s, self.sky.now_s)
             self._called(copy)
         while copy.todo != "over":
             self._step(copy, real=False)
@@ -245,6 +248,7 @@ class Flights:
         flight.calls += 1
         kept = flight.cached if lane == flight.incumbent else 0
         if kind is None:
+            flight.quality = float(sky.calls.phase.quality[flight.kind, lane])
             which, where, held = np.array([flight.kind]), np.array([lane]), np.array([flight.held])
             batched = np.array([flight.batched])
             flight.cost_usd += float(
@@ -254,13 +258,13 @@ class Flights:
             flight.cost_usd += sky.calls.usd_in(
                 flight.kind, lane, held=flight.held, cached=kept, batched=flight.batched
             )
-        if flight.calls > 1:  # the first one was counted where it was drawn
-            flight.violations += not flight.eligible[lane] or bool(sky.down[lane])
 
     def _enter(self, flight: Flight) -> None:
         """Make the call, if the breakers have not closed the way while it waited."""
         lane = flight.lane
         flight.quiet, flight.ticket = not self.noisy[lane], None
+        if flight.calls:  # the first one is counted where it is drawn
+            flight.violations += not flight.eligible[lane] or bool(self.sky.down[lane])
         if not flight.quiet:
             self.passed.tell(lane, self.sky.now_s)
             try:

@@ -101,7 +101,9 @@ class Gate:
         self._sync(self._door.now_s)
         recent = self._rate.recent
         times = np.concatenate([recent, starts])
-        close = np.flatnonzero(times[limit:] - times[: len(times) - limit] < _MINUTE_S) + limit - len(recent)
+        if len(times) <= limit:
+            return len(starts)
+        close = np.flatnonzero(times[limit:] - times[:-limit] < _MINUTE_S) + limit - len(recent)
         close = close[close >= 0]
         return int(close[0]) if len(close) else len(starts)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
+from router_ml.offline.simulation.calm import Calm, with_budgets
 from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.others import Fixed, Shuffled, nearest, oracle
+from router_ml.offline.simulation.others import Fixed, nearest, oracle
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.routed import Routed
+from router_ml.offline.simulation.scenario import Scenario
+from router_ml.offline.simulation.shuffled import Shuffled
 from router_ml.offline.simulation.world import World
 from router_ml.storage.bundle import Bundle
 
@@ -24,40 +26,42 @@ ratings of the run."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A policy that is to be played; ``make`` builds it when it is its turn, so that one is in memory at a time."""
-
-    name: str
-    make: Callable[[], Policy]
-
-
-@dataclass(frozen=True)
 class Setting:
     """What all policies are built from. ``config``: the champion's, with the budgets of the scenario."""
 
     bundle: Bundle
     config: RouterConfig
+    scenario: Scenario
+    calm: Calm
     kinds: Kinds
     world: World
     seed: int
 
     @cached_property
-    def _unplayed(self) -> Routed:
-        return Routed(CHAMPION, self.bundle, self.kinds, self.world, config=self.config)
-
     def champion(self) -> Routed:
-        """A champion of its own for whoever asks, since it remembers what it has probed.
-
-        It is a copy of one that never plays: tables of rules and look-ups of models, which take longer than a short
-        run, are shared, and all that a run changes begins anew with ``enter``.
-        """
-        one = copy(self._unplayed)
-        one.enter(self.world.phases[0])
-        return one
+        """The champion; whoever plays has a twin of it, since it remembers what it has probed."""
+        return Routed(CHAMPION, self.bundle, self.kinds, self.world, config=self.config)
 
     def learning(self, name: str) -> Routed:
         """A champion that learns; it has a bandit of its own."""
         return Routed(name, self.bundle, self.kinds, self.world, config=self.config, learns=True)
+
+    def challenger(self, *, name: str, bundle: Bundle) -> Routed:
+        """Another bundle under its own rules, with the budgets of the scenario."""
+        config = with_budgets(bundle.config, self.scenario, self.calm)
+        return Routed(name, bundle, self.kinds, self.world, config=config)
+
+    def fixed(self, *, name: str, lane: str) -> Fixed:
+        """One lane for everything."""
+        return Fixed(name, lane, self.champion, self.kinds, self.world)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A policy that is to be played; ``make`` builds it when it is its turn, so that one is in memory at a time."""
+
+    name: str
+    make: Callable[[Setting], Policy]
 
 
 def check_groups(policies: Sequence[str]) -> None:
@@ -73,19 +77,17 @@ def check_groups(policies: Sequence[str]) -> None:
         )
 
 
-def lineup(
-    setting: Setting, challengers: Mapping[str, tuple[Bundle, RouterConfig]], policies: Sequence[str]
-) -> list[Entry]:
+def lineup(kinds: Kinds, challengers: Mapping[str, Bundle], policies: Sequence[str]) -> list[Entry]:
     """The champion first, then what is asked for.
 
     Raises:
         InvalidRequestError: a challenger has the name of another policy, or as ``check_groups``.
     """
     check_groups(policies)
-    entries = [Entry(CHAMPION, setting.champion)]
+    entries = [Entry(CHAMPION, lambda setting: setting.champion.twin(CHAMPION))]
     for group in GROUPS:
         if group in policies:
-            entries.extend(_group(group, setting, challengers))
+            entries.extend(_group(group, kinds, challengers))
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -93,33 +95,25 @@ def lineup(
     return entries
 
 
-def _group(group: str, setting: Setting, challengers: Mapping[str, tuple[Bundle, RouterConfig]]) -> Iterator[Entry]:
-    kinds, world = setting.kinds, setting.world
+def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Iterator[Entry]:
     match group:
         case "learning":
-            yield Entry(LEARNING, lambda: setting.learning(LEARNING))
+            yield Entry(LEARNING, lambda setting: setting.learning(LEARNING))
         case "challengers":
-            for name, (bundle, config) in challengers.items():
-                yield Entry(name, _challenger(setting, name, bundle, config))
+            for name, bundle in challengers.items():
+                yield Entry(name, partial(Setting.challenger, name=name, bundle=bundle))
         case "fixed":
             for lane in kinds.lanes:
-                yield Entry(f"always {lane}", _fixed(setting, f"always {lane}", lane))
+                name = f"always {lane}"
+                yield Entry(name, partial(Setting.fixed, name=name, lane=lane))
         case "premium":
-            yield Entry(BEST, _fixed(setting, BEST, best_lane(kinds)))
+            yield Entry(BEST, partial(Setting.fixed, name=BEST, lane=best_lane(kinds)))
         case "nearest":
-            yield Entry("kNN", lambda: nearest(setting.champion(), kinds, world))
+            yield Entry("kNN", lambda setting: nearest(setting.champion, setting.kinds, setting.world))
         case "shuffled":
-            yield Entry("shuffled", lambda: Shuffled(setting.champion(), setting.seed))
+            yield Entry("shuffled", lambda setting: Shuffled(setting.champion, setting.seed))
         case "oracle":
-            yield Entry("oracle", lambda: oracle(setting.champion(), kinds, world))
-
-
-def _challenger(setting: Setting, name: str, bundle: Bundle, config: RouterConfig) -> Callable[[], Policy]:
-    return lambda: Routed(name, bundle, setting.kinds, setting.world, config=config)
-
-
-def _fixed(setting: Setting, name: str, lane: str) -> Callable[[], Policy]:
-    return lambda: Fixed(name, lane, setting.champion(), setting.kinds, setting.world)
+            yield Entry("oracle", lambda setting: oracle(setting.champion, setting.kinds, setting.world))
 
 
 def best_lane(kinds: Kinds) -> str:

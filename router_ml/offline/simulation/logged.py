@@ -191,6 +191,8 @@ def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | 
             f"{fixed} of {len(data)} decisions were not drawn at random: other lanes than theirs are extrapolated "
             "there."
         )
+    if turns := int(beside.continued.sum()):
+        said.append(f"{turns} of {len(data)} decisions were later turns of a session; here each stands alone.")
     if kinds.in_sample:
         said.append("The champion has learned from some of these decisions: it looks better on them than it is.")
     if scenario is not None:

@@ -37,7 +37,8 @@ class Beside:
     """What arrays of a log do not hold, of each decision (n,): what rules look at (``facts``, ``constraints``),
     ``ruled_again`` (whether the record holds all of it), ``asks_back``, ``batch`` (decided at batch prices), ``fate``
     (index into ``FATES``), ``told`` (whether an execution says so), ``calls``, ``failed_calls``, ``violations`` (calls
-    to a lane that was not eligible), ``approval`` (people had to approve what a tool would change), ``explored``."""
+    to a lane that was not eligible), ``approval`` (people had to approve what a tool would change), ``explored``,
+    ``continued`` (it was a later turn of a session)."""
 
     facts: tuple[Facts, ...]
     constraints: tuple[Constraints, ...]
@@ -51,6 +52,7 @@ class Beside:
     violations: NDArray[np.int64]
     approval: NDArray[np.bool_]
     explored: NDArray[np.bool_]
+    continued: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -101,4 +103,5 @@ def facts_alone(data: LoggedData) -> Beside:
         violations=none.copy(),
         approval=np.zeros(count, dtype=bool),
         explored=np.zeros(count, dtype=bool),
+        continued=np.zeros(count, dtype=bool),
     )

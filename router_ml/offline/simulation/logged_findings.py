@@ -55,6 +55,8 @@ class Finding:
             f"Corrected by {self.rated} ratings of the log; effectively {self.effective:.0f} of them speak of this "
             f"policy (largest weight {self.largest:.1f})."
         ]
+        if self.effective < HARDLY_ANY:
+            said.append("That is too few for its quality: look at the interval, not at the number.")
         if self.extrapolated > WORTH_SAYING:
             worst = sorted(self.by_lane.items(), key=lambda item: -item[1])[:3]
             where = ", ".join(f"{lane} in {name} ({share:.1%})" for (name, lane), share in worst)
@@ -99,7 +101,7 @@ class Finding:
 def finding(name: str, truth: LoggedTruth, sums: Sums) -> Finding:
     """What the log says of a policy with these sums."""
     routed = max(float(sums.due.sum()), 1.0)
-    weight = np.where(truth.rated, sums.weight, 0.0)
+    weight = np.where(truth.rated, sums.weight, 0.0) * len(truth) / routed
     by_class = {}
     for index, each in enumerate(sums.classes):
         due = float(sums.due[sums.traffic_class == index].sum())
@@ -186,14 +188,16 @@ def _quality_terms(truth: LoggedTruth, sums: Sums, name: str, mine: NDArray[np.b
 def _terms(
     numerator: Floats, denominator: Floats, weight: Floats | None = None, residual: Floats | None = None
 ) -> Terms:
-    used = np.ones(len(numerator)) if weight is None else weight
-    return Terms((Part(numerator, denominator),), weight, residual, used)
+    each = None if weight is None else weight / max(float(denominator.mean()), 1e-12)  # of one request, not of copies
+    return Terms((Part(numerator, denominator),), each, residual, np.ones(len(numerator)) if each is None else each)
 
 
 def _spread(truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = None) -> Interval:
     """As ``ope``'s normal intervals, over persons where they are known."""
     rows = np.ones(len(truth), dtype=bool) if mine is None else mine
     decided = _Decided(truth.rated[rows], truth.cluster[rows])
+    if not decided.rated.any():
+        terms = replace(terms, weight=None, residual=None)
     if len(np.unique(truth.cluster[rows])) < 2:
         return Interval(value_of(terms.parts), -math.inf, math.inf)
     spread = normal(terms, decided, Clusters(decided))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ Ratings = Literal["auto", "logged", "modelled"]
 
 DIRECTIONS = 16  # of embeddings, in which they spread most
 FOLDS = 5
+PENALTIES = (10.0, 100.0, 1000.0)  # of the reward model, in rows
+SMALL = 20_000  # ratings up to which all of them are tried
 UNLIKELY = 1e-4  # p-value of the sample ratio
 ROUNDING = 1e-4  # of an estimate that was recorded and is made again, in other batches of 32 bits
 
@@ -31,8 +34,12 @@ def rated_feedback(
     cluster: NDArray[np.int64],
     ratings: Ratings,
     notes: list[str],
-) -> Feedback:
-    """Decisions that took a lane, with their ratings; adds to ``notes`` where P(rated) is modelled."""
+) -> Feedback | None:
+    """Decisions that took a lane, with their ratings; None where there are none, and in ``notes`` what that means or
+    how P(rated) is modelled."""
+    if not np.isfinite(data.quality).any():
+        notes.append("No decision is rated: nothing is known of quality but what the bundle believes.")
+        return None
 
     def made(rated_probability: Floats) -> Feedback:
         return Feedback(
@@ -88,20 +95,31 @@ def table_of(data: LoggedData) -> Floats:
 
 
 def modelled(
-    table: Floats, used: NDArray[np.int64], feedback: Feedback, lanes: int, seed: int, notes: list[str]
+    table: Floats, used: NDArray[np.int64], feedback: Feedback | None, lanes: int, seed: int, notes: list[str]
 ) -> Floats | None:
-    """Expected ratings (n, L): of rows that took a lane by a model that has not seen them, of others by one of all."""
-    try:
-        held_out = cross_fit(ridge(lanes), table[used], feedback, folds=FOLDS, groups=feedback.cluster, seed=seed)
-    except OfflineDataError as error:
-        notes.append(f"There is no reward model of the log ({error}) The bundle's own estimates stand in for it.")
+    """Expected ratings (n, L): of rows that took a lane by a model that has not seen them, of others by one of all;
+    None where there is too little to learn from. How much is shrunk is what held-out ratings say, in a small log."""
+    if feedback is None:
         return None
+    rated = feedback.rated
+    best, held_out = (math.inf, 0.0), np.empty(0)
+    for penalty in PENALTIES if rated.sum() <= SMALL else PENALTIES[:1]:
+        try:
+            fit = ridge(lanes, penalty=penalty)
+            found = cross_fit(fit, table[used], feedback, folds=FOLDS, groups=feedback.cluster, seed=seed)
+        except OfflineDataError as error:
+            notes.append(f"There is no reward model of the log ({error}) The bundle's own estimates stand in for it.")
+            return None
+        missed = feedback.reward[rated] - of_action(found, feedback.action)[rated]
+        error_of_it = float(np.square(missed).mean())
+        if error_of_it < best[0]:
+            best, held_out = (error_of_it, penalty), found
     rest = np.setdiff1d(np.arange(len(table)), used)
     result = np.empty((len(table), lanes))
     result[used] = held_out
     if len(rest):
-        rated = used[feedback.rated]
-        fitted = ridge(lanes)(table[rated], feedback.action[feedback.rated], feedback.reward[feedback.rated])
+        fit = ridge(lanes, penalty=best[1])
+        fitted = fit(table[used[rated]], feedback.action[rated], feedback.reward[rated])
         result[rest] = fitted(table[rest])
     return result
 
@@ -112,7 +130,7 @@ def paid(
     *,
     used: NDArray[np.int64],
     action: NDArray[np.int64],
-    feedback: Feedback,
+    rating_weight: Floats,
     notes: list[str],
 ) -> tuple[Floats, Floats]:
     """What planned lanes cost (m,), at today's full prices, and how much each counts (m,): all where all but a few are
@@ -132,8 +150,8 @@ def paid(
     known = np.isfinite(usd)
     if (~known).mean() <= UNRATED:
         weight = known.astype(np.float64)
-    elif (feedback.rated & ~known).sum() <= UNRATED * feedback.rated.sum():
-        weight = np.where(known, feedback.rating_weight, 0.0)
+    elif rating_weight.any() and (~known[rating_weight > 0]).mean() <= UNRATED:
+        weight = np.where(known, rating_weight, 0.0)
     else:
         weight = np.zeros(len(used))
         notes.append(

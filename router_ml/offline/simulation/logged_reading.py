@@ -100,6 +100,7 @@ class _Row:
     violations: int
     approval: bool
     explored: bool
+    continued: bool
 
 
 @dataclass
@@ -139,6 +140,7 @@ class Gatherer:
             violations=counts[2],
             approval=any(tool.approval for tool in decision.tools),
             explored=decision.explored,
+            continued=decision.state.session is not None,
         )
 
     def _count(self, decision: RouteDecision, executions: Iterable[Execution]) -> tuple[int, int, int]:

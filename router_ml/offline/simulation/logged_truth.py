@@ -37,9 +37,9 @@ class LoggedTruth:
 
     quality, cost_usd: (k, L) what the models expect, quality in 0..1. action: (k,) the planned lane, -1 where none was,
     or where it is not the lane of today. propensity: (k,) of that lane, 1 without. possible: (k, L) lanes that could
-    have been drawn, as they are today. rating_weight: (k,) 1 / P(rated) where rated, else 0. residual: (k,) rating less
-    model, 0 where not rated. cost_weight, cost_residual: (k,) the same of the cost. cluster: (k,) whose decisions
-    depend on each other.
+    have been drawn, as they are today; none where nothing is rated. rating_weight: (k,) 1 / P(rated) where rated, else
+    0. residual: (k,) rating less model, 0 where not rated. cost_weight, cost_residual: (k,) the same of the cost.
+    cluster: (k,) whose decisions depend on each other.
     """
 
     lanes: tuple[str, ...]
@@ -102,7 +102,7 @@ def logged_truth(
         seed: of the folds.
 
     Raises:
-        OfflineDataError: nothing was drawn and rated, or P(rated) cannot be as logged.
+        OfflineDataError: no lane of today was drawn, or P(rated) cannot be as logged.
     """
     lanes, notes = tuple(config.lanes), list[str]()
     place = np.array([lanes.index(lane) if lane in lanes else NONE for lane in data.lanes], dtype=np.int64)
@@ -116,10 +116,10 @@ def logged_truth(
     propensity = np.where(action >= 0, logging[rows, np.maximum(action, 0)], 0.0)
     action = np.where(propensity > 0, action, NONE)
     used = np.flatnonzero(action >= 0)
-    if len(used) < 2 or not np.isfinite(data.quality[used]).any():
+    if len(used) < 2:
         raise OfflineDataError(
-            f"Of {len(data)} logged decisions {len(used)} took a lane that is still configured, with a known "
-            "propensity, and none of those is rated. Log outcomes with a quality first."
+            f"Of {len(data)} logged decisions {len(used)} took a lane that is configured as it was then, with a known "
+            "propensity; expected at least two. Check that this is the bundle of the log."
         )
     feedback = rated_feedback(data.select(used), action[used], propensity[used], cluster[used], ratings, notes)
     if reward_model is None:
@@ -134,9 +134,9 @@ def logged_truth(
         result[used] = values
         return result
 
-    found = np.where(feedback.rated, feedback.reward, 0.0)
-    residual = np.where(feedback.rated, found - of_action(quality[used], action[used]), 0.0)
-    usd, weight = paid(data, estimates, used=used, action=action[used], feedback=feedback, notes=notes)
+    ours = np.zeros(len(used)) if feedback is None else feedback.rating_weight
+    residual = np.where(ours > 0, data.quality[used] - of_action(quality[used], action[used]), 0.0)
+    usd, weight = paid(data, estimates, used=used, action=action[used], rating_weight=ours, notes=notes)
     notes += sampled(data)
     expected = of_action(estimates.cost_usd[used], action[used])
     return LoggedTruth(
@@ -145,8 +145,8 @@ def logged_truth(
         cost_usd=np.array(estimates.cost_usd, dtype=np.float64),
         action=action,
         propensity=spread(propensity[used], 1.0),
-        possible=logging > 0,
-        rating_weight=spread(feedback.rating_weight, 0.0),
+        possible=(logging > 0) & (feedback is not None),
+        rating_weight=spread(ours, 0.0),
         residual=spread(residual, 0.0),
         cost_weight=spread(weight, 0.0),
         cost_residual=spread(np.where(weight > 0, usd - expected, 0.0), 0.0),

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from router_ml.offline.simulation.logged_findings import Finding
 
 Floats = NDArray[np.float64]
-HELD = 1 << 18  # requests that may be weighed before the first of them is carried out
+HELD = 1 << 18  # requests that may be weighed before the first of them is counted
+AT_ONCE = 1 << 15  # requests counted together: small pieces would cost a pass over all kinds each
 NOT_DUE = tuple(FATES.index(fate) for fate in ("asked_back", "review", "refused"))
 
 
@@ -71,17 +72,16 @@ class Watched:
     def __init__(self, policy: Policy, truth: LoggedTruth) -> None:
         self.policy, self.truth = policy, truth
         self._phases: list[Phase] = []
-        self._number = np.full(HELD, -1, dtype=np.int64)
-        self._phase = np.zeros(HELD, dtype=np.int64)
-        self.lanes = truth.lanes
-        self._possible = truth.possible
+        self._number, self._phase = np.full(HELD, -1, dtype=np.int64), np.zeros(HELD, dtype=np.int64)
+        self.lanes, self._possible = truth.lanes, truth.possible
         self._shares = np.zeros((HELD, len(self.lanes)))
-        count = len(truth)
-        self._sums = {name: np.zeros(count) for name in _SUMMED}
-        self._class = np.full(count, -1, dtype=np.int64)
+        self._sums = {name: np.zeros(len(truth)) for name in _SUMMED}
+        self._class = np.full(len(truth), -1, dtype=np.int64)
         self._classes = tuple(policy.config.traffic_classes)
         self._by_lane = np.zeros((len(self._classes), len(self.lanes)))
         self._used = np.zeros(len(self.lanes))
+        self._held: list[Carried] = []
+        self._rows = 0
         self._surplus, self._cost_surplus = truth.surplus, truth.cost_surplus
         self._weight = truth.rating_weight / truth.propensity
 
@@ -130,19 +130,31 @@ class Watched:
         Raises:
             OfflineDataError: they were never weighed, or more than ``HELD`` others were since.
         """
-        slot = carried.rows.number % HELD
-        if (self._number[slot] != carried.rows.number).any():
+        number = carried.rows.number
+        if (self._number[number % HELD] != number).any():
             raise OfflineDataError(
                 f"Requests of {self.name!r} were carried out that this policy has not weighed. Play the watched policy."
             )
+        self._held.append(carried)
+        self._rows += len(number)
+        if self._rows >= AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Count what was held until there was enough of it."""
+        held, self._held, self._rows = self._held, [], 0
+        if not held:
+            return
+        done = _Done(held)
+        slot = done.number % HELD
         phase = self._phase[slot]
         for number in np.unique(phase):
             rows = np.flatnonzero(phase == number)
-            self._add(carried, rows, self._shares[slot[rows]], self._phases[number])
+            self._count(done, rows, self._shares[slot[rows]], self._phases[number])
 
-    def _add(self, carried: Carried, rows: NDArray[np.int64], shares: Floats, phase: Phase) -> None:
+    def _count(self, done: _Done, rows: NDArray[np.int64], shares: Floats, phase: Phase) -> None:
         truth = self.truth
-        kind, first, final = (each[rows] for each in (carried.rows.kind, carried.first, carried.final))
+        kind, first, final, usd = (each[rows] for each in (done.kind, done.first, done.final, done.cost_usd))
         shares = np.where((first >= 0)[:, None], shares, 0.0)
         share = shares.copy()  # probability that a lane answers, without the luck of the draw where nothing failed
         places = np.arange(len(rows))
@@ -152,19 +164,18 @@ class Watched:
         of_action = np.where(action >= 0, share[places, np.maximum(action, 0)], 0.0)
         quality, cost = phase.quality[kind], phase.cost_usd[kind]
         at = places, np.maximum(action, 0)
-        base, base_cost = truth.quality[kind][at], truth.cost_usd[kind][at]
-        changed = _ratio(quality[at], base)
+        changed = _slope(quality[at], truth.quality[kind][at])
         worth = share * quality
         outside = ~self._possible[kind]
         unknown, beyond = np.where(outside, worth, 0.0), np.where(outside, share, 0.0)
         known = (worth - unknown).sum(axis=1) + of_action * self._surplus[kind] * changed
         off = beyond.sum(axis=1)
         drawn = _taken(cost, places, first)
-        once = (carried.calls[rows] == 1) & (first == final)
-        discount = np.where(once, _ratio(carried.cost_usd[rows], drawn), 1.0)  # of batch prices
-        paid = carried.cost_usd[rows] + (shares * cost).sum(axis=1) - drawn
-        paid += of_action * self._cost_surplus[kind] * _ratio(cost[at], base_cost) * discount
-        fate = carried.fate[rows]
+        once = (done.calls[rows] == 1) & (first == final)
+        discount = np.where(once, _ratio(usd, drawn), 1.0)  # of batch prices
+        surplus = of_action * self._cost_surplus[kind] * _ratio(cost[at], truth.cost_usd[kind][at])
+        paid = usd + ((shares * cost).sum(axis=1) - drawn + surplus) * discount
+        fate = done.fate[rows]
         added = {
             "due": ~np.isin(fate, NOT_DUE),
             "served": fate == 0,
@@ -177,13 +188,14 @@ class Watched:
         }
         for name, values in added.items():
             self._sums[name] += np.bincount(kind, values, minlength=len(truth))
-        self._class[kind] = carried.traffic_class[rows]
+        self._class[kind] = done.traffic_class[rows]
         self._used += share.sum(axis=0)
         if off.any():
-            np.add.at(self._by_lane, carried.traffic_class[rows], beyond)
+            np.add.at(self._by_lane, done.traffic_class[rows], beyond)
 
     def sums(self) -> Sums:
         """What was counted so far."""
+        self._flush()
         return Sums(
             **self._sums,
             traffic_class=self._class,
@@ -200,6 +212,19 @@ class Watched:
         return finding(self.name, self.truth, self.sums())
 
 
+class _Done:
+    """What is looked at of requests that were carried out, of several pieces in a row."""
+
+    def __init__(self, pieces: list[Carried]) -> None:
+        self.number, self.kind = (
+            np.concatenate([getattr(piece.rows, name) for piece in pieces]) for name in ("number", "kind")
+        )
+        self.first, self.final, self.fate, self.calls, self.traffic_class, self.cost_usd = (
+            np.concatenate([getattr(piece, name) for piece in pieces])
+            for name in ("first", "final", "fate", "calls", "traffic_class", "cost_usd")
+        )
+
+
 _SUMMED = ("due", "served", "quality", "least", "most", "cost_usd", "weight", "outside")
 
 
@@ -210,6 +235,13 @@ def _move(shares: Floats, rows: NDArray[np.int64], lane: NDArray[np.int64], by: 
 
 def _taken(values: Floats, rows: NDArray[np.int64], lane: NDArray[np.int64]) -> Floats:
     return np.where(lane >= 0, values[rows, np.maximum(lane, 0)], 0.0)
+
+
+def _slope(now: Floats, before: Floats) -> Floats:
+    """By how much a correction shrinks with a quality that a scenario has changed: as answers that are worth a part of
+    what they were (``regression``), or as errors that are a part of what they were (``upgrade``)."""
+    better = now > before
+    return np.where(better, _ratio(1 - now, 1 - before), _ratio(now, before))
 
 
 def _ratio(now: Floats, before: Floats) -> Floats:

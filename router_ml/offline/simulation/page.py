@@ -5,22 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
+from shlex import quote
 
 from router_ml.offline.simulation import page_tables as tables
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.charts.serving import STATES
 from router_ml.offline.simulation.figures import Figures
-from router_ml.offline.simulation.page_words import answer, played, small_print
+from router_ml.offline.simulation.page_words import answer, played, plural, small_print
 from router_ml.offline.simulation.pictures import style
 from router_ml.offline.simulation.results import Result, Study
 from router_ml.offline.simulation.stretches import stretches
 
+_BOUNDS = (
+    "Up and left is better. Below the dashed line a fixed mixture of lanes does better for the same money; the dotted "
+    "line is out of reach. Lines hold for calm traffic, dots for this scenario, so trouble moves dots away."
+)
 
-def page(study: Study) -> str:
-    """The report, whole: text, tables and drawings in one string, nothing is fetched from anywhere."""
+
+_COLUMNS = (
+    "The same requests with the same luck. Against champion: quality, and below it USD per 1,000. Dark: time with "
+    "requests of which none was answered. Exploring: what trying other lanes cost. Small numbers are 95% intervals."
+)
+
+
+def page(study: Study, *, command_line: str | None = None) -> str:
+    """The report, whole: text, tables and drawings in one string, nothing is fetched from anywhere.
+
+    ``command_line``: what was typed, for who wants the same again.
+    """
     title = f"What would happen: {study.scenario}"
-    drawn = (_costs(study), _over_time(study)) if study.results[0].due else ()
-    parts = (_top(study), _policies(study), *drawn, _per_class(study), _details(study), _reproduce(study))
+    line = command(study) if command_line is None else command_line
+    compared = (_costs(study),) if len(study.results) > 1 or study.curves else ()
+    drawn = (*compared, _over_time(study)) if study.results[0].due else ()
+    parts = (_top(study), _policies(study), *drawn, _per_class(study), _details(study), _reproduce(study, line))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_style()}</style></head>'
@@ -66,21 +83,14 @@ def _tiles(result: Result) -> Iterator[str]:
 
 def _policies(study: Study) -> Iterator[str]:
     yield '<section class="flows"><h2>Policies side by side</h2>'
-    yield _note(
-        "All meet the same requests with the same luck. Against the champion: quality, and below it USD per 1,000."
-    )
+    yield _note(_COLUMNS)
     yield f"{tables.policies(study)}</section>"
 
 
 def _costs(study: Study) -> Iterator[str]:
     figures = Figures(study)
     yield "<section><h2>What quality costs</h2>"
-    yield _drawn(
-        "",
-        figures.cost_quality(),
-        "Up and left is better. Below the dashed line a fixed mixture of lanes does better for the same money; the "
-        "dotted line is out of reach. Lines hold for calm traffic, dots for this scenario, so trouble moves dots away.",
-    )
+    yield _drawn("", figures.cost_quality(), _BOUNDS if study.curves else "Up and left is better.")
     if study.differences:
         note = "Paired differences with 95% intervals; grey where the interval holds zero."
         yield _drawn("Against the champion, request by request", figures.forest(), note)
@@ -105,9 +115,10 @@ def _over_time(study: Study) -> Iterator[str]:
     yield _drawn("Latency by policy", figures.latencies(), "")
     if any(result.reviews.asked for result in study.results):
         people = champion.reviews
+        asked, granted, expired = (words.count(part) for part in (people.asked, people.granted, people.expired))
         note = (
-            f"Under {champion.policy}: {words.count(people.asked)} asked for, {words.count(people.granted)} granted, "
-            f"{words.count(people.expired)} expired; at most {words.count(people.longest)} waited at once."
+            f"Under {champion.policy} {asked} requests went to people: {granted} were granted, {expired} expired; "
+            f"at most {words.count(people.longest)} waited at once."
         )
         yield _drawn("Waiting for a person", figures.queue(), note)
     yield "</section>"
@@ -130,9 +141,14 @@ def _per_class(study: Study) -> Iterator[str]:
     yield "<section><h2>Traffic classes</h2>"
     for place, result in enumerate(study.results):
         if place == 1:
-            yield f"<details><summary>The same under {len(study.results) - 1} other policies</summary>"
+            yield f"<details><summary>The same under {_others(study)}</summary>"
         yield f"<h3>{escape(result.policy)}</h3>{tables.classes(result)}"
     yield ("</details>" if len(study.results) > 1 else "") + "</section>"
+
+
+def _others(study: Study) -> str:
+    others = len(study.results) - 1
+    return f"{others} other {plural('policy', others)}"
 
 
 def _details(study: Study) -> Iterator[str]:
@@ -149,15 +165,19 @@ def _details(study: Study) -> Iterator[str]:
     yield "</section>"
 
 
-def _reproduce(study: Study) -> Iterator[str]:
+def _reproduce(study: Study, line: str) -> Iterator[str]:
     known = {"seed": str(study.seed), "requests from": study.source, **study.versions}
-    known.pop("command", None)
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in known.items())
-    yield f'<section class="flows"><div class="keep"><h2>The same again</h2><pre>{escape(command(study))}</pre>'
+    yield f'<section class="flows"><div class="keep"><h2>The same again</h2><pre>{escape(line)}</pre>'
     yield f"<dl>{facts}</dl></div></section>"
 
 
 def command(study: Study) -> str:
-    """The line that makes these numbers: the one that was typed, where it is known."""
-    typed = study.versions.get("command")
-    return typed or f"router-ml simulate --scenario {study.scenario} --seed {study.seed}"
+    """The line that plays the scenario again, with the default model, policies and source of requests.
+
+    >>> from types import SimpleNamespace as Some
+    >>> command(Some(scenario="price_cut", results=[Some(requests=5000)], hours=120.0, seed=3))
+    'router-ml simulate --scenario price_cut --count 5000 --days 5 --seed 3'
+    """
+    size = f"--count {study.results[0].requests} --days {study.hours / 24:g}"
+    return f"router-ml simulate --scenario {quote(study.scenario)} {size} --seed {study.seed}"

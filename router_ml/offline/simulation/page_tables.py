@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
 from router_ml.offline.simulation.charts import words
+from router_ml.offline.simulation.page_words import FATES
 from router_ml.offline.simulation.results import ClassResult, Difference, Interval, Result, Study
 from router_ml.offline.simulation.stretches import Stretch
 
@@ -53,12 +54,6 @@ _COUNT_HEADS = (
     "quality given up",
 )
 _VERDICTS = {"kept": "good", "not shown": "unsure", "missed": "bad", "no promise": "quiet"}
-_REASONS = {
-    "asked_back": "asked back",
-    "review": "given to people",
-    "failed": "every call failed",
-    "no_lane": "no lane was left",
-}
 _GRADES = {"kept": 0, "no promise": 0, "not shown": 1, "missed": 2}
 
 
@@ -174,7 +169,7 @@ def _class(part: ClassResult) -> list[str]:
     budget = "none" if part.budget_usd is None else words.usd(part.budget_usd)
     over = f" (over on {part.over_budget_days} days)" if part.over_budget_days else ""
     why = ", ".join(
-        f"{_REASONS.get(reason, reason)}: {words.count(count)}" for reason, count in part.no_lane.items() if count
+        f"{FATES.get(reason, reason)}: {words.count(count)}" for reason, count in part.no_lane.items() if count
     )
     return [
         cell(part.name, "name"),

@@ -11,6 +11,16 @@ from router_ml.offline.simulation.results import Result, Study, Trouble
 from router_ml.offline.simulation.stretches import Stretch, stretches
 from router_ml.offline.simulation.words import caveats
 
+FATES = {
+    "asked_back": "asked back",
+    "review": "given to people",
+    "refused": "refused",
+    "queued": "queued",
+    "failed": "failed at every lane",
+    "no_lane": "had no lane left",
+}
+"""Why a request got no answer, for people."""
+
 
 def played(study: Study) -> str:
     """What was played, in a sentence."""
@@ -18,18 +28,28 @@ def played(study: Study) -> str:
     end = study.start + timedelta(hours=study.hours)
     others = len(study.results) - 1
     beside = (
-        f", and the same requests with the same luck under {others} other {_plural('policy', others)}" if others else ""
+        f", and the same requests with the same luck under {others} other {plural('policy', others)}" if others else ""
     )
     return (
-        f"{words.count(champion.requests)} requests in {words.span(study.hours)} "
-        f"({words.day(study.start)} to {words.day(end)} {end.year}, UTC) under {champion.policy}{beside}."
+        f"{words.count(champion.requests)} requests in {words.span(study.hours)} ({words.day(study.start)} to "
+        f"{words.day(end)} {end.year}, UTC) under {champion.policy}{beside}. {_fates(champion)}"
     )
+
+
+def _fates(result: Result) -> str:
+    """What became of all requests."""
+    lost = {FATES.get(reason, reason): count for reason, count in result.no_lane.items() if count}
+    parts = [
+        f"{words.count(result.served)} were answered by a lane",
+        *(f"{words.count(n)} {why}" for why, n in lost.items()),
+    ]
+    return f"Of these, {', '.join(parts)}." if result.requests else ""
 
 
 def answer(study: Study) -> str:
     """What came of it under the champion, in a few sentences of numbers."""
     champion = study.results[0]
-    said = (headline(study, champion), _floors(champion), _violated(champion))
+    said = (headline(study, champion), _floors(champion), *_over_budget(champion), _violated(champion))
     return " ".join(part for part in said if part)
 
 
@@ -102,20 +122,32 @@ def _floors(result: Result) -> str:
     return "Every quality floor was kept." if promised else ""
 
 
+def _over_budget(result: Result) -> Iterator[str]:
+    for part in result.classes:
+        if part.over_budget_days:
+            days = f"{part.over_budget_days} {plural('day', part.over_budget_days)}"
+            yield f"More than the budget of {part.name} was spent on {days}."
+
+
 def _violated(result: Result) -> str:
     if result.violations:
-        return f"{words.count(result.violations)} {_plural('call', result.violations)} went to an excluded lane."
+        return f"{words.count(result.violations)} {plural('call', result.violations)} went to an excluded lane."
     return "Nothing went to an excluded lane."
 
 
 def small_print(study: Study) -> Iterator[str]:
     """What the numbers are not, and where they come from."""
     yield from caveats(study)
-    yield f"Requests: {study.source}; {words.count(study.kinds)} distinct."
+    yield f"Requests: {study.source.rstrip('.')}; {words.count(study.kinds)} distinct."
     yield "Intervals are 95%, by clusters of similar prompts; differences are on the same requests with the same luck."
 
 
-def _plural(noun: str, count: int) -> str:
+def plural(noun: str, count: int) -> str:
+    """The noun for so many.
+
+    >>> plural("policy", 1), plural("policy", 2)
+    ('policy', 'policies')
+    """
     if count == 1:
         return noun
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{noun[:-1]}ies" if noun.endswith("cy") else f"{noun}s"

@@ -80,9 +80,9 @@ class Passed:
         return np.asarray(self._end[low:high][mine])
 
     def starts(self, lane: int, since_s: float, now_s: float) -> Floats:
-        """When the calls of a lane began after ``since_s`` and before ``now_s``, (n,)."""
-        low = int(np.searchsorted(self._start[: self._n], since_s, side="right"))
-        high = int(np.searchsorted(self._start[: self._n], now_s, side="left"))
+        """When the calls of a lane began from ``since_s`` on and before ``now_s``, (n,)."""
+        low = int(np.searchsorted(self._start[: self._n], since_s))
+        high = int(np.searchsorted(self._start[: self._n], now_s))
         return np.asarray(self._start[low:high][self._lane[low:high] == lane])
 
     def tell(self, lane: int, now_s: float) -> None:

@@ -97,7 +97,7 @@ class _Run:
         flies, high = self._flying(block, ahead, low, high)
         own = ahead.rows(low, high)
         lane, seconds = ahead.lane[own], ahead.seconds[own]
-        course.money.ask(low, ahead.traffic_class[own], np.where(flies, 0.0, ahead.cost_usd[own]))
+        course.money.ask(low, ahead.traffic_class[own], ahead.cost_usd[own])
         self._stop = high = min(high, course.money.enough)
         flies, lane, seconds = flies[: high - low], lane[: high - low], seconds[: high - low]
         block.put(low, high, ahead, course.calls, course.terms.batched, course.sky.down)
@@ -117,18 +117,21 @@ class _Run:
         flights, own = self.course.flights, ahead.rows(low, high)
         lane, fails = ahead.lane[own], ahead.fails[own]
         flies = fails | (flights.noisy[lane] & (lane >= 0)) if flights.noisy.any() else fails.copy()
-        for limited, gate in self.course.gates.items():
-            mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
-            start_s = block.at_s[low + mine]
-            others = len(flights.open) + int(flies[: high - low].sum())
-            free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
-            if free == len(mine):
-                continue
-            if mine[free] >= _LEAST:
-                high = low + int(mine[free])
-            else:
-                high = min(high, low + _ONE_BY_ONE)
-                flies[mine] = True
+        again = bool(self.course.gates)
+        while again:  # whoever flies may come to any gate
+            again = False
+            for limited, gate in self.course.gates.items():
+                mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
+                start_s = block.at_s[low + mine]
+                others = len(flights.open) + int(flies[: high - low].sum())
+                free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
+                if free == len(mine):
+                    continue
+                if mine[free] >= _LEAST:
+                    high = low + int(mine[free])
+                else:
+                    high, again = min(high, low + _ONE_BY_ONE), True
+                    flies[mine] = True
         return flies[: high - low], high
 
     def _live(self, block: Block, ahead: Ahead, low: int, high: int) -> None:
@@ -181,14 +184,14 @@ class _Run:
     def _landed(self, flight: Flight) -> None:
         """A request that was carried out call by call has ended."""
         block, row, course = flight.block, flight.row, self.course
-        block.land(flight, course.calls)
+        block.land(flight)
         if flight.final != flight.first:
             self._sessions.move(flight.number, flight.final)
         if course.money.matters:
             current = self._blocks[-1]
             place = int(np.searchsorted(current.at_s, course.sky.now_s))
             course.money.charge(place)
-            spent = course.money.charge_late(flight.traffic_class, flight.cost_usd)
+            spent = course.money.charge_late(flight.traffic_class, flight.cost_usd - flight.charged_usd)
             self._stop = min(self._stop, place if spent else course.money.enough)
         if course.mailbox is not None and flight.final >= 0:
             chance = float(flight.propensities[flight.final]) or 1.0

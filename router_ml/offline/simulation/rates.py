@@ -79,11 +79,11 @@ def aware(start: datetime) -> datetime:
 
 
 def holds(facts: Facts, field: str, value: str) -> bool:
-    """Whether a request is of a value: of its risks any, of everything else the one it has."""
+    """Whether a request is of a value: of its risks any, of everything else the one it has, in any case."""
     if field == "risk":
         return value in facts.risks if value != NONE else not facts.risks
-    found = getattr(facts, field)
-    return found is None if value == NONE else found == value
+    found: str | None = getattr(facts, field)
+    return found is None if value == NONE else found is not None and found.casefold() == value.casefold()
 
 
 def _weights(waves: Sequence[Wave], kinds: Kinds, middle: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -11,7 +11,8 @@ from router_ml.config.section import Fraction, NotNegative, Positive, Section
 
 Place = str
 """A lane, provider, failure domain or ``region:NAME``. ``main``: the provider that the champion uses most while nothing
-happens; ``main_lane``: its lane; ``dearest``, ``cheapest``: a lane by what it costs on this traffic."""
+happens; ``main_lane``: the one of its lanes that is used most; ``region:main``: the region of that; ``dearest``,
+``cheapest``: a lane by what it costs on this traffic."""
 
 
 class Burst(Section):
@@ -168,7 +169,8 @@ class Budget(Section):
 
 
 class Scenario(Section):
-    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class."""
+    """A simulation. ``lanes``: behaviour by lane, ``default`` for all others; ``budgets``: by traffic class, where
+    ``default`` is the last class, which takes what no other does, if none is called so."""
 
     name: str
     description: str = ""

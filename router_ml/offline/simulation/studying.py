@@ -11,12 +11,13 @@ from router_ml.offline.simulation.arrivals import arrivals
 from router_ml.offline.simulation.building import build_world, happened
 from router_ml.offline.simulation.calm import Calm, calm_scenario, with_budgets, without_budgets
 from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.lineup import CHAMPION, USUAL, Setting, check_groups, lineup
+from router_ml.offline.simulation.lineup import CHAMPION, USUAL, Setting, lineup
 from router_ml.offline.simulation.results import Study
 from router_ml.offline.simulation.routed import Routed
 from router_ml.offline.simulation.rows import Stream
 from router_ml.offline.simulation.running import Played, run
 from router_ml.offline.simulation.scenario import Scenario
+from router_ml.offline.simulation.sweeps import curves
 from router_ml.storage.bundle import Bundle
 
 Progress = Callable[[str, int, int], None]
@@ -53,17 +54,16 @@ def study(
             f"Found {len(kinds)} requests and {len(kinds.lanes)} lanes with outcomes in {kinds.source}. Give requests, "
             "and lanes that the configuration has."
         )
-    check_groups(policies)
+    rivals = dict(challengers or {})
+    entries, played = lineup(kinds, rivals, policies), list[Played]()
     traffic = stream if stream is not None else arrivals(scenario, kinds, seed=seed)
     calm = champion_in_calm(bundle, scenario, kinds, stream=stream, seed=seed)
     config = with_budgets(bundle.config, scenario, calm)
     world = build_world(scenario, kinds, config, main=calm.shares)
-    setting = Setting(bundle, config, kinds, world, seed)
-    others = {name: (one, with_budgets(one.config, scenario, calm)) for name, one in (challengers or {}).items()}
-    entries, played = lineup(setting, others, policies), list[Played]()
+    setting = Setting(bundle, config, scenario, calm, kinds, world, seed)
     for number, entry in enumerate(entries):
         told = _progress(progress, entry.name, number * traffic.requests, len(entries) * traffic.requests)
-        played.append(run(entry.make(), traffic, world, scenario, progress=told))
+        played.append(run(entry.make(setting), traffic, world, scenario, progress=told))
     findings = [one.finding for one in played if one.finding is not None]
     return Study(
         scenario=scenario.name,
@@ -72,14 +72,14 @@ def study(
         hours=traffic.hours,
         results=tuple(one.result for one in played),
         differences=tuple(one.less(played[0]) for one in played[1:]),
-        curves={},
+        curves=curves(setting.champion),
         troubles=happened(scenario, kinds, config, main=calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,
         source=kinds.source,
         kinds=len(kinds),
         seed=seed,
-        versions=_versions(bundle, config, scenario, challengers or {}),
+        versions=_versions(bundle, config, scenario, rivals),
         extrapolated={one.policy: one.extrapolated for one in findings},
     )
 
@@ -98,10 +98,18 @@ def champion_in_calm(
 
 
 def _progress(progress: Progress | None, name: str, before: int, of: int) -> Callable[[int], None] | None:
-    """For one policy, from what is told of all."""
+    """For one policy, which tells how many more it has played, from what is told of all."""
     if progress is None:
         return None
-    return lambda played: progress(name, before + played, of)
+    played = before
+
+    def told(more: int) -> None:
+        nonlocal played
+        played += more
+        progress(name, played, of)
+
+    progress(name, before, of)
+    return told
 
 
 def _versions(

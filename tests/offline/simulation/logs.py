@@ -5,6 +5,7 @@ Requests are hard or easy, which their embedding says; ``LANES`` differ by how t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,15 +138,13 @@ class Given:
         )
 
 
-def in_calm(policy: Given, stream: LogStream, phase: Phase, moment: Moment) -> list[Carried]:
+def in_calm(policy: Given, stream: LogStream, phase: Phase, moment: Moment) -> Iterator[Carried]:
     """Every request goes to the lane that its luck draws, and is answered."""
     policy.enter(phase)
-    found = []
     for rows in stream.batches():
         weighed = policy.weigh(rows, moment)
         drawn = (rows.luck[:, DRAW, None] >= weighed.propensities.cumsum(axis=1)[:, :-1]).sum(axis=1)
-        found.append(carried(policy, rows, weighed, phase, first=drawn, final=drawn))
-    return found
+        yield carried(policy, rows, weighed, phase, first=drawn, final=drawn)
 
 
 def carried(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import tracemalloc
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -165,3 +166,26 @@ def test_a_scenario_without_an_hour_of_requests_is_refused(make_kinds) -> None:
     scenario = Scenario.model_validate({"name": "sunday", "traffic": traffic})
     with pytest.raises(OfflineDataError, match="no hour"):
         arrivals(scenario, make_kinds(), seed=0)
+
+
+def test_an_organisation_is_meant_in_any_spelling(make_kinds, make_scenario) -> None:
+    kinds = make_kinds()
+    named = replace(
+        kinds, facts=tuple(replace(facts, org="pilot" if facts.tier == "high" else None) for facts in kinds.facts)
+    )
+    wave = {"kind": "wave", "of": {"org": "Pilot"}, "at_hour": 0, "hours": 168, "times": 1e9}
+    rows = everything(arrivals(make_scenario(events=(wave,)), named, seed=0))
+    assert {named.facts[kind].org for kind in rows.kind.tolist()} == {"pilot"}
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(make_kinds, make_scenario) -> None:
+    peaks = []
+    for requests in (200_000, 1_000_000):
+        stream = arrivals(make_scenario(requests=requests, sessions={"share": 0.5}), make_kinds(), seed=0)
+        tracemalloc.start()
+        try:
+            assert sum(len(rows) for rows in stream.batches()) == requests
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]

@@ -13,14 +13,19 @@ import pytest
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints, Execution, Hop, RouteDecision
 from router_ml.errors import OfflineDataError
+from router_ml.offline.feedback import Feedback
+from router_ml.offline.ope import dr
 from router_ml.offline.simulation.building import build_world
-from router_ml.offline.simulation.carried import FATES
+from router_ml.offline.simulation.carried import FATES, Carried
 from router_ml.offline.simulation.logged import AsLogged, LogSource, kinds_from_log, resampled, source, totals_of
 from router_ml.offline.simulation.logged_reading import read_log
 from router_ml.offline.simulation.logged_stream import as_it_came, shape
+from router_ml.offline.simulation.logged_watching import Watched
+from router_ml.offline.simulation.play import play
 from router_ml.offline.simulation.policies import Moment
 from router_ml.offline.simulation.routed import Routed
-from router_ml.offline.simulation.scenario import Burst, Scenario, Wave
+from router_ml.offline.simulation.scenario import Behaviour, Burst, Scenario, Wave
+from router_ml.offline.simulation.tally import Tally
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.entries import of_execution
 from router_ml.storage.eventlog import EventLog
@@ -162,6 +167,47 @@ def test_the_champion_gives_every_logged_decision_its_own_propensities(bundle: B
     kept = whole.select(np.isfinite(whole.embeddings).all(axis=1)).propensities[rows.kind]
     assert weighed.propensities[:, [world.lanes.index(lane) for lane in whole.lanes]] == pytest.approx(kept, abs=1e-6)
     assert (kept.max(axis=1) < 1).sum() > 100
+
+
+def test_a_played_calm_run_is_the_doubly_robust_estimate(bundle: Bundle, found: LogSource) -> None:
+    """The loop itself, with a router that explores half as much: its corrected result is ``ope.dr`` of its
+    propensities on the log, though it drew lanes."""
+    pilot = bundle.config.traffic_classes["pilot"]
+    less = pilot.model_copy(update={"explore_share": pilot.explore_share / 2})
+    config = bundle.config.model_copy(update={"traffic_classes": {**bundle.config.traffic_classes, "pilot": less}})
+    sound = {lane: Behaviour(error_rate=0.0) for lane in config.lanes}
+    scenario = found.fitted(Scenario(name="any", lanes=sound))
+    world = build_world(scenario, found.kinds, config, main={})
+    policy = Routed("challenger", bundle, found.kinds, world, config=config)
+    watched, tally = Watched(policy, found.truth), Tally(policy, found.stream, world, scenario)
+
+    def count(carried: Carried) -> None:
+        tally.add(carried)
+        watched.add(carried)
+
+    play(watched, found.stream, world, scenario, count=count)  # type: ignore[arg-type]
+    result = watched.finding().corrected(tally.result())
+    routed = found.truth.action >= 0
+    assert result.served == routed.sum() == result.due - 4  # four that nobody may answer
+    rows = next(iter(found.stream.batches()))
+    none = np.zeros(len(rows), dtype=np.int64)
+    moment = Moment(START, 0.0, np.zeros(len(world.lanes), dtype=bool), {}, none - 1, none)
+    target = np.zeros(found.truth.quality.shape)
+    target[rows.kind] = policy.weigh(rows, moment).propensities
+    whole = found.as_logged.whole
+    part = whole.select(np.isfinite(whole.embeddings).all(axis=1))
+    feedback = Feedback(
+        action=found.truth.action[routed],
+        propensity=found.truth.propensity[routed],
+        reward=part.quality[routed],
+        rated_probability=part.rated_probability[routed],
+        cluster=found.truth.cluster[routed],
+    )
+    wanted = dr(target[routed], feedback, found.truth.quality[routed])
+    assert result.quality.value == pytest.approx(wanted.value, abs=1e-9)
+    assert (result.quality.low, result.quality.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    assert result.spend_usd == pytest.approx((target * found.truth.pseudo_outcomes(cost=True)).sum(), rel=1e-9)
+    assert result.classes[0].quality.value == pytest.approx(wanted.value, abs=1e-9)
 
 
 def test_people_are_clusters(found: LogSource) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from router_ml.offline.feedback import Feedback, of_action
 from router_ml.offline.ope import difference as ope_difference
 from router_ml.offline.ope import dr
 from router_ml.offline.simulation.logged_findings import Finding, difference
-from router_ml.offline.simulation.logged_stream import LogStream, as_it_came
+from router_ml.offline.simulation.logged_stream import LogStream, as_it_came, resampled
 from router_ml.offline.simulation.logged_truth import LoggedTruth, logged_truth
 from router_ml.offline.simulation.logged_watching import Watched
 from router_ml.offline.simulation.policies import Moment
@@ -166,6 +167,47 @@ def test_fallbacks_count_with_what_answered(config: RouterConfig) -> None:
     assert found.sums.served.sum() == 4000
 
 
+@pytest.mark.parametrize(("times", "errors"), [(0.5, None), (None, 0.5)])
+def test_what_a_scenario_changes_changes_the_correction(
+    config: RouterConfig, times: float | None, errors: float | None
+) -> None:
+    """A lane whose answers are worth half, or that makes half the errors, and that costs twice as much: so do the
+    corrected outcomes of the log."""
+    made = made_log(config, 500)
+    truth = truth_of(made, config)
+    premium = list(config.lanes).index("premium")
+    quality, cost = truth.quality.copy(), truth.cost_usd.copy()
+    outcomes, usd = truth.pseudo_outcomes(), truth.pseudo_outcomes(cost=True)
+    for values in (quality, outcomes):
+        values[:, premium] = values[:, premium] * times if times else 1 - errors * (1 - values[:, premium])  # type: ignore[operator]
+    for values in (cost, usd):
+        values[:, premium] *= 2
+    shares = over_all(config, np.tile(OTHER, (500, 1)))
+    watched = Watched(Given("other", config, shares), truth)
+    for each in in_calm(watched, stream_of(made), quiet(quality, cost, config=config), moment(config)):  # type: ignore[arg-type]
+        watched.add(each)
+    found = watched.finding()
+    assert found.quality.value == pytest.approx((shares * outcomes).sum(axis=1).mean(), abs=1e-9)
+    assert found.cost.value == pytest.approx((shares * usd).sum(axis=1).mean(), abs=1e-12)
+
+
+def test_copies_of_a_request_are_no_more_evidence(config: RouterConfig) -> None:
+    """A stream that has every request ten times gives the same interval."""
+    made = made_log(config, 300)
+    truth = truth_of(made, config)
+    policy = Given("other", config, over_all(config, np.tile(OTHER, (300, 1))))
+    phase, found = quiet(truth.quality, truth.cost_usd, config=config), []
+    for often in (1, 10):
+        watched = Watched(policy, truth)
+        stream = resampled(stream_of(made), requests=often * 300)
+        for each in in_calm(watched, stream, phase, moment(config)):  # type: ignore[arg-type]
+            watched.add(each)
+        found.append(watched.finding())
+    once, ten = ((each.quality.value, each.quality.low, each.quality.high) for each in found)
+    assert ten == pytest.approx(once, abs=1e-9)
+    assert found[0].largest == pytest.approx(found[1].largest)
+
+
 def test_a_lane_that_appears_is_extrapolated(config: RouterConfig) -> None:
     made = made_log(config, 200)
     truth = truth_of(made, config)
@@ -189,7 +231,7 @@ def test_what_was_not_weighed_cannot_be_counted(config: RouterConfig) -> None:
     policy = Given("other", config, over_all(config, np.tile(OTHER, (20, 1))))
     watched, phase = Watched(policy, truth), quiet(truth.quality, truth.cost_usd, config=config)
     with pytest.raises(OfflineDataError, match="not weighed"):
-        watched.add(in_calm(policy, stream_of(made), phase, moment(config))[0])
+        watched.add(next(in_calm(policy, stream_of(made), phase, moment(config))))
 
 
 def test_another_model_under_a_name_is_another_lane(config: RouterConfig) -> None:
@@ -233,11 +275,22 @@ def test_ratings_without_a_plan_are_modelled_and_it_is_said(config: RouterConfig
         logged_truth(said, config, expected(config, 400), cluster=cluster, ratings="logged")
 
 
-def test_a_log_without_ratings_is_refused(config: RouterConfig) -> None:
+def test_a_log_without_ratings_knows_costs_alone(config: RouterConfig) -> None:
+    made = made_log(config, 500)
+    bare = made.data.__class__(**{**made.data.__dict__, "quality": np.full(500, np.nan)})
+    truth = logged_truth(bare, config, expected(config, 500), cluster=-1 - np.arange(500))
+    found = played(replace(made, data=bare), truth, config, OTHER)
+    assert math.isnan(found.quality.value)
+    assert (found.quality.low, found.quality.high) == (0.0, 1.0)
+    assert found.cost.low < (made.cost_usd @ OTHER).mean() < found.cost.high
+    assert any("No decision is rated" in note for note in truth.notes)
+
+
+def test_a_log_of_lanes_that_are_gone_is_refused(config: RouterConfig) -> None:
     made = made_log(config, 50)
-    bare = made.data.__class__(**{**made.data.__dict__, "quality": np.full(50, np.nan)})
-    with pytest.raises(OfflineDataError, match="none of those is rated"):
-        logged_truth(bare, config, expected(config, 50), cluster=-1 - np.arange(50))
+    gone = made.data.__class__(**{**made.data.__dict__, "lanes": ("a", "b", "c")})
+    with pytest.raises(OfflineDataError, match="bundle of the log"):
+        logged_truth(gone, config, expected(config, 50), cluster=-1 - np.arange(50))
     assert set(LANES) <= set(config.lanes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -53,9 +54,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield found
 
 
+@cache
+def drawn(name: str) -> str:
+    return page(STUDIES[name]())
+
+
 def written(folder: Path, name: str) -> Path:
     path = folder / f"{name}.html"
-    path.write_text(page(STUDIES[name]()), encoding="utf-8")
+    path.write_text(drawn(name), encoding="utf-8")
     return path
 
 

@@ -102,7 +102,7 @@ def clip(words: str, width: float, size: float = SIZE) -> str:
     """
     if width_of(words, size) <= width:
         return words
-    kept = len(words) - 1
+    kept = min(len(words) - 1, int(width / (0.37 * size)) + 1)
     while kept and width_of(words[: kept - kept // 2] + "…" + words[len(words) - kept // 2 :], size) > width:
         kept -= 1
     return words[: kept - kept // 2].rstrip() + "…" + words[len(words) - kept // 2 :].lstrip()
@@ -188,7 +188,7 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
     gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     blocks: list[tuple[float, list[int]]] = []  # the middle of each block, and who is in it
     for index in order:
-        middle, members = float(wanted[index]), [index]
+        middle, members = min(max(float(wanted[index]), low), high), [index]
         while blocks and blocks[-1][0] + gap * len(blocks[-1][1]) / 2 > middle - gap * len(members) / 2 - 1e-9:
             before, others = blocks.pop()
             total = len(others) + len(members)

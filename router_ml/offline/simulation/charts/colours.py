@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from router_ml.offline.simulation.results import Result
 
-PALETTE = ("#3b5fc0", "#8fd0f0", "#2f9e86", "#e3c65b", "#cf6679", "#8a3ea6", "#8f9a2e", "#e0863d", "#7a2348")
-"""After Paul Tol's muted scheme; neighbours differ in lightness too."""
+PALETTE = ("#2d4ed1", "#8fd0f0", "#016a55", "#d8d85d", "#d5326e", "#8a3ea6", "#948d4f", "#f28c0e", "#961037")
+"""At least 18 apart in CIE L*a*b*, also for people who see red and green alike."""
 OTHERS = "#a3a3a3"
 OTHER_LANES = "other lanes"
 POLICIES = ("#c2410c", "#0e7490", "#7e22ce", "#4d7c0f", "#be185d")

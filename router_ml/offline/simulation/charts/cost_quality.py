@@ -21,6 +21,7 @@ HEIGHT = 430.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, WIDTH - 20.0, 14.0, HEIGHT - 46.0
 DENSE = 120
 LONGEST = 220.0  # name
+FEW = 20  # policies, all of which are named somehow
 CURVES = {"oracle": ("oracle: knows every outcome", "c-oracle"), "hull": ("fixed lanes, mixed", "c-hull")}
 CURVES |= {"shuffled": ("shuffled: same spend, no knowledge", "c-shuffled")}
 NEAR: tuple[tuple[float, float, Anchor], ...] = (
@@ -74,6 +75,7 @@ def cost_quality(marks: Sequence[Mark], curves: Mapping[str, Curve]) -> Iterator
         for right, down in lines.values()
         for px, py in zip(right[::3].tolist(), down[::3].tolist(), strict=True)
     ]
+    along += [box for mark in shown for box in _bars(mark, x, y)]
     yield from _names(shown, x, y, along, taken)
     taken.extend(along)
     for name, (right, down) in lines.items():
@@ -90,7 +92,7 @@ def _scales(marks: Sequence[Mark], curves: Mapping[str, Curve]) -> tuple[Scale, 
     cost = [mark.usd for mark in marks] + [1000 * float(value) for curve in drawn for value in curve.cost_usd]
     quality = [value for mark in marks for value in (mark.result.quality.low, mark.result.quality.high)]
     quality += [mark.result.quality.value for mark in marks] + [float(v) for curve in drawn for v in curve.quality]
-    low, high = around(cost, at_least=10.0, margin=0.07, log=True)
+    low, high = around(cost, at_least=10.0, margin=0.09, log=True)
     bottom, top = around(quality, at_least=0.05, margin=0.08)
     return Scale(low, high, LEFT, RIGHT, log=True), Scale(bottom, top, BOTTOM, TOP)
 
@@ -121,14 +123,19 @@ def _named(said: str, right: Floats, down: Floats, taken: list[Box]) -> Iterator
 
 
 def _crosshair(mark: Mark, x: Scale, y: Scale) -> Iterator[str]:
-    """Its intervals, as far as they are known."""
+    look = f' style="stroke:{mark.colour}"' if mark.colour else ""
+    for left, top, right, bottom in _bars(mark, x, y):
+        yield line(left, top, right, bottom, kind="bar", more=look)
+
+
+def _bars(mark: Mark, x: Scale, y: Scale) -> Iterator[Box]:
+    """Its intervals, as far as they are known: lines as boxes."""
     quality, cost = mark.result.quality, mark.result.cost
     place, across = x.at(mark.usd), y.at(quality.value)
-    look = f' style="stroke:{mark.colour}"' if mark.colour else ""
     if math.isfinite(quality.low + quality.high):
-        yield line(place, y.at(quality.low), place, y.at(quality.high), kind="bar", more=look)
+        yield place, y.at(quality.high), place, y.at(quality.low)
     if math.isfinite(cost.low + cost.high) and cost.low > 0:
-        yield line(x.at(1000 * cost.low), across, x.at(1000 * cost.high), across, kind="bar", more=look)
+        yield x.at(1000 * cost.low), across, x.at(1000 * cost.high), across
 
 
 def _dot(mark: Mark, x: float, y: float) -> str:
@@ -147,7 +154,7 @@ def _names(marks: Sequence[Mark], x: Scale, y: Scale, curves: Sequence[Box], tak
     for mark in sorted(marks, key=lambda mark: -mark.weight):
         px, py = places[mark.result.policy]
         name = clip(mark.result.policy, LONGEST)
-        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR if mark.weight > 1 else (), taken))
+        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR if mark.weight > 1 or len(marks) <= FEW else (), taken))
         found = next((found for sides, others in tries if (found := _place(px, py, name, others, sides))), None)
         if found is None:
             continue
@@ -155,7 +162,7 @@ def _names(marks: Sequence[Mark], x: Scale, y: Scale, curves: Sequence[Box], tak
         taken.append(box)
         if abs(right - px) > 20:
             yield line(px, py, right + (-3 if right > px else 3), down - 4, kind="lead")
-        yield text(right, down, name, kind="h" if mark.weight > 2 else "t", anchor=anchor)
+        yield text(right, down, name, kind="h halo" if mark.weight > 2 else "halo", anchor=anchor)
 
 
 def _place(

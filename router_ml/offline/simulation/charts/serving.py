@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.charts import words
 from router_ml.offline.simulation.charts.canvas import Scale, path, rect, spread, text, width_of
 from router_ml.offline.simulation.charts.colours import OTHER_LANES, OTHERS
-from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, levels
+from router_ml.offline.simulation.charts.frame import RIGHT, Span, coarser, levels, telling
 from router_ml.offline.simulation.results import Result, Series
 
 Floats = NDArray[np.float64]
@@ -25,11 +25,12 @@ STATES = {
 }
 """How a class fares in a stretch of time, and the look of that."""
 STRIP = 24.0
+ENOUGH = 100  # requests per stretch, so that shares are more than noise
 
 
 def lane_shares(result: Result, span: Span, colours: Mapping[str, str], *, top: float, height: float) -> Iterator[str]:
     """Shares of the requests due by the lane that answered, one above the other; what got no answer is hatched."""
-    series = coarser(result.series)
+    series = telling(result.series, ENOUGH, span.edges)
     y = Scale(0.0, 1.0, top + height, top)
     yield from span.days(top, top + height)
     yield from levels(y, span.left, span.right, [(value, f"{value:.0%}") for value in (0, 0.25, 0.5, 0.75, 1)])
