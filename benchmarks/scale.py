@@ -28,8 +28,13 @@ from router_ml.offline.engine_files import LANES
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 25_000  # rows
-SIZES = {"embed": (250, 500, 1_000), "score": (12_500, 25_000, 50_000, 100_000), "ope": (10**5, 10**6, 4 * 10**6)}
-QUICK = {"embed": (10, 20), "score": (200, 400), "ope": (500, 1000)}
+SIZES = {
+    "embed": (250, 500, 1_000),
+    "score": (12_500, 25_000, 50_000, 100_000),
+    "ope": (10**5, 10**6, 4 * 10**6),
+    "ope_by_person": (10**5, 10**6, 2 * 10**6),
+}
+QUICK = {"embed": (10, 20), "score": (200, 400), "ope": (500, 1000), "ope_by_person": (500, 1000)}
 ENGINES = ("pyarrow", "ray")
 TICKS = 100  # per second, of /proc
 
@@ -97,18 +102,19 @@ def log(folder: Path, rows: int) -> None:
     _write(folder, rows, table)
 
 
-MAKE = {"embed": requests, "score": features, "ope": log}
+MAKE = {"embed": requests, "score": features, "ope": log, "ope_by_person": log}
 
 
 @app.command()
-def one(function: str, engine: str, rows: int, folder: Path, clustered: bool = False) -> None:
+def one(function: str, engine: str, rows: int, folder: Path) -> None:
     """One measurement: seconds, processor seconds and peak memory of a worker, as JSON."""
     out = Path(tempfile.mkdtemp(dir=folder.parent))
     how: Any = {"engine": engine, "workers": 1}
     start = time.perf_counter()
     with _watched(engine) as seen:
-        if function == "ope":
-            engines.ope(folder, out, reward_model="estimated_quality", cluster="person" if clustered else None, **how)
+        if function.startswith("ope"):
+            cluster = "person" if function == "ope_by_person" else None
+            engines.ope(folder, out, reward_model="estimated_quality", cluster=cluster, **how)
         else:
             getattr(engines, function)(folder, out, **how)
     size = sum(path.stat().st_size for path in out.rglob("*.parquet"))

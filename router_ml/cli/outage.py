@@ -10,7 +10,7 @@ import typer
 
 from router_ml.cli.inputs import Log, event_log, moment
 from router_ml.cli.output import AsJson, Model, render, write, write_json
-from router_ml.errors import InvalidRequestError
+from router_ml.errors import InvalidRequestError, OfflineDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,34 +66,28 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         return
     if place is None:
         raise InvalidRequestError("Say what goes dark: a provider, a failure domain, a lane, region:NAME, or all.")
+    if drill is not None and (place == "all" or not who or not why):
+        raise InvalidRequestError("A drill is of one place, and is kept in the audit log: say --who and --why.")
     learned = _opened(model, config)
-    source = log if drill is None else None  # a drill is written into the log, and need not be asked of it
-    asked, demand = _asked(learned, requests=requests, pack=pack, log=source, since=since)
+    # what a drill promises is about the traffic of the log that it is written into, as far as there is any
+    source = log if drill is None or requests is pack is None else None
+    asked, demand = _asked(learned, requests=requests, pack=pack, log=source, since=since, if_any=drill is not None)
     demand = demand if per_day is None else demand.per_day(per_day)
     from router_ml.offline.outage import outage as one
     from router_ml.offline.outage import outages
 
     settings = {"demand": demand, "hours": hours, "at_hour": at_hour, "processes": processes}
     if place == "all":
-        if drill is not None:
-            raise InvalidRequestError("Drill one place at a time: give its name.")
         found: Sequence[OutageReport] = outages(learned, asked, **settings)  # type: ignore[arg-type]
     else:
         found = [one(learned, place, asked, **settings)]  # type: ignore[arg-type]
-    if drill is not None:
-        from router_ml.cli.drill import begin
-
-        begin(
-            found[0],
-            log=log,
-            share=drill,
-            minutes=minutes,
-            said=(who, why),
-            anyway=even_if_it_stops,
-            as_json=as_json,
-        )
+    if drill is None:
+        _told(found, html=html, as_json=as_json, several=place == "all")
         return
-    _told(found, html=html, as_json=as_json, several=place == "all")
+    from router_ml.cli.drill import begin
+
+    said, anyway = (who, why), even_if_it_stops
+    begin(found[0], log=log, share=drill, minutes=minutes, said=said, anyway=anyway, as_json=as_json)
 
 
 def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, several: bool) -> None:
@@ -124,10 +118,12 @@ def _opened(model: str | None, config: Path | None) -> Bundle:
 
 
 def _asked(
-    bundle: Bundle, *, requests: Path | None, pack: Path | None, log: str | None, since: str | None
-) -> tuple[Kinds | list[RouteDecision], Demand]:
-    """The requests, and how many there are."""
-    from router_ml.offline.outage_demand import of_decisions, of_scenario
+    bundle: Bundle, *, requests: Path | None, pack: Path | None, log: str | None, since: str | None, if_any: bool
+) -> tuple[Kinds | Sequence[RouteDecision], Demand]:
+    """The requests, and how many there are. ``if_any``: the log may be empty, or none be named."""
+    from router_ml.offline.outage_demand import of_scenario
+    from router_ml.offline.outage_logged import logged
+    from router_ml.offline.packs import read_pack
     from router_ml.offline.simulation.loading import load_scenario
     from router_ml.offline.simulation.reading import (
         example_requests,
@@ -138,16 +134,16 @@ def _asked(
 
     if sum(each is not None for each in (requests, pack, log)) > 1:
         raise InvalidRequestError("Give --requests, --pack or --log; one of them.")
-    if log is not None:
+    if log is not None or (if_any and requests is pack is None):
         with event_log(log) as events:
-            decisions = list(events.decisions(moment(since, "--since"), shadows=False))
-        return decisions, of_decisions(decisions)
+            found = logged(events, since=moment(since, "--since"))
+        if found is not None:
+            return found
+        if not if_any:
+            raise OfflineDataError("The log holds no decision of this time. Check which log it is.")
     if pack is not None:
-        from router_ml.offline.packs import read_pack
-
-        found = read_pack(pack, encoder=bundle.encoder.sha256)
-        kinds = kinds_from_pack(found, bundle, in_sample=found.digest in json.dumps(bundle.manifest.training))
+        outcomes = read_pack(pack, encoder=bundle.encoder.sha256)
+        kinds = kinds_from_pack(outcomes, bundle, in_sample=outcomes.digest in json.dumps(bundle.manifest.training))
     else:
-        asked = example_requests() if requests is None else read_requests(requests)
-        kinds = kinds_from_requests(asked, bundle)
+        kinds = kinds_from_requests(example_requests() if requests is None else read_requests(requests), bundle)
     return kinds, of_scenario(load_scenario(_SHAPE), kinds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +51,7 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
     learn: Annotated[bool, typer.Option("--learn", help="Also play a champion that learns from ratings.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")] = 0,
     html: Annotated[Path | None, typer.Option(help="Write a page with charts, which needs no network.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write who answers over time as an SVG, for a document.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write tables into this folder, by scenario and policy.")] = None,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Record a run in MLflow.")] = False,
     as_json: AsJson = False,
@@ -59,9 +62,11 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
     if show_list:
         _show_library(as_json=as_json)
         return
-    if html is not None and not html.parent.is_dir():
-        raise InvalidRequestError(f"There is no folder {html.parent} to write {html.name} to. Make it first.")
-    chosen = [_scenario(name, count, days) for name in scenario or ["quiet_week"]]
+    for file in (html, picture):
+        if file is not None and not file.parent.is_dir():
+            raise InvalidRequestError(f"There is no folder {file.parent} to write {file.name} to. Make it first.")
+    names = scenario or ["quiet_week"]
+    chosen = [_scenario(name, count, days) for name in names]
     source = simulator.Source(requests=requests, pack=pack, log=log, count=count)
     groups = _groups(policies, learn=learn)
     bundle, studies = simulator.open_bundle(model), []
@@ -78,7 +83,19 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
                     progress=told,
                 )
             )
-    kept = [_keep(one, _page_of(html, one, several=len(studies) > 1), parquet, mlflow=mlflow) for one in studies]
+    options: dict[str, object] = {
+        "model": model,
+        "challenger": challenger,
+        "requests": requests,
+        "pack": pack,
+        "log": log,
+    }
+    options |= {"count": count, "days": days, "policies": policies, "learn": learn, "seed": seed}
+    kept = []
+    for name, one in zip(names, studies, strict=True):
+        several = len(studies) > 1
+        keep = Keep(_own(html, one, several=several), _own(picture, one, several=several), parquet, mlflow)
+        kept.append(keep.write(one, line=_line({"scenario": name, **options})))
     if as_json:
         from router_ml.offline.simulation.tables import to_record
 
@@ -145,27 +162,49 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None] | None]:
         yield told
 
 
-def _page_of(html: Path | None, study: Study, *, several: bool) -> Path | None:
-    """Where a page goes; of several studies each has its own."""
-    return html.with_stem(f"{html.stem}-{study.scenario}") if html is not None and several else html
+def _own(file: Path | None, study: Study, *, several: bool) -> Path | None:
+    """Where something goes; of several studies each has its own."""
+    return file.with_stem(f"{file.stem}-{study.scenario}") if file is not None and several else file
 
 
-def _keep(study: Study, html: Path | None, parquet: Path | None, *, mlflow: bool) -> list[str]:
-    """Write what was asked for; returns what and where."""
-    from router_ml.offline.simulation import saving
+def _line(options: Mapping[str, object]) -> str:
+    """What gives the same again."""
+    words = ["router-ml", "simulate"]
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is True:
+                words.append(f"--{name}")
+            elif one is not None and one is not False:
+                secret = name == "log" and "@" in str(one)  # a URL with a password
+                words += [f"--{name}", "URL" if secret else str(one)]
+    return shlex.join(words)
 
-    if html is None and parquet is None and not mlflow:
-        return []
-    from router_ml.offline.simulation.page import page
 
-    text = page(study) if html is not None or mlflow else None
-    written = []
-    if html is not None and text is not None:
-        html.write_text(text, encoding="utf-8")
-        written.append(str(html))
-    if parquet is not None:
-        saving.write_parquet(study, parquet)
-        written.append(str(parquet))
-    if mlflow:
-        written.append(f"MLflow run {saving.record_run(study, page=text)}")
-    return written
+@dataclass(frozen=True)
+class Keep:
+    """What a study is written to."""
+
+    html: Path | None
+    picture: Path | None
+    parquet: Path | None
+    mlflow: bool
+
+    def write(self, study: Study, *, line: str) -> list[str]:
+        """Write all that was asked for; returns what and where."""
+        from router_ml.offline.simulation import saving
+        from router_ml.offline.simulation.page import page
+        from router_ml.offline.simulation.pictures import outage_picture
+
+        text = page(study, command_line=line) if self.html is not None or self.mlflow else None
+        written = []
+        if self.html is not None and text is not None:
+            self.html.write_text(text, encoding="utf-8")
+            written.append(str(self.html))
+        if self.picture is not None:
+            written.append(str(outage_picture(self.picture, study)))
+        if self.parquet is not None:
+            saving.write_parquet(study, self.parquet)
+            written.append(str(self.parquet))
+        if self.mlflow:
+            written.append(f"MLflow run {saving.record_run(study, page=text)}")
+        return written

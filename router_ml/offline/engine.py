@@ -9,10 +9,10 @@ goes on. Both engines compute the same numbers (``engine_run``), and what is add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine_ope import OpeSums, estimates_of
@@ -20,7 +20,12 @@ from router_ml.offline.engine_reading import Embed, Score, open_bundle
 from router_ml.offline.engine_run import Engine, Report, run
 from router_ml.offline.ope_estimate import Estimate
 
-__all__ = ["Batch", "Engine", "OpeReport", "Report", "embed", "ope", "score"]
+if TYPE_CHECKING:
+    from router_ml.offline.engine_simulate import Simulated
+    from router_ml.offline.simulate import Source
+    from router_ml.offline.simulation.scenario import Scenario
+
+__all__ = ["Batch", "Deal", "Engine", "OpeReport", "Report", "embed", "ope", "score", "simulate"]
 
 
 class Batch(TypedDict, total=False):
@@ -32,6 +37,20 @@ class Batch(TypedDict, total=False):
     address: str | None
     rows: int
     progress: Callable[[int], None] | None
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Shards of a simulation: ``seeds`` runs from ``seed`` on, which also chooses the requests, and ``slices`` parts
+    that the requests of each run are dealt out to; above 1 only where they share nothing."""
+
+    seeds: int = 4
+    slices: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or self.slices < 1:
+            raise OfflineDataError(f"Found {self.seeds} seeds and {self.slices} slices, expected 1 or more of both.")
 
 
 @dataclass(frozen=True)
@@ -115,3 +134,45 @@ def ope(
         raise OfflineDataError("Nothing was added up.")
     clusters = next((len(each.name) for each in found.clusters.values()), None)
     return OpeReport(estimates, found.ratings.rows, found.ratings.rated, found.left_out, clusters, report)
+
+
+def simulate(
+    out: str | Path,
+    *,
+    scenario: str | Path | Scenario = "quiet_week",
+    model: str | None = None,
+    source: Source | None = None,
+    challengers: Mapping[str, str] | None = None,
+    policies: Sequence[str] = (),
+    deal: Deal = Deal(),
+    **how: Unpack[Batch],
+) -> Simulated:
+    """Play a scenario once for every policy and seed, each a shard, and add them up; ``out`` keeps plan and tallies, so
+    that a run with more seeds plays only those that are new.
+
+    Args:
+        source: of the requests, no log. policies: groups beside the champion, as ``offline.simulate`` takes them.
+        deal: how the shards are cut.
+
+    Raises:
+        OfflineDataError: as ``run``; the source is a log; or the requests of a run share something.
+        InvalidRequestError: as ``offline.simulate.simulate``.
+    """
+    from router_ml.offline import engine_simulate as made
+    from router_ml.offline.engine_files import Folder
+    from router_ml.offline.engine_shards import Arena, Simulate
+
+    task: Simulate = made.task_of(
+        open_bundle(model),
+        scenario,
+        model=model,
+        source=source,
+        challengers=challengers,
+        policies=policies,
+        seed=deal.seed,
+    )
+    arena, seeds = Arena(task), range(deal.seed, deal.seed + deal.seeds)
+    plan, tallies = (Folder(f"{str(out).rstrip('/')}/{name}") for name in (made.PLAN, made.TALLIES))
+    made.write_plan(plan, list(arena.entries), seeds=seeds, slices=deal.slices)
+    report = run(task, plan.url, tallies.url, **how)
+    return made.Simulated(made.added_up(arena, tallies, seeds=seeds, slices=deal.slices), report)

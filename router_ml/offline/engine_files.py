@@ -139,6 +139,10 @@ class Folder:
             return None
         return found
 
+    def holds(self, name: str) -> bool:
+        """Whether a file is there."""
+        return bool(self.files.get_file_info(self.path(name)).is_file)
+
     def path(self, name: str) -> str:
         """Where a file lies, for its file system."""
         return f"{self.root}/{name}"

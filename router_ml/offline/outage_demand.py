@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.contract import RouteDecision
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.scenario import Scenario
@@ -72,13 +71,6 @@ def of_times(at: Iterable[datetime], *, source: str) -> Demand:
     hours = hours if hours < 24 else 24 * math.ceil(hours / 24)  # whole days, so that it may repeat
     index = np.minimum([int((each - start) / HOUR) for each in times], hours - 1)
     return Demand(np.bincount(index, minlength=hours).astype(np.float64), start, source)
-
-
-def of_decisions(decisions: Sequence[RouteDecision]) -> Demand:
-    """What a log holds, by hour."""
-    days = {decision.created_at.astimezone(UTC).date() for decision in decisions}
-    told = f"as logged from {min(days)} to {max(days)}" if days else "as logged"
-    return of_times((decision.created_at for decision in decisions), source=told)
 
 
 def of_scenario(scenario: Scenario, kinds: Kinds) -> Demand:

@@ -54,15 +54,16 @@ def first_words(report: OutageReport) -> Iterator[str]:
     yield (
         f"{'Each process' if many else 'The process'} leaves it alone after {first.failures} failed calls, expected "
         f"{first.seconds:.1f} s into the busiest hour: about {first.requests:.0f} requests{' in all' * many} meet a "
-        "dead lane and are sent elsewhere at once."
+        "dead lane first."
     )
     yield (
         f"If it hangs instead of failing, that takes {first.seconds_hanging:.0f} s and {first.requests_hanging:.0f} "
-        f"requests, each of which waits up to {first.wait_ms / 1000:.0f} s before it is sent elsewhere."
+        f"requests, each of which waits up to {first.wait_ms / 1000:.0f} s."
     )
+    rescued = "All" if first.rescued > 1 - _LEAST_SHARE else f"{first.rescued:.0%}"
     yield (
-        f"{first.rescued:.1%} of the requests that meet a dead lane have one to fall back on that is not dark. About "
-        f"{first.probes} single requests try over {report.hours:g} hours whether it is back, and fall back as well."
+        f"{rescued} of the requests that meet a dead lane fall back at once on one that is not dark; the others go to "
+        f"a person. About {first.probes} single requests try over {report.hours:g} hours whether it is back."
     )
 
 

@@ -7,7 +7,7 @@ breakers and fallbacks are those of ``Router`` and ``Executor``, in simulated ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,18 +86,20 @@ def simulate(
     """
     bundle = open_bundle(model)
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
-    found = open_source(source, bundle, asked, seed=seed)
+    found, rivals = open_source(source, bundle, asked, seed=seed), _challengers(challengers)
+    seen = [name for name, one in rivals.items() if found.seen_by(one)]
+    notes = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
     made = study(
         bundle,
         found.scenario,
         found.kinds,
-        challengers=_challengers(challengers),
+        challengers=rivals,
         policies=policies,
         stream=found.stream,
         seed=seed,
         progress=progress,
     )
-    return replace(made, notes=(*made.notes, *found.notes))
+    return replace(made, notes=(*made.notes, *found.notes, *notes))
 
 
 def sized(scenario: Scenario, *, count: int | None = None, days: float | None = None) -> Scenario:
@@ -132,12 +134,13 @@ def open_bundle(model: str | Path | Bundle | None) -> Bundle:
 @dataclass(frozen=True)
 class Opened:
     """Requests that can be played: the unique ones, the traffic where it is not generated, the scenario as it fits
-    them, and what a reader of the numbers has to know."""
+    them, what a reader of the numbers has to know, and whether a bundle has learned from them."""
 
     kinds: Kinds
     scenario: Scenario
     stream: Stream | None = None
     notes: tuple[str, ...] = ()
+    seen_by: Callable[[Bundle], bool] = lambda _: False
 
 
 def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int = 0) -> Opened:
@@ -153,7 +156,8 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
         given = source.pack
         pack = given if isinstance(given, Pack) else read_pack(Path(given), encoder=bundle.encoder.sha256)
         seen = learned_from(bundle, pack)
-        return Opened(kinds_from_pack(pack, bundle, in_sample=seen, mix=mix, seed=seed), scenario)
+        kinds = kinds_from_pack(pack, bundle, in_sample=seen, mix=mix, seed=seed)
+        return Opened(kinds, scenario, seen_by=lambda other: learned_from(other, pack))
     asked = source.requests
     if asked is None:
         asked = example_requests()
@@ -179,7 +183,7 @@ def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, count: int | None
             seed=seed,
         )
     left = [f"{count} decisions of the log are left out: {reason}." for reason, count in found.left_out.items()]
-    return Opened(found.kinds, found.fitted(scenario), found.stream, (*found.notes, *left))
+    return Opened(found.kinds, found.fitted(scenario), found.stream, (*found.notes, *left), found.seen_by)
 
 
 def frame(study: Study) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from router_ml.cli.show_simulation import study_page
+from router_ml.cli.simulate import _line
 from router_ml.offline.simulation import saving
 from tests.offline.simulation.made import a_study
 
@@ -37,7 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_json_and_files(run: Run, files: Path, models: Path) -> None:
     arguments = ["--scenario", files / "dark.yaml", "--requests", files / "own.jsonl", "--model", models]
-    wanted = ["--policies", "premium", "--html", files / "page.html", "--parquet", files / "tables", "--json"]
+    wanted = ["--policies", "premium", "--html", files / "page.html", "--picture", files / "dark.svg"]
+    wanted += ["--parquet", files / "tables", "--json"]
     code, out, err = run("simulate", *arguments, *wanted)
     assert (code, err) == (0, "")
     (study,) = json.loads(out)["studies"]
@@ -45,8 +47,11 @@ def test_json_and_files(run: Run, files: Path, models: Path) -> None:
     assert [result["policy"] for result in study["results"]] == ["champion", "always the best"]
     assert [result["violations"] for result in study["results"]] == [0, 0]
     assert study["results"][0]["requests"] == 300
-    assert study["written"] == [str(files / "page.html"), str(files / "tables")]
-    assert "<html" in (files / "page.html").read_text()
+    assert study["written"] == [str(files / name) for name in ("page.html", "dark.svg", "tables")]
+    page = (files / "page.html").read_text()
+    assert "<html" in page
+    assert f"--scenario {files / 'dark.yaml'} --model {models} --requests {files / 'own.jsonl'}" in page
+    assert "<svg" in (files / "dark.svg").read_text()
     assert len(list((files / "tables").rglob("*.parquet"))) == 6
 
 
@@ -66,6 +71,7 @@ def test_the_library_is_listed(run: Run) -> None:
         (["--requests", "missing.jsonl"], "missing.jsonl"),
         (["--log", "missing.sqlite"], "There is no event log at missing.sqlite"),
         (["--html", "nowhere/page.html"], "There is no folder nowhere"),
+        (["--picture", "nowhere/page.svg"], "There is no folder nowhere"),
         (["--model", "nowhere"], "nowhere"),
     ],
 )
@@ -121,3 +127,9 @@ def test_a_run_in_mlflow_holds_the_page(run: Run, files: Path, models: Path, mon
     assert "MLflow run abc" in out
     assert seen["study"].results[0].requests == 40
     assert "<html" in seen["page"]
+
+
+def test_a_password_in_the_url_of_a_log_is_not_written_down() -> None:
+    assert _line({"scenario": "a b", "log": "postgresql://me:secret@host/db", "learn": True, "count": None}) == (
+        "router-ml simulate --scenario 'a b' --log URL --learn"
+    )

@@ -22,7 +22,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FLAT = Demand(np.full(24, 60.0), NOON, "made up")
 TEXTS = (
     "What is the capital of Peru?",
-    "My name is John Smith, my IBAN is DE89370400440532013000: draft a letter to my bank",
+    "What does the IBAN DE89370400440532013000 stand for?",
     "Should I stop taking my heart medication?",
     "Is a tenant allowed to sublet the flat?",
     "Refund order 8812 and email me",
@@ -60,7 +60,7 @@ def reports(router: Router, kinds: Kinds) -> dict[str, OutageReport]:
     return {report.name: report for report in outages(router.bundle, kinds, demand=FLAT, now=NOON)}
 
 
-@pytest.mark.parametrize("name", ["mistral", "vllm", "vllm-b", "fast"])
+@pytest.mark.parametrize("name", ["mistral", "vllm", "vllm-b"])
 def test_each_request_goes_where_the_router_sends_it(
     router: Router, requests: list[RouteRequest], kinds: Kinds, decided: list[RouteDecision], name: str
 ) -> None:
@@ -89,6 +89,30 @@ def test_each_request_goes_where_the_router_sends_it(
         if lane in report.struck
     )
     assert report.moves == pytest.approx(moved / len(due), abs=1e-4)
+
+
+def test_the_simulator_decides_the_same(router: Router, kinds: Kinds, reports: dict[str, OutageReport]) -> None:
+    """Two commands on one question may not disagree."""
+    from router_ml.offline.simulation.building import build_world
+    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.policies import Moment
+    from router_ml.offline.simulation.routed import Routed
+    from router_ml.offline.simulation.rows import LUCK, Rows
+
+    assert router.bundle is not None
+    world = build_world(load_scenario("vendor_outage_48h"), kinds, router.config, main={"balanced": 1.0})
+    policy, n = Routed("champion", router.bundle, kinds, world).twin("without probes"), len(kinds)
+    none, at = np.full(n, -1), np.arange(n)
+    rows = Rows(at, at, np.zeros(n), none, np.zeros(n, int), none, np.zeros(n, int), np.zeros((n, LUCK)))
+    for name, report in reports.items():
+        down = np.array([lane in report.struck for lane in world.lanes])
+        weighed = policy.weigh(rows, Moment(NOON, 0.0, down, {}, none, np.zeros(n, int)))
+        answered = weighed.propensities.sum(axis=1) > 0
+        assert answered.mean() == pytest.approx(report.due * (1 - report.stops)), name
+        assert report.after is not None
+        for column, lane in enumerate(world.lanes):
+            share = weighed.propensities[:, column].sum() / answered.sum()
+            assert report.after.lanes.get(lane, 0.0) == pytest.approx(share, abs=1e-4), (name, lane)
 
 
 def test_what_stops_says_why_and_which_change_keeps_it_up(
@@ -179,10 +203,8 @@ def test_capacity_is_held_against_the_busiest_hour(router: Router, kinds: Kinds)
     assert report.at_hour == 11
     assert report.overflow == pytest.approx(report.due * 100 - 7)  # seven lanes are left, one call a minute each
     assert any("no room for" in note for note in report.notes)
-    assert asked(tight, "mistral", kinds, demand=busy, hours=2, at_hour=0).peak_per_minute == 1
     double = asked(tight, "mistral", kinds, demand=busy, hours=2, processes=2)
     assert double.overflow == pytest.approx(report.due * 100 - 14)
-    assert asked(router.bundle, "mistral", kinds, demand=busy).overflow == 0
 
 
 def test_measured_outcomes_leave_out_the_lanes_that_nobody_measured(router: Router, kinds: Kinds) -> None:

@@ -138,7 +138,9 @@ def test_an_outcome_pack_is_measured_truth_of_the_lanes_that_it_has(bundle: Bund
     assert (found.truth, found.in_sample) == ("measured", False)
     assert [result.policy for result in found.results] == ["champion", "always private", "always balanced"]
     seen = dataclasses.replace(pack, digest=bundle.manifest.training["pack_sha256"])
-    assert simulate(bundle, SMALL, policies=[], source=Source(pack=seen)).in_sample
+    again = simulate(bundle, SMALL, challengers={"b": bundle}, policies=["challengers"], source=Source(pack=seen))
+    assert again.in_sample
+    assert again.notes == ("In sample: b learned from some of these requests.",)
 
 
 def test_frames_have_a_row_for_each_policy_class_and_stretch(outage: Study) -> None:

@@ -40,6 +40,11 @@ class Ahead:
     incumbent: Integers
     cached: Integers
 
+    @property
+    def whole(self) -> bool:
+        """Whether all that was weighed is still right."""
+        return self.high - self.low == len(self.lane)
+
     def rows(self, low: int, high: int) -> slice:
         """Where rows of the block are here."""
         return slice(low - self.low, high - self.low)

@@ -164,6 +164,7 @@ class Flights:
         """The lane that will have answered a request, -1 for none, and when, if nothing changes; it stays as it is."""
         copy = replace(flight)
         if copy.todo == "let in":
+            copy.at_s = max(copy.at_s, self.sky.now_s)
             self._called(copy)
         while copy.todo != "over":
             self._step(copy, real=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ Ratings = Literal["auto", "logged", "modelled"]
 
 DIRECTIONS = 16  # of embeddings, in which they spread most
 FOLDS = 5
+PENALTIES = (10.0, 100.0, 1000.0)  # of the reward model, in rows
+SMALL = 20_000  # ratings up to which all of them are tried
 UNLIKELY = 1e-4  # p-value of the sample ratio
 ROUNDING = 1e-4  # of an estimate that was recorded and is made again, in other batches of 32 bits
 
@@ -95,20 +98,28 @@ def modelled(
     table: Floats, used: NDArray[np.int64], feedback: Feedback | None, lanes: int, seed: int, notes: list[str]
 ) -> Floats | None:
     """Expected ratings (n, L): of rows that took a lane by a model that has not seen them, of others by one of all;
-    None where there is too little to learn from."""
+    None where there is too little to learn from. How much is shrunk is what held-out ratings say, in a small log."""
     if feedback is None:
         return None
-    try:
-        held_out = cross_fit(ridge(lanes), table[used], feedback, folds=FOLDS, groups=feedback.cluster, seed=seed)
-    except OfflineDataError as error:
-        notes.append(f"There is no reward model of the log ({error}) The bundle's own estimates stand in for it.")
-        return None
+    rated = feedback.rated
+    best, held_out = (math.inf, 0.0), np.empty(0)
+    for penalty in PENALTIES if rated.sum() <= SMALL else PENALTIES[:1]:
+        try:
+            fit = ridge(lanes, penalty=penalty)
+            found = cross_fit(fit, table[used], feedback, folds=FOLDS, groups=feedback.cluster, seed=seed)
+        except OfflineDataError as error:
+            notes.append(f"There is no reward model of the log ({error}) The bundle's own estimates stand in for it.")
+            return None
+        missed = feedback.reward[rated] - of_action(found, feedback.action)[rated]
+        error_of_it = float(np.square(missed).mean())
+        if error_of_it < best[0]:
+            best, held_out = (error_of_it, penalty), found
     rest = np.setdiff1d(np.arange(len(table)), used)
     result = np.empty((len(table), lanes))
     result[used] = held_out
     if len(rest):
-        rated = used[feedback.rated]
-        fitted = ridge(lanes)(table[rated], feedback.action[feedback.rated], feedback.reward[feedback.rated])
+        fit = ridge(lanes, penalty=best[1])
+        fitted = fit(table[used[rated]], feedback.action[rated], feedback.reward[rated])
         result[rest] = fitted(table[rest])
     return result
 

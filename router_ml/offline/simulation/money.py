@@ -32,7 +32,7 @@ class Money:
             for index, (name, one) in enumerate(config.traffic_classes.items())
             if one.budget_usd_per_day is not None
         }
-        self._at = start
+        self._at, self._news = start, False
         self.standing: dict[str, Standing] = {}
         self._rows: dict[int, list[int]] = {index: [] for index in self._names}
         self._costs: dict[int, list[float]] = {index: [] for index in self._names}
@@ -59,12 +59,8 @@ class Money:
             self.standing[name] = found
 
     def news(self) -> bool:
-        """Whether the money of a class was spent since; then its standing is that of now."""
-        changed = False
-        for name in self._names.values():
-            found = self._budgets.standing(name, self._at)
-            if found is not None and found.capped and not self.standing[name].capped:
-                self.standing[name], changed = found, True
+        """Whether the money of a class was spent since it was asked last."""
+        changed, self._news = self._news, False
         return changed
 
     def ask(self, low: int, traffic_class: Integers, cost_usd: Floats) -> None:
@@ -78,7 +74,7 @@ class Money:
         for index, name in self._names.items():
             rows, costs = self._rows[index], self._costs[index]
             count = int(np.searchsorted(rows, until))
-            self._budgets.charge_many(name, self._at, costs[:count])
+            self._charge(name, costs[:count])
             self._rows[index], self._costs[index] = rows[count:], costs[count:]
 
     def charge_late(self, traffic_class: int, cost_usd: float) -> bool:
@@ -86,9 +82,16 @@ class Money:
         name = self._names.get(traffic_class)
         if name is None:
             return False
-        self._budgets.charge_many(name, self._at, [cost_usd], requests=0)
+        return self._charge(name, [cost_usd], requests=0)
+
+    def _charge(self, name: str, costs: list[float], *, requests: int | None = None) -> bool:
+        """Charge a class; where that was the last of the day's money, it is known at once."""
+        self._budgets.charge_many(name, self._at, costs, requests=requests)
         found = self._budgets.standing(name, self._at)
-        return found is not None and found.capped and not self.standing[name].capped
+        if found is None or not found.capped or self.standing[name].capped:
+            return False
+        self.standing[name], self._news = found, True
+        return True
 
     @property
     def enough(self) -> int:

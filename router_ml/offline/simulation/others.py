@@ -94,31 +94,33 @@ class Ranked(Beside):
     Args:
         scores: (k, L) by kind and lane of the world, NaN for none; or what gives them from a phase and the champion as
             it is there.
+
+    ``scores``: those of the phase.
     """
 
     def __init__(
         self, name: str, scores: Floats | Callable[[Phase, Routed], Floats], champion: Routed, world: World
     ) -> None:
         super().__init__(name, champion)
-        self._scores = scores
-        self._now = self._of(world.phases[0])
+        self._given = scores
+        self.scores = self._of(world.phases[0])
 
     def enter(self, phase: Phase) -> None:
         """Lanes, prices or versions are as in ``phase`` from now on."""
         super().enter(phase)
-        self._now = self._of(phase)
+        self.scores = self._of(phase)
 
     def weigh(self, rows: Rows, moment: Moment) -> Weighed:
         """The highest score of what is eligible."""
         found = self._champion.weigh(rows, moment)
-        worth = np.where(found.eligible, self._now[rows.kind], -np.inf)
+        worth = np.where(found.eligible, self.scores[rows.kind], -np.inf)
         best = worth.argmax(axis=1)
         scored = worth[np.arange(len(rows)), best] > _UNKNOWN
         lane = np.where(scored, best, found.exploit)
         return replace(_sent(found, lane), worth=np.where(scored[:, None], worth, found.worth))
 
     def _of(self, phase: Phase) -> Floats:
-        scores = self._scores(phase, self._champion) if callable(self._scores) else self._scores
+        scores = self._given(phase, self._champion) if callable(self._given) else self._given
         return np.where(np.isnan(scores), _UNKNOWN, scores)
 
 

@@ -45,7 +45,7 @@ class Outlook:
             holds = self._holds(ahead, low, min(high, ahead.high))
             if holds > low:
                 return ahead, holds
-        elif ahead is not None and low == ahead.high:
+        elif ahead is not None and low == ahead.high and ahead.whole:
             width = min(width * _TIMES, _MOST)
         self._width[key] = width
         change = max(int(np.searchsorted(self._block.at_s, course.next_s)), low + 1)
@@ -62,7 +62,10 @@ class Outlook:
     def right(self, ahead: Ahead, row: int) -> bool:
         """Whether the lane of a row's session is now the one it was weighed with."""
         before = self._block.rows.before[row : row + 1]
-        return bool(before[0] < 0 or self._sessions.lanes(before)[0] == ahead.incumbent[row - ahead.low])
+        if before[0] < 0 or self._sessions.lanes(before)[0] == ahead.incumbent[row - ahead.low]:
+            return True
+        ahead.high = row  # from here on it has to be weighed again
+        return False
 
     def flight(self, ahead: Ahead, row: int) -> Flight:
         """A row that is to be carried out call by call."""
@@ -125,9 +128,11 @@ class Outlook:
 
     def _previous(self, numbers: Integers, at_s: Floats) -> Integers:
         """The lanes of earlier turns by the time of later ones."""
-        lanes, flights = self._sessions.lanes(numbers), self._course.flights
+        course, flights = self._course, self._course.flights
+        lanes = self._sessions.lanes(numbers)
         if flights.open:
-            for place in np.flatnonzero(np.isin(numbers, list(flights.open))).tolist():
+            later = at_s > course.sky.now_s  # by then it may have ended, which is a guess: see ``right``
+            for place in np.flatnonzero(later & np.isin(numbers, list(flights.open))).tolist():
                 final, end_s = flights.forecast(flights.open[int(numbers[place])])
                 lanes[place] = final if end_s <= at_s[place] else lanes[place]
         return lanes

@@ -110,25 +110,28 @@ class _Run:
         course.passed.cut(mark, stop - low)
         block.flies[stop:high] = False
         self._settle(block, low, stop)
-        self._length = min(_MOST, 4 * self._length if stop == high else max(2 * (stop - low), _LEAST))
+        self._length = min(_MOST, 2 * max(self._length, stop - low) if stop == high else max(stop - low, _LEAST))
 
     def _flying(self, block: Block, ahead: Ahead, low: int, high: int) -> tuple[NDArray[np.bool_], int]:
         """Which rows (n,) have to be carried out call by call, and how far that is known."""
         flights, own = self.course.flights, ahead.rows(low, high)
         lane, fails = ahead.lane[own], ahead.fails[own]
         flies = fails | (flights.noisy[lane] & (lane >= 0)) if flights.noisy.any() else fails.copy()
-        for limited, gate in self.course.gates.items():
-            mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
-            start_s = block.at_s[low + mine]
-            others = len(flights.open) + int(flies[: high - low].sum())
-            free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
-            if free == len(mine):
-                continue
-            if mine[free] >= _LEAST:
-                high = low + int(mine[free])
-            else:
-                high = min(high, low + _ONE_BY_ONE)
-                flies[mine] = True
+        again = bool(self.course.gates)
+        while again:  # whoever flies may come to any gate
+            again = False
+            for limited, gate in self.course.gates.items():
+                mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
+                start_s = block.at_s[low + mine]
+                others = len(flights.open) + int(flies[: high - low].sum())
+                free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
+                if free == len(mine):
+                    continue
+                if mine[free] >= _LEAST:
+                    high = low + int(mine[free])
+                else:
+                    high, again = min(high, low + _ONE_BY_ONE), True
+                    flies[mine] = True
         return flies[: high - low], high
 
     def _live(self, block: Block, ahead: Ahead, low: int, high: int) -> None:

@@ -25,7 +25,7 @@ def _caveats(study: Study) -> Iterator[str]:
         yield "Logged: outcomes of lanes that were not chosen are estimates, as good as what the log has explored."
     if study.in_sample:
         yield "In sample: the model has learned from these very prompts, so it looks better than on new ones."
-    for policy, share in study.extrapolated.items():
-        if share >= MUCH:
-            yield f"Extrapolated: no logged decision supports {share:.0%} of what {policy} does."
+    far = [f"{share:.0%} of what {policy} does" for policy, share in study.extrapolated.items() if share >= MUCH]
+    if far:
+        yield f"Extrapolated: no logged decision supports {', '.join(far)}."
     yield from study.notes

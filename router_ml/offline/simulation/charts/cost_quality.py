@@ -21,6 +21,7 @@ HEIGHT = 430.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, WIDTH - 20.0, 14.0, HEIGHT - 46.0
 DENSE = 120
 LONGEST = 220.0  # name
+FEW = 20  # policies, all of which are named somehow
 CURVES = {"oracle": ("oracle: knows every outcome", "c-oracle"), "hull": ("fixed lanes, mixed", "c-hull")}
 CURVES |= {"shuffled": ("shuffled: same spend, no knowledge", "c-shuffled")}
 NEAR: tuple[tuple[float, float, Anchor], ...] = (
@@ -153,7 +154,7 @@ def _names(marks: Sequence[Mark], x: Scale, y: Scale, curves: Sequence[Box], tak
     for mark in sorted(marks, key=lambda mark: -mark.weight):
         px, py = places[mark.result.policy]
         name = clip(mark.result.policy, LONGEST)
-        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR if mark.weight > 1 else (), taken))
+        tries = ((NEAR, [*taken, *curves]), (NEAR, taken), (FAR if mark.weight > 1 or len(marks) <= FEW else (), taken))
         found = next((found for sides, others in tries if (found := _place(px, py, name, others, sides))), None)
         if found is None:
             continue

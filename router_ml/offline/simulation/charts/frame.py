@@ -57,6 +57,11 @@ class Span:
         rows = len(self.rows())
         return ROW * min(rows, self.most) + (15 if rows > self.most else 0)
 
+    @property
+    def edges(self) -> list[float]:
+        """When something begins or ends, in hours."""
+        return [at for trouble in self.troubles for at in (trouble.start, self.end(trouble))]
+
     def end(self, trouble: Trouble) -> float:
         """When it ends; the end of the run where it lasts."""
         return self.hours if trouble.end is None else min(trouble.end, self.hours)
@@ -131,17 +136,33 @@ def levels(scale: Scale, left: float, right: float, named: Sequence[tuple[float,
 
 
 def coarser(series: Series, most: int = FINEST) -> Series:
-    """The same in at most ``most`` buckets: sums, means by what was served, the highest p95, the last queue."""
-    buckets = len(series.requests)
-    step = -(-buckets // most)
-    if step <= 1:
-        return series
-    starts = np.arange(0, buckets, step)
+    """The same in at most ``most`` buckets of one length."""
+    step = -(-len(series.requests) // most)
+    return series if step <= 1 else joined(series, np.arange(0, len(series.requests), step))
+
+
+def telling(series: Series, least: int, edges: Sequence[float]) -> Series:
+    """The same in stretches that hold ``least`` requests due where there are so many, none of them across an edge (in
+    hours) at which something changes."""
+    finer = coarser(series)
+    cuts = set(np.searchsorted(finer.edges, np.asarray(edges) - 1e-9).tolist())
+    starts, held = [0], 0
+    for bucket, due in enumerate(finer.due.tolist()):
+        if bucket and (held >= least or bucket in cuts):
+            starts.append(bucket)
+            held = 0
+        held += due
+    return joined(finer, np.array(starts))
+
+
+def joined(series: Series, starts: NDArray[np.int64]) -> Series:
+    """The same in buckets that begin at the buckets ``starts``: sums, means by what was served, the highest p95, the
+    last queue."""
     served = np.where(np.isfinite(series.quality), series.served, 0)
     known = np.add.reduceat(served, starts)
     worth = np.add.reduceat(np.nan_to_num(series.quality) * served, starts)
     slowest = np.maximum.reduceat(np.where(np.isfinite(series.p95_ms), series.p95_ms, -np.inf), starts)
-    last = np.append(starts[1:], buckets) - 1
+    last = np.append(starts[1:], len(series.requests)) - 1
     return replace(
         series,
         edges=np.append(series.edges[starts], series.edges[-1]),

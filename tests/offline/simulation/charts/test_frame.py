@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_ml.offline.simulation.charts.frame import Span, coarser
+from router_ml.offline.simulation.charts.frame import Span, coarser, telling
 from router_ml.offline.simulation.results import Trouble
 from tests.offline.simulation.studies import a_result
 
@@ -36,6 +36,19 @@ def test_fewer_stretches_hold_the_same(most: int) -> None:
     assert found.waiting[-1] == series.waiting[-1]
     worth = np.nansum(series.quality * series.served)
     assert np.isclose(np.nansum(found.quality * found.served), worth)
+
+
+@given(st.integers(1, 400), st.lists(st.floats(0, 168), max_size=6))
+def test_stretches_hold_enough_and_never_cross_an_edge(least: int, edges: list[float]) -> None:
+    """Who answers before an outage must not be mixed with who answers in it."""
+    series = a_result("champion", requests=3000, buckets=168).series
+    found = telling(series, least, edges)
+    assert found.due.sum() == series.due.sum()
+    assert (found.by_lane.sum(axis=0) == series.by_lane.sum(axis=0)).all()
+    on_grid = {float(np.ceil(edge - 1e-9)) for edge in edges if edge < 168}
+    assert on_grid <= set(np.round(found.edges, 6).tolist())
+    whole = [end for end in found.edges[1:-1] if end not in on_grid]
+    assert all(found.due[list(found.edges[1:]).index(end)] >= least for end in whole)
 
 
 @given(st.lists(TROUBLES, max_size=12))
