@@ -220,11 +220,13 @@ def _rows(random: np.random.Generator, n: int, hours: float, k: int, *, sessions
 class Toy:
     """Weighs by tables; reads all that a ``Moment`` says."""
 
-    def __init__(self, setting: Setting, seed: int, *, learns: bool = False, probes: bool = False) -> None:
+    def __init__(
+        self, setting: Setting, seed: int, *, learns: bool = False, probes: bool = False, everywhere: bool = False
+    ) -> None:
         random, shape = np.random.default_rng(seed + 1), (len(setting.kinds), len(LANES))
         self.name, self.config, self.falls_back, self.learns = "toy", setting.config, True, learns
         self._taste = random.uniform(0.1, 1.0, shape)
-        self._allowed = random.random(shape) < 0.8
+        self._allowed = (random.random(shape) < 0.8) | everywhere
         self._class = random.integers(0, 2, len(setting.kinds))
         self._fate = np.where(random.random(len(setting.kinds)) < 0.1, FATES.index("review"), -1)
         self.told: list[Told] = []
