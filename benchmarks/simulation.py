@@ -1,9 +1,9 @@
 """``python -m benchmarks.simulation speed|scaling``: how long a simulation takes, and how much memory.
 
-The shipped bundle with its lanes, the example requests as kinds, a week of traffic. ``speed``: a million requests, frozen
-and learning, in calm and with a provider dark for 48 hours. ``scaling``: 10^4 to 10^7 requests, frozen. Each run has a
-process of its own, which says its peak memory; processor seconds are those of the loop with everything in it but the
-reading of the requests, wall seconds tell more of what else the machine does.
+The shipped bundle with its lanes, the example requests as kinds, a week of traffic. ``speed``: a million requests,
+frozen and learning, in calm and with a provider dark for 48 hours. ``scaling``: 10^4 to 10^7 requests, frozen. Each run
+has a process of its own, which says its peak memory. Seconds are those of the processor; wall seconds tell more of what
+else the machine does.
 """
 
 from __future__ import annotations

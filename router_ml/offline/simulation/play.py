@@ -23,7 +23,7 @@ from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.blocks import Block, Sessions
 from router_ml.offline.simulation.carried import Carried
 from router_ml.offline.simulation.course import Course
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.outlook import Outlook
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.probing import probing

@@ -27,11 +27,11 @@ NUMBERS = ("propensity", "cost_usd", "latency_ms", "quality")
 
 
 def same(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]], *, exact: bool = True) -> None:
-    for name in expected:
+    for name, column in expected.items():
         if exact or name in COLUMNS:
-            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+            np.testing.assert_array_equal(found[name], column, err_msg=name)
         else:
-            np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(found[name], column, rtol=1e-6, err_msg=name)
 
 
 def reference(policy: Toy, world: Setting) -> dict[str, NDArray[Any]]:
