@@ -20,6 +20,7 @@ simulator can run it, too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -86,23 +87,38 @@ def record(
         return _probed(state, ok, now_ms, rules=rules)
     if ok is None:
         return state
-    counts = _counted(state.counts, now_ms, rules.window_ms / _SLICES, calls=1, failed=0 if ok else 1)
+    counts = _counted(state.counts, ok, now_ms, rules.window_ms / _SLICES)
     after = replace(state, in_a_row=0 if ok else state.in_a_row + 1, counts=counts)
     if ok or not may_open or not _too_many(after, rules):
         return after
     return _opened(after, rules.open_ms, now_ms)
 
 
-def passed(state: BreakerState, count: int, now_ms: float, *, rules: Breaker, turn: int | None = None) -> BreakerState:
-    """The state after ``count`` calls ended well at about the same time: ``record`` that often, in one step."""
-    if count <= 0:
-        return state
-    if state.phase != "closed":
+def passed(
+    state: BreakerState, ended: Sequence[tuple[float, int]], *, rules: Breaker, turn: int | None = None
+) -> BreakerState:
+    """The state after calls that all went well: ``record`` for each of them, in one step.
+
+    Args:
+        ended: how many ended at each time; the last not before what was recorded earlier.
+    """
+    ended = [(now_ms, count) for now_ms, count in ended if count > 0]
+    while ended and state.phase != "closed":
+        (now_ms, count), *rest = ended
         after = record(state, True, now_ms, rules=rules, turn=turn)
-        return after if after is state else passed(after, count - 1, now_ms, rules=rules, turn=turn)
-    if turn is not None and turn != state.turn:
+        if after is state:
+            return state
+        state, ended = after, [(now_ms, count - 1), *rest] if count > 1 else rest
+    if not ended or (turn is not None and turn != state.turn):
         return state
-    return replace(state, in_a_row=0, counts=_counted(state.counts, now_ms, rules.window_ms / _SLICES, calls=count))
+    slice_ms = rules.window_ms / _SLICES
+    counted = {at: (calls, failures) for at, calls, failures in state.counts}
+    for now_ms, count in ended:
+        calls, failures = counted.get(at := int(now_ms // slice_ms), (0, 0))
+        counted[at] = calls + count, failures
+    oldest = max(counted) - _SLICES
+    counts = tuple((at, *counted[at]) for at in sorted(counted) if at > oldest)
+    return BreakerState("closed", 0, counts, state.until_ms, state.pause_ms, state.probing, state.turn)
 
 
 def _probed(state: BreakerState, ok: bool | None, now_ms: float, *, rules: Breaker) -> BreakerState:
@@ -118,14 +134,14 @@ def _opened(state: BreakerState, pause_ms: float, now_ms: float) -> BreakerState
 
 
 def _counted(
-    counts: tuple[tuple[int, int, int], ...], now_ms: float, slice_ms: float, *, calls: int, failed: int = 0
+    counts: tuple[tuple[int, int, int], ...], ok: bool, now_ms: float, slice_ms: float
 ) -> tuple[tuple[int, int, int], ...]:
-    at = int(now_ms // slice_ms)
+    at, failed = int(now_ms // slice_ms), 0 if ok else 1
     if counts and counts[-1][0] == at:
-        _, before, failures = counts[-1]
-        return (*counts[:-1], (at, before + calls, failures + failed))
+        _, calls, failures = counts[-1]
+        return (*counts[:-1], (at, calls + 1, failures + failed))
     kept = tuple(one for one in counts if one[0] > at - _SLICES)
-    return (*kept, (at, calls, failed))
+    return (*kept, (at, 1, failed))
 
 
 def _too_many(state: BreakerState, rules: Breaker) -> bool:

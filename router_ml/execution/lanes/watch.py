@@ -8,7 +8,7 @@ as there are probes find out whether it is back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -141,16 +141,16 @@ class Watch:
         with self._lock:
             return Ticket(lane, tuple((key, self._state(key).turn) for key in self._keys(lane)))
 
-    def passed(self, ticket: Ticket, count: int, *, at_s: float) -> None:
-        """``leave`` that often, for calls of one ``ticket`` of a quiet lane that went well at about the same time.
+    def passed(self, ticket: Ticket, ended: Sequence[tuple[float, int]]) -> None:
+        """``leave`` for calls of one ``ticket`` of a quiet lane that all went well.
 
         Args:
-            at_s: when they ended, by the clock; not before what was told of the same provider earlier.
+            ended: how many ended at each time, in seconds by the clock; the last not before what was told earlier.
         """
+        times = [(at_s * 1000, count) for at_s, count in ended]
         with self._lock:
             for key, turn in ticket.turns:
-                state = self._state(key)
-                self._states[key] = passed(state, count, at_s * 1000, rules=self._rules.breaker, turn=turn)
+                self._states[key] = passed(self._state(key), times, rules=self._rules.breaker, turn=turn)
 
     def close(self) -> None:
         """Report that everything is up, and nothing more."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.calls import Calls
 from router_ml.offline.simulation.carried import FATES, Carried
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -17,8 +17,8 @@ SERVED, FAILED, NO_LANE = (FATES.index(fate) for fate in ("served", "failed", "n
 
 
 class Block:
-    """A batch of rows. ``at_s``: (n,) seconds since the start; ``done``: rows that have been sent out; ``open``: how many
-    of these are still under way; ``flies``: (n,) rows that are carried out one by one."""
+    """A batch of rows. ``at_s``: (n,) seconds since the start; ``done``: rows that have been sent out; ``open``: how
+    many of these are still under way; ``flies``: (n,) rows that are carried out one by one."""
 
     def __init__(self, rows: Rows, classes: tuple[str, ...]) -> None:
         n = len(rows)

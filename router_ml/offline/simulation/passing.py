@@ -18,6 +18,7 @@ from router_ml.execution.lanes.watch import Ticket, Watch
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _LEAST = 1 << 16
+_PARTS = 12  # of the window of breakers that are told apart: more than it has
 
 
 class Passed:
@@ -96,25 +97,31 @@ class Passed:
         if self._late:
             starts, ends, lanes = self._with_late(beside, now_s, starts, ends, lanes)
         for old in np.flatnonzero(beside & (self._oldest > since)):
-            self._watch.passed(self._tickets[old][-1][1], 1, at_s=float(self._oldest[old]))
+            self._watch.passed(self._tickets[old][-1][1], [(float(self._oldest[old]), 1)])
         self._told[beside] = now_s
         if len(ends):
             self._pass(starts, ends, lanes)
 
     def _pass(self, starts: Floats, ends: Floats, lanes: Integers) -> None:
-        """Lane by lane, one part of the window after the other; of what is older than the window, the last."""
-        width = len(self._names)
+        """Lane by lane, by parts of the window; all that is older than that counts as one."""
         part = np.floor_divide(ends * 1000, self._slice).astype(np.int64)
-        part = np.maximum(part, part.max() - 12)
-        for key in np.unique(part * width + lanes).tolist():
-            group = (part == key // width) & (lanes == key % width)
-            tickets, last = self._tickets[key % width], float(ends[group].max())
+        oldest = int(part.max()) - _PARTS + 1
+        part = np.maximum(part - oldest, 0)
+        for lane in np.unique(lanes).tolist():
+            mine = np.flatnonzero(lanes == lane)
+            tickets = self._tickets[lane]
             if len(tickets) == 1:
-                self._watch.passed(tickets[0][1], int(group.sum()), at_s=last)
+                self._watch.passed(tickets[0][1], self._counted(part[mine], oldest))
                 continue
-            which = np.searchsorted([since for since, _ in tickets], starts[group], side="right") - 1
-            for index, count in zip(*np.unique(which, return_counts=True), strict=True):
-                self._watch.passed(tickets[int(index)][1], int(count), at_s=last)
+            which = np.searchsorted([since for since, _ in tickets], starts[mine], side="right") - 1
+            for index in np.unique(which).tolist():
+                self._watch.passed(tickets[index][1], self._counted(part[mine[which == index]], oldest))
+
+    def _counted(self, part: Integers, oldest: int) -> list[tuple[float, int]]:
+        """How many calls ended in each part of the window, and the middle of it in seconds."""
+        counts = np.bincount(part, minlength=_PARTS).tolist()
+        middle = self._slice / 1000
+        return [((oldest + index + 0.5) * middle, count) for index, count in enumerate(counts) if count]
 
     def _with_late(
         self, beside: NDArray[np.bool_], now_s: float, starts: Floats, ends: Floats, lanes: Integers

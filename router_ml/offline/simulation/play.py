@@ -23,7 +23,7 @@ from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.blocks import Block, Sessions
 from router_ml.offline.simulation.carried import Carried
 from router_ml.offline.simulation.course import Course
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.outlook import Outlook
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.probing import probing
@@ -110,7 +110,7 @@ class _Run:
         course.passed.cut(mark, stop - low)
         block.flies[stop:high] = False
         self._settle(block, low, stop)
-        self._length = min(_MOST, 4 * self._length if stop == high else max(2 * (stop - low), _LEAST))
+        self._length = min(_MOST, 2 * max(self._length, stop - low) if stop == high else max(stop - low, _LEAST))
 
     def _flying(self, block: Block, ahead: Ahead, low: int, high: int) -> tuple[NDArray[np.bool_], int]:
         """Which rows (n,) have to be carried out call by call, and how far that is known."""
