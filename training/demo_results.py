@@ -106,4 +106,6 @@ def outages(console: Console, bundle: Bundle, test: Pack, folder: Path) -> None:
     console.print(study_page(played))
     outage_picture(folder / "outage.svg", played)
     (folder / "outage.html").write_text(page(played), encoding="utf-8")
-    console.print("Who answers, hour by hour, is in outage.svg; everything is in outage.html.")
+    violations = sum(result.violations for result in played.results)
+    console.print(f"{violations} requests went to a dark lane that the router knew of, or to one that a rule excludes.")
+    console.print(f"Who answers, hour by hour: {folder.name}/outage.svg; everything: {folder.name}/outage.html.")

@@ -31,8 +31,10 @@ def test_the_demo_closes_the_loop(root: Path) -> None:
         "follow-up in a session",
         "doubly robust",
         "always premium",
-        "0 requests went to a dark lane",
+        "\n0 requests went to a dark lane",
         "Routed again by router/",
     ):
         assert part in done.stdout
-    assert (root / "runs" / "demo" / "outage.png").stat().st_size > 10_000
+    written = root / "runs" / "demo"
+    assert "<svg" in (written / "outage.svg").read_text(encoding="utf-8")
+    assert "vendor outage 48h" in (written / "outage.html").read_text(encoding="utf-8")

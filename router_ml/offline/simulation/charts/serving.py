@@ -113,9 +113,9 @@ def class_strips(result: Result, span: Span, *, top: float) -> Iterator[str]:
     """One strip per class: when all, some or none of what was due was served."""
     series = coarser(result.series)
     edges = span.x(series.edges)
-    for row, found in enumerate(result.classes):
+    for row, (found, column) in enumerate(zip(result.classes, columns_of(result), strict=True)):
         y = top + STRIP * row
-        due, served = series.classes_due[:, row], series.classes_served[:, row]
+        due, served = series.classes_due[:, column], series.classes_served[:, column]
         rate = served / np.maximum(due, 1)
         state = np.select([due == 0, rate >= WHOLE, rate >= MOSTLY, served > 0], [-1, 0, 1, 2], 3)
         for code, (words_of, kind) in enumerate(STATES.items()):
@@ -128,3 +128,12 @@ def class_strips(result: Result, span: Span, *, top: float) -> Iterator[str]:
         dark = f", {found.dark_minutes:,.0f} min dark" if found.dark_minutes else ""
         said = words.share(found.success, 2) + dark if found.due else "nothing due"
         yield text(span.right + 10, y + STRIP - 11, said, kind="s")
+
+
+def columns_of(result: Result) -> list[int]:
+    """Where each class of a result is in its series, which may also have columns of classes without requests."""
+    series, columns = result.series, list[int]()
+    totals = list(zip(series.classes_due.sum(axis=0).tolist(), series.classes_served.sum(axis=0).tolist(), strict=True))
+    for found in result.classes:
+        columns.append(totals.index((found.due, found.served), columns[-1] + 1 if columns else 0))
+    return columns
