@@ -291,6 +291,13 @@ def test_bursts_and_waves_of_a_scenario_are_laid_over_it(found: LogSource) -> No
     assert none.requests == found.stream.requests
 
 
+def test_a_wave_of_what_the_log_does_not_hold_is_said_not_to_come(bundle: Bundle, path: Path) -> None:
+    wave = Wave(kind="wave", at_hour=0, hours=24, of={"region": "us"}, times=2)
+    with EventLog(path) as log:
+        found = source(log, bundle, scenario=Scenario(name="any", events=(wave,)))
+    assert any("No request of the log has region us" in note for note in found.notes)
+
+
 def test_the_shape_of_traffic_is_read_from_it(found: LogSource) -> None:
     daily, weekly = shape(found.stream)
     assert len(daily) == 24
