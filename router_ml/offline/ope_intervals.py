@@ -130,7 +130,7 @@ def normal(terms: Terms, feedback: Decided, clusters: Clusters) -> Spread:
     is Wilson's slope. ``q`` is Student's for the effective rows, or clusters
     where these are fewer; two count as two, and so does what is less.
     """
-    return normal_of(_summary(terms, feedback, clusters))
+    return normal_of(summary(terms, feedback, clusters))
 
 
 def normal_of(said: Summary) -> Spread:
@@ -149,7 +149,8 @@ def normal_of(said: Summary) -> Spread:
     return Spread(said.value, low, high, math.sqrt(variance))
 
 
-def _summary(terms: Terms, feedback: Decided, clusters: Clusters) -> Summary:
+def summary(terms: Terms, feedback: Decided, clusters: Clusters) -> Summary:
+    """What ``normal_of`` looks at."""
     rows = influence_of(terms.parts)
     influence, weighted = clusters.sums(rows), None
     if terms.weight is not None and terms.residual is not None:

@@ -33,7 +33,7 @@ from router_ml.offline.simulation.logged_kinds import Cluster, kinds_from_log, l
 from router_ml.offline.simulation.logged_models import Ratings
 from router_ml.offline.simulation.logged_reading import read_log
 from router_ml.offline.simulation.logged_replay import AsLogged, Totals, totals_of
-from router_ml.offline.simulation.logged_stream import LogStream, as_it_came, resampled, shape
+from router_ml.offline.simulation.logged_stream import LogStream, as_it_came, matching, resampled, shape
 from router_ml.offline.simulation.logged_truth import LoggedTruth
 from router_ml.offline.simulation.logged_watching import Watched
 from router_ml.offline.simulation.scenario import Burst, Scenario, Wave
@@ -196,6 +196,10 @@ def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | 
     if kinds.in_sample:
         said.append("The champion has learned from some of these decisions: it looks better on them than it is.")
     if scenario is not None:
+        for wave in (event for event in scenario.events if isinstance(event, Wave)):
+            if not matching(kinds, wave).any():
+                what = ", ".join(f"{name} {value}" for name, value in wave.of.items())
+                said.append(f"No request of the log has {what}: that wave does not come.")
         shaped = [name for name in CHANGED if name in scenario.traffic.model_fields_set]
         if shaped:
             said.append(f"Requests are those of the log: {' and '.join(shaped)} of the scenario do not hold for them.")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.offline.ope_intervals import Clusters, normal, value_of
+from router_ml.offline.ope_intervals import Clusters, normal_of, summary, value_of
 from router_ml.offline.ope_terms import Part, Terms
 from router_ml.offline.simulation.logged_truth import LoggedTruth
 from router_ml.offline.simulation.logged_watching import Sums
@@ -133,13 +133,15 @@ def finding(name: str, truth: LoggedTruth, sums: Sums) -> Finding:
 
 
 def difference(policy: Finding, against: Finding) -> Difference:
-    """One policy less another on the same requests; what both extrapolate alike does not cancel, so that bounds are
-    wide rather than wrong."""
+    """One policy less another on the same requests. What both extrapolate alike does not cancel, so that bounds are
+    wide rather than wrong; and where hardly any ratings speak of one of them, no more do of the difference, however
+    many speak of the other."""
     one, other = policy.sums, against.sums
     truth = policy.truth
 
     def quality(name: str, counter: str) -> Interval:
-        return _spread(truth, _quality_terms(truth, one, name).minus(_quality_terms(truth, other, counter)))
+        terms = _quality_terms(truth, one, name).minus(_quality_terms(truth, other, counter))
+        return _spread(truth, terms, effective=min(policy.effective, against.effective))
 
     value, low, high = quality("quality", "quality"), quality("least", "most"), quality("most", "least")
     unknown = math.isnan(policy.quality.value) or math.isnan(against.quality.value)
@@ -192,7 +194,9 @@ def _terms(
     return Terms((Part(numerator, denominator),), each, residual, np.ones(len(numerator)) if each is None else each)
 
 
-def _spread(truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = None) -> Interval:
+def _spread(
+    truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = None, *, effective: float = math.inf
+) -> Interval:
     """As ``ope``'s normal intervals, over persons where they are known."""
     rows = np.ones(len(truth), dtype=bool) if mine is None else mine
     decided = _Decided(truth.rated[rows], truth.cluster[rows])
@@ -200,7 +204,11 @@ def _spread(truth: LoggedTruth, terms: Terms, mine: NDArray[np.bool_] | None = N
         terms = replace(terms, weight=None, residual=None)
     if len(np.unique(truth.cluster[rows])) < 2:
         return Interval(value_of(terms.parts), -math.inf, math.inf)
-    spread = normal(terms, decided, Clusters(decided))
+    said = summary(terms, decided, Clusters(decided))
+    if said.weighted is not None and effective < HARDLY_ANY:
+        least = replace(said.weighted, effective=min(said.weighted.effective, effective))
+        said = replace(said, weighted=least)
+    spread = normal_of(said)
     return Interval(spread.value, spread.low, spread.high)
 
 

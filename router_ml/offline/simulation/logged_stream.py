@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +90,7 @@ def resampled(
     for burst in bursts:
         often[(hour >= burst.at_hour) & (hour < burst.at_hour + burst.hours)] *= burst.times
     for wave in waves:
-        of_it = _is(stream.kinds, dict(wave.of))[kind]
+        of_it = matching(stream.kinds, wave)[kind]
         often[of_it & (hour >= wave.at_hour) & (hour < wave.at_hour + wave.hours)] *= wave.times
     if requests is not None:
         often *= requests / max(len(kind), 1)
@@ -116,10 +115,10 @@ def _days(stream: LogStream, hours: float, rng: np.random.Generator) -> tuple[ND
     return kind[hour < hours], hour[hour < hours]
 
 
-def _is(kinds: Kinds, of: Mapping[Any, str]) -> NDArray[np.bool_]:
+def matching(kinds: Kinds, wave: Wave) -> NDArray[np.bool_]:
     """Which kinds a wave is of, (k,)."""
     result = np.ones(len(kinds), dtype=bool)
-    for what, value in of.items():
+    for what, value in wave.of.items():
         wanted = None if value == "none" else value
         if what == "risk":
             result &= [value in facts.risks for facts in kinds.facts]

@@ -25,6 +25,7 @@ from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.carried import FATES, Carried
 from router_ml.offline.simulation.logged_truth import LoggedTruth
+from router_ml.offline.simulation.logged_weighings import Weighings
 from router_ml.offline.simulation.policies import Moment, Policy, Told, Weighed
 from router_ml.offline.simulation.rows import Rows
 from router_ml.offline.simulation.world import Phase
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from router_ml.offline.simulation.logged_findings import Finding
 
 Floats = NDArray[np.float64]
-HELD = 1 << 18  # requests that may be weighed before the first of them is counted
 AT_ONCE = 1 << 15  # requests counted together: small pieces would cost a pass over all kinds each
 NOT_DUE = tuple(FATES.index(fate) for fate in ("asked_back", "review", "refused"))
 
@@ -72,9 +72,8 @@ class Watched:
     def __init__(self, policy: Policy, truth: LoggedTruth) -> None:
         self.policy, self.truth = policy, truth
         self._phases: list[Phase] = []
-        self._number, self._phase = np.full(HELD, -1, dtype=np.int64), np.zeros(HELD, dtype=np.int64)
         self.lanes, self._possible = truth.lanes, truth.possible
-        self._shares = np.zeros((HELD, len(self.lanes)))
+        self._weighings = Weighings(len(self.lanes))
         self._sums = {name: np.zeros(len(truth)) for name in _SUMMED}
         self._class = np.full(len(truth), -1, dtype=np.int64)
         self._classes = tuple(policy.config.traffic_classes)
@@ -108,7 +107,8 @@ class Watched:
         self.lanes = lanes
         wider = ((0, 0), (0, more))
         self._possible = np.pad(self._possible, wider)
-        self._shares, self._by_lane = np.pad(self._shares, wider), np.pad(self._by_lane, wider)
+        self._by_lane = np.pad(self._by_lane, wider)
+        self._weighings.widen(more)
         self._used = np.pad(self._used, (0, more))
 
     def learn(self, told: Told) -> None:
@@ -116,12 +116,9 @@ class Watched:
         self.policy.learn(told)
 
     def weigh(self, rows: Rows, moment: Moment) -> Weighed:
-        """See ``Policy.weigh``. Rows may be weighed again: the last time counts."""
+        """See ``Policy.weigh``. Rows may be weighed again, see ``Weighings``."""
         weighed = self.policy.weigh(rows, moment)
-        slot = rows.number % HELD
-        self._number[slot] = rows.number
-        self._phase[slot] = len(self._phases) - 1
-        self._shares[slot] = weighed.propensities
+        self._weighings.put(rows.number, weighed.propensities, down=moment.down, phase=len(self._phases) - 1)
         return weighed
 
     def add(self, carried: Carried) -> None:
@@ -130,13 +127,8 @@ class Watched:
         Raises:
             OfflineDataError: they were never weighed, or more than ``HELD`` others were since.
         """
-        number = carried.rows.number
-        if (self._number[number % HELD] != number).any():
-            raise OfflineDataError(
-                f"Requests of {self.name!r} were carried out that this policy has not weighed. Play the watched policy."
-            )
         self._held.append(carried)
-        self._rows += len(number)
+        self._rows += len(carried.rows)
         if self._rows >= AT_ONCE:
             self._flush()
 
@@ -146,11 +138,15 @@ class Watched:
         if not held:
             return
         done = _Done(held)
-        slot = done.number % HELD
-        phase = self._phase[slot]
+        taken = self._weighings.taken(done.number, done.first, done.propensity)
+        if taken is None:
+            raise OfflineDataError(
+                f"Requests of {self.name!r} were carried out that this policy has not weighed. Play the watched policy."
+            )
+        phase, shares = taken
         for number in np.unique(phase):
             rows = np.flatnonzero(phase == number)
-            self._count(done, rows, self._shares[slot[rows]], self._phases[number])
+            self._count(done, rows, shares[rows], self._phases[number])
 
     def _count(self, done: _Done, rows: NDArray[np.int64], shares: Floats, phase: Phase) -> None:
         truth = self.truth
@@ -219,9 +215,9 @@ class _Done:
         self.number, self.kind = (
             np.concatenate([getattr(piece.rows, name) for piece in pieces]) for name in ("number", "kind")
         )
-        self.first, self.final, self.fate, self.calls, self.traffic_class, self.cost_usd = (
+        self.first, self.final, self.fate, self.calls, self.traffic_class, self.cost_usd, self.propensity = (
             np.concatenate([getattr(piece, name) for piece in pieces])
-            for name in ("first", "final", "fate", "calls", "traffic_class", "cost_usd")
+            for name in ("first", "final", "fate", "calls", "traffic_class", "cost_usd", "propensity")
         )
 
 

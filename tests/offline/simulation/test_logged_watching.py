@@ -98,8 +98,8 @@ def covered(config: RouterConfig, seeds: range, **options: Any) -> float:
 
 
 def test_another_policy_is_covered_about_95_times_in_100(config: RouterConfig) -> None:
-    """Of 200 logs; 0.90 is 3 standard errors below 0.95."""
-    assert covered(config, range(200)) >= 0.90
+    """Of 80 logs; 0.875 is 3 standard errors below 0.95."""
+    assert covered(config, range(80)) >= 0.875
 
 
 @pytest.mark.slow
@@ -167,6 +167,19 @@ def test_fallbacks_count_with_what_answered(config: RouterConfig) -> None:
     assert found.sums.served.sum() == 4000
 
 
+def test_a_difference_is_as_uncertain_as_the_policy_that_is_hardly_known(config: RouterConfig) -> None:
+    """Many ratings of the policy that logged are no evidence of one that the log hardly tried."""
+    made = made_log(config, 600, shares=(0.985, 0.0, 0.015))
+    truth = truth_of(made, config)
+    hardly, logging = (played(made, truth, config, each) for each in ((0.0, 0.0, 1.0), (0.985, 0.0, 0.015)))
+    assert hardly.effective < 10
+    assert logging.effective > 300
+    found = difference(hardly, logging).quality
+    assert found.high - found.low > 0.5 * (hardly.quality.high - hardly.quality.low)
+    assert any("too few" in note for note in hardly.notes)
+    assert hardly.hardly_known == ("premium",)
+
+
 @pytest.mark.parametrize(("times", "errors"), [(0.5, None), (None, 0.5)])
 def test_what_a_scenario_changes_changes_the_correction(
     config: RouterConfig, times: float | None, errors: float | None
@@ -208,6 +221,27 @@ def test_copies_of_a_request_are_no_more_evidence(config: RouterConfig) -> None:
     assert found[0].largest == pytest.approx(found[1].largest)
 
 
+def test_what_was_carried_out_counts_and_not_what_was_weighed_last(config: RouterConfig) -> None:
+    """A loop that weighs ahead while a lane is down goes back to what it knew before, once the lane is up again."""
+    made = made_log(config, 400)
+    truth = truth_of(made, config)
+    fast, premium = (list(config.lanes).index(lane) for lane in ("fast", "premium"))
+    policy = Given("other", config, over_all(config, np.tile((0.5, 0.0, 0.5), (400, 1))))
+    watched, phase = Watched(policy, truth), quiet(truth.quality, truth.cost_usd, config=config)
+    watched.enter(phase)
+    rows = next(iter(stream_of(made).batches()))
+    weighed = watched.weigh(rows, moment(config))
+    policy.propensities = over_all(config, np.tile((0.0, 0.0, 1.0), (400, 1)))
+    down = moment(config).down
+    down[fast] = True
+    watched.weigh(rows, replace(moment(config), down=down))
+    first = np.where(np.arange(400) % 2, fast, premium)
+    watched.add(carried(policy, rows, weighed, phase, first=first, final=first))
+    found = watched.finding()
+    outcomes = truth.pseudo_outcomes()
+    assert found.quality.value == pytest.approx(0.5 * (outcomes[:, fast] + outcomes[:, premium]).mean(), abs=1e-9)
+
+
 def test_a_lane_that_appears_is_extrapolated(config: RouterConfig) -> None:
     made = made_log(config, 200)
     truth = truth_of(made, config)
@@ -230,8 +264,9 @@ def test_what_was_not_weighed_cannot_be_counted(config: RouterConfig) -> None:
     truth = truth_of(made, config)
     policy = Given("other", config, over_all(config, np.tile(OTHER, (20, 1))))
     watched, phase = Watched(policy, truth), quiet(truth.quality, truth.cost_usd, config=config)
+    watched.add(next(in_calm(policy, stream_of(made), phase, moment(config))))
     with pytest.raises(OfflineDataError, match="not weighed"):
-        watched.add(next(in_calm(policy, stream_of(made), phase, moment(config))))
+        watched.finding()
 
 
 def test_another_model_under_a_name_is_another_lane(config: RouterConfig) -> None:
