@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from router_ml.cli.inputs import Log, event_log, moment, open_config
 from router_ml.cli.output import AsJson, Model, render, write_json
+from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from router_ml.offline.engine import Batch
@@ -136,6 +138,61 @@ def ope(  # noqa: PLR0913 - a command line has as many options as it has
     from router_ml.cli.show_batch import ope_page
 
     render(ope_page(found))
+
+
+@app.command()
+def simulate(  # noqa: PLR0913 - a command line has as many options as it has
+    out: Out,
+    *,
+    scenario: Annotated[str, typer.Option(help="A scenario of the library or a YAML file.")] = "quiet_week",
+    model: Model = None,
+    challenger: Annotated[
+        list[str] | None, typer.Option(help="A bundle to compare with, NAME=BUNDLE; repeatable.")
+    ] = None,
+    requests: Annotated[Path | None, typer.Option(help="JSONL of requests; default: examples that ship.")] = None,
+    pack: Annotated[Path | None, typer.Option(help="An outcome pack (path without ending) instead.")] = None,
+    policies: Annotated[str, typer.Option(help="Groups beside the champion, as router-ml simulate takes them.")] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="Requests of each run.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs, each with other traffic and other luck.")] = 4,
+    slices: Annotated[int, typer.Option(min=1, help="Parts of each run, where its requests share nothing.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
+    engine: By = Engine.pyarrow,
+    workers: Workers = 1,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play a scenario with many seeds, each policy and seed a shard of its own, and add them up."""
+    from router_ml.offline import engine as engines
+    from router_ml.offline.simulate import Source, sized
+    from router_ml.offline.simulation.loading import load_scenario
+
+    found = engines.simulate(
+        out,
+        scenario=sized(load_scenario(scenario), count=count),
+        model=model,
+        source=Source(requests=requests, pack=pack),
+        challengers=_named(challenger or []),
+        policies=[name.strip() for name in policies.split(",") if name.strip()],
+        deal=engines.Deal(seeds, slices, seed),
+        **_how(engine, workers, address, ROWS),
+    )
+    if as_json:
+        from router_ml.offline.simulation.tables import to_record
+
+        write_json({"study": to_record(found.study), "run": found.run.to_dict()})
+        return
+    from router_ml.cli.show_batch import report_page
+    from router_ml.cli.show_simulation import study_page
+
+    render(report_page(found.run))
+    render(study_page(found.study))
+
+
+def _named(given: list[str]) -> dict[str, str]:
+    """NAME=BUNDLE."""
+    if any("=" not in each for each in given):
+        raise InvalidRequestError(f"Found --challenger {', '.join(given)}, expected NAME=BUNDLE.")
+    return dict(each.split("=", 1) for each in given)
 
 
 def _show(report: object, as_json: bool) -> None:

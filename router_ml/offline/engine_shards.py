@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -89,10 +90,27 @@ class Arena:
     @cached_property
     def entries(self) -> dict[str, Entry]:
         """The policies by name, the champion first."""
-        setting = Setting(self.bundle, self.config, self.kinds, self.world, self.task.seed)
         bundles = {name: open_bundle(one) for name, one in self.task.challengers.items()}
-        others = {name: (one, with_budgets(one.config, self.scenario, self.task.calm)) for name, one in bundles.items()}
-        return {entry.name: entry for entry in lineup(setting, others, self.task.policies)}
+        return {entry.name: entry for entry in lineup(self.kinds, bundles, self.task.policies)}
+
+    @cached_property
+    def setting(self) -> Setting:
+        """What policies are built from."""
+        task = self.task
+        return Setting(self.bundle, self.config, self.scenario, task.calm, self.kinds, self.world, task.seed)
+
+    def policy(self, name: str, seed: int) -> Policy:
+        """A policy of its own for a run; what takes long to make is shared.
+
+        Raises:
+            OfflineDataError: there is no such policy.
+        """
+        if name not in self.entries:
+            raise OfflineDataError(f"There is no policy {name!r}. Found {', '.join(self.entries)}.")
+        assert self.setting.champion is not None  # made before it is copied
+        setting = copy(self.setting)
+        object.__setattr__(setting, "seed", seed)
+        return self.entries[name].make(setting)
 
     def batch(self, batch: Any) -> Any:
         """Play shards."""
@@ -111,9 +129,7 @@ class Arena:
         Raises:
             OfflineDataError: there is no such policy, or the run cannot be dealt out.
         """
-        if policy not in self.entries:
-            raise OfflineDataError(f"There is no policy {policy!r}. Found {', '.join(self.entries)}.")
-        chosen, stream = self.entries[policy].make(), self.stream(seed)
+        chosen, stream = self.policy(policy, seed), self.stream(seed)
         if slices > 1:
             if problems := shared(chosen, self.world):
                 raise OfflineDataError(
@@ -137,7 +153,7 @@ class Arena:
 
     def tally(self, policy: str, sums: Mapping[str, NDArray[Any]]) -> Tally:
         """A tally with sums that were kept."""
-        empty = Tally(self.entries[policy].make(), self.stream(self.task.seed), self.world, self.scenario)
+        empty = Tally(self.policy(policy, self.task.seed), self.stream(self.task.seed), self.world, self.scenario)
         if {name: one.shape for name, one in empty.sums.items()} != {name: one.shape for name, one in sums.items()}:
             raise OfflineDataError(f"The sums of {policy} were kept by another release. Remove them and play again.")
         empty.sums.update(sums)

@@ -21,6 +21,7 @@ from router_ml.offline.simulation.loading import load_scenario
 from router_ml.offline.simulation.results import Study
 from router_ml.offline.simulation.scenario import Scenario
 from router_ml.offline.simulation.studying import champion_in_calm
+from router_ml.offline.simulation.sweeps import curves
 from router_ml.offline.simulation.tally import Tally
 from router_ml.storage.bundle import Bundle
 
@@ -118,7 +119,7 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
         hours=stream.hours,
         results=tuple(each.result() for each in totals.values()),
         differences=tuple(difference_of(each, champion) for each in list(totals.values())[1:]),
-        curves={},
+        curves=curves(arena.setting.champion),
         troubles=happened(scenario, kinds, arena.config, main=task.calm.shares),
         truth=kinds.truth,
         in_sample=kinds.in_sample,

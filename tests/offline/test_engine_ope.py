@@ -34,7 +34,7 @@ def judged(folder: Path, target: Floats, feedback: Feedback, model: Floats, cuts
     return engine.ope(source, folder / "sums", reward_model="estimated_quality", **how)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10_000),
     rated=st.sampled_from([0.3, 1.0]),

@@ -31,3 +31,21 @@ def test_what_goes_wrong_in_a_worker_is_said_here(tmp_path: Path) -> None:
     log = write_log(tmp_path / "log", target * 0.5, feedback, model, [200])
     with pytest.raises(OfflineDataError, match=r"part.parquet, rows from 0 on: The target policy sums to 0.5"):
         engine.ope(log, tmp_path / "out", engine="ray")
+
+
+def test_simulation_shards_add_up_alike(models: Path, tmp_path: Path) -> None:
+    from router_ml.offline.simulate import Source, sized
+    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.reading import example_requests
+
+    asked = sized(load_scenario("vendor_outage_48h"), count=400)
+    source = Source(requests=example_requests()[:12])
+    found = [
+        engine.simulate(
+            tmp_path / name, scenario=asked, model=str(models), source=source, deal=engine.Deal(seeds=2), engine=name
+        ).study.results[0]
+        for name in ("pyarrow", "ray")
+    ]
+    assert found[0].requests == 800
+    for name in ("spend_usd", "quality", "latency", "lane_requests", "calls", "failed_calls", "classes"):
+        assert getattr(found[1], name) == getattr(found[0], name), name
