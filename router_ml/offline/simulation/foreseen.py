@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.bandit import as_quality, cost_feature
-from router_ml.allocation.estimate import Allocation, Estimates, Known, assess, look_up
+from router_ml.allocation.estimate import Allocation, Estimates, assess
+from router_ml.allocation.known import Known, look_up
 from router_ml.allocation.posterior import Drift
 from router_ml.config import Lane
 from router_ml.errors import EncoderMismatchError
