@@ -89,7 +89,7 @@ class Flight:
 @dataclass
 class Sky:
     """What holds now, for all flights. ``down``: (L,) what was told; ``config``: of the policy, with the lanes of the
-    phase; ``usual``: calls go to other lanes when they fail."""
+    phase; ``falls_back``: what fails goes to other lanes."""
 
     names: Sequence[str]
     calls: Calls
