@@ -64,8 +64,22 @@ OWNERS = {
     "litellm": ("execution/lanes/",),
     "fastapi": ("serve/",),
     "opentelemetry": ("telemetry/",),
+    "ray": ("offline/engine_ray.py",),
 }
-EXTRAS = ("litellm", "jsonschema", "regex", "httpx", "referencing", "opentelemetry", "mcp", "pandas", "scipy", "mlflow")
+EXTRAS = (
+    "litellm",
+    "jsonschema",
+    "regex",
+    "httpx",
+    "referencing",
+    "opentelemetry",
+    "mcp",
+    "pandas",
+    "scipy",
+    "mlflow",
+    "pyarrow",
+    "ray",
+)
 """Libraries that an installation without extras does not have."""
 SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy", "opentelemetry")
 UNSAFE = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}

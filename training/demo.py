@@ -149,7 +149,7 @@ def promote(release: Lifecycle, found: Verdict) -> None:
             who=WHO,
             why="learned from four days of traffic",
             metrics={} if found.comparison is None else {"dr_quality": found.comparison.dr.value},
-            files=[OUT / "cost_quality.png", OUT / "outage.png"],
+            files=[OUT / "cost_quality.png", OUT / "outage.svg", OUT / "outage.html"],
         )
         release.judge(version.version, found.verdict, report=found.to_dict())
         console.print(
@@ -191,7 +191,7 @@ def main() -> None:
         console.rule("5. Held-out prompts: what it costs and what it scores")
         held_out(console, challenger, test, evaluated, lanes, OUT / "cost_quality.png")
         console.rule("6. What if a vendor goes dark for 48 hours?")
-        outages(console, challenger, test, lanes, OUT / "outage.png")
+        outages(console, challenger, test, OUT)
         console.rule("7. Promote")
         promote(release, found)
     took = time.monotonic() - started

@@ -13,6 +13,7 @@ import typer
 
 from router_ml.cli.approvals import app as approvals
 from router_ml.cli.audit import audit
+from router_ml.cli.batch import app as batch
 from router_ml.cli.check import check as check_config
 from router_ml.cli.document import contract_page, contract_record, write_schemas
 from router_ml.cli.drift import drift
@@ -26,6 +27,7 @@ from router_ml.cli.policy import app as policy
 from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
+from router_ml.cli.simulate import simulate
 from router_ml.cli.spend import spend
 from router_ml.cli.tools import app as tools
 from router_ml.errors import ConfigError, RouterError
@@ -38,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
-for commands in (policy, log_commands, tools, approvals):
+for commands in (policy, log_commands, tools, approvals, batch):
     app.add_typer(commands)
 app.command()(savings)
 app.command()(evaluate)
@@ -50,6 +52,7 @@ app.command()(audit)
 app.command()(spend)
 app.command()(explain)
 app.command()(rewards)
+app.command()(simulate)
 for step in (releases, approve, shadow, canary, promote, rollback):
     app.command()(step)
 

@@ -37,11 +37,6 @@ def open_pack(data: Path, bundle: Bundle) -> Pack:
     return read_pack(data, encoder=bundle.encoder.sha256)
 
 
-def learned_from(bundle: Bundle, pack: Pack) -> bool:
-    """Whether the bundle's manifest says that it learned from this pack, or from a part of it."""
-    return bundle.manifest.training.get("pack_sha256") == pack.digest
-
-
 def judged(
     data: Path | None, *, log: str | None = None, model: str | None = None, traffic_class: str | None = None
 ) -> tuple[Judged, bool]:
@@ -56,6 +51,7 @@ def judged(
         InvalidRequestError: both are given. OfflineDataError: they do not allow it, and why.
     """
     from router_ml.offline.judged import from_log, from_pack, pack_policy
+    from router_ml.offline.packs import learned_from
 
     if data is None:
         _, config = open_config(model=model)

@@ -41,15 +41,22 @@ def logged_contexts(data: LoggedData, sizes: tuple[int, int, int]) -> Contexts:
     Raises:
         OfflineDataError: the log was written by a bundle with other features.
     """
+    features = data.features if len(data) else np.zeros((0, sum(sizes) + 1), np.float32)
+    return split_features(data.embeddings, features, sizes)
+
+
+def split_features(
+    embeddings: NDArray[np.float32], features: NDArray[np.float32], sizes: tuple[int, int, int]
+) -> Contexts:
+    """Contexts of embeddings (n, d) and features (n, f) as a log keeps them; ``sizes`` and errors as above."""
     expected = sum(sizes) + 1
-    features = data.features if len(data) else np.zeros((0, expected), np.float32)
     if features.shape[1] != expected:
         raise OfflineDataError(
             f"The log keeps {features.shape[1]} features per decision, this bundle expects {expected}. "
             "Use the bundle that logged them, or only newer rows."
         )
     surface, intent, domain, tokens = np.split(features, np.cumsum(sizes), axis=1)
-    return Contexts(data.embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
+    return Contexts(embeddings, surface, intent, domain, tokens[:, 0].astype(np.int64))
 
 
 def class_rule(config: RouterConfig, name: str, promises: Promises | None = None) -> Rule:
@@ -121,7 +128,7 @@ def trial_of(
         OfflineDataError: nothing in the log was drawn at random with its embedding kept.
     """
     part, left_out = _judging(data)
-    names, old = list(config.lanes), _old_lanes(part, config, champion)
+    names, old = list(config.lanes), old_lanes(part, config, champion)
     lanes = (*names, *(f"{lane} (as logged)" for lane in old))
     place = np.array([len(names) + old.index(lane) if lane in old else names.index(lane) for lane in part.lanes])
 
@@ -196,7 +203,7 @@ def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
     return data.select(drawn), {reason: int(rows.sum()) for reason, rows in why.items() if rows.any()}
 
 
-def _old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
+def old_lanes(data: LoggedData, config: RouterConfig, champion: RouterConfig | None) -> list[str]:
     """Logged lanes that are gone, or were another model or version when they were drawn."""
     found = []
     for index, lane in enumerate(data.lanes):

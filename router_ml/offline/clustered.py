@@ -62,6 +62,17 @@ def ratio(numerator: Floats, denominator: Floats, cluster: NDArray[Any]) -> Mean
     return _of_influence(value, (numerator - value * denominator) / denominator.mean(), cluster, 0.0)
 
 
+def ratio_difference(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Mean:
+    """One ratio of sums less another, each a numerator and a denominator (n,) by cluster: what both ratios share within
+    a cluster cancels, so the error is that of the difference (the delta method on both, as in ``ratio``)."""
+    values, influences = [], []
+    for numerator, denominator in (first, second):
+        values.append(float(numerator.sum() / denominator.sum()))
+        influences.append((numerator - values[-1] * denominator) / denominator.mean())
+    cluster = np.arange(len(influences[0]))
+    return _of_influence(values[0] - values[1], influences[0] - influences[1], cluster, 0.0)
+
+
 def _of_influence(value: float, influence: Floats, cluster: NDArray[Any], reach: float) -> Mean:
     _, member = np.unique(cluster, return_inverse=True)
     per_cluster = np.bincount(member, influence)

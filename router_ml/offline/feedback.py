@@ -7,7 +7,7 @@ fallbacks (intention to treat). A missing rating is not a zero: rated rows are w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,7 +31,7 @@ from router_ml.offline.feedback_checks import (
 if TYPE_CHECKING:
     from router_ml.storage.records import LoggedData
 
-__all__ = ["TOLERANCE", "UNRATED", "Feedback", "Floats", "check_distribution", "of_action"]
+__all__ = ["TOLERANCE", "UNRATED", "Feedback", "Floats", "Part", "check_distribution", "of_action"]
 
 _REAL = ("propensity", "reward", "rated_probability", "logging")
 
@@ -65,6 +65,8 @@ class Feedback:
     bounds: tuple[float, float] | None = None
     least_rated: float | None = None
     least_propensity: float | None = None
+
+    whole: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name, kind in (("action", None), ("cluster", None), *((name, float) for name in _REAL)):
@@ -163,3 +165,10 @@ class Feedback:
             bounds=(0.0, 1.0) if reward == "quality" else None,
             least_rated=least_rated if reward == "quality" else None,
         )
+
+
+class Part(Feedback):
+    """Some rows of a log whose other rows are elsewhere. What only the whole log can show (whether anything is rated,
+    whether P(rated) explains what is missing) is not looked at: ``rating_sums`` of all parts together tell."""
+
+    whole: ClassVar[bool] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,10 +51,10 @@ def check_late(rows: LoggedData, reward: Floats, probability: Floats | None) -> 
 
 
 def check_lengths(feedback: Feedback) -> None:
-    """Raise unless all vectors have one length, of 2 or more."""
+    """Raise unless all vectors have one length, of 2 or more; of 1 or more in a part of a log."""
     vectors = ("action", "propensity", "reward", "rated_probability", "cluster")
     shapes = {name: getattr(feedback, name).shape for name in vectors if getattr(feedback, name) is not None}
-    if len(set(shapes.values())) != 1 or feedback.action.ndim != 1 or len(feedback) < 2:
+    if len(set(shapes.values())) != 1 or feedback.action.ndim != 1 or len(feedback) < 1 + feedback.whole:
         raise OfflineDataError(f"Expected vectors of one length, of 2 decisions or more, found {shapes}.")
 
 
@@ -91,7 +92,7 @@ def check_draws(feedback: Feedback) -> None:
 
 def check_ratings(feedback: Feedback) -> None:
     """Raise where rewards and P(rated) cannot belong together."""
-    if np.isinf(feedback.reward).any() or not feedback.rated.any():
+    if np.isinf(feedback.reward).any() or not (feedback.rated.any() or not feedback.whole):
         raise OfflineDataError("Rewards must be finite, NaN where not rated, and at least one must be rated.")
     if feedback.bounds is not None:
         seen, (low, high) = feedback.reward[feedback.rated], feedback.bounds
@@ -105,41 +106,77 @@ def check_ratings(feedback: Feedback) -> None:
             raise OfflineDataError(
                 "A rated decision has a P(rated) that is NaN or outside (0, 1]. Log how it was picked."
             )
-    least, given = (
-        feedback.least_rated,
-        1.0 if feedback.rated_probability is None else np.nanmin(feedback.rated_probability),
+    least = feedback.least_rated
+    if least is not None:
+        given = 1.0 if feedback.rated_probability is None else np.nanmin(feedback.rated_probability)
+        if not 0 < least <= given + TOLERANCE:
+            raise OfflineDataError(
+                f"least_rated is {least:g}, but a decision had P(rated) {given:g}. Declare the true least."
+            )
+    if feedback.whole:
+        rating_sums(feedback).check()
+
+
+@dataclass(frozen=True)
+class RatingSums:
+    """Of ``rows`` decisions, ``rated`` of them: the sum of their rating ``weight`` w, of w (w - 1) as ``excess``, and
+    of 1 / P(rated) - 1 over all as ``implied``, infinite where P(rated) of some is not known; ``together``: the largest
+    number that is in one cluster. Those of parts of a log may be added; ``together`` has to be known of the whole."""
+
+    rows: int
+    rated: int
+    weight: float
+    excess: float
+    implied: float
+    together: int = 1
+
+    def check(self) -> None:
+        """Raise where P(rated) does not explain what was rated and what was not."""
+        surplus = self.weight - self.rows - TOLERANCE * self.rows
+        if surplus > RATING_Z * self.error or self.unexplained > UNRATED + TOLERANCE:
+            raise OfflineDataError(
+                f"{self.rated} of {self.rows} decisions have a reward (a rating, or a cost), but their "
+                f"P(rated) speaks for {self.weight:.0f}. Missing ratings are not zeros: give the true P(rated), or "
+                "leave out the decisions that are still to be rated, if nothing about their request or lane delays it."
+            )
+
+    @property
+    def unexplained(self) -> float:
+        """Share of the decisions that are unrated beyond what P(rated) and chance explain."""
+        return max(self.rows - self.weight - RATING_Z * self.error, 0.0) / self.rows
+
+    @property
+    def error(self) -> float:
+        """Standard error of the sum of rating weights: what P(rated) of all decisions implies, where it is known, and
+        what rated rows show, or their mean where these are few; at most this much larger where whole clusters are
+        rated together."""
+        variance = max(self.excess, self.rows * (self.weight / self.rated - 1)) if self.rated else 0.0
+        if math.isfinite(self.implied):
+            variance = max(variance, self.implied)
+        return math.sqrt(max(variance, 0.0) * self.together)
+
+
+def rating_sums(feedback: Feedback) -> RatingSums:
+    """The sums of a log, or of a part of one."""
+    weight, probability, cluster = feedback.rating_weight, feedback.rated_probability, feedback.cluster
+    implied = math.inf
+    if probability is None:
+        implied = 0.0
+    elif rating_known(feedback).all():
+        implied = float((1 / probability - 1).sum())
+    return RatingSums(
+        rows=len(weight),
+        rated=int(feedback.rated.sum()),
+        weight=float(weight.sum()),
+        excess=float((weight * (weight - 1)).sum()),
+        implied=implied,
+        together=1 if cluster is None else int(np.unique(cluster, return_counts=True)[1].max()),
     )
-    if least is not None and not 0 < least <= given + TOLERANCE:
-        raise OfflineDataError(
-            f"least_rated is {least:g}, but a decision had P(rated) {given:g}. Declare the true least."
-        )
-    weight = feedback.rating_weight
-    surplus = weight.sum() - len(weight) - TOLERANCE * len(weight)
-    if surplus > RATING_Z * _rating_error(weight, feedback) or unexplained_share(feedback) > UNRATED + TOLERANCE:
-        raise OfflineDataError(
-            f"{int(feedback.rated.sum())} of {len(weight)} decisions have a reward (a rating, or a cost), but their "
-            f"P(rated) speaks for {weight.sum():.0f}. Missing ratings are not zeros: give the true P(rated), or "
-            "leave out the decisions that are still to be rated, if nothing about their request or lane delays it."
-        )
 
 
 def unexplained_share(feedback: Feedback) -> float:
     """Share of the decisions that are unrated beyond what P(rated) and chance explain."""
-    weight = feedback.rating_weight
-    missing = len(weight) - weight.sum() - RATING_Z * _rating_error(weight, feedback)
-    return max(float(missing), 0.0) / len(weight)
-
-
-def _rating_error(weight: Floats, feedback: Feedback) -> float:
-    """Standard error of the sum of rating weights: what P(rated) of all decisions implies, where it is known, and what
-    rated rows show, or their mean where these are few; at most this much larger where whole clusters are rated
-    together."""
-    variance = max(float((weight * (weight - 1)).sum()), len(weight) * float(weight[weight > 0].mean() - 1))
-    if feedback.rated_probability is not None and rating_known(feedback).all():
-        variance = max(variance, float((1 / feedback.rated_probability - 1).sum()))
-    cluster = feedback.cluster
-    together = 1 if cluster is None else int(np.unique(cluster, return_counts=True)[1].max())
-    return math.sqrt(max(variance, 0.0) * together)
+    return rating_sums(feedback).unexplained
 
 
 def check_policy(policy: Floats, feedback: Feedback) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.offline.clustered import Z95_TWO_SIDED, student
 from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.offline.feedback import Feedback, Floats
+from router_ml.offline.feedback import Floats
 from router_ml.offline.ope_terms import Part, Terms
 
 ROUNDS = 1000
@@ -29,10 +30,26 @@ class Spread(NamedTuple):
     error: float
 
 
+class Decided(Protocol):
+    """What an interval needs of n decisions, such as a ``Feedback``: which are rated and which belong together."""
+
+    @property
+    def rated(self) -> NDArray[np.bool_]:
+        """(n,)."""
+        ...
+
+    @property
+    def cluster(self) -> NDArray[Any] | None:
+        """(n,), None where each stands alone."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 class Clusters:
     """Which decisions belong together: ``sums`` adds (n,) values up to one per cluster."""
 
-    def __init__(self, feedback: Feedback) -> None:
+    def __init__(self, feedback: Decided) -> None:
         self.rows = self.count = len(feedback)
         self._member: NDArray[np.intp] | None = None
         if feedback.cluster is not None:
@@ -76,31 +93,76 @@ def influence_of(parts: Sequence[Part]) -> Floats:
     return total
 
 
-def normal(terms: Terms, feedback: Feedback, clusters: Clusters) -> Spread:
+@dataclass(frozen=True)
+class Weighted:
+    """Of the weights w and residuals of an estimator that has them: the ``effective`` rows by Kish, sum w |w| over
+    sum |w| as ``typical`` weight, the third over the second central moment of rated residuals as ``skew``, and the
+    ``squares`` of the influence of single rows, summed, where these are grouped; else None."""
+
+    effective: float
+    typical: float
+    skew: float
+    squares: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that a normal interval looks at: the estimate, how many ``rows`` and ``clusters``, the means of the clusters'
+    influence to the second, third and fourth power, and what weights say where there are any."""
+
+    value: float
+    rows: int
+    clusters: int
+    second: float
+    third: float
+    fourth: float
+    weighted: Weighted | None
+
+
+def normal(terms: Terms, feedback: Decided, clusters: Clusters) -> Spread:
     """The values that the data do not rule out, their variance taken to be what it would be at each.
 
     A normal interval takes the variance where the estimate is. With rewards near 1 and few effective rows that is wrong
     in one direction: a log that happens to hold few failures shows a high mean *and* a small variance, and the truth is
     missed below three times as often as it should be. So, as Wilson (1927) does for a share, the interval holds each
     ``mean`` with ``(estimate - mean)^2 <= q^2 variance(mean)``, where the variance moves with the mean as it does under
-    exponential tilting: by the third central moment over the second (``_tilt``), which for 0/1 rewards of equal weight
+    exponential tilting: by the third central moment over the second (``_skew``), which for 0/1 rewards of equal weight
     is Wilson's slope. ``q`` is Student's for the effective rows, or clusters
     where these are fewer; two count as two, and so does what is less.
     """
-    value, rows = value_of(terms.parts), influence_of(terms.parts)
-    influence = clusters.sums(rows)
-    second = float(np.square(influence).mean())
-    variance = second * clusters.count / (clusters.count - 1) * clusters.count / clusters.rows**2
-    if terms.weight is None or terms.residual is None:
-        tilt = float(np.power(influence, 3).mean()) / second / clusters.rows if second > 0 else 0.0
-        freedom = _freedom(influence, second)
+    return normal_of(_summary(terms, feedback, clusters))
+
+
+def normal_of(said: Summary) -> Spread:
+    """The interval that ``normal`` describes, from what it looks at."""
+    clusters, second, weighted = said.clusters, said.second, said.weighted
+    variance = second * clusters / (clusters - 1) * clusters / said.rows**2
+    if weighted is None:
+        tilt = said.third / second / said.rows if second > 0 else 0.0
+        freedom = _freedom(said)
     else:
-        design = second * clusters.count / float(np.square(rows).sum()) if clusters.given and second > 0 else 1.0
-        tilt = design * _tilt(terms.weight, terms.residual, feedback.rated) / clusters.rows
-        freedom = min(clusters.count, effective_sample_size(np.abs(terms.weight)) / design) - 1
+        design = second * clusters / weighted.squares if weighted.squares is not None and second > 0 else 1.0
+        tilt = design * weighted.typical * weighted.skew / said.rows
+        freedom = min(clusters, weighted.effective / design) - 1
     quantile = student(Z95_TWO_SIDED, max(freedom, 1.0))
-    error = math.sqrt(variance)
-    return Spread(value, value - _reach(quantile, variance, -tilt), value + _reach(quantile, variance, tilt), error)
+    low, high = said.value - _reach(quantile, variance, -tilt), said.value + _reach(quantile, variance, tilt)
+    return Spread(said.value, low, high, math.sqrt(variance))
+
+
+def _summary(terms: Terms, feedback: Decided, clusters: Clusters) -> Summary:
+    rows = influence_of(terms.parts)
+    influence, weighted = clusters.sums(rows), None
+    if terms.weight is not None and terms.residual is not None:
+        size = np.abs(terms.weight)
+        weighted = Weighted(
+            effective=effective_sample_size(size),
+            typical=float((terms.weight * size).sum()) / float(size.sum()) if size.any() else 0.0,
+            skew=_skew(terms.residual[feedback.rated]),
+            squares=float(np.square(rows).sum()) if clusters.given else None,
+        )
+    second = float(np.square(influence).mean())
+    third, fourth = (float(np.power(influence, power).mean()) for power in (3, 4))
+    return Summary(value_of(terms.parts), clusters.rows, clusters.count, second, third, fourth, weighted)
 
 
 def _reach(quantile: float, variance: float, slope: float) -> float:
@@ -109,26 +171,22 @@ def _reach(quantile: float, variance: float, slope: float) -> float:
     return half + math.sqrt(half**2 + quantile**2 * variance)
 
 
-def _tilt(weight: Floats, residual: Floats, rated: NDArray[np.bool_]) -> float:
-    """Change of an effective row's variance with its mean, times n.
+def _skew(residual: Floats) -> float:
+    """The third over the second central moment of rated residuals; times the weight of a typical effective row, which
+    is the weighted mean weight, it is the change of such a row's variance with its mean, times n.
 
     The shape of residuals is taken from all rated rows alike: those of large weight are few, and where they hold no
-    failure yet their own third moment says that there is none. The weight of a typical effective row is the weighted
-    mean weight; with signs, for differences.
+    failure yet their own third moment says that there is none. Weights have signs in differences.
     """
-    size = float(np.abs(weight).sum())
-    seen = residual[rated] - residual[rated].mean()
+    seen = residual - residual.mean()
     spread = float(np.square(seen).mean())
-    if size == 0 or spread <= 0:
-        return 0.0
-    return float((weight * np.abs(weight)).sum()) / size * float(np.power(seen, 3).mean()) / spread
+    return float(np.power(seen, 3).mean()) / spread if spread > 0 else 0.0
 
 
-def _freedom(influence: Floats, second: float) -> float:
+def _freedom(said: Summary) -> float:
     """The degrees of freedom that a variance estimate has at this kurtosis (Satterthwaite 1946)."""
-    count = len(influence)
-    excess = float(np.power(influence, 4).mean()) - second**2
-    return min(count - 1.0, 2 * count * second**2 / excess) if excess > 0 else count - 1.0
+    count, excess = said.clusters, said.fourth - said.second**2
+    return min(count - 1.0, 2 * count * said.second**2 / excess) if excess > 0 else count - 1.0
 
 
 def bootstrap_of(every: Sequence[Terms], clusters: Clusters, *, rounds: int, seed: int) -> list[Spread]:

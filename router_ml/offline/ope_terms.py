@@ -64,7 +64,7 @@ class Case:
             OfflineDataError: no reward model where one is needed, or no rated decision on the target's lanes.
         """
         weight, reward = self.weight, self.reward
-        if estimator != "dm" and not weight.any():
+        if estimator != "dm" and self.feedback.whole and not weight.any():
             raise OfflineDataError("No rated decision took a lane of the target policy. Log more, or rate more.")
         if estimator == "snips":
             return Terms((Part(weight * reward, weight),), weight, reward, weight)
@@ -86,6 +86,11 @@ class Case:
             return Terms((Part(modelled + weight * residual, None),), weight, residual, weight)
         parts = (Part(modelled, None), Part(weight * residual, weight))
         return Terms(parts, weight, residual, weight)
+
+    @property
+    def modelled(self) -> Floats | None:
+        """The reward model as it was given, unchecked."""
+        return self._model
 
     def model(self, estimator: Estimator) -> Floats:
         """The reward model (n, lanes), checked where this estimator needs it."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from safetensors.numpy import load_file
 
 from router_ml.allocation.context import Contexts
 from router_ml.errors import EncoderMismatchError, OfflineDataError
+
+if TYPE_CHECKING:
+    from router_ml.storage.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Pack:
         order = np.random.default_rng(seed).permutation(groups)
         cuts = (np.cumsum(shares) * len(groups)).round().astype(int)
         return [self.take(np.flatnonzero(np.isin(self.group, part))) for part in np.split(order, cuts)]
+
+
+def learned_from(bundle: Bundle, pack: Pack) -> bool:
+    """Whether the bundle's manifest says that it learned from this pack, or from a part of it."""
+    return bundle.manifest.training.get("pack_sha256") == pack.digest
 
 
 def read_pack(stem: Path, *, encoder: str | None = None) -> Pack:

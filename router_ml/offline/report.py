@@ -1,4 +1,4 @@
-"""Plots: what quality costs under each policy, who serves while a provider is dark, and what a challenger has learned.
+"""Plots: what quality costs under each policy, and what a challenger has learned.
 
 matplotlib is opened on the first plot and draws to a file without a display; its global state is left alone.
 """
@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router_ml.errors import MissingExtraError, OfflineDataError
-from router_ml.offline.simulate import Result
 
 Curve = tuple[ArrayLike, ArrayLike] | NDArray[np.float64]  # mean USD per request, mean quality: two rows (2, v)
 
 COLOURS = ("#1f5fa8", "#d1701f", "#2a8a6e", "#9b3d86", "#b8a21a", "#5b5b9e", "#a33a3a", "#3f97b5")
 _POINTS = 200
 _CLOSE = 4.0  # times the cost
-_GREY, _INK, _DARK = "#8c8c8c", "#222222", "#c8443c"
+_GREY, _INK = "#8c8c8c", "#222222"
 
 
 def cost_quality_plot(
@@ -64,41 +63,6 @@ def cost_quality_plot(
     axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.10g}")
     axes.set(xlabel="USD per 1,000 requests (log scale)", ylabel="mean quality", title=title)
     axes.legend(loc="lower right", frameon=False, fontsize=9)
-    return _save(figure, path)
-
-
-def outage_plot(path: str | Path, result: Result, *, title: str | None = None) -> Path:
-    """Save the share of requests by lane over time, the hours in which a provider is dark shaded, and return where.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    figure, axes = _figure(9.0, 4.2)
-    share = result.timeline / np.maximum(result.timeline.sum(axis=1, keepdims=True), 1)
-    steps = np.concatenate([share, share[-1:]])
-    colours = [*_cycle(len(result.lanes)), "#ffffff"]
-    served = axes.stackplot(
-        result.edges, steps.T, step="post", colors=colours, labels=[*result.lanes, "no lane"], alpha=0.9
-    )
-    served[-1].set(hatch="////", edgecolor=_DARK, linewidth=0)
-    for outage in result.outages:
-        end = min(outage.end_hour, result.edges[-1])
-        axes.axvspan(outage.start_hour, end, facecolor="none", edgecolor=_DARK, linewidth=1.6, zorder=3)
-        axes.axvspan(outage.start_hour, end, facecolor=_INK, alpha=0.12, linewidth=0, zorder=2)
-        axes.annotate(
-            f"{outage.provider} dark, {outage.hours:g} h",
-            ((outage.start_hour + end) / 2, 1.0),
-            (0, 4),
-            textcoords="offset points",
-            ha="center",
-            color=_DARK,
-            fontsize=9,
-        )
-    axes.set(xlim=(0, result.edges[-1]), ylim=(0, 1), xlabel="hour", ylabel="share of requests")
-    axes.xaxis.set_major_locator(_ticker().MultipleLocator(24 if result.edges[-1] > 48 else 6))
-    axes.yaxis.set_major_formatter(_ticker().PercentFormatter(1.0))
-    axes.set_title(title or f"Who serves: {result.policy}", pad=20)
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
     return _save(figure, path)
 
 
@@ -174,12 +138,6 @@ def _name_lanes(axes: Any, fixed: Mapping[str, tuple[float, float]]) -> None:
             ha="right" if last else "left",
             fontsize=9,
         )
-
-
-def _ticker() -> Any:
-    from matplotlib import ticker
-
-    return ticker
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from router_ml.allocation.context import Contexts
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import Facts
+
+if TYPE_CHECKING:
+    from router_ml.offline.simulation.logged_truth import LoggedTruth
 
 Floats = NDArray[np.float64]
 Truth = Literal["measured", "believed", "logged"]
@@ -28,7 +31,8 @@ class Kinds:
 
     truth: ``measured`` (an outcome matrix), ``believed`` (what the bundle predicts: says nothing on whether it is
     right), ``logged`` (a log, corrected for what was not chosen). in_sample: the bundle has learned from them.
-    source: where they come from, for people.
+    source: where they come from, for people. log: where the truth is a log's, what corrects it (``Watched``).
+    encoder_sha256: of the encoder that read them, where that is known.
     """
 
     contexts: Contexts
@@ -46,6 +50,8 @@ class Kinds:
     truth: Truth
     in_sample: bool
     source: str
+    log: LoggedTruth | None = None
+    encoder_sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.facts)

@@ -65,13 +65,27 @@ class Told:
 
 
 class Policy(Protocol):
-    """A policy. ``config``: whose rules, classes, fallbacks and breakers hold. ``falls_back``: whether what fails goes
-    to the next lane. ``learns``: whether ``learn`` does anything."""
+    """A policy, which is read, so that one that stands on another is a policy too."""
 
-    name: str
-    config: RouterConfig
-    falls_back: bool
-    learns: bool
+    @property
+    def name(self) -> str:
+        """Of results."""
+        ...
+
+    @property
+    def config(self) -> RouterConfig:
+        """Whose rules, classes, fallbacks and breakers hold."""
+        ...
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether what fails goes to the next lane."""
+        ...
+
+    @property
+    def learns(self) -> bool:
+        """Whether ``learn`` does anything."""
+        ...
 
     def enter(self, phase: Phase) -> None:
         """Lanes, prices or versions are as in ``phase`` from now on."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.allocation.estimate import Estimates
 from router_ml.arms import Arms
 from router_ml.config import Lane, RouterConfig
 from router_ml.learning import OnlineLearner, versions_learned
@@ -35,7 +36,8 @@ from router_ml.storage.bundle import Bundle
 
 Rank = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-_NO_RULE_ASKS = {"price": None, "latency": None, "prior": None, "probe": None, "version": "", "endpoint": None}
+NO_RULE_ASKS = {"price": None, "latency": None, "prior": None, "probe": None, "version": "", "endpoint": None}
+_AT_ONCE = 64  # ratings that are learned against one prediction: more would be taken for drift of the lane
 
 
 class Routed:
@@ -64,7 +66,7 @@ class Routed:
         config: RouterConfig | None = None,
         learns: bool = False,
     ) -> None:
-        check_read(bundle.allocation, kinds)
+        check_read(bundle, kinds)
         self.name, self.learns, self.kinds, self.world = name, learns, kinds, world
         self._own, self._promises, learned = config or bundle.config, bundle.promises, bundle.allocation
         self._allocation = replace(learned, bandit=learned.bandit.copy()) if learns else learned
@@ -115,17 +117,20 @@ class Routed:
         self._memo = Memo(self._now)
 
     def learn(self, told: Told) -> None:
-        """Learn from ratings, all against what was believed before them, and estimate anew."""
+        """Learn from ratings in order, and estimate anew. They are learned some at a time, each against what was
+        predicted before these."""
         lane = self._now.at.own[told.lane]
-        rows, names = np.flatnonzero(lane >= 0), list(self.config.lanes)
-        if self._learner is None or not len(rows):
+        known, names = np.flatnonzero(lane >= 0), list(self.config.lanes)
+        if self._learner is None or not len(known):
             return
-        self._learner.update_many(
-            self.kinds.contexts.take(told.kind[rows]),
-            [names[column] for column in lane[rows].tolist()],
-            quality=told.quality[rows],
-            probability=told.probability[rows],
-        )
+        for start in range(0, len(known), _AT_ONCE):
+            rows = known[start : start + _AT_ONCE]
+            self._learner.update_many(
+                self.kinds.contexts.take(told.kind[rows]),
+                [names[column] for column in lane[rows].tolist()],
+                quality=told.quality[rows],
+                probability=told.probability[rows],
+            )
         self._now.foreseen.learned()
         self._memo = Memo(self._now)
 
@@ -135,7 +140,7 @@ class Routed:
         owed, last = self.arms.owed, len(rows)
         if not owed:
             return last
-        names, columns, usd = list(self.config.lanes), self.world.lanes, self._now.foreseen.now.cost_usd
+        names, columns, usd = list(self.config.lanes), self.world.lanes, self.estimates.cost_usd
         sent = {name: np.flatnonzero(lane == columns.index(name)) for name in owed}
         cost = {name: usd[rows.kind[at], names.index(name)] for name, at in sent.items()}
         for name, at in sent.items():
@@ -157,6 +162,11 @@ class Routed:
             told = replace(moment, incumbent=moment.incumbent[at], cached=moment.cached[at])
             found.put(at, self._now.later_turns(rows.take(at), told, up, asked))
         return self._as_weighed(kinds, found)
+
+    @property
+    def estimates(self) -> Estimates:
+        """What is believed of each kind on the router's own lanes now, (k, K)."""
+        return self._now.foreseen.now
 
     def permitted(self) -> Mask:
         """The lanes that rules and ceilings leave each kind, (k, L), whatever is down."""
@@ -190,7 +200,7 @@ class Routed:
 
     def _rules(self) -> Ruled:
         """The tables; asked anew only where the lanes have changed in more than what they cost."""
-        key = [lane.model_copy(update=_NO_RULE_ASKS) for lane in self.config.lanes.values()]
+        key = [lane.model_copy(update=NO_RULE_ASKS) for lane in self.config.lanes.values()]
         if self._ruled is None or self._ruled[0] != key:
             self._ruled = key, Ruled(self.config, self.kinds)
         return self._ruled[1]

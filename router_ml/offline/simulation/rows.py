@@ -50,10 +50,25 @@ class Rows:
 class Stream(Protocol):
     """Traffic: may be played any number of times, and is the same each time."""
 
-    kinds: Kinds
-    start: datetime
-    hours: float
-    requests: int
+    @property
+    def kinds(self) -> Kinds:
+        """The unique requests."""
+        ...
+
+    @property
+    def start(self) -> datetime:
+        """When hour 0 is."""
+        ...
+
+    @property
+    def hours(self) -> float:
+        """How long it goes on."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """How many there are."""
+        ...
 
     def batches(self) -> Iterator[Rows]:
         """All requests in order, in batches of bounded size (at most 65,536 rows)."""

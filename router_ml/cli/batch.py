@@ -1,0 +1,149 @@
+"""``router-ml batch``: large data as partitioned Parquet, on this machine or on a Ray cluster."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from router_ml.cli.inputs import Log, event_log, moment, open_config
+from router_ml.cli.output import AsJson, Model, render, write_json
+
+if TYPE_CHECKING:
+    from router_ml.offline.engine import Batch
+
+app = typer.Typer(
+    name="batch",
+    no_args_is_help=True,
+    help="Large data as partitioned Parquet: read, score, judge; what is done is kept.",
+)
+
+
+class Engine(StrEnum):
+    """What runs the partitions."""
+
+    pyarrow = "pyarrow"
+    ray = "ray"
+
+
+Source = Annotated[str, typer.Option("--in", help="Folder or URL of Parquet files.")]
+Out = Annotated[str, typer.Option(help="Folder or URL for the results; what it holds of this run is kept.")]
+By = Annotated[Engine, typer.Option(help="What runs the partitions.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes, or Ray's workers of one CPU each.")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; default $RAY_ADDRESS, else one is started here.")]
+Rows = Annotated[int, typer.Option(min=1, help="Of a batch, which bounds the memory of a worker.")]
+ROWS = 16_384
+
+
+def _how(engine: Engine, workers: int, address: str | None, rows: int) -> Batch:
+    return {"engine": engine.value, "workers": workers, "address": address, "rows": rows}
+
+
+@app.command()
+def export(
+    out: Out, *, log: Log = None, since: str | None = None, model: Model = None, as_json: AsJson = False
+) -> None:
+    """Write the decisions of an event log as Parquet, by day, over the lanes of a bundle that is to be judged."""
+    from router_ml.offline.engine_export import export as write_out
+
+    _, config = open_config(model=model)
+    with event_log(log) as events:
+        found = write_out(events, out, config=config, since=moment(since, "--since"))
+    if as_json:
+        write_json(found.to_dict())
+        return
+    from router_ml.cli.show_batch import export_page
+
+    render(export_page(found))
+
+
+@app.command()
+def embed(  # noqa: PLR0913 - a command line has as many options as it has
+    source: Source,
+    out: Out,
+    *,
+    model: Model = None,
+    column: Annotated[str, typer.Option(help="The column of requests, as JSON.")] = "request",
+    engine: By = Engine.pyarrow,
+    workers: Workers = 1,
+    address: Address = None,
+    rows: Rows = ROWS,
+    as_json: AsJson = False,
+) -> None:
+    """Read requests: embedding, features, labels and tokens instead of their texts."""
+    from router_ml.offline import engine as engines
+
+    _show(engines.embed(source, out, model=model, column=column, **_how(engine, workers, address, rows)), as_json)
+
+
+@app.command()
+def score(  # noqa: PLR0913 - a command line has as many options as it has
+    source: Source,
+    out: Out,
+    *,
+    model: Model = None,
+    traffic_class: Annotated[str, typer.Option("--class", help="Of rows that name none.")] = "default",
+    engine: By = Engine.pyarrow,
+    workers: Workers = 1,
+    address: Address = None,
+    rows: Rows = ROWS,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a bundle would do with requests that were read: propensities and estimates of every lane."""
+    from router_ml.offline import engine as engines
+
+    how = _how(engine, workers, address, rows)
+    _show(engines.score(source, out, model=model, traffic_class=traffic_class, **how), as_json)
+
+
+@app.command()
+def ope(  # noqa: PLR0913 - a command line has as many options as it has
+    source: Source,
+    out: Out,
+    *,
+    target: Annotated[str, typer.Option(help="Column of the policy to judge.")] = "target",
+    baseline: Annotated[
+        str | None, typer.Option(help="Column of a policy to compare with; propensities: the logged one.")
+    ] = None,
+    reward: Annotated[str, typer.Option(help="Column of the reward; cost_usd is one, too.")] = "quality",
+    reward_model: Annotated[
+        str | None, typer.Option(help="Column of predicted rewards by lane, made without these rewards.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Column of what depends on each other, as person.")] = None,
+    engine: By = Engine.pyarrow,
+    workers: Workers = 1,
+    address: Address = None,
+    rows: Rows = ROWS,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a policy on a log of any size: off-policy estimates with intervals, from sums over its partitions."""
+    from router_ml.offline import engine as engines
+
+    found = engines.ope(
+        source,
+        out,
+        target=target,
+        baseline=baseline,
+        reward=reward,
+        reward_model=reward_model,
+        cluster=cluster,
+        **_how(engine, workers, address, rows),
+    )
+    if as_json:
+        write_json(found.to_dict())
+        return
+    from router_ml.cli.show_batch import ope_page
+
+    render(ope_page(found))
+
+
+def _show(report: object, as_json: bool) -> None:
+    from router_ml.cli.show_batch import report_page
+    from router_ml.offline.engine import Report
+
+    assert isinstance(report, Report)
+    if as_json:
+        write_json(report.to_dict())
+    else:
+        render(report_page(report))

@@ -1,0 +1,210 @@
+"""``router-ml simulate``: what would a policy do to cost, quality, latency and an outage?"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from router_ml.cli.output import AsJson, Model, render, write, write_json
+from router_ml.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from router_ml.offline.simulation.results import Study
+    from router_ml.offline.simulation.scenario import Scenario
+
+
+def simulate(  # noqa: PLR0913 - a command line has as many options as it has
+    *,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="A scenario of the library (see --list) or a YAML file; repeatable.")
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the scenarios of the library.")] = False,
+    model: Model = None,
+    challenger: Annotated[
+        list[str] | None, typer.Option(help="A bundle folder or models:/ URI to compare with; repeatable.")
+    ] = None,
+    requests: Annotated[
+        Path | None,
+        typer.Option(help="JSONL of requests, one a line; default: examples that ship.", show_default=False),
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="An outcome pack (path without ending) instead.")] = None,
+    log: Annotated[str | None, typer.Option(help="Path or URL of an event log instead: its own decisions.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many requests; default: what the scenario says.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0.01, help="Over how many days.")] = None,
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            help="What the champion is compared with, with commas: challengers, fixed, premium, nearest, shuffled, "
+            "oracle, learning; none for the champion alone. Default: all but learning.",
+            show_default=False,
+        ),
+    ] = None,
+    learn: Annotated[bool, typer.Option("--learn", help="Also play a champion that learns from ratings.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")] = 0,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts, which needs no network.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write who answers over time as an SVG, for a document.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write tables into this folder, by scenario and policy.")] = None,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Record a run in MLflow.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play traffic through policies and say what it does to cost, quality, latency and service."""
+    from router_ml.offline import simulate as simulator
+
+    if show_list:
+        _show_library(as_json=as_json)
+        return
+    for file in (html, picture):
+        if file is not None and not file.parent.is_dir():
+            raise InvalidRequestError(f"There is no folder {file.parent} to write {file.name} to. Make it first.")
+    names = scenario or ["quiet_week"]
+    chosen = [_scenario(name, count, days) for name in names]
+    source = simulator.Source(requests=requests, pack=pack, log=log, count=count)
+    groups = _groups(policies, learn=learn)
+    bundle, studies = simulator.open_bundle(model), []
+    for each in chosen:
+        with _progress(each.name) as told:
+            studies.append(
+                simulator.simulate(
+                    bundle,
+                    each,
+                    challengers=challenger or (),
+                    policies=groups,
+                    source=source,
+                    seed=seed,
+                    progress=told,
+                )
+            )
+    options: dict[str, object] = {
+        "model": model,
+        "challenger": challenger,
+        "requests": requests,
+        "pack": pack,
+        "log": log,
+    }
+    options |= {"count": count, "days": days, "policies": policies, "learn": learn, "seed": seed}
+    kept = []
+    for name, one in zip(names, studies, strict=True):
+        several = len(studies) > 1
+        keep = Keep(_own(html, one, several=several), _own(picture, one, several=several), parquet, mlflow)
+        kept.append(keep.write(one, line=_line({"scenario": name, **options})))
+    if as_json:
+        from router_ml.offline.simulation.tables import to_record
+
+        write_json(
+            {"studies": [{**to_record(one), "written": where} for one, where in zip(studies, kept, strict=True)]}
+        )
+        return
+    from router_ml.cli.show_simulation import study_page
+
+    for one, where in zip(studies, kept, strict=True):
+        render(study_page(one))
+        write("".join(f"Written: {what}\n" for what in where) or "\n")
+
+
+def _scenario(name: str, count: int | None, days: float | None) -> Scenario:
+    from router_ml.offline.simulate import sized
+    from router_ml.offline.simulation.loading import load_scenario
+
+    return sized(load_scenario(name), count=count, days=days)
+
+
+def _groups(policies: str | None, *, learn: bool) -> tuple[str, ...]:
+    from router_ml.offline.simulation.lineup import USUAL, check_groups
+
+    asked = USUAL if policies is None else tuple(part.strip() for part in policies.split(",") if part.strip())
+    asked = () if asked == ("none",) else asked
+    check_groups(asked)
+    return (*asked, "learning") if learn and "learning" not in asked else asked
+
+
+def _show_library(*, as_json: bool) -> None:
+    from router_ml.offline.simulation.loading import library, load_scenario
+
+    found = {name: load_scenario(name).description for name in library()}
+    if as_json:
+        write_json(found)
+        return
+    from router_ml.cli.show_simulation import library_page
+
+    render(library_page(found))
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar on standard error; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def told(policy: str, played: int, of: int) -> None:
+            bar.update(task, completed=played, total=of, description=f"{name}: {policy}")
+
+        yield told
+
+
+def _own(file: Path | None, study: Study, *, several: bool) -> Path | None:
+    """Where something goes; of several studies each has its own."""
+    return file.with_stem(f"{file.stem}-{study.scenario}") if file is not None and several else file
+
+
+def _line(options: Mapping[str, object]) -> str:
+    """What gives the same again."""
+    words = ["router-ml", "simulate"]
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is True:
+                words.append(f"--{name}")
+            elif one is not None and one is not False:
+                secret = name == "log" and "@" in str(one)  # a URL with a password
+                words += [f"--{name}", "URL" if secret else str(one)]
+    return shlex.join(words)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What a study is written to."""
+
+    html: Path | None
+    picture: Path | None
+    parquet: Path | None
+    mlflow: bool
+
+    def write(self, study: Study, *, line: str) -> list[str]:
+        """Write all that was asked for; returns what and where."""
+        from router_ml.offline.simulation import saving
+        from router_ml.offline.simulation.page import page
+        from router_ml.offline.simulation.pictures import outage_picture
+
+        text = page(study, command_line=line) if self.html is not None or self.mlflow else None
+        written = []
+        if self.html is not None and text is not None:
+            self.html.write_text(text, encoding="utf-8")
+            written.append(str(self.html))
+        if self.picture is not None:
+            written.append(str(outage_picture(self.picture, study)))
+        if self.parquet is not None:
+            saving.write_parquet(study, self.parquet)
+            written.append(str(self.parquet))
+        if self.mlflow:
+            written.append(f"MLflow run {saving.record_run(study, page=text)}")
+        return written

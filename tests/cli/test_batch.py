@@ -1,0 +1,39 @@
+"""``router-ml batch``: partitions in, partitions out, and what came of them in a line or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.offline.engine_logs import feedback_of, write_log
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_a_log_is_judged(run: Run, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log", *feedback_of(300), [100])
+    code, out, err = run("batch", "ope", "--in", log, "--out", tmp_path / "sums", "--baseline", "propensities")
+    assert (code, err) == (0, "")
+    assert "snips difference" in out
+    assert "300 decisions" in out
+    code, out, _ = run("batch", "ope", "--in", log, "--out", tmp_path / "sums", "--baseline", "propensities", "--json")
+    found = json.loads(out)
+    assert (found["run"]["kept"], found["decisions"], "snips" in found["estimates"]) == (2, 300, True)
+
+
+def test_a_missing_column_is_one_line(run: Run, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log", *feedback_of(300), [])
+    code, out, err = run("batch", "ope", "--in", log, "--out", tmp_path / "sums", "--target", "nothing")
+    assert (code, out) == (2, "")
+    assert "nothing are not among those found" in err
+    assert err.count("\n") == 1
+
+
+def test_an_empty_log_has_nothing_to_export(run: Run, tmp_path: Path) -> None:
+    from router_ml.storage.eventlog import EventLog
+
+    EventLog(tmp_path / "log.sqlite").close()
+    code, _, err = run("batch", "export", "--log", tmp_path / "log.sqlite", "--out", tmp_path / "out")
+    assert code == 2
+    assert "Nothing in the log can be judged" in err
