@@ -75,6 +75,12 @@ class Flight:
     quality: float = float("nan")
 
     @property
+    def took_s(self) -> float:
+        """Until it ended; of one that was answered at once to the last bit what its call took."""
+        at_once = not self.tried and self.began_s == self.arrived_s
+        return self.seconds if at_once else self.at_s - self.arrived_s
+
+    @property
     def left_s(self) -> float:
         """Until its deadline, when ``todo`` comes."""
         return self.deadline_s - (self.at_s - self.arrived_s)
@@ -83,7 +89,7 @@ class Flight:
 @dataclass
 class Sky:
     """What holds now, for all flights. ``down``: (L,) what was told; ``config``: of the policy, with the lanes of the
-    phase; ``usual``: calls go to other lanes when they fail."""
+    phase; ``falls_back``: what fails goes to other lanes."""
 
     names: Sequence[str]
     calls: Calls

@@ -47,12 +47,12 @@ class Flights:
 
     @property
     def next_s(self) -> float:
-        """When something happens next."""
+        """When the next event is."""
         return self._events[0][0] if self._events else np.inf
 
     @property
     def now_s(self) -> float:
-        """Seconds since the start."""
+        """The time."""
         return self.sky.now_s
 
     def later(self, at_s: float, work: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ class Flights:
         self.sky.now_s = flight.at_s = flight.arrived_s
         flight.lane = flight.first
         self.open[flight.number] = flight
-        self._go(flight)
+        self._go_on(flight)
 
     def forecast(self, flight: Flight) -> tuple[int, float]:
         """The lane that will have answered a request, -1 for none, and when, if nothing changes; it stays as it is."""
@@ -82,11 +82,6 @@ class Flights:
         while copy.todo != "over":
             self._step(copy, real=False)
         return copy.final, copy.at_s
-
-    def _go(self, flight: Flight) -> None:
-        """Do what is to be done now, and come back when the next thing is."""
-        self._step(flight, real=True)
-        self._go_on(flight)
 
     def _step(self, flight: Flight, *, real: bool) -> None:
         if flight.todo == "end":
@@ -143,7 +138,7 @@ class Flights:
             del self.open[flight.number]
             self._done(flight)
         elif flight.todo != "let in":
-            self.later(flight.at_s, lambda: self._go(flight))
+            self.later(flight.at_s, lambda: self._go_on(flight))
 
     def _called(self, flight: Flight) -> None:
         """Decide by luck how a call ends that begins now."""
