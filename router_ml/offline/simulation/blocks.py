@@ -93,7 +93,7 @@ class Block:
         into.final[row] = lane
         into.fate[row] = SERVED if lane >= 0 else FAILED if flight.calls else NO_LANE
         into.cost_usd[row] = flight.cost_usd
-        into.latency_ms[row] = (flight.at_s - flight.arrived_s) * 1000 if lane >= 0 else np.nan
+        into.latency_ms[row] = flight.took_s * 1000 if lane >= 0 else np.nan
         into.quality[row] = flight.quality if lane >= 0 else np.nan
         into.calls[row], into.failed_calls[row] = flight.calls, flight.failed
         into.violations[row] += flight.violations

@@ -75,6 +75,12 @@ class Flight:
     quality: float = float("nan")
 
     @property
+    def took_s(self) -> float:
+        """Until it ended; of one that was answered at once to the last bit what its call took."""
+        at_once = not self.tried and self.began_s == self.arrived_s
+        return self.seconds if at_once else self.at_s - self.arrived_s
+
+    @property
     def left_s(self) -> float:
         """Until its deadline, when ``todo`` comes."""
         return self.deadline_s - (self.at_s - self.arrived_s)

@@ -52,7 +52,7 @@ class Flights:
 
     @property
     def now_s(self) -> float:
-        """Seconds since the start."""
+        """The time."""
         return self.sky.now_s
 
     def later(self, at_s: float, work: Callable[[], None]) -> None:

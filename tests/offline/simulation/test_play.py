@@ -83,7 +83,7 @@ def test_it_comes_to_that_in_any_world(kind: str, seed: int, learns: bool, probe
 )
 def test_nothing_depends_on_how_the_time_was_cut(seed: int, batch: int, most: int, least: int, width: int) -> None:
     """Batches of the stream, stretches and looks ahead are a matter of speed; to the last bit."""
-    world = setting(seed, requests=250, budget=0.2, limits=True, trouble=0.5)
+    world = setting(seed, requests=120, budget=0.1, limits=True, trouble=0.5)
     expected = carried(Toy(world, seed, learns=True, probes=True), world)
     with pytest.MonkeyPatch.context() as patch:
         for module in (play, outlook):
@@ -130,7 +130,7 @@ def test_shares_cost_and_quality_are_what_they_are_in_expectation() -> None:
 
 def test_success_is_one_less_the_product_of_error_rates() -> None:
     """The plan names two other lanes, and luck of each call is its own."""
-    world = calm(4, 3_000, error_rate=0.5)
+    world = calm(4, 1_500, error_rate=0.5)
     found = carried(Toy(world, 4), world)
     weighed = Toy(world, 4)
     weighed.enter(world.world.phases[0])
