@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.logged_behaviour import Measured, behaviour_from_log, behaviours
@@ -165,6 +167,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
         notes=(
             _replayed(totals_of(as_logged.carry(whole), as_logged.lanes)),
             *_notes(found.data, found.beside, kinds, scenario),
+            *_coming(stream),
             *(each.note for each in measured.values()),
         ),
     )
@@ -175,6 +178,14 @@ def _replayed(totals: Totals) -> str:
     quality = f", quality {totals.quality / totals.rated:.3f} over {totals.rated} ratings" if totals.rated else ""
     usd = f"{totals.spend_usd:.6g} USD over {totals.priced} of them with a cost" if totals.priced else "no known cost"
     return f"The log itself, replayed: {totals.requests} requests, {usd}{quality}."
+
+
+def _coming(stream: LogStream) -> tuple[str, ...]:
+    """How much of the log a run is made of, where that is not all."""
+    come, count = len(np.unique(stream.kind)), len(stream.kinds)
+    if come == count:
+        return ()
+    return (f"{come} of {count} decisions come up in this run. More requests bring more of what the log knows.",)
 
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:
