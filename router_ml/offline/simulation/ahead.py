@@ -1,4 +1,4 @@
-"""What a policy makes of the next requests, as long as nothing changes: all of them at once, turn by turn of sessions."""
+"""What a policy makes of the next requests as long as nothing changes: all at once, sessions turn by turn."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.calls import Calls
 from router_ml.offline.simulation.carried import FATES, Carried
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -17,8 +17,8 @@ SERVED, FAILED, NO_LANE = (FATES.index(fate) for fate in ("served", "failed", "n
 
 
 class Block:
-    """A batch of rows. ``at_s``: (n,) seconds since the start; ``done``: rows that have been sent out; ``open``: how many
-    of these are still under way; ``flies``: (n,) rows that are carried out one by one."""
+    """A batch of rows. ``at_s``: (n,) seconds since the start; ``done``: rows that have been sent out; ``open``: how
+    many of these are still under way; ``flies``: (n,) rows that are carried out one by one."""
 
     def __init__(self, rows: Rows, classes: tuple[str, ...]) -> None:
         n = len(rows)
@@ -93,7 +93,7 @@ class Block:
         into.final[row] = lane
         into.fate[row] = SERVED if lane >= 0 else FAILED if flight.calls else NO_LANE
         into.cost_usd[row] = flight.cost_usd
-        into.latency_ms[row] = (flight.at_s - flight.arrived_s) * 1000 if lane >= 0 else np.nan
+        into.latency_ms[row] = flight.took_s * 1000 if lane >= 0 else np.nan
         into.quality[row] = flight.quality if lane >= 0 else np.nan
         into.calls[row], into.failed_calls[row] = flight.calls, flight.failed
         into.violations[row] += flight.violations

@@ -1,7 +1,7 @@
 """What calls come to at a time: how long they take, whether they fail, what they cost.
 
-A call that fails says so when a first token would have come (``base_ms``), or hangs until it is given up. One that takes
-longer than its time fails as well. A failure costs nothing; what was given up costs what was sent.
+A call that fails says so when a first token would have come (``base_ms``), or hangs until it is given up. One that
+takes longer than its time fails as well. A failure costs nothing; what was given up costs what was sent.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from router_ml.config import RouterConfig
 from router_ml.execution.lanes.watch import Handle, Watch
 from router_ml.offline.simulation.calls import Calls, Terms, behaviours
-from router_ml.offline.simulation.flights import Flight, Flights, Sky
+from router_ml.offline.simulation.flight import Flight, Sky
+from router_ml.offline.simulation.flights import Flights
 from router_ml.offline.simulation.gates import Gate
 from router_ml.offline.simulation.money import Money
 from router_ml.offline.simulation.passing import Passed

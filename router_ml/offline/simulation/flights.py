@@ -7,112 +7,25 @@ that may have to wait for a place at a lane.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from router_ml.config import RouterConfig
-from router_ml.contract import FailureKind, Fallback
+from router_ml.contract import FailureKind
 from router_ml.execution.fallback import Tried, next_step, stand_in
 from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.watch import Ticket, Watch
-from router_ml.offline.simulation.calls import Calls
+from router_ml.execution.lanes.watch import Watch
+from router_ml.offline.simulation.flight import Flight, Sky
 from router_ml.offline.simulation.gates import Gate
 from router_ml.offline.simulation.luck import again
 from router_ml.offline.simulation.passing import Passed
-from router_ml.plan import fallback
 
-if TYPE_CHECKING:
-    from router_ml.offline.simulation.blocks import Block
-
-Bools = NDArray[np.bool_]
 _PATIENCE = 0.1  # share of a call's time that it may wait to be let in, as in GuardedLanes
 _HOPS = 64  # luck of the calls of one request: so many turns for each purpose
 
 
-@dataclass(frozen=True)
-class Planned:
-    """What of a decision the fallback reads."""
-
-    lane: str | None
-    fallback: Fallback
-
-
-@dataclass
-class Flight:
-    """One request under way. ``ranking``: lanes from the first on; ``worth``: by lane; ``gone``: lanes that it has seen
-    down; ``seconds``: of the first call, where that does not fail; ``todo`` comes at ``at_s``."""
-
-    row: int
-    number: int
-    kind: int
-    traffic_class: int
-    arrived_s: float
-    deadline_s: float
-    eligible: Bools
-    worth: NDArray[np.float64]
-    first: int
-    exploit: int
-    fails: float
-    slow: float
-    seconds: float
-    first_fails: bool
-    incumbent: int
-    held: int
-    cached: int
-    batched: bool
-    charged_usd: float
-    propensities: NDArray[np.float64]
-    block: Block
-    tried: tuple[Tried, ...] = ()
-    gone: frozenset[int] = frozenset()
-    todo: Literal["call", "let in", "end", "over"] = "call"
-    at_s: float = 0.0
-    lane: int = -1
-    began_s: float = 0.0
-    asked_s: float = 0.0
-    kind_of_end: FailureKind | None = None
-    ticket: Ticket | None = None
-    quiet: bool = False
-    turn: int = 0
-    calls: int = 0
-    failed: int = 0
-    violations: int = 0
-    cost_usd: float = 0.0
-    final: int = -1
-    quality: float = float("nan")
-
-    @property
-    def left_s(self) -> float:
-        """Until its deadline, when ``todo`` comes."""
-        return self.deadline_s - (self.at_s - self.arrived_s)
-
-
 Event = tuple[float, int, Callable[[], None]]
-
-
-@dataclass
-class Sky:
-    """What holds now, for all flights. ``down``: (L,) what was told; ``config``: of the policy, with the lanes of the
-    phase; ``usual``: calls go to other lanes when they fail."""
-
-    names: Sequence[str]
-    calls: Calls
-    config: RouterConfig
-    falls_back: bool
-    down: Bools
-    now_s: float = 0.0
-    plans: dict[tuple[int, ...], Planned] = field(default_factory=dict)
-
-    def planned(self, ranking: tuple[int, ...]) -> Planned:
-        """The plan of a ranking."""
-        if ranking not in self.plans:
-            names = [self.names[lane] for lane in ranking]
-            self.plans[ranking] = Planned(names[0], fallback(self.config, names))
-        return self.plans[ranking]
 
 
 class Flights:
@@ -134,12 +47,12 @@ class Flights:
 
     @property
     def next_s(self) -> float:
-        """When something happens next."""
+        """When the next event is."""
         return self._events[0][0] if self._events else np.inf
 
     @property
     def now_s(self) -> float:
-        """Seconds since the start."""
+        """The time."""
         return self.sky.now_s
 
     def later(self, at_s: float, work: Callable[[], None]) -> None:
@@ -158,7 +71,7 @@ class Flights:
         self.sky.now_s = flight.at_s = flight.arrived_s
         flight.lane = flight.first
         self.open[flight.number] = flight
-        self._go(flight)
+        self._go_on(flight)
 
     def forecast(self, flight: Flight) -> tuple[int, float]:
         """The lane that will have answered a request, -1 for none, and when, if nothing changes; it stays as it is."""
@@ -169,11 +82,6 @@ class Flights:
         while copy.todo != "over":
             self._step(copy, real=False)
         return copy.final, copy.at_s
-
-    def _go(self, flight: Flight) -> None:
-        """Do what is to be done now, and come back when the next thing is."""
-        self._step(flight, real=True)
-        self._go_on(flight)
 
     def _step(self, flight: Flight, *, real: bool) -> None:
         if flight.todo == "end":
@@ -197,15 +105,18 @@ class Flights:
             self._watch.check(name)
         except LaneFailure as failure:
             return self._failed(flight, failure.kind)
-        if (gate := self.gates.get(lane)) is not None:
-            limit_s = min(float(self.sky.calls.timeout_s[lane]), flight.left_s)
-            answer = gate.ask(flight, until_s=flight.at_s + _PATIENCE * limit_s)
-            if answer == "wait":
-                flight.todo = "let in"
-                return None
-            if answer == "away":
-                return self._failed(flight, "unavailable")
-        return self._enter(flight)
+        return self._at_gate(flight) if lane in self.gates else self._enter(flight)
+
+    def _at_gate(self, flight: Flight) -> None:
+        """Call where the limits of the lane let it; else wait, or go on."""
+        limit_s = min(float(self.sky.calls.timeout_s[flight.lane]), flight.left_s)
+        answer = self.gates[flight.lane].ask(flight, until_s=flight.at_s + _PATIENCE * limit_s)
+        if answer == "wait":
+            flight.todo = "let in"
+        elif answer == "away":
+            self._failed(flight, "unavailable")
+        else:
+            self._enter(flight)
 
     def let_in(self, flight: Flight) -> None:
         """A flight that waited at a gate may call."""
@@ -227,7 +138,7 @@ class Flights:
             del self.open[flight.number]
             self._done(flight)
         elif flight.todo != "let in":
-            self.later(flight.at_s, lambda: self._go(flight))
+            self.later(flight.at_s, lambda: self._go_on(flight))
 
     def _called(self, flight: Flight) -> None:
         """Decide by luck how a call ends that begins now."""

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.bandit import as_quality, cost_feature
-from router_ml.allocation.estimate import Allocation, Estimates, Known, assess, look_up
+from router_ml.allocation.estimate import Allocation, Estimates, assess
+from router_ml.allocation.known import Known, look_up
 from router_ml.allocation.posterior import Drift
 from router_ml.config import Lane
 from router_ml.errors import EncoderMismatchError
 from router_ml.learning import OnlineLearner
 from router_ml.offline.simulation.kinds import Kinds
+from router_ml.storage.bundle import Bundle
 
 Floats = NDArray[np.float64]
 _DEARER = 10.0  # the second cost, times the first
@@ -130,20 +132,26 @@ class Foreseen:
         return [self._allocation.bandit.shared(one)[0] for one in one_by_one]
 
 
-def check_read(allocation: Allocation, kinds: Kinds) -> None:
+def check_read(bundle: Bundle, kinds: Kinds) -> None:
     """See whether requests were read as a bundle reads them.
 
     Raises:
         EncoderMismatchError: they were not.
     """
-    contexts, quality = kinds.contexts, allocation.quality
+    contexts, allocation = kinds.contexts, bundle.allocation
     found = tuple(each.shape[1] for each in (contexts.embedding, contexts.surface, contexts.intent, contexts.domain))
-    mean, surface = allocation.bandit.projection.mean, quality.similarity.surface_mean
-    expected = (*mean.shape, *surface.shape, *quality.counts.shape[:2])
+    mean, quality = allocation.bandit.projection.mean, allocation.quality
+    expected = (*mean.shape, *quality.similarity.surface_mean.shape, *quality.counts.shape[:2])
+    what = "Read them with a bundle that has the same encoder and classifier, or retrain it on theirs."
     if found != expected:
         raise EncoderMismatchError(
-            f"The requests were read as (embedding, surface, intents, domains) of sizes {found}, this bundle expects "
-            f"{expected}. Read them with a bundle that has the same encoder and classifier, or retrain it on theirs."
+            f"The requests were read as (embedding, surface, intents, domains) of sizes {found}, the bundle "
+            f"{bundle.manifest.name} expects {expected}. {what}"
+        )
+    if kinds.encoder_sha256 not in ("", bundle.encoder.sha256):
+        raise EncoderMismatchError(
+            f"The requests were read by encoder {kinds.encoder_sha256[:12]}, the bundle {bundle.manifest.name} has "
+            f"{bundle.encoder.sha256[:12]}. {what}"
         )
 
 

@@ -13,7 +13,7 @@ from router_ml.execution.lanes.admission import PerMinute
 from router_ml.offline.simulation.passing import Passed
 
 if TYPE_CHECKING:
-    from router_ml.offline.simulation.flights import Flight
+    from router_ml.offline.simulation.flight import Flight
 
 Floats = NDArray[np.float64]
 Answer = Literal["in", "wait", "away"]

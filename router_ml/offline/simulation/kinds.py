@@ -32,6 +32,7 @@ class Kinds:
     truth: ``measured`` (an outcome matrix), ``believed`` (what the bundle predicts: says nothing on whether it is
     right), ``logged`` (a log, corrected for what was not chosen). in_sample: the bundle has learned from them.
     source: where they come from, for people. log: where the truth is a log's, what corrects it (``Watched``).
+    encoder_sha256: of the encoder that read them, where that is known.
     """
 
     contexts: Contexts
@@ -50,6 +51,7 @@ class Kinds:
     in_sample: bool
     source: str
     log: LoggedTruth | None = None
+    encoder_sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.facts)

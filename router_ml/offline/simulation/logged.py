@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.logged_behaviour import Measured, behaviour_from_log, behaviours
@@ -33,7 +35,7 @@ from router_ml.offline.simulation.logged_kinds import Cluster, kinds_from_log, l
 from router_ml.offline.simulation.logged_models import Ratings
 from router_ml.offline.simulation.logged_reading import read_log
 from router_ml.offline.simulation.logged_replay import AsLogged, Totals, totals_of
-from router_ml.offline.simulation.logged_stream import LogStream, as_it_came, resampled, shape
+from router_ml.offline.simulation.logged_stream import LogStream, as_it_came, matching, resampled, shape
 from router_ml.offline.simulation.logged_truth import LoggedTruth
 from router_ml.offline.simulation.logged_watching import Watched
 from router_ml.offline.simulation.scenario import Burst, Scenario, Wave
@@ -165,6 +167,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
         notes=(
             _replayed(totals_of(as_logged.carry(whole), as_logged.lanes)),
             *_notes(found.data, found.beside, kinds, scenario),
+            *_coming(stream),
             *(each.note for each in measured.values()),
         ),
     )
@@ -175,6 +178,14 @@ def _replayed(totals: Totals) -> str:
     quality = f", quality {totals.quality / totals.rated:.3f} over {totals.rated} ratings" if totals.rated else ""
     usd = f"{totals.spend_usd:.6g} USD over {totals.priced} of them with a cost" if totals.priced else "no known cost"
     return f"The log itself, replayed: {totals.requests} requests, {usd}{quality}."
+
+
+def _coming(stream: LogStream) -> tuple[str, ...]:
+    """How much of the log a run is made of, where that is not all."""
+    come, count = len(np.unique(stream.kind)), len(stream.kinds)
+    if come == count:
+        return ()
+    return (f"{come} of {count} decisions come up in this run. More requests bring more of what the log knows.",)
 
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:
@@ -196,6 +207,10 @@ def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | 
     if kinds.in_sample:
         said.append("The champion has learned from some of these decisions: it looks better on them than it is.")
     if scenario is not None:
+        for wave in (event for event in scenario.events if isinstance(event, Wave)):
+            if not matching(kinds, wave).any():
+                what = ", ".join(f"{name} {value}" for name, value in wave.of.items())
+                said.append(f"No request of the log has {what}: that wave does not come.")
         shaped = [name for name in CHANGED if name in scenario.traffic.model_fields_set]
         if shaped:
             said.append(f"Requests are those of the log: {' and '.join(shaped)} of the scenario do not hold for them.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +76,9 @@ def resampled(
     """More, fewer or longer traffic of the same shape.
 
     Day by day: a day that the log has is itself; a later one is a day of the log of the same weekday, drawn at random
-    (any day, where it has none). Within a day every request comes as often as it should on average, at its own time:
-    copies keep bursts as they were, and no request that the log does not hold is made up.
+    (any day, where it has none). In a run that is shorter than the log, a day is made of all its days of that weekday,
+    each request as likely as their number makes it. Within a day every request comes as often as it should on average,
+    at its own time: copies keep bursts as they were, and no request that the log does not hold is made up.
 
     Args:
         requests: about how many; by default as many as the days had. days: how long; by default as the log.
@@ -86,40 +86,41 @@ def resampled(
     """
     rng = np.random.default_rng([seed, stream.requests])
     hours = stream.hours if days is None else days * DAY
-    kind, hour = _days(stream, hours, rng)
-    often = np.ones(len(kind))
+    kind, hour, often = _days(stream, hours, rng)
     for burst in bursts:
         often[(hour >= burst.at_hour) & (hour < burst.at_hour + burst.hours)] *= burst.times
     for wave in waves:
-        of_it = _is(stream.kinds, dict(wave.of))[kind]
+        of_it = matching(stream.kinds, wave)[kind]
         often[of_it & (hour >= wave.at_hour) & (hour < wave.at_hour + wave.hours)] *= wave.times
     if requests is not None:
-        often *= requests / max(len(kind), 1)
+        often *= requests / max(float(often.sum()), 1e-12)
     copies = np.floor(often + rng.random(len(often))).astype(np.int64)
     return LogStream(stream.kinds, stream.start, hours, np.repeat(kind, copies), np.repeat(hour, copies), seed)
 
 
-def _days(stream: LogStream, hours: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats]:
-    """Kinds and hours of enough days of the log, one after the other."""
-    known = round(stream.hours / DAY)
+def _days(stream: LogStream, hours: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Kinds and hours of enough days of the log, one after the other, and how often each request comes."""
+    known, wanted = round(stream.hours / DAY), int(np.ceil(hours / DAY))
     edges = np.searchsorted(stream.hour, DAY * np.arange(known + 1))
-    kinds, times = [], []
-    for day in range(int(np.ceil(hours / DAY))):
-        source = day
-        if day >= known:
-            same = [each for each in range(known) if each % WEEK == day % WEEK] or list(range(known))
-            source = int(rng.choice(same))
-        part = slice(edges[source], edges[source + 1])
-        kinds.append(stream.kind[part])
-        times.append(stream.hour[part] + DAY * (day - source))
-    kind, hour = np.concatenate(kinds), np.concatenate(times)
-    return kind[hour < hours], hour[hour < hours]
+    places, days = [], []
+    for day in range(wanted):
+        same = [each for each in range(known) if each % WEEK == day % WEEK] or list(range(known))
+        if wanted >= known:
+            same = [day] if day < known else [int(rng.choice(same))]
+        mine = np.concatenate([np.arange(edges[each], edges[each + 1]) for each in same])
+        mine = mine[np.argsort(stream.hour[mine] % DAY, kind="stable")]
+        places.append(mine)
+        days.append(np.tile([float(day), 1 / len(same)], (len(mine), 1)))
+    place, (which, often) = np.concatenate(places), np.concatenate(days).T
+    hour = np.where(which == stream.hour[place] // DAY, stream.hour[place], which * DAY + stream.hour[place] % DAY)
+    inside = hour < hours
+    return stream.kind[place][inside], hour[inside], often[inside].copy()
 
 
-def _is(kinds: Kinds, of: Mapping[Any, str]) -> NDArray[np.bool_]:
+def matching(kinds: Kinds, wave: Wave) -> NDArray[np.bool_]:
     """Which kinds a wave is of, (k,)."""
     result = np.ones(len(kinds), dtype=bool)
-    for what, value in of.items():
+    for what, value in wave.of.items():
         wanted = None if value == "none" else value
         if what == "risk":
             result &= [value in facts.risks for facts in kinds.facts]

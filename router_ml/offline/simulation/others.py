@@ -2,7 +2,7 @@
 
 None of them has rules of its own: which lanes a request may go to, and what keeps it from every lane, they take from
 the champion. Nor do they pace: where a day's money is spent, the class's rule at the cap keeps requests from lanes or
-it does not, but nothing gets cheaper before. They do not explore, and sessions keep no lane.
+it does not, but nothing gets cheaper before. They do not explore, and a session may change its lane at every turn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.allocation.cost import price
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.carried import FATES
@@ -94,46 +95,69 @@ class Ranked(Beside):
     Args:
         scores: (k, L) by kind and lane of the world, NaN for none; or what gives them from a phase and the champion as
             it is there.
+        in_utility: they are quality - lambda * cost at the lambda of a request's class, so that what a later turn of a
+            session costs beside its kind is taken off, cached tokens included.
 
     ``scores``: those of the phase.
     """
 
     def __init__(
-        self, name: str, scores: Floats | Callable[[Phase, Routed], Floats], champion: Routed, world: World
+        self,
+        name: str,
+        scores: Floats | Callable[[Phase, Routed], Floats],
+        champion: Routed,
+        world: World,
+        *,
+        in_utility: bool = False,
     ) -> None:
         super().__init__(name, champion)
-        self._given = scores
-        self.scores = self._of(world.phases[0])
+        self._given, self._in_utility = scores, in_utility
+        self._take(world.phases[0])
 
     def enter(self, phase: Phase) -> None:
         """Lanes, prices or versions are as in ``phase`` from now on."""
         super().enter(phase)
-        self.scores = self._of(phase)
+        self._take(phase)
 
     def weigh(self, rows: Rows, moment: Moment) -> Weighed:
         """The highest score of what is eligible."""
         found = self._champion.weigh(rows, moment)
-        worth = np.where(found.eligible, self.scores[rows.kind], -np.inf)
+        scores = self.scores[rows.kind]
+        longer = np.flatnonzero(rows.held > 0)
+        if self._in_utility and len(longer):
+            scores[longer] -= self._of_history(rows, moment, longer)
+        worth = np.where(found.eligible, scores, -np.inf)
         best = worth.argmax(axis=1)
-        scored = worth[np.arange(len(rows)), best] > _UNKNOWN
+        scored = worth[np.arange(len(rows)), best] > _UNKNOWN / 2
         lane = np.where(scored, best, found.exploit)
         return replace(_sent(found, lane), worth=np.where(scored[:, None], worth, found.worth))
 
-    def _of(self, phase: Phase) -> Floats:
+    def _of_history(self, rows: Rows, moment: Moment, at: NDArray[np.intp]) -> Floats:
+        """Utility that the conversation so far costs on each lane, (n, L), of the rows ``at``."""
+        kind, held, before = rows.kind[at], rows.held[at], moment.incumbent[at]
+        nothing, cached = np.zeros((len(at), len(self._lanes))), np.zeros((len(at), len(self._lanes)))
+        cached[np.arange(len(at)), before] = np.where(before >= 0, moment.cached[at], 0)
+        cost = price(self._lanes, held, nothing, cached_in=cached) * self._discounts[kind]
+        result: Floats = self._lambdas[kind, None] * cost
+        return result
+
+    def _take(self, phase: Phase) -> None:
         scores = self._given(phase, self._champion) if callable(self._given) else self._given
-        return np.where(np.isnan(scores), _UNKNOWN, scores)
+        self.scores = np.where(np.isnan(scores), _UNKNOWN, scores)
+        self._lanes, self._lambdas = list(phase.lanes.values()), self._champion.lambdas()
+        self._discounts = self._champion.discounts()
 
 
-def oracle(champion: Routed, kinds: Kinds, world: World) -> Ranked:
+def oracle(champion: Routed, _: Kinds, world: World) -> Ranked:
     """The lane that is truly best by quality - lambda * cost at the lambda of the request's class, floors aside: a
-    bound, no target. It knows prices and quality of each phase, and nothing of cached tokens."""
+    bound, no target. It knows prices and quality of each phase and what a lane holds of a session; that a session's
+    next turn will find something there it does not weigh."""
 
     def scores(phase: Phase, now: Routed) -> Floats:
         result: Floats = phase.quality - now.lambdas()[:, None] * phase.cost_usd * now.discounts()
         return result
 
-    assert len(kinds) == len(champion.kinds)
-    return Ranked("oracle", scores, champion, world)
+    return Ranked("oracle", scores, champion, world, in_utility=True)
 
 
 def nearest(champion: Routed, kinds: Kinds, world: World, *, count: int = NEAREST) -> Ranked:
@@ -151,7 +175,7 @@ def nearest(champion: Routed, kinds: Kinds, world: World, *, count: int = NEARES
         result[:, column] = quality - now.lambdas()[:, None] * cost * now.discounts()[:, column]
         return result
 
-    return Ranked("kNN", scores, champion, world)
+    return Ranked("kNN", scores, champion, world, in_utility=True)
 
 
 def _neighbours(kinds: Kinds, values: Floats, count: int) -> Floats:

@@ -1,4 +1,4 @@
-"""How far a run looks ahead: rows that are weighed already, under each state of health, and which of that still holds."""
+"""How far a run looks ahead: rows that are weighed already, by state of health, and which of that still holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from router_ml.offline.simulation.ahead import Ahead, Seen, look
 from router_ml.offline.simulation.blocks import Block, Sessions
 from router_ml.offline.simulation.course import Course
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.policies import Policy, Weighed
 from router_ml.offline.simulation.rows import FAILS, SLOW, Rows
 

@@ -23,7 +23,7 @@ from router_ml.offline.simulation.ahead import Ahead
 from router_ml.offline.simulation.blocks import Block, Sessions
 from router_ml.offline.simulation.carried import Carried
 from router_ml.offline.simulation.course import Course
-from router_ml.offline.simulation.flights import Flight
+from router_ml.offline.simulation.flight import Flight
 from router_ml.offline.simulation.outlook import Outlook
 from router_ml.offline.simulation.policies import Policy
 from router_ml.offline.simulation.probing import probing
@@ -171,12 +171,13 @@ class _Run:
         if course.mailbox is None:
             return
         rows = np.flatnonzero((into.first[low:stop] >= 0) & ~block.flies[low:stop]) + low
-        self._rate(block, rows, block.at_s[rows] + into.latency_ms[rows] / 1000, into.propensity[rows])
+        self._rate(block, rows, into.propensity[rows])
 
-    def _rate(self, block: Block, rows: Integers, ended_s: Floats, propensity: Floats) -> None:
+    def _rate(self, block: Block, rows: Integers, propensity: Floats) -> None:
         """Answers were given; some of them will be rated."""
         assert self.course.mailbox is not None
         into, own = block.carried, block.rows
+        ended_s = block.at_s[rows] + into.latency_ms[rows] / 1000
         self.course.mailbox.put(
             own.number[rows], own.kind[rows], into.final[rows], into.quality[rows], propensity, ended_s, own.luck[rows]
         )
@@ -195,4 +196,4 @@ class _Run:
             self._stop = min(self._stop, place if spent else course.money.enough)
         if course.mailbox is not None and flight.final >= 0:
             chance = float(flight.propensities[flight.final]) or 1.0
-            self._rate(block, np.array([row]), np.array([course.sky.now_s]), np.array([chance]))
+            self._rate(block, np.array([row]), np.array([chance]))

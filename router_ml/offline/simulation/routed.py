@@ -66,7 +66,7 @@ class Routed:
         config: RouterConfig | None = None,
         learns: bool = False,
     ) -> None:
-        check_read(bundle.allocation, kinds)
+        check_read(bundle, kinds)
         self.name, self.learns, self.kinds, self.world = name, learns, kinds, world
         self._own, self._promises, learned = config or bundle.config, bundle.promises, bundle.allocation
         self._allocation = replace(learned, bandit=learned.bandit.copy()) if learns else learned

@@ -105,9 +105,9 @@ class Ruled:
         ceilings = np.array(
             [
                 (
-                    _or_none(smallest(promise.limits.max_cost_usd, asked.max_cost_usd)),
-                    _or_none(smallest(promise.limits.deadline_ms, asked.max_latency_ms)),
-                    _or_none(promise.limits.max_input_tokens),
+                    _or_inf(smallest(promise.limits.max_cost_usd, asked.max_cost_usd)),
+                    _or_inf(smallest(promise.limits.deadline_ms, asked.max_latency_ms)),
+                    _or_inf(promise.limits.max_input_tokens),
                 )
                 for promise, _, asked in pairs
             ]
@@ -136,5 +136,5 @@ def _situation(facts: Facts) -> Situation:
     return Situation(facts.intent, facts.domain, facts.mode, facts.channel, facts.org)
 
 
-def _or_none(ceiling: float | None) -> float:
+def _or_inf(ceiling: float | None) -> float:
     return np.inf if ceiling is None else float(ceiling)

@@ -18,7 +18,8 @@ Numbers = NDArray[np.int64]
 
 class Shuffled(Beside):
     """Each request gets the propensities that the champion has for another one, drawn by weight among the kinds of the
-    same class with the same eligible lanes. Longer turns of sessions that the drawn lane may not serve keep their own.
+    same class with the same eligible lanes. Later turns of sessions keep the champion's choice for the lane that they
+    are on: dealt anew at every turn they would lose their caches and cost far more than the champion's.
 
     ``cost_ratio``: what that is expected to cost in times of what the champion costs, while nothing happens; long
     requests that the champion sends to cheap lanes make it dearer.
@@ -54,7 +55,7 @@ class Shuffled(Beside):
         at = weight[low] + uniform(rows.number, self._seed) * (weight[high] - weight[low])
         other = order[np.clip(np.searchsorted(weight, at, side="right") - 1, low, high - 1)]
         given = every.propensities[other]
-        fits = (found.fate == NOTHING) & (every.fate[other] == NOTHING) & ~((given > 0) & ~found.eligible).any(axis=1)
+        fits = (rows.turn == 0) & (found.fate == NOTHING)
         return replace(
             found,
             propensities=np.where(fits[:, None], given, found.propensities),

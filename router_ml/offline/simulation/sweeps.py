@@ -23,11 +23,13 @@ def curves(champion: Routed, *, lambdas: Sequence[float] | Floats = _OWN) -> Map
 
     Rules hold for all of them: where they keep a request from a fixed lane it goes where the champion would send it.
     The champion keeps its floors and explores as it does; ``lambdas`` are what it is asked for in all classes. The
-    oracle's curve is a hull, from the cheapest lanes on.
+    oracle's curve is a hull. All begin where they are cheapest; there are none where no kind goes to a lane.
     """
     kinds, world = champion.kinds, champion.world
     calm, phase = champion.calm(), world.phases[0]
     rows = np.flatnonzero((calm.fate == NOTHING) & (kinds.weight > 0))
+    if not len(rows):
+        return {}
     weight = kinds.weight[rows] / kinds.weight[rows].sum()
     cost, quality = (phase.cost_usd * champion.discounts())[rows], phase.quality[rows]
     allowed = calm.eligible[rows] & np.isfinite(cost) & np.isfinite(quality)
@@ -39,7 +41,7 @@ def curves(champion: Routed, *, lambdas: Sequence[float] | Floats = _OWN) -> Map
         return float(weight @ (shares * cost).sum(axis=1)), float(weight @ (shares * quality).sum(axis=1))
 
     def curve(points: Sequence[tuple[float, float]]) -> Curve:
-        return Curve(*(np.array(each) for each in zip(*points, strict=True)))
+        return Curve(*(np.array(each) for each in zip(*sorted(points), strict=True)))
 
     preferred = np.eye(len(world.lanes))[calm.exploit[rows]]
     fixed = [

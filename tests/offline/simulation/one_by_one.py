@@ -19,7 +19,7 @@ from router_ml.execution.lanes.watch import Watch
 from router_ml.offline.simulation.ahead import draw
 from router_ml.offline.simulation.calls import Calls
 from router_ml.offline.simulation.carried import FATES
-from router_ml.offline.simulation.flights import Planned
+from router_ml.offline.simulation.flight import Planned
 from router_ml.offline.simulation.luck import again
 from router_ml.offline.simulation.policies import Moment, Policy, Told
 from router_ml.offline.simulation.rows import DELAY, DRAW, FAILS, GOOD, RATED, SLOW

@@ -15,6 +15,7 @@ from router_ml.contract import Constraints, Execution, Hop, RouteDecision
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import Feedback
 from router_ml.offline.ope import dr
+from router_ml.offline.simulate import Source, simulate
 from router_ml.offline.simulation.building import build_world
 from router_ml.offline.simulation.carried import FATES, Carried
 from router_ml.offline.simulation.logged import AsLogged, LogSource, kinds_from_log, resampled, source, totals_of
@@ -281,6 +282,17 @@ def test_more_and_longer_traffic_keeps_its_shape(found: LogSource) -> None:
     assert (np.diff(week.hour) >= 0).all()
 
 
+def test_a_shorter_run_is_drawn_from_the_whole_log(found: LogSource) -> None:
+    """Three weeks in one: every request may come, on its weekday and at its time, as much traffic as in a week."""
+    long = resampled(found.stream, days=21)
+    week = resampled(long, days=7, seed=3)
+    assert week.requests == pytest.approx(long.requests / 3, rel=0.15)
+    assert (np.diff(week.hour) >= 0).all()
+    many = resampled(long, days=7, requests=20 * long.requests, seed=3)
+    assert set(many.kind) == set(long.kind)
+    assert set(np.round(many.hour % 24, 6)) == set(np.round(long.hour % 24, 6))
+
+
 def test_bursts_and_waves_of_a_scenario_are_laid_over_it(found: LogSource) -> None:
     burst = resampled(found.stream, bursts=(Burst(at_hour=9, hours=2, times=3),))
     inside = (found.stream.hour >= 9) & (found.stream.hour < 11)
@@ -291,9 +303,30 @@ def test_bursts_and_waves_of_a_scenario_are_laid_over_it(found: LogSource) -> No
     assert none.requests == found.stream.requests
 
 
+def test_a_wave_of_what_the_log_does_not_hold_is_said_not_to_come(bundle: Bundle, path: Path) -> None:
+    wave = Wave(kind="wave", at_hour=0, hours=24, of={"region": "us"}, times=2)
+    with EventLog(path) as log:
+        found = source(log, bundle, scenario=Scenario(name="any", events=(wave,)), requests=100)
+    assert any("No request of the log has region us" in note for note in found.notes)
+    assert any("decisions come up in this run" in note for note in found.notes)
+
+
 def test_the_shape_of_traffic_is_read_from_it(found: LogSource) -> None:
     daily, weekly = shape(found.stream)
     assert len(daily) == 24
     assert len(weekly) == 7
     assert weekly[3:] == (1.0,) * 4  # the log has no such days
     assert weekly[0] != weekly[1]
+
+
+def test_a_study_of_a_log_says_what_it_stands_on(bundle: Bundle, path: Path) -> None:
+    """From one call: the log's own totals, corrected results, and the share that is extrapolated."""
+    study = simulate(bundle, "vendor_outage_48h", source=Source(log=str(path)), policies=("oracle",))
+    assert study.truth == "logged"
+    assert set(study.extrapolated) == {"champion", "oracle"}
+    assert any("The log itself, replayed: 160 requests" in note for note in study.notes)
+    assert all(result.violations == 0 for result in study.results)
+    champion = study.results[0]
+    assert any("ratings of the log" in note for note in champion.notes)
+    assert champion.classes[0].spend_usd == pytest.approx(champion.spend_usd)
+    assert study.differences[0].usd_per_1000.low <= study.differences[0].usd_per_1000.value

@@ -133,6 +133,9 @@ def test_a_bundle_that_reads_otherwise_or_knows_no_lane_is_refused(given: Asked,
     short = replace(kinds, contexts=replace(kinds.contexts, embedding=kinds.contexts.embedding[:, :-1]))
     with pytest.raises(EncoderMismatchError, match="same encoder"):
         Routed("challenger", bundle, short, given.world)
+    with pytest.raises(EncoderMismatchError, match="same encoder"):
+        Routed("challenger", bundle, replace(kinds, encoder_sha256="0" * 64), given.world)
+    Routed("challenger", bundle, replace(kinds, encoder_sha256=bundle.encoder.sha256), given.world)
     lanes = {f"other-{name}": lane for name, lane in bundle.config.lanes.items()}
     with pytest.raises(OfflineDataError, match="name lanes alike"):
         Routed("challenger", bundle, kinds, given.world, config=bundle.config.model_copy(update={"lanes": lanes}))
