@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from router_ml.offline.simulation import outlook, play
 from tests.offline.simulation.one_by_one import OneByOne
 from tests.offline.simulation.small_worlds import Setting, Toy, carried, setting
 
