@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 from router_ml import RouteDecision, Router, RouteRequest
-from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.outage import Demand, OutageReport, frame, outage, outages
-from router_ml.offline.outage_page import page
 from router_ml.offline.simulation.kinds import Kinds
 from tests.offline.kinds_of import kinds_of
 
@@ -241,20 +239,6 @@ def test_a_log_answers_without_texts_or_embeddings(
         asked(router.config, "vllm", [])
 
 
-def test_a_cascade_goes_with_its_parts(kinds: Kinds, router: Router) -> None:
-    raw = router.config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    raw["lanes"]["two"] = {"cascade": {"draft": "private", "final": "balanced", "check": "schema"}}
-    try:
-        config = RouterConfig.model_validate(raw)
-    except ValueError as error:  # the shape of a cascade is told elsewhere
-        pytest.skip(str(error))
-    from router_ml.offline.outage_places import find_place
-
-    assert "two" in find_place(config, "mistral").lanes
-    assert "two" in find_place(config, "vllm-a").lanes
-    assert "two" not in find_place(config, "google").lanes
-
-
 def test_a_frame_has_a_row_for_each_situation(reports: dict[str, OutageReport]) -> None:
     report = reports["vllm"]
     rows = frame(report)
@@ -262,29 +246,3 @@ def test_a_frame_has_a_row_for_each_situation(reports: dict[str, OutageReport]) 
     assert rows["share"].sum() == pytest.approx(1)
     assert (rows.loc[rows["stops"], "survivors"] == "").all()
     assert rows.loc[rows["stops"], "change"].str.contains("second vendor").all()
-
-
-def test_a_page_says_the_answer_first_and_needs_nothing_beside_it(reports: dict[str, OutageReport]) -> None:
-    found = list(reports.values())
-    stops, goes_on = page(found[0]), page(found[-1])
-    assert "of traffic stops" in stops
-    assert "Traffic goes on" in goes_on
-    for text in (stops, goes_on, page(found)):
-        assert "http" not in text
-        assert "<script" not in text
-        assert found[0].versions["policy_sha256"][:12] in text
-        assert "2026-03-02 12:00 UTC" in text
-    hostile = replace(found[0], name="<script>alert(1)</script>")
-    assert "<script>" not in page(hostile)
-
-
-def test_demand_is_that_of_the_hours_in_question() -> None:
-    demand = Demand(np.arange(24.0), NOON, "made up")
-    assert demand.window(2, 5) == (5, 5 + 6, 6)
-    assert demand.window(24) == (0, 276, 23)
-    assert demand.window(48, 3.5)[1] == 2 * 276
-    assert demand.window(2)[:2] == (22, 22 + 23)
-    assert demand.window(3, 22) == (22, 22 + 23 + 0, 23)
-    assert demand.per_day(2760).window(24)[1] == pytest.approx(2760)
-    with pytest.raises(OfflineDataError, match="at least one hour"):
-        Demand(np.zeros(24), NOON, "made up")
