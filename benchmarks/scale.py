@@ -66,7 +66,7 @@ def features(folder: Path, rows: int) -> None:
     from pyarrow import parquet
 
     with tempfile.TemporaryDirectory() as scratch:
-        requests(Path(scratch) / "in", 500)
+        requests(Path(scratch) / "in", 100)
         engines.embed(Path(scratch) / "in", Path(scratch) / "out")
         base = parquet.read_table(Path(scratch) / "out")
     embedding, known = (np.stack(base[name].to_numpy()).astype(np.float32) for name in ("embedding", "features"))

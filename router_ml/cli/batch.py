@@ -11,6 +11,7 @@ import typer
 from router_ml.cli.inputs import Log, event_log, moment, open_config
 from router_ml.cli.output import AsJson, Model, render, write_json
 from router_ml.errors import InvalidRequestError
+from router_ml.offline.engine_run import ROWS
 
 if TYPE_CHECKING:
     from router_ml.offline.engine import Batch
@@ -35,7 +36,6 @@ By = Annotated[Engine, typer.Option(help="What runs the partitions.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes, or Ray's workers of one CPU each.")]
 Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; default $RAY_ADDRESS, else one is started here.")]
 Rows = Annotated[int, typer.Option(min=1, help="Of a batch, which bounds the memory of a worker.")]
-ROWS = 16_384
 
 
 def _how(engine: Engine, workers: int, address: str | None, rows: int) -> Batch:

@@ -23,6 +23,7 @@ from router_ml.understanding.surface import NAMES
 
 OVER_LANES = ("eligible", "propensities", "estimated_quality", "estimated_cost_usd", "target")
 AT_ONCE = 64  # requests: longer batches make the encoder no faster
+SCORED = 2_048  # rows: more make scoring no faster, and need more memory
 
 
 def open_bundle(model: str | None) -> Bundle:
@@ -155,7 +156,21 @@ class Scorer:
 
     def batch(self, batch: Any) -> Any:
         """Requests, scored."""
-        bundle, own = self._bundle, len(self._bundle.config.lanes)
+        pieces = [batch.slice(start, SCORED) for start in range(0, batch.num_rows, SCORED)]
+        parts = [self._scored(piece) for piece in pieces]
+
+        def over_all(name: str, absent: float) -> Any:
+            """Over lanes of the files too that the bundle does not have."""
+            result = np.full((batch.num_rows, len(self._lanes)), absent)
+            result[:, : len(self._enabled)] = np.concatenate([part[name] for part in parts])
+            return lists(result)
+
+        made = {name: over_all(name, 0.0 if name == "target" else np.nan) for name in parts[0]}
+        return with_lanes(add(batch, **made), self._lanes)
+
+    def _scored(self, batch: Any) -> dict[str, NDArray[np.float64]]:
+        """What a bundle makes of a piece, by name of the column, (n, lanes) each."""
+        bundle, own = self._bundle, len(self._enabled)
         embedding = matrix(batch, "embedding", dtype=np.float32, width=self._width)
         contexts = split_features(embedding, matrix(batch, "features", dtype=np.float32), self._sizes)
         allowed: NDArray[np.bool_] = np.repeat(self._enabled[None], batch.num_rows, axis=0)
@@ -171,23 +186,14 @@ class Scorer:
             traffic_class=classes,
             promises=bundle.promises,
         )
-
-        def over_all(values: NDArray[Any], absent: float) -> Any:
-            """Over lanes of the files too that the bundle does not have."""
-            result = np.full((batch.num_rows, len(self._lanes)), absent)
-            result[:, :own] = values
-            return lists(result)
-
-        made = add(
-            batch,
-            target=over_all(target, 0.0),
-            quality_estimate=over_all(found.belief.quality, np.nan),
-            quality_low=over_all(found.belief.low, np.nan),
-            quality_high=over_all(found.belief.high, np.nan),
-            cost_estimate=over_all(found.cost_usd, np.nan),
-            latency_estimate=over_all(found.latency_ms, np.nan),
-        )
-        return with_lanes(made, self._lanes)
+        return {
+            "target": target,
+            "quality_estimate": found.belief.quality,
+            "quality_low": found.belief.low,
+            "quality_high": found.belief.high,
+            "cost_estimate": found.cost_usd,
+            "latency_estimate": found.latency_ms,
+        }
 
     def finish(self) -> None:
         """Nothing is left."""

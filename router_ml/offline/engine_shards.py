@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
+from router_ml.offline.engine_dealing import Dealt, shared
 from router_ml.offline.engine_files import need
 from router_ml.offline.engine_reading import open_bundle
 from router_ml.offline.simulation.arrivals import arrivals
@@ -27,8 +27,7 @@ from router_ml.offline.simulation.kinds import Kinds
 from router_ml.offline.simulation.lineup import Entry, Setting, lineup
 from router_ml.offline.simulation.play import play
 from router_ml.offline.simulation.policies import Policy
-from router_ml.offline.simulation.probing import Prober
-from router_ml.offline.simulation.rows import Rows, Stream
+from router_ml.offline.simulation.rows import Stream
 from router_ml.offline.simulation.scenario import Scenario
 from router_ml.offline.simulation.tally import Tally
 from router_ml.offline.simulation.world import World
@@ -158,67 +157,6 @@ class Arena:
             raise OfflineDataError(f"The sums of {policy} were kept by another release. Remove them and play again.")
         empty.sums.update(sums)
         return empty
-
-
-def shared(policy: Policy, world: World) -> list[str]:
-    """What requests of one run share under a policy, so that they cannot be dealt out; empty where nothing is."""
-    lanes = [lane for phase in world.phases for lane in phase.lanes.values() if lane.enabled]
-    limits = [(one.endpoint.requests_per_minute, one.endpoint.max_concurrency) for one in lanes]
-    limits += [(one.requests_per_minute, one.max_concurrency) for one in world.behaviour.values()]
-    budgets = [name for name, one in policy.config.traffic_classes.items() if one.budget_usd_per_day is not None]
-    fails = any((weather.error_rate > 0).any() for weather in world.weathers)
-    found = {
-        f"{policy.name} learns": policy.learns,
-        f"{policy.name} draws by the number of a request": policy.name == "shuffled",
-        f"lanes are probed by {policy.name}": isinstance(policy, Prober) and bool(policy.arms.owed),
-        f"the budget of {', '.join(budgets)}": bool(budgets),
-        "breakers, where calls fail": fails,
-        "rates and concurrency of lanes are limited": any(any(limit) for limit in limits),
-    }
-    return [what for what, holds in found.items() if holds]
-
-
-@dataclass(frozen=True)
-class Dealt:
-    """Part ``number`` of ``of`` of a stream: whole sessions, and single requests in turn."""
-
-    whole: Stream
-    number: int
-    of: int
-
-    @property
-    def kinds(self) -> Kinds:
-        """Those of the whole."""
-        return self.whole.kinds
-
-    @property
-    def start(self) -> datetime:
-        """That of the whole."""
-        return self.whole.start
-
-    @property
-    def hours(self) -> float:
-        """Those of the whole."""
-        return self.whole.hours
-
-    @property
-    def requests(self) -> int:
-        """About how many."""
-        return -(-self.whole.requests // self.of)
-
-    def batches(self) -> Iterator[Rows]:
-        """Its requests, numbered anew; all but numbers is as in the whole."""
-        known: list[NDArray[np.int64]] = []
-        count = 0
-        for rows in self.whole.batches():
-            mine = rows.take(
-                np.flatnonzero(np.where(rows.session >= 0, rows.session, rows.number) % self.of == self.number)
-            )
-            known.append(mine.number)
-            old = np.concatenate(known)
-            before = np.where(mine.before >= 0, np.searchsorted(old, mine.before), -1)
-            yield replace(mine, number=count + np.arange(len(mine)), before=before)
-            count += len(mine)
 
 
 def _digest(kinds: Kinds) -> str:

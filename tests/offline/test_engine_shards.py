@@ -10,9 +10,10 @@ import pytest
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline import engine
+from router_ml.offline.engine_dealing import Dealt, shared
 from router_ml.offline.engine_files import Folder
 from router_ml.offline.engine_run import run
-from router_ml.offline.engine_shards import Arena, Dealt, Simulate, shared
+from router_ml.offline.engine_shards import Arena, Simulate
 from router_ml.offline.engine_simulate import PLAN, TALLIES, added_up, task_of, write_plan
 from router_ml.offline.simulate import Source, simulate, sized
 from router_ml.offline.simulation.loading import load_scenario
