@@ -32,7 +32,7 @@ SIZES = {
     "score": (5_000, 10_000, 20_000, 40_000),
     "ope": (50_000, 200_000, 800_000),
     "ope_by_person": (50_000, 200_000, 800_000),
-    "simulate": (10_000, 20_000, 40_000),
+    "simulate": (30_000, 60_000, 120_000),  # above the calm run before it, which plays 20,000
 }
 QUICK = {
     "embed": (10, 20),
