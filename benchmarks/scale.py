@@ -22,8 +22,8 @@ import typer
 
 from router_ml import RouteRequest
 from router_ml.offline import engine as engines
-from router_ml.offline.engine_columns import lists
-from router_ml.offline.engine_files import LANES
+from router_ml.offline.engine.columns import lists
+from router_ml.offline.engine.files import LANES
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 25_000  # rows
@@ -180,7 +180,7 @@ def sized(found: list[dict[str, Any]], *, decisions: int, cores: int, usd: float
 
 def _sized(rows: int) -> Any:
     from router_ml.offline.simulate import sized
-    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.scenarios.loading import load_scenario
 
     return sized(load_scenario("quiet_week"), count=rows)
 

@@ -20,13 +20,13 @@ import numpy as np
 import typer
 
 from router_ml.loading import shipped_bundle
-from router_ml.offline.simulation.arrivals import arrivals
-from router_ml.offline.simulation.building import build_world
-from router_ml.offline.simulation.carried import Carried
-from router_ml.offline.simulation.loading import load_scenario
-from router_ml.offline.simulation.play import play
-from router_ml.offline.simulation.reading import example_requests, kinds_from_requests
-from router_ml.offline.simulation.routed import Routed
+from router_ml.offline.simulation.playing.carried import Carried
+from router_ml.offline.simulation.playing.play import play
+from router_ml.offline.simulation.policies.routed import Routed
+from router_ml.offline.simulation.scenarios.loading import load_scenario
+from router_ml.offline.simulation.traffic.arrivals import arrivals
+from router_ml.offline.simulation.traffic.reading import example_requests, kinds_from_requests
+from router_ml.offline.simulation.world.building import build_world
 from router_ml.storage.bundle import Bundle
 
 app = typer.Typer(help=__doc__, add_completion=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.offline.engine_logs import feedback_of, write_log
+from tests.offline.engine.logs import feedback_of, write_log
 
 Run = Callable[..., tuple[int, str, str]]
 

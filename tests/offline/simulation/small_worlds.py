@@ -20,13 +20,13 @@ from router_ml.config.schema import ClassLimits, Latency, Price, Probe
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import Facts
 from router_ml.loading import shipped_bundle
-from router_ml.offline.simulation.carried import FATES, Carried
-from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.play import play
-from router_ml.offline.simulation.policies import Moment, Policy, Told, Weighed
-from router_ml.offline.simulation.rows import LUCK, Rows
-from router_ml.offline.simulation.scenario import Behaviour, Ratings, Scenario, Sessions, Traffic
-from router_ml.offline.simulation.world import Phase, Weather, World
+from router_ml.offline.simulation.playing.carried import FATES, Carried
+from router_ml.offline.simulation.playing.play import play
+from router_ml.offline.simulation.policies.policy import Moment, Policy, Told, Weighed
+from router_ml.offline.simulation.scenarios.scenario import Behaviour, Ratings, Scenario, Sessions, Traffic
+from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.offline.simulation.traffic.rows import LUCK, Rows
+from router_ml.offline.simulation.world.world import Phase, Weather, World
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 SHIPPED = load_config(shipped_bundle() / "router.yaml")
