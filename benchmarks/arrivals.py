@@ -17,10 +17,10 @@ from rich.table import Table
 
 from router_ml.loading import shipped_bundle
 from router_ml.offline.packs import read_pack
-from router_ml.offline.simulation.arrivals import Arrivals, arrivals
-from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.loading import load_scenario
-from router_ml.offline.simulation.reading import kinds_from_pack
+from router_ml.offline.simulation.scenarios.loading import load_scenario
+from router_ml.offline.simulation.traffic.arrivals import Arrivals, arrivals
+from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.offline.simulation.traffic.reading import kinds_from_pack
 from router_ml.storage.bundle import Bundle
 
 PACK = Path(__file__).parents[1] / "data" / "outcomes" / "judged"

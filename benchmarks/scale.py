@@ -7,7 +7,6 @@ machine do not count; starting (imports, opening the bundle, a Ray cluster) is t
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,18 +22,25 @@ import typer
 
 from router_ml import RouteRequest
 from router_ml.offline import engine as engines
-from router_ml.offline.engine_columns import lists
-from router_ml.offline.engine_files import LANES
+from router_ml.offline.engine.columns import lists
+from router_ml.offline.engine.files import LANES
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 25_000  # rows
 SIZES = {
-    "embed": (250, 500, 1_000),
-    "score": (12_500, 25_000, 50_000, 100_000),
-    "ope": (10**5, 10**6, 4 * 10**6),
-    "ope_by_person": (10**5, 10**6, 2 * 10**6),
+    "embed": (100, 200, 400),
+    "score": (5_000, 10_000, 20_000, 40_000),
+    "ope": (50_000, 200_000, 800_000),
+    "ope_by_person": (50_000, 200_000, 800_000),
+    "simulate": (30_000, 60_000, 120_000),  # above the calm run before it, which plays 20,000
 }
-QUICK = {"embed": (10, 20), "score": (200, 400), "ope": (500, 1000), "ope_by_person": (500, 1000)}
+QUICK = {
+    "embed": (10, 20),
+    "score": (200, 400),
+    "ope": (500, 1000),
+    "ope_by_person": (500, 1000),
+    "simulate": (200, 400),
+}
 ENGINES = ("pyarrow", "ray")
 TICKS = 100  # per second, of /proc
 
@@ -60,7 +66,7 @@ def features(folder: Path, rows: int) -> None:
     from pyarrow import parquet
 
     with tempfile.TemporaryDirectory() as scratch:
-        requests(Path(scratch) / "in", 500)
+        requests(Path(scratch) / "in", 100)
         engines.embed(Path(scratch) / "in", Path(scratch) / "out")
         base = parquet.read_table(Path(scratch) / "out")
     embedding, known = (np.stack(base[name].to_numpy()).astype(np.float32) for name in ("embedding", "features"))
@@ -102,7 +108,12 @@ def log(folder: Path, rows: int) -> None:
     _write(folder, rows, table)
 
 
-MAKE = {"embed": requests, "score": features, "ope": log, "ope_by_person": log}
+def nothing(folder: Path, rows: int) -> None:
+    """A simulation makes its own traffic."""
+    folder.mkdir(parents=True)
+
+
+MAKE = {"simulate": nothing, "embed": requests, "score": features, "ope": log, "ope_by_person": log}
 
 
 @app.command()
@@ -115,6 +126,8 @@ def one(function: str, engine: str, rows: int, folder: Path) -> None:
         if function.startswith("ope"):
             cluster = "person" if function == "ope_by_person" else None
             engines.ope(folder, out, reward_model="estimated_quality", cluster=cluster, **how)
+        elif function == "simulate":
+            engines.simulate(out, scenario=_sized(rows), deal=engines.Deal(seeds=1), **how)
         else:
             getattr(engines, function)(folder, out, **how)
     size = sum(path.stat().st_size for path in out.rglob("*.parquet"))
@@ -124,7 +137,9 @@ def one(function: str, engine: str, rows: int, folder: Path) -> None:
 
 @app.command()
 def main(
-    function: Annotated[list[str] | None, typer.Option(help="embed, score, ope; default all.")] = None,
+    function: Annotated[
+        list[str] | None, typer.Option(help="embed, score, ope, ope_by_person, simulate; default all.")
+    ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="pyarrow, ray; default both.")] = None,
     quick: Annotated[bool, typer.Option(help="Tiny sizes, to see that it runs.")] = False,
     decisions: Annotated[int, typer.Option(help="Of the log to size.")] = 10**8,
@@ -163,6 +178,13 @@ def sized(found: list[dict[str, Any]], *, decisions: int, cores: int, usd: float
     }
 
 
+def _sized(rows: int) -> Any:
+    from router_ml.offline.simulate import sized
+    from router_ml.offline.simulation.scenarios.loading import load_scenario
+
+    return sized(load_scenario("quiet_week"), count=rows)
+
+
 def _measured(function: str, engine: str, rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in"
@@ -170,8 +192,10 @@ def _measured(function: str, engine: str, rows: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.scale", "one", function, engine, str(rows), str(source)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         size = sum(path.stat().st_size for path in source.rglob("*.parquet"))
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {"function": function, "engine": engine, "rows": rows, "bytes_in": size, **found}
+    measured = {"function": function, "engine": engine, "rows": rows, "bytes_in": size}
+    measured |= json.loads(done.stdout.splitlines()[-1])
+    sys.stderr.write(json.dumps(measured) + "\n")
+    return measured
 
 
 @contextmanager
@@ -181,7 +205,7 @@ def _watched(engine: str) -> Iterator[Callable[[], dict[str, float]]]:
         before = time.process_time()
         yield lambda: {
             "cpu_s": time.process_time() - before,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak_mb": _peak_mb(Path("/proc/self")),  # that of getrusage has the parent's in it
         }
         return
     seen, over = {"cpu_s": 0.0, "peak_mb": 0}, threading.Event()
@@ -205,12 +229,16 @@ def _look(pid: Path, seen: dict[str, float]) -> None:
         if "ray::MapWorker" not in (pid / "cmdline").read_text():
             return
         values = (pid / "stat").read_text().rpartition(")")[2].split()
-        status = (pid / "status").read_text()
+        peak = _peak_mb(pid)
     except OSError:  # it has ended
         return
     seen["cpu_s"] = max(seen["cpu_s"], (int(values[11]) + int(values[12])) / TICKS)
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    seen["peak_mb"] = max(seen["peak_mb"], int(peak.split()[1]) // 1024)
+    seen["peak_mb"] = max(seen["peak_mb"], peak)
+
+
+def _peak_mb(process: Path) -> int:
+    lines = (process / "status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _write(folder: Path, rows: int, table: Callable[[int, int], Any]) -> None:

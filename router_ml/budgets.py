@@ -132,8 +132,8 @@ class Budgets:
         self._charge(decision.decision_id, decision.traffic_class, decision.created_at, cost)
 
     def charge_many(self, name: str, at: datetime, costs_usd: Sequence[float], *, requests: int | None = None) -> None:
-        """Charge requests of a class, one after another in one step, all in the hour of ``at``. A class without a budget
-        is not charged. What has to be corrected later is charged once more, with what it did cost less that.
+        """Charge requests of a class, one after another in one step, all in the hour of ``at``. A class without a
+        budget is not charged. What has to be corrected later is charged once more, with what it did cost less that.
 
         Args:
             requests: how many of them are new; by default each cost is one request.

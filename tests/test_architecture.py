@@ -65,7 +65,7 @@ OWNERS = {
     "litellm": ("execution/lanes/",),
     "fastapi": ("serve/",),
     "opentelemetry": ("telemetry/",),
-    "ray": ("offline/engine_ray.py",),
+    "ray": ("offline/engine/ray.py",),
 }
 EXTRAS = (
     "litellm",

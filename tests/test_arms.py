@@ -89,3 +89,20 @@ def test_threads_lose_no_count(config: RouterConfig) -> None:
 def test_what_is_not_a_state_is_refused(config: RouterConfig, state: dict[str, Any]) -> None:
     with pytest.raises(BundleFormatError):
         Arms(lanes(config), learned={}).restore(state)
+
+
+def test_many_are_counted_as_one_after_another(config: RouterConfig) -> None:
+    """And it is known beforehand with which of them a lane is owed nothing more."""
+    for costs in ([0.01] * 12, [0.3, 0.3, 0.5, 0.1], [0.01] * 3):
+        one, many = Arms(lanes(config), learned={}), Arms(lanes(config), learned={})
+        count = 0
+        for cost in costs:
+            if "fast" not in one.owed:
+                break
+            one.count("fast", cost)
+            count += 1
+        assert many.lasts("fast", costs) == count
+        many.count_many("fast", costs[:count])
+        assert many.state() == one.state()
+        assert many.owed == one.owed
+        assert many.lasts("fast", costs) == len(costs) or "fast" in many.owed

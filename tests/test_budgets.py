@@ -162,3 +162,16 @@ def test_the_profile_of_a_day_is_learned_from_whole_days(config: RouterConfig, m
     assert sum(learned) == pytest.approx(1)
     assert learned[12] > 0.5 > UNIFORM[0] > learned[3] > 0
     assert profile(0) == profile(3) == learned
+
+
+@given(st.lists(st.floats(0, 5), max_size=20), st.integers(0, 20))
+def test_many_charges_in_one_step_are_as_many_charges(config: RouterConfig, costs: list[float], cut: int) -> None:
+    """To the last bit, however they are parted: a simulation must not depend on it."""
+    one, parted = Budgets(config), Budgets(config)
+    for cost in costs:
+        one.charge_many("default", NOON, [cost])
+    parted.charge_many("default", NOON, costs[:cut])
+    parted.charge_many("default", NOON, costs[cut:])
+    assert one.standing("default", NOON) == parted.standing("default", NOON)
+    parted.charge_many("default", NOON, [-1e6], requests=0)
+    assert spent(parted) == 0, "corrections may not fall below nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from router_ml import RouteDecision, Router, drills
+from router_ml import RouteDecision, Router, RouteRequest, drills
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.replay import replay
@@ -96,9 +97,9 @@ def test_a_router_that_runs_already_follows_without_being_asked(log: EventLog) -
     router.memory.drills.refresh()
     assert decide(router, "a").state.drill is None
     drill = drills.begin(log, ["acme"], share=1.0, minutes=5, **WHO)
-    for _ in range(500):  # a decision never waits for the log, so it is one of the next that knows
-        if decide(router, "a").state.drill is not None:
-            break
+    until = time.monotonic() + 30
+    while decide(router, "a").state.drill is None:  # a decision never waits for the log, so one of the next knows
+        assert time.monotonic() < until
     assert decide(router, "a").lane == "other"
     drills.end(log, drill.id, who="lead", why="enough")
     router.memory.drills.refresh()
@@ -165,3 +166,25 @@ def test_one_drill_at_a_time_and_only_with_who_why_and_sane_numbers(log: EventLo
 
 def test_a_router_without_a_log_knows_of_no_drill() -> None:
     assert decide(Router(CONFIG), now=datetime(2026, 3, 1, tzinfo=UTC)).state.drill is None
+
+
+def test_a_shadow_is_in_the_drill_of_the_decision_that_it_is_beside(log: EventLog) -> None:
+    """Else what it decides could not be compared."""
+    drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    champion, shadow = followed(log), Router(CONFIG)
+    for number in range(12):
+        request = RouteRequest(text="hello there", metadata={"session": str(number)})
+        made = champion.predict_route(request, seed=1)
+        beside = shadow.shadow(request, shadow.understand([request])[0], of=made)
+        assert made.state.drill is not None
+        assert (beside.state.drill, beside.state.lane_health) == (made.state.drill, made.state.lane_health)
+        assert beside.eligible == made.eligible
+
+
+def test_a_log_that_cannot_be_read_changes_nothing(log: EventLog, caplog: pytest.LogCaptureFixture) -> None:
+    drills.begin(log, ["acme"], share=1.0, minutes=5, **WHO)
+    router = Router(CONFIG, log=log)
+    log.close()
+    router.memory.drills.refresh()
+    assert "Drills cannot be followed" in caplog.text
+    assert router.memory.drills.under({}, RouteRequest(text="x"), now=datetime.now(UTC), subject="user") is not None

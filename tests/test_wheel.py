@@ -35,7 +35,13 @@ def test_the_wheel_routes_in_a_fresh_environment(root: Path, tmp_path: Path) -> 
     assert "router_ml/_bundle/manifest.json" in names
     assert {"router_ml/config/rewards.yaml", "router_ml/guardrails/measured.json"} <= set(names)
     played = "router_ml/offline/simulation"
-    assert {f"{played}/requests.jsonl", f"{played}/library/vendor_outage_48h.yaml"} <= set(names)
+    shipped = (
+        "traffic/requests.jsonl",
+        "scenarios/library/vendor_outage_48h.yaml",
+        "page/page.css",
+        "page/charts/charts.css",
+    )
+    assert {f"{played}/{name}" for name in shipped} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"router_ml"}
 
     _run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)

@@ -16,11 +16,11 @@ from router_ml.offline import curves
 from router_ml.offline.champion import class_rule
 from router_ml.offline.report import cost_quality_plot
 from router_ml.offline.simulate import sized
-from router_ml.offline.simulation.loading import load_scenario
-from router_ml.offline.simulation.page import page
-from router_ml.offline.simulation.pictures import outage_picture
-from router_ml.offline.simulation.reading import kinds_from_pack
-from router_ml.offline.simulation.studying import study
+from router_ml.offline.simulation.counting.studying import study
+from router_ml.offline.simulation.page.page import page
+from router_ml.offline.simulation.page.pictures import outage_picture
+from router_ml.offline.simulation.scenarios.loading import load_scenario
+from router_ml.offline.simulation.traffic.reading import kinds_from_pack
 from router_ml.storage.bundle import Bundle
 from training.outcomes import Pack
 

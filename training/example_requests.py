@@ -6,7 +6,7 @@ and card numbers, so that the file holds nothing that looks like one, and those 
 which traffic has fewer.
 What it does not know: how often anybody's own traffic asks for what. Replace the file by your own requests.
 
-``python -m training.example_requests`` writes ``router_ml/offline/simulation/requests.jsonl``.
+``python -m training.example_requests`` writes ``router_ml/offline/simulation/traffic/requests.jsonl``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from router_ml.contract import RouteRequest
 
 ROOT = Path(__file__).parents[1]
-OUT = ROOT / "router_ml" / "offline" / "simulation" / "requests.jsonl"
+OUT = ROOT / "router_ml" / "offline" / "simulation" / "traffic" / "requests.jsonl"
 MEASURED = {"heldout", "calibration"}
 SEED = 8
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from router_ml.allocation.bandit import Bandit
 from router_ml.allocation.cascades import VERDICT_TOKENS, Parts, cascades, unknown
 from router_ml.allocation.context import Contexts
-from router_ml.allocation.cost import CostModel, expected_tokens_out, latency, price
+from router_ml.allocation.cost import CostModel, latency, price
+from router_ml.allocation.known import Known, columns_of, look_up
 from router_ml.allocation.posterior import Drift
 from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
 from router_ml.allocation.select import Rule, best
@@ -90,30 +91,6 @@ class Estimates:
         )
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the fitted models say of requests, whatever lanes cost and outcomes have said since.
-
-    tokens_out, cell_tokens_out, cell, evidence: (n, L) of the request, and of a typical one of its cell, per configured
-    lane. quality: (n, l) of the lanes that the models know.
-    """
-
-    tokens_out: Floats
-    cell_tokens_out: Floats
-    cell: Floats
-    evidence: Floats
-    quality: NDArray[np.float32]
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Known:
-        """The chosen rows."""
-        return Known(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
-
-    @staticmethod
-    def stack(parts: Sequence[Known]) -> Known:
-        """Several batches as one."""
-        return Known(**{item.name: np.concatenate([getattr(p, item.name) for p in parts]) for item in fields(Known)})
-
-
 Online = Callable[[Floats], NDArray[np.float32]]
 """What the bandit says of its lanes, (n, l), from what they cost, (n, l)."""
 
@@ -143,30 +120,6 @@ def estimate(
 
     return assess(
         allocation, lanes, known, contexts.tokens_in, online=online, cached_in=cached_in, batch=batch, drift=drift
-    )
-
-
-def look_up(allocation: Allocation | None, lanes: Mapping[str, Lane], contexts: Contexts) -> Known:
-    """What the fitted models say of requests. The products of matrices in it may round otherwise by the number of
-    rows: requests that are decided one by one are looked up one by one."""
-    near = allocation.quality.similarity.near(contexts) if allocation else None
-    observed = allocation.cost.lanes if allocation else ()
-    tokens = allocation.cost.tokens_out(contexts, near) if allocation else None
-    typical = allocation.cost.of_cell(contexts) if allocation else None
-    cell = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
-    evidence = np.zeros(cell.shape)
-    quality = np.zeros((len(contexts), 0), np.float32)
-    if allocation is not None:
-        theirs, ours = columns_of(allocation, lanes)
-        cell[:, ours] = allocation.quality.of_cell(contexts)[:, theirs]
-        evidence[:, ours] = allocation.quality.evidence(contexts)[:, theirs]
-        quality = allocation.quality.predict(contexts, near)
-    return Known(
-        tokens_out=expected_tokens_out(tokens, contexts, lanes, observed),
-        cell_tokens_out=expected_tokens_out(typical, contexts, lanes, observed),
-        cell=cell,
-        evidence=evidence,
-        quality=quality,
     )
 
 
@@ -223,13 +176,6 @@ def assess(
         return price(lane, reads, little, batch=batch)[:, 0], latency(lane, little, pace[[part.judge]])[:, 0]
 
     return _with_cascades(found, made, own, judged)
-
-
-def columns_of(allocation: Allocation, lanes: Mapping[str, Lane]) -> tuple[list[int], list[int]]:
-    """The columns of the lanes that are both learned and configured: those of the models, and those of ``lanes``."""
-    names = list(lanes)
-    known = [(column, names.index(lane)) for column, lane in enumerate(allocation.quality.lanes) if lane in lanes]
-    return [column for column, _ in known], [column for _, column in known]
 
 
 def _with_cascades(

@@ -11,6 +11,7 @@ import typer
 from router_ml.cli.inputs import Log, event_log, moment, open_config
 from router_ml.cli.output import AsJson, Model, render, write_json
 from router_ml.errors import InvalidRequestError
+from router_ml.offline.engine.run import ROWS
 
 if TYPE_CHECKING:
     from router_ml.offline.engine import Batch
@@ -35,7 +36,6 @@ By = Annotated[Engine, typer.Option(help="What runs the partitions.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes, or Ray's workers of one CPU each.")]
 Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; default $RAY_ADDRESS, else one is started here.")]
 Rows = Annotated[int, typer.Option(min=1, help="Of a batch, which bounds the memory of a worker.")]
-ROWS = 16_384
 
 
 def _how(engine: Engine, workers: int, address: str | None, rows: int) -> Batch:
@@ -47,7 +47,7 @@ def export(
     out: Out, *, log: Log = None, since: str | None = None, model: Model = None, as_json: AsJson = False
 ) -> None:
     """Write the decisions of an event log as Parquet, by day, over the lanes of a bundle that is to be judged."""
-    from router_ml.offline.engine_export import export as write_out
+    from router_ml.offline.engine.export import export as write_out
 
     _, config = open_config(model=model)
     with event_log(log) as events:
@@ -164,7 +164,7 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
     """Play a scenario with many seeds, each policy and seed a shard of its own, and add them up."""
     from router_ml.offline import engine as engines
     from router_ml.offline.simulate import Source, sized
-    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.scenarios.loading import load_scenario
 
     found = engines.simulate(
         out,
@@ -177,7 +177,7 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         **_how(engine, workers, address, ROWS),
     )
     if as_json:
-        from router_ml.offline.simulation.tables import to_record
+        from router_ml.offline.simulation.counting.tables import to_record
 
         write_json({"study": to_record(found.study), "run": found.run.to_dict()})
         return

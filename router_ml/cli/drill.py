@@ -5,7 +5,7 @@ from __future__ import annotations
 from router_ml.cli.inputs import event_log
 from router_ml.cli.output import render, write, write_json
 from router_ml.errors import InvalidRequestError
-from router_ml.offline.outage_report import OutageReport
+from router_ml.offline.outage.report import OutageReport
 
 
 def begin(
@@ -19,7 +19,7 @@ def begin(
     as_json: bool,
 ) -> None:
     """Begin a drill of what ``report`` is about; see ``outage_drill.start``. ``said``: who and why."""
-    from router_ml.offline.outage_drill import start
+    from router_ml.offline.outage.drill import start
 
     who, why = _said(*said)
     with event_log(log) as events:
@@ -47,7 +47,7 @@ def end(drill_id: str, *, log: str | None, said: tuple[str | None, str | None], 
 
 def report(drill_id: str, *, log: str | None, as_json: bool) -> None:
     """What a drill showed; see ``outage_drilled.drill_report``."""
-    from router_ml.offline.outage_drilled import drill_report
+    from router_ml.offline.outage.drilled import drill_report
 
     with event_log(log) as events:
         found = drill_report(events, drill_id)

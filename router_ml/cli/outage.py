@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from router_ml.contract import RouteDecision
     from router_ml.offline.outage import Demand
-    from router_ml.offline.outage_report import OutageReport
-    from router_ml.offline.simulation.kinds import Kinds
+    from router_ml.offline.outage.report import OutageReport
+    from router_ml.offline.simulation.traffic.kinds import Kinds
     from router_ml.storage.bundle import Bundle
 
 _SHAPE = "vendor_outage_48h"  # of the traffic, where nobody says more
@@ -92,7 +92,7 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
 
 def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, several: bool) -> None:
     if html is not None:
-        from router_ml.offline.outage_page import page
+        from router_ml.offline.outage.page import page
 
         html.write_text(page(found) + "\n", encoding="utf-8")
     if as_json:
@@ -121,11 +121,11 @@ def _asked(
     bundle: Bundle, *, requests: Path | None, pack: Path | None, log: str | None, since: str | None, if_any: bool
 ) -> tuple[Kinds | Sequence[RouteDecision], Demand]:
     """The requests, and how many there are. ``if_any``: the log may be empty, or none be named."""
-    from router_ml.offline.outage_demand import of_scenario
-    from router_ml.offline.outage_logged import logged
+    from router_ml.offline.outage.demand import of_scenario
+    from router_ml.offline.outage.logged import logged
     from router_ml.offline.packs import read_pack
-    from router_ml.offline.simulation.loading import load_scenario
-    from router_ml.offline.simulation.reading import (
+    from router_ml.offline.simulation.scenarios.loading import load_scenario
+    from router_ml.offline.simulation.traffic.reading import (
         example_requests,
         kinds_from_pack,
         kinds_from_requests,

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from router_ml.offline.engine import OpeReport
-from router_ml.offline.engine_export import Exported
-from router_ml.offline.engine_run import Report
+from router_ml.offline.engine.export import Exported
+from router_ml.offline.engine.run import Report
 
 
 def report_page(report: Report) -> RenderableType:

@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from router_ml.offline import outage_words as words
-from router_ml.offline.outage_arms import METRICS
-from router_ml.offline.outage_drilled import DrillReport
-from router_ml.offline.outage_report import OutageReport
-from router_ml.offline.simulation.results import Interval
+from router_ml.offline.outage import words
+from router_ml.offline.outage.arms import METRICS
+from router_ml.offline.outage.drilled import DrillReport
+from router_ml.offline.outage.report import OutageReport
+from router_ml.offline.simulation.counting.results import Interval
 
 
 def outage_page(report: OutageReport) -> RenderableType:

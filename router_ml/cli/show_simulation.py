@@ -10,8 +10,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from router_ml.offline.simulation.results import ClassResult, Difference, Interval, Latencies, Result, Study, Trouble
-from router_ml.offline.simulation.words import caveats
+from router_ml.offline.simulation.counting.results import (
+    ClassResult,
+    Difference,
+    Interval,
+    Latencies,
+    Result,
+    Study,
+    Trouble,
+)
+from router_ml.offline.simulation.counting.words import caveats
 
 _MARKS = {"kept": "green", "missed": "red", "not shown": "yellow", "no promise": "dim"}
 _REASONS = {

@@ -16,8 +16,8 @@ from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from router_ml.offline.simulation.results import Study
-    from router_ml.offline.simulation.scenario import Scenario
+    from router_ml.offline.simulation.counting.results import Study
+    from router_ml.offline.simulation.scenarios.scenario import Scenario
 
 
 def simulate(  # noqa: PLR0913 - a command line has as many options as it has
@@ -97,7 +97,7 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         keep = Keep(_own(html, one, several=several), _own(picture, one, several=several), parquet, mlflow)
         kept.append(keep.write(one, line=_line({"scenario": name, **options})))
     if as_json:
-        from router_ml.offline.simulation.tables import to_record
+        from router_ml.offline.simulation.counting.tables import to_record
 
         write_json(
             {"studies": [{**to_record(one), "written": where} for one, where in zip(studies, kept, strict=True)]}
@@ -112,13 +112,13 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 
 def _scenario(name: str, count: int | None, days: float | None) -> Scenario:
     from router_ml.offline.simulate import sized
-    from router_ml.offline.simulation.loading import load_scenario
+    from router_ml.offline.simulation.scenarios.loading import load_scenario
 
     return sized(load_scenario(name), count=count, days=days)
 
 
 def _groups(policies: str | None, *, learn: bool) -> tuple[str, ...]:
-    from router_ml.offline.simulation.lineup import USUAL, check_groups
+    from router_ml.offline.simulation.counting.lineup import USUAL, check_groups
 
     asked = USUAL if policies is None else tuple(part.strip() for part in policies.split(",") if part.strip())
     asked = () if asked == ("none",) else asked
@@ -127,7 +127,7 @@ def _groups(policies: str | None, *, learn: bool) -> tuple[str, ...]:
 
 
 def _show_library(*, as_json: bool) -> None:
-    from router_ml.offline.simulation.loading import library, load_scenario
+    from router_ml.offline.simulation.scenarios.loading import library, load_scenario
 
     found = {name: load_scenario(name).description for name in library()}
     if as_json:
@@ -191,9 +191,9 @@ class Keep:
 
     def write(self, study: Study, *, line: str) -> list[str]:
         """Write all that was asked for; returns what and where."""
-        from router_ml.offline.simulation import saving
-        from router_ml.offline.simulation.page import page
-        from router_ml.offline.simulation.pictures import outage_picture
+        from router_ml.offline.simulation.counting import saving
+        from router_ml.offline.simulation.page.page import page
+        from router_ml.offline.simulation.page.pictures import outage_picture
 
         text = page(study, command_line=line) if self.html is not None or self.mlflow else None
         written = []

@@ -15,18 +15,23 @@ from typing import TYPE_CHECKING, Any
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError, LogError, MissingExtraError
 from router_ml.offline.packs import Pack, learned_from, read_pack
-from router_ml.offline.simulation.lineup import USUAL
-from router_ml.offline.simulation.loading import library, load_scenario
-from router_ml.offline.simulation.reading import example_requests, kinds_from_pack, kinds_from_requests, read_requests
-from router_ml.offline.simulation.results import Study
-from router_ml.offline.simulation.scenario import Scenario
-from router_ml.offline.simulation.studying import Progress, study
-from router_ml.offline.simulation.tables import class_rows, series_rows, summary_rows
+from router_ml.offline.simulation.counting.lineup import USUAL
+from router_ml.offline.simulation.counting.results import Study
+from router_ml.offline.simulation.counting.studying import Progress, study
+from router_ml.offline.simulation.counting.tables import class_rows, series_rows, summary_rows
+from router_ml.offline.simulation.scenarios.loading import library, load_scenario
+from router_ml.offline.simulation.scenarios.scenario import Scenario
+from router_ml.offline.simulation.traffic.reading import (
+    example_requests,
+    kinds_from_pack,
+    kinds_from_requests,
+    read_requests,
+)
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
-    from router_ml.offline.simulation.kinds import Kinds
-    from router_ml.offline.simulation.rows import Stream
+    from router_ml.offline.simulation.traffic.kinds import Kinds
+    from router_ml.offline.simulation.traffic.rows import Stream
 
 __all__ = [
     "Source",
@@ -167,7 +172,7 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
 
 
 def _open_log(url: str, bundle: Bundle, scenario: Scenario, *, count: int | None, seed: int) -> Opened:
-    from router_ml.offline.simulation import logged
+    from router_ml.offline.simulation.logged import source as logged
     from router_ml.storage.eventlog import EventLog
 
     path = url.removeprefix("sqlite:///")

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.offline.engine_logs import feedback_of, write_log
+import pytest
+
+from tests.offline.engine.logs import feedback_of, write_log
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -37,3 +39,22 @@ def test_an_empty_log_has_nothing_to_export(run: Run, tmp_path: Path) -> None:
     code, _, err = run("batch", "export", "--log", tmp_path / "log.sqlite", "--out", tmp_path / "out")
     assert code == 2
     assert "Nothing in the log can be judged" in err
+
+
+def test_a_challenger_has_a_name(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("batch", "simulate", "--out", tmp_path, "--challenger", "models/default")
+    assert code == 2
+    assert "expected NAME=BUNDLE" in err
+
+
+@pytest.mark.slow
+def test_seeds_are_played_and_added_up(run: Run, models: Path, tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text('{"text": "What is 3 times 12?"}\n{"text": "Summarise this letter."}\n', encoding="utf-8")
+    how = ("batch", "simulate", "--out", tmp_path / "out", "--model", models, "--requests", requests, "--count", 200)
+    code, out, err = run(*how, "--seeds", 2, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["run"]["partitions"], found["study"]["results"][0]["requests"]) == (2, 400)
+    code, out, _ = run(*how, "--seeds", 2)
+    assert "2 were there already" in out

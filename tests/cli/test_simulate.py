@@ -11,7 +11,7 @@ from rich.console import Console
 
 from router_ml.cli.show_simulation import study_page
 from router_ml.cli.simulate import _line
-from router_ml.offline.simulation import saving
+from router_ml.offline.simulation.counting import saving
 from tests.offline.simulation.made import a_study
 
 Run = Callable[..., tuple[int, str, str]]

@@ -15,11 +15,11 @@ from router_ml.case import contexts
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
 from router_ml.offline.packs import Pack
 from router_ml.offline.simulate import Source, class_frame, frame, series_frame, simulate, sized
-from router_ml.offline.simulation.loading import load_scenario
-from router_ml.offline.simulation.reading import example_requests
-from router_ml.offline.simulation.results import Study
-from router_ml.offline.simulation.scenario import Budget, Scenario, Traffic
-from router_ml.offline.simulation.tables import to_record
+from router_ml.offline.simulation.counting.results import Study
+from router_ml.offline.simulation.counting.tables import to_record
+from router_ml.offline.simulation.scenarios.loading import load_scenario
+from router_ml.offline.simulation.scenarios.scenario import Budget, Scenario, Traffic
+from router_ml.offline.simulation.traffic.reading import example_requests
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router_ml.config.execution import Breaker
-from router_ml.execution.lanes.breaker import BreakerState, allow, ready, record
+from router_ml.execution.lanes.breaker import BreakerState, allow, passed, ready, record
 
 RULES = st.builds(
     Breaker,
@@ -90,3 +92,31 @@ def test_an_outage_of_two_days_costs_few_probes() -> None:
     late = [second for second in made if second >= 60]
     assert len(late) <= 0.01 * 47 * 3600
     assert late, "it is never given up for good"
+
+
+@given(RULES, STEPS, st.lists(st.tuples(st.floats(0, 200), st.integers(0, 5)), max_size=15), st.booleans())
+def test_calls_that_went_well_in_one_step_are_calls_that_went_well_one_by_one(
+    rules: Breaker, steps: list[tuple[float, str, int]], more: list[tuple[float, int]], early: bool
+) -> None:
+    """So that a simulator of a million requests has the breakers that a router has, in each of their phases."""
+    state, now = BreakerState(), 0.0
+    for wait, what, _ in steps:
+        now += wait
+        if what == "ask":
+            _, state = allow(state, now, rules=rules)
+        else:
+            state = record(state, {"good": True, "bad": False, "nothing": None}[what], now, rules=rules)
+    ended = list[tuple[float, int]]()
+    for wait, count in more:
+        now += wait
+        ended.append((now, count))
+    turn = state.turn - 1 if early else None
+    expected = state
+    for at, count in ended:
+        for _ in range(count):
+            expected = record(expected, True, at, rules=rules, turn=turn)
+    found = passed(state, ended, rules=rules, turn=turn)
+    assert replace(found, counts=()) == replace(expected, counts=())
+    later = now + 1.0
+    after = (record(each, False, later, rules=rules, may_open=False) for each in (found, expected))
+    assert next(after) == next(after), "what is too old to count may have gone sooner"

@@ -20,10 +20,10 @@ from router_ml.case import build_case, contexts
 from router_ml.config import RouterConfig
 from router_ml.contract import Previous, RouteDecision, RouteRequest
 from router_ml.learning import versions_learned
-from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.policies import Moment
-from router_ml.offline.simulation.rows import LUCK, Rows
-from router_ml.offline.simulation.world import Phase, World
+from router_ml.offline.simulation.policies.policy import Moment
+from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.offline.simulation.traffic.rows import LUCK, Rows
+from router_ml.offline.simulation.world.world import Phase, World
 from router_ml.remembered import Remembered
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding

@@ -11,8 +11,8 @@ import pytest
 from router_ml.allocation.context import Contexts
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import Facts
-from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.scenario import Scenario
+from router_ml.offline.simulation.scenarios.scenario import Scenario
+from router_ml.offline.simulation.traffic.kinds import Kinds
 
 
 def _kinds(count: int = 60, *, lanes: tuple[str, ...] = ("private", "balanced", "fast", "premium")) -> Kinds:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.quality import Belief
 from router_ml.config import RouterConfig
-from router_ml.offline.simulation.carried import Carried
-from router_ml.offline.simulation.logged_stream import LogStream
-from router_ml.offline.simulation.policies import Moment, Told, Weighed
-from router_ml.offline.simulation.rows import DRAW, Rows
-from router_ml.offline.simulation.world import Phase
+from router_ml.offline.simulation.logged.stream import LogStream
+from router_ml.offline.simulation.playing.carried import Carried
+from router_ml.offline.simulation.policies.policy import Moment, Told, Weighed
+from router_ml.offline.simulation.traffic.rows import DRAW, Rows
+from router_ml.offline.simulation.world.world import Phase
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]

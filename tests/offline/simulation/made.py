@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from router_ml.config import TrafficClass
-from router_ml.offline.simulation.carried import FATES, Carried
-from router_ml.offline.simulation.counted import difference_of
-from router_ml.offline.simulation.results import Curve, Study, Trouble
-from router_ml.offline.simulation.rows import LUCK, Rows
-from router_ml.offline.simulation.scenario import Reviewers, Scenario
-from router_ml.offline.simulation.tally import Tally
-from router_ml.offline.simulation.world import World
+from router_ml.offline.simulation.counting.counted import difference_of
+from router_ml.offline.simulation.counting.results import Curve, Study, Trouble
+from router_ml.offline.simulation.counting.tally import Tally
+from router_ml.offline.simulation.playing.carried import FATES, Carried
+from router_ml.offline.simulation.scenarios.scenario import Reviewers, Scenario
+from router_ml.offline.simulation.traffic.rows import LUCK, Rows
+from router_ml.offline.simulation.world.world import World
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 LANES = ("cheap", "dear")

@@ -16,13 +16,13 @@ from router_ml.execution.fallback import Tried, next_step, stand_in
 from router_ml.execution.lanes.admission import PerMinute
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.watch import Watch
-from router_ml.offline.simulation.ahead import draw
-from router_ml.offline.simulation.calls import Calls
-from router_ml.offline.simulation.carried import FATES
-from router_ml.offline.simulation.flights import Planned
-from router_ml.offline.simulation.luck import again
-from router_ml.offline.simulation.policies import Moment, Policy, Told
-from router_ml.offline.simulation.rows import DELAY, DRAW, FAILS, GOOD, RATED, SLOW
+from router_ml.offline.simulation.playing.ahead import draw
+from router_ml.offline.simulation.playing.calls import Calls
+from router_ml.offline.simulation.playing.carried import FATES
+from router_ml.offline.simulation.playing.flight import Planned
+from router_ml.offline.simulation.policies.policy import Moment, Policy, Told
+from router_ml.offline.simulation.traffic.luck import again
+from router_ml.offline.simulation.traffic.rows import DELAY, DRAW, FAILS, GOOD, RATED, SLOW
 from router_ml.plan import fallback
 from tests.offline.simulation.small_worlds import Setting
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,30 +13,20 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.arms import Arms
-from router_ml.budgets import Budgets, Standing
 from router_ml.config import Lane, RouterConfig
 from router_ml.config.execution import Breaker, Endpoint
 from router_ml.config.load import load_config
 from router_ml.config.schema import ClassLimits, Latency, Price, Probe
 from router_ml.contract import Constraints
-from router_ml.execution.fallback import Tried, next_step, stand_in
-from router_ml.execution.lanes.admission import PerMinute
-from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.watch import Watch
 from router_ml.guardrails.conditions import Facts
 from router_ml.loading import shipped_bundle
-from router_ml.offline.simulation.ahead import draw
-from router_ml.offline.simulation.calls import Calls
-from router_ml.offline.simulation.carried import FATES, Carried
-from router_ml.offline.simulation.flights import Planned
-from router_ml.offline.simulation.kinds import Kinds
-from router_ml.offline.simulation.luck import again
-from router_ml.offline.simulation.play import play
-from router_ml.offline.simulation.policies import Moment, Policy, Told, Weighed
-from router_ml.offline.simulation.rows import DELAY, DRAW, FAILS, GOOD, LUCK, RATED, SLOW, Rows
-from router_ml.offline.simulation.scenario import Behaviour, Ratings, Scenario, Sessions, Traffic
-from router_ml.offline.simulation.world import Phase, Weather, World
-from router_ml.plan import fallback
+from router_ml.offline.simulation.playing.carried import FATES, Carried
+from router_ml.offline.simulation.playing.play import play
+from router_ml.offline.simulation.policies.policy import Moment, Policy, Told, Weighed
+from router_ml.offline.simulation.scenarios.scenario import Behaviour, Ratings, Scenario, Sessions, Traffic
+from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.offline.simulation.traffic.rows import LUCK, Rows
+from router_ml.offline.simulation.world.world import Phase, Weather, World
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 SHIPPED = load_config(shipped_bundle() / "router.yaml")
@@ -220,11 +208,13 @@ def _rows(random: np.random.Generator, n: int, hours: float, k: int, *, sessions
 class Toy:
     """Weighs by tables; reads all that a ``Moment`` says."""
 
-    def __init__(self, setting: Setting, seed: int, *, learns: bool = False, probes: bool = False) -> None:
+    def __init__(
+        self, setting: Setting, seed: int, *, learns: bool = False, probes: bool = False, everywhere: bool = False
+    ) -> None:
         random, shape = np.random.default_rng(seed + 1), (len(setting.kinds), len(LANES))
         self.name, self.config, self.falls_back, self.learns = "toy", setting.config, True, learns
         self._taste = random.uniform(0.1, 1.0, shape)
-        self._allowed = random.random(shape) < 0.8
+        self._allowed = (random.random(shape) < 0.8) | everywhere
         self._class = random.integers(0, 2, len(setting.kinds))
         self._fate = np.where(random.random(len(setting.kinds)) < 0.1, FATES.index("review"), -1)
         self.told: list[Told] = []

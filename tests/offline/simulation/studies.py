@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from router_ml.offline.simulation.results import (
+from router_ml.offline.simulation.counting.results import (
     ClassResult,
     Curve,
     Difference,

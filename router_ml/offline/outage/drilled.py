@@ -1,0 +1,171 @@
+"""What a drill showed: the requests that were drawn to do without a vendor beside those that were not, from the log.
+
+Intention to treat: whoever was drawn counts, whether the vendor would have been used or not, and also while the drill
+paused because something was really down. Sessions are the independent units (``clustered``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from router_ml.contract import RouteDecision
+from router_ml.drills import Drill, drills_of
+from router_ml.errors import InvalidRequestError
+from router_ml.guardrails.verdict import NO_LANE
+from router_ml.offline.outage.arms import METRICS, DrillArm, Rows, arm_of, difference, interval
+from router_ml.offline.outage.report import plain
+from router_ml.offline.simulation.counting.results import Interval, Verdict
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.stories import Story
+
+SUCCESS = 0.995
+"""Share of the requests with a lane left that have to be answered."""
+_NEVER = "No request of the drill goes to what counts as down."
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Something that the outage report said, and whether the drill bears it out."""
+
+    claim: str
+    verdict: Verdict
+    found: str
+
+
+@dataclass(frozen=True)
+class DrillReport:
+    """A drill. ``inside`` and ``outside``: those drawn and the others, None without requests; ``difference``: inside
+    less outside, by metric. ``to_dark``: requests inside that were planned on, or called, a lane that counted as down
+    (must be 0). ``paused``: requests inside for which nothing counted as down, as something really was."""
+
+    drill: str
+    place: str
+    share: float
+    start: datetime
+    end: datetime
+    who: str
+    why: str
+    inside: DrillArm | None
+    outside: DrillArm | None
+    difference: Mapping[str, Interval]
+    to_dark: int
+    paused: int
+    expected: Mapping[str, float]
+    promises: tuple[Promise, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values."""
+        whole = {**asdict(self), "start": self.start.isoformat(), "end": self.end.isoformat()}
+        found = plain(whole)
+        assert isinstance(found, dict)
+        return found
+
+
+def drill_report(log: EventLog, drill_id: str) -> DrillReport:
+    """What a drill showed so far.
+
+    Raises:
+        InvalidRequestError: the log holds no drill with this id. LogError: it cannot be read.
+    """
+    from router_ml.storage.stories import stories
+
+    found = {drill.id: drill for drill in drills_of(log.audit_events())}
+    if drill_id not in found:
+        raise InvalidRequestError(f"The log holds no drill {drill_id}. Drills: {', '.join(found) or 'none'}.")
+    drill = found[drill_id]
+    return judged(drill, stories(log, since=drill.event.at, until=drill.end))
+
+
+def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
+    """The report of a drill from what is known of the decisions that were made while it ran."""
+    event, arms = drill.event, {True: Rows(), False: Rows()}
+    listed, floors = event.detail.get("lanes"), {}
+    dark = {str(lane) for lane in listed} if isinstance(listed, list) else set()
+    to_dark = paused = 0
+    for story in told:
+        drilled = story.decision.state.drill
+        if drilled is None or drilled.drill != drill.id or not _due(story.decision):
+            continue
+        arms[drilled.inside].add(story)
+        floors[story.decision.traffic_class] = story.decision.floor
+        paused += drilled.inside and not drilled.counts
+        to_dark += drilled.counts and not dark.isdisjoint(_used(story))
+    expected = _expected(event.detail.get("expected"))
+    inside, outside = arms[True], arms[False]
+    return DrillReport(
+        drill=drill.id,
+        place=str(event.detail.get("place", ", ".join(drill.places))),
+        share=drill.share,
+        start=event.at,
+        end=drill.end,
+        who=event.who,
+        why=event.why,
+        inside=arm_of(inside),
+        outside=arm_of(outside),
+        difference={name: difference(inside.metric(name), outside.metric(name)) for name in METRICS},
+        to_dark=to_dark,
+        paused=paused,
+        expected=expected,
+        promises=tuple(_promises(inside, floors, expected, to_dark)),
+    )
+
+
+def _expected(said: object) -> dict[str, float]:
+    """What the event holds of the report."""
+    found = said if isinstance(said, dict) else {}
+    return {str(name): float(value) for name, value in found.items() if isinstance(value, int | float)}
+
+
+def _due(decision: RouteDecision) -> bool:
+    """Whether a lane should have answered, by the rules and in both arms alike."""
+    return decision.action == "route" or decision.queue == NO_LANE
+
+
+def _used(story: Story) -> set[str]:
+    """The lanes that were planned or called."""
+    decision = story.decision
+    called = {hop.lane for run in story.executions for hop in run.hops if hop.called}
+    planned = {decision.lane, *decision.fallback.lanes()} if decision.lane is not None else set()
+    return called | {lane for lane in planned if lane is not None}
+
+
+def _promises(
+    inside: Rows, floors: Mapping[str, float], expected: Mapping[str, float], to_dark: int
+) -> Sequence[Promise]:
+    """What the report said, one by one."""
+    if not inside.session:
+        return ()
+    least = SUCCESS * (1 - expected.get("stops", 0.0))
+    success = interval(inside.metric("success"), most=1.0)
+    found = [
+        Promise(
+            "No request of the drill goes to what counts as down.",
+            "kept" if not to_dark else "missed",
+            f"{to_dark} did",
+        ),
+        Promise(f"At least {least:.1%} of the requests are answered.", _at_least(success, least), _told(success)),
+    ]
+    for name, floor in floors.items():
+        quality = interval(inside.metric("quality", of_class=name), most=1.0)
+        found.append(Promise(f"{name} keeps its floor of {floor:g}.", _at_least(quality, floor), _told(quality)))
+    if "usd_per_1000" in expected:
+        most, cost = expected["usd_per_1000"], interval(inside.metric("usd_per_1000"))
+        verdict: Verdict = "kept" if cost.high <= most else "missed" if cost.low > most else "not shown"
+        found.append(Promise(f"1,000 requests cost at most ${most:.3f}.", verdict, _told(cost)))
+    return found
+
+
+def _at_least(found: Interval, least: float) -> Verdict:
+    if found.low >= least:
+        return "kept"
+    return "missed" if found.high < least else "not shown"
+
+
+def _told(found: Interval) -> str:
+    return "nothing is known" if math.isnan(found.value) else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

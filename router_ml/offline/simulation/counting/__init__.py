@@ -1,0 +1,1 @@
+"""What came of it: sums, intervals, the queue of people, tables, files."""

@@ -1,0 +1,105 @@
+"""A study kept: Parquet files by scenario and policy, and a run in MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+from router_ml.errors import MissingExtraError
+from router_ml.offline.simulation.counting.results import Study
+from router_ml.offline.simulation.counting.tables import class_rows, plain, series_rows, summary_rows, to_record
+
+EXPERIMENT = "simulations"
+TABLES = {"summary": summary_rows, "classes": class_rows, "series": series_rows}
+
+
+def write_parquet(study: Study, folder: str | Path) -> list[Path]:
+    """Write ``summary``, ``classes`` and ``series`` under ``folder``, as ``TABLE/scenario=NAME/policy=NAME``, which
+    readers of partitioned Parquet know; the same scenario and policy are replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed. OSError: the folder cannot be written.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "archive") from None
+    written = []
+    for name, rows_of in TABLES.items():
+        rows = rows_of(study)
+        for result in study.results:
+            part = [row for row in rows if row["policy"] == result.policy]
+            kept = [_columns(row) for row in part]
+            place = Path(folder, name, _hive("scenario", study.scenario), _hive("policy", result.policy))
+            place.mkdir(parents=True, exist_ok=True)
+            whole, partial = place / "part.parquet", place / f".part.{os.getpid()}"
+            parquet.write_table(pyarrow.Table.from_pylist(kept), partial)
+            partial.replace(whole)
+            written.append(whole)
+    return written
+
+
+def record_run(study: Study, *, page: str | None = None, tracking_uri: str | None = None) -> str:
+    """Record the study as a run in MLflow: what was played as parameters, the numbers of each policy as metrics, and
+    as files the page, if there is one, and everything as JSON.
+
+    Returns:
+        The id of the run.
+
+    Raises:
+        RegistryError, MissingExtraError: as ``registry.log_run``.
+    """
+    from router_ml.storage.registry import log_run
+
+    with TemporaryDirectory() as temporary:
+        record = Path(temporary, "study.json")
+        record.write_text(json.dumps(to_record(study), ensure_ascii=False) + "\n", encoding="utf-8")
+        files = [record]
+        if page is not None:
+            files.append(Path(temporary, "study.html"))
+            files[-1].write_text(page, encoding="utf-8")
+        return log_run(
+            EXPERIMENT, params=_params(study), metrics=_metrics(study), files=files, tracking_uri=tracking_uri
+        )
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what its folder says; NaN for None, so that a column has one type in every file."""
+    values = {key: value for key, value in row.items() if key not in ("scenario", "policy")}
+    return {key: float("nan") if value is None else value for key, value in values.items()}
+
+
+def _params(study: Study) -> Mapping[str, object]:
+    names = ("scenario", "hours", "kinds", "truth", "in_sample", "source", "seed")
+    played = {"requests": study.results[0].requests if study.results else 0}
+    return {**{name: getattr(study, name) for name in names}, **played, **study.versions}
+
+
+def _metrics(study: Study) -> dict[str, float]:
+    """Every number of the summary that is known, as ``policy/name``."""
+    found: dict[str, float] = {}
+    for row in summary_rows(study):
+        prefix = _allowed(row["policy"])
+        values: dict[str, Any] = plain(row)
+        numbers = {key: value for key, value in values.items() if isinstance(value, int | float)}
+        found |= {f"{prefix}/{_allowed(key)}": float(value) for key, value in numbers.items()}
+    return found
+
+
+def _allowed(name: str) -> str:
+    """What MLflow takes as a name."""
+    return re.sub(r"[^\w .-]", "_", name)
+
+
+def _hive(key: str, value: str) -> str:
+    return f"{key}={quote(value, safe='')}"

@@ -1,0 +1,1 @@
+"""The loop in time: calls, failures, breakers, limits, money, ratings."""

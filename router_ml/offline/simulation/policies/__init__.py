@@ -1,0 +1,1 @@
+"""Who decides: the router itself, and what it is compared with."""

@@ -1,0 +1,1 @@
+"""Requests: unique ones, where they come from, and how they arrive."""

@@ -1,0 +1,205 @@
+"""Runs over partitions: what is read is checked, what is written is whole, and what is finished is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from router_ml.errors import OfflineDataError
+from router_ml.offline.engine.columns import add, lists, matrix
+from router_ml.offline.engine.files import Folder, lanes_of, need, with_lanes
+from router_ml.offline.engine.run import Report, run
+
+
+@dataclass(frozen=True)
+class Twice:
+    """``value`` twice; fails at one value, where that is given."""
+
+    fails_at: float | None = None
+    name: str = field(default="twice", init=False)
+
+    def said(self) -> dict[str, Any]:
+        return {}
+
+    def columns(self, schema: Any) -> None:
+        need(schema, {"value": "number"}, what="twice")
+
+    def open(self, schema: Any) -> Twice:
+        return self
+
+    def batch(self, batch: Any) -> Any:
+        import pyarrow as arrow
+
+        values = batch.column("value").to_numpy(zero_copy_only=False)
+        if self.fails_at in values:
+            raise OfflineDataError("This value is not allowed.")
+        return add(batch, value=arrow.array(2 * values))
+
+    def finish(self) -> None:
+        return
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three partitions of ten rows by day, 0 to 29."""
+    for number in range(3):
+        write(tmp_path / "in" / f"day={number + 1}" / "a.parquet", value=np.arange(10.0) + 10 * number)
+    return tmp_path / "in"
+
+
+def write(path: Path, **columns: Any) -> None:
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(arrow.table(columns), path)
+
+
+def read(folder: Path) -> Any:
+    from pyarrow import parquet
+
+    return parquet.read_table(folder)
+
+
+def twice(source: Path, out: Path, task: Twice = Twice(), **how: Any) -> Report:
+    return run(task, str(source), str(out), **how)
+
+
+def test_results_are_partitioned_as_the_input_is(source: Path, tmp_path: Path) -> None:
+    report = twice(source, tmp_path / "out", rows=3)
+    assert (report.partitions, report.kept, report.rows) == (3, 0, 30)
+    table = read(tmp_path / "out").to_pydict()
+    assert table["value"] == [2.0 * value for value in range(30)]
+    assert [str(day) for day in table["day"]] == ["1"] * 10 + ["2"] * 10 + ["3"] * 10
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == ["a.parquet"] * 3
+
+
+def test_an_interrupted_run_goes_on(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match=r"day=2/a\.parquet, rows from 3 on: This value is not allowed"):
+        twice(source, tmp_path / "out", Twice(fails_at=14.0), rows=3)
+    assert [path.parent.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["day=1"]
+    seen: list[int] = []
+    report = twice(source, tmp_path / "out", progress=seen.append)
+    assert (report.kept, report.rows, seen) == (1, 20, [10, 10])
+    assert twice(source, tmp_path / "out").kept == 3
+
+
+def test_a_partition_that_changed_is_made_again(source: Path, tmp_path: Path) -> None:
+    twice(source, tmp_path / "out")
+    write(source / "day=2" / "a.parquet", value=np.zeros(4))
+    assert twice(source, tmp_path / "out").rows == 4
+    assert read(tmp_path / "out").num_rows == 24
+
+
+def test_half_a_result_does_not_count(source: Path, tmp_path: Path) -> None:
+    """A machine that lost its power may leave a name with nothing behind it."""
+    twice(source, tmp_path / "out")
+    (tmp_path / "out" / "day=3" / "a.parquet").write_bytes(b"PAR1")
+    assert twice(source, tmp_path / "out").rows == 10
+
+
+def test_results_of_another_run_are_not_mixed_in(source: Path, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Thrice(Twice):
+        def said(self) -> dict[str, Any]:
+            return {"times": 3}
+
+    twice(source, tmp_path / "out")
+    with pytest.raises(OfflineDataError, match=r"another run \(times was None, is 3\)"):
+        twice(source, tmp_path / "out", Thrice())
+
+
+def test_the_input_is_not_written_over(source: Path) -> None:
+    with pytest.raises(OfflineDataError, match="read and written at once"):
+        twice(source, source)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [({"amount": [1.0]}, "value are not among those found: amount"), ({"value": ["a"]}, "value as number, found str")],
+)
+def test_columns_that_do_not_fit_are_named(columns: dict[str, Any], said: str, tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.parquet", **columns)
+    with pytest.raises(OfflineDataError, match=said):
+        twice(tmp_path / "in", tmp_path / "out")
+
+
+def test_files_of_two_kinds_are_refused(source: Path, tmp_path: Path) -> None:
+    write(source / "day=3" / "b.parquet", value=np.arange(3))
+    with pytest.raises(OfflineDataError, match=r"day=3/b.parquet has other columns .*value \(int64\)"):
+        twice(source, tmp_path / "out")
+
+
+def test_what_is_no_parquet_file_is_named(source: Path, tmp_path: Path) -> None:
+    (source / "b.parquet").write_bytes(b"nothing")
+    with pytest.raises(OfflineDataError, match=r"b\.parquet in .* is no Parquet file"):
+        twice(source, tmp_path / "out")
+    (source / "b.parquet").rename(source / "_b.parquet")
+    assert twice(source, tmp_path / "out").partitions == 3
+
+
+@pytest.mark.parametrize("url", ["nothing", "zzz://bucket/folder"])
+def test_a_folder_that_is_not_there(url: str, tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match=r"holds no \.parquet|cannot be opened"):
+        run(Twice(), url if "://" in url else str(tmp_path / url), str(tmp_path / "out"))
+
+
+def test_a_url_is_read_as_a_path_is(source: Path, tmp_path: Path) -> None:
+    run(Twice(), source.as_uri(), (tmp_path / "out").as_uri())
+    assert read(tmp_path / "out").num_rows == 30
+
+
+def test_an_address_is_that_of_a_ray_cluster(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match="--engine ray"):
+        twice(source, tmp_path / "out", address="127.0.0.1:6379")
+
+
+def test_lists_come_back_as_they_were() -> None:
+    import pyarrow as arrow
+
+    values = np.arange(12.0).reshape(4, 3)
+    batch = with_lanes(arrow.RecordBatch.from_pydict({"x": lists(values)}), ["a", "b", "c"])
+    assert matrix(batch, "x").tolist() == values.tolist()
+    assert matrix(batch.slice(1, 2), "x").tolist() == values[1:3].tolist()
+    assert lanes_of(batch.schema) == ("a", "b", "c")
+    ragged = arrow.RecordBatch.from_pydict({"x": [[1.0, 2.0], [3.0, 4.0]]})
+    assert matrix(ragged, "x").tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([[1.0], [2.0, 3.0, 4.0]], "another length"), ([[1.0, 2.0], None], "missing in 1 rows")],
+)
+def test_lists_of_other_lengths_are_refused(values: list[Any], said: str) -> None:
+    import pyarrow as arrow
+
+    with pytest.raises(OfflineDataError, match=said):
+        matrix(arrow.RecordBatch.from_pydict({"x": values}), "x")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    import pyarrow as arrow
+
+    def batches() -> Iterator[Any]:
+        yield arrow.RecordBatch.from_pydict({"x": [1.0]})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Folder(str(tmp_path)).write("a.parquet", batches(), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_processes_make_what_one_makes(source: Path, tmp_path: Path) -> None:
+    from router_ml.offline import engine
+    from tests.offline.engine.logs import feedback_of, write_log
+
+    log = write_log(tmp_path / "log", *feedback_of(900), [200, 500])
+    one = engine.ope(log, tmp_path / "one")
+    two = engine.ope(log, tmp_path / "two", workers=2)
+    assert one.estimates == two.estimates
