@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from router_ml.cli.output import AsJson, Model, render, write, write_json
-from router_ml.errors import InvalidRequestError
+from router_ml.errors import ConfigError, InvalidRequestError
 
 if TYPE_CHECKING:
+    from router_ml.config import RouterConfig
     from router_ml.offline.simulation.counting.results import Study
     from router_ml.offline.simulation.scenarios.scenario import Scenario
 
@@ -62,14 +64,12 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
     if show_list:
         _show_library(as_json=as_json)
         return
-    for file in (html, picture):
-        if file is not None and not file.parent.is_dir():
-            raise InvalidRequestError(f"There is no folder {file.parent} to write {file.name} to. Make it first.")
-    names = scenario or ["quiet_week"]
-    chosen = [_scenario(name, count, days) for name in names]
+    _check_places(html=html, picture=picture, parquet=parquet)
+    bundle, names = simulator.open_bundle(model), scenario or ["quiet_week"]
+    chosen = _scenarios(names, bundle.config, count=count, days=days)
     source = simulator.Source(requests=requests, pack=pack, log=log, count=count)
     groups = _groups(policies, learn=learn)
-    bundle, studies = simulator.open_bundle(model), []
+    studies = []
     for each in chosen:
         with _progress(each.name) as told:
             studies.append(
@@ -110,11 +110,32 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         write("".join(f"Written: {what}\n" for what in where) or "\n")
 
 
-def _scenario(name: str, count: int | None, days: float | None) -> Scenario:
+def _check_places(*, html: Path | None, picture: Path | None, parquet: Path | None) -> None:
+    """Before anything is played, or the numbers would be lost to a mistake in a name."""
+    for file in (html, picture):
+        if file is not None and not file.parent.is_dir():
+            raise InvalidRequestError(f"There is no folder {file.parent} to write {file.name} to. Make it first.")
+        if file is not None and file.is_dir():
+            raise InvalidRequestError(f"{file} is a folder; expected the name of a file to write.")
+    if picture is not None and picture.suffix != ".svg":
+        raise InvalidRequestError(f"Found {picture.name} for the picture, expected a name that ends in .svg.")
+    if parquet is not None and parquet.exists() and not parquet.is_dir():
+        raise InvalidRequestError(f"{parquet} is a file; expected a folder for the tables, or a new name.")
+
+
+def _scenarios(names: Sequence[str], config: RouterConfig, *, count: int | None, days: float | None) -> list[Scenario]:
+    """The scenarios as they fit the configuration, every mistake of theirs told at once."""
     from router_ml.offline.simulate import sized
     from router_ml.offline.simulation.scenarios.loading import load_scenario
 
-    return sized(load_scenario(name), count=count, days=days)
+    try:
+        found = [sized(load_scenario(name, config=config), count=count, days=days) for name in names]
+    except ConfigError as error:
+        raise InvalidRequestError(" ".join(str(problem) for problem in error.problems)) from None
+    twice = [one.name for index, one in enumerate(found) if one.name in {other.name for other in found[:index]}]
+    if twice:
+        raise InvalidRequestError(f"Found two scenarios called {twice[0]!r}, expected a name of its own for each.")
+    return found
 
 
 def _groups(policies: str | None, *, learn: bool) -> tuple[str, ...]:
@@ -164,7 +185,10 @@ def _progress(name: str) -> Iterator[Callable[[str, int, int], None] | None]:
 
 def _own(file: Path | None, study: Study, *, several: bool) -> Path | None:
     """Where something goes; of several studies each has its own."""
-    return file.with_stem(f"{file.stem}-{study.scenario}") if file is not None and several else file
+    if file is None or not several:
+        return file
+    name = re.sub(r"[^\w.-]+", "_", study.scenario)
+    return file.with_stem(f"{file.stem}-{name}")
 
 
 def _line(options: Mapping[str, object]) -> str:

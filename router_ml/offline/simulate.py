@@ -21,6 +21,7 @@ from router_ml.offline.simulation.counting.studying import Progress, study
 from router_ml.offline.simulation.counting.tables import class_rows, series_rows, summary_rows
 from router_ml.offline.simulation.scenarios.loading import library, load_scenario
 from router_ml.offline.simulation.scenarios.scenario import Scenario
+from router_ml.offline.simulation.scenarios.sizing import pressed
 from router_ml.offline.simulation.traffic.reading import (
     example_requests,
     kinds_from_pack,
@@ -108,15 +109,19 @@ def simulate(
 
 
 def sized(scenario: Scenario, *, count: int | None = None, days: float | None = None) -> Scenario:
-    """The scenario with so many requests, over so many days.
+    """The scenario with so many requests, over so many days. What is absolute in it (limits of lanes, budgets in USD,
+    what people look at in an hour) grows or shrinks with the rate of requests, so that the pressure stays.
 
     Raises:
         InvalidRequestError: less than one request, or no time.
+        ConfigError: something would happen after the end.
     """
     if (count is not None and count < 1) or (days is not None and not days > 0):
         raise InvalidRequestError(f"Found {count} requests in {days} days; expected at least one, in some time.")
     changed = {name: value for name, value in (("requests", count), ("days", days)) if value is not None}
-    return scenario.model_copy(update={"traffic": scenario.traffic.model_copy(update=changed)}) if changed else scenario
+    before = scenario.traffic
+    traffic = before.model_copy(update=changed)
+    return pressed(scenario, traffic.requests / traffic.days * before.days / before.requests, traffic)
 
 
 def open_bundle(model: str | Path | Bundle | None) -> Bundle:

@@ -73,6 +73,10 @@ def test_the_library_is_listed(run: Run) -> None:
         (["--html", "nowhere/page.html"], "There is no folder nowhere"),
         (["--picture", "nowhere/page.svg"], "There is no folder nowhere"),
         (["--model", "nowhere"], "nowhere"),
+        (["--html", "."], "expected the name of a file"),
+        (["--picture", "page.png"], "expected a name that ends in .svg"),
+        (["--scenario", "quiet_week", "--scenario", "quiet_week"], "two scenarios called 'quiet_week'"),
+        (["--scenario", "vendor_outage_48h", "--days", "1"], "after the end of the run"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], complaint: str) -> None:

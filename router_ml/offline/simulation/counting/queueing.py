@@ -19,6 +19,7 @@ from router_ml.offline.simulation.scenarios.scenario import Reviewers
 Floats = NDArray[np.float64]
 
 PER_HOUR = 12  # steps of the grid
+SPARE = 1.2  # of the work that comes on average, where a scenario does not say how much people can do
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime, ru
     due, waiting = deque[list[float]](), np.zeros(len(asked))
     looked = np.zeros(len(asked) + 1)  # amounts by the steps that they waited
     length, expired = 0.0, 0.0
-    for step, working in enumerate(working_steps(len(asked), reviewers, start=start)):
+    at_work = working_steps(len(asked), reviewers, start=start)
+    per_step = reviewers.per_hour / PER_HOUR if reviewers.per_hour is not None else _enough(asked, at_work) / runs
+    for step, working in enumerate(at_work):
         if asked[step]:
             due.append([step, float(asked[step])])
             length += float(asked[step])
         while due and (step - due[0][0]) / PER_HOUR > reviewers.expires_hours:
             gone = due.popleft()[1]
             expired, length = expired + gone, length - gone
-        left = runs * reviewers.per_hour / PER_HOUR if working else 0.0
+        left = runs * per_step if working else 0.0
         while due and left > 0:
             taken = min(left, due[0][1])
             looked[step - int(due[0][0])] += taken
@@ -62,6 +65,11 @@ def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime, ru
     half, most = (_waited(looked, share) for share in (0.5, 0.95))
     granted = round(reviewers.granted * float(looked.sum()))
     return Queue(waiting, Reviews(int(asked.sum()), granted, round(expired), longest, half, most))
+
+
+def _enough(asked: NDArray[np.int64], at_work: NDArray[np.bool_]) -> float:
+    """What people look at in a step of work when there are enough of them for what comes."""
+    return SPARE * float(asked.sum()) / max(int(at_work.sum()), 1)
 
 
 def working_steps(steps: int, reviewers: Reviewers, *, start: datetime) -> NDArray[np.bool_]:

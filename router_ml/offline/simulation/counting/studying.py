@@ -11,6 +11,7 @@ from router_ml.offline.simulation.counting.calm import Calm, calm_scenario, with
 from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.running import Played, run
+from router_ml.offline.simulation.counting.stranded import stranded
 from router_ml.offline.simulation.policies.routed import Routed
 from router_ml.offline.simulation.policies.sweeps import curves
 from router_ml.offline.simulation.scenarios.scenario import Scenario
@@ -81,6 +82,7 @@ def study(
         seed=seed,
         versions=_versions(bundle, config, scenario, rivals),
         extrapolated={one.policy: one.extrapolated for one in findings},
+        notes=stranded(setting.champion, world),
     )
 
 

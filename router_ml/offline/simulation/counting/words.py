@@ -18,8 +18,8 @@ def _caveats(study: Study) -> Iterator[str]:
     if study.truth == "believed":
         yield (
             "Believed: quality, cost and latency of the lanes are what the model expects, so the champion is right "
-            "about everything. This shows what happens to traffic, not whether the model is good; an outcome pack or "
-            "a log (--pack, --log) shows that."
+            "about everything but what the scenario changes. This shows what happens to traffic, not whether the model "
+            "is good; an outcome pack or a log (--pack, --log) shows that."
         )
     if study.truth == "logged":
         yield "Logged: outcomes of lanes that were not chosen are estimates, as good as what the log has explored."

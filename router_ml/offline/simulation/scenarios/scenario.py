@@ -143,10 +143,11 @@ class Ratings(Section):
 
 
 class Reviewers(Section):
-    """The people who look first: ``per_hour`` between the hours ``start`` and ``end`` (UTC) of the ``days`` (Monday is
-    0). What waits longer than ``expires_hours`` expires. ``granted``: share of what they look at."""
+    """The people who look first: they do ``per_hour`` (by default a fifth more than comes on average) between the hours
+    ``start`` and ``end`` (UTC) of the ``days`` (Monday is 0). What waits longer than ``expires_hours`` expires.
+    ``granted``: share of what they look at."""
 
-    per_hour: NotNegative = 30.0
+    per_hour: NotNegative | None = None
     start: Annotated[int, Field(ge=0, le=24)] = 8
     end: Annotated[int, Field(ge=0, le=24)] = 18
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4)

@@ -45,7 +45,7 @@ def read_requests(path: str | Path) -> list[RouteRequest]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise OfflineDataError(f"{path} cannot be read: {reason}. Give a file of requests, one JSON a line.") from None
