@@ -10,6 +10,7 @@ import numpy as np
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import estimate
+from router_ml.arguments import numbered
 from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError, OfflineDataError
@@ -91,7 +92,7 @@ def kinds_from_requests(
     unique = sorted(first.values())
     known = dict(zip((texts[row] for row in unique), read(config, bundle, [every[row] for row in unique]), strict=True))
     understood = [known[text] for text in texts]
-    cases = _cases(every, understood, bundle)
+    cases, asks_back = _cases(every, understood, bundle, numbers=where.request.tolist())
     stacked = Contexts.stack([contexts(each) for each in understood])
     believed = estimate(bundle.allocation, config.lanes, stacked)
     note = f" Left out as not configured: tools {', '.join(dropped)}." if dropped else ""
@@ -100,7 +101,7 @@ def kinds_from_requests(
         facts=tuple(case.facts for case in cases),
         constraints=tuple(request.constraints for request in every),
         traffic_class=tuple(request.traffic_class for request in every),
-        asks_back=np.array([_asks_back(case, bundle) for case in cases]),
+        asks_back=np.array(asks_back),
         lanes=tuple(config.lanes),
         tokens_out=believed.tokens_out,
         quality=np.asarray(believed.belief.quality, np.float64),
@@ -130,8 +131,14 @@ def _with_known_tools(
     return [request.model_copy(update={"allowed_tools": names}) for request, names in pairs], dropped
 
 
-def _cases(requests: Sequence[RouteRequest], understood: Sequence[Understanding], bundle: Bundle) -> list[Case]:
-    """Each request as rules see it; equal strings are scanned once."""
+def _cases(
+    requests: Sequence[RouteRequest], understood: Sequence[Understanding], bundle: Bundle, *, numbers: Sequence[int]
+) -> tuple[list[Case], list[bool]]:
+    """Each request as rules see it, and whether it is asked back; equal strings are scanned once.
+
+    Args:
+        numbers: what errors call each of them.
+    """
     config, guards = bundle.config, Guards.open(bundle.config)
     scans = {}
     for request, seen in zip(requests, understood, strict=True):
@@ -139,10 +146,15 @@ def _cases(requests: Sequence[RouteRequest], understood: Sequence[Understanding]
         if key not in scans:
             found = guards.scan(config, request)
             scans[key] = with_entities_of(found, request, seen, bundle.tagger, key=guards.key)
-    return [
-        build_case(config, request, seen, scans[tuple(request.strings())], pinned=frozenset())
-        for request, seen in zip(requests, understood, strict=True)
-    ]
+
+    def ruled(row: int) -> tuple[Case, bool]:
+        request = requests[row]
+        scanned = scans[tuple(request.strings())]
+        case = build_case(config, request, understood[row], scanned, pinned=frozenset())
+        return case, _asks_back(case, bundle)
+
+    pairs = [numbered(number, ruled, row) for row, number in enumerate(numbers)]
+    return [case for case, _ in pairs], [asked for _, asked in pairs]
 
 
 def _asks_back(case: Case, bundle: Bundle) -> bool:

@@ -208,3 +208,18 @@ def test_the_scenario_says_the_mix(bundle: Bundle, tmp_path: Path) -> None:
     scenario = parse_scenario(json.dumps({"traffic": {"mix": {"region": {"us": 1}, "channel": {"web": 1}}}}))
     kinds = kinds_from_requests(REQUESTS[:2], bundle, mix=scenario.traffic.mix)
     assert share(kinds, "region") == {"us": pytest.approx(1)}
+
+
+def test_a_line_ends_where_a_line_ends(tmp_path: Path) -> None:
+    """Not at a line separator inside a text; and a byte order mark is no part of the first request."""
+    file = tmp_path / "requests.jsonl"
+    texts = ["first\u2028second", "third"]
+    lines = "\n".join(json.dumps({"text": text}, ensure_ascii=False) for text in texts)
+    file.write_text(lines, encoding="utf-8-sig")
+    assert [request.text for request in read_requests(file)] == texts
+
+
+def test_a_request_that_cannot_be_ruled_is_named(bundle: Bundle) -> None:
+    asked = [REQUESTS[0], RouteRequest(text="hello", traffic_class="nope")]
+    with pytest.raises(InvalidRequestError, match="Request 1: The traffic class"):
+        kinds_from_requests(asked, bundle)
