@@ -13,8 +13,8 @@ oracle knows that model, not the truth: it is no upper bound of what is correcte
 
 What it does not know: sessions (each request stands alone), what people would have said of an answer that nobody saw
 (a model says it, corrected by what was rated, and where the log could not go that is counted as extrapolated), and what
-rules would have said of facts that no record holds. A lane's outcome is that of the plan that began with it (intention
-to treat), so its ordinary failures are in it already; those of the simulation come on top.
+rules would have said of facts that no record holds. A lane's outcome, and its time, is that of the plan that began with
+it (intention to treat), ordinary failures and fallbacks included; so calls fail only where the scenario says so.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.simulation.logged.behaviour import Measured, behaviour_from_log, behaviours
+from router_ml.offline.simulation.logged.behaviour import Measured, behaviour_from_log, on_the_log, plan_times
 from router_ml.offline.simulation.logged.beside import Beside
 from router_ml.offline.simulation.logged.findings import Finding, difference
-from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from
+from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from, playable
 from router_ml.offline.simulation.logged.models import Ratings
 from router_ml.offline.simulation.logged.reading import read_log
 from router_ml.offline.simulation.logged.replay import AsLogged, Totals, totals_of
 from router_ml.offline.simulation.logged.stream import LogStream, as_it_came, matching, resampled, shape
 from router_ml.offline.simulation.logged.truth import LoggedTruth
 from router_ml.offline.simulation.logged.watching import Watched
+from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.scenarios.scenario import Burst, Scenario, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.storage.records import LoggedData
@@ -63,6 +64,11 @@ __all__ = [
 
 CHANGED = ("mix", "sessions")
 """What of a scenario's traffic a log does not take: its requests are what they are."""
+
+FAILURES = (
+    "Outcomes and times of a lane are those of plans of the log that began with it, ordinary failures and fallbacks "
+    "included: calls fail again only in the scenario's troubles, or where it gives an error_rate."
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,8 @@ class LogSource:
         return learned_from(bundle, self.as_logged.whole)
 
     def fitted(self, scenario: Scenario) -> Scenario:
-        """A scenario on this log: its lanes behave as measured where it says nothing of them, its traffic is as long
-        and as much as the stream."""
+        """A scenario on this log: lanes behave as the log's where it says nothing of them (``on_the_log``), and its
+        traffic is as long and as much as the stream."""
         daily, weekly = shape(self.stream)
         traffic = scenario.traffic.model_copy(
             update={
@@ -109,7 +115,8 @@ class LogSource:
                 "weekly": weekly,
             }
         )
-        lanes = {**behaviours(self.measured), **scenario.lanes}
+        played = self.as_logged.whole.select(playable(self.as_logged.whole))
+        lanes = on_the_log(scenario.lanes, self.measured, plan_times(played, self.kinds.latency_ms, self.kinds.lanes))
         return scenario.model_copy(update={"traffic": traffic, "lanes": lanes})
 
 
@@ -190,6 +197,13 @@ def _coming(stream: LogStream) -> tuple[str, ...]:
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:
     said = list(kinds.log.notes) if kinds.log is not None else []
+    said.append(FAILURES)
+    failed = int((beside.fate == FATES.index("failed")).sum())
+    if failed:
+        said.append(
+            f"{failed} of {len(data)} requests of the log were not answered in the end; here a lane that is drawn "
+            "answers, so success is that of the scenario's troubles alone."
+        )
     bound = int((~beside.ruled_again).sum())
     if bound:
         said.append(

@@ -257,7 +257,8 @@ def test_a_scenario_is_fitted_to_the_log(found: LogSource) -> None:
     fitted = found.fitted(Scenario(name="any"))
     assert fitted.traffic.days == 2.0
     assert fitted.traffic.requests == found.stream.requests
-    assert set(fitted.lanes) == set(found.measured)
+    assert set(fitted.lanes) <= {*found.measured, "default"}
+    assert all(each.error_rate == 0 for each in fitted.lanes.values())
     assert sum(fitted.traffic.daily) == pytest.approx(24)  # type: ignore[arg-type]
 
 
