@@ -138,7 +138,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
     Args:
         bundle: the champion of the simulation; its configuration names lanes, prices and classes.
         since, until: only decisions from then on and before then. Ratings may be late: leave out the last days.
-        requests, days: about how many requests in how many days; by default as the log.
+        requests, days: how many requests in how many days; by default as the log.
         scenario: its bursts and waves are laid over the traffic.
         ratings: whether P(rated) is what outcomes say or estimated; ``auto``: as logged where that can be right.
         cluster: decisions of one ``person``, ``org`` or ``day`` depend on each other; with ``none`` none do.
@@ -146,7 +146,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
 
     Raises:
         LogError: the log cannot be read. EncoderMismatchError: as ``EventLog.logged``.
-        OfflineDataError: nothing that was kept can be played, drawn or rated.
+        OfflineDataError: nothing that was kept can be played, drawn or rated. InvalidRequestError: as ``resampled``.
     """
     found = read_log(log, bundle.config, since=since, until=until, encoder=bundle.encoder.sha256)
     if not len(found.data):
