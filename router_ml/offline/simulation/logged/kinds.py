@@ -97,6 +97,30 @@ def playable(data: LoggedData) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0))
 
 
+def unplayed(data: LoggedData) -> tuple[str, ...]:
+    """Of which tiers and classes decisions without embedding are, in sentences: a policy that keeps no embedding of its
+    most sensitive requests takes all of these out of what is compared."""
+    away, said = ~playable(data), []
+    for what, of in (("tier", data.risk_tier), ("class", data.traffic_class)):
+        names, group = np.unique(of.astype(str), return_inverse=True)
+        count, gone = np.bincount(group), np.bincount(group, away).astype(np.int64)
+        named = [f"{what} {name}" if name else f"no {what}" for name in names.tolist()]
+        whole = [f"{name} ({n})" for name, n, k in zip(named, count.tolist(), gone.tolist(), strict=True) if k == n]
+        part = [
+            f"{k} of {n} of {name}"
+            for name, n, k in zip(named, count.tolist(), gone.tolist(), strict=True)
+            if 0 < k < n
+        ]
+        if whole:
+            said.append(
+                f"NOT PLAYED AT ALL: {', '.join(whole)}. None of these kept an embedding, so no number here, spend, "
+                "quality or success, speaks of them."
+            )
+        if part:
+            said.append(f"Left out, since they kept no embedding: {', '.join(part)}.")
+    return tuple(said)
+
+
 def clusters(data: LoggedData, by: Cluster) -> NDArray[np.int64]:
     """Decisions that depend on each other, (n,); of nobody known each stands alone."""
     alone = -1 - np.arange(len(data), dtype=np.int64)

@@ -30,7 +30,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.logged.behaviour import Measured, behaviour_from_log, on_the_log, plan_times
 from router_ml.offline.simulation.logged.beside import Beside
 from router_ml.offline.simulation.logged.findings import Finding, difference
-from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from, playable
+from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from, playable, unplayed
 from router_ml.offline.simulation.logged.models import Ratings
 from router_ml.offline.simulation.logged.reading import read_log
 from router_ml.offline.simulation.logged.replay import AsLogged, Totals, totals_of
@@ -65,6 +65,7 @@ __all__ = [
 CHANGED = ("mix", "sessions")
 """What of a scenario's traffic a log does not take: its requests are what they are."""
 
+NO_EMBEDDING = "embedding not kept, or of another encoder"
 FAILURES = (
     "Outcomes and times of a lane are those of plans of the log that began with it, ordinary failures and fallbacks "
     "included: calls fail again only in the scenario's troubles, or where it gives an error_rate."
@@ -163,7 +164,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
     as_logged = AsLogged(found.data, found.beside, bundle.config)
     whole = as_it_came(kinds, found.data.created_at, seed=seed)
     apart = len(found.data) - len(kinds)
-    left_out = {"embedding not kept, or of another encoder": apart, "too recent": found.too_recent}
+    left_out = {NO_EMBEDDING: apart, "too recent": found.too_recent}
     return LogSource(
         kinds=kinds,
         stream=stream,
@@ -196,7 +197,7 @@ def _coming(stream: LogStream) -> tuple[str, ...]:
 
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:
-    said = list(kinds.log.notes) if kinds.log is not None else []
+    said = [*unplayed(data), *(kinds.log.notes if kinds.log is not None else ())]
     said.append(FAILURES)
     failed = int((beside.fate == FATES.index("failed")).sum())
     if failed:

@@ -104,7 +104,8 @@ def resampled(
             f"The log has no request in the first {hours:g} hours of its days (UTC). Play it for a whole day or longer."
         )
     copies = _whole(often, requests, rng)
-    edges = [hours, *(edge for each in (*bursts, *waves) for edge in (each.at_hour, each.at_hour + each.hours))]
+    when = [(each.at_hour, each.hours) for each in bursts] + [(each.at_hour, each.hours) for each in waves]
+    edges = [hours, *(edge for at, lasts in when for edge in (at, at + lasts))]
     place = np.repeat(np.arange(len(hour)), copies)
     again = np.arange(len(place)) > np.searchsorted(place, place)
     later = hour[place] + again * rng.random(len(place)) * _room(hour, edges)[place]

@@ -17,6 +17,7 @@ from router_ml.offline.feedback import Feedback
 from router_ml.offline.ope import dr
 from router_ml.offline.simulate import Source, simulate
 from router_ml.offline.simulation.counting.tally import Tally
+from router_ml.offline.simulation.logged.kinds import playable, unplayed
 from router_ml.offline.simulation.logged.reading import read_log
 from router_ml.offline.simulation.logged.source import AsLogged, LogSource, kinds_from_log, resampled, source, totals_of
 from router_ml.offline.simulation.logged.stream import as_it_came, shape
@@ -155,6 +156,17 @@ def test_every_decision_with_an_embedding_can_be_played(bundle: Bundle, found: L
     assert found.kinds.weight.sum() == pytest.approx(1)
     assert {facts.region for facts in found.kinds.facts} == {"eu"}
     assert set(found.kinds.traffic_class) == {"pilot"}
+
+
+def test_tiers_and_classes_that_cannot_be_played_are_named(found: LogSource) -> None:
+    """Policy keeps no embedding of card numbers: then their whole tier is missing, which is said loudly."""
+    data = found.as_logged.whole
+    gone = ~playable(data)
+    assert set(data.risk_tier[gone]) == {"high"}
+    loud = f"NOT PLAYED AT ALL: tier high ({gone.sum()})."
+    assert any(note.startswith(loud) for note in found.notes)
+    assert any(note.endswith(f"{gone.sum()} of {ROWS} of class pilot.") for note in found.notes)
+    assert unplayed(data.select(playable(data))) == ()
 
 
 def test_the_champion_gives_every_logged_decision_its_own_propensities(bundle: Bundle, found: LogSource) -> None:
