@@ -51,7 +51,8 @@ class Source:
 
     requests: some, or a JSONL file with one ``RouteRequest`` per line; what lanes make of them is what the bundle
     believes. pack: an outcome matrix, opened or its path without ending. log: path or URL of an event log, whose
-    decisions and outcomes are played, for as many days as the scenario has, at its own rate or ``count`` in all.
+    decisions and outcomes are played, for as many days as the scenario has. count: how many requests come in all; by
+    default as many as the scenario says, of a log as many as come at its own rate.
     """
 
     requests: str | Path | Sequence[RouteRequest] | None = None
@@ -157,9 +158,9 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
     """What a source has to play.
 
     Raises:
-        OfflineDataError: there is nothing. LogError: the log cannot be read.
+        OfflineDataError: there is nothing. LogError: the log cannot be read. InvalidRequestError: a count below one.
     """
-    mix = scenario.traffic.mix
+    scenario, mix = sized(scenario, count=source.count), scenario.traffic.mix
     if source.log is not None:
         return _open_log(source.log, bundle, scenario, count=source.count, seed=seed)
     if source.pack is not None:

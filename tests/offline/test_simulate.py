@@ -14,7 +14,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.case import contexts
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
 from router_ml.offline.packs import Pack
-from router_ml.offline.simulate import Source, class_frame, frame, series_frame, simulate, sized
+from router_ml.offline.simulate import Source, class_frame, frame, open_source, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
@@ -114,6 +114,14 @@ def test_requests_come_from_a_file(bundle: Bundle, tmp_path: Path) -> None:
     file.write_text('{"text": "What is a lien?"}\n{"txt": 1}\n')
     with pytest.raises((InvalidRequestError, OfflineDataError), match=r"own.jsonl:2"):
         simulate(bundle, SMALL, source=Source(requests=file))
+
+
+def test_a_source_says_how_many_requests_come(bundle: Bundle) -> None:
+    few = dataclasses.replace(FEW, count=80)
+    assert simulate(bundle, SMALL, policies=[], source=few).results[0].requests == 80
+    assert open_source(few, bundle, SMALL).scenario.traffic.requests == 80
+    with pytest.raises(InvalidRequestError, match="at least one"):
+        simulate(bundle, SMALL, policies=[], source=dataclasses.replace(FEW, count=0))
 
 
 @pytest.fixture

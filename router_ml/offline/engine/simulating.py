@@ -57,13 +57,13 @@ def task_of(
             "The traffic of a log is one run and has no other seeds. Play it with router-ml simulate --log."
         )
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
-    kinds = open_source(source, bundle, asked, seed=seed).kinds
-    calm = champion_in_calm(bundle, asked, kinds, seed=seed)
+    opened = open_source(source, bundle, asked, seed=seed)
+    calm = champion_in_calm(bundle, opened.scenario, opened.kinds, seed=seed)
     return Simulate(
         model=model,
         bundle=bundle.manifest.id,
-        scenario=asked.model_dump_json(),
-        kinds=kinds,
+        scenario=opened.scenario.model_dump_json(),
+        kinds=opened.kinds,
         challengers=dict(challengers or {}),
         policies=tuple(policies),
         calm=calm,

@@ -1,9 +1,9 @@
-"""How lanes behave, by a log's own calls: how often they fail on an ordinary day, and how much their time varies."""
+"""How lanes behave, by a log's own calls and plans: how often they fail on an ordinary day, how their time varies."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ from router_ml.config import RouterConfig
 from router_ml.offline.clustered import Z95_TWO_SIDED
 from router_ml.offline.simulation.counting.results import Interval
 from router_ml.offline.simulation.logged.beside import Calls
+from router_ml.offline.simulation.scenarios.checking import DEFAULT
 from router_ml.offline.simulation.scenarios.scenario import Behaviour
+from router_ml.storage.records import LoggedData
 
 LEAST_CALLS = 200
 """Calls from which on an error rate is taken from a log; below it that of ``Behaviour`` stands."""
@@ -45,7 +47,8 @@ class Measured:
 
     @property
     def behaviour(self) -> Behaviour:
-        """As a scenario says it: what too few calls tell stays as it is there by default."""
+        """As a scenario of other traffic says it: what too few calls tell stays as it is there by default. On the log
+        itself failures are in the outcomes already, see ``on_the_log``."""
         usual = Behaviour()
         return Behaviour(
             error_rate=self.error_rate.value if self.calls >= LEAST_CALLS else usual.error_rate,
@@ -54,11 +57,41 @@ class Measured:
 
     @property
     def note(self) -> str:
-        """From how many calls what was taken."""
-        errors = f"{self.failed} of {self.calls} calls failed" if self.calls >= LEAST_CALLS else "default error rate"
-        times = f"spread of {self.timed} times" if self.timed >= LEAST_TIMES else "default spread"
+        """What the calls of the log came to."""
         dark = f", {self.left_out} calls of {self.dark_hours} dark hours left out" if self.left_out else ""
-        return f"{self.lane}: {errors}, {times}{dark}"
+        return f"{self.lane}: {self.failed} of {self.calls} calls of the log failed{dark}."
+
+
+@dataclass(frozen=True)
+class Times:
+    """Of ``plans`` that began with a lane, failed hops and fallbacks included: ``pace``, the median of their time over
+    what was expected, and ``spread``, the standard deviation of its logarithm."""
+
+    plans: int
+    pace: float
+    spread: float
+
+    @property
+    def mean(self) -> float:
+        """Mean over what was expected, of a log-normal of this median and spread."""
+        return self.pace * math.exp(self.spread**2 / 2)
+
+
+def plan_times(data: LoggedData, expected_ms: NDArray[np.float64], lanes: Sequence[str]) -> dict[str, Times]:
+    """How long plans took, by the lane that they began with, of lanes with at least ``LEAST_TIMES`` of them.
+
+    Args:
+        expected_ms: (n, L) of each decision on each of ``lanes``.
+    """
+    result = {}
+    for column, name in enumerate(lanes):
+        if name not in data.lanes:
+            continue
+        mine = (data.action == data.lanes.index(name)) & (data.latency_ms > 0) & (expected_ms[:, column] > 0)
+        if mine.sum() >= LEAST_TIMES:
+            ratio = np.log(data.latency_ms[mine] / expected_ms[mine, column])
+            result[name] = Times(len(ratio), float(np.exp(np.median(ratio))), float(ratio.std(ddof=1)))
+    return result
 
 
 def behaviour_from_log(calls: Calls, config: RouterConfig) -> dict[str, Measured]:
@@ -71,8 +104,25 @@ def behaviour_from_log(calls: Calls, config: RouterConfig) -> dict[str, Measured
 
 
 def behaviours(measured: Mapping[str, Measured]) -> dict[str, Behaviour]:
-    """For ``Scenario.lanes``."""
+    """For ``Scenario.lanes``, of traffic that is not the log's own."""
     return {name: each.behaviour for name, each in measured.items()}
+
+
+def on_the_log(
+    given: Mapping[str, Behaviour], measured: Mapping[str, Measured], times: Mapping[str, Times]
+) -> dict[str, Behaviour]:
+    """``Scenario.lanes`` for the log itself. What a scenario says of a lane, or of all others, stands. Where it says
+    nothing, calls fail in its troubles alone, since outcomes and times of the log are those of plans, failures
+    included; and times spread as those of plans do, or else those of calls."""
+    spreads = {name: each.spread for name, each in measured.items() if each.timed >= LEAST_TIMES}
+    spreads |= {name: each.spread for name, each in times.items()}
+    usual = given.get(DEFAULT, Behaviour())
+    result = {}
+    for name in sorted({DEFAULT, *given, *spreads}):
+        lane = given.get(name, usual)
+        known = {"error_rate": 0.0, **({"spread": spreads[name]} if name in spreads else {})}
+        result[name] = lane.model_copy(update={k: v for k, v in known.items() if k not in lane.model_fields_set})
+    return result
 
 
 def _measured(name: str, calls: Calls, mine: NDArray[np.bool_], config: RouterConfig) -> Measured:

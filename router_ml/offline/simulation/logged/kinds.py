@@ -17,7 +17,7 @@ from router_ml.contract import Constraints
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails.conditions import ELSEWHERE, Facts
 from router_ml.offline.champion import logged_contexts
-from router_ml.offline.simulation.logged.behaviour import LEAST_TIMES, Measured
+from router_ml.offline.simulation.logged.behaviour import LEAST_TIMES, Measured, plan_times
 from router_ml.offline.simulation.logged.beside import Beside, facts_alone
 from router_ml.offline.simulation.logged.models import Ratings
 from router_ml.offline.simulation.logged.stream import LogStream, as_it_came
@@ -59,7 +59,7 @@ def kinds_from_log(
     """
     config = bundle.config
     beside = facts_alone(data) if beside is None else beside
-    keep = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
+    keep = playable(data)
     if keep.sum() < 2:
         raise OfflineDataError(
             f"{int(keep.sum())} of {len(data)} logged decisions kept their embedding under this encoder. Log with "
@@ -90,6 +90,35 @@ def kinds_from_log(
         log=truth,
     )
     return kinds, as_it_came(kinds, part.created_at, seed=seed)
+
+
+def playable(data: LoggedData) -> NDArray[np.bool_]:
+    """Decisions that kept their embedding, so that a policy can be asked about them, (n,)."""
+    return np.asarray(np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0))
+
+
+def unplayed(data: LoggedData) -> tuple[str, ...]:
+    """Of which tiers and classes decisions without embedding are, in sentences: a policy that keeps no embedding of its
+    most sensitive requests takes all of these out of what is compared."""
+    away, said = ~playable(data), []
+    for what, of in (("tier", data.risk_tier), ("class", data.traffic_class)):
+        names, group = np.unique(of.astype(str), return_inverse=True)
+        count, gone = np.bincount(group), np.bincount(group, away).astype(np.int64)
+        named = [f"{what} {name}" if name else f"no {what}" for name in names.tolist()]
+        whole = [f"{name} ({n})" for name, n, k in zip(named, count.tolist(), gone.tolist(), strict=True) if k == n]
+        part = [
+            f"{k} of {n} of {name}"
+            for name, n, k in zip(named, count.tolist(), gone.tolist(), strict=True)
+            if 0 < k < n
+        ]
+        if whole:
+            said.append(
+                f"NOT PLAYED AT ALL: {', '.join(whole)}. None of these kept an embedding, so no number here, spend, "
+                "quality or success, speaks of them."
+            )
+        if part:
+            said.append(f"Left out, since they kept no embedding: {', '.join(part)}.")
+    return tuple(said)
 
 
 def clusters(data: LoggedData, by: Cluster) -> NDArray[np.int64]:
@@ -148,18 +177,18 @@ def _constraints(config: RouterConfig, data: LoggedData, beside: Beside) -> tupl
 
 
 def _latency(data: LoggedData, config: RouterConfig, expected: Estimates, measured: Mapping[str, Measured]) -> Floats:
-    """Milliseconds of each lane, (n, L): as configured for what it is expected to write, times the median pace of its
-    calls, or of logged times where calls were not logged; as estimated for lanes that are made of others."""
+    """Mean milliseconds of each lane, (n, L): as configured for what it is expected to write, times what plans of the
+    log took that began with it, failed hops included, or else its calls; as estimated for lanes made of others."""
     result = np.array(expected.latency_ms, dtype=np.float64)
     typical = latency(list(config.lanes.values()), expected.tokens_out)
+    times = plan_times(data, typical, tuple(config.lanes))
     for column, (name, lane) in enumerate(config.lanes.items()):
         if lane.cascade is not None:
             continue
-        pace, at = 1.0, data.lanes.index(name) if name in data.lanes else -2
-        mine = (data.executed == at) & (data.latency_ms > 0)
-        if name in measured and measured[name].timed >= LEAST_TIMES:
-            pace = measured[name].pace
-        elif mine.sum() >= LEAST_TIMES:
-            pace = float(np.median(data.latency_ms[mine] / typical[mine, column]))
+        pace = 1.0
+        if name in times:
+            pace = times[name].mean
+        elif name in measured and measured[name].timed >= LEAST_TIMES:
+            pace = measured[name].pace * float(np.exp(measured[name].spread ** 2 / 2))
         result[:, column] = typical[:, column] * pace
     return result

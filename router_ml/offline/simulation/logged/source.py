@@ -13,8 +13,8 @@ oracle knows that model, not the truth: it is no upper bound of what is correcte
 
 What it does not know: sessions (each request stands alone), what people would have said of an answer that nobody saw
 (a model says it, corrected by what was rated, and where the log could not go that is counted as extrapolated), and what
-rules would have said of facts that no record holds. A lane's outcome is that of the plan that began with it (intention
-to treat), so its ordinary failures are in it already; those of the simulation come on top.
+rules would have said of facts that no record holds. A lane's outcome, and its time, is that of the plan that began with
+it (intention to treat), ordinary failures and fallbacks included; so calls fail only where the scenario says so.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.simulation.logged.behaviour import Measured, behaviour_from_log, behaviours
+from router_ml.offline.simulation.logged.behaviour import Measured, behaviour_from_log, on_the_log, plan_times
 from router_ml.offline.simulation.logged.beside import Beside
 from router_ml.offline.simulation.logged.findings import Finding, difference
-from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from
+from router_ml.offline.simulation.logged.kinds import Cluster, kinds_from_log, learned_from, playable, unplayed
 from router_ml.offline.simulation.logged.models import Ratings
 from router_ml.offline.simulation.logged.reading import read_log
 from router_ml.offline.simulation.logged.replay import AsLogged, Totals, totals_of
 from router_ml.offline.simulation.logged.stream import LogStream, as_it_came, matching, resampled, shape
 from router_ml.offline.simulation.logged.truth import LoggedTruth
 from router_ml.offline.simulation.logged.watching import Watched
+from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.scenarios.scenario import Burst, Scenario, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.storage.records import LoggedData
@@ -63,6 +64,12 @@ __all__ = [
 
 CHANGED = ("mix", "sessions")
 """What of a scenario's traffic a log does not take: its requests are what they are."""
+
+NO_EMBEDDING = "embedding not kept, or of another encoder"
+FAILURES = (
+    "Outcomes and times of a lane are those of plans of the log that began with it, ordinary failures and fallbacks "
+    "included: calls fail again only in the scenario's troubles, or where it gives an error_rate."
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ class LogSource:
         return learned_from(bundle, self.as_logged.whole)
 
     def fitted(self, scenario: Scenario) -> Scenario:
-        """A scenario on this log: its lanes behave as measured where it says nothing of them, its traffic is as long
-        and as much as the stream."""
+        """A scenario on this log: lanes behave as the log's where it says nothing of them (``on_the_log``), and its
+        traffic is as long and as much as the stream."""
         daily, weekly = shape(self.stream)
         traffic = scenario.traffic.model_copy(
             update={
@@ -109,7 +116,8 @@ class LogSource:
                 "weekly": weekly,
             }
         )
-        lanes = {**behaviours(self.measured), **scenario.lanes}
+        played = self.as_logged.whole.select(playable(self.as_logged.whole))
+        lanes = on_the_log(scenario.lanes, self.measured, plan_times(played, self.kinds.latency_ms, self.kinds.lanes))
         return scenario.model_copy(update={"traffic": traffic, "lanes": lanes})
 
 
@@ -131,7 +139,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
     Args:
         bundle: the champion of the simulation; its configuration names lanes, prices and classes.
         since, until: only decisions from then on and before then. Ratings may be late: leave out the last days.
-        requests, days: about how many requests in how many days; by default as the log.
+        requests, days: how many requests in how many days; by default as the log.
         scenario: its bursts and waves are laid over the traffic.
         ratings: whether P(rated) is what outcomes say or estimated; ``auto``: as logged where that can be right.
         cluster: decisions of one ``person``, ``org`` or ``day`` depend on each other; with ``none`` none do.
@@ -139,7 +147,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
 
     Raises:
         LogError: the log cannot be read. EncoderMismatchError: as ``EventLog.logged``.
-        OfflineDataError: nothing that was kept can be played, drawn or rated.
+        OfflineDataError: nothing that was kept can be played, drawn or rated. InvalidRequestError: as ``resampled``.
     """
     found = read_log(log, bundle.config, since=since, until=until, encoder=bundle.encoder.sha256)
     if not len(found.data):
@@ -156,7 +164,7 @@ def source(  # noqa: PLR0913 - what a what-if depends on
     as_logged = AsLogged(found.data, found.beside, bundle.config)
     whole = as_it_came(kinds, found.data.created_at, seed=seed)
     apart = len(found.data) - len(kinds)
-    left_out = {"embedding not kept, or of another encoder": apart, "too recent": found.too_recent}
+    left_out = {NO_EMBEDDING: apart, "too recent": found.too_recent}
     return LogSource(
         kinds=kinds,
         stream=stream,
@@ -189,7 +197,14 @@ def _coming(stream: LogStream) -> tuple[str, ...]:
 
 
 def _notes(data: LoggedData, beside: Beside, kinds: Kinds, scenario: Scenario | None) -> tuple[str, ...]:
-    said = list(kinds.log.notes) if kinds.log is not None else []
+    said = [*unplayed(data), *(kinds.log.notes if kinds.log is not None else ())]
+    said.append(FAILURES)
+    failed = int((beside.fate == FATES.index("failed")).sum())
+    if failed:
+        said.append(
+            f"{failed} of {len(data)} requests of the log were not answered in the end; here a lane that is drawn "
+            "answers, so success is that of the scenario's troubles alone."
+        )
     bound = int((~beside.ruled_again).sum())
     if bound:
         said.append(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.simulation.scenarios.scenario import Burst, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import LUCK, Rows
@@ -78,12 +79,18 @@ def resampled(
     Day by day: a day that the log has is itself; a later one is a day of the log of the same weekday, drawn at random
     (any day, where it has none). In a run that is shorter than the log, a day is made of all its days of that weekday,
     each request as likely as their number makes it. Within a day every request comes as often as it should on average,
-    at its own time: copies keep bursts as they were, and no request that the log does not hold is made up.
+    the first time at its own time, then between that and the next request of the log, so that more traffic is denser
+    and does not come all at once. No request that the log does not hold is made up.
 
     Args:
-        requests: about how many; by default as many as the days had. days: how long; by default as the log.
+        requests: how many; by default as many as the days had. days: how long; by default as the log.
         bursts, waves: of a scenario.
+
+    Raises:
+        InvalidRequestError: less than one request, or no time. OfflineDataError: the log has none in these hours.
     """
+    if (requests is not None and requests < 1) or (days is not None and not days > 0):
+        raise InvalidRequestError(f"Found {requests} requests in {days} days; expected at least one, in some time.")
     rng = np.random.default_rng([seed, stream.requests])
     hours = stream.hours if days is None else days * DAY
     kind, hour, often = _days(stream, hours, rng)
@@ -92,10 +99,41 @@ def resampled(
     for wave in waves:
         of_it = matching(stream.kinds, wave)[kind]
         often[of_it & (hour >= wave.at_hour) & (hour < wave.at_hour + wave.hours)] *= wave.times
-    if requests is not None:
-        often *= requests / max(float(often.sum()), 1e-12)
-    copies = np.floor(often + rng.random(len(often))).astype(np.int64)
-    return LogStream(stream.kinds, stream.start, hours, np.repeat(kind, copies), np.repeat(hour, copies), seed)
+    if not len(often):
+        raise OfflineDataError(
+            f"The log has no request in the first {hours:g} hours of its days (UTC). Play it for a whole day or longer."
+        )
+    copies = _whole(often, requests, rng)
+    when = [(each.at_hour, each.hours) for each in bursts] + [(each.at_hour, each.hours) for each in waves]
+    edges = [hours, *(edge for at, lasts in when for edge in (at, at + lasts))]
+    place = np.repeat(np.arange(len(hour)), copies)
+    again = np.arange(len(place)) > np.searchsorted(place, place)
+    later = hour[place] + again * rng.random(len(place)) * _room(hour, edges)[place]
+    order = np.argsort(later, kind="stable")
+    return LogStream(stream.kinds, stream.start, hours, kind[place][order], later[order], seed)
+
+
+def _whole(often: Floats, requests: int | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """How often each request comes, as a whole number that is right on average, (n,); ``requests`` in all, by default
+    as many as ``often`` adds up to, and at least one. Systematic rounding in random order (Madow 1949): the sum is
+    exact, and no rhythm of the log matters."""
+    order = rng.permutation(len(often))
+    sums = np.cumsum(often[order])
+    total = requests if requests is not None else max(round(float(sums[-1])), 1)
+    sums = np.minimum(sums * (total / sums[-1]), total)
+    sums[-1] = total
+    steps = np.floor(np.concatenate([[0.0], sums]) + rng.random()).astype(np.int64)
+    copies = np.empty(len(often), dtype=np.int64)
+    copies[order] = np.diff(steps)
+    return copies
+
+
+def _room(hour: Floats, edges: Sequence[float]) -> Floats:
+    """Hours that copies of each request (n,) may come later: until the next one of the log, or until something begins
+    or ends, at most one."""
+    stops = np.unique(np.concatenate([hour, edges]))
+    after = np.searchsorted(stops, hour, side="right")
+    return np.minimum(stops[np.minimum(after, len(stops) - 1)] - hour, 1.0)
 
 
 def _days(stream: LogStream, hours: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats, Floats]:

@@ -12,11 +12,12 @@ import pytest
 
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.contract import Constraints, Execution, Hop, RouteDecision
-from router_ml.errors import OfflineDataError
+from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.feedback import Feedback
 from router_ml.offline.ope import dr
 from router_ml.offline.simulate import Source, simulate
 from router_ml.offline.simulation.counting.tally import Tally
+from router_ml.offline.simulation.logged.kinds import playable, unplayed
 from router_ml.offline.simulation.logged.reading import read_log
 from router_ml.offline.simulation.logged.source import AsLogged, LogSource, kinds_from_log, resampled, source, totals_of
 from router_ml.offline.simulation.logged.stream import as_it_came, shape
@@ -157,6 +158,17 @@ def test_every_decision_with_an_embedding_can_be_played(bundle: Bundle, found: L
     assert set(found.kinds.traffic_class) == {"pilot"}
 
 
+def test_tiers_and_classes_that_cannot_be_played_are_named(found: LogSource) -> None:
+    """Policy keeps no embedding of card numbers: then their whole tier is missing, which is said loudly."""
+    data = found.as_logged.whole
+    gone = ~playable(data)
+    assert set(data.risk_tier[gone]) == {"high"}
+    loud = f"NOT PLAYED AT ALL: tier high ({gone.sum()})."
+    assert any(note.startswith(loud) for note in found.notes)
+    assert any(note.endswith(f"{gone.sum()} of {ROWS} of class pilot.") for note in found.notes)
+    assert unplayed(data.select(playable(data))) == ()
+
+
 def test_the_champion_gives_every_logged_decision_its_own_propensities(bundle: Bundle, found: LogSource) -> None:
     """Facts, constraints, classes and features of the record are all that the router saw."""
     world = build_world(found.fitted(Scenario(name="any")), found.kinds, bundle.config, main={})
@@ -257,7 +269,8 @@ def test_a_scenario_is_fitted_to_the_log(found: LogSource) -> None:
     fitted = found.fitted(Scenario(name="any"))
     assert fitted.traffic.days == 2.0
     assert fitted.traffic.requests == found.stream.requests
-    assert set(fitted.lanes) == set(found.measured)
+    assert set(fitted.lanes) <= {*found.measured, "default"}
+    assert all(each.error_rate == 0 for each in fitted.lanes.values())
     assert sum(fitted.traffic.daily) == pytest.approx(24)  # type: ignore[arg-type]
 
 
@@ -270,9 +283,10 @@ def test_more_and_longer_traffic_keeps_its_shape(found: LogSource) -> None:
     """Twice as much is each request twice; a week has the weekdays that the log has; nothing is made up."""
     twice = resampled(found.stream, requests=2 * found.stream.requests)
     assert np.array_equal(np.bincount(twice.kind), np.full(len(found.kinds), 2))
-    assert np.array_equal(np.unique(twice.hour), np.unique(found.stream.hour))
+    assert np.isin(found.stream.hour, twice.hour).all()
     half = resampled(found.stream, requests=found.stream.requests // 2, seed=1)
-    assert half.requests == pytest.approx(found.stream.requests / 2, abs=25)
+    assert half.requests == found.stream.requests // 2
+    assert np.isin(half.hour, found.stream.hour).all()
     week = resampled(found.stream, days=9)
     assert week.hours == 216
     assert week.hour.max() > 200
@@ -290,7 +304,48 @@ def test_a_shorter_run_is_drawn_from_the_whole_log(found: LogSource) -> None:
     assert (np.diff(week.hour) >= 0).all()
     many = resampled(long, days=7, requests=20 * long.requests, seed=3)
     assert set(many.kind) == set(long.kind)
-    assert set(np.round(many.hour % 24, 6)) == set(np.round(long.hour % 24, 6))
+    assert set(np.round(long.hour % 24, 6)) <= set(np.round(many.hour % 24, 6))
+
+
+def test_copies_do_not_come_at_the_same_instant(found: LogSource) -> None:
+    """Between the arrivals of the log: as many in each quarter of an hour, none at once, and none out of their time."""
+    stream = found.stream
+    many = resampled(stream, requests=100 * stream.requests)
+    assert len(np.unique(many.hour)) == many.requests == 100 * stream.requests
+    assert (np.diff(many.hour) > 0).all()
+    mine = [many.kind == kind for kind in range(len(stream.kinds))]
+    ends = np.append(stream.hour[1:], stream.hours)
+    for kind, start, end in zip(stream.kind, stream.hour, np.minimum(ends, stream.hour + 1), strict=True):
+        hours = many.hour[mine[kind]]
+        assert start == hours[0] < hours[-1] < end
+    burst = resampled(stream, bursts=(Burst(at_hour=9, hours=2, times=50),))
+    assert len(np.unique(burst.hour)) == burst.requests
+    inside = (stream.hour >= 9) & (stream.hour < 11)
+    assert ((burst.hour >= 9) & (burst.hour < 11)).sum() == 50 * inside.sum()
+
+
+@pytest.mark.parametrize("requests", [1, 7, 159, 161, 1000])
+def test_as_many_requests_come_as_were_asked_for(found: LogSource, requests: int) -> None:
+    assert all(resampled(found.stream, requests=requests, seed=seed).requests == requests for seed in range(20))
+
+
+def test_rounding_is_fair_to_every_request(found: LogSource) -> None:
+    """Half of a log is no rhythm of it: each request comes in about half of the runs."""
+    half = found.stream.requests // 2
+    runs = np.array(
+        [np.isin(found.stream.kind, resampled(found.stream, requests=half, seed=s).kind) for s in range(80)]
+    )
+    assert 0.2 < runs.mean(axis=0).min() < runs.mean(axis=0).max() < 0.8
+    assert runs[:, ::2].sum(axis=1).std() > 1
+
+
+def test_no_requests_or_no_time_are_refused(found: LogSource) -> None:
+    with pytest.raises(InvalidRequestError, match="at least one"):
+        resampled(found.stream, requests=0)
+    with pytest.raises(InvalidRequestError, match="some time"):
+        resampled(found.stream, days=0)
+    with pytest.raises(OfflineDataError, match="no request in the first 2"):
+        resampled(found.stream, days=0.1)
 
 
 def test_bursts_and_waves_of_a_scenario_are_laid_over_it(found: LogSource) -> None:
