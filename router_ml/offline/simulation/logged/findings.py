@@ -53,8 +53,6 @@ class Finding:
         said = [
             f"Corrected by {self.rated} ratings of the log; effectively {self.effective:.0f} of them speak of this "
             f"policy (largest weight {self.largest:.1f}).",
-            "Over time, and before, during and after what happened, quality and cost move as the model says, on the "
-            "level that the log says.",
         ]
         if self.effective < HARDLY_ANY:
             said.append("That is too few for its quality: look at the interval, not at the number.")
