@@ -33,7 +33,7 @@ def test_who_answers_changes_while_a_vendor_is_dark() -> None:
 
 @pytest.mark.parametrize(("first", "last", "known"), [(72, 73, True), (82, 90, False)])
 def test_a_mean_over_what_is_mostly_known_alone(first: int, last: int, known: bool) -> None:
-    """Hours that went where nothing is known are not like the others: one of the night does not matter, a working day does."""
+    """Hours that went where nothing is known are not like the others: one at night does not matter, a day does."""
     result = a_result("champion")
     quality = result.series.quality.copy()
     quality[first:last] = np.nan
