@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.simulation.counting.results import Result
-from router_ml.offline.simulation.scenarios.scenario import Scenario
+from router_ml.offline.simulation.logged.stream import LogStream, matching
+from router_ml.offline.simulation.scenarios.scenario import Burst, Scenario, Wave
+from router_ml.offline.simulation.traffic.rows import Stream
 
 AT_MOST = 20_000  # requests of the calm run
 
 
 @dataclass(frozen=True)
 class Calm:
-    """``shares``: of the requests that were served, by lane. ``usd_per_day``: by traffic class."""
+    """``shares``: of the requests that were served, by lane. ``usd_per_day``: by traffic class, as the loop charges."""
 
     shares: Mapping[str, float]
     usd_per_day: Mapping[str, float]
@@ -36,6 +40,25 @@ def calm_scenario(scenario: Scenario) -> Scenario:
     requests = min(scenario.traffic.requests, AT_MOST)
     traffic = scenario.traffic.model_copy(update={"requests": requests, "bursts": ()})
     return scenario.model_copy(update={"events": (), "budgets": {}, "traffic": traffic})
+
+
+def calm_stream(stream: Stream, scenario: Scenario) -> Stream:
+    """A log's traffic without the bursts and waves of the scenario that were laid over it: of what came ``times`` as
+    often one in so many is left, at random. Other traffic is as it is, and so is what came less often than usual."""
+    if not isinstance(stream, LogStream):
+        return stream
+    share = np.ones(len(stream.kind))
+    waves = [event for event in scenario.events if isinstance(event, Wave)]
+    more: list[Burst | Wave] = [*scenario.traffic.bursts, *waves]
+    for each in more:
+        inside = (stream.hour >= each.at_hour) & (stream.hour < each.at_hour + each.hours)
+        if isinstance(each, Wave):
+            inside &= matching(stream.kinds, each)[stream.kind]
+        share[inside] /= each.times
+    if (share >= 1).all():
+        return stream
+    left = np.random.default_rng([stream.seed, len(share)]).random(len(share)) < share
+    return replace(stream, kind=stream.kind[left], hour=stream.hour[left])
 
 
 def with_budgets(config: RouterConfig, scenario: Scenario, calm: Calm) -> RouterConfig:

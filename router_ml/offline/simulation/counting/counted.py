@@ -93,7 +93,7 @@ def _class(tally: Tally, number: int) -> ClassResult:
         spend_usd=float(clusters[:, USD].sum()),
         quality=quality,
         floor=promise.floor,
-        floor_verdict=_verdict(promise, quality, int((clusters[:, KNOWN] > 0).sum())),
+        floor_verdict=verdict(promise, quality, int((clusters[:, KNOWN] > 0).sum())),
         latency=latencies(sums["latency"][number]),
         dark_minutes=_dark(sums["due"][:, number], sums["served"][:, number]),
         budget_usd=budget,
@@ -102,7 +102,8 @@ def _class(tally: Tally, number: int) -> ClassResult:
     )
 
 
-def _verdict(promise: TrafficClass, quality: Interval, clusters: int) -> Verdict:
+def verdict(promise: TrafficClass, quality: Interval, clusters: int) -> Verdict:
+    """Whether a class keeps its floor, by an interval that is made of so many clusters."""
     if promise.floor <= 0 and promise.promise.kind == "mean":
         return "no promise"
     if promise.promise.kind != "mean" or clusters < LEAST_CLUSTERS:

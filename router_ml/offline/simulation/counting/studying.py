@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from router_ml.config import RouterConfig, config_sha256
 from router_ml.errors import OfflineDataError
-from router_ml.offline.simulation.counting.calm import Calm, calm_scenario, with_budgets, without_budgets
+from router_ml.offline.simulation.counting.calm import Calm, calm_scenario, calm_stream, with_budgets, without_budgets
 from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.running import Played, run
@@ -89,12 +89,15 @@ def study(
 def champion_in_calm(
     bundle: Bundle, scenario: Scenario, kinds: Kinds, *, stream: Stream | None = None, seed: int = 0
 ) -> Calm:
-    """A run of the champion in which nothing happens, of at most ``calm.AT_MOST`` requests of a generated traffic."""
+    """A run of the champion in which nothing happens, of at most ``calm.AT_MOST`` requests of a generated traffic.
+
+    Money is what the loop charges, on a log too: that is what budgets by share are held against.
+    """
     quiet = calm_scenario(scenario)
     world = build_world(quiet, kinds, bundle.config, main={})
-    traffic = stream if stream is not None else arrivals(quiet, kinds, seed=seed)
+    traffic = calm_stream(stream, scenario) if stream is not None else arrivals(quiet, kinds, seed=seed)
     champion = Routed(CHAMPION, bundle, kinds, world, config=without_budgets(bundle.config))
-    result = run(champion, traffic, world, quiet).result
+    result = run(champion, traffic, world, quiet).tally.result()
     requests = scenario.traffic.requests if stream is None else traffic.requests
     return Calm.of(result, hours=traffic.hours, requests=requests)
 

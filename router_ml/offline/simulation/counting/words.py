@@ -22,7 +22,10 @@ def _caveats(study: Study) -> Iterator[str]:
             "is good; an outcome pack or a log (--pack, --log) shows that."
         )
     if study.truth == "logged":
-        yield "Logged: outcomes of lanes that were not chosen are estimates, as good as what the log has explored."
+        yield (
+            "Logged: outcomes of lanes that were not chosen are estimates, as good as what the log has explored. Over "
+            "time, and before, during and after what happened, they move as the model says, on the level of the log."
+        )
     if study.in_sample:
         yield "In sample: the model has learned from these very prompts, so it looks better than on new ones."
     far = [f"{share:.0%} of what {policy} does" for policy, share in study.extrapolated.items() if share >= MUCH]

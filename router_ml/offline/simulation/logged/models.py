@@ -24,6 +24,7 @@ FOLDS = 5
 PENALTIES = (10.0, 100.0, 1000.0)  # of the reward model, in rows
 SMALL = 20_000  # ratings up to which all of them are tried
 UNLIKELY = 1e-4  # p-value of the sample ratio
+FORESEEN = 10  # calls of a lane that cost what the bundle expects, beside those that the log has
 ROUNDING = 1e-4  # of an estimate that was recorded and is made again, in other batches of 32 bits
 
 
@@ -159,3 +160,32 @@ def paid(
             "correction. Report cost_usd of every decision, or with every rating."
         )
     return np.where(known, usd, 0.0), weight
+
+
+def cost_scale(
+    usd: Floats,
+    expected: Floats,
+    *,
+    used: NDArray[np.int64],
+    action: NDArray[np.int64],
+    weight: Floats,
+    cluster: NDArray[np.int64],
+    lanes: int,
+    seed: int,
+) -> Floats:
+    """How many times what a bundle expects a lane costs, (n, L), by the known costs of other decisions: money that is
+    played, and budgets, are then on the level of the log, and a correction stays unbiased.
+
+    Args:
+        usd, expected, action, weight: (m,) of the decisions ``used``, see ``paid``. cluster: (n,) kept in one fold.
+    """
+    _, member = np.unique(cluster, return_inverse=True)
+    member = member.reshape(len(cluster))
+    fold = np.random.default_rng(seed).permutation(int(member.max()) + 1)[member] % FOLDS
+    result = np.ones((len(cluster), lanes))
+    for each in range(FOLDS):
+        others = (fold[used] != each) & (weight > 0)
+        cost, foreseen = (np.bincount(action[others], of[others], minlength=lanes) for of in (usd, expected))
+        prior = FORESEEN * foreseen / np.maximum(np.bincount(action[others], minlength=lanes), 1)
+        result[fold == each] = np.divide(cost + prior, foreseen + prior, out=np.ones(lanes), where=foreseen > 0)
+    return result

@@ -24,21 +24,31 @@ from router_ml.allocation.estimate import Estimates
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.feedback import of_action
-from router_ml.offline.simulation.logged.models import Ratings, modelled, paid, rated_feedback, sampled, table_of
+from router_ml.offline.simulation.logged.models import (
+    Ratings,
+    cost_scale,
+    modelled,
+    paid,
+    rated_feedback,
+    sampled,
+    table_of,
+)
 from router_ml.storage.records import LoggedData
 
 Floats = NDArray[np.float64]
 NONE = -1
+WORTH_SAYING = 0.1
 
 
 @dataclass(frozen=True)
 class LoggedTruth:
     """k decisions over the L lanes of a configuration.
 
-    quality, cost_usd: (k, L) what the models expect, quality in 0..1. action: (k,) the planned lane, -1 where none was,
-    or where it is not the lane of today. propensity: (k,) of that lane, 1 without. possible: (k, L) lanes that could
-    have been drawn, as they are today; none where nothing is rated. rating_weight: (k,) 1 / P(rated) where rated, else
-    0. residual: (k,) rating less model, 0 where not rated. cost_weight, cost_residual: (k,) the same of the cost.
+    quality, cost_usd: (k, L) what the models expect, quality in 0..1; costs on the level of the log's (``cost_scale``).
+    action: (k,) the planned lane, -1 where none was, or where it is not the lane of today. propensity: (k,) of that
+    lane, 1 without. possible: (k, L) lanes that could have been drawn, as they are today; none where nothing is rated.
+    priced: (k, L) the same of the cost. rating_weight: (k,) 1 / P(rated) where rated, else 0. residual: (k,) rating
+    less model, 0 where not rated. cost_weight, cost_residual: (k,) the same of the cost.
     cluster: (k,) whose decisions depend on each other.
     """
 
@@ -53,6 +63,7 @@ class LoggedTruth:
     cost_weight: Floats
     cost_residual: Floats
     cluster: NDArray[np.int64]
+    priced: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -139,10 +150,14 @@ def logged_truth(
     usd, weight = paid(data, estimates, used=used, action=action[used], rating_weight=ours, notes=notes)
     notes += sampled(data)
     expected = of_action(estimates.cost_usd[used], action[used])
+    known = {"used": used, "action": action[used], "weight": weight, "cluster": cluster}
+    scale = cost_scale(usd, expected, **known, lanes=len(lanes), seed=seed)
+    cost_usd, expected = scale * estimates.cost_usd, of_action(scale[used], action[used]) * expected
+    notes += rescaled(scale, lanes)
     return LoggedTruth(
         lanes=lanes,
         quality=quality,
-        cost_usd=np.array(estimates.cost_usd, dtype=np.float64),
+        cost_usd=cost_usd,
         action=action,
         propensity=spread(propensity[used], 1.0),
         possible=(logging > 0) & (feedback is not None),
@@ -151,8 +166,20 @@ def logged_truth(
         cost_weight=spread(weight, 0.0),
         cost_residual=spread(np.where(weight > 0, usd - expected, 0.0), 0.0),
         cluster=cluster,
+        priced=(logging > 0) & bool(weight.any()),
         notes=tuple(notes),
     )
+
+
+def rescaled(scale: Floats, lanes: tuple[str, ...]) -> list[str]:
+    """Which lanes cost something else than the bundle expects, in a sentence, by ``cost_scale`` (n, L)."""
+    times = dict(zip(lanes, scale.mean(axis=0).tolist(), strict=True))
+    said = [f"{lane} {each:.2g}" for lane, each in times.items() if abs(each - 1) >= WORTH_SAYING]
+    if not said:
+        return []
+    return [
+        f"Lanes cost another amount in the log than the bundle expects, and are played so: {', '.join(said)} times."
+    ]
 
 
 def same_lane(data: LoggedData, config: RouterConfig) -> NDArray[np.bool_]:

@@ -15,7 +15,6 @@ and 1 in place of the unknown part (Manski 1990). Below it, the interval still h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,9 @@ from numpy.typing import NDArray
 
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
+from router_ml.offline.simulation.counting.queueing import PER_HOUR
+from router_ml.offline.simulation.logged.changes import ratio, slope
+from router_ml.offline.simulation.logged.sums import SUMMED, Sums
 from router_ml.offline.simulation.logged.truth import LoggedTruth
 from router_ml.offline.simulation.logged.weighings import Weighings
 from router_ml.offline.simulation.playing.carried import FATES, Carried
@@ -38,28 +40,6 @@ AT_ONCE = 1 << 15  # requests counted together: small pieces would cost a pass o
 NOT_DUE = tuple(FATES.index(fate) for fate in ("asked_back", "review", "refused"))
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Of each kind (k,): requests ``due`` and ``served``; sums over them of corrected quality (``quality``), of that
-    without the extrapolated part (``least``) and with 1 in its place (``most``), of corrected cost; the ``weight`` of
-    its rating; probability ``outside`` the support. ``traffic_class``: (k,) index into ``classes``, -1 for none.
-    ``by_lane``: (c, L) probability outside the support by class and lane of ``lanes``; ``used``: (L,) of each lane."""
-
-    due: Floats
-    served: Floats
-    quality: Floats
-    least: Floats
-    most: Floats
-    cost_usd: Floats
-    weight: Floats
-    outside: Floats
-    traffic_class: NDArray[np.int64]
-    classes: tuple[str, ...]
-    by_lane: Floats
-    lanes: tuple[str, ...]
-    used: Floats
-
-
 class Watched:
     """A policy, played as it is, whose propensities are written down on the way. Give it to the loop in place of the
     policy, and ``add`` all that is carried out; ``finding`` then says what the log knows of it."""
@@ -72,17 +52,18 @@ class Watched:
     def __init__(self, policy: Policy, truth: LoggedTruth) -> None:
         self.policy, self.truth = policy, truth
         self._phases: list[Phase] = []
-        self.lanes, self._possible = truth.lanes, truth.possible
+        self.lanes, self._possible, self._priced = truth.lanes, truth.possible, truth.priced
         self._weighings = Weighings(len(self.lanes))
-        self._sums = {name: np.zeros(len(truth)) for name in _SUMMED}
+        self._sums = {name: np.zeros(len(truth)) for name in SUMMED}
         self._class = np.full(len(truth), -1, dtype=np.int64)
         self._classes = tuple(policy.config.traffic_classes)
         self._by_lane = np.zeros((len(self._classes), len(self.lanes)))
-        self._used = np.zeros(len(self.lanes))
+        self._used, self._outside_at = np.zeros(len(self.lanes)), np.zeros(0)
         self._held: list[Carried] = []
         self._rows = 0
         self._surplus, self._cost_surplus = truth.surplus, truth.cost_surplus
         self._weight = truth.rating_weight / truth.propensity
+        self._cost_weight = truth.cost_weight / truth.propensity
 
     def __getattr__(self, name: str) -> Any:
         """All else is the policy's own, what the loop finds beyond the protocol included."""
@@ -106,7 +87,7 @@ class Watched:
         more = len(lanes) - len(self.lanes)
         self.lanes = lanes
         wider = ((0, 0), (0, more))
-        self._possible = np.pad(self._possible, wider)
+        self._possible, self._priced = np.pad(self._possible, wider), np.pad(self._priced, wider)
         self._by_lane = np.pad(self._by_lane, wider)
         self._weighings.widen(more)
         self._used = np.pad(self._used, (0, more))
@@ -160,7 +141,7 @@ class Watched:
         of_action = np.where(action >= 0, share[places, np.maximum(action, 0)], 0.0)
         quality, cost = phase.quality[kind], phase.cost_usd[kind]
         at = places, np.maximum(action, 0)
-        changed = _slope(quality[at], truth.quality[kind][at])
+        changed = slope(quality[at], truth.quality[kind][at])
         worth = share * quality
         outside = ~self._possible[kind]
         unknown, beyond = np.where(outside, worth, 0.0), np.where(outside, share, 0.0)
@@ -168,9 +149,10 @@ class Watched:
         off = beyond.sum(axis=1)
         drawn = _taken(cost, places, first)
         once = (done.calls[rows] == 1) & (first == final)
-        discount = np.where(once, _ratio(usd, drawn), 1.0)  # of batch prices
-        surplus = of_action * self._cost_surplus[kind] * _ratio(cost[at], truth.cost_usd[kind][at])
-        paid = usd + ((shares * cost).sum(axis=1) - drawn + surplus) * discount
+        discount = np.where(once, ratio(usd, drawn), 1.0)  # of batch prices
+        dearer = ratio(cost[at], truth.cost_usd[kind][at])
+        paid = usd + ((shares * cost).sum(axis=1) - drawn + of_action * self._cost_surplus[kind] * dearer) * discount
+        unpriced = np.where(self._priced[kind], 0.0, share)
         fate = done.fate[rows]
         added = {
             "due": ~np.isin(fate, NOT_DUE),
@@ -180,7 +162,10 @@ class Watched:
             "most": known + off,
             "cost_usd": paid,
             "weight": of_action * self._weight[kind] * changed,
+            "cost_weight": of_action * self._cost_weight[kind] * dearer * discount,
             "outside": off,
+            "unpriced": unpriced.sum(axis=1),
+            "believed_usd": (unpriced * cost).sum(axis=1) * discount,
         }
         for name, values in added.items():
             self._sums[name] += np.bincount(kind, values, minlength=len(truth))
@@ -188,6 +173,9 @@ class Watched:
         self._used += share.sum(axis=0)
         if off.any():
             np.add.at(self._by_lane, done.traffic_class[rows], beyond)
+            at_step = np.bincount((done.hour[rows] * PER_HOUR).astype(np.int64), off)
+            self._outside_at = np.pad(self._outside_at, (0, max(len(at_step) - len(self._outside_at), 0)))
+            self._outside_at[: len(at_step)] += at_step
 
     def sums(self) -> Sums:
         """What was counted so far."""
@@ -199,29 +187,27 @@ class Watched:
             by_lane=self._by_lane,
             lanes=self.lanes,
             used=self._used,
+            outside_at=self._outside_at,
         )
 
     def finding(self) -> Finding:
         """What the log knows of what was played so far."""
         from router_ml.offline.simulation.logged.findings import finding
 
-        return finding(self.name, self.truth, self.sums())
+        return finding(self.name, self.truth, self.sums(), promises=self.config.traffic_classes)
 
 
 class _Done:
     """What is looked at of requests that were carried out, of several pieces in a row."""
 
     def __init__(self, pieces: list[Carried]) -> None:
-        self.number, self.kind = (
-            np.concatenate([getattr(piece.rows, name) for piece in pieces]) for name in ("number", "kind")
+        self.number, self.kind, self.hour = (
+            np.concatenate([getattr(piece.rows, name) for piece in pieces]) for name in ("number", "kind", "hour")
         )
         self.first, self.final, self.fate, self.calls, self.traffic_class, self.cost_usd, self.propensity = (
             np.concatenate([getattr(piece, name) for piece in pieces])
             for name in ("first", "final", "fate", "calls", "traffic_class", "cost_usd", "propensity")
         )
-
-
-_SUMMED = ("due", "served", "quality", "least", "most", "cost_usd", "weight", "outside")
 
 
 def _move(shares: Floats, rows: NDArray[np.int64], lane: NDArray[np.int64], by: float) -> None:
@@ -231,15 +217,3 @@ def _move(shares: Floats, rows: NDArray[np.int64], lane: NDArray[np.int64], by: 
 
 def _taken(values: Floats, rows: NDArray[np.int64], lane: NDArray[np.int64]) -> Floats:
     return np.where(lane >= 0, values[rows, np.maximum(lane, 0)], 0.0)
-
-
-def _slope(now: Floats, before: Floats) -> Floats:
-    """By how much a correction shrinks with a quality that a scenario has changed: as answers that are worth a part of
-    what they were (``regression``), or as errors that are a part of what they were (``upgrade``)."""
-    better = now > before
-    return np.where(better, _ratio(1 - now, 1 - before), _ratio(now, before))
-
-
-def _ratio(now: Floats, before: Floats) -> Floats:
-    """By how much truth has changed; 1 where there was none."""
-    return np.divide(now, before, out=np.ones_like(now), where=before > 0)

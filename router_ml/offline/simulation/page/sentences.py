@@ -68,8 +68,9 @@ def _overall(result: Result) -> str:
     if not result.due:
         return "No request was due an answer."
     said = _answered(result.success)
-    quality = words.points(result.quality.value)
-    return f"{said[:1].upper()}{said[1:]}, at {words.usd(result.usd_per_1000)} per 1,000 and a quality of {quality}."
+    known = math.isfinite(result.quality.value) or not result.served
+    quality = f"a quality of {words.points(result.quality.value)}" if known else "a quality that is not known"
+    return f"{said[:1].upper()}{said[1:]}, at {words.usd(result.usd_per_1000)} per 1,000 and {quality}."
 
 
 def _happened(study: Study) -> str:
@@ -99,6 +100,8 @@ def _moved(before: Stretch, during: Stretch) -> str:
         was, now = words.points(before.quality), words.points(during.quality)
         verb = "fell" if during.quality < before.quality else "rose"
         parts.append(f"quality stayed at {now}" if was == now else f"quality {verb} from {was} to {now}")
+    elif before.served and during.served:
+        parts.append("what that did to quality is not known")
     if before.usd_per_1000 > 0:
         ratio = during.usd_per_1000 / before.usd_per_1000 - 1
         verb = "rose" if ratio > 0 else "fell"

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from router_ml.offline.simulation.counting.results import Result, Study, Trouble
 
+MOST_UNKNOWN = 0.05
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """Part of a run. ``quality``: mean over those served, NaN without; ``usd_per_1000``: of requests due; ``p95_ms``:
-    of its buckets, weighted by what was served; ``shares``: of the requests due, by lane, the most first."""
+    """Part of a run. ``quality``: mean over those served, NaN without, and where too little of it is known;
+    ``usd_per_1000``: of requests due; ``p95_ms``: of its buckets, weighted by what was served; ``shares``: of the
+    requests due, by lane, the most first."""
 
     name: str
     hours: float
@@ -66,11 +69,18 @@ def stretch(name: str, result: Result, inside: NDArray[np.bool_]) -> Stretch:
         hours=float(np.diff(series.edges)[inside].sum()),
         due=due,
         served=served,
-        quality=_mean(series.quality[inside], series.served[inside]),
+        quality=_quality(series.quality[inside], series.served[inside]),
         usd_per_1000=1000 * float(series.spend_usd[inside].sum()) / max(due, 1),
         p95_ms=_mean(series.p95_ms[inside], series.served[inside]),
         shares={result.lanes[lane]: by_lane[lane] / max(due, 1) for lane in order if by_lane[lane]},
     )
+
+
+def _quality(values: NDArray[np.float64], served: NDArray[np.int64]) -> float:
+    """The mean over buckets, unless more of what was served than ``MOST_UNKNOWN`` is in buckets that are not known:
+    what is extrapolated is not like the rest."""
+    unknown = int(served[~np.isfinite(values)].sum())
+    return float("nan") if unknown > MOST_UNKNOWN * served.sum() else _mean(values, served)
 
 
 def _mean(values: NDArray[np.float64], weight: NDArray[np.int64]) -> float:

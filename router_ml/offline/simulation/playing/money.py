@@ -2,7 +2,8 @@
 spent.
 
 A request is charged what its lane costs when it is sent there, and corrected when it has ended elsewhere, as a router
-does; but with what that costs in expectation instead of what the router believes.
+does; but with what that costs in expectation instead of what the router believes. On the requests of a log that is the
+cost of its lanes on the level of the log, lane by lane; what single logged decisions cost corrects the result alone.
 """
 
 from __future__ import annotations

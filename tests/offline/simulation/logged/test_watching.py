@@ -74,8 +74,9 @@ def test_a_calm_run_is_the_doubly_robust_estimate(config: RouterConfig, persons:
     wanted = dr(over_all(config, shares), feedback, truth.quality)
     assert found.quality.value == pytest.approx(wanted.value, abs=1e-9)
     assert (found.quality.low, found.quality.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
-    spent = dr(over_all(config, shares), Feedback(**common, reward=data.cost_usd), truth.cost_usd)
+    spent = dr(over_all(config, shares), Feedback(**common, reward=data.cost_usd, cluster=cluster), truth.cost_usd)
     assert found.cost.value == pytest.approx(spent.value, abs=1e-12)
+    assert found.cost.high - found.cost.low == pytest.approx(spent.high - spent.low, rel=0.25)  # relative residuals
     paired = ope_difference(
         over_all(config, shares), over_all(config, data.propensities), feedback, reward_model=truth.quality
     )

@@ -8,10 +8,12 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from router_ml.offline.simulation.counting.results import Interval, Study, Trouble
 from router_ml.offline.simulation.page.page import command, page
+from router_ml.offline.simulation.page.sentences import answer
 from tests.offline.simulation.studies import a_crowd, a_result, a_silence, a_study
 
 EVIL = """<script>alert("1")</script><img src=x onerror='alert(2)'>&amp;"'"""
@@ -87,6 +89,22 @@ def test_the_answer_is_made_of_the_numbers_of_the_trouble() -> None:
     assert "fast, premium: no answers, for 48 hours. Meanwhile 99.9% of requests were answered" in found
     assert re.search(r"quality fell from \.78\d to \.76\d; spend per request fell 2\d%\.", found)
     assert "Every quality floor was kept. Nothing went to an excluded lane." in found
+
+
+def test_a_quality_that_nobody_knows_is_not_in_the_answer() -> None:
+    """A director would take it for a fact; and where nothing happened, a dash would not be noticed."""
+    champion = a_result("champion")
+    nothing = np.full(len(champion.series.quality), np.nan)
+    unknown = replace(champion, quality=Interval(np.nan, 0.3, 0.9), series=replace(champion.series, quality=nothing))
+    assert "what that did to quality is not known; spend per request" in answer(a_study(unknown))
+    assert "and a quality that is not known." in answer(a_study(unknown, troubles=()))
+    assert "not known" not in answer(a_study(champion))
+
+
+def test_the_dotted_line_is_no_bound_of_a_log() -> None:
+    """It is drawn by the model and valued by the log."""
+    assert "line is out of reach" in page(a_study())
+    assert "line is out of reach" not in page(a_study(truth="logged"))
 
 
 def test_bad_news_is_in_the_answer() -> None:

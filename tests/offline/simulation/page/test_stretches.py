@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,18 @@ def test_who_answers_changes_while_a_vendor_is_dark() -> None:
     assert next(iter(before.shares)) == "fast"
     assert not during.shares.keys() & {"fast", "premium"}
     assert sum(during.shares.values()) == pytest.approx(during.success)
+
+
+@pytest.mark.parametrize(("first", "last", "known"), [(72, 73, True), (82, 90, False)])
+def test_a_mean_over_what_is_mostly_known_alone(first: int, last: int, known: bool) -> None:
+    """Hours that went where nothing is known are not like the others: one at night does not matter, a day does."""
+    result = a_result("champion")
+    quality = result.series.quality.copy()
+    quality[first:last] = np.nan
+    study = a_study(replace(result, series=replace(result.series, quality=quality)))
+    before, during, after = stretches(study, study.results[0])
+    assert np.isfinite([before.quality, after.quality]).all()
+    assert np.isfinite(during.quality) == known
 
 
 def test_what_is_half_in_trouble_is_in_no_part() -> None:
