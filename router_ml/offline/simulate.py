@@ -85,13 +85,15 @@ def simulate(
         seed: the same seed gives the same study.
 
     Raises:
-        InvalidRequestError: an unknown scenario or policy, a model without learned part, a line that is no request.
+        InvalidRequestError: an unknown scenario or policy, a model without learned part, a line that is no request, or
+            two challengers that would have the same name.
         OfflineDataError: there is nothing to play.
         BundleError, RegistryError, LogError, ConfigError: what is named cannot be opened.
     """
     bundle = open_bundle(model)
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
-    found, rivals = open_source(source, bundle, asked, seed=seed), _challengers(challengers)
+    rivals = _challengers(challengers)
+    found = open_source(source, bundle, asked, seed=seed)
     seen = [name for name, one in rivals.items() if found.seen_by(one)]
     notes = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
     made = study(
@@ -219,10 +221,23 @@ def _frame(rows: list[dict[str, Any]]) -> Any:
 
 
 def _challengers(given: Mapping[str, str | Path | Bundle] | Iterable[str | Path]) -> dict[str, Bundle]:
-    """By name: the last part of a folder, or what the registry calls it."""
+    """By name: the last part of a folder, or what the registry calls it.
+
+    Raises:
+        InvalidRequestError: two would have the same name.
+    """
     if isinstance(given, Mapping):
         return {name: open_bundle(one) for name, one in given.items()}
-    return {_named(str(one)): open_bundle(one) for one in given}
+    names: dict[str, str | Path] = {}
+    for one in given:
+        name = _named(str(one))
+        if name in names:
+            raise InvalidRequestError(
+                f"The challengers {names[name]} and {one} would both be named {name!r}. Rename a folder, or name them: "
+                "simulate(challengers={'name': bundle}), or router-ml batch simulate --challenger NAME=BUNDLE."
+            )
+        names[name] = one
+    return {name: open_bundle(one) for name, one in names.items()}
 
 
 def _named(source: str) -> str:

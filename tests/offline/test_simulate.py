@@ -151,6 +151,12 @@ def test_frames_have_a_row_for_each_policy_class_and_stretch(outage: Study) -> N
     json.dumps(to_record(outage), allow_nan=False)
 
 
+def test_two_challengers_of_one_name_are_refused_rather_than_one_lost(bundle: Bundle, tmp_path: Path) -> None:
+    folders = [tmp_path / "old" / "bundle", tmp_path / "new" / "bundle"]
+    with pytest.raises(InvalidRequestError, match=r"old/bundle and .*new/bundle would both be named 'bundle'"):
+        simulate(bundle, SMALL, challengers=folders, policies=["challengers"], source=FEW)
+
+
 def test_what_cannot_be_played_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="vendor_outage_48h"):
         simulate(bundle, "vendor_outage")
