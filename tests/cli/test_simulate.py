@@ -11,7 +11,9 @@ from rich.console import Console
 
 from router_ml.cli.show_simulation import study_page
 from router_ml.cli.simulate import _line
+from router_ml.errors import RegistryError
 from router_ml.offline.simulation.counting import saving
+from router_ml.offline.simulation.counting.results import Study
 from tests.offline.simulation.made import a_study
 
 Run = Callable[..., tuple[int, str, str]]
@@ -127,6 +129,36 @@ def test_a_run_in_mlflow_holds_the_page(run: Run, files: Path, models: Path, mon
     assert "MLflow run abc" in out
     assert seen["study"].results[0].requests == 40
     assert "<html" in seen["page"]
+
+
+def test_what_cannot_be_kept_is_shown_all_the_same(
+    run: Run, files: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that refuses comes last, so all files are there, and the numbers are printed."""
+
+    def refused(study: Study, page: str) -> str:
+        raise RegistryError("The store refused it.")
+
+    monkeypatch.setattr(saving, "record_run", refused)
+    arguments = ["--scenario", files / "dark.yaml", "--scenario", "quiet_week", "--requests", files / "own.jsonl"]
+    arguments += [
+        "--model",
+        models,
+        "--policies",
+        "none",
+        "--count",
+        "40",
+        "--mlflow",
+        "--html",
+        tmp_path / "page.html",
+    ]
+    code, out, err = run("simulate", *arguments, "--json")
+    assert code != 0
+    assert "The store refused it." in err
+    pages = [tmp_path / "page-dark.html", tmp_path / "page-quiet_week.html"]
+    assert [one["written"] for one in json.loads(out)["studies"]] == [[str(one)] for one in pages]
+    assert all("<html" in one.read_text() for one in pages)
+    assert "quiet_week" in run("simulate", *arguments)[1]
 
 
 def test_a_password_in_the_url_of_a_log_is_not_written_down() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,23 +83,38 @@ def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
 def _params(study: Study) -> Mapping[str, object]:
     names = ("scenario", "hours", "kinds", "truth", "in_sample", "source", "seed")
     played = {"requests": study.results[0].requests if study.results else 0}
-    return {**{name: getattr(study, name) for name in names}, **played, **study.versions}
+    found = {**{name: getattr(study, name) for name in names}, **played, **study.versions}
+    called = _allowed(found)
+    return {called[name]: value for name, value in found.items()}
 
 
 def _metrics(study: Study) -> dict[str, float]:
     """Every number of the summary that is known, as ``policy/name``."""
     found: dict[str, float] = {}
-    for row in summary_rows(study):
-        prefix = _allowed(row["policy"])
-        values: dict[str, Any] = plain(row)
-        numbers = {key: value for key, value in values.items() if isinstance(value, int | float)}
-        found |= {f"{prefix}/{_allowed(key)}": float(value) for key, value in numbers.items()}
+    rows: list[dict[str, Any]] = [plain(row) for row in summary_rows(study)]
+    prefixes = _allowed(row["policy"] for row in rows)
+    for row in rows:
+        numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+        called = _allowed(numbers)
+        found |= {f"{prefixes[row['policy']]}/{called[key]}": float(value) for key, value in numbers.items()}
     return found
 
 
-def _allowed(name: str) -> str:
-    """What MLflow takes as a name."""
-    return re.sub(r"[^\w .-]", "_", name)
+def _allowed(names: Iterable[str]) -> dict[str, str]:
+    """What MLflow takes as a name in the place of each, and no two alike.
+
+    >>> _allowed(["a/b", "a_b", ".."])
+    {'a/b': 'a_b', 'a_b': 'a_b 2', '..': '_..'}
+    """
+    found: dict[str, str] = {}
+    taken = set[str]()
+    for name in names:
+        plainly = re.sub(r"[^\w .-]", "_", name)
+        plainly = plainly if plainly.strip(".") else f"_{plainly}"  # MLflow makes folders of names
+        tries = itertools.chain([plainly], (f"{plainly} {number}" for number in itertools.count(2)))
+        found[name] = next(one for one in tries if one not in taken)
+        taken.add(found[name])
+    return found
 
 
 def _hive(key: str, value: str) -> str:

@@ -86,3 +86,18 @@ def test_a_run_holds_numbers_and_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "champion/less_champion_quality" not in seen["metrics"]
     assert seen["files"]["study.html"] == "<p>page</p>"
     assert json.loads(seen["files"]["study.json"])["seed"] == 0
+
+
+def test_any_challenger_and_policy_can_be_recorded(tmp_path: Path) -> None:
+    """A store takes few characters in a name; what it would not take is replaced, and no two names become one."""
+    mlflow = pytest.importorskip("mlflow")
+    study = a_study("champion", "router@champion", "a/b", "a_b", "..")
+    versions = {**study.versions, "challenger router@champion": "b-1", "challenger router_champion": "b-2"}
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    record_run(dataclasses.replace(study, versions=versions), tracking_uri=store)
+    (found,) = mlflow.MlflowClient(store).search_runs(
+        [one.experiment_id for one in mlflow.MlflowClient(store).search_experiments()]
+    )
+    assert {"b-1", "b-2"} <= set(found.data.params.values())
+    recorded = [value for name, value in found.data.metrics.items() if name.endswith("/spend_usd")]
+    assert sorted(recorded) == sorted(result.spend_usd for result in study.results)
