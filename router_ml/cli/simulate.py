@@ -97,10 +97,10 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         line = _line({"scenario": name, **options})
         kept.append(Keep(one, _own(html, one, several=several), _own(picture, one, several=several), parquet, line))
     try:  # what took minutes is shown even where it cannot be kept
-        for each in kept:
-            each.write()
-        for each in kept if mlflow else ():
-            each.record()
+        for keep in kept:
+            keep.write()
+        for keep in kept if mlflow else ():
+            keep.record()
     finally:
         _show(kept, as_json=as_json)
 

@@ -143,6 +143,35 @@ def test_an_outcome_pack_is_measured_truth_of_the_lanes_that_it_has(bundle: Bund
     assert again.notes == ("In sample: b learned from some of these requests.",)
 
 
+def test_outcomes_that_are_not_known_are_left_out_of_means(bundle: Bundle, pack: Pack) -> None:
+    """The better lane is not known for a third of the prompts; the router still explores between both."""
+    quality = np.column_stack([np.full(60, 0.2), np.full(60, 0.9)])
+    quality[:20, 1], cost = np.nan, pack.cost_usd.copy()
+    cost[:20, 1] = np.nan
+    found = simulate(
+        bundle,
+        SMALL,
+        policies=["premium", "oracle"],
+        source=Source(pack=dataclasses.replace(pack, quality=quality, cost_usd=cost)),
+    )
+    assert "16.7% of the qualities are not known" in found.source
+    champion, best, _ = found.results
+    assert best.lane_requests["balanced"] > best.lane_requests["private"]
+    assert any(note.startswith("The quality of ") and "not known" in note for note in best.notes)
+    assert champion.exploration.requests > 0
+    for result in found.results:
+        assert np.isfinite([result.quality.value, result.cost.value, result.exploration.quality]).all()
+        assert 0.2 <= result.quality.value <= 0.9
+
+
+def test_outcomes_that_cannot_be_are_refused(bundle: Bundle, pack: Pack) -> None:
+    for column, value, complaint in (("quality", 7.0, "quality of 7"), ("cost_usd", -1.0, "cost_usd of -1")):
+        values = getattr(pack, column).copy()
+        values[3, 1] = value
+        with pytest.raises(OfflineDataError, match=rf"{complaint} for .* in row 3, and 1 such values"):
+            simulate(bundle, SMALL, source=Source(pack=dataclasses.replace(pack, **{column: values})))
+
+
 def test_frames_have_a_row_for_each_policy_class_and_stretch(outage: Study) -> None:
     pytest.importorskip("pandas")
     assert frame(outage)["policy"].tolist() == [result.policy for result in outage.results]

@@ -135,6 +135,9 @@ def _series(tally: Tally, people: Queue) -> Series:
 def _notes(tally: Tally) -> list[str]:
     """What a reader must know of these numbers."""
     found = []
+    served, known = (tally.by_cluster()[:, column].sum() for column in (SERVED, KNOWN))
+    if known < served:
+        found.append(f"The quality of {1 - known / served:.1%} of the answers is not known; means are of the others.")
     for number, name in enumerate(tally.classes):
         promise, refused = tally.promises[name], int(tally.sums["fates"][number, FATES.index("refused")])
         if promise.promise.kind == "loss":

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
+
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.simulation.counting.calm import Calm, with_budgets
@@ -117,5 +119,7 @@ def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Itera
 
 
 def best_lane(kinds: Kinds) -> str:
-    """The lane whose answers are truly best on average, whatever they cost."""
-    return kinds.lanes[int((kinds.weight @ kinds.quality).argmax())]
+    """The lane whose answers are truly best on average over the requests where that is known, whatever they cost."""
+    known = np.isfinite(kinds.quality) & (kinds.weight > 0)[:, None]
+    total, weight = kinds.weight @ np.where(known, kinds.quality, 0.0), kinds.weight @ known
+    return kinds.lanes[int(np.where(weight > 0, total / np.maximum(weight, 1e-300), -1.0).argmax())]
