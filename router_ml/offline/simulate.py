@@ -94,8 +94,6 @@ def simulate(
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
     rivals = _challengers(challengers)
     found = open_source(source, bundle, asked, seed=seed)
-    seen = [name for name, one in rivals.items() if found.seen_by(one)]
-    notes = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
     made = study(
         bundle,
         found.scenario,
@@ -106,7 +104,7 @@ def simulate(
         seed=seed,
         progress=progress,
     )
-    return replace(made, notes=(*made.notes, *found.notes, *notes))
+    return replace(made, notes=(*made.notes, *found.told_of(rivals)))
 
 
 def sized(scenario: Scenario, *, count: int | None = None, days: float | None = None) -> Scenario:
@@ -148,6 +146,12 @@ class Opened:
     stream: Stream | None = None
     notes: tuple[str, ...] = ()
     seen_by: Callable[[Bundle], bool] = lambda _: False
+
+    def told_of(self, challengers: Mapping[str, Bundle]) -> tuple[str, ...]:
+        """The notes, and which challengers have learned from the requests."""
+        seen = [name for name, one in challengers.items() if self.seen_by(one)]
+        told = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
+        return (*self.notes, *told)
 
 
 def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int = 0) -> Opened:

@@ -82,6 +82,15 @@ def test_what_the_numbers_are_not_is_said(outage: Study, bundle: Bundle) -> None
     assert any("Believed" in line for line in to_record(outage)["caveats"])
 
 
+def test_versions_tell_requests_apart(bundle: Bundle) -> None:
+    one, again, other = (
+        simulate(bundle, SMALL, policies=[], source=Source(requests=example_requests()[part])).versions
+        for part in (slice(0, 3), slice(0, 3), slice(0, 4))
+    )
+    assert one == again
+    assert {name for name in one if one[name] != other[name]} == {"requests_sha256"}
+
+
 def test_the_same_seed_gives_the_same_study_and_another_another(bundle: Bundle) -> None:
     one, again, other = (simulate(bundle, SMALL, policies=[], source=FEW, seed=seed) for seed in (1, 1, 2))
     assert to_record(one) == to_record(again)

@@ -79,7 +79,7 @@ def study(
         source=kinds.source,
         kinds=len(kinds),
         seed=seed,
-        versions=_versions(bundle, config, scenario, rivals),
+        versions=versions_of(bundle, config, scenario, kinds, rivals),
         extrapolated={one.policy: one.extrapolated for one in findings},
     )
 
@@ -112,8 +112,8 @@ def _progress(progress: Progress | None, name: str, before: int, of: int) -> Cal
     return told
 
 
-def _versions(
-    bundle: Bundle, config: RouterConfig, scenario: Scenario, challengers: Mapping[str, Bundle]
+def versions_of(
+    bundle: Bundle, config: RouterConfig, scenario: Scenario, kinds: Kinds, challengers: Mapping[str, Bundle]
 ) -> dict[str, str]:
     """What the numbers were made with."""
     digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
@@ -122,5 +122,6 @@ def _versions(
         "config_sha256": config_sha256(config),
         "encoder": bundle.encoder.sha256,
         "scenario_sha256": digest,
+        "requests_sha256": kinds.sha256(),
         **{f"challenger {name}": one.manifest.id for name, one in challengers.items()},
     }
