@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,9 @@ def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], complai
     assert err.count("\n") == 1
 
 
-def shown(*names: str, width: int = 100) -> str:
+def shown(*names: str, width: int = 100, study: Study | None = None) -> str:
     console = Console(width=width, record=True, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(study_page(a_study(*names)))
+    console.print(study_page(study or a_study(*names)))
     return console.export_text()
 
 
@@ -107,6 +108,17 @@ def test_the_page_fits_100_columns_and_says_what_the_numbers_are_not() -> None:
         "People were asked about",
     ):
         assert part in said
+
+
+def test_notes_of_all_policies_are_shown_and_none_twice() -> None:
+    study = a_study("champion", "always dear", "kNN")
+    told = {"champion": ("Of all.",), "always dear": ("Of all.", "Of both others."), "kNN": ("Of both others.", "Own.")}
+    results = tuple(replace(result, notes=told[result.policy]) for result in study.results)
+    said = shown(study=replace(study, results=results))
+    assert "champion: Of all." in said
+    assert "always dear, kNN: Of both others." in said
+    assert "kNN: Own." in said
+    assert said.count("Of all.") == 1
 
 
 def test_a_share_is_never_rounded_up_to_all_of_it() -> None:

@@ -12,13 +12,14 @@ import pytest
 from router_ml import RouteRequest
 from router_ml.allocation.context import Contexts
 from router_ml.case import contexts
+from router_ml.contract import Constraints
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
 from router_ml.offline.packs import Pack
 from router_ml.offline.simulate import Source, class_frame, frame, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
-from router_ml.offline.simulation.scenarios.scenario import Budget, Scenario, Traffic
+from router_ml.offline.simulation.scenarios.scenario import Budget, PriceChange, Scenario, Traffic
 from router_ml.offline.simulation.traffic.reading import example_requests
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
@@ -179,6 +180,22 @@ def test_outcomes_that_cannot_be_are_refused(bundle: Bundle, pack: Pack) -> None
         values[3, 1] = value
         with pytest.raises(OfflineDataError, match=rf"{complaint} for .* in row 3, and 1 such values"):
             simulate(bundle, SMALL, source=Source(pack=dataclasses.replace(pack, **{column: values})))
+
+
+def test_a_fixed_lane_that_nothing_may_go_to_is_not_played(bundle: Bundle) -> None:
+    """It would be the champion by another name. Where its price falls later, something may go to it."""
+    asked = Source(requests=[RouteRequest(text="What is a lien?", constraints=Constraints(max_cost_usd=1e-4))])
+    cheaper = SMALL.model_copy(
+        update={"events": (PriceChange(kind="price", where="anthropic", at_hour=12, times=0.0),)}
+    )
+    found, later = (simulate(bundle, one, policies=["fixed"], source=asked) for one in (SMALL, cheaper))
+    assert [result.policy for result in found.results] == ["champion", "always private", "always extraction"]
+    (note,) = found.notes
+    assert note.startswith("Not played, since rules and ceilings keep all requests from there: always balanced, ")
+    assert "always anthropic" in note
+    assert later.results[-1].policy == "always anthropic"
+    assert later.results[-1].lane_requests["anthropic"] > 0
+    assert "anthropic" not in later.notes[0]
 
 
 def test_frames_have_a_row_for_each_policy_class_and_stretch(outage: Study) -> None:

@@ -20,7 +20,7 @@ from router_ml.offline.engine.dealing import Dealt, shared
 from router_ml.offline.engine.files import need
 from router_ml.offline.engine.reading import open_bundle
 from router_ml.offline.simulation.counting.calm import Calm, with_budgets
-from router_ml.offline.simulation.counting.lineup import Entry, Setting, lineup
+from router_ml.offline.simulation.counting.lineup import Entry, Setting, lineup, playable
 from router_ml.offline.simulation.counting.tally import Tally
 from router_ml.offline.simulation.playing.play import play
 from router_ml.offline.simulation.policies.policy import Policy
@@ -96,7 +96,16 @@ class Arena:
     @cached_property
     def entries(self) -> dict[str, Entry]:
         """The policies by name, the champion first."""
-        return {entry.name: entry for entry in lineup(self.kinds, self.challengers, self.task.policies)}
+        return {entry.name: entry for entry in self._playable[0]}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know of requests and policies."""
+        return (*self._playable[1], *self.task.notes)
+
+    @cached_property
+    def _playable(self) -> tuple[list[Entry], tuple[str, ...]]:
+        return playable(lineup(self.kinds, self.challengers, self.task.policies), self.setting)
 
     @cached_property
     def setting(self) -> Setting:

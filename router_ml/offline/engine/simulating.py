@@ -132,7 +132,7 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
         kinds=len(kinds),
         seed=task.seed,
         versions=versions_of(arena.bundle, arena.config, scenario, kinds, arena.challengers),
-        notes=(*((note,) if len(seeds) > 1 else ()), *task.notes),
+        notes=(*((note,) if len(seeds) > 1 else ()), *arena.notes),
     )
 
 

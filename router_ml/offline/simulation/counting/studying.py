@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from router_ml.config import RouterConfig, config_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.counting.calm import Calm, calm_scenario, with_budgets, without_budgets
-from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup
+from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup, playable
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.running import Played, run
 from router_ml.offline.simulation.policies.routed import Routed
@@ -61,6 +61,7 @@ def study(
     config = with_budgets(bundle.config, scenario, calm)
     world = build_world(scenario, kinds, config, main=calm.shares)
     setting = Setting(bundle, config, scenario, calm, kinds, world, seed)
+    entries, notes = playable(entries, setting)
     for number, entry in enumerate(entries):
         told = _progress(progress, entry.name, number * traffic.requests, len(entries) * traffic.requests)
         played.append(run(entry.make(setting), traffic, world, scenario, progress=told))
@@ -81,6 +82,7 @@ def study(
         seed=seed,
         versions=versions_of(bundle, config, scenario, kinds, rivals),
         extrapolated={one.policy: one.extrapolated for one in findings},
+        notes=notes,
     )
 
 
