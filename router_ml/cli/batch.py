@@ -189,10 +189,15 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 
 
 def _named(given: list[str]) -> dict[str, str]:
-    """NAME=BUNDLE."""
+    """NAME=BUNDLE, each name once."""
     if any("=" not in each for each in given):
         raise InvalidRequestError(f"Found --challenger {', '.join(given)}, expected NAME=BUNDLE.")
-    return dict(each.split("=", 1) for each in given)
+    named = dict(each.split("=", 1) for each in given)
+    if len(named) < len(given):
+        raise InvalidRequestError(
+            f"Found --challenger {', '.join(given)}, where a name comes twice. Give each its own."
+        )
+    return named
 
 
 def _show(report: object, as_json: bool) -> None:

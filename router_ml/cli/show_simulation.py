@@ -41,7 +41,7 @@ def library_page(found: Mapping[str, str]) -> RenderableType:
 
 
 def study_page(study: Study) -> RenderableType:
-    """What was played, what these numbers are not, the policies, the champion's classes, and what happened."""
+    """What was played, what these numbers are not, the policies, the champion's classes, notes, and what happened."""
     parts: list[RenderableType] = [Text(study.scenario, style="bold"), Text(" ".join(study.description.split()))]
     parts.append(Text(_played(study)))
     parts += [Text(line, style="yellow") for line in caveats(study)]
@@ -51,6 +51,7 @@ def study_page(study: Study) -> RenderableType:
         parts += [Text(""), Text(f"{champion.policy}, by traffic class", style="bold"), _classes(champion)]
         parts += [Text(line) for line in _people(champion)]
         parts += [Text(f"{champion.policy}: {note}") for note in champion.notes]
+        parts += [Text(line, style="dim") for line in _others(study)]
     if study.troubles:
         parts += [Text(""), Text("What happened", style="bold"), _troubles(study)]
     return Group(*parts)
@@ -130,6 +131,17 @@ def _people(result: Result) -> Iterator[str]:
             f"Exploration: {explored.requests:,} requests went to another lane than the preferred one, for "
             f"${explored.usd:+,.2f} in all and {-explored.quality:+.4f} of quality per request."
         )
+
+
+def _others(study: Study) -> Iterator[str]:
+    """What the notes of the others say beside the champion's; each once, with all whom it is about."""
+    about: dict[str, list[str]] = {}
+    for result in study.results[1:]:
+        for note in result.notes:
+            if note not in study.results[0].notes:
+                about.setdefault(note, []).append(result.policy)
+    for note, names in about.items():
+        yield f"{', '.join(names)}: {note}"
 
 
 def _troubles(study: Study) -> Table:

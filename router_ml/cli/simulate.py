@@ -7,7 +7,8 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,23 +92,30 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
         "log": log,
     }
     options |= {"count": count, "days": days, "policies": policies, "learn": learn, "seed": seed}
-    kept = []
+    several, kept = len(studies) > 1, []
     for name, one in zip(names, studies, strict=True):
-        several = len(studies) > 1
-        keep = Keep(_own(html, one, several=several), _own(picture, one, several=several), parquet, mlflow)
-        kept.append(keep.write(one, line=_line({"scenario": name, **options})))
+        line = _line({"scenario": name, **options})
+        kept.append(Keep(one, _own(html, one, several=several), _own(picture, one, several=several), parquet, line))
+    try:  # what took minutes is shown even where it cannot be kept
+        for keep in kept:
+            keep.write()
+        for keep in kept if mlflow else ():
+            keep.record()
+    finally:
+        _show(kept, as_json=as_json)
+
+
+def _show(kept: list[Keep], *, as_json: bool) -> None:
     if as_json:
         from router_ml.offline.simulation.counting.tables import to_record
 
-        write_json(
-            {"studies": [{**to_record(one), "written": where} for one, where in zip(studies, kept, strict=True)]}
-        )
+        write_json({"studies": [{**to_record(one.study), "written": one.written} for one in kept]})
         return
     from router_ml.cli.show_simulation import study_page
 
-    for one, where in zip(studies, kept, strict=True):
-        render(study_page(one))
-        write("".join(f"Written: {what}\n" for what in where) or "\n")
+    for one in kept:
+        render(study_page(one.study))
+        write("".join(f"Written: {what}\n" for what in one.written) or "\n")
 
 
 def _check_places(*, html: Path | None, picture: Path | None, parquet: Path | None) -> None:
@@ -204,31 +212,40 @@ def _line(options: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Keep:
-    """What a study is written to."""
+    """A study, what it is written to, and the ``line`` that gives it again; ``written``: what was, and where."""
 
+    study: Study
     html: Path | None
     picture: Path | None
     parquet: Path | None
-    mlflow: bool
+    line: str
+    written: list[str] = field(default_factory=list)
 
-    def write(self, study: Study, *, line: str) -> list[str]:
-        """Write all that was asked for; returns what and where."""
-        from router_ml.offline.simulation.counting import saving
+    @cached_property
+    def page(self) -> str:
+        """The page."""
         from router_ml.offline.simulation.page.page import page
+
+        return page(self.study, command_line=self.line)
+
+    def write(self) -> None:
+        """Write the files that were asked for."""
+        from router_ml.offline.simulation.counting import saving
         from router_ml.offline.simulation.page.pictures import outage_picture
 
-        text = page(study, command_line=line) if self.html is not None or self.mlflow else None
-        written = []
-        if self.html is not None and text is not None:
-            self.html.write_text(text, encoding="utf-8")
-            written.append(str(self.html))
+        if self.html is not None:
+            self.html.write_text(self.page, encoding="utf-8")
+            self.written.append(str(self.html))
         if self.picture is not None:
-            written.append(str(outage_picture(self.picture, study)))
+            self.written.append(str(outage_picture(self.picture, self.study)))
         if self.parquet is not None:
-            saving.write_parquet(study, self.parquet)
-            written.append(str(self.parquet))
-        if self.mlflow:
-            written.append(f"MLflow run {saving.record_run(study, page=text)}")
-        return written
+            saving.write_parquet(self.study, self.parquet)
+            self.written.append(str(self.parquet))
+
+    def record(self) -> None:
+        """Record a run in MLflow."""
+        from router_ml.offline.simulation.counting import saving
+
+        self.written.append(f"MLflow run {saving.record_run(self.study, page=self.page)}")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pack:
-    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,).
+    """An outcome matrix without its texts: contexts (n), quality (n, L) in 0..1, cost_usd (n, L), group (n,). NaN where
+    an outcome is not known.
 
     ``prices``: USD per million tokens in and out that were paid, by lane, where it is known.
     """
@@ -63,11 +64,30 @@ def learned_from(bundle: Bundle, pack: Pack) -> bool:
     return bundle.manifest.training.get("pack_sha256") == pack.digest
 
 
+def check_outcomes(pack: Pack) -> None:
+    """Refuse outcomes that cannot be.
+
+    Raises:
+        OfflineDataError: a quality that is known is not in 0..1, or a cost not in 0..infinity.
+    """
+    for name, values, most, expected in (
+        ("quality", pack.quality, 1.0, "in 0..1"),
+        ("cost_usd", pack.cost_usd, np.finfo(np.float64).max, "0 or more"),
+    ):
+        wrong = ~np.isnan(values) & ~((values >= 0) & (values <= most))
+        if wrong.any():
+            row, lane = np.argwhere(wrong)[0]
+            raise OfflineDataError(
+                f"The outcome pack has a {name} of {values[row, lane]:g} for {pack.lanes[lane]} in row {row}, and "
+                f"{int(wrong.sum())} such values in all; expected {expected}, or NaN where it is not known."
+            )
+
+
 def read_pack(stem: Path, *, encoder: str | None = None) -> Pack:
     """The pack ``stem.json`` and ``stem.safetensors``; the name of either file will do.
 
     Raises:
-        OfflineDataError: there is no such pack.
+        OfflineDataError: there is no such pack, or its outcomes cannot be (``check_outcomes``).
         EncoderMismatchError: its embeddings come from another encoder than ``encoder`` (a sha256).
     """
     description, data = stem.with_suffix(".json"), stem.with_suffix(".safetensors")
@@ -93,4 +113,7 @@ def read_pack(stem: Path, *, encoder: str | None = None) -> Pack:
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     quality, cost = arrays["quality"].astype(np.float64), arrays["cost_usd"].astype(np.float64)
     prices = {lane: (float(fresh), float(out)) for lane, (fresh, out) in record.get("prices", {}).items()}
-    return Pack(contexts, quality, cost, arrays["group"], tuple(record["lanes"]), record["encoder"], digest, prices)
+    lanes = tuple(record["lanes"])
+    pack = Pack(contexts, quality, cost, arrays["group"], lanes, record["encoder"], digest, prices)
+    check_outcomes(pack)
+    return pack

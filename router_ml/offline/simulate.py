@@ -87,15 +87,15 @@ def simulate(
         seed: the same seed gives the same study.
 
     Raises:
-        InvalidRequestError: an unknown scenario or policy, a model without learned part, a line that is no request.
+        InvalidRequestError: an unknown scenario or policy, a model without learned part, a line that is no request, or
+            two challengers that would have the same name.
         OfflineDataError: there is nothing to play.
         BundleError, RegistryError, LogError, ConfigError: what is named cannot be opened.
     """
     bundle = open_bundle(model)
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
-    found, rivals = open_source(source, bundle, asked, seed=seed), _challengers(challengers)
-    seen = [name for name, one in rivals.items() if found.seen_by(one)]
-    notes = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
+    rivals = _challengers(challengers)
+    found = open_source(source, bundle, asked, seed=seed)
     made = study(
         bundle,
         found.scenario,
@@ -106,7 +106,7 @@ def simulate(
         seed=seed,
         progress=progress,
     )
-    return replace(made, notes=(*made.notes, *found.notes, *notes))
+    return replace(made, notes=(*made.notes, *found.told_of(rivals)))
 
 
 def sized(scenario: Scenario, *, count: int | None = None, days: float | None = None) -> Scenario:
@@ -152,6 +152,12 @@ class Opened:
     stream: Stream | None = None
     notes: tuple[str, ...] = ()
     seen_by: Callable[[Bundle], bool] = lambda _: False
+
+    def told_of(self, challengers: Mapping[str, Bundle]) -> tuple[str, ...]:
+        """The notes, and which challengers have learned from the requests."""
+        seen = [name for name, one in challengers.items() if self.seen_by(one)]
+        told = (f"In sample: {', '.join(seen)} learned from some of these requests.",) if seen else ()
+        return (*self.notes, *told)
 
 
 def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int = 0) -> Opened:
@@ -225,10 +231,23 @@ def _frame(rows: list[dict[str, Any]]) -> Any:
 
 
 def _challengers(given: Mapping[str, str | Path | Bundle] | Iterable[str | Path]) -> dict[str, Bundle]:
-    """By name: the last part of a folder, or what the registry calls it."""
+    """By name: the last part of a folder, or what the registry calls it.
+
+    Raises:
+        InvalidRequestError: two would have the same name.
+    """
     if isinstance(given, Mapping):
         return {name: open_bundle(one) for name, one in given.items()}
-    return {_named(str(one)): open_bundle(one) for one in given}
+    names: dict[str, str | Path] = {}
+    for one in given:
+        name = _named(str(one))
+        if name in names:
+            raise InvalidRequestError(
+                f"The challengers {names[name]} and {one} would both be named {name!r}. Rename a folder, or name them: "
+                "simulate(challengers={'name': bundle}), or router-ml batch simulate --challenger NAME=BUNDLE."
+            )
+        names[name] = one
+    return {name: open_bundle(one) for name, one in names.items()}
 
 
 def _named(source: str) -> str:

@@ -45,6 +45,9 @@ def test_a_challenger_has_a_name(run: Run, tmp_path: Path) -> None:
     code, _, err = run("batch", "simulate", "--out", tmp_path, "--challenger", "models/default")
     assert code == 2
     assert "expected NAME=BUNDLE" in err
+    code, _, err = run("batch", "simulate", "--out", tmp_path, "--challenger", "a=b", "--challenger", "a=c")
+    assert code == 2
+    assert "where a name comes twice" in err
 
 
 @pytest.mark.slow

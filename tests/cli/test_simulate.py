@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from rich.console import Console
 
 from router_ml.cli.show_simulation import study_page
 from router_ml.cli.simulate import _line
+from router_ml.errors import RegistryError
 from router_ml.offline.simulation.counting import saving
+from router_ml.offline.simulation.counting.results import Study
 from tests.offline.simulation.made import a_study
 
 Run = Callable[..., tuple[int, str, str]]
@@ -87,9 +90,9 @@ def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], complai
     assert err.count("\n") == 1
 
 
-def shown(*names: str, width: int = 100) -> str:
+def shown(*names: str, width: int = 100, study: Study | None = None) -> str:
     console = Console(width=width, record=True, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(study_page(a_study(*names)))
+    console.print(study_page(study or a_study(*names)))
     return console.export_text()
 
 
@@ -109,6 +112,17 @@ def test_the_page_fits_100_columns_and_says_what_the_numbers_are_not() -> None:
         "People were asked about",
     ):
         assert part in said
+
+
+def test_notes_of_all_policies_are_shown_and_none_twice() -> None:
+    study = a_study("champion", "always dear", "kNN")
+    told = {"champion": ("Of all.",), "always dear": ("Of all.", "Of both others."), "kNN": ("Of both others.", "Own.")}
+    results = tuple(replace(result, notes=told[result.policy]) for result in study.results)
+    said = shown(study=replace(study, results=results))
+    assert "champion: Of all." in said
+    assert "always dear, kNN: Of both others." in said
+    assert "kNN: Own." in said
+    assert said.count("Of all.") == 1
 
 
 def test_a_share_is_never_rounded_up_to_all_of_it() -> None:
@@ -131,6 +145,36 @@ def test_a_run_in_mlflow_holds_the_page(run: Run, files: Path, models: Path, mon
     assert "MLflow run abc" in out
     assert seen["study"].results[0].requests == 40
     assert "<html" in seen["page"]
+
+
+def test_what_cannot_be_kept_is_shown_all_the_same(
+    run: Run, files: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that refuses comes last, so all files are there, and the numbers are printed."""
+
+    def refused(study: Study, page: str) -> str:
+        raise RegistryError("The store refused it.")
+
+    monkeypatch.setattr(saving, "record_run", refused)
+    arguments = ["--scenario", files / "dark.yaml", "--scenario", "quiet_week", "--requests", files / "own.jsonl"]
+    arguments += [
+        "--model",
+        models,
+        "--policies",
+        "none",
+        "--count",
+        "40",
+        "--mlflow",
+        "--html",
+        tmp_path / "page.html",
+    ]
+    code, out, err = run("simulate", *arguments, "--json")
+    assert code != 0
+    assert "The store refused it." in err
+    pages = [tmp_path / "page-dark.html", tmp_path / "page-quiet_week.html"]
+    assert [one["written"] for one in json.loads(out)["studies"]] == [[str(one)] for one in pages]
+    assert all("<html" in one.read_text() for one in pages)
+    assert "quiet_week" in run("simulate", *arguments)[1]
 
 
 def test_a_password_in_the_url_of_a_log_is_not_written_down() -> None:

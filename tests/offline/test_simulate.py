@@ -12,13 +12,14 @@ import pytest
 from router_ml import RouteRequest
 from router_ml.allocation.context import Contexts
 from router_ml.case import contexts
+from router_ml.contract import Constraints
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
 from router_ml.offline.packs import Pack
 from router_ml.offline.simulate import Source, class_frame, frame, open_source, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
-from router_ml.offline.simulation.scenarios.scenario import Budget, Scenario, Traffic
+from router_ml.offline.simulation.scenarios.scenario import Budget, PriceChange, Scenario, Traffic
 from router_ml.offline.simulation.traffic.reading import example_requests
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
@@ -80,6 +81,15 @@ def test_what_the_numbers_are_not_is_said(outage: Study, bundle: Bundle) -> None
     assert (outage.truth, outage.in_sample, outage.seed) == ("believed", False, 3)
     assert outage.versions["bundle"] == outage.versions["challenger the same"] == bundle.manifest.id
     assert any("Believed" in line for line in to_record(outage)["caveats"])
+
+
+def test_versions_tell_requests_apart(bundle: Bundle) -> None:
+    one, again, other = (
+        simulate(bundle, SMALL, policies=[], source=Source(requests=example_requests()[part])).versions
+        for part in (slice(0, 3), slice(0, 3), slice(0, 4))
+    )
+    assert one == again
+    assert {name for name in one if one[name] != other[name]} == {"requests_sha256"}
 
 
 def test_the_same_seed_gives_the_same_study_and_another_another(bundle: Bundle) -> None:
@@ -151,12 +161,63 @@ def test_an_outcome_pack_is_measured_truth_of_the_lanes_that_it_has(bundle: Bund
     assert again.notes == ("In sample: b learned from some of these requests.",)
 
 
+def test_outcomes_that_are_not_known_are_left_out_of_means(bundle: Bundle, pack: Pack) -> None:
+    """The better lane is not known for a third of the prompts; the router still explores between both."""
+    quality = np.column_stack([np.full(60, 0.2), np.full(60, 0.9)])
+    quality[:20, 1], cost = np.nan, pack.cost_usd.copy()
+    cost[:20, 1] = np.nan
+    found = simulate(
+        bundle,
+        SMALL,
+        policies=["premium", "oracle"],
+        source=Source(pack=dataclasses.replace(pack, quality=quality, cost_usd=cost)),
+    )
+    assert "16.7% of the qualities are not known" in found.source
+    champion, best, _ = found.results
+    assert best.lane_requests["balanced"] > best.lane_requests["private"]
+    assert any(note.startswith("The quality of ") and "not known" in note for note in best.notes)
+    assert champion.exploration.requests > 0
+    for result in found.results:
+        assert np.isfinite([result.quality.value, result.cost.value, result.exploration.quality]).all()
+        assert 0.2 <= result.quality.value <= 0.9
+
+
+def test_outcomes_that_cannot_be_are_refused(bundle: Bundle, pack: Pack) -> None:
+    for column, value, complaint in (("quality", 7.0, "quality of 7"), ("cost_usd", -1.0, "cost_usd of -1")):
+        values = getattr(pack, column).copy()
+        values[3, 1] = value
+        with pytest.raises(OfflineDataError, match=rf"{complaint} for .* in row 3, and 1 such values"):
+            simulate(bundle, SMALL, source=Source(pack=dataclasses.replace(pack, **{column: values})))
+
+
+def test_a_fixed_lane_that_nothing_may_go_to_is_not_played(bundle: Bundle) -> None:
+    """It would be the champion by another name. Where its price falls later, something may go to it."""
+    asked = Source(requests=[RouteRequest(text="What is a lien?", constraints=Constraints(max_cost_usd=1e-4))])
+    cheaper = SMALL.model_copy(
+        update={"events": (PriceChange(kind="price", where="anthropic", at_hour=12, times=0.0),)}
+    )
+    found, later = (simulate(bundle, one, policies=["fixed"], source=asked) for one in (SMALL, cheaper))
+    assert [result.policy for result in found.results] == ["champion", "always private", "always extraction"]
+    (note,) = found.notes
+    assert note.startswith("Not played, since rules and ceilings keep all requests from there: always balanced, ")
+    assert "always anthropic" in note
+    assert later.results[-1].policy == "always anthropic"
+    assert later.results[-1].lane_requests["anthropic"] > 0
+    assert "anthropic" not in later.notes[0]
+
+
 def test_frames_have_a_row_for_each_policy_class_and_stretch(outage: Study) -> None:
     pytest.importorskip("pandas")
     assert frame(outage)["policy"].tolist() == [result.policy for result in outage.results]
     assert len(class_frame(outage)) == sum(len(result.classes) for result in outage.results)
     assert len(series_frame(outage)) == 3 * len(outage.results[0].series.requests)
     json.dumps(to_record(outage), allow_nan=False)
+
+
+def test_two_challengers_of_one_name_are_refused_rather_than_one_lost(bundle: Bundle, tmp_path: Path) -> None:
+    folders = [tmp_path / "old" / "bundle", tmp_path / "new" / "bundle"]
+    with pytest.raises(InvalidRequestError, match=r"old/bundle and .*new/bundle would both be named 'bundle'"):
+        simulate(bundle, SMALL, challengers=folders, policies=["challengers"], source=FEW)
 
 
 def test_what_cannot_be_played_is_refused(bundle: Bundle, tmp_path: Path) -> None:

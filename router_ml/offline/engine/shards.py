@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
@@ -21,7 +20,7 @@ from router_ml.offline.engine.dealing import Dealt, shared
 from router_ml.offline.engine.files import need
 from router_ml.offline.engine.reading import open_bundle
 from router_ml.offline.simulation.counting.calm import Calm, with_budgets
-from router_ml.offline.simulation.counting.lineup import Entry, Setting, lineup
+from router_ml.offline.simulation.counting.lineup import Entry, Setting, lineup, playable
 from router_ml.offline.simulation.counting.tally import Tally
 from router_ml.offline.simulation.playing.play import play
 from router_ml.offline.simulation.policies.policy import Policy
@@ -31,6 +30,7 @@ from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import Stream
 from router_ml.offline.simulation.world.building import build_world
 from router_ml.offline.simulation.world.world import World
+from router_ml.storage.bundle import Bundle
 
 FAILED = 1  # place of failed calls among the counts of a tally
 
@@ -41,7 +41,8 @@ class Simulate:
 
     Args:
         bundle: its id. scenario: as JSON. kinds: the requests, which workers are sent and need not read again.
-        calm: what the champion does while nothing happens. seed: of the choice of requests.
+        calm: what the champion does while nothing happens. seed: of the choice of requests. notes: what a reader has to
+            know of these.
     """
 
     model: str | None
@@ -52,6 +53,7 @@ class Simulate:
     policies: tuple[str, ...]
     calm: Calm
     seed: int
+    notes: tuple[str, ...] = ()
     name: str = field(default="simulate", init=False)
 
     def said(self) -> Mapping[str, Any]:
@@ -59,7 +61,7 @@ class Simulate:
         return {
             "bundle": self.bundle,
             "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
-            "requests": _digest(self.kinds),
+            "requests": self.kinds.sha256(),
             "challengers": {name: open_bundle(one).manifest.id for name, one in self.challengers.items()},
             "calm": hashlib.sha256(repr(self.calm).encode()).hexdigest(),
             "seed": self.seed,
@@ -87,10 +89,23 @@ class Arena:
         self.world: World = build_world(self.scenario, self.kinds, self.config, main=task.calm.shares)
 
     @cached_property
+    def challengers(self) -> dict[str, Bundle]:
+        """The bundles that are compared with the champion, by name."""
+        return {name: open_bundle(one) for name, one in self.task.challengers.items()}
+
+    @cached_property
     def entries(self) -> dict[str, Entry]:
         """The policies by name, the champion first."""
-        bundles = {name: open_bundle(one) for name, one in self.task.challengers.items()}
-        return {entry.name: entry for entry in lineup(self.kinds, bundles, self.task.policies)}
+        return {entry.name: entry for entry in self._playable[0]}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know of requests and policies."""
+        return (*self._playable[1], *self.task.notes)
+
+    @cached_property
+    def _playable(self) -> tuple[list[Entry], tuple[str, ...]]:
+        return playable(lineup(self.kinds, self.challengers, self.task.policies), self.setting)
 
     @cached_property
     def setting(self) -> Setting:
@@ -157,29 +172,6 @@ class Arena:
             raise OfflineDataError(f"The sums of {policy} were kept by another release. Remove them and play again.")
         empty.sums.update(sums)
         return empty
-
-
-def _digest(kinds: Kinds) -> str:
-    """Of what requests are and what lanes make of them."""
-    parts = (
-        kinds.contexts.embedding,
-        kinds.contexts.tokens_in,
-        kinds.quality,
-        kinds.cost_usd,
-        kinds.weight,
-        kinds.cluster,
-    )
-    facts = [[_ordered(value) for value in vars(each).values()] for each in kinds.facts]
-    asked = [each.model_dump_json() for each in kinds.constraints]
-    digest = hashlib.sha256(repr((kinds.lanes, facts, asked, kinds.traffic_class)).encode())
-    for part in parts:
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()
-
-
-def _ordered(value: Any) -> Any:
-    """A set has another order in every process."""
-    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _kept(tally: Tally, policy: str, seed: int) -> Iterator[dict[str, Any]]:

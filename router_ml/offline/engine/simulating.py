@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.files import Folder
+from router_ml.offline.engine.reading import open_bundle
 from router_ml.offline.engine.run import Report
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.simulate import Source, open_source
 from router_ml.offline.simulation.counting.counted import difference_of
 from router_ml.offline.simulation.counting.results import Study
-from router_ml.offline.simulation.counting.studying import champion_in_calm
+from router_ml.offline.simulation.counting.studying import champion_in_calm, versions_of
 from router_ml.offline.simulation.counting.tally import Tally
 from router_ml.offline.simulation.policies.sweeps import curves
 from router_ml.offline.simulation.scenarios.loading import load_scenario
@@ -68,6 +69,7 @@ def task_of(
         policies=tuple(policies),
         calm=calm,
         seed=seed,
+        notes=found.told_of({name: open_bundle(one) for name, one in (challengers or {}).items()}),
     )
 
 
@@ -111,7 +113,10 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
     champion = next(iter(totals.values()))
     kinds, scenario, task = arena.kinds, arena.scenario, arena.task
     stream = arena.stream(task.seed)
-    note = f"{len(seeds)} seeds were added up: requests, calls and money are of all of them."
+    note = (
+        f"{len(seeds)} seeds were added up: requests, calls, money, reviews and days over a budget are of all of them, "
+        "dark minutes and queues of a run on average."
+    )
     return Study(
         scenario=scenario.name,
         description=scenario.description,
@@ -126,8 +131,8 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
         source=kinds.source,
         kinds=len(kinds),
         seed=task.seed,
-        versions={"bundle": task.bundle, "encoder": arena.bundle.encoder.sha256},
-        notes=(note,) if len(seeds) > 1 else (),
+        versions=versions_of(arena.bundle, arena.config, scenario, kinds, arena.challengers),
+        notes=(*((note,) if len(seeds) > 1 else ()), *arena.notes),
     )
 
 

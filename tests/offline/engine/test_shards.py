@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from router_ml import RouteRequest
+from router_ml.allocation.context import Contexts
+from router_ml.case import contexts
 from router_ml.errors import OfflineDataError
 from router_ml.offline import engine
 from router_ml.offline.engine.dealing import Dealt, shared
@@ -15,10 +18,12 @@ from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.run import run
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.engine.simulating import PLAN, TALLIES, added_up, task_of, write_plan
+from router_ml.offline.packs import Pack
 from router_ml.offline.simulate import Source, simulate, sized
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.scenarios.scenario import Behaviour, Scenario
 from router_ml.offline.simulation.traffic.reading import example_requests
+from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
 
 SOURCE = Source(requests=example_requests()[:12])
@@ -113,10 +118,41 @@ def test_another_scenario_does_not_go_on_with_these_tallies(task: Simulate, aren
         write_plan(plan, ["champion"], seeds=[3], slices=2)
 
 
+def test_what_the_numbers_are_not_is_kept_beside_the_sums(bundle: Bundle, models: Path, tmp_path: Path) -> None:
+    """A challenger that has learned from the pack is no fairer by being played in shards."""
+    understood = read(bundle.config, bundle, [RouteRequest(text=f"What is {i} plus {i}?") for i in range(20)])
+    columns = [lane.outcomes for lane in bundle.config.lanes.values() if lane.outcomes][:2]
+    pack = Pack(
+        contexts=Contexts.stack([contexts(one) for one in understood]),
+        quality=np.random.default_rng(0).random((20, 2)),
+        cost_usd=np.full((20, 2), 0.001),
+        group=np.arange(20),
+        lanes=tuple(str(name) for name in columns),
+        encoder=bundle.encoder.sha256,
+        digest=bundle.manifest.training["pack_sha256"],
+    )
+    found = engine.simulate(
+        tmp_path,
+        scenario=sized(scenario(), count=50),
+        model=str(models),
+        source=Source(pack=pack),
+        challengers={"b": str(models)},
+        policies=["challengers"],
+        deal=engine.Deal(2),
+    )
+    assert found.study.in_sample
+    assert found.study.notes[0].startswith("2 seeds were added up")
+    assert found.study.notes[1] == "In sample: b learned from some of these requests."
+    versions = found.study.versions
+    assert versions["bundle"] == versions["challenger b"] == bundle.manifest.id
+    assert {"requests_sha256", "scenario_sha256", "config_sha256"} <= set(versions)
+    assert found.study.results[1].runs == 2
+
+
 def test_what_a_task_says_is_the_same_in_every_process(task: Simulate) -> None:
     import subprocess
     import sys
 
-    code = "from router_ml.offline.engine.shards import _ordered; print(_ordered(frozenset(['b', 'a', 'c', 'd'])))"
+    code = "from router_ml.offline.simulation.traffic.kinds import _ordered; print(_ordered(frozenset('bacd')))"
     seen = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
     assert seen == {b"['a', 'b', 'c', 'd']\n"}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from router_ml.config import TrafficClass
 from router_ml.offline.clustered import Mean, ratio, ratio_difference
+from router_ml.offline.simulation.counting.alone import Alone
 from router_ml.offline.simulation.counting.latencies import latencies, quantile
-from router_ml.offline.simulation.counting.queueing import Queue, queue
 from router_ml.offline.simulation.counting.results import (
     ClassResult,
     Difference,
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 LEAST_CLUSTERS = 5  # a floor is not called kept or missed on fewer
-OVERRUN = 0.01  # of a day's budget: the request that spends the last of it always goes a little over
-STEP_MINUTES = 5.0
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def result_of(tally: Tally) -> Result:
     """The result of a tally."""
     sums, clusters = tally.sums, tally.by_cluster()
-    people = queue(sums["asked"].astype(np.int64), tally.scenario.reviewers, start=tally.start, runs=tally.runs)
+    alone = tally.alone()
     fates = sums["fates"].sum(axis=0)
     calls, failed, violations, explored = (int(count) for count in sums["counts"])
     requests = int(fates.sum())
@@ -59,14 +57,17 @@ def result_of(tally: Tally) -> Result:
         failed_calls=failed,
         violations=violations,
         exploration=Exploration(explored, float(sums["explored"][0]), given_up + 0.0),
-        reviews=people.reviews,
+        reviews=alone.reviews,
         refused=int(fates[FATES.index("refused")]),
         asked_back=int(fates[FATES.index("asked_back")]),
         no_lane=_reasons(fates),
-        dark_minutes=_dark(sums["due"].sum(axis=1), sums["served"].sum(axis=1)),
-        classes=tuple(_class(tally, number) for number in range(len(tally.classes)) if sums["fates"][number].any()),
-        series=_series(tally, people),
+        dark_minutes=float(alone.dark[-1]) / alone.runs,
+        classes=tuple(
+            _class(tally, alone, number) for number in range(len(tally.classes)) if sums["fates"][number].any()
+        ),
+        series=_series(tally, alone),
         notes=(*tally.notes, *_notes(tally)),
+        runs=alone.runs,
     )
 
 
@@ -80,11 +81,10 @@ def difference_of(tally: Tally, against: Tally) -> Difference:
     return Difference(tally.policy, against.policy, quality, usd, _paired(mine, other, SERVED, DUE, reach=1.0))
 
 
-def _class(tally: Tally, number: int) -> ClassResult:
+def _class(tally: Tally, alone: Alone, number: int) -> ClassResult:
     name, sums = tally.classes[number], tally.sums
     promise, fates, clusters = tally.promises[name], sums["fates"][number], tally.by_cluster(number)
-    quality, budget = _share(clusters, QUALITY, KNOWN, least=0.0, most=1.0), promise.budget_usd_per_day
-    spent = sums["usd_of_day"][:, number]
+    quality = _share(clusters, QUALITY, KNOWN, least=0.0, most=1.0)
     return ClassResult(
         name=name,
         requests=int(fates.sum()),
@@ -95,9 +95,9 @@ def _class(tally: Tally, number: int) -> ClassResult:
         floor=promise.floor,
         floor_verdict=verdict(promise, quality, int((clusters[:, KNOWN] > 0).sum())),
         latency=latencies(sums["latency"][number]),
-        dark_minutes=_dark(sums["due"][:, number], sums["served"][:, number]),
-        budget_usd=budget,
-        over_budget_days=0 if budget is None else int((spent > tally.runs * budget * (1 + OVERRUN)).sum()),
+        dark_minutes=float(alone.dark[number]) / alone.runs,
+        budget_usd=promise.budget_usd_per_day,
+        over_budget_days=int(alone.over[number]),
         no_lane=_reasons(fates),
     )
 
@@ -111,7 +111,7 @@ def verdict(promise: TrafficClass, quality: Interval, clusters: int) -> Verdict:
     return "kept" if quality.low >= promise.floor else "missed" if quality.high < promise.floor else "not shown"
 
 
-def _series(tally: Tally, people: Queue) -> Series:
+def _series(tally: Tally, alone: Alone) -> Series:
     sums, per_bucket = tally.sums, tally.per_bucket
     starts = np.arange(0, len(sums["asked"]), per_bucket)
     ends = np.minimum(starts + per_bucket, len(sums["asked"])) - 1
@@ -126,7 +126,7 @@ def _series(tally: Tally, people: Queue) -> Series:
         spend_usd=np.add.reduceat(sums["usd"].sum(axis=1), starts),
         quality=quality,
         p95_ms=np.array([quantile(counts, 0.95) for counts in sums["bucket_latency"].astype(np.int64)]),
-        waiting=people.waiting[ends] / tally.runs,
+        waiting=alone.waiting[ends] / alone.runs,
         by_lane=sums["by_lane"].astype(np.int64),
         classes_due=due,
         classes_served=served,
@@ -136,6 +136,9 @@ def _series(tally: Tally, people: Queue) -> Series:
 def _notes(tally: Tally) -> list[str]:
     """What a reader must know of these numbers."""
     found = []
+    served, known = (tally.by_cluster()[:, column].sum() for column in (SERVED, KNOWN))
+    if known < served:
+        found.append(f"The quality of {1 - known / served:.1%} of the answers is not known; means are of the others.")
     for number, name in enumerate(tally.classes):
         promise, refused = tally.promises[name], int(tally.sums["fates"][number, FATES.index("refused")])
         if promise.promise.kind == "loss":
@@ -152,10 +155,6 @@ def _due(fates: NDArray[np.int64] | Floats) -> int:
 def _reasons(fates: NDArray[np.int64] | Floats) -> Mapping[str, int]:
     """Requests without an answer of a lane, by what became of them."""
     return {fate: int(count) for fate, count in zip(FATES, fates, strict=True) if count and fate != "served"}
-
-
-def _dark(due: NDArray[np.int64] | Floats, served: NDArray[np.int64] | Floats) -> float:
-    return STEP_MINUTES * int(((due > 0) & (served == 0)).sum())
 
 
 def _share(clusters: Floats, over: int, under: int, *, least: float = -np.inf, most: float = np.inf) -> Interval:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
+
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.simulation.counting.calm import Calm, with_budgets
@@ -58,10 +60,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Entry:
-    """A policy that is to be played; ``make`` builds it when it is its turn, so that one is in memory at a time."""
+    """A policy that is to be played; ``make`` builds it when it is its turn, so that one is in memory at a time.
+    ``lane``: the one lane of a fixed policy."""
 
     name: str
     make: Callable[[Setting], Policy]
+    lane: str | None = None
 
 
 def check_groups(policies: Sequence[str]) -> None:
@@ -95,6 +99,21 @@ def lineup(kinds: Kinds, challengers: Mapping[str, Bundle], policies: Sequence[s
     return entries
 
 
+def playable(entries: Sequence[Entry], setting: Setting) -> tuple[list[Entry], tuple[str, ...]]:
+    """The entries without fixed lanes that no request may ever go to, which would be the champion by another name; and
+    a note of these."""
+    closed = {entry.lane for entry in entries if entry.lane is not None}
+    champion, world = setting.champion.twin(CHAMPION), setting.world
+    for phase in world.phases:
+        if closed:
+            champion.enter(phase)
+            may = champion.permitted()[setting.kinds.weight > 0]
+            closed -= {lane for at, lane in enumerate(world.lanes) if may[:, at].any()}
+    left = [entry.name for entry in entries if entry.lane in closed]
+    note = (f"Not played, since rules and ceilings keep all requests from there: {', '.join(left)}.",) if left else ()
+    return [entry for entry in entries if entry.lane not in closed], note
+
+
 def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Iterator[Entry]:
     match group:
         case "learning":
@@ -105,7 +124,7 @@ def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Itera
         case "fixed":
             for lane in kinds.lanes:
                 name = f"always {lane}"
-                yield Entry(name, partial(Setting.fixed, name=name, lane=lane))
+                yield Entry(name, partial(Setting.fixed, name=name, lane=lane), lane)
         case "premium":
             yield Entry(BEST, partial(Setting.fixed, name=BEST, lane=best_lane(kinds)))
         case "nearest":
@@ -117,5 +136,7 @@ def _group(group: str, kinds: Kinds, challengers: Mapping[str, Bundle]) -> Itera
 
 
 def best_lane(kinds: Kinds) -> str:
-    """The lane whose answers are truly best on average, whatever they cost."""
-    return kinds.lanes[int((kinds.weight @ kinds.quality).argmax())]
+    """The lane whose answers are truly best on average over the requests where that is known, whatever they cost."""
+    known = np.isfinite(kinds.quality) & (kinds.weight > 0)[:, None]
+    total, weight = kinds.weight @ np.where(known, kinds.quality, 0.0), kinds.weight @ known
+    return kinds.lanes[int(np.where(weight > 0, total / np.maximum(weight, 1e-300), -1.0).argmax())]

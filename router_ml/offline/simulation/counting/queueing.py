@@ -24,26 +24,27 @@ SPARE = 1.2  # of the work that comes on average, where a scenario does not say 
 
 @dataclass(frozen=True)
 class Queue:
-    """``waiting``: (t,) what waits at the end of each step; ``reviews``: what came of it."""
+    """``waiting``: (t,) what waits at the end of each step; ``looked``: (t + 1,) how much was looked at, by the steps
+    that it had waited; ``reviews``: what came of it."""
 
     waiting: Floats
+    looked: Floats
     reviews: Reviews
 
 
-def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime, runs: int = 1) -> Queue:
+def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime) -> Queue:
     """What becomes of requests that people are asked about.
 
     What still waits at the end was neither looked at nor has it expired.
 
     Args:
-        asked: (t,) requests by five minutes from ``start`` on.
-        runs: how many equal teams there are: the runs that ``asked`` is the sum of, each with its own people.
+        asked: (t,) requests of one run by five minutes from ``start`` on; each run has people of its own.
     """
     due, waiting = deque[list[float]](), np.zeros(len(asked))
-    looked = np.zeros(len(asked) + 1)  # amounts by the steps that they waited
+    looked = np.zeros(len(asked) + 1)
     length, expired = 0.0, 0.0
     at_work = working_steps(len(asked), reviewers, start=start)
-    per_step = reviewers.per_hour / PER_HOUR if reviewers.per_hour is not None else _enough(asked, at_work) / runs
+    per_step = reviewers.per_hour / PER_HOUR if reviewers.per_hour is not None else _enough(asked, at_work)
     for step, working in enumerate(at_work):
         if asked[step]:
             due.append([step, float(asked[step])])
@@ -51,7 +52,7 @@ def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime, ru
         while due and (step - due[0][0]) / PER_HOUR > reviewers.expires_hours:
             gone = due.popleft()[1]
             expired, length = expired + gone, length - gone
-        left = runs * per_step if working else 0.0
+        left = per_step if working else 0.0
         while due and left > 0:
             taken = min(left, due[0][1])
             looked[step - int(due[0][0])] += taken
@@ -61,10 +62,10 @@ def queue(asked: NDArray[np.int64], reviewers: Reviewers, *, start: datetime, ru
                 due.popleft()
         waiting[step] = length if due else 0.0
         length = waiting[step]
-    longest = round(float(waiting.max(initial=0.0)) / runs)
-    half, most = (_waited(looked, share) for share in (0.5, 0.95))
+    longest = round(float(waiting.max(initial=0.0)))
+    half, most = (waited(looked, share) for share in (0.5, 0.95))
     granted = round(reviewers.granted * float(looked.sum()))
-    return Queue(waiting, Reviews(int(asked.sum()), granted, round(expired), longest, half, most))
+    return Queue(waiting, looked, Reviews(int(asked.sum()), granted, round(expired), longest, half, most))
 
 
 def _enough(asked: NDArray[np.int64], at_work: NDArray[np.bool_]) -> float:
@@ -84,7 +85,7 @@ def working_steps(steps: int, reviewers: Reviewers, *, start: datetime) -> NDArr
     return late | ((hour < reviewers.end) & np.isin((day - 1) % 7, reviewers.days))
 
 
-def _waited(looked: Floats, share: float) -> float:
+def waited(looked: Floats, share: float) -> float:
     """Hours that ``share`` of what was looked at had waited at most; NaN where nothing was."""
     total = float(looked.sum())
     if total <= 0:

@@ -37,8 +37,9 @@ class ClassResult:
     """One traffic class. ``due``: requests that a lane should have answered (not refused, asked back or given to people
     by a rule); ``served`` of these. ``quality``: mean over those served. ``floor_verdict``: whether that reaches the
     floor, with 95% confidence. ``dark_minutes``: five-minute stretches with requests of which none was served, in
-    minutes. ``budget_usd``: of a day, None without one; ``over_budget_days``: days on which more was spent.
-    ``no_lane``: requests without an answer, by reason."""
+    minutes, of a run on average. ``budget_usd``: of a day, None without one; ``over_budget_days``: days of all runs on
+    which over 1% more was spent (the request that spends the last of it always goes a little over). ``no_lane``:
+    requests without an answer, by reason."""
 
     name: str
     requests: int
@@ -72,8 +73,8 @@ class Exploration:
 
 @dataclass(frozen=True)
 class Reviews:
-    """What went to people: asked for, granted, expired, the longest queue, and the hours that half and 95% of what they
-    looked at had waited."""
+    """What went to people: asked for, granted, expired, the longest queue (of several runs the mean), and the hours
+    that half and 95% of what they looked at had waited."""
 
     asked: int
     granted: int
@@ -86,8 +87,8 @@ class Reviews:
 @dataclass(frozen=True)
 class Series:
     """Over time: ``edges`` (b + 1,) in hours; per bucket (b,) requests, due, served, spend_usd, quality (mean of the
-    served, NaN without), p95_ms (NaN without), waiting (for people, at its end); by_lane (b, L) requests served by each
-    lane; classes_served and classes_due (b, c)."""
+    served, NaN without), p95_ms (NaN without), waiting (for people, at its end, of a run on average); by_lane (b, L)
+    requests served by each lane; classes_served and classes_due (b, c)."""
 
     edges: Floats
     requests: NDArray[np.int64]
@@ -106,7 +107,8 @@ class Series:
 class Result:
     """One policy on the traffic. ``violations``: calls to a lane that rules, limits or known health excluded (must be
     0). ``calls``: all that were made; ``failed_calls`` of these. ``cost``: mean USD per request due, and ``quality``:
-    mean over served, by clusters of prompts."""
+    mean over served, by clusters of prompts. ``dark_minutes``: as of a class. ``runs``: how many, with a seed each,
+    these are the sums of."""
 
     policy: str
     lanes: tuple[str, ...]
@@ -130,6 +132,7 @@ class Result:
     classes: tuple[ClassResult, ...]
     series: Series
     notes: tuple[str, ...] = ()
+    runs: int = 1
 
     @property
     def success(self) -> float:

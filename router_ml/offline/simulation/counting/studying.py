@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from router_ml.config import RouterConfig, config_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.counting.calm import Calm, calm_scenario, calm_stream, with_budgets, without_budgets
-from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup
+from router_ml.offline.simulation.counting.lineup import CHAMPION, USUAL, Setting, lineup, playable
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.running import Played, run
 from router_ml.offline.simulation.counting.stranded import stranded
@@ -62,6 +62,7 @@ def study(
     config = with_budgets(bundle.config, scenario, calm)
     world = build_world(scenario, kinds, config, main=calm.shares)
     setting = Setting(bundle, config, scenario, calm, kinds, world, seed)
+    entries, notes = playable(entries, setting)
     for number, entry in enumerate(entries):
         told = _progress(progress, entry.name, number * traffic.requests, len(entries) * traffic.requests)
         played.append(run(entry.make(setting), traffic, world, scenario, progress=told))
@@ -80,9 +81,9 @@ def study(
         source=kinds.source,
         kinds=len(kinds),
         seed=seed,
-        versions=_versions(bundle, config, scenario, rivals),
+        versions=versions_of(bundle, config, scenario, kinds, rivals),
         extrapolated={one.policy: one.extrapolated for one in findings},
-        notes=stranded(setting.champion, world),
+        notes=(*stranded(setting.champion, world), *notes),
     )
 
 
@@ -117,8 +118,8 @@ def _progress(progress: Progress | None, name: str, before: int, of: int) -> Cal
     return told
 
 
-def _versions(
-    bundle: Bundle, config: RouterConfig, scenario: Scenario, challengers: Mapping[str, Bundle]
+def versions_of(
+    bundle: Bundle, config: RouterConfig, scenario: Scenario, kinds: Kinds, challengers: Mapping[str, Bundle]
 ) -> dict[str, str]:
     """What the numbers were made with."""
     digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
@@ -127,5 +128,6 @@ def _versions(
         "config_sha256": config_sha256(config),
         "encoder": bundle.encoder.sha256,
         "scenario_sha256": digest,
+        "requests_sha256": kinds.sha256(),
         **{f"challenger {name}": one.manifest.id for name, one in challengers.items()},
     }

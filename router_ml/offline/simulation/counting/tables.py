@@ -74,8 +74,10 @@ def series_rows(study: Study) -> list[Row]:
 def to_record(study: Study) -> Row:
     """Everything as JSON: None where a number is not known, times in ISO 8601."""
     record: Row = plain(asdict(study))
-    for result, row in zip(record["results"], summary_rows(study), strict=True):
-        result |= {"success": row["success"], "usd_per_1000": row["usd_per_1000"]}
+    for result, found in zip(record["results"], study.results, strict=True):
+        result.update(plain({"success": found.success, "usd_per_1000": found.usd_per_1000}))
+        for part, one in zip(result["classes"], found.classes, strict=True):
+            part["success"] = plain(one.success)
     record["caveats"] = list(caveats(study))
     return record
 

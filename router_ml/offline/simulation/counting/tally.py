@@ -10,6 +10,7 @@ clusters share (when a vendor is dark, what others have spent of a budget) is pa
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
+from router_ml.offline.simulation.counting.alone import Alone
 from router_ml.offline.simulation.counting.latencies import BINS, bins_of
 from router_ml.offline.simulation.counting.queueing import PER_HOUR
 from router_ml.offline.simulation.playing.carried import FATES, Carried
@@ -56,7 +58,7 @@ class Tally:
         self.promises = policy.config.traffic_classes
         self.classes = tuple(self.promises)
         self.start, self.hours, self.truth = stream.start, stream.hours, stream.kinds.truth
-        self.runs = 1
+        self._runs: Alone | None = None  # where there are several
         _, self._cluster = np.unique(stream.kinds.cluster, return_inverse=True)
         steps = max(math.ceil(round(stream.hours * PER_HOUR, 6)), 1)
         self.per_bucket = next((step for step in _STEPS if math.ceil(steps / step) <= _MOST_BUCKETS), _STEPS[-1])
@@ -92,8 +94,10 @@ class Tally:
         """Count requests.
 
         Raises:
-            OfflineDataError: they were carried out under other traffic classes than the policy has.
+            OfflineDataError: they were carried out under other traffic classes than the policy has, or other runs have
+                been added to this one.
         """
+        self._of_one_run()
         if carried.classes != self.classes:
             raise OfflineDataError(
                 f"Found requests of the classes {', '.join(carried.classes)}; {self.policy} has "
@@ -112,26 +116,37 @@ class Tally:
 
     def merge(self, other: Tally, *, run: bool = False) -> None:
         """Add what another tally of the same policy and scenario has counted: of another part of the same requests, or
-        of another ``run`` (another seed), whose reviewers, budgets and outages are its own.
-
-        Over several runs, queues are the mean of the runs, and a stretch is dark where all runs were.
+        of another ``run`` (another seed), whose reviewers, budgets and outages are its own (``Alone``). Once runs are
+        added up, only further runs can be added.
 
         Raises:
             OfflineDataError: they counted different things.
         """
+        apart = [name for name, mine, theirs in self._alike(other) if mine != theirs]
+        if apart or not np.array_equal(self._cluster, other._cluster):
+            raise OfflineDataError(
+                f"Found tallies of {self.policy} and {other.policy} that differ in {', '.join(apart or ['prompts'])}. "
+                "Add up shards of one policy on one scenario."
+            )
+        if run:
+            self._runs = self.alone() + other.alone()
+        else:
+            self._of_one_run()
+            other._of_one_run()
         self.flush()
         other.flush()
-        shapes = {name: one.shape for name, one in self.sums.items()}
-        if (self.policy, self.lanes, self.classes) != (other.policy, other.lanes, other.classes) or shapes != {
-            name: one.shape for name, one in other.sums.items()
-        }:
-            raise OfflineDataError(
-                f"Found tallies of {self.policy} and {other.policy} on other lanes, classes, prompts or hours. Add up "
-                "shards of one policy on one scenario."
-            )
         for name, counted in other.sums.items():
             self.sums[name] += counted
-        self.runs += other.runs if run else 0
+
+    @property
+    def runs(self) -> int:
+        """How many runs were added up."""
+        return 1 if self._runs is None else self._runs.runs
+
+    def alone(self) -> Alone:
+        """What every run has for itself, added up."""
+        self.flush()
+        return Alone.of(self) if self._runs is None else self._runs
 
     def result(self) -> Result:
         """What has come of all that was counted."""
@@ -145,6 +160,17 @@ class Tally:
         self.flush()
         table = self.sums["cluster"]
         return np.asarray(table.sum(axis=0) if traffic_class is None else table[traffic_class], dtype=np.float64)
+
+    def _alike(self, other: Tally) -> Iterator[tuple[str, object, object]]:
+        """What has to be the same to be added up."""
+        for name in ("policy", "lanes", "promises", "scenario", "start", "hours"):
+            yield name, getattr(self, name), getattr(other, name)
+        mine, theirs = ({name: one.shape for name, one in each.sums.items()} for each in (self, other))
+        yield "sums", mine, theirs
+
+    def _of_one_run(self) -> None:
+        if self._runs is not None:
+            raise OfflineDataError(f"{self.runs} runs were added up, to which no more requests of one can be added.")
 
     def _count(self, rows: _Columns) -> None:
         served, due = rows.fate == SERVED_FATE, ~np.isin(rows.fate, NOT_DUE)

@@ -84,7 +84,8 @@ class Block:
             usual = calls.usd(which, other, held=held[left], cached=kept, batched=price)
             into.explored_usd[low + left] = ahead.cost_usd[own][left] - usual
             truth = calls.phase.quality
-            into.explored_quality[low + left] = truth[which, lane[left]] - truth[which, other]
+            worse = truth[which, lane[left]] - truth[which, other]
+            into.explored_quality[low + left] = np.where(np.isfinite(worse), worse, 0.0)
 
     def land(self, flight: Flight) -> None:
         """Write down what became of a row that was carried out call by call, now that it has ended."""

@@ -26,8 +26,8 @@ class Carried:
     exploit: (n,) the lane that would have been taken without exploring. propensity: (n,) of ``first``, NaN without.
     cost_usd: (n,) of all calls. latency_ms: (n,) until the answer, NaN without one. quality: (n,) expected true quality
     of the answer, NaN without one. calls, failed_calls, violations: (n,). approval: (n,) whether people have to approve
-    what it would change. explored_usd and explored_quality: (n,) expected truth of ``first`` less that of ``exploit``.
-    traffic_class: (n,) index into ``classes``.
+    what it would change. explored_usd and explored_quality: (n,) expected truth of ``first`` less that of ``exploit``,
+    0 where that is not known. traffic_class: (n,) index into ``classes``.
     """
 
     rows: Rows

@@ -31,8 +31,8 @@ class Mailbox:
         ended_s: Floats,
         luck: Floats,
     ) -> None:
-        """Answers (n,) that were given; ``luck`` (n, LUCK)."""
-        rated = luck[:, RATED] < self._rules.share
+        """Answers (n,) that were given; ``luck`` (n, LUCK). Where the quality is not known (NaN), nobody rates."""
+        rated = (luck[:, RATED] < self._rules.share) & np.isfinite(quality)
         if not rated.any():
             return
         luck = luck[rated]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,3 +56,24 @@ class Kinds:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    def sha256(self) -> str:
+        """Of what requests are, how often they come, and what lanes make of them; the same in every process."""
+        facts = [[_ordered(value) for value in vars(each).values()] for each in self.facts]
+        asked = [each.model_dump_json() for each in self.constraints]
+        digest = hashlib.sha256(repr((self.lanes, facts, asked, self.traffic_class)).encode())
+        for part in (
+            self.contexts.embedding,
+            self.contexts.tokens_in,
+            self.quality,
+            self.cost_usd,
+            self.weight,
+            self.cluster,
+        ):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """A set has another order in every process."""
+    return sorted(value) if isinstance(value, frozenset) else value

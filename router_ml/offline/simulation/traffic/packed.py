@@ -16,7 +16,7 @@ from router_ml.contract import Constraints, Language, ModeLabel, Risk, RouteRequ
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.guardrails.conditions import SCANNED_RISKS, Facts
 from router_ml.guardrails.scan import Scan
-from router_ml.offline.packs import Pack
+from router_ml.offline.packs import Pack, check_outcomes
 from router_ml.offline.simulation.scenarios.checking import NONE
 from router_ml.offline.simulation.traffic.circumstances import Mix, Placed, evenly, placed, put, shares_of, weighted
 from router_ml.offline.simulation.traffic.kinds import Kinds
@@ -48,7 +48,7 @@ def kinds_from_pack(
 
     Raises:
         EncoderMismatchError: the pack was embedded by another encoder than that of the bundle.
-        OfflineDataError: labels of another classifier, no lane with outcomes, or a mix that cannot be.
+        OfflineDataError: labels of another classifier, no lane with outcomes, or outcomes or a mix that cannot be.
     """
     config = bundle.config
     _check(pack, bundle)
@@ -69,6 +69,8 @@ def kinds_from_pack(
     tokens, cost = _spent(rows, columns, lanes, bundle)
     without = [name for name in config.lanes if name not in columns]
     said = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    quality = rows.quality[:, list(columns.values())]
+    unknown = float(np.isnan(quality).mean())
     return Kinds(
         contexts=rows.contexts,
         facts=facts,
@@ -77,7 +79,7 @@ def kinds_from_pack(
         asks_back=np.zeros(len(facts), bool),
         lanes=tuple(columns),
         tokens_out=tokens,
-        quality=rows.quality[:, list(columns.values())],
+        quality=quality,
         cost_usd=cost,
         latency_ms=latency(list(lanes.values()), tokens),
         cluster=rows.group.astype(np.int64),
@@ -87,12 +89,14 @@ def kinds_from_pack(
         source=(
             f"{len(set(where.request.tolist()))} prompts with measured outcomes of {', '.join(columns)}"
             + (f"; without outcomes, and so no lanes here: {', '.join(without)}" if without else "")
+            + (f"; {unknown:.1%} of the qualities are not known" if unknown else "")
             + f". Risks are drawn: {said or 'none'}."
         ),
     )
 
 
 def _check(pack: Pack, bundle: Bundle) -> None:
+    check_outcomes(pack)
     if pack.encoder != bundle.encoder.sha256:
         raise EncoderMismatchError(
             f"The pack was embedded by encoder {pack.encoder[:12]}, the bundle has {bundle.encoder.sha256[:12]}. "
@@ -164,15 +168,16 @@ def understood(pack: Pack, row: int, bundle: Bundle) -> Understanding:
 
 def _spent(rows: Pack, columns: Mapping[str, int], lanes: Mapping[str, Lane], bundle: Bundle) -> tuple[Floats, Floats]:
     """Tokens out and USD of each prompt and lane, (k, L) each: from what was paid at the prices of the pack; what was
-    paid, and the tokens that are expected, where it does not say these."""
+    paid, and the tokens that are expected, where it does not say these; the latter at the prices of the configuration
+    where it is not known what was paid."""
     expected = estimate(bundle.allocation, bundle.config.lanes, rows.contexts).tokens_out
     tokens, cost = np.empty((len(rows.group), len(columns))), rows.cost_usd[:, list(columns.values())].copy()
     for at, (name, column) in enumerate(columns.items()):
-        paid = rows.prices.get(rows.lanes[column])
-        if paid is None or paid[1] <= 0:
-            tokens[:, at] = expected[:, list(bundle.config.lanes).index(name)]
-            continue
-        read = rows.contexts.tokens_in
-        tokens[:, at] = np.maximum((rows.cost_usd[:, column] * _MTOK - read * paid[0]) / paid[1], 1.0)
-        cost[:, at] = price([lanes[name]], read, tokens[:, [at]])[:, 0]
+        paid, read = rows.prices.get(rows.lanes[column]), rows.contexts.tokens_in
+        tokens[:, at] = expected[:, list(bundle.config.lanes).index(name)]
+        again = unknown = np.isnan(cost[:, at])
+        if paid is not None and paid[1] > 0:
+            made = np.maximum((rows.cost_usd[:, column] * _MTOK - read * paid[0]) / paid[1], 1.0)
+            tokens[:, at], again = np.where(unknown, tokens[:, at], made), np.ones(len(read), bool)
+        cost[again, at] = price([lanes[name]], read, tokens[:, [at]])[again, 0]
     return tokens, cost

@@ -48,6 +48,7 @@ def test_json_has_no_number_where_none_is_known() -> None:
     record = json.loads(json.dumps(to_record(study), allow_nan=False))
     assert record["results"][0]["series"]["p95_ms"][0] is None
     assert record["results"][0]["success"] == study.results[0].success
+    assert [one["success"] for one in record["results"][0]["classes"]] == [study.results[0].classes[0].success]
     assert record["start"] == "2026-03-02T00:00:00+00:00"
     assert record["troubles"][1]["end"] is None
     assert any("Believed" in line for line in record["caveats"])
@@ -70,6 +71,29 @@ def test_parquet_is_read_back_by_partition(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["part.parquet"] * 6
 
 
+def test_parquet_says_what_its_numbers_are(tmp_path: Path) -> None:
+    """And that of an earlier run, which stays beside it, is told apart by its ``run``."""
+    dataset, parquet = pytest.importorskip("pyarrow.dataset"), pytest.importorskip("pyarrow.parquet")
+    study = a_study()
+    earlier = dataclasses.replace(a_study("champion", "oracle"), seed=7, truth="measured", in_sample=False)
+    write_parquet(earlier, tmp_path)
+    more = dataclasses.replace(a_study("champion", "kNN"), versions={**study.versions, "challenger a": "b-1"})
+    write_parquet(more, tmp_path)
+    files = write_parquet(study, tmp_path)
+    for table in ("summary", "classes", "series"):
+        rows = dataset.dataset(tmp_path / table, partitioning="hive").to_table().to_pylist()
+        said = {row["policy"]: (row["truth"], row["in_sample"], row["seed"], row["bundle"]) for row in rows}
+        assert said.pop("oracle") == ("measured", False, 7, "made-000")
+        assert said == dict.fromkeys(["champion", "always dear", "kNN"], ("believed", True, 0, "made-000"))
+        runs = {row["policy"]: row["run"] for row in rows}
+        assert runs["champion"] == runs["always dear"] == runs["kNN"] != runs["oracle"]
+    for file in files:
+        metadata = parquet.read_schema(file).metadata
+        kept = json.loads(metadata[b"router_ml.study"])
+        assert (kept["source"], kept["versions"], kept["seed"]) == ("hand", {"bundle": "made-000"}, 0)
+        assert any("Believed" in line for line in kept["caveats"])
+
+
 def test_a_run_holds_numbers_and_page(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
 
@@ -86,3 +110,18 @@ def test_a_run_holds_numbers_and_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "champion/less_champion_quality" not in seen["metrics"]
     assert seen["files"]["study.html"] == "<p>page</p>"
     assert json.loads(seen["files"]["study.json"])["seed"] == 0
+
+
+def test_any_challenger_and_policy_can_be_recorded(tmp_path: Path) -> None:
+    """A store takes few characters in a name; what it would not take is replaced, and no two names become one."""
+    mlflow = pytest.importorskip("mlflow")
+    study = a_study("champion", "router@champion", "a/b", "a_b", "..")
+    versions = {**study.versions, "challenger router@champion": "b-1", "challenger router_champion": "b-2"}
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    record_run(dataclasses.replace(study, versions=versions), tracking_uri=store)
+    (found,) = mlflow.MlflowClient(store).search_runs(
+        [one.experiment_id for one in mlflow.MlflowClient(store).search_experiments()]
+    )
+    assert {"b-1", "b-2"} <= set(found.data.params.values())
+    recorded = [value for name, value in found.data.metrics.items() if name.endswith("/spend_usd")]
+    assert sorted(recorded) == sorted(result.spend_usd for result in study.results)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.counting.counted import difference_of
 from router_ml.offline.simulation.counting.results import Interval
 from router_ml.offline.simulation.playing.carried import FATES, Carried
+from router_ml.offline.simulation.scenarios.scenario import Reviewers
 from tests.offline.simulation.made import Scene, pieces
 
 TWO = {"default": TrafficClass(floor=0.7, quality_per_usd=30), "regulated": TrafficClass(floor=0.9, quality_per_usd=10)}
@@ -206,8 +209,48 @@ def test_tallies_of_other_things_are_not_added() -> None:
         scene.tally().merge(scene.tally("other"))
     with pytest.raises(OfflineDataError, match="one policy on one scenario"):
         scene.tally().merge(Scene(hours=5).tally())
+    for name, other in {
+        "start": Scene(start=scene.start + timedelta(days=3)),
+        "scenario": Scene(reviewers=Reviewers(per_hour=1)),
+        "promises": Scene(classes={"default": TrafficClass(floor=0.1, quality_per_usd=30)}),
+        "prompts": Scene(clusters=tuple(range(39, -1, -1))),
+    }.items():
+        with pytest.raises(OfflineDataError, match=f"differ in {name}"):
+            scene.tally().merge(other.tally(), run=True)
     with pytest.raises(OfflineDataError, match="regulated"):
         scene.tally().add(Scene(classes=TWO).carried([0]))
+
+
+def test_each_of_several_runs_has_its_own_people_outages_and_budgets() -> None:
+    """Two runs of four hours: one waits, is dark and overspends at the beginning of it, the other at the end."""
+    promise = TrafficClass(floor=0.7, quality_per_usd=30, budget_usd_per_day=1.0)
+    people = Reviewers(per_hour=12, start=0, end=24, days=tuple(range(7)))
+    scene = Scene(hours=48, classes={"default": promise}, reviewers=people)
+    runs = []
+    for first, second, many in ((1.0, 30.0, 30), (30.0, 1.0, 60)):
+        tally = scene.tally()
+        hours = np.sort([*np.full(many, first), second])
+        tally.add(scene.carried([0] * len(hours), hours, cost_usd=np.where(hours == first, 3 / many, 0), approval=True))
+        tally.add(scene.carried([0], [first + 1], fate="failed"))
+        runs.append(tally)
+    one, other = (tally.result() for tally in runs)
+    assert (one.reviews.longest, other.reviews.longest) == (29, 59)
+    assert (one.dark_minutes, one.classes[0].over_budget_days) == (5, 1)
+    runs[0].merge(runs[1], run=True)
+    both = runs[0].result()
+    assert (both.runs, both.requests, both.spend_usd) == (2, 94, pytest.approx(6.0))
+    assert both.reviews.longest == 44
+    assert both.reviews.granted == one.reviews.granted + other.reviews.granted
+    assert one.reviews.p95_hours < both.reviews.p95_hours < other.reviews.p95_hours
+    assert both.series.waiting.tolist() == ((one.series.waiting + other.series.waiting) / 2).tolist()
+    assert (both.dark_minutes, both.classes[0].dark_minutes, both.classes[0].over_budget_days) == (5, 5, 2)
+    with pytest.raises(OfflineDataError, match="2 runs were added up"):
+        runs[0].add(scene.carried([0]))
+    with pytest.raises(OfflineDataError, match="2 runs were added up"):
+        scene.tally().merge(runs[0])
+    third = scene.tally()
+    third.merge(runs[0], run=True)
+    assert third.result().runs == 3
 
 
 def world(seed: int) -> tuple[Scene, Carried, Carried]:

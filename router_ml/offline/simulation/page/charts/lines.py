@@ -82,8 +82,9 @@ def queue(results: Sequence[Result], span: Span, looks: Look, *, top: float, hei
 def budgets(result: Result, *, hours: float, left: float, right: float, top: float, row: float = 30.0) -> Iterator[str]:
     """One bar per class with a budget: USD per day on average against it."""
     found = [part for part in result.classes if part.budget_usd is not None]
+    days_played = max(result.runs * hours / 24, 1e-9)
     for index, part in enumerate(found):
-        y, budget, spend = top + row * index, part.budget_usd or 0.0, part.spend_usd / max(hours / 24, 1e-9)
+        y, budget, spend = top + row * index, part.budget_usd or 0.0, part.spend_usd / days_played
         x = Scale(0.0, 1.15 * max(budget, spend, 1e-9), left, right)
         over = spend > budget or part.over_budget_days > 0
         yield rect(left, y, x.at(budget) - left, 16, kind="room")
