@@ -69,7 +69,7 @@ def task_of(
         policies=tuple(policies),
         calm=calm,
         seed=seed,
-        notes=found.told_of({name: open_bundle(one) for name, one in (challengers or {}).items()}),
+        notes=opened.told_of({name: open_bundle(one) for name, one in (challengers or {}).items()}),
     )
 
 
