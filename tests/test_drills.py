@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,11 +14,14 @@ from typing import Any
 
 import pytest
 
-from router_ml import RouteDecision, Router, RouteRequest, drills
+from router_ml import RouteDecision, Router, RouteRequest, drills, sessions
 from router_ml.config import RouterConfig
-from router_ml.errors import InvalidRequestError
+from router_ml.contract import Approval, AuditEvent
+from router_ml.errors import InvalidRequestError, LogError
 from router_ml.offline.replay import replay
+from router_ml.storage.entries import Entry
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.verify import verify
 
 WHO = {"who": "on-call", "why": "quarterly drill"}
 Config = Callable[..., RouterConfig]
@@ -179,6 +184,135 @@ def test_a_shadow_is_in_the_drill_of_the_decision_that_it_is_beside(log: EventLo
         assert made.state.drill is not None
         assert (beside.state.drill, beside.state.lane_health) == (made.state.drill, made.state.lane_health)
         assert beside.eligible == made.eligible
+
+
+def test_two_that_begin_at_once_do_not_both_run(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either may have looked before the other wrote."""
+    write, begun = log.log_audit_event, list[drills.Drill]()
+
+    def just_before(event: AuditEvent) -> None:
+        monkeypatch.setattr(log, "log_audit_event", write)
+        begun.append(drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO))
+        write(event)
+
+    monkeypatch.setattr(log, "log_audit_event", just_before)
+    with pytest.raises(InvalidRequestError, match="at the same moment"):
+        drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    now = datetime.now(UTC)
+    running = drills.running_drill(log, now)
+    assert running is not None
+    assert running.id == begun[0].id
+    assert [drill.holds(now) for drill in drills.drills_of(log.drill_events())].count(True) == 1
+
+
+def test_whatever_is_not_over_can_be_ended(log: EventLog) -> None:
+    """Also what a clock that is ahead began, and the later one of two."""
+    now = datetime.now(UTC)
+    first = drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO, now=now + timedelta(minutes=1))
+    with pytest.raises(InvalidRequestError, match=first.id):
+        drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO, now=now)
+    drills.end(log, first.id, **WHO, now=now)
+    assert not any(drill.holds(now + timedelta(minutes=2)) for drill in drills.drills_of(log.drill_events()))
+    with pytest.raises(InvalidRequestError, match="Running: none"):
+        drills.end(log, first.id, **WHO, now=now)
+
+
+def of_a_later_release(log: EventLog, kind: str, **more: Any) -> None:
+    """An audit event with a field, or of a kind, that this release does not know."""
+    at, name = datetime.now(UTC), f"aud_{kind}"
+    event = {"event_id": name, "at": at.isoformat(), "kind": kind, "who": "x", "why": "y", "colour": "red", **more}
+    log.write([Entry("audit_event", name, None, at, json.dumps(event))])
+
+
+def test_what_a_later_release_wrote_stops_nobody_from_ending_a_drill(log: EventLog) -> None:
+    drill = drills.begin(log, ["acme"], share=1.0, minutes=5, **WHO)
+    for kind in ("something_new", "drill"):
+        of_a_later_release(log, kind)
+    with pytest.raises(LogError, match="another contract"):
+        log.audit_events()
+    router = followed(log)
+    assert decide(router, "a").lane == "other"
+    drills.end(log, drill.id, **WHO)
+    router.memory.drills.refresh()
+    assert decide(router, "a").lane == "best"
+
+
+def test_a_drill_that_a_later_release_ended_has_ended(log: EventLog) -> None:
+    drill = drills.begin(log, ["acme"], share=1.0, minutes=5, **WHO)
+    of_a_later_release(log, "drill_ended", detail={"drill": drill.id, "more": 1})
+    assert decide(followed(log), "a").lane == "best"
+
+
+def test_a_slow_log_that_a_drill_looks_into_makes_no_session_private(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, other = Router(CONFIG, log=log), Router(CONFIG, log=log)
+    first, look, answers = decide(other), log.decision, threading.Event()
+    drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    # a session of which this process knows the risks, and not what it was drawn
+    router.memory.recent.remember(first.decision_id, frozenset(), RouteRequest(text="hello there"))
+    monkeypatch.setattr(sessions, "BUDGET_SECONDS", 0.01)
+    monkeypatch.setattr(log, "decision", lambda name: look(name) if answers.wait(60) else None)
+    decide(router, previous={"decision_id": first.decision_id, "lane": "best"})
+    answers.set()
+    monkeypatch.setattr(sessions, "BUDGET_SECONDS", 60)
+    turn = decide(router, previous={"decision_id": decide(other).decision_id, "lane": "best"})
+    assert turn.state.session is not None
+    assert turn.state.session.risks == ()
+
+
+def test_what_was_made_before_a_drill_is_looked_up_once_at_most(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    router, other = Router(CONFIG, log=log), Router(CONFIG, log=log)
+    mine, theirs = decide(router), decide(other)
+    drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    asked, look = list[str](), log.decision
+    monkeypatch.setattr(log, "decision", lambda name: asked.append(name) or look(name))
+    for _ in range(3):
+        for first in (mine, theirs):
+            request = RouteRequest(text="hello there", previous={"decision_id": first.decision_id, "lane": first.lane})
+            router.memory.drills.under({}, request, now=datetime.now(UTC), subject="user")
+    assert asked == [theirs.decision_id]
+
+
+def test_what_a_person_lets_through_stays_what_it_was_drawn(log: EventLog) -> None:
+    """It is decided once more and not logged, so nothing new may be drawn."""
+    look = {"id": "p", "version": "1", "owner": "o", "rationale": "r", "when": {}, "then": {"human_review": "q"}}
+    config = RouterConfig.model_validate({**CONFIG.model_dump(by_alias=True), "policies": [look]})
+    router, request = Router(config, log=log), RouteRequest(text="hello there")
+    calm = router.predict_route(request, seed=1)
+    drill = drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    made = [router.predict_route(request, seed=1) for _ in range(12)]
+    assert len({one.state.drill.inside for one in made if one.state.drill}) == 2
+
+    def lanes(one: RouteDecision) -> set[tuple[str | None, bool]]:
+        said = {"approval_id": "apr_1", "subject": "request", "state": "granted", "queue": "q", **WHO}
+        granted = Approval.model_validate({**said, "decision_id": one.decision_id, "at": one.created_at})
+        again = [router.decide_reviewed(request, one, granted) for _ in range(6)]
+        return {(each.lane, each.state.drill is not None) for each in again}
+
+    for one in made:
+        assert one.state.drill is not None
+        assert lanes(one) == {("other" if one.state.drill.inside else "best", True)}
+    assert lanes(calm) == {("best", False)}
+    drills.end(log, drill.id, **WHO)
+    router.memory.drills.refresh()
+    assert all(lanes(one) == {("best", False)} for one in made)
+
+
+def test_a_decision_without_a_drill_is_one_of_the_last_contract(log: EventLog) -> None:
+    """A process that was not upgraded yet reads the same log, and refuses fields that it does not know."""
+    one = decide(Router(CONFIG, log=log), "a")
+    assert "drill" not in json.loads(one.to_json())["state"]
+    assert RouteDecision.model_validate_json(one.to_json()) == one == log.decision(one.decision_id)
+    assert one.model_dump()["state"]["drill"] is None
+    drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    two = decide(followed(log), "a")
+    assert json.loads(two.to_json())["state"]["drill"]["share"] == 0.5
+    assert RouteDecision.model_validate_json(two.to_json()) == two == log.decision(two.decision_id)
+    assert (replay(log, CONFIG).identical, verify(log).ok) == (2, True)
 
 
 def test_a_log_that_cannot_be_read_changes_nothing(log: EventLog, caplog: pytest.LogCaptureFixture) -> None:

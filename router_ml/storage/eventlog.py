@@ -108,6 +108,11 @@ class EventLog:
         """Who changed the rules in force and why, oldest first."""
         return list(reading.read_kind(self.session.read, AuditEvent, since))
 
+    def drill_events(self, since: datetime | None = None) -> list[AuditEvent]:
+        """Drills that were begun and ended, oldest first. What another release wrote and this one cannot read is left
+        out, so that it stops nobody from ending a drill."""
+        return list(reading.read_drills(self.session.read, since))
+
     def executions(self, decision_id: str | None = None, *, since: datetime | None = None) -> Iterator[Execution]:
         """What was done, of one decision or of all, oldest first."""
         return reading.read_kind(self.session.read, Execution, since, decision_id)

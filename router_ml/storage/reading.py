@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sql
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
+from router_ml.contract.audit import DrillKind
 from router_ml.storage import records, tables
 from router_ml.storage.arrays import Reading, to_arrays
 from router_ml.storage.entries import Kind
@@ -73,6 +74,21 @@ def read_kind(
         query = query.where(table.c.decision_id == decision_id)
     for page in _pages(begin, query, order, ROWS_AT_ONCE):
         yield from (records.parse(model, row.record, f"{what} {row.record_id}") for row in page)
+
+
+def read_drills(begin: Transaction, since: datetime | None) -> Iterator[AuditEvent]:
+    """Audit events of drills, oldest first, as far as this release can read them."""
+    table = tables.audit_events
+    order = (table.c.at, table.c.event_id)
+    query = sql.select(*order, table.c.kind, table.c.record).where(table.c.kind.in_(get_args(DrillKind)))
+    if since is not None:
+        query = query.where(table.c.at >= records.utc(since))
+    for page in _pages(begin, query, order, ROWS_AT_ONCE):
+        for row in page:
+            # what ends a drill has to end it, whatever else a later release says there
+            whole = row.kind != "drill_ended"
+            if (event := records.readable(AuditEvent, row.record, whole=whole)) is not None:
+                yield event
 
 
 def records_of(connection: sql.Connection, decision_ids: Sequence[str]) -> dict[str, str]:

@@ -75,7 +75,7 @@ def drill_report(log: EventLog, drill_id: str) -> DrillReport:
     """
     from router_ml.storage.stories import stories
 
-    found = {drill.id: drill for drill in drills_of(log.audit_events())}
+    found = {drill.id: drill for drill in drills_of(log.drill_events())}
     if drill_id not in found:
         raise InvalidRequestError(f"The log holds no drill {drill_id}. Drills: {', '.join(found) or 'none'}.")
     drill = found[drill_id]
