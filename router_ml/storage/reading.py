@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import sqlalchemy as sql
+from pydantic_core import from_json
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
 from router_ml.contract.audit import DrillKind
@@ -106,6 +108,14 @@ def read_decisions(begin: Transaction, wanted: Wanted, size: int) -> Iterator[tu
     query = sql.select(*OLDEST_FIRST, DECISIONS.c.record).where(*wanted.decided)
     for page in _pages(begin, query, OLDEST_FIRST, size):
         yield from ((row.decision_id, row.record) for row in page)
+
+
+def recent_configs(begin: Transaction, since: datetime, most: int) -> Counter[str]:
+    """How many of the newest ``most`` decisions were made with which configuration."""
+    newest = (DECISIONS.c.created_at.desc(), DECISIONS.c.decision_id.desc())
+    query = sql.select(DECISIONS.c.record).where(*Wanted(since).decided).order_by(*newest).limit(most)
+    with begin() as connection:
+        return Counter(from_json(record)["versions"]["config_sha256"] for record in connection.scalars(query))
 
 
 def count_decisions(begin: Transaction, wanted: Wanted) -> int:
