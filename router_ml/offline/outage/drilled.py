@@ -183,9 +183,9 @@ def _against_the_others(expected: Mapping[str, float], apart: Mapping[str, Inter
         paid = after * goes_on if name == "usd_per_1000" else after  # what stops costs nothing, and takes no time
         most = paid - before + margin * before
         claim = (
-            f"1,000 requests inside cost at most ${most:+.3f} more than beside it."
+            f"1,000 requests inside cost at most USD {most:+.3f} against those beside it."
             if name == "usd_per_1000"
-            else f"Answers inside take at most {most:+,.0f} ms longer than beside it."
+            else f"Answers inside take at most {most:+,.0f} ms against those beside it."
         )
         yield Promise(claim, _at_most(apart[name], most), _told(apart[name]))
 
