@@ -183,15 +183,18 @@ class Decider(Concluder):
         draw: Draw,
         reviewed: PolicyFired | None = None,
         beside: State | None = None,
+        again: State | None = None,
     ) -> RouteDecision:
-        """Decide, without a trace. ``beside``: the state of the decision that this one is made beside."""
+        """Decide, without a trace. ``beside``: the state of the decision that this one is made beside; ``again``: of
+        the one that it repeats."""
         seed, now, decision_id = stamped(*stamp)
         up, subject = self._health.snapshot, self.config.logging.subject
-        health, drill = (
-            as_recorded(up, beside)
-            if beside is not None
-            else self.memory.drills.under(up, request, now=now, subject=subject)
-        )
+        if beside is not None:
+            health, drill = as_recorded(up, beside)
+        elif again is not None:
+            health, drill = self.memory.drills.again(up, again.drill, now=now)
+        else:
+            health, drill = self.memory.drills.under(up, request, now=now, subject=subject)
         remembered = Remembered(
             health=health,
             pinned=self._recent.risks(request.previous, self.log),

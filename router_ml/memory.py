@@ -28,9 +28,7 @@ class Memory:
     @classmethod
     def of(cls, config: RouterConfig, recorder: Recorder) -> Memory:
         """An empty one."""
-        recent = Recent()
-        drills = Drills(lambda: recorder.log, recent.lookups)
-        return cls(Health(config.lanes), recent, Budgets(config), drills, recorder)
+        return cls(Health(config.lanes), Recent(), Budgets(config), Drills(lambda: recorder.log), recorder)
 
     def under(self, config: RouterConfig) -> Memory:
         """The same memory for a router with other lanes or budgets."""

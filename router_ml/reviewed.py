@@ -48,6 +48,7 @@ class Reviewed(Beside):
             stamp=(decision.seed, now, decision.decision_id),
             draw=Draw.of(decision.state),
             reviewed=_fired(approval),
+            again=decision.state,
         )
         self._budgets.charge(again)
         self._recent.remember(again.decision_id, private_risks(again), request)

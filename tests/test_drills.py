@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from router_ml import RouteDecision, Router, RouteRequest, drills
+from router_ml import RouteDecision, Router, RouteRequest, drills, sessions
 from router_ml.config import RouterConfig
-from router_ml.errors import InvalidRequestError
+from router_ml.contract import Approval
 from router_ml.offline.replay import replay
 from router_ml.storage.eventlog import EventLog
 
@@ -150,20 +151,6 @@ def test_decisions_of_a_drill_are_replayed_exactly(log: EventLog) -> None:
     assert (report.replayed, report.identical, report.differences) == (21, 21, ())
 
 
-def test_one_drill_at_a_time_and_only_with_who_why_and_sane_numbers(log: EventLog) -> None:
-    for wrong in ({"share": 0.0}, {"share": 1.5}, {"minutes": 0.0}, {"minutes": 2000.0}, {"who": " "}, {"why": ""}):
-        with pytest.raises(InvalidRequestError):
-            drills.begin(log, ["acme"], **{"share": 0.5, "minutes": 5.0, **WHO, **wrong})  # type: ignore[arg-type]
-    assert log.audit_events() == []
-    drill = drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
-    with pytest.raises(InvalidRequestError, match=drill.id):
-        drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO)
-    with pytest.raises(InvalidRequestError, match="No drill aud_other runs"):
-        drills.end(log, "aud_other", **WHO)
-    drills.end(log, drill.id, **WHO)
-    drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO)
-
-
 def test_a_router_without_a_log_knows_of_no_drill() -> None:
     assert decide(Router(CONFIG), now=datetime(2026, 3, 1, tzinfo=UTC)).state.drill is None
 
@@ -179,6 +166,65 @@ def test_a_shadow_is_in_the_drill_of_the_decision_that_it_is_beside(log: EventLo
         assert made.state.drill is not None
         assert (beside.state.drill, beside.state.lane_health) == (made.state.drill, made.state.lane_health)
         assert beside.eligible == made.eligible
+
+
+def test_a_slow_log_that_a_drill_looks_into_makes_no_session_private(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, other = Router(CONFIG, log=log), Router(CONFIG, log=log)
+    first, look, answers = decide(other), log.decision, threading.Event()
+    drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    # a session of which this process knows the risks, and not what it was drawn
+    router.memory.recent.remember(first.decision_id, frozenset(), RouteRequest(text="hello there"))
+    monkeypatch.setattr(sessions, "BUDGET_SECONDS", 0.01)
+    monkeypatch.setattr(log, "decision", lambda name: look(name) if answers.wait(60) else None)
+    decide(router, previous={"decision_id": first.decision_id, "lane": "best"})
+    answers.set()
+    monkeypatch.setattr(sessions, "BUDGET_SECONDS", 60)
+    turn = decide(router, previous={"decision_id": decide(other).decision_id, "lane": "best"})
+    assert turn.state.session is not None
+    assert turn.state.session.risks == ()
+
+
+def test_what_was_made_before_a_drill_is_looked_up_once_at_most(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    router, other = Router(CONFIG, log=log), Router(CONFIG, log=log)
+    mine, theirs = decide(router), decide(other)
+    drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    asked, look = list[str](), log.decision
+    monkeypatch.setattr(log, "decision", lambda name: asked.append(name) or look(name))
+    for _ in range(3):
+        for first in (mine, theirs):
+            request = RouteRequest(text="hello there", previous={"decision_id": first.decision_id, "lane": first.lane})
+            router.memory.drills.under({}, request, now=datetime.now(UTC), subject="user")
+    assert asked == [theirs.decision_id]
+
+
+def test_what_a_person_lets_through_stays_what_it_was_drawn(log: EventLog) -> None:
+    """It is decided once more and not logged, so nothing new may be drawn."""
+    look = {"id": "p", "version": "1", "owner": "o", "rationale": "r", "when": {}, "then": {"human_review": "q"}}
+    config = RouterConfig.model_validate({**CONFIG.model_dump(by_alias=True), "policies": [look]})
+    router, request = Router(config, log=log), RouteRequest(text="hello there")
+    calm = router.predict_route(request, seed=1)
+    drill = drills.begin(log, ["acme"], share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    made = [router.predict_route(request, seed=1) for _ in range(12)]
+    assert len({one.state.drill.inside for one in made if one.state.drill}) == 2
+
+    def lanes(one: RouteDecision) -> set[tuple[str | None, bool]]:
+        said = {"approval_id": "apr_1", "subject": "request", "state": "granted", "queue": "q", **WHO}
+        granted = Approval.model_validate({**said, "decision_id": one.decision_id, "at": one.created_at})
+        again = [router.decide_reviewed(request, one, granted) for _ in range(6)]
+        return {(each.lane, each.state.drill is not None) for each in again}
+
+    for one in made:
+        assert one.state.drill is not None
+        assert lanes(one) == {("other" if one.state.drill.inside else "best", True)}
+    assert lanes(calm) == {("best", False)}
+    drills.end(log, drill.id, **WHO)
+    router.memory.drills.refresh()
+    assert all(lanes(one) == {("best", False)} for one in made)
 
 
 def test_a_log_that_cannot_be_read_changes_nothing(log: EventLog, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from router_ml.cli.inputs import event_log
 from router_ml.cli.output import render, write, write_json
+from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.outage.report import OutageReport
 
@@ -15,15 +16,30 @@ def begin(
     share: float,
     minutes: float,
     said: tuple[str | None, str | None],
+    rules: RouterConfig | None,
     anyway: bool,
     as_json: bool,
 ) -> None:
-    """Begin a drill of what ``report`` is about; see ``outage_drill.start``. ``said``: who and why."""
-    from router_ml.offline.outage.drill import start
+    """Say what ``report`` expects, and begin a drill of what it is about; see ``outage.drill.start``. ``said``: who and
+    why."""
+    from router_ml.offline.outage.drill import start, that_stop
 
     who, why = _said(*said)
+    if not as_json:
+        write(report.verdict)
+        for stop in that_stop(report):
+            write(f"Without a lane: {stop}.")
     with event_log(log) as events:
-        drill = start(events, report, share=share, minutes=minutes, who=who, why=why, even_if_it_stops=anyway)
+        drill = start(
+            events,
+            report,
+            share=share,
+            minutes=minutes,
+            who=who,
+            why=why,
+            rules=rules,
+            even_if_it_stops=anyway,
+        )
     if as_json:
         write_json(drill.event.model_dump(mode="json"))
         return
@@ -46,7 +62,7 @@ def end(drill_id: str, *, log: str | None, said: tuple[str | None, str | None], 
 
 
 def report(drill_id: str, *, log: str | None, as_json: bool) -> None:
-    """What a drill showed; see ``outage_drilled.drill_report``."""
+    """What a drill showed; see ``outage.drilled.drill_report``."""
     from router_ml.offline.outage.drilled import drill_report
 
     with event_log(log) as events:

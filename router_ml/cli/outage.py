@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from router_ml.storage.bundle import Bundle
 
 _SHAPE = "vendor_outage_48h"  # of the traffic, where nobody says more
+_UNASKED = 0.2  # share of sessions that a drill takes without --yes
 
 
 def outage(  # noqa: PLR0913 - a command line has as many options as it has
@@ -46,10 +47,14 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         float | None,
         typer.Option(help="Do it: it counts as down for this share of sessions of running routers."),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Drill more than {_UNASKED:.0%} of sessions.")] = False,
     minutes: Annotated[float, typer.Option(help="Of the drill, after which it ends by itself.")] = 15.0,
     who: Annotated[str | None, typer.Option(help="Who drills.")] = None,
     why: Annotated[str | None, typer.Option(help="And why.")] = None,
     even_if_it_stops: Annotated[bool, typer.Option(help="Drill although some requests are left no lane.")] = False,
+    even_if_rules_differ: Annotated[
+        bool, typer.Option(help="Drill although routers on the log decide by other rules than these.")
+    ] = False,
     end_drill: Annotated[str | None, typer.Option(help="End this drill now.")] = None,
     drill_report: Annotated[str | None, typer.Option(help="What a drill showed, by its id.")] = None,
     as_json: AsJson = False,
@@ -68,6 +73,10 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         raise InvalidRequestError("Say what goes dark: a provider, a failure domain, a lane, region:NAME, or all.")
     if drill is not None and (place == "all" or not who or not why):
         raise InvalidRequestError("A drill is of one place, and is kept in the audit log: say --who and --why.")
+    if drill is not None and _UNASKED < drill <= 1 and not yes:
+        raise InvalidRequestError(
+            f"Found a drill of {drill:.0%} of sessions, expected at most {_UNASKED:.0%}. Say --yes if you mean it."
+        )
     learned = _opened(model, config)
     # what a drill promises is about the traffic of the log that it is written into, as far as there is any
     source = log if drill is None or requests is pack is None else None
@@ -86,15 +95,21 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         return
     from router_ml.cli.drill import begin
 
-    said, anyway = (who, why), even_if_it_stops
-    begin(found[0], log=log, share=drill, minutes=minutes, said=said, anyway=anyway, as_json=as_json)
+    _page(found, html)
+    begin(
+        found[0],
+        log=log,
+        share=drill,
+        minutes=minutes,
+        said=(who, why),
+        rules=None if even_if_rules_differ else learned.config,
+        anyway=even_if_it_stops,
+        as_json=as_json,
+    )
 
 
 def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, several: bool) -> None:
-    if html is not None:
-        from router_ml.offline.outage.page import page
-
-        html.write_text(page(found) + "\n", encoding="utf-8")
+    _page(found, html)
     if as_json:
         write_json([report.to_dict() for report in found] if several else found[0].to_dict())
         return
@@ -103,6 +118,13 @@ def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, se
     render(outages_page(found) if several else outage_page(found[0]))
     if html is not None:
         write(f"The page is in {html}.")
+
+
+def _page(found: Sequence[OutageReport], html: Path | None) -> None:
+    if html is not None:
+        from router_ml.offline.outage.page import page
+
+        html.write_text(page(found) + "\n", encoding="utf-8")
 
 
 def _opened(model: str | None, config: Path | None) -> Bundle:

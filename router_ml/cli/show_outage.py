@@ -62,6 +62,7 @@ def drill_page(found: DrillReport) -> RenderableType:
     table = _table("", "in the drill", "beside it", "difference, 95%")
     arms = [found.inside, found.outside]
     table.add_row("requests (sessions)", *(f"{arm.requests} ({arm.sessions})" if arm else "0" for arm in arms), "")
+    table.add_row("known what became of", *(str(arm.reported) if arm else "" for arm in arms), "")
     for name, label in zip(METRICS, ("success", "quality", "USD per 1,000", "ms"), strict=True):
         cells = (_range(getattr(arm, name)) if arm else "" for arm in arms)
         table.add_row(label, *cells, _range(found.difference[name], sign="+"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 from router_ml.contract.base import Identifier, Milliseconds, Model, Probability, Usd
 
@@ -70,7 +72,8 @@ class State(Model):
     keyed hash of whom they were drawn for, another one in each release. ``session``: None where the request continues
     none; ``spending``: None where its class has no budget; ``online``: outcomes could move the estimates since the
     bundle was opened, so that the bundle alone does not give them again. ``lane_health``: ``down``, or ``down: drill``
-    with its id, by place; ``drill``: None where none ran.
+    with its id, by place; ``drill``: None where none ran, and then not in the JSON, so that a process of contract 1.4
+    reads what was decided without one.
     """
 
     bandit_step: int = 0
@@ -87,6 +90,13 @@ class State(Model):
     spending: Spending | None = None
     online: bool = False
     drill: Drilled | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_never_was(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        if self.drill is None and info.mode == "json":
+            said.pop("drill", None)
+        return said
 
 
 class Versions(Model):

@@ -9,6 +9,7 @@ in a hash chain (``chain``). Errors never hold logged values.
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,6 +108,16 @@ class EventLog:
     def audit_events(self, since: datetime | None = None) -> list[AuditEvent]:
         """Who changed the rules in force and why, oldest first."""
         return list(reading.read_kind(self.session.read, AuditEvent, since))
+
+    def drill_events(self, since: datetime | None = None) -> list[AuditEvent]:
+        """Drills that were begun and ended, oldest first. What another release wrote and this one cannot read is left
+        out, so that it stops nobody from ending a drill."""
+        return list(reading.read_drills(self.session.read, since))
+
+    def recent_configs(self, since: datetime, *, most: int = 1000) -> Counter[str]:
+        """How many of the newest decisions from ``since`` on were made with which configuration, by its sha256; also
+        those of another release."""
+        return reading.recent_configs(self.session.read, since, most)
 
     def executions(self, decision_id: str | None = None, *, since: datetime | None = None) -> Iterator[Execution]:
         """What was done, of one decision or of all, oldest first."""

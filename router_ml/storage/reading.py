@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sql
+from pydantic_core import from_json
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
+from router_ml.contract.audit import DrillKind
 from router_ml.storage import records, tables
 from router_ml.storage.arrays import Reading, to_arrays
 from router_ml.storage.entries import Kind
@@ -75,6 +78,21 @@ def read_kind(
         yield from (records.parse(model, row.record, f"{what} {row.record_id}") for row in page)
 
 
+def read_drills(begin: Transaction, since: datetime | None) -> Iterator[AuditEvent]:
+    """Audit events of drills, oldest first, as far as this release can read them."""
+    table = tables.audit_events
+    order = (table.c.at, table.c.event_id)
+    query = sql.select(*order, table.c.kind, table.c.record).where(table.c.kind.in_(get_args(DrillKind)))
+    if since is not None:
+        query = query.where(table.c.at >= records.utc(since))
+    for page in _pages(begin, query, order, ROWS_AT_ONCE):
+        for row in page:
+            # what ends a drill has to end it, whatever else a later release says there
+            whole = row.kind != "drill_ended"
+            if (event := records.readable(AuditEvent, row.record, whole=whole)) is not None:
+                yield event
+
+
 def records_of(connection: sql.Connection, decision_ids: Sequence[str]) -> dict[str, str]:
     """The records of decisions, by id."""
     query = sql.select(DECISIONS.c.decision_id, DECISIONS.c.record)
@@ -90,6 +108,14 @@ def read_decisions(begin: Transaction, wanted: Wanted, size: int) -> Iterator[tu
     query = sql.select(*OLDEST_FIRST, DECISIONS.c.record).where(*wanted.decided)
     for page in _pages(begin, query, OLDEST_FIRST, size):
         yield from ((row.decision_id, row.record) for row in page)
+
+
+def recent_configs(begin: Transaction, since: datetime, most: int) -> Counter[str]:
+    """How many of the newest ``most`` decisions were made with which configuration."""
+    newest = (DECISIONS.c.created_at.desc(), DECISIONS.c.decision_id.desc())
+    query = sql.select(DECISIONS.c.record).where(*Wanted(since).decided).order_by(*newest).limit(most)
+    with begin() as connection:
+        return Counter(from_json(record)["versions"]["config_sha256"] for record in connection.scalars(query))
 
 
 def count_decisions(begin: Transaction, wanted: Wanted) -> int:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from router_ml.contract import Model
 from router_ml.errors import LogError
@@ -112,6 +113,17 @@ def parse(model: type[Kept], record: str, what: str) -> Kept:
         return model.model_validate_json(record)
     except ValidationError:
         raise other_contract(what) from None
+
+
+def readable(model: type[Kept], record: str, *, whole: bool = True) -> Kept | None:
+    """A record, None where another contract wrote it and this one cannot read it; without ``whole`` the fields that
+    this one knows suffice."""
+    try:
+        said = from_json(record)
+        known = said if whole else {name: value for name, value in said.items() if name in model.model_fields}
+        return model.model_validate_json(to_json(known))
+    except (ValueError, AttributeError):
+        return None
 
 
 def other_contract(what: str) -> LogError:

@@ -79,6 +79,7 @@ def test_requests_of_ones_own(run: Run, tmp_path: Path) -> None:
         (("mistral", "--drill", 0.1), "--who and --why"),
         (("vllm", "--drill", 0.1, *WHO), "--even-if-it-stops"),
         (("mistral", "--drill", 1.5, *WHO), "up to 1"),
+        (("mistral", "--drill", 0.21, *WHO), "Say --yes"),
         (("--end-drill", "aud_1", *WHO), "No drill aud_1 runs"),
         (("--drill-report", "aud_1"), "holds no drill aud_1"),
     ],
@@ -90,7 +91,7 @@ def test_what_cannot_be_answered_says_what_can(run: Run, log: Path, arguments: t
 
 
 def test_a_drill_from_its_beginning_to_its_report(run: Run, log: Path, bundle: Bundle) -> None:
-    code, out, _ = run("outage", "mistral", "--log", log, "--drill", 0.5, "--minutes", 5, *WHO, "--json")
+    code, out, _ = run("outage", "mistral", "--log", log, "--drill", 0.5, "--minutes", 5, *WHO, "--json", "--yes")
     drill = json.loads(out)["event_id"]
     assert code == 0
     with EventLog(log) as events:
@@ -105,3 +106,35 @@ def test_a_drill_from_its_beginning_to_its_report(run: Run, log: Path, bundle: B
     assert f"{drill} drill (provider mistral for 0.5 of sessions)" in run("audit", "--log", log)[1]
     assert f"Drill {drill} has ended" in run("outage", "--end-drill", drill, "--log", log, *WHO)[1]
     assert run("outage", "--end-drill", drill, "--log", log, *WHO)[0] == 2
+
+
+def test_a_drill_says_first_what_it_expects(run: Run, log: Path, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    code, out, _ = run("outage", "mistral", "--log", log, "--drill", 0.05, *WHO, "--html", file)
+    assert code == 0
+    assert out.index("Traffic goes on") < out.index("counts as down for 5.0% of sessions")
+    assert "Traffic goes on" in file.read_text(encoding="utf-8")
+    drill = out.split("Drill ")[1].split(":")[0]
+    run("outage", "--end-drill", drill, "--log", log, *WHO)
+    code, out, _ = run("outage", "vllm", "--log", log, "--drill", 0.05, *WHO)
+    assert (code, "Without a lane: " in out) == (2, True)
+
+
+def test_a_drill_is_checked_by_the_rules_of_the_routers(run: Run, log: Path, bundle: Bundle, tmp_path: Path) -> None:
+    """One more rule there may leave lanes out that are needed here."""
+    file = tmp_path / "log.sqlite"
+    rule = {"id": "contract", "version": "1", "owner": "legal", "rationale": "signed"}
+    rule |= {"when": {"org": ["bank"]}, "then": {"lanes": {"allow": ["balanced"]}}}  # type: ignore[dict-item]
+    with EventLog(file) as events:
+        router = Router(bundle.config, bundle=bundle, log=events)
+        router.predict_route("What is the capital of Peru?", metadata={"region": "eu"})
+        router.override(rule, who="ada", why="new contract")
+        router.predict_route("What is the capital of Peru?", metadata={"region": "eu"})
+    drill = ("outage", "mistral", "--log", file, "--drill", 0.05, *WHO)
+    code, _, err = run(*drill)
+    assert code == 2
+    assert "of the newest 2 decisions of the last day 1 are not of configuration" in err
+    assert "--even-if-rules-differ" in err
+    code, out, _ = run(*drill, "--even-if-rules-differ", "--json")
+    assert code == 0
+    assert json.loads(out)["detail"]["rules_compared"] is False

@@ -24,10 +24,12 @@ _SERVED = ("answered", "static_answer")
 @dataclass(frozen=True)
 class DrillArm:
     """Requests that a lane should have answered, of those drawn into the drill or of the others; with 95% intervals,
-    NaN where nothing is known. ``rated``: how many ``quality`` rests on. ``lanes``: share that each answered."""
+    NaN where nothing is known. ``reported``: of how many it is known what became of them, which ``success`` rests on;
+    ``rated``: how many ``quality`` rests on. ``lanes``: share of those reported that each answered."""
 
     requests: int
     sessions: int
+    reported: int
     success: Interval
     quality: Interval
     rated: int
@@ -48,27 +50,41 @@ class Rows:
     usd_per_1000: list[float] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
     lane: list[str | None] = field(default_factory=list)
+    executed: list[bool] = field(default_factory=list)
+    paid: list[bool] = field(default_factory=list)
+
+    @property
+    def reported(self) -> int:
+        """Of how many it is known what became of them. Where nobody reports what is carried out, those that no lane
+        was left for are known alone, and say nothing of the others."""
+        return int(np.isfinite(self.success).sum()) if any(self.executed) else 0
 
     def add(self, story: Story) -> None:
         """A request that a lane should answer."""
         decision, last = story.decision, story.executions[-1] if story.executions else None
-        served = decision.lane is not None if last is None else last.status in _SERVED and last.final_lane is not None
+        served = last is not None and last.status in _SERVED and last.final_lane is not None
         rated = [outcome for outcome in story.outcomes if outcome.quality is not None]
         took = [outcome.latency_ms for outcome in story.outcomes if outcome.latency_ms is not None]
         assert decision.state.drill is not None
         self.session.append(decision.state.drill.session)
         self.traffic_class.append(decision.traffic_class)
-        self.success.append(float(served))
+        self.success.append(float(served) if last is not None or decision.lane is None else math.nan)
         self.quality.append(math.nan if not rated else float(rated[-1].quality or 0.0))
         self.weight.append(1.0 / rated[-1].rated_probability if rated else 0.0)
-        self.usd_per_1000.append(1000 * price(story).usd)
+        priced = price(story)
+        self.paid.append(priced.source in ("executed", "reported"))
+        # what was only expected is what the outage report said, so it cannot bear it out
+        guessed = priced.source == "expected" or (priced.source == "nowhere" and decision.lane and last is None)
+        self.usd_per_1000.append(math.nan if guessed else 1000 * priced.usd)
         waited = last.latency_ms if last is not None and served else None
         self.latency_ms.append(waited if waited is not None else took[-1] if took else math.nan)
-        answered = decision.lane if last is None else last.final_lane
-        self.lane.append(answered if served else None)
+        self.lane.append(last.final_lane if last is not None and served else None)
+        self.executed.append(last is not None)
 
     def metric(self, name: str, *, of_class: str | None = None) -> Mean | None:
         """A mean over the requests of which it is known."""
+        if (name == "success" and not self.reported) or (name == "usd_per_1000" and not any(self.paid)):
+            return None
         values, weight = np.array(getattr(self, name)), np.array(self.weight)
         keep = np.isfinite(values)
         if of_class is not None:
@@ -89,12 +105,13 @@ def arm_of(rows: Rows) -> DrillArm | None:
     return DrillArm(
         requests=len(rows.session),
         sessions=len(set(rows.session)),
+        reported=rows.reported,
         success=interval(rows.metric("success"), most=1.0),
         quality=interval(rows.metric("quality"), most=1.0),
         rated=int(np.isfinite(rows.quality).sum()),
         usd_per_1000=interval(rows.metric("usd_per_1000")),
         latency_ms=interval(rows.metric("latency_ms")),
-        lanes={lane: answered.count(lane) / len(rows.lane) for lane in sorted(set(answered))},
+        lanes={lane: answered.count(lane) / rows.reported for lane in sorted(set(answered))},
     )
 
 

@@ -7,12 +7,13 @@ paused because something was really down. Sessions are the independent units (``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
+from router_ml.contract.base import is_shadow
 from router_ml.drills import Drill, drills_of
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.verdict import NO_LANE
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 SUCCESS = 0.995
 """Share of the requests with a lane left that have to be answered."""
-_NEVER = "No request of the drill goes to what counts as down."
+MARGINS = {"quality": 0.02, "usd_per_1000": 0.1, "latency_ms": 0.1}
+"""How far from what the outage report said the difference between the arms may be: of quality in its own unit, of
+cost and latency as a share of what they are without the outage."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def drill_report(log: EventLog, drill_id: str) -> DrillReport:
     """
     from router_ml.storage.stories import stories
 
-    found = {drill.id: drill for drill in drills_of(log.audit_events())}
+    found = {drill.id: drill for drill in drills_of(log.drill_events())}
     if drill_id not in found:
         raise InvalidRequestError(f"The log holds no drill {drill_id}. Drills: {', '.join(found) or 'none'}.")
     drill = found[drill_id]
@@ -92,12 +95,15 @@ def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
         drilled = story.decision.state.drill
         if drilled is None or drilled.drill != drill.id or not _due(story.decision):
             continue
+        if is_shadow(story.decision.decision_id):  # happened to nobody
+            continue
         arms[drilled.inside].add(story)
         floors[story.decision.traffic_class] = story.decision.floor
         paused += drilled.inside and not drilled.counts
         to_dark += drilled.counts and not dark.isdisjoint(_used(story))
     expected = _expected(event.detail.get("expected"))
     inside, outside = arms[True], arms[False]
+    apart = {name: difference(inside.metric(name), outside.metric(name)) for name in METRICS}
     return DrillReport(
         drill=drill.id,
         place=str(event.detail.get("place", ", ".join(drill.places))),
@@ -108,11 +114,11 @@ def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
         why=event.why,
         inside=arm_of(inside),
         outside=arm_of(outside),
-        difference={name: difference(inside.metric(name), outside.metric(name)) for name in METRICS},
+        difference=apart,
         to_dark=to_dark,
         paused=paused,
         expected=expected,
-        promises=tuple(_promises(inside, floors, expected, to_dark)),
+        promises=tuple(_promises(inside, floors, expected, to_dark, apart)),
     )
 
 
@@ -136,7 +142,11 @@ def _used(story: Story) -> set[str]:
 
 
 def _promises(
-    inside: Rows, floors: Mapping[str, float], expected: Mapping[str, float], to_dark: int
+    inside: Rows,
+    floors: Mapping[str, float],
+    expected: Mapping[str, float],
+    to_dark: int,
+    apart: Mapping[str, Interval],
 ) -> Sequence[Promise]:
     """What the report said, one by one."""
     if not inside.session:
@@ -154,11 +164,30 @@ def _promises(
     for name, floor in floors.items():
         quality = interval(inside.metric("quality", of_class=name), most=1.0)
         found.append(Promise(f"{name} keeps its floor of {floor:g}.", _at_least(quality, floor), _told(quality)))
-    if "usd_per_1000" in expected:
-        most, cost = expected["usd_per_1000"], interval(inside.metric("usd_per_1000"))
-        verdict: Verdict = "kept" if cost.high <= most else "missed" if cost.low > most else "not shown"
-        found.append(Promise(f"1,000 requests cost at most ${most:.3f}.", verdict, _told(cost)))
-    return found
+    return [*found, *_against_the_others(expected, apart)]
+
+
+def _against_the_others(expected: Mapping[str, float], apart: Mapping[str, Interval]) -> Iterator[Promise]:
+    """What the report said of quality, cost and latency, as far as it did. What lanes make of requests may be believed
+    too high or too low of all of them; what the outage changes is what it promised."""
+    goes_on = 1 - expected.get("stops", 0.0)
+    for name, margin in MARGINS.items():
+        before, after = expected.get(f"{name}_before"), expected.get(name)
+        if before is None or after is None:
+            continue
+        if name == "quality":
+            least = after - before - margin
+            claim = f"Quality inside less that beside it is at least {least:+.3f}."
+            yield Promise(claim, _at_least(apart[name], least), _told(apart[name]))
+            continue
+        paid = after * goes_on if name == "usd_per_1000" else after  # what stops costs nothing, and takes no time
+        most = paid - before + margin * before
+        claim = (
+            f"1,000 requests inside cost at most USD {most:+.3f} against those beside it."
+            if name == "usd_per_1000"
+            else f"Answers inside take at most {most:+,.0f} ms against those beside it."
+        )
+        yield Promise(claim, _at_most(apart[name], most), _told(apart[name]))
 
 
 def _at_least(found: Interval, least: float) -> Verdict:
@@ -167,5 +196,9 @@ def _at_least(found: Interval, least: float) -> Verdict:
     return "missed" if found.high < least else "not shown"
 
 
+def _at_most(found: Interval, most: float) -> Verdict:
+    return _at_least(Interval(-found.value, -found.high, -found.low), -most)
+
+
 def _told(found: Interval) -> str:
-    return "nothing is known" if math.isnan(found.value) else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return "not known" if math.isnan(found.value) else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

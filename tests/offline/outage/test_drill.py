@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -100,7 +101,9 @@ def test_a_drill_tells_those_who_were_drawn_from_the_others(log: EventLog) -> No
     assert report.difference["latency_ms"].value == pytest.approx(200.0)
     assert report.difference["success"].value == 0
     assert (report.to_dark, report.paused) == (0, 0)
-    assert verdicts(report) == {"No": "kept", "At": "not shown", "default": "kept", "1,000": "missed"}
+    told = verdicts(report)
+    assert told.pop("Quality") != "missed"  # 0.9 less 0.6, where 0.9 less 0.5 was expected
+    assert told == {"No": "kept", "At": "not shown", "default": "kept", "1,000": "kept", "Answers": "missed"}
     assert report.to_dict()["inside"]["lanes"] == {"other": 1.0}
 
 
@@ -119,11 +122,58 @@ def test_requests_that_fail_break_the_promise(log: EventLog) -> None:
     assert verdicts(report)["At"] == "missed"
 
 
+def test_what_a_shadow_decided_is_no_request_of_the_drill(log: EventLog) -> None:
+    champion, shadow = Router(CONFIG, log=log), Router(CONFIG, log=log)
+    drill = start(log, reported(champion, "acme"), share=0.5, minutes=5, **WHO)
+    champion.memory.drills.refresh()
+    for number in range(12):
+        request = RouteRequest(text="hello there", metadata={"session": str(number)})
+        made = champion.predict_route(request, seed=1)
+        champion.log_execution(carried(made))
+        shadow.shadow(request, shadow.understand([request])[0], of=made)
+    report = drill_report(log, drill.id)
+    assert report.inside is not None
+    assert report.outside is not None
+    assert report.inside.requests + report.outside.requests == 12
+
+
+def test_what_nobody_reported_is_not_known(log: EventLog) -> None:
+    """A decision is a plan. That it was planned does not say that it was answered, or for how much."""
+    router = Router(CONFIG, log=log)
+    drill = start(log, reported(router, "acme"), share=0.5, minutes=5, **WHO)
+    router.memory.drills.refresh()
+    made = [router.predict_route("hello there", metadata={"session": str(number)}) for number in range(12)]
+    limit = {"max_cost_usd": 0.0}
+    unserved = [router.predict_route("hi", metadata={"session": str(n)}, constraints=limit) for n in range(12)]
+    assert {one.lane for one in unserved} == {None}
+    report = drill_report(log, drill.id)
+    assert report.inside is not None
+    assert report.inside.reported == 0
+    assert report.inside.lanes == {}
+    assert all(math.isnan(getattr(report.inside, name).value) for name in ("success", "usd_per_1000", "latency_ms"))
+    found = {each.claim.split(" ")[0]: (each.verdict, each.found) for each in report.promises}
+    assert found["At"] == found["1,000"] == ("not shown", "not known")
+    for one in made:
+        router.log_execution(carried(one))
+    report = drill_report(log, drill.id)
+    assert report.inside is not None
+    assert report.inside.success.value == 0.5  # those without a lane are known beside the others
+    assert report.inside.reported == report.inside.requests
+
+
+def test_the_drill_is_judged_by_what_it_changes(log: EventLog) -> None:
+    """A router may believe lanes to be cheaper than they are: that is not what the drill is about."""
+    report = drill_report(log, drilled(log, sessions=60, quality={"best": 0.9, "other": 0.9}))
+    assert report.inside is not None
+    assert report.expected["usd_per_1000"] < 0.5 < report.inside.usd_per_1000.value
+    assert (verdicts(report)["1,000"], verdicts(report)["Quality"]) == ("kept", "kept")
+    (paid,) = (each.found for each in report.promises if each.claim.startswith("1,000"))
+    assert paid == "-2.000 [-2.000, -2.000]"
+
+
 def test_a_floor_that_is_missed_is_told(log: EventLog) -> None:
-    assert (
-        verdicts(drill_report(log, drilled(log, sessions=60, quality={"best": 0.9, "other": 0.1})))["default"]
-        == "missed"
-    )
+    told = verdicts(drill_report(log, drilled(log, sessions=60, quality={"best": 0.9, "other": 0.1})))
+    assert (told["default"], told["Quality"]) == ("missed", "missed")
 
 
 def test_requests_during_a_real_outage_are_told_apart(log: EventLog) -> None:
@@ -151,6 +201,8 @@ def test_what_would_stop_traffic_is_refused_unless_it_is_meant(log: EventLog) ->
     assert drill.event.detail["expected"] == {
         "stops": 1.0,
         "usd_per_1000_before": pytest.approx(report.before.usd_per_1000),
+        "quality_before": pytest.approx(0.9),
+        "latency_ms_before": pytest.approx(report.before.latency_ms),
     }
 
 
