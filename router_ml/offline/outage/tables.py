@@ -20,6 +20,7 @@ from router_ml.offline.outage.window import Asked
 def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
     """The whole report. ``situations``: what ``coverage.mildest`` says."""
     place, weight, rows, window = asked.place, asked.weight, asked.rows(), asked.window
+    rules = asked.requests.rules
     loads, classes = _loads(asked), tuple(_classes(asked))
     before, after = (service(asked.worth, each.shares, weight, rows) for each in (asked.before, asked.during))
     assert before is not None  # whoever asks has seen to it
@@ -50,7 +51,7 @@ def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
         first=_first(asked),
         to_people=stops * asked.peak * 60,
         batch=float(weight[[at for at in lost if _is_batch(asked, at)]].sum()) / stops if lost else 0.0,
-        by_rules=stopped_by(asked.config, place.lanes, kind=place.kind, name=place.name, situations=situations),
+        by_rules=stopped_by(rules, place.lanes, kind=place.kind, name=place.name, situations=situations),
         truth=asked.requests.truth,
         in_sample=asked.requests.in_sample,
         source=asked.requests.source,
@@ -58,9 +59,9 @@ def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
         made_at=asked.weighing.now,
         versions={
             "bundle": asked.requests.bundle,
-            "policy_sha256": policy_sha256(asked.config),
-            "config_sha256": config_sha256(asked.config),
-            "prices": prices_sha256(asked.config),
+            "policy_sha256": policy_sha256(rules),
+            "config_sha256": config_sha256(rules),
+            "prices": prices_sha256(rules),
         },
         rules=_rationales(asked.config, classes),
     )
