@@ -36,7 +36,9 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
     requests: Annotated[Path | None, typer.Option(help="Requests, one JSON a line; default: those that ship.")] = None,
     pack: Annotated[Path | None, typer.Option(help="An outcome pack: quality and cost are measured then.")] = None,
     log: Log = None,
-    since: Annotated[str | None, typer.Option(help="Of --log, decisions from this day or time on.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Of --log, decisions from this day or time on; default: its last 30 days.")
+    ] = None,
     per_day: Annotated[float | None, typer.Option(help="Requests a day; default: as logged, else assumed.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that serve, each with its own breakers.")] = 1,
     model: Model = None,
