@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from router_ml.config import RouterConfig
 from router_ml.config.schema import ClassLimits
-from router_ml.contract import Estimate, RouteDecision
+from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.apply import apply_limits, apply_rules
 from router_ml.guardrails.conditions import ELSEWHERE, Facts
@@ -18,6 +19,7 @@ from router_ml.guardrails.verdict import Verdict, invalid, verdict
 from router_ml.plan import Situation, matches
 
 _OVER = re.compile(r"(cost|latency) (?:\$?(\d{1,16}(?:\.\d{1,9})?)|without an estimate)")
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def facts_of(config: RouterConfig, decision: RouteDecision) -> Facts:
@@ -81,22 +83,32 @@ def ruling_again(config: RouterConfig, decision: RouteDecision, facts: Facts) ->
         InvalidRequestError: the request names what the configuration does not have.
     """
     asked, tokens = decision.circumstances.constraints, decision.circumstances.tokens_in
-    limits = _limits(config, decision, facts)
     health = decision.state.lane_health
     ruling = apply_rules(config, facts, constraints=asked, tokens_in=tokens, health=health)
+    costs, latencies = recorded(config, decision, facts)
+    limits = _limits(config, decision, facts)
+    return apply_limits(config, ruling, limits, constraints=asked, tokens_in=tokens, costs=costs, latencies=latencies)
+
+
+def recorded(
+    config: RouterConfig,
+    decision: RouteDecision,
+    facts: Facts,
+    *,
+    usual_usd: Mapping[str, float] = _NOTHING,
+    usual_ms: Mapping[str, float] = _NOTHING,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """USD and milliseconds by lane, as far as the record tells: its estimates, and of a lane that was above a ceiling
+    by how much. A lane of which nothing is told is as usual, but within the ceiling that it was within."""
+    asked, limits = decision.circumstances.constraints, _limits(config, decision, facts)
     cost, deadline = decision.limits.max_cost_usd, decision.limits.deadline_ms
     if decision.lane is None:  # nothing was planned, so no limits are recorded: take those of the class
         cost = smallest(limits.max_cost_usd, asked.max_cost_usd)
         deadline = smallest(limits.deadline_ms, asked.max_latency_ms)
-    return apply_limits(
-        config,
-        ruling,
-        limits,
-        constraints=asked,
-        tokens_in=tokens,
-        costs=_recorded(config, decision, "cost", cost, lambda estimate: estimate.cost_usd),
-        latencies=_recorded(config, decision, "latency", deadline, lambda estimate: estimate.latency_ms),
-    )
+    known = decision.estimates.items()
+    usd = {**usual_usd, **{lane: each.cost_usd for lane, each in known}}
+    ms = {**usual_ms, **{lane: each.latency_ms for lane, each in known}}
+    return _recorded(config, decision, "cost", cost, usd), _recorded(config, decision, "latency", deadline, ms)
 
 
 def _limits(config: RouterConfig, decision: RouteDecision, facts: Facts) -> ClassLimits:
@@ -108,14 +120,10 @@ def _limits(config: RouterConfig, decision: RouteDecision, facts: Facts) -> Clas
 
 
 def _recorded(
-    config: RouterConfig,
-    decision: RouteDecision,
-    what: str,
-    ceiling: float | None,
-    number: Callable[[Estimate], float],
+    config: RouterConfig, decision: RouteDecision, what: str, ceiling: float | None, numbers: dict[str, float]
 ) -> dict[str, float]:
     """A number per lane on the right side of the ceiling that was in force, though records are rounded."""
-    found = {lane: number(estimate) for lane, estimate in decision.estimates.items()}
+    found = dict(numbers)
     for lane in config.lanes:
         over = [
             match for reason in decision.excluded.get(lane, ()) if (match := _OVER.match(reason)) and match[1] == what

@@ -10,6 +10,7 @@ import typer
 
 from router_ml.cli.inputs import Log, event_log, moment
 from router_ml.cli.output import AsJson, Model, render, write, write_json
+from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError, OfflineDataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
     requests: Annotated[Path | None, typer.Option(help="Requests, one JSON a line; default: those that ship.")] = None,
     pack: Annotated[Path | None, typer.Option(help="An outcome pack: quality and cost are measured then.")] = None,
     log: Log = None,
-    since: Annotated[str | None, typer.Option(help="Of --log, decisions from this day or time on.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Of --log, decisions from this day or time on; default: its last 30 days.")
+    ] = None,
     per_day: Annotated[float | None, typer.Option(help="Requests a day; default: as logged, else assumed.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that serve, each with its own breakers.")] = 1,
     model: Model = None,
@@ -94,7 +97,9 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         _told(found, html=html, as_json=as_json, several=place == "all")
         return
     from router_ml.cli.drill import begin
+    from router_ml.config import RouterConfig
 
+    rules = learned if isinstance(learned, RouterConfig) else learned.config
     _page(found, html)
     begin(
         found[0],
@@ -102,7 +107,7 @@ def outage(  # noqa: PLR0913 - a command line has as many options as it has
         share=drill,
         minutes=minutes,
         said=(who, why),
-        rules=None if even_if_rules_differ else learned.config,
+        rules=None if even_if_rules_differ else rules,
         anyway=even_if_it_stops,
         as_json=as_json,
     )
@@ -127,20 +132,24 @@ def _page(found: Sequence[OutageReport], html: Path | None) -> None:
         html.write_text(page(found) + "\n", encoding="utf-8")
 
 
-def _opened(model: str | None, config: Path | None) -> Bundle:
-    """The bundle that is meant, with the rules that are."""
+def _opened(model: str | None, config: Path | None) -> Bundle | RouterConfig:
+    """The bundle that is meant, with the rules that are; or the rules alone, where only a ``router.yaml`` is named."""
     from dataclasses import replace
 
     from router_ml.loading import open_learned
 
     parts = open_learned(model, config=config)
-    if parts.bundle is None:
-        raise InvalidRequestError("A router.yaml alone has read no request. Give it with --config, and a bundle.")
-    return replace(parts.bundle, config=parts.config)
+    return parts.config if parts.bundle is None else replace(parts.bundle, config=parts.config)
 
 
 def _asked(
-    bundle: Bundle, *, requests: Path | None, pack: Path | None, log: str | None, since: str | None, if_any: bool
+    learned: Bundle | RouterConfig,
+    *,
+    requests: Path | None,
+    pack: Path | None,
+    log: str | None,
+    since: str | None,
+    if_any: bool,
 ) -> tuple[Kinds | Sequence[RouteDecision], Demand]:
     """The requests, and how many there are. ``if_any``: the log may be empty, or none be named."""
     from router_ml.offline.outage.demand import of_scenario
@@ -163,9 +172,13 @@ def _asked(
             return found
         if not if_any:
             raise OfflineDataError("The log holds no decision of this time. Check which log it is.")
+    if isinstance(learned, RouterConfig):
+        raise InvalidRequestError(
+            "A router.yaml alone has read no request. Give it with --config, and a bundle; or ask about a --log."
+        )
     if pack is not None:
-        outcomes = read_pack(pack, encoder=bundle.encoder.sha256)
-        kinds = kinds_from_pack(outcomes, bundle, in_sample=outcomes.digest in json.dumps(bundle.manifest.training))
+        outcomes = read_pack(pack, encoder=learned.encoder.sha256)
+        kinds = kinds_from_pack(outcomes, learned, in_sample=outcomes.digest in json.dumps(learned.manifest.training))
     else:
-        kinds = kinds_from_requests(example_requests() if requests is None else read_requests(requests), bundle)
+        kinds = kinds_from_requests(example_requests() if requests is None else read_requests(requests), learned)
     return kinds, of_scenario(load_scenario(_SHAPE), kinds)

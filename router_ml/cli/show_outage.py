@@ -45,9 +45,9 @@ def outages_page(reports: Sequence[OutageReport]) -> RenderableType:
             Text(report.name),
             Text(f"{report.stops:.1%}", style="red" if report.stops else ""),
             f"{report.moves:.1%}",
-            words.usd(report.before, report.after),
-            words.worth(report.before, report.after),
-            words.waiting(report.before, report.after),
+            words.usd(report.compared, report.after),
+            words.worth(report.compared, report.after),
+            words.waiting(report.compared, report.after),
             Text("\n".join(map(str, report.by_rules)) or "nothing stops"),
         )
     first = reports[0]
@@ -98,10 +98,10 @@ def _classes(report: OutageReport) -> Table:
             Text(words.goes(item), style="red" if item.stops else ""),
             Text(words.lanes_words(item.before)),
             Text(words.lanes_words(after)),
-            words.usd(item.before, item.after),
+            words.usd(item.compared, item.after),
             words.quality(after.quality) if after else "-",
             words.floor_words(item),
-            words.waiting(item.before, item.after),
+            words.waiting(item.compared, item.after),
         )
     return table
 

@@ -69,6 +69,17 @@ def test_requests_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert json.loads(out)["stops"] == 0
 
 
+def test_rules_alone_answer_about_a_log(run: Run, log: Path) -> None:
+    """A log has the estimates, so that no bundle is needed."""
+    rules = "models/default/router.yaml"
+    code, out, _ = run("outage", "vllm", "--model", rules, "--log", log, "--json")
+    assert code == 0
+    assert json.loads(out)["stops"] > 0
+    code, _, err = run("outage", "vllm", "--model", rules)
+    assert code == 2
+    assert "ask about a --log" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -62,7 +62,7 @@ def outage(
     """
     window = _window(demand, hours, at_hour, processes)
     asked = _asked(learned, requests, now or datetime.now(UTC))
-    return _reports([find_place(asked.weighing.config, name)], asked, window)[0]
+    return _reports([_place(asked, name)], asked, window)[0]
 
 
 def outages(
@@ -78,7 +78,7 @@ def outages(
     """``outage`` of every provider, the one that stops most traffic first, then the one that moves most."""
     window = _window(demand, hours, at_hour, processes)
     asked = _asked(learned, requests, now or datetime.now(UTC))
-    found = _reports(providers(asked.weighing.config), asked, window)
+    found = _reports([place for place in providers(asked.rules) if _is_known(asked, place)], asked, window)
     return tuple(sorted(found, key=lambda report: (-report.stops, -report.moves)))
 
 
@@ -98,12 +98,25 @@ def _asked(learned: Bundle | RouterConfig, requests: Kinds | Sequence[RouteDecis
     return of_decisions(learned, requests, now=now)
 
 
+def _place(requests: Requests, name: str) -> Place:
+    """By all of the rules, since a log may be too short to have an estimate of each lane."""
+    place = find_place(requests.rules, name)
+    if not _is_known(requests, place):
+        raise InvalidRequestError(f"No outcome of a lane of {place} is known here. Ask about one that was measured.")
+    return place
+
+
+def _is_known(requests: Requests, place: Place) -> bool:
+    """Whether anything can be said of it: where outcomes are to tell, one of its lanes has to have some."""
+    return requests.truth == "believed" or any(requests.weighing.config.lanes[lane].enabled for lane in place.lanes)
+
+
 def _reports(places: Sequence[Place], requests: Requests, window: Window) -> list[OutageReport]:
     known = requests.weighing
     today = known.decide({})
     if not (requests.weight[today.served] > 0).any():
         raise InvalidRequestError("No lane answers any of these requests as things are. Give requests that it does.")
-    situations = mildest(known.config)
+    situations = mildest(requests.rules)
     return [
         report_of(
             Asked.of(place, requests, today, known.decide(place.health, dark=place.lanes, before=today), window=window),

@@ -14,10 +14,11 @@ from router_ml.allocation.quality import Belief
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.errors import OfflineDataError
+from router_ml.guardrails.conditions import Facts
 from router_ml.offline.outage.decisions import Floats, Weighing, case_of, weighing
 from router_ml.offline.outage.service import Worth
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.rulings import facts_of
+from router_ml.rulings import facts_of, recorded
 from router_ml.storage.bundle import Bundle
 
 _FIELDS = ("quality", "quality_low", "quality_high", "evidence", "cost_usd", "latency_ms")
@@ -25,9 +26,11 @@ _FIELDS = ("quality", "quality_low", "quality_high", "evidence", "cost_usd", "la
 
 @dataclass(frozen=True)
 class Requests:
-    """k requests, what lanes make of them, and how often each comes (``weight``, (k,), sum 1). ``truth``,
-    ``in_sample``, ``source`` as in ``Kinds``; ``bundle``: id of the one that is asked, or "none"."""
+    """k requests, what lanes make of them, and how often each comes (``weight``, (k,), sum 1). ``rules``: all of the
+    configuration, also lanes of which nothing is known, which ``weighing`` leaves out. ``truth``, ``in_sample``,
+    ``source`` as in ``Kinds``; ``bundle``: id of the one that is asked, or "none"."""
 
+    rules: RouterConfig
     weighing: Weighing
     worth: Worth
     weight: Floats
@@ -40,15 +43,17 @@ class Requests:
 def of_kinds(learned: Bundle | RouterConfig, kinds: Kinds, *, now: datetime) -> Requests:
     """Kinds, decided by what is learned."""
     bundle = learned if isinstance(learned, Bundle) else None
-    known = weighing(_taking_part(_config_of(learned), kinds), bundle, kinds, now=now)
+    rules = _config_of(learned)
+    known = weighing(_taking_part(rules, kinds), bundle, kinds, now=now)
     worth, name = Worth.of(known, kinds), bundle.manifest.id if bundle else "none"
-    return Requests(known, worth, kinds.weight, kinds.truth, kinds.in_sample, kinds.source, name)
+    return Requests(rules, known, worth, kinds.weight, kinds.truth, kinds.in_sample, kinds.source, name)
 
 
 def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecision], *, now: datetime) -> Requests:
     """Logged decisions, by the rules of today on their recorded circumstances and with the estimates that are in their
     records, so that neither text nor embedding is needed: private requests keep neither, and they stop first. Where a
-    lane was not estimated for a request, it is taken as for the others. Conversations count as single requests.
+    lane was not estimated for a request, it is taken as for the others, but on the side of the ceilings of cost and
+    latency that it was on. Conversations count as single requests.
 
     Raises:
         OfflineDataError: there are no decisions, or none with an estimate.
@@ -62,18 +67,21 @@ def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecisi
     filled = np.zeros_like(found)
     filled[:, :, known] = np.where(np.isfinite(found[:, :, known]), found[:, :, known], rest)
     quality, low, high, evidence, cost, slow = filled
+    own = _only(config, [name for column, name in enumerate(config.lanes) if known[column]])
+    facts = [facts_of(own, each) for each in decisions]
+    for row, each in enumerate(decisions):
+        cost[row, known], slow[row, known] = _as_recorded(own, each, facts[row], usual=filled[-2:, row], known=known)
     belief = Belief(quality, low, high, evidence)
     estimates = Estimates(belief, cost, slow, np.zeros_like(cost), quality, _usual(config, decisions, quality, cost))
-    own = _only(config, [name for column, name in enumerate(config.lanes) if known[column]])
     cases = tuple(
         case_of(
             own,
-            facts_of(own, each),
+            found,
             each.circumstances.constraints,
             named=each.traffic_class if each.traffic_class in own.traffic_classes else None,
             tokens_in=each.circumstances.tokens_in,
         )
-        for each in decisions
+        for each, found in zip(decisions, facts, strict=True)
     )
     asks_back = np.array([each.action == "clarify" for each in decisions])
     certified = tuple(each.quality_per_usd for each in decisions)
@@ -82,7 +90,17 @@ def of_decisions(learned: Bundle | RouterConfig, decisions: Sequence[RouteDecisi
     weight = np.full(len(decisions), 1 / len(decisions))
     bundles = sorted({each.versions.bundle for each in decisions})
     source = f"{len(decisions)} logged decisions, with the estimates in their records"
-    return Requests(made, worth, weight, "believed", False, source, ", ".join(bundles))
+    return Requests(config, made, worth, weight, "believed", False, source, ", ".join(bundles))
+
+
+def _as_recorded(
+    config: RouterConfig, decision: RouteDecision, facts: Facts, *, usual: Floats, known: NDArray[np.bool_]
+) -> list[list[float]]:
+    """Cost and latency of the ``known`` lanes: what kept one out then keeps it out now. ``usual``: of all, (2, L)."""
+    names = [name for name, is_known in zip(config.lanes, known, strict=True) if is_known]
+    usd, ms = (dict(zip(names, each[known].tolist(), strict=True)) for each in usual)
+    told = recorded(config, decision, facts, usual_usd=usd, usual_ms=ms)
+    return [[numbers.get(name, np.nan) for name in names] for numbers in told]
 
 
 def _usual(config: RouterConfig, decisions: Sequence[RouteDecision], quality: Floats, cost: Floats) -> Typical:

@@ -16,6 +16,7 @@ from router_ml.offline.simulation.traffic.kinds import Kinds
 
 Floats = NDArray[np.float64]
 HOUR = timedelta(hours=1)
+_DAY, _WEEK = 24, 24 * 7
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class Demand:
 
 
 def of_times(at: Iterable[datetime], *, source: str) -> Demand:
-    """Requests that came at these times; from the first whole day on, by hour.
+    """What requests that came at these times say of each hour: of the week where they span one, else of the day; by the
+    time for which each hour was seen, which is up to one more gap after the last request. What spans less than a day is
+    taken to go on like that.
 
     Raises:
         OfflineDataError: there are none.
@@ -67,10 +70,17 @@ def of_times(at: Iterable[datetime], *, source: str) -> Demand:
     if not times:
         raise OfflineDataError("Expected requests in at least one hour, found none.")
     start = times[0].replace(minute=0, second=0, microsecond=0)
-    hours = max(math.ceil((times[-1] - start) / HOUR), 1)
-    hours = hours if hours < 24 else 24 * math.ceil(hours / 24)  # whole days, so that it may repeat
-    index = np.minimum([int((each - start) / HOUR) for each in times], hours - 1)
-    return Demand(np.bincount(index, minlength=hours).astype(np.float64), start, source)
+    hour = np.array([(each - start) / HOUR for each in times])
+    first, end = hour[0], hour[-1] + (hour[-1] - hour[0]) / max(len(hour) - 1, 1)
+    if end - first < _DAY:
+        size, length = max(int(end - first), 1), max(end - first, 1.0)
+        found = np.histogram(hour, bins=size, range=(first, first + length))[0]
+        return Demand(found * (size / length), times[0], f"{source}, {length:.1f} hours that repeat")
+    size, of = (_WEEK, "week") if end - first >= _WEEK else (_DAY, "day")
+    found = np.bincount(hour.astype(np.int64) % size, minlength=size)
+    edges = np.arange(math.ceil(end) + 1.0).clip(first, end)
+    seen = np.bincount(np.arange(len(edges) - 1) % size, weights=np.diff(edges), minlength=size)
+    return Demand(found / seen, start, f"{source}, by hour of the {of}")
 
 
 def of_scenario(scenario: Scenario, kinds: Kinds) -> Demand:

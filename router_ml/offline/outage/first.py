@@ -3,10 +3,55 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator, Mapping
 
 from router_ml.config import RouterConfig
 from router_ml.config.execution import Breaker
 from router_ml.offline.outage.report import FirstSeconds
+
+
+def all_seconds(
+    config: RouterConfig,
+    per_minute: Mapping[str, float],
+    *,
+    hours: float,
+    processes: int,
+    rescued: float,
+) -> FirstSeconds:
+    """``first_seconds`` of all lanes that go dark: those of a provider that is dark as a whole share a breaker, else
+    each has its own; the last one to open tells how long it takes.
+
+    Args:
+        per_minute: calls by lane, none of which is a cascade.
+    """
+    asked = {"hours": hours, "processes": processes, "rescued": rescued}
+    each = [
+        first_seconds(config, lanes, per_minute=sum(per_minute[lane] for lane in lanes), **asked)  # type: ignore[arg-type]
+        for lanes in _breakers(config, per_minute)
+    ]
+    found = [one for one in each if one.requests > 0] or each[:1]
+    return FirstSeconds(
+        failures=max(one.failures for one in found),
+        processes=processes,
+        seconds=max(one.seconds for one in found),
+        seconds_hanging=max(one.seconds_hanging for one in found),
+        requests=sum(one.requests for one in found),
+        requests_hanging=sum(one.requests_hanging for one in found),
+        wait_ms=max(one.wait_ms for one in found),
+        probes=sum(one.probes for one in found),
+        rescued=rescued,
+        breakers=len(found),
+    )
+
+
+def _breakers(config: RouterConfig, struck: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """Struck lanes that one breaker leaves alone together: that of a provider opens where several of its lanes fail and
+    none answers in between."""
+    for provider in dict.fromkeys(config.lanes[lane].provider for lane in struck):
+        of_it = [name for name, lane in config.lanes.items() if lane.provider == provider and lane.enabled]
+        lanes = tuple(lane for lane in of_it if lane in struck)
+        whole = all(lane in struck or config.lanes[lane].cascade is not None for lane in of_it)
+        yield from (lanes,) if whole else ((lane,) for lane in lanes)
 
 
 def first_seconds(
@@ -35,13 +80,14 @@ def first_seconds(
     if rate <= 0:
         return FirstSeconds(breaker.failures, processes, 0.0, 0.0, 0.0, 0.0, hang, 0, rescued)
     count = needed(breaker, rate=rate)
-    most = rate * 3600 * hours
+    longest = 3600 * hours
+    most = rate * longest
     at_once, hanging = min(count, most), min(count + rate * hang / 1000, most)
     return FirstSeconds(
         failures=count,
         processes=processes,
-        seconds=count / rate,
-        seconds_hanging=count / rate + hang / 1000,
+        seconds=min(count / rate, longest),
+        seconds_hanging=min(count / rate + hang / 1000, longest),
         requests=processes * at_once,
         requests_hanging=processes * hanging,
         wait_ms=hang,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from router_ml.contract import RouteDecision
@@ -14,24 +13,22 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 MOST = 4000
+LAST = timedelta(days=30)
 
 
 def logged(
     log: EventLog, *, since: datetime | None = None, most: int = MOST, seed: int = 0
 ) -> tuple[Sequence[RouteDecision], Demand] | None:
-    """Decisions from ``since`` on, of more than ``most`` a random choice, and the demand of all; None where there are
-    none. Memory does not grow with the log but for the times.
+    """Decisions from ``since`` on, by default the ``LAST`` 30 days of the log, of more than ``most`` a random choice,
+    and the demand of all; None where there are none. Only what is chosen is read.
 
     Raises:
         LogError: the log cannot be read.
     """
-    rng, kept, times = random.Random(seed), [], []
-    for number, decision in enumerate(log.decisions(since, shadows=False)):
-        times.append(decision.created_at.astimezone(UTC))
-        if number < most:
-            kept.append(decision)
-        elif (place := rng.randrange(number + 1)) < most:  # a reservoir: each is kept with the same probability
-            kept[place] = decision
+    from router_ml.storage.reading import Wanted
+    from router_ml.storage.sampling import sample_decisions
+
+    kept, times = sample_decisions(log, most, wanted=Wanted(since), last=LAST, seed=seed)
     if not kept:
         return None
     told = f"as logged from {min(times):%Y-%m-%d} to {max(times):%Y-%m-%d}"

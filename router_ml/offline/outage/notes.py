@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from router_ml.config import RouterConfig
 from router_ml.offline.outage.report import OutageReport
 
+_ROUNDING = 1e-9
 _TRUTH = {
     "believed": "Quality, cost and latency are what the router believes of each lane; nobody has measured an outage.",
     "measured": "Quality and cost are measured: answers of every lane to these requests were judged.",
@@ -24,13 +25,16 @@ def _notes(report: OutageReport, config: RouterConfig) -> Iterator[str]:
     yield _TRUTH[report.truth]
     if report.truth == "believed":
         yield "Intervals of quality are the mean of the lanes' 90% bounds, as if all of their errors went together."
+    if report.stops:
+        yield "Before and after are of the requests that are answered during it; what stops is in neither."
     if report.in_sample:
         yield "The router has learned from these very requests, which flatters it."
     left_out = [name for name, lane in config.lanes.items() if not lane.enabled]
     if left_out:
         yield f"Lanes that take no part, being disabled or without outcomes: {', '.join(left_out)}."
-    if report.due < 1:
-        yield f"{1 - report.due:.1%} of the requests go to no lane as things are: to people, refused, or asked back."
+    if report.due < 1 - _ROUNDING:
+        share = f"{1 - report.due:.1%}" if report.due < 0.9995 else "Less than 0.1%"
+        yield f"{share} of the requests go to no lane as things are: to people, refused, or asked back."
     free = [load.lane for load in report.lanes if not load.struck and load.capacity is None]
     if free:
         yield f"No limit is configured for {', '.join(free)}: what these vendors let through is not known here."

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from router_ml.offline.outage import words
-from router_ml.offline.outage.report import OutageReport
+from router_ml.offline.outage.folding import folded
+from router_ml.offline.outage.report import ClassOutage, OutageReport, Situation
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -19,7 +20,9 @@ _STYLE = (
     "@media print{body{margin:0;font-size:11px;max-width:none}h2{break-after:avoid}section.outage{break-before:page}"
     "section.outage:first-of-type{break-before:auto}@page{margin:1.4cm}}"
 )
-_CLASS = ("class", "traffic", "during it", "today, by", "then, by", "USD per 1,000", "quality", "floor", "latency")
+_CLASS = (
+    *("class", "traffic", "during it", "served today by", "then by", "USD per 1,000", "quality", "floor", "latency"),
+)
 _SITUATION = (
     *("class", "requests", "traffic", "lanes that are left", "a minute, of what they take", "today, and then, by"),
     *("USD per 1,000", "quality", "latency"),
@@ -46,8 +49,8 @@ def _overview(reports: Sequence[OutageReport]) -> str:
             report.place,
             f"{report.stops:.1%}",
             f"{report.moves:.1%}",
-            words.usd(report.before, report.after),
-            words.worth(report.before, report.after),
+            words.usd(report.compared, report.after),
+            words.worth(report.compared, report.after),
             report.verdict,
         )
         for report in reports
@@ -63,30 +66,17 @@ def _section(report: OutageReport, *, alone: bool) -> str:
         f"<section class=outage><{level}>{escape(words.title(report))}</{level}>",
         f"<p class='answer {colour}'>{escape(answer)}</p>{_bar(report)}{_sentences(rest)}",
         "<h2>By traffic class</h2>",
-        _table(
-            (
-                "class",
-                "traffic",
-                "during it",
-                "served today by",
-                "then by",
-                "USD per 1,000",
-                "quality",
-                "floor",
-                "latency",
-            ),
-            _classes(report),
-        ),
+        _table(_CLASS, _classes(report)),
         _why(report),
-        "<h2>By situation</h2>",
-        _table(_SITUATION, _situations(report)),
-        _rules(report),
         "<h2>Room on what is left</h2>",
         _table(("lane", "vendor", "place", "calls a minute, busiest hour", "takes a minute"), _lanes(report)),
         f"<h2>The first seconds</h2>{_sentences(words.first_words(report))}",
         f"<h2>People and batches</h2>{_sentences(words.people_words(report))}",
         _by_rules(report),
         f"<h2>What this assumes, and does not know</h2>{_list(report.notes)}",
+        "<h2>In detail: what the rules leave to whom</h2>",
+        _table(_SITUATION, _situations(report)),
+        _rules(report),
         f"<p><small>{_foot(report)}</small></p></section>",
     ]
     return "".join(parts)
@@ -117,27 +107,36 @@ def _classes(report: OutageReport) -> Iterator[tuple[str, ...]]:
             words.goes(item),
             words.lanes_words(item.before),
             words.lanes_words(after),
-            words.usd(item.before, item.after),
-            f"{words.quality(item.before.quality)} -> {words.quality(after.quality) if after else '-'}",
+            words.usd(item.compared, item.after),
+            f"{words.quality(item.compared.quality)} -> {words.quality(after.quality) if after else '-'}",
             words.floor_words(item),
-            words.waiting(item.before, after),
+            words.waiting(item.compared, after),
         )
 
 
 def _situations(report: OutageReport) -> Iterator[tuple[str, ...]]:
     for item in report.classes:
-        for each in item.situations:
-            yield (
-                item.name,
-                words.because_words(each),
-                f"{each.share:.1%}",
-                ", ".join(each.survivors) or "none: it stops",
-                words.room(each.demand, each.capacity) if each.survivors else "-",
-                f"{words.lanes_words(each.before)} -> {words.lanes_words(each.after)}",
-                words.usd(each.before, each.after),
-                f"{each.before.quality.value:.3f} -> {words.quality(each.after.quality) if each.after else '-'}",
-                words.waiting(each.before, each.after),
-            )
+        shown, small = folded(item.situations)
+        for each in shown:
+            room = words.room(each.demand, each.capacity) if each.survivors else "-"
+            yield _situation(item, each, ", ".join(each.survivors) or "none: it stops", room)
+        if small is not None:
+            at_least = ", ".join(small.survivors)
+            yield _situation(item, small, f"at least {at_least}" if at_least else "not the same", f"{small.demand:.1f}")
+
+
+def _situation(item: ClassOutage, each: Situation, lanes: str, room: str) -> tuple[str, ...]:
+    return (
+        item.name,
+        words.because_words(each),
+        f"{each.share:.1%}",
+        lanes,
+        room,
+        f"{words.lanes_words(each.before)} -> {words.lanes_words(each.after)}",
+        words.usd(each.before, each.after),
+        f"{each.before.quality.value:.3f} -> {words.quality(each.after.quality) if each.after else '-'}",
+        words.waiting(each.before, each.after),
+    )
 
 
 def _rules(report: OutageReport) -> str:

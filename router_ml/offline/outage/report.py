@@ -55,7 +55,8 @@ class Situation:
 @dataclass(frozen=True)
 class ClassOutage:
     """A traffic class. ``share``: of all traffic that a lane should answer; ``stops``: of the class. ``floor``: the
-    quality it is promised, and whether that is reached, of what is served before and during the outage."""
+    quality it is promised, and whether that is reached, before and during the outage, of what is answered during it.
+    ``before_left``: as in the report."""
 
     name: str
     share: float
@@ -67,6 +68,12 @@ class ClassOutage:
     before: Service
     after: Service | None
     situations: tuple[Situation, ...]
+    before_left: Service | None = None
+
+    @property
+    def compared(self) -> Service:
+        """What to hold ``after`` against: the same requests before, where any are left."""
+        return self.before_left or self.before
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,10 @@ class LaneLoad:
 
 @dataclass(frozen=True)
 class FirstSeconds:
-    """What happens until the breakers open, where failures come ``at_once`` or calls hang until they time out:
-    ``seconds`` until a process leaves the vendor alone, and ``requests`` of all processes that meet a dead lane first;
-    ``wait_ms`` of each. ``probes``: requests that find out later whether it is back. ``rescued``: share of these
-    requests that have a lane to fall back on which is not dark."""
+    """What happens until the breakers open, ``breakers`` in each process, where failures come ``at_once`` or calls hang
+    until they time out: ``seconds`` until a process leaves alone all that is dark, and ``requests`` of all processes
+    that meet a dead lane first; ``wait_ms`` of each. ``probes``: requests that find out later whether it is back.
+    ``rescued``: share of these requests that have a lane to fall back on which is not dark."""
 
     failures: int
     processes: int
@@ -99,6 +106,7 @@ class FirstSeconds:
     wait_ms: float
     probes: int
     rescued: float
+    breakers: int = 1
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,9 @@ class OutageReport:
     peak, that would end with a person; ``batch``: share of what stops that came in batches, and can wait. ``by_rules``:
     what stops by the rules alone, whether this traffic holds it or not, as ``router-ml check`` says. ``truth``,
     ``in_sample``, ``source``: of the requests; ``demand``: where their number is from.
-    ``rules``: why there are the policies that situations name.
+    ``rules``: why there are the policies that situations name. ``finally_``: what becomes of a request whose lanes have
+    all failed. ``before_left``: as ``before``, of those requests alone that are answered while it lasts, to hold
+    ``after`` against.
     """
 
     kind: str
@@ -145,12 +155,19 @@ class OutageReport:
     made_at: datetime
     versions: Mapping[str, str]
     rules: Mapping[str, str]
+    finally_: str = "human_review"
+    before_left: Service | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
         """What goes dark, in words."""
         return f"{self.kind} {self.name}"
+
+    @property
+    def compared(self) -> Service:
+        """What to hold ``after`` against: the same requests before, where any are left."""
+        return self.before_left or self.before
 
     @property
     def verdict(self) -> str:

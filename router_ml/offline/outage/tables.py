@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from router_ml.config import RouterConfig, config_sha256, policy_sha256, prices_sha256
 from router_ml.offline.coverage import Mild, stopped_by
+from router_ml.offline.outage.calls import calls_of
 from router_ml.offline.outage.capacity import capacity_of, overflow, together
-from router_ml.offline.outage.first import first_seconds
+from router_ml.offline.outage.first import all_seconds
 from router_ml.offline.outage.notes import notes
 from router_ml.offline.outage.report import ClassOutage, FirstSeconds, LaneLoad, OutageReport, Situation
 from router_ml.offline.outage.service import floor_verdict, service
@@ -20,10 +23,11 @@ from router_ml.offline.outage.window import Asked
 def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
     """The whole report. ``situations``: what ``coverage.mildest`` says."""
     place, weight, rows, window = asked.place, asked.weight, asked.rows(), asked.window
+    rules = asked.requests.rules
     loads, classes = _loads(asked), tuple(_classes(asked))
     before, after = (service(asked.worth, each.shares, weight, rows) for each in (asked.before, asked.during))
     assert before is not None  # whoever asks has seen to it
-    lost = [at for at in rows if not asked.during.served[at]]
+    lost, left = _lost_and_left(asked, rows)
     stops, answered = float(weight[lost].sum()), window.requests * asked.due
     report = OutageReport(
         kind=place.kind,
@@ -44,13 +48,13 @@ def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
         classes=classes,
         lanes=loads,
         overflow=overflow(
-            [(frozenset(each.survivors), each.demand) for item in classes for each in item.situations],
+            [(_simple(asked.config, each.survivors), each.demand) for item in classes for each in item.situations],
             {load.lane: load.capacity for load in loads},
         ),
         first=_first(asked),
         to_people=stops * asked.peak * 60,
         batch=float(weight[[at for at in lost if _is_batch(asked, at)]].sum()) / stops if lost else 0.0,
-        by_rules=stopped_by(asked.config, place.lanes, kind=place.kind, name=place.name, situations=situations),
+        by_rules=stopped_by(rules, place.lanes, kind=place.kind, name=place.name, situations=situations),
         truth=asked.requests.truth,
         in_sample=asked.requests.in_sample,
         source=asked.requests.source,
@@ -58,13 +62,20 @@ def report_of(asked: Asked, *, situations: Sequence[Mild]) -> OutageReport:
         made_at=asked.weighing.now,
         versions={
             "bundle": asked.requests.bundle,
-            "policy_sha256": policy_sha256(asked.config),
-            "config_sha256": config_sha256(asked.config),
-            "prices": prices_sha256(asked.config),
+            "policy_sha256": policy_sha256(rules),
+            "config_sha256": config_sha256(rules),
+            "prices": prices_sha256(rules),
         },
         rules=_rationales(asked.config, classes),
+        finally_=asked.config.fallback.finally_,
+        before_left=service(asked.worth, asked.before.shares, weight, left),
     )
     return replace(report, notes=notes(report, asked.config))
+
+
+def _lost_and_left(asked: Asked, rows: Sequence[int]) -> tuple[list[int], list[int]]:
+    served = asked.during.served
+    return [at for at in rows if not served[at]], [at for at in rows if served[at]]
 
 
 def _rationales(config: RouterConfig, classes: Sequence[ClassOutage]) -> dict[str, str]:
@@ -74,16 +85,21 @@ def _rationales(config: RouterConfig, classes: Sequence[ClassOutage]) -> dict[st
 
 
 def _first(asked: Asked) -> FirstSeconds:
-    dark = asked.dark
+    dark, calls = asked.dark, calls_of(asked.weighing, asked.before, asked.weight)
     total = float(dark.sum())
-    return first_seconds(
+    struck = _simple(asked.config, asked.place.lanes) or asked.place.lanes
+    return all_seconds(
         asked.config,
-        asked.place.lanes,
-        per_minute=total * asked.peak,
+        {lane: calls[lane] * asked.peak for lane in struck},
         hours=asked.window.hours,
         processes=asked.window.processes,
         rescued=float((dark * asked.rescue).sum()) / total if total > 0 else 1.0,
     )
+
+
+def _simple(config: RouterConfig, lanes: Iterable[str]) -> frozenset[str]:
+    """Lanes that are called: of a cascade its parts are, which are among them wherever it is."""
+    return frozenset(lane for lane in lanes if config.lanes[lane].cascade is None)
 
 
 def _is_batch(asked: Asked, row: int) -> bool:
@@ -92,18 +108,9 @@ def _is_batch(asked: Asked, row: int) -> bool:
 
 
 def _loads(asked: Asked) -> tuple[LaneLoad, ...]:
-    """Calls per minute of the busiest hour, by lane; those of a cascade are also calls of its first part."""
-    config, before, during = (
-        asked.config,
-        *(each.shares.T @ asked.weight * asked.peak for each in (asked.before, asked.during)),
-    )
-    names = asked.weighing.lanes
-    calls = {name: [float(before[at]), float(during[at])] for at, name in enumerate(names)}
-    for name in names:
-        cascade = config.lanes[name].cascade
-        if cascade is not None:
-            calls[cascade.parts[0]] = [a + b for a, b in zip(calls[cascade.parts[0]], calls[name], strict=True)]
-    slow = asked.weighing.estimates.latency_ms
+    """Calls per minute of the busiest hour, by lane."""
+    before, during = (calls_of(asked.weighing, each, asked.weight) for each in (asked.before, asked.during))
+    slow = np.nan_to_num(asked.weighing.estimates.latency_ms)
     return tuple(
         LaneLoad(
             lane=name,
@@ -111,11 +118,11 @@ def _loads(asked: Asked) -> tuple[LaneLoad, ...]:
             region=lane.region,
             boundary=lane.boundary,
             struck=name in asked.place.lanes,
-            before=calls[name][0],
-            after=calls[name][1],
+            before=before[name] * asked.peak,
+            after=during[name] * asked.peak,
             capacity=capacity_of(lane, float(asked.weight @ slow[:, at]), processes=asked.window.processes),
         )
-        for at, (name, lane) in enumerate(config.lanes.items())
+        for at, (name, lane) in enumerate(asked.config.lanes.items())
         if lane.enabled
     )
 
@@ -129,19 +136,21 @@ def _classes(asked: Asked) -> list[ClassOutage]:
             continue
         after = service(asked.worth, asked.during.shares, weight, rows)
         share = float(weight[rows].sum())
-        left = [at for at in rows if asked.during.served[at]]
+        lost, left = _lost_and_left(asked, rows)
+        before_left = service(asked.worth, asked.before.shares, weight, left)
         found.append(
             ClassOutage(
                 name=name,
                 share=share,
-                stops=1 - float(weight[left].sum()) / share if len(left) < len(rows) else 0.0,
+                stops=1 - float(weight[left].sum()) / share if lost else 0.0,
                 moves=float(asked.dark[left].sum()) / share,
                 floor=promise.floor,
-                floor_before=floor_verdict(before, promise.floor),
+                floor_before=floor_verdict(before_left or before, promise.floor),
                 floor_after=floor_verdict(after, promise.floor),
                 before=before,
                 after=after,
                 situations=tuple(_situations(asked, rows)),
+                before_left=before_left,
             )
         )
     return found

@@ -11,6 +11,11 @@ from router_ml.offline.simulation.counting.results import Interval
 _LEAST_SHARE = 0.005
 _LEAST_LANE = 0.03
 _SHOWN = 3
+_FINALLY = {
+    "human_review": "go to a person",
+    "error": "end with an error",
+    "static_answer": "get the answer that router.yaml has for that",
+}
 _FLOOR = {"kept": "kept", "missed": "missed", "not shown": "not shown", "no promise": "-"}
 
 
@@ -24,18 +29,20 @@ def headline(report: OutageReport) -> Iterator[str]:
     yield report.verdict
     if not report.moves and not report.stops:
         return
-    before, after = report.before, report.after
+    after = report.after
     if after is None:
         yield f"Nothing that a lane should answer is answered: about {report.requests * report.due:,.0f} requests."
         return
     due = report.requests * report.due
+    left, before = due * (1 - report.stops), report.compared
+    these = " (today, of the same requests)" if report.stops else ""
     yield (
-        f"Of about {due:,.0f} requests in that time {due * (1 - report.stops):,.0f} are answered, for "
-        f"${report.usd_after:,.2f} instead of ${report.usd_before:,.2f}."
+        f"Of about {due:,.0f} requests in that time {left:,.0f} are answered, for ${report.usd_after:,.2f} instead of "
+        f"${before.usd_per_1000 / 1000 * left:,.2f}{these}."
     )
     yield (
         f"Quality of an answer: {quality(after.quality)} instead of {quality(before.quality)}; "
-        f"it takes {milliseconds(after.latency_ms)} instead of {milliseconds(before.latency_ms)}."
+        f"it takes {milliseconds(after.latency_ms)} instead of {milliseconds(before.latency_ms)}{these}."
     )
     missed = [item.name for item in report.classes if item.floor_after == "missed" and item.floor_before != "missed"]
     unsure = [item.name for item in report.classes if (item.floor_before, item.floor_after) == ("kept", "not shown")]
@@ -51,8 +58,10 @@ def first_words(report: OutageReport) -> Iterator[str]:
     if not first.requests:
         yield "None of this traffic calls it."
         return
+    it = "it" if first.breakers == 1 else f"each of the {first.breakers} vendors or lanes that are dark"
+    when = "expected" if first.breakers == 1 else "the last expected"
     yield (
-        f"{'Each process' if many else 'The process'} leaves it alone after {first.failures} failed calls, expected "
+        f"{'Each process' if many else 'The process'} leaves {it} alone after {first.failures} failed calls, {when} "
         f"{first.seconds:.1f} s into the busiest hour: about {first.requests:.0f} requests{' in all' * many} meet a "
         "dead lane first."
     )
@@ -61,9 +70,10 @@ def first_words(report: OutageReport) -> Iterator[str]:
         f"requests, each of which waits up to {first.wait_ms / 1000:.0f} s."
     )
     rescued = "All" if first.rescued > 1 - _LEAST_SHARE else f"{first.rescued:.0%}"
+    rest = "" if rescued == "All" else f"; the others {_FINALLY[report.finally_]}"
     yield (
-        f"{rescued} of the requests that meet a dead lane fall back at once on one that is not dark; the others go to "
-        f"a person. About {first.probes} single requests try over {report.hours:g} hours whether it is back."
+        f"{rescued} of the requests that meet a dead lane fall back at once on one that is not dark{rest}. "
+        f"About {first.probes} single requests try over {report.hours:g} hours whether it is back."
     )
 
 

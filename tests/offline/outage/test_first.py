@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import pytest
 
-from router_ml.config import load_config
+from router_ml.config import RouterConfig, load_config
 from router_ml.config.execution import Breaker
 from router_ml.execution.lanes.breaker import BreakerState, allow, record
+from router_ml.execution.lanes.watch import Watch
 from router_ml.offline.outage.capacity import overflow
-from router_ml.offline.outage.first import first_seconds, needed, probes
+from router_ml.offline.outage.first import all_seconds, first_seconds, needed, probes
+from tests.test_drills import lane
 
 
 def met(rules: Breaker, *, rate: float, hang_s: float, hours: float, seed: int) -> tuple[int, int, float]:
@@ -72,6 +75,55 @@ def test_each_process_has_breakers_of_its_own() -> None:
     assert (nobody.requests, nobody.probes) == (0, 0)
     few = first_seconds(config, ("balanced",), per_minute=0.01, hours=1, processes=1, rescued=1.0)
     assert few.requests == pytest.approx(0.6)
+
+
+def left_alone(config: RouterConfig, per_minute: dict[str, float], seed: int) -> tuple[int, float]:
+    """Requests that meet a dead lane until all of these are left alone, and seconds to the last; by the real breakers
+    of the executor, which never try again here."""
+    rng, now, told = random.Random(seed), [0.0], set()
+    names, rate = list(per_minute), sum(per_minute.values()) / 60
+
+    def report(name: str, state: str) -> None:
+        told.add(name) if state == "down" else told.discard(name)
+
+    watch = Watch(
+        config.lanes, config.execution, report=report, clock=lambda: now[0], after=lambda _, __: threading.Timer(9, int)
+    )
+    met_so_far, last = 0, 0.0
+    for _ in range(10_000):
+        open_ = [one for one in names if not told.isdisjoint({one, config.lanes[one].provider})]
+        if len(open_) == len(names):
+            return met_so_far, last
+        now[0] += rng.expovariate(rate)
+        drawn = rng.choices(names, list(per_minute.values()))[0]
+        if drawn not in open_:
+            watch.leave(watch.enter(drawn), False)
+            met_so_far, last = met_so_far + 1, now[0]
+    raise AssertionError("some lane was never left alone")
+
+
+@pytest.mark.parametrize(
+    ("providers", "per_minute", "breakers"),
+    [
+        ({"a": "acme", "z": "zeta", "u": "acme"}, {"a": 60.0, "z": 6.0}, 2),  # a region: two vendors
+        ({"a": "acme", "z": "acme", "u": "zeta"}, {"a": 36.0, "z": 24.0}, 1),  # a vendor
+        ({"a": "acme", "z": "acme", "u": "acme"}, {"a": 60.0}, 1),  # one lane of a vendor
+    ],
+)
+def test_each_vendor_of_a_region_has_breakers_of_its_own(
+    providers: dict[str, str], per_minute: dict[str, float], breakers: int
+) -> None:
+    lanes = {name: lane(provider) for name, provider in providers.items()}
+    classes = {"default": {"floor": 0.4, "quality_per_usd": 1}}
+    pauses = {"breaker": {"open_ms": 1e9, "max_open_ms": 1e9}}
+    config = RouterConfig.model_validate(
+        {"version": 1, "lanes": lanes, "traffic_classes": classes, "execution": pauses}
+    )
+    found = all_seconds(config, per_minute, hours=48, processes=1, rescued=1.0)
+    runs = [left_alone(config, per_minute, seed) for seed in range(100)]
+    assert found.breakers == breakers
+    assert found.requests == pytest.approx(sum(count for count, _ in runs) / len(runs), rel=0.25)
+    assert found.seconds == pytest.approx(sum(last for _, last in runs) / len(runs), rel=0.25)
 
 
 def test_what_finds_no_room_is_what_no_spreading_can_place() -> None:
