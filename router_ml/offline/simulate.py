@@ -52,13 +52,16 @@ class Source:
     requests: some, or a JSONL file with one ``RouteRequest`` per line; what lanes make of them is what the bundle
     believes. pack: an outcome matrix, opened or its path without ending. log: path or URL of an event log, whose
     decisions and outcomes are played, for as many days as the scenario has. count: how many requests come in all; by
-    default as many as the scenario says, of a log as many as come at its own rate.
+    default as many as the scenario says, of a log as many as come at its own rate. in_sample: whether the champion has
+    learned from these prompts of a pack; by default it counts as having, where its manifest names the pack's digest,
+    which held-out rows of it share.
     """
 
     requests: str | Path | Sequence[RouteRequest] | None = None
     pack: str | Path | Pack | None = None
     log: str | None = None
     count: int | None = None
+    in_sample: bool | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("requests", "pack", "log") if getattr(self, name) is not None]
@@ -172,9 +175,9 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
     if source.pack is not None:
         given = source.pack
         pack = given if isinstance(given, Pack) else read_pack(Path(given), encoder=bundle.encoder.sha256)
-        seen = learned_from(bundle, pack)
+        seen = learned_from(bundle, pack) if source.in_sample is None else source.in_sample
         kinds = kinds_from_pack(pack, bundle, in_sample=seen, mix=mix, seed=seed)
-        return Opened(kinds, scenario, seen_by=lambda other: learned_from(other, pack))
+        return Opened(kinds, scenario, seen_by=lambda other: source.in_sample is None and learned_from(other, pack))
     asked = source.requests
     if asked is None:
         asked = example_requests()

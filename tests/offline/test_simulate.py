@@ -14,7 +14,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.case import contexts
 from router_ml.contract import Constraints
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
-from router_ml.offline.packs import Pack
+from router_ml.offline.packs import Pack, read_pack
 from router_ml.offline.simulate import Source, class_frame, frame, open_source, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
@@ -237,3 +237,15 @@ def test_what_cannot_be_played_is_refused(bundle: Bundle, tmp_path: Path) -> Non
     yaml.write_text((bundle.folder / "router.yaml").read_text())
     with pytest.raises(InvalidRequestError, match="no learned part"):
         simulate(yaml, "quiet_week")
+
+
+def test_held_out_rows_of_a_pack_may_be_said_to_be(bundle: Bundle, root: Path) -> None:
+    """They share the digest that a manifest names, so only the caller can know."""
+    pack = read_pack(root / "data" / "outcomes" / "judged")
+    part = pack.take(np.arange(40))
+    scenario = sized(load_scenario("quiet_week"), count=50, days=1)
+    said = [
+        simulate(bundle, scenario, policies=(), source=Source(pack=part, in_sample=held)).in_sample
+        for held in (None, False)
+    ]
+    assert said == [True, False]
