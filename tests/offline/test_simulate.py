@@ -18,7 +18,7 @@ from router_ml.offline.simulate import Source, class_frame, frame, series_frame,
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
-from router_ml.offline.simulation.scenarios.scenario import Budget, Scenario, Traffic
+from router_ml.offline.simulation.scenarios.scenario import Budget, NewLane, PriceChange, Retire, Scenario, Traffic
 from router_ml.offline.simulation.traffic.reading import example_requests
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
@@ -105,6 +105,24 @@ def test_a_budget_by_share_is_of_what_the_champion_spends_in_calm(bundle: Bundle
     assert budget.budget_usd == pytest.approx(0.5 * spent["default"] / 2)
     assert budget.over_budget_days == 0
     assert budget.spend_usd <= 1.02 * 2 * budget.budget_usd
+
+
+def test_what_happens_in_the_first_hour_is_known_as_what_happens_later(bundle: Bundle) -> None:
+    """The router is told of an event at hour 0 as of one that comes a moment after the start."""
+    wanted = [
+        PriceChange(kind="price", where="balanced", at_hour=0, times=100),
+        Retire(kind="retire", where="fast", at_hour=0),
+        NewLane(kind="new_lane", name="next", like="cheapest", at_hour=0, errors_times=0.1),
+    ]
+    soon = [event.model_copy(update={"at_hour": 1e-6}) for event in wanted]
+    at_once, later = (
+        simulate(bundle, SMALL.model_copy(update={"events": tuple(events)}), policies=[], source=FEW).results[0]
+        for events in (wanted, soon)
+    )
+    assert at_once.lane_requests == later.lane_requests
+    assert (at_once.lane_requests["fast"], at_once.violations) == (0, 0)
+    assert at_once.lane_requests["next"] > 0
+    assert at_once.spend_usd == pytest.approx(later.spend_usd)
 
 
 def test_requests_come_from_a_file(bundle: Bundle, tmp_path: Path) -> None:

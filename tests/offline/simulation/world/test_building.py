@@ -101,6 +101,22 @@ def test_a_new_lane_appears_that_nobody_has_learned(world_of, make_kinds, config
     assert "next" not in config.lanes
 
 
+def test_what_happens_at_the_very_start_has_a_before_as_well(world_of, config: RouterConfig) -> None:
+    """The first phase is as after the event; what was configured is kept beside it, for whoever has to be told."""
+    world = world_of(
+        {"kind": "price", "where": "fast", "at_hour": 0, "times": 100},
+        {"kind": "retire", "where": "balanced", "at_hour": 0},
+        {"kind": "new_lane", "name": "next", "like": "premium", "at_hour": 0},
+        {"kind": "new_lane", "name": "later", "like": "premium", "at_hour": 5},
+    )
+    first, last = world.phases
+    assert world.before["fast"] == config.lanes["fast"] != first.lanes["fast"]
+    assert [world.before[name].enabled for name in ("balanced", "next", "later")] == [True, False, False]
+    assert [first.lanes[name].enabled for name in ("balanced", "next", "later")] == [False, True, False]
+    closed = [{name for name, shut in zip(world.lanes, world.closed(at), strict=True) if shut} for at in (first, last)]
+    assert closed == [{"balanced", "later"}, {"balanced"}]
+
+
 def test_a_retired_lane_is_gone(world_of) -> None:
     before, after = world_of({"kind": "retire", "where": "main", "at_hour": 50}).phases
     assert [lane.enabled for lane in before.lanes.values()] == [True, True, True, True]
