@@ -105,6 +105,13 @@ def test_a_budget_by_share_is_of_what_the_champion_spends_in_calm(bundle: Bundle
     assert budget.budget_usd == pytest.approx(0.5 * spent["default"] / 2)
     assert budget.over_budget_days == 0
     assert budget.spend_usd <= 1.02 * 2 * budget.budget_usd
+    queues = tight.model_copy(update={"budgets": {"default": Budget(share=0.5, at_cap="queue")}})
+    waiting = simulate(bundle, queues, policies=[], source=FEW).results[0]
+    (other,) = [one for one in waiting.classes if one.name == "default"]
+    refused = budget.no_lane["refused_by_budget"]
+    assert refused == other.no_lane["queued"] > 0
+    assert (bound.due, bound.success) == (waiting.due, waiting.success)
+    assert bound.success < 1.0
 
 
 def test_what_happens_in_the_first_hour_is_known_as_what_happens_later(bundle: Bundle) -> None:
@@ -129,6 +136,17 @@ def test_requests_come_from_a_file(bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
     file.write_text('{"text": "What is a lien?"}\n\n{"text": "Translate: good morning", "channel": "web"}\n')
     assert simulate(bundle, SMALL, policies=[], source=Source(requests=file)).results[0].requests == 500
+    for names in (
+        '"traffic_class": "nobody"',
+        '"constraints": {"allow_lanes": ["nobody"]}',
+        '"output_contract": "none"',
+    ):
+        file.write_text('{"text": "What is a lien?"}\n\n{"text": "And this?", ' + names + "}\n")
+        with pytest.raises(OfflineDataError, match=r"own.jsonl:3: .*(not configured|not known)"):
+            simulate(bundle, SMALL, source=Source(requests=file))
+    asked = [RouteRequest(text="What is a lien?"), RouteRequest(text="And this?", traffic_class="nobody")]
+    with pytest.raises(InvalidRequestError, match="Request 2: "):
+        simulate(bundle, SMALL, source=Source(requests=asked))
     file.write_text('{"text": "What is a lien?"}\n{"txt": 1}\n')
     with pytest.raises((InvalidRequestError, OfflineDataError), match=r"own.jsonl:2"):
         simulate(bundle, SMALL, source=Source(requests=file))

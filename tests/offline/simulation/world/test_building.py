@@ -10,6 +10,7 @@ import pytest
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.world.building import build_world, happened
+from router_ml.offline.simulation.world.places import Places
 
 MAIN = {"balanced": 0.4, "fast": 0.35, "premium": 0.25}  # google is used most, and its lane fast
 
@@ -141,6 +142,15 @@ def test_places_are_lanes_providers_domains_regions_or_found_out(world_of, place
     world = world_of({"kind": "outage", "where": place, "at_hour": 1, "hours": 2})
     dark = world.weathers[1].outage
     assert {name for name, is_dark in zip(world.lanes, dark, strict=True) if is_dark} == lanes
+
+
+def test_a_place_with_two_meanings_is_no_place(config: RouterConfig) -> None:
+    lanes = {"main": config.lanes["fast"], "premium": config.lanes["premium"]}
+    places = Places(lanes, {"premium": 1.0}, {"main": 1.0, "premium": 2.0})
+    for find in (places.lanes_of, places.one_lane):
+        with pytest.raises(OfflineDataError, match="a meaning of its own"):
+            find("main")
+    assert places.one_lane("main_lane") == "premium"
 
 
 def test_what_is_unknown_is_said(world_of, make_kinds, make_scenario, config: RouterConfig) -> None:
