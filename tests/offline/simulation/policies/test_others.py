@@ -195,6 +195,7 @@ def test_the_control_says_what_it_is_expected_to_cost(champion: Routed) -> None:
     paid = [float(weight @ (each * cost).sum(1)) for each in (dealt_out(calm, weight), calm.propensities)]
     assert control.cost_ratio == pytest.approx(paid[0] / paid[1])
     assert f"{control.cost_ratio - 1:+.1%}" in control.notes[-1]
+    assert ("at the same cost" in control.notes[-1]) == (abs(control.cost_ratio - 1) >= 0.02)
 
 
 def test_luck_is_even_and_its_own_for_each_seed() -> None:
