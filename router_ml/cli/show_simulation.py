@@ -26,6 +26,7 @@ _REASONS = {
     "failed": "every call failed",
     "no_lane": "no lane was left",
     "queued": "the money was spent, waits",
+    "refused_by_budget": "the money was spent, refused",
     "refused": "refused",
     "review": "given to people",
     "asked_back": "asked back",

@@ -182,7 +182,7 @@ def open_source(source: Source, bundle: Bundle, scenario: Scenario, *, seed: int
     if asked is None:
         asked = example_requests()
     elif isinstance(asked, str | Path):
-        asked = read_requests(asked)
+        asked = read_requests(asked, config=bundle.config)
     return Opened(kinds_from_requests(asked, bundle, mix=mix, seed=seed), scenario)
 
 

@@ -19,7 +19,7 @@ from router_ml.offline.simulate import Source, class_frame, frame, open_source, 
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
-from router_ml.offline.simulation.scenarios.scenario import Budget, PriceChange, Scenario, Traffic
+from router_ml.offline.simulation.scenarios.scenario import Budget, NewLane, PriceChange, Retire, Scenario, Traffic
 from router_ml.offline.simulation.traffic.reading import example_requests
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
@@ -115,12 +115,48 @@ def test_a_budget_by_share_is_of_what_the_champion_spends_in_calm(bundle: Bundle
     assert budget.budget_usd == pytest.approx(0.5 * spent["default"] / 2)
     assert budget.over_budget_days == 0
     assert budget.spend_usd <= 1.02 * 2 * budget.budget_usd
+    queues = tight.model_copy(update={"budgets": {"default": Budget(share=0.5, at_cap="queue")}})
+    waiting = simulate(bundle, queues, policies=[], source=FEW).results[0]
+    (other,) = [one for one in waiting.classes if one.name == "default"]
+    refused = budget.no_lane["refused_by_budget"]
+    assert refused == other.no_lane["queued"] > 0
+    assert (bound.due, bound.success) == (waiting.due, waiting.success)
+    assert bound.success < 1.0
+
+
+def test_what_happens_in_the_first_hour_is_known_as_what_happens_later(bundle: Bundle) -> None:
+    """The router is told of an event at hour 0 as of one that comes a moment after the start."""
+    wanted = [
+        PriceChange(kind="price", where="balanced", at_hour=0, times=100),
+        Retire(kind="retire", where="fast", at_hour=0),
+        NewLane(kind="new_lane", name="next", like="cheapest", at_hour=0, errors_times=0.1),
+    ]
+    soon = [event.model_copy(update={"at_hour": 1e-6}) for event in wanted]
+    at_once, later = (
+        simulate(bundle, SMALL.model_copy(update={"events": tuple(events)}), policies=[], source=FEW).results[0]
+        for events in (wanted, soon)
+    )
+    assert at_once.lane_requests == later.lane_requests
+    assert (at_once.lane_requests["fast"], at_once.violations) == (0, 0)
+    assert at_once.lane_requests["next"] > 0
+    assert at_once.spend_usd == pytest.approx(later.spend_usd)
 
 
 def test_requests_come_from_a_file(bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
     file.write_text('{"text": "What is a lien?"}\n\n{"text": "Translate: good morning", "channel": "web"}\n')
     assert simulate(bundle, SMALL, policies=[], source=Source(requests=file)).results[0].requests == 500
+    for names in (
+        '"traffic_class": "nobody"',
+        '"constraints": {"allow_lanes": ["nobody"]}',
+        '"output_contract": "none"',
+    ):
+        file.write_text('{"text": "What is a lien?"}\n\n{"text": "And this?", ' + names + "}\n")
+        with pytest.raises(OfflineDataError, match=r"own.jsonl:3: .*(not configured|not known)"):
+            simulate(bundle, SMALL, source=Source(requests=file))
+    asked = [RouteRequest(text="What is a lien?"), RouteRequest(text="And this?", traffic_class="nobody")]
+    with pytest.raises(InvalidRequestError, match="Request 2: "):
+        simulate(bundle, SMALL, source=Source(requests=asked))
     file.write_text('{"text": "What is a lien?"}\n{"txt": 1}\n')
     with pytest.raises((InvalidRequestError, OfflineDataError), match=r"own.jsonl:2"):
         simulate(bundle, SMALL, source=Source(requests=file))

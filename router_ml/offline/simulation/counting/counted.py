@@ -140,11 +140,12 @@ def _notes(tally: Tally) -> list[str]:
     if known < served:
         found.append(f"The quality of {1 - known / served:.1%} of the answers is not known; means are of the others.")
     for number, name in enumerate(tally.classes):
-        promise, refused = tally.promises[name], int(tally.sums["fates"][number, FATES.index("refused")])
+        promise = tally.promises[name]
+        refused = int(tally.sums["fates"][number, FATES.index("refused_by_budget")])
         if promise.promise.kind == "loss":
             found.append(f"{name} promises a largest loss against the best lane; that is not judged here.")
-        if promise.budget_usd_per_day is not None and promise.at_cap == "refuse" and refused:
-            found.append(f"{refused} requests of {name} were refused, by a rule or because the day's money was spent.")
+        if refused:
+            found.append(f"{refused} requests of {name} were refused because the day's money was spent.")
     return found
 
 

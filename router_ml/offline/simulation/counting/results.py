@@ -35,11 +35,11 @@ class Latencies:
 @dataclass(frozen=True)
 class ClassResult:
     """One traffic class. ``due``: requests that a lane should have answered (not refused, asked back or given to people
-    by a rule); ``served`` of these. ``quality``: mean over those served. ``floor_verdict``: whether that reaches the
-    floor, with 95% confidence. ``dark_minutes``: five-minute stretches with requests of which none was served, in
-    minutes, of a run on average. ``budget_usd``: of a day, None without one; ``over_budget_days``: days of all runs on
-    which over 1% more was spent (the request that spends the last of it always goes a little over). ``no_lane``:
-    requests without an answer, by reason."""
+    by a rule; what is refused or queued because the money was spent is due); ``served`` of these. ``quality``: mean
+    over those served. ``floor_verdict``: whether that reaches the floor, with 95% confidence. ``dark_minutes``:
+    five-minute stretches with requests of which none was served, in minutes, of a run on average. ``budget_usd``: of a
+    day, None without one; ``over_budget_days``: days of all runs on which over 1% more was spent (the request that
+    spends the last of it always goes a little over). ``no_lane``: requests without an answer, by reason."""
 
     name: str
     requests: int

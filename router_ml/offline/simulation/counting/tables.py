@@ -12,6 +12,7 @@ import numpy as np
 
 from router_ml.offline.simulation.counting.results import Difference, Interval, Result, Study
 from router_ml.offline.simulation.counting.words import caveats
+from router_ml.offline.simulation.playing.carried import FATES
 
 Row = dict[str, Any]
 
@@ -135,4 +136,4 @@ def _interval(name: str, found: Interval) -> Row:
 
 
 def _reasons(no_lane: Mapping[str, int]) -> Row:
-    return {fate: no_lane.get(fate, 0) for fate in ("asked_back", "review", "refused", "queued", "failed", "no_lane")}
+    return {fate: no_lane.get(fate, 0) for fate in FATES if fate != "served"}

@@ -71,7 +71,7 @@ def _tiles(result: Result) -> Iterator[str]:
     missed = any(part.floor_verdict == "missed" for part in promised)
     floors = f"{kept} of {len(promised)}" if promised else words.NONE
     for said, name, kind in (
-        (tables.answered(result), "of requests answered", "good" if result.success >= tables.GOOD else "bad"),
+        (tables.answered(result), "of those due an answer got one", "good" if result.success >= tables.GOOD else "bad"),
         (words.points(result.quality.value), "mean quality", ""),
         (words.usd(result.usd_per_1000), "per 1,000 requests", ""),
         (words.seconds(result.latency.p95), "latency, p95", ""),

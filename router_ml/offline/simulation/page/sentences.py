@@ -15,6 +15,7 @@ FATES = {
     "asked_back": "asked back",
     "review": "given to people",
     "refused": "refused",
+    "refused_by_budget": "refused for want of money",
     "queued": "queued",
     "failed": "failed at every lane",
     "no_lane": "had no lane left",
@@ -89,7 +90,9 @@ def _lasting(trouble: Trouble, hours: float) -> str:
 
 def _answered(success: float) -> str:
     return (
-        "no request had to be answered" if math.isnan(success) else f"{words.share(success)} of requests were answered"
+        "no request had to be answered"
+        if math.isnan(success)
+        else f"{words.share(success)} of the requests due an answer got one"
     )
 
 

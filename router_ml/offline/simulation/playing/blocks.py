@@ -73,7 +73,9 @@ class Block:
         into.quality[rows] = np.where(sent, calls.phase.quality[kind, safe], np.nan)
         into.calls[rows] = sent
         into.failed_calls[rows] = 0
-        into.violations[rows] = sent & (down[safe] | ~ahead.eligible[own][np.arange(high - low), safe])
+        into.violations[rows] = sent & (
+            down[safe] | calls.closed[safe] | ~ahead.eligible[own][np.arange(high - low), safe]
+        )
         into.approval[rows] = ahead.approval[own]
         into.explored_usd[rows] = into.explored_quality[rows] = 0.0
         left = np.flatnonzero(sent & (exploit >= 0) & (lane != exploit))

@@ -57,6 +57,7 @@ class Calls:
     def __init__(self, kinds: Kinds, world: World, phase: Phase, weather: Weather) -> None:
         lanes: list[Lane] = [phase.lanes[name] for name in world.lanes]
         self.phase, self.weather = phase, weather
+        self.closed = world.closed(phase)
         self.timeout_s = np.array([lane.endpoint.timeout_ms / 1000 for lane in lanes])
         self.base_s = np.array([lane.latency.base_ms / 1000 for lane in lanes])
         self._tokens_in = kinds.contexts.tokens_in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ from router_ml.offline.simulation.traffic.rows import Rows
 
 Floats = NDArray[np.float64]
 
-Fate = Literal["served", "asked_back", "review", "refused", "queued", "failed", "no_lane"]
-FATES: tuple[Fate, ...] = ("served", "asked_back", "review", "refused", "queued", "failed", "no_lane")
-"""``review``: a rule gave it to people; ``queued`` and ``refused``: by rule or because the money was spent; ``failed``:
-every call that was left failed; ``no_lane``: rules, limits and health left none to call."""
+Fate = Literal["served", "asked_back", "review", "refused", "queued", "failed", "no_lane", "refused_by_budget"]
+FATES: tuple[Fate, ...] = get_args(Fate)
+"""``review``: a rule gave it to people; ``refused``: by a rule; ``queued`` and ``refused_by_budget``: because the money
+was spent; ``failed``: every call that was left failed; ``no_lane``: rules, limits and health left none to call."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def configure(config: RouterConfig, world: World, phase: Phase) -> Configured:
     Raises:
         OfflineDataError: not one lane of the configuration is in the world.
     """
-    first, now = world.phases[0].lanes, phase.lanes
+    first, now = world.before, phase.lanes
     brought = tuple(name for name in world.lanes if name not in config.lanes and not first[name].enabled)
     lanes = {name: _changed(lane, first, now, name) for name, lane in config.lanes.items()}
     lanes |= {name: now[name] for name in brought}

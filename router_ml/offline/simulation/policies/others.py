@@ -162,10 +162,8 @@ def oracle(champion: Routed, _: Kinds, world: World) -> Ranked:
 
 def nearest(champion: Routed, kinds: Kinds, world: World, *, count: int = NEAREST) -> Ranked:
     """kNN: the lane that was best by mean quality - lambda * cost over the ``count`` nearest other requests, by cosine
-    of their embeddings; near-duplicates of a request are none of them. What happens later it does not know.
-
-    Raises:
-        OfflineDataError: all requests are near-duplicates of each other.
+    of their embeddings; near-duplicates of a request are none of them. What happens later it does not know. Where all
+    requests are near-duplicates of each other it knows nothing, does what the champion does, and ``notes`` says so.
     """
     quality, cost = (_neighbours(kinds, values, count) for values in (kinds.quality, kinds.cost_usd))
     column = [world.lanes.index(lane) for lane in kinds.lanes]
@@ -175,14 +173,17 @@ def nearest(champion: Routed, kinds: Kinds, world: World, *, count: int = NEARES
         result[:, column] = quality - now.lambdas()[:, None] * cost * now.discounts()[:, column]
         return result
 
-    return Ranked("kNN", scores, champion, world, in_utility=True)
+    policy = Ranked("kNN", scores, champion, world, in_utility=True)
+    if len(np.unique(kinds.cluster)) < 2:
+        policy.notes += ("All requests are near-duplicates, so none has neighbours: this is what the champion does.",)
+    return policy
 
 
 def _neighbours(kinds: Kinds, values: Floats, count: int) -> Floats:
     """Means of (k, l) values over each kind's nearest kinds of other clusters; NaN where none of them has a value."""
     points, cluster = kinds.contexts.embedding, kinds.cluster
     if len(np.unique(cluster)) < 2:
-        raise OfflineDataError("All requests are near-duplicates of each other, so none has neighbours. Give others.")
+        return np.full(values.shape, np.nan)
     known, zeros = np.isfinite(values), np.where(np.isfinite(values), values, 0.0)
     most, parts = min(count, len(points) - 1), []
     for start in range(0, len(points), _ROWS):

@@ -40,8 +40,9 @@ class Weighed:
     propensities: (n, L), rows sum to 1, or are all 0 where no lane is to answer; exploit: (n,) the lane that it would
     take without exploring, -1 for none. eligible: (n, L) what rules, limits and health leave. worth: (n, L) by which
     fallbacks are ranked, higher first. fate: (n,) index into ``carried.FATES`` of requests that no lane is to answer
-    (asked_back, review, refused, queued, no_lane), -1 for those that go on. approval: (n,) whether people have to
-    approve what they would change. traffic_class: (n,) index into the classes of ``config``, in its order.
+    (asked_back, review, refused, queued, no_lane, refused_by_budget), -1 for those that go on. approval: (n,) whether
+    people have to approve what they would change. traffic_class: (n,) index into the classes of ``config``, in its
+    order.
     """
 
     propensities: Floats

@@ -1,4 +1,5 @@
-"""The champion's choices dealt at random: what it spends on average, without knowing which request it is spent on."""
+"""The champion's choices dealt at random: as often to each lane, without knowing which request goes there. What that
+costs differs from what the champion costs; curves compare the two at the same spend."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from router_ml.offline.simulation.traffic.rows import LUCK, Rows
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+_ALIKE = 0.02  # costs that are called the same
+_NOT_MATCHED = "its quality is of another spend, so compare the two curves at the same cost."
 
 
 class Shuffled(Beside):
@@ -42,7 +45,9 @@ class Shuffled(Beside):
             for shares in (calm.propensities, dealt_out(calm, self._weight))
         )
         self.cost_ratio = dealt / usual if usual > 0 else 1.0
-        self.notes += (f"Expected to cost {self.cost_ratio - 1:+.1%} against the champion while nothing happens.",)
+        note = f"Expected to cost {self.cost_ratio - 1:+.1%} against the champion while nothing happens"
+        apart = abs(self.cost_ratio - 1) >= _ALIKE
+        self.notes += (f"{note}: {_NOT_MATCHED}" if apart else f"{note}.",)
 
     def weigh(self, rows: Rows, moment: Moment) -> Weighed:
         """The propensities of another request."""

@@ -63,7 +63,7 @@ class Asked:
         """The fate of what would go on, where the spent budget keeps it from every lane; -1 else."""
         if not self.plain.capped or self.promise.at_cap == "cheapest":
             return NOTHING
-        return FATES.index("refused" if self.promise.at_cap == "refuse" else "queued")
+        return FATES.index("refused_by_budget" if self.promise.at_cap == "refuse" else "queued")
 
 
 class Columns(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from router_ml.config import Lane, RouterConfig
@@ -10,12 +10,14 @@ from router_ml.config.issues import Issue, unknown
 from router_ml.contract.base import Channel, RiskTier
 from router_ml.guardrails.conditions import SCANNED_RISKS
 from router_ml.offline.simulation.scenarios.scenario import NewLane, Scenario, Wave
-from router_ml.offline.simulation.world.places import SPECIAL, known
+from router_ml.offline.simulation.world.places import SPECIAL, collision, known
 
 NONE = "none"
 """In a mix: requests that name no organisation or region, and those without any risk."""
 DEFAULT = "default"
 """Of lanes: those that are not named. Of budgets: the class that takes what no other does."""
+
+_SHARED = ("channel", "org", "region")  # a mix gives shares of these; its weights of labels multiply, so all may be 0
 
 
 def check(scenario: Scenario) -> Iterator[Issue]:
@@ -29,8 +31,10 @@ def check(scenario: Scenario) -> Iterator[Issue]:
         if burst.at_hour >= hours:
             yield _late(("traffic", "bursts", index, "at_hour"), burst.at_hour, hours)
     for field, values in traffic.mix.items():
-        if any(weight < 0 for weight in values.values()) or (values and not any(values.values())):
-            yield Issue(("traffic", "mix", field), "weights are at least 0, and not all 0.", "Correct the weights.")
+        if any(weight < 0 for weight in values.values()):
+            yield Issue(("traffic", "mix", field), "weights are at least 0.", "Correct the weights.")
+        elif field in _SHARED and values and not any(values.values()):
+            yield Issue(("traffic", "mix", field), "shares are not all 0.", "Give one a share above 0.")
     new = [event.name for event in scenario.events if isinstance(event, NewLane)]
     for index, event in enumerate(scenario.events):
         if event.at_hour >= hours:
@@ -57,6 +61,7 @@ def check_against(scenario: Scenario, config: RouterConfig) -> Iterator[Issue]:
     for index, event in enumerate(scenario.events):
         if isinstance(event, NewLane):
             yield from unknown(("events", index, "like"), [event.like], places, "place")
+            yield from _ambiguous(("events", index, "like"), event.like, [*known(config.lanes), *new])
             yield from _taken(("events", index, "name"), event.name, config.lanes)
         elif isinstance(event, Wave):
             for field, value in event.of.items():
@@ -64,6 +69,7 @@ def check_against(scenario: Scenario, config: RouterConfig) -> Iterator[Issue]:
                     yield from unknown(("events", index, "of", field), [value], [*labels[field], NONE], field)
         else:
             yield from unknown(("events", index, "where"), [event.where], places, "place")
+            yield from _ambiguous(("events", index, "where"), event.where, [*known(config.lanes), *new])
 
 
 def _late(path: tuple[str | int, ...], at: float, hours: float) -> Issue:
@@ -75,6 +81,11 @@ def _late(path: tuple[str | int, ...], at: float, hours: float) -> Issue:
 def _taken(path: tuple[str | int, ...], name: str, lanes: Mapping[str, Lane]) -> Iterator[Issue]:
     if name in lanes or name == DEFAULT:
         yield Issue(path, f"there is a lane {name!r} already.", "Give the new lane a name of its own.")
+
+
+def _ambiguous(path: tuple[str | int, ...], place: str, names: Sequence[str]) -> Iterator[Issue]:
+    if place in SPECIAL and place in names:
+        yield Issue(path, collision(place), "Rename what is called so, or say what is meant by another name.")
 
 
 def _labels(config: RouterConfig) -> dict[str, tuple[str, ...]]:

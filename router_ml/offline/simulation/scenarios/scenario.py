@@ -14,6 +14,9 @@ Place = str
 happens; ``main_lane``: the one of its lanes that is used most; ``region:main``: the region of that; ``dearest``,
 ``cheapest``: a lane by what it costs on this traffic."""
 
+MOST_DAYS = 3660.0
+"""Of a run: results are kept in steps of five minutes."""
+
 
 class Burst(Section):
     """``times`` as many requests as usual, for ``hours`` from ``at_hour`` on."""
@@ -40,7 +43,7 @@ class Traffic(Section):
     (``none``: not named)."""
 
     requests: Annotated[int, Field(ge=1)] = 100_000
-    days: Positive = 7.0
+    days: Annotated[float, Field(gt=0.0, le=MOST_DAYS)] = 7.0
     start: datetime = datetime(2026, 3, 2, tzinfo=UTC)
     daily: Literal["flat", "office", "consumer"] | tuple[NotNegative, ...] = "office"
     weekly: tuple[NotNegative, ...] = (1.0, 1.0, 1.0, 1.0, 0.95, 0.45, 0.4)

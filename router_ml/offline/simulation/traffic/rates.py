@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails.conditions import Facts
 from router_ml.offline.simulation.scenarios.checking import NONE
-from router_ml.offline.simulation.scenarios.scenario import Scenario, Wave
+from router_ml.offline.simulation.scenarios.scenario import MOST_DAYS, Scenario, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds
 
 Floats = NDArray[np.float64]
@@ -51,9 +51,11 @@ def rates(scenario: Scenario, kinds: Kinds) -> Rates:
     """The rate of a scenario: day, week and bursts multiply, and a wave adds what it makes come more often.
 
     Raises:
-        OfflineDataError: a wave is of requests that are not among the kinds.
+        OfflineDataError: a wave is of requests that are not among the kinds, or there are more than ``MOST_DAYS``.
     """
     traffic = scenario.traffic
+    if not traffic.days <= MOST_DAYS:
+        raise OfflineDataError(f"Found {traffic.days:g} days of traffic; a run has at most {MOST_DAYS:g}. Give fewer.")
     hours, start = 24 * traffic.days, aware(traffic.start)
     waves = [event for event in scenario.events if isinstance(event, Wave)]
     spans = [(each.at_hour, each.at_hour + each.hours) for each in traffic.bursts]

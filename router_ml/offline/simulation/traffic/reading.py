@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,9 +13,11 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import estimate
 from router_ml.arguments import numbered
 from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
+from router_ml.config import RouterConfig
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.guardrails.apply import apply_rules
+from router_ml.guardrails.limits import of_constraints
 from router_ml.offline.simulation.traffic.circumstances import Mix, placed, put, shares_of, weighted
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.packed import kinds_from_pack
@@ -38,11 +41,14 @@ def example_requests() -> list[RouteRequest]:
     return read_requests(_EXAMPLES)
 
 
-def read_requests(path: str | Path) -> list[RouteRequest]:
+def read_requests(path: str | Path, *, config: RouterConfig | None = None) -> list[RouteRequest]:
     """Requests from a file, one JSON object a line, each the fields of a ``RouteRequest``.
 
+    Args:
+        config: the classes, lanes and contracts that a request may name; without one that is not looked at.
+
     Raises:
-        OfflineDataError: the file cannot be read, holds none, or a line is no request.
+        OfflineDataError: the file cannot be read, holds none, or a line is no request or names what is not configured.
     """
     path = Path(path)
     try:
@@ -55,9 +61,13 @@ def read_requests(path: str | Path) -> list[RouteRequest]:
         if not line.strip():
             continue
         try:
-            found.append(RouteRequest.from_json(line))
+            request = RouteRequest.from_json(line)
         except InvalidRequestError as error:
             raise OfflineDataError(f"{path}:{number}: no request: {error}") from None
+        try:
+            found.append(_with_known_names(request, config))
+        except InvalidRequestError as error:
+            raise OfflineDataError(f"{path}:{number}: {error}") from None
     if not found:
         raise OfflineDataError(f"{path} holds no request; expected one JSON object a line.")
     return found
@@ -78,12 +88,15 @@ def kinds_from_requests(
 
     Raises:
         OfflineDataError: there is no request, or the mix leaves none.
-        InvalidRequestError: a request names a class, lane or contract that is not configured. Tools that are not
+        InvalidRequestError: a request names a class, lane or contract that is not configured; it says the number of the
+            request, from 1 on. Tools that are not
             configured are left out, and ``source`` says so.
     """
     if not requests:
         raise OfflineDataError("There are no requests. Give some, or use the examples that ship.")
     config = bundle.config
+    for number, request in enumerate(requests, 1):
+        numbered(number, partial(_with_known_names, config=config), request)
     where = placed(len(requests), shares_of(mix, requests, config), size=size, seed=seed)
     asked, dropped = _with_known_tools(requests, config.tools)
     every = [put(asked[row], places) for row, places in zip(where.request.tolist(), where.places, strict=True)]
@@ -116,6 +129,21 @@ def kinds_from_requests(
             f"is what bundle {bundle.manifest.id} believes.{note}"
         ),
     )
+
+
+def _with_known_names(request: RouteRequest, config: RouterConfig | None) -> RouteRequest:
+    """The request, if all classes, contracts, lanes and places that it names are configured."""
+    if config is not None:
+        of_constraints(config, request.constraints)
+        contract = request.output_contract
+        for field, named, there in (
+            ("traffic_class", request.traffic_class, config.traffic_classes),
+            ("output_contract", contract if isinstance(contract, str) else None, config.output_contracts),
+        ):
+            if named is not None and named not in there:
+                known = ", ".join(there) or "none"
+                raise InvalidRequestError(f"{field} is not configured. Known are: {known}.")
+    return request
 
 
 def _with_known_tools(

@@ -33,6 +33,7 @@ def build_world(scenario: Scenario, kinds: Kinds, config: RouterConfig, *, main:
     """
     places = _places(scenario, kinds, config, main)
     state = _beginning(scenario, kinds, config, places)
+    before = state.lanes
     changes = sorted(_changes(scenario), key=lambda item: item[1].at_hour)
     phases = [Phase(0.0, state.lanes, state.quality, state.cost_usd, state.latency_ms)]
     for hour, group in groupby(changes, key=lambda item: item[1].at_hour):
@@ -49,6 +50,7 @@ def build_world(scenario: Scenario, kinds: Kinds, config: RouterConfig, *, main:
         behaviour=behaviour,
         phases=tuple(phases),
         weathers=weathers(troubles, behaviour, places=places, hours=24.0 * scenario.traffic.days),
+        before=before,
     )
 
 

@@ -27,8 +27,9 @@ class Places:
             with_cascades: with those that are made of any of them; otherwise a cascade is meant by its name alone.
 
         Raises:
-            OfflineDataError: there are none.
+            OfflineDataError: there are none, or the place has two meanings.
         """
+        self._clear(place)
         named = tuple(self._named(place))
         if not named:
             raise OfflineDataError(
@@ -43,8 +44,9 @@ class Places:
         """The lane that a place is.
 
         Raises:
-            OfflineDataError: it is none, or several.
+            OfflineDataError: it is none, or several, or the place has two meanings.
         """
+        self._clear(place)
         named = (place,) if place in self.lanes else tuple(self._named(place))
         if len(named) != 1:
             raise OfflineDataError(
@@ -52,6 +54,10 @@ class Places:
                 f"{', '.join(self.lanes)}, or main_lane, dearest or cheapest."
             )
         return named[0]
+
+    def _clear(self, place: str) -> None:
+        if place in SPECIAL and place in known(self.lanes):
+            raise OfflineDataError(f"{collision(place)} Rename what is called so, or say it by another name.")
 
     def _named(self, place: str) -> Iterator[str]:
         if place in ("main", "main_lane", "region:main"):
@@ -92,3 +98,8 @@ def known(lanes: Mapping[str, Lane]) -> tuple[str, ...]:
     """Every place that lanes have."""
     found = [*lanes, *(lane.provider for lane in lanes.values()), *(lane.failure_domain for lane in lanes.values())]
     return tuple(dict.fromkeys([*found, *(f"region:{lane.region}" for lane in lanes.values())]))
+
+
+def collision(place: str) -> str:
+    """What is wrong with a special place that a lane, provider, domain or region is called like."""
+    return f"{place!r} is a lane, provider, failure domain or region of this name, and has a meaning of its own here."

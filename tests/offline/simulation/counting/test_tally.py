@@ -22,7 +22,7 @@ TWO = {"default": TrafficClass(floor=0.7, quality_per_usd=30), "regulated": Traf
 
 def anything(count: int, seed: int, scene: Scene) -> Carried:
     random = np.random.default_rng(seed)
-    fate = random.choice(len(FATES), count, p=[0.6, 0.05, 0.05, 0.1, 0.05, 0.1, 0.05])
+    fate = random.choice(len(FATES), count, p=[0.6, 0.05, 0.05, 0.1, 0.05, 0.05, 0.05, 0.05])
     served = fate == 0
     lane = np.where(served, random.integers(0, 2, count), -1)
     return scene.carried(
@@ -45,33 +45,33 @@ def test_every_request_is_counted_under_what_became_of_it() -> None:
     tally = scene.tally()
     tally.add(
         scene.carried(
-            range(8),
+            range(9),
             fate=["served", "served", *FATES[1:]],
-            traffic_class=[0, 1, 0, 0, 0, 0, 1, 1],
-            final=[0, 1] + [-1] * 6,
-            first=[0, 0] + [-1] * 6,
-            calls=[1, 2, 0, 0, 0, 0, 3, 0],
-            failed_calls=[0, 1, 0, 0, 0, 0, 3, 0],
-            cost_usd=[0.001, 0.004, 0, 0, 0, 0, 0.002, 0],
-            explored_usd=[0, 0.003, 0, 0, 0, 0, 0, 0],
-            explored_quality=[0, -0.08, 0, 0, 0, 0, 0, 0],
-            exploit=[0, 1] + [-1] * 6,
+            traffic_class=[0, 1, 0, 0, 0, 0, 1, 1, 0],
+            final=[0, 1] + [-1] * 7,
+            first=[0, 0] + [-1] * 7,
+            calls=[1, 2, 0, 0, 0, 0, 3, 0, 0],
+            failed_calls=[0, 1, 0, 0, 0, 0, 3, 0, 0],
+            cost_usd=[0.001, 0.004, 0, 0, 0, 0, 0.002, 0, 0],
+            explored_usd=[0, 0.003, 0, 0, 0, 0, 0, 0, 0],
+            explored_quality=[0, -0.08, 0, 0, 0, 0, 0, 0, 0],
+            exploit=[0, 1] + [-1] * 7,
         )
     )
     found = tally.result()
-    assert (found.requests, found.due, found.served) == (8, 5, 2)
-    assert found.success == 2 / 5
+    assert (found.requests, found.due, found.served) == (9, 6, 2), "what is refused for want of money was due"
+    assert found.success == 2 / 6
     assert found.no_lane == dict.fromkeys(FATES[1:], 1)
     assert (found.refused, found.asked_back) == (1, 1)
     assert (found.calls, found.failed_calls, found.violations) == (6, 4, 0)
     assert found.lane_requests == {"cheap": 1, "dear": 1}
     assert found.spend_usd == pytest.approx(0.007)
-    assert found.usd_per_1000 == pytest.approx(1000 * 0.007 / 5)
-    assert found.cost.value == pytest.approx(0.007 / 5)
+    assert found.usd_per_1000 == pytest.approx(1000 * 0.007 / 6)
+    assert found.cost.value == pytest.approx(0.007 / 6)
     assert (found.exploration.requests, found.exploration.usd) == (1, 0.003)
-    assert found.exploration.quality == pytest.approx(0.08 / 8)
+    assert found.exploration.quality == pytest.approx(0.08 / 9)
     first, second = found.classes
-    assert (first.requests, first.due, first.served) == (5, 2, 1)
+    assert (first.requests, first.due, first.served) == (6, 3, 1)
     assert (second.requests, second.due, second.served) == (3, 3, 1)
     assert second.no_lane == {"failed": 1, "no_lane": 1}
 

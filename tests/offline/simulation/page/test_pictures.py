@@ -16,7 +16,13 @@ from tests.offline.simulation.studies import a_result, a_study
 def test_it_names_lanes_classes_troubles_and_what_came_of_it(tmp_path: Path) -> None:
     path = outage_picture(tmp_path / "new" / "outage.svg", a_study())
     read = " ".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext())
-    for said in ("private", "premium", "regulated", "fast, premium: no answers", "99.9% of requests were answered"):
+    for said in (
+        "private",
+        "premium",
+        "regulated",
+        "fast, premium: no answers",
+        "99.9% of the requests due an answer got one",
+    ):
         assert said in read
 
 

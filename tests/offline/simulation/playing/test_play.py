@@ -223,3 +223,14 @@ def at_rest(world: Setting) -> Moment:
 def batched(world: Setting, traffic_class: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether batch prices hold for each request."""
     return Terms.of(world.kinds, world.config).batched[world.rows.kind, traffic_class]
+
+
+def test_a_call_to_a_lane_that_was_taken_out_is_a_violation() -> None:
+    """Whatever the policy itself holds to be eligible."""
+    world = setting(0, trouble=0.0, sessions=False)
+    phases = world.world.phases
+    lanes = {**phases[0].lanes, "a": phases[0].lanes["a"].model_copy(update={"enabled": False})}
+    gone = replace(world.world, phases=tuple(replace(phase, lanes=lanes) for phase in phases))
+    assert gone.before["a"].enabled
+    found = carried(Toy(world, 0, everywhere=True), replace(world, world=gone))
+    assert found["violations"].sum() == (found["first"] == 0).sum() > 0

@@ -153,8 +153,15 @@ def test_neighbours_are_other_requests(champion: Routed) -> None:
         kinds.quality[near].mean(0) - champion.lambdas()[row] * kinds.cost_usd[near].mean(0) * champion.discounts()[row]
     )
     assert policy.scores[row] == pytest.approx(value)
-    with pytest.raises(OfflineDataError, match="near-duplicates"):
-        nearest(champion, replace(kinds, cluster=np.zeros(len(kinds), int)), there)
+
+
+def test_without_neighbours_it_is_the_champion_and_says_so(champion: Routed) -> None:
+    """A file of one request can be played with all policies."""
+    alone = nearest(champion, replace(champion.kinds, cluster=np.zeros(len(champion.kinds), int)), champion.world)
+    rows = rows_of(range(len(champion.kinds)))
+    moment = moment_of(rows, champion.world)
+    assert (alone.weigh(rows, moment).exploit == champion.twin("other").weigh(rows, moment).exploit).all()
+    assert any("near-duplicates" in note for note in alone.notes)
 
 
 def test_where_nothing_has_a_score_the_champion_decides(champion: Routed) -> None:
@@ -188,6 +195,7 @@ def test_the_control_says_what_it_is_expected_to_cost(champion: Routed) -> None:
     paid = [float(weight @ (each * cost).sum(1)) for each in (dealt_out(calm, weight), calm.propensities)]
     assert control.cost_ratio == pytest.approx(paid[0] / paid[1])
     assert f"{control.cost_ratio - 1:+.1%}" in control.notes[-1]
+    assert ("at the same cost" in control.notes[-1]) == (abs(control.cost_ratio - 1) >= 0.02)
 
 
 def test_luck_is_even_and_its_own_for_each_seed() -> None:

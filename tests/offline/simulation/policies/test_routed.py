@@ -133,4 +133,6 @@ def fate_of(decision: RouteDecision) -> str:
     """The same in a simulation's words."""
     if decision.action == "human_review":
         return {BUDGET: "queued", NO_LANE: "no_lane"}.get(decision.queue or "", "review")
+    if decision.action == "refuse" and not any("refuse" in fired.effect for fired in decision.policies):
+        return "refused_by_budget"
     return {"route": "route", "clarify": "asked_back", "refuse": "refused"}[decision.action]

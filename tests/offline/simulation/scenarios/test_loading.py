@@ -67,6 +67,8 @@ def test_a_scenario_of_the_library_says_what_it_is_and_works_with_any_configurat
         ("traffic: {weekly: [1, 0]}", 1, "traffic.weekly", "7 weights"),
         ("traffic: {days: 2}\nevents:\n  - {kind: retire, where: a, at_hour: 48}", 3, "events[0].at_hour", "48 hours"),
         ("traffic: {mix: {risk: {pii: -1}}}", 1, "traffic.mix.risk", "at least 0"),
+        ("traffic: {mix: {region: {eu: 0}}}", 1, "traffic.mix.region", "not all 0"),
+        ("traffic: {days: 1.0e+9}", 1, "traffic.days", "3660"),
         ("budgets:\n  default: {}", 2, "budgets.default", "usd or share"),
     ],
 )
@@ -95,6 +97,25 @@ def test_what_the_configuration_does_not_have_is_refused(text: str, says: str, c
     parse_scenario(text)
     with pytest.raises(ConfigError, match=says.replace("?", r"\?")):
         parse_scenario(text, config=config)
+
+
+def test_labels_may_all_weigh_nothing_since_what_is_not_named_counts_once() -> None:
+    assert parse_scenario("traffic: {mix: {risk: {pii: 0}}}").traffic.mix == {"risk": {"pii": 0}}
+
+
+@pytest.mark.parametrize(("special", "kind"), [("main", "lane"), ("cheapest", "provider")])
+def test_a_place_with_two_meanings_is_refused(special: str, kind: str, config: RouterConfig) -> None:
+    fast = config.lanes["fast"]
+    lanes = {special: fast} if kind == "lane" else {"fast": fast.model_copy(update={"provider": special})}
+    named = config.model_copy(update={"lanes": {**config.lanes, **lanes}})
+    for text in (
+        f"events: [{{kind: outage, where: {special}, at_hour: 1, hours: 2}}]",
+        f"events: [{{kind: new_lane, name: next, like: {special}, at_hour: 1}}]",
+    ):
+        parse_scenario(text, config=config)
+        with pytest.raises(ConfigError, match="a meaning of its own"):
+            parse_scenario(text, config=named)
+    parse_scenario("events: [{kind: outage, where: main_lane, at_hour: 1, hours: 2}]", config=named)
 
 
 def test_new_lanes_may_be_named_by_other_events(config: RouterConfig) -> None:

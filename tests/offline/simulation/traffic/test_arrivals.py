@@ -168,6 +168,13 @@ def test_a_scenario_without_an_hour_of_requests_is_refused(make_kinds) -> None:
         arrivals(scenario, make_kinds(), seed=0)
 
 
+def test_more_days_than_can_be_counted_are_refused(make_kinds, make_scenario) -> None:
+    scenario = make_scenario()
+    long = scenario.model_copy(update={"traffic": scenario.traffic.model_copy(update={"days": 1e9})})
+    with pytest.raises(OfflineDataError, match="at most 3660"):
+        arrivals(long, make_kinds(), seed=0)
+
+
 def test_an_organisation_is_meant_in_any_spelling(make_kinds, make_scenario) -> None:
     kinds = make_kinds()
     named = replace(

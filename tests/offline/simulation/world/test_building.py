@@ -10,6 +10,7 @@ import pytest
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.world.building import build_world, happened
+from router_ml.offline.simulation.world.places import Places
 
 MAIN = {"balanced": 0.4, "fast": 0.35, "premium": 0.25}  # google is used most, and its lane fast
 
@@ -101,6 +102,22 @@ def test_a_new_lane_appears_that_nobody_has_learned(world_of, make_kinds, config
     assert "next" not in config.lanes
 
 
+def test_what_happens_at_the_very_start_has_a_before_as_well(world_of, config: RouterConfig) -> None:
+    """The first phase is as after the event; what was configured is kept beside it, for whoever has to be told."""
+    world = world_of(
+        {"kind": "price", "where": "fast", "at_hour": 0, "times": 100},
+        {"kind": "retire", "where": "balanced", "at_hour": 0},
+        {"kind": "new_lane", "name": "next", "like": "premium", "at_hour": 0},
+        {"kind": "new_lane", "name": "later", "like": "premium", "at_hour": 5},
+    )
+    first, last = world.phases
+    assert world.before["fast"] == config.lanes["fast"] != first.lanes["fast"]
+    assert [world.before[name].enabled for name in ("balanced", "next", "later")] == [True, False, False]
+    assert [first.lanes[name].enabled for name in ("balanced", "next", "later")] == [False, True, False]
+    closed = [{name for name, shut in zip(world.lanes, world.closed(at), strict=True) if shut} for at in (first, last)]
+    assert closed == [{"balanced", "later"}, {"balanced"}]
+
+
 def test_a_retired_lane_is_gone(world_of) -> None:
     before, after = world_of({"kind": "retire", "where": "main", "at_hour": 50}).phases
     assert [lane.enabled for lane in before.lanes.values()] == [True, True, True, True]
@@ -125,6 +142,15 @@ def test_places_are_lanes_providers_domains_regions_or_found_out(world_of, place
     world = world_of({"kind": "outage", "where": place, "at_hour": 1, "hours": 2})
     dark = world.weathers[1].outage
     assert {name for name, is_dark in zip(world.lanes, dark, strict=True) if is_dark} == lanes
+
+
+def test_a_place_with_two_meanings_is_no_place(config: RouterConfig) -> None:
+    lanes = {"main": config.lanes["fast"], "premium": config.lanes["premium"]}
+    places = Places(lanes, {"premium": 1.0}, {"main": 1.0, "premium": 2.0})
+    for find in (places.lanes_of, places.one_lane):
+        with pytest.raises(OfflineDataError, match="a meaning of its own"):
+            find("main")
+    assert places.one_lane("main_lane") == "premium"
 
 
 def test_what_is_unknown_is_said(world_of, make_kinds, make_scenario, config: RouterConfig) -> None:

@@ -23,7 +23,7 @@ DENSE = 120
 LONGEST = 220.0  # name
 FEW = 20  # policies, all of which are named somehow
 CURVES = {"oracle": ("oracle: knows every outcome", "c-oracle"), "hull": ("fixed lanes, mixed", "c-hull")}
-CURVES |= {"shuffled": ("shuffled: same spend, no knowledge", "c-shuffled")}
+CURVES |= {"shuffled": ("shuffled: same choices, no knowledge", "c-shuffled")}
 NEAR: tuple[tuple[float, float, Anchor], ...] = (
     (9, 4, "start"), (-9, 4, "end"), (7, -8, "start"), (7, 17, "start"), (-7, -8, "end"), (-7, 17, "end"),
     (0, -12, "middle"), (0, 22, "middle"),
