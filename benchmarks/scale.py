@@ -23,7 +23,7 @@ import typer
 from router_ml import RouteRequest
 from router_ml.offline import engine as engines
 from router_ml.offline.engine.columns import lists
-from router_ml.offline.engine.files import LANES
+from router_ml.offline.engine.schemas import LANES
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 25_000  # rows

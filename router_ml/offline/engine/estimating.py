@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.columns import matrix, vector
-from router_ml.offline.engine.files import Folder, lanes_of, need
+from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.found import Found
+from router_ml.offline.engine.schemas import lanes_of, need
 from router_ml.offline.engine.sums import Clustered, Sums
 from router_ml.offline.feedback import Part, of_action
 from router_ml.offline.feedback_checks import rating_sums

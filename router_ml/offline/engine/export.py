@@ -15,7 +15,8 @@ from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.champion import CHAMPION, old_lanes
 from router_ml.offline.engine.columns import lists
-from router_ml.offline.engine.files import ENCODER, Folder, noting, with_lanes
+from router_ml.offline.engine.files import Folder
+from router_ml.offline.engine.schemas import ENCODER, noting, with_lanes
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import LoggedData
 

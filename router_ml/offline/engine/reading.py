@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from router_ml.case import features_vector
 from router_ml.contract import RouteRequest
 from router_ml.errors import EncoderMismatchError, InvalidRequestError, OfflineDataError
-from router_ml.loading import open_learned
 from router_ml.offline.champion import policy_of, split_features
 from router_ml.offline.engine.columns import add, drop, lists, matrix, vector
-from router_ml.offline.engine.files import ENCODER, lanes_of, need, noting, with_lanes
+from router_ml.offline.engine.opening import open_bundle
+from router_ml.offline.engine.schemas import ENCODER, lanes_of, need, noting, with_lanes
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.surface import NAMES
@@ -26,18 +26,6 @@ AT_ONCE = 64  # requests: longer batches make the encoder no faster
 SCORED = 2_048  # rows: more make scoring no faster, and need more memory
 
 
-def open_bundle(model: str | None) -> Bundle:
-    """The bundle that ``model`` names, as ``Router.load`` takes it.
-
-    Raises:
-        OfflineDataError: it is a ``router.yaml``, which has learned nothing.
-    """
-    bundle = open_learned(model).bundle
-    if bundle is None:
-        raise OfflineDataError("A router.yaml has no learned part. Give a bundle folder or a models:/ URI.")
-    return bundle
-
-
 @dataclass(frozen=True)
 class Embed:
     """``request`` (JSON of a ``RouteRequest``) to ``embedding`` and ``features`` as the event log keeps them (surface
@@ -45,7 +33,7 @@ class Embed:
     ``tokens_in``. The requests themselves are left out of the result; other columns stay."""
 
     model: str | None = None
-    bundle: str = ""
+    bundle: str | None = None
     column: str = "request"
     name: str = field(default="embed", init=False)
 
@@ -60,7 +48,7 @@ class Embed:
 
     def open(self, schema: Any) -> Reader:
         """The bundle, opened."""
-        return Reader(open_bundle(self.model), self.column)
+        return Reader(open_bundle(self.model, self.bundle), self.column)
 
 
 class Reader:
@@ -102,7 +90,7 @@ class Score:
     """
 
     model: str | None = None
-    bundle: str = ""
+    bundle: str | None = None
     traffic_class: str = "default"
     name: str = field(default="score", init=False)
 
@@ -123,10 +111,10 @@ class Score:
         """The bundle, opened.
 
         Raises:
-            OfflineDataError: lists in the files are over other lanes than the bundle's.
+            OfflineDataError: lists in the files are over other lanes than the bundle's, or it is another bundle.
             EncoderMismatchError: the embeddings come from another encoder.
         """
-        bundle = open_bundle(self.model)
+        bundle = open_bundle(self.model, self.bundle)
         made = (schema.metadata or {}).get(ENCODER, b"").decode()
         if made and json.loads(made) != bundle.encoder.sha256:
             raise EncoderMismatchError(

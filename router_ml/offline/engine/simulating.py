@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.files import Folder
+from router_ml.offline.engine.opening import settled
 from router_ml.offline.engine.run import Report
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.simulate import Source, open_source
@@ -58,13 +59,14 @@ def task_of(
         )
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
     kinds = open_source(source, bundle, asked, seed=seed).kinds
+    others = {name: settled(one) for name, one in (challengers or {}).items()}
     calm = champion_in_calm(bundle, asked, kinds, seed=seed)
     return Simulate(
         model=model,
         bundle=bundle.manifest.id,
         scenario=asked.model_dump_json(),
         kinds=kinds,
-        challengers=dict(challengers or {}),
+        challengers={name: (fixed, one.manifest.id) for name, (one, fixed) in others.items()},
         policies=tuple(policies),
         calm=calm,
         seed=seed,
@@ -91,7 +93,7 @@ def write_plan(folder: Folder, policies: Sequence[str], *, seeds: Sequence[int],
                 )
                 if there and there != [shard]:
                     raise OfflineDataError(
-                        f"{folder.url} holds the plan of another run ({there[0]}, now {shard}). Give another folder."
+                        f"{folder.shown} holds the plan of another run ({there[0]}, now {shard}). Give another folder."
                     )
                 if not there:
                     folder.write(name, iter([arrow.RecordBatch.from_pylist([shard])]), {"task": "plan"})

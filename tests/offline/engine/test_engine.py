@@ -12,8 +12,9 @@ import pytest
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.columns import add, lists, matrix
-from router_ml.offline.engine.files import Folder, lanes_of, need, with_lanes
+from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.run import Report, run
+from router_ml.offline.engine.schemas import lanes_of, need, with_lanes
 
 
 @dataclass(frozen=True)
