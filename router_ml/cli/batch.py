@@ -163,12 +163,14 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Play a scenario with many seeds, each policy and seed a shard of its own, and add them up."""
     from router_ml.offline import engine as engines
+    from router_ml.offline.engine.opening import settled
     from router_ml.offline.simulate import Source, sized
     from router_ml.offline.simulation.scenarios.loading import load_scenario
 
+    bundle, _ = settled(model)
     found = engines.simulate(
         out,
-        scenario=sized(load_scenario(scenario), count=count),
+        scenario=sized(load_scenario(scenario, config=bundle.config), count=count),
         model=model,
         source=Source(requests=requests, pack=pack),
         challengers=_named(challenger or []),

@@ -24,6 +24,7 @@ from router_ml.offline.engine.urls import shown
 
 STORE_BYTES = 200 * 2**20  # object store of a cluster on this machine; only names and counts go through it
 PATIENCE_S = 5.0  # for a cluster to take a connection
+ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -63,15 +64,14 @@ def ray_rows(job: Job, todo: list[Partition], *, workers: int, address: str | No
         except ray.exceptions.RayError as error:
             names = ", ".join(each.name for each in todo[:3]) + (" ..." if len(todo) > 3 else "")
             raise OfflineDataError(
-                f"A worker of Ray ended at one of {names}: {shown(str(error).strip().splitlines()[-1])} What is finished "
-                "was kept. Start again."
+                f"A worker of Ray ended at one of {names}: {shown(str(error).strip().splitlines()[-1])} What is "
+                "finished was kept. Start again."
             ) from error
 
 
 @contextmanager
 def _cluster(workers: int, address: str | None) -> Iterator[Any]:
-    """Ray, connected. A cluster of our own listens on the loopback alone, wants Ray's token, reports to nobody, and is
-    always stopped."""
+    """Ray, connected; a cluster of our own is on the loopback alone, reports to nobody, and is always stopped."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is raised here; the rest is noise
     ray = _imported()
@@ -97,7 +97,7 @@ def _imported() -> Any:
         if find_spec("ray") is None:
             raise MissingExtraError("ray", "ray") from None
         raise OfflineDataError(
-            f"ray is installed and cannot be imported: {error}. Install it with: pip install 'router-ml[ray]'"
+            f"ray cannot be imported: {error}. Install it with: pip install 'router-ml[ray]'"
         ) from error
     return ray
 
@@ -145,17 +145,12 @@ def _alone() -> Iterator[None]:
     """
     from ray._private import ray_constants
 
-    settings = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "token")}
-    before = {name: os.environ.get(name) for name in settings}
-    read = ray_constants.ENABLE_RAY_CLUSTER
-    os.environ.update(settings)
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    before, read = os.environ.get(ALONE), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[ALONE], ray_constants.ENABLE_RAY_CLUSTER = "0", False
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = read
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        del os.environ[ALONE]
+        if before is not None:
+            os.environ[ALONE] = before

@@ -125,8 +125,8 @@ class Worker:
             if isinstance(error, (OSError, MemoryError, *arrow_errors())) and not isinstance(error, RouterError):
                 said = shown(f"{type(error).__name__} {error}".strip())
                 raise OfflineDataError(
-                    f"{partition.name}, rows from {seen} on: it cannot be read or written ({said}). What is finished was "
-                    "kept. Mend the file, or make room, and start again."
+                    f"{partition.name}, rows from {seen} on: it cannot be read or written ({said}). What is finished "
+                    "was kept. Mend the file, or make room, and start again."
                 ) from error
             raise
         return seen
@@ -207,8 +207,8 @@ def _no_others(folder: Folder, names: set[str], source: Folder) -> None:
     if others:
         some = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
         raise OfflineDataError(
-            f"{folder.shown} holds {len(others)} files that are of no partition of {source.shown} ({some}). Remove them, "
-            "or give another folder."
+            f"{folder.shown} holds {len(others)} files that are of no partition of {source.shown} ({some}). Remove "
+            "them, or give another folder."
         )
 
 
