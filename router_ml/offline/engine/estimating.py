@@ -82,7 +82,7 @@ class Adder:
 
     def batch(self, batch: Any) -> None:
         """Add a batch."""
-        task = self._task
+        task, rated = self._task, self._task.rated
         action = np.nan_to_num(vector(batch, "action"), nan=-1.0).astype(np.int64)
         kept = action >= 0
         if "randomised" in batch.schema.names:
@@ -102,7 +102,7 @@ class Adder:
             action=action[kept],
             propensity=of_action(logging, action[kept]),
             reward=vector(batch, task.reward)[kept],
-            rated_probability=vector(batch, task.rated)[kept] if task.rated in batch.schema.names else None,
+            rated_probability=vector(batch, rated)[kept] if rated and rated in batch.schema.names else None,
             logging=logging,
         )
         model = over(task.model)

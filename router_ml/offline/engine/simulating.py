@@ -18,7 +18,7 @@ from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.simulate import Source, open_source
 from router_ml.offline.simulation.counting.counted import difference_of
 from router_ml.offline.simulation.counting.results import Study
-from router_ml.offline.simulation.counting.studying import champion_in_calm
+from router_ml.offline.simulation.counting.studying import champion_in_calm, made_with
 from router_ml.offline.simulation.counting.tally import Tally
 from router_ml.offline.simulation.policies.sweeps import curves
 from router_ml.offline.simulation.scenarios.loading import load_scenario
@@ -128,7 +128,9 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
         source=kinds.source,
         kinds=len(kinds),
         seed=task.seed,
-        versions={"bundle": task.bundle, "encoder": arena.bundle.encoder.sha256},
+        versions=made_with(
+            arena.bundle, arena.config, scenario, {name: one for name, (_, one) in task.challengers.items()}
+        ),
         notes=(note,) if len(seeds) > 1 else (),
     )
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -318,3 +323,57 @@ def test_processes_make_what_one_makes(source: Path, tmp_path: Path) -> None:
     one = engine.ope(log, tmp_path / "one")
     two = engine.ope(log, tmp_path / "two", workers=2)
     assert one.estimates == two.estimates
+
+
+@dataclass(frozen=True)
+class Dies(Twice):
+    """Its worker ends as if it had been killed."""
+
+    def batch(self, batch: Any) -> Any:
+        os._exit(9)
+
+
+@dataclass(frozen=True)
+class Waits(Twice):
+    """Its workers are busy for a minute."""
+
+    def batch(self, batch: Any) -> Any:
+        time.sleep(60)
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_killed_is_an_error_of_ours(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match=r"ended without a word at one of day=1/a\.parquet"):
+        twice(source, tmp_path / "out", Dies(), workers=2)
+
+
+@pytest.mark.slow
+def test_workers_end_with_what_started_them(source: Path, tmp_path: Path) -> None:
+    code = (
+        "from tests.offline.engine.test_engine import *\n"
+        f"twice({str(source)!r}, {str(tmp_path / 'out')!r}, Waits(), workers=2)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as driver:
+        while len(workers := processes_of(driver.pid)) < 2 and driver.poll() is None:
+            time.sleep(0.1)
+        driver.kill()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(workers) == 2
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def processes_of(pid: int) -> list[int]:
+    """Workers that a process has spawned, and that have come to watching it."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+            if (
+                parent == pid
+                and b"spawn_main" in (each / "cmdline").read_bytes()
+                and len(list((each / "task").iterdir())) > 1
+            ):
+                found.append(int(each.name))
+    return found

@@ -79,7 +79,7 @@ def study(
         source=kinds.source,
         kinds=len(kinds),
         seed=seed,
-        versions=_versions(bundle, config, scenario, rivals),
+        versions=made_with(bundle, config, scenario, {name: one.manifest.id for name, one in rivals.items()}),
         extrapolated={one.policy: one.extrapolated for one in findings},
     )
 
@@ -112,15 +112,15 @@ def _progress(progress: Progress | None, name: str, before: int, of: int) -> Cal
     return told
 
 
-def _versions(
-    bundle: Bundle, config: RouterConfig, scenario: Scenario, challengers: Mapping[str, Bundle]
+def made_with(
+    bundle: Bundle, config: RouterConfig, scenario: Scenario, challengers: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the numbers were made with."""
+    """What the numbers of a study were made with; ``challengers``: ids of bundles by name."""
     digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
     return {
         "bundle": bundle.manifest.id,
         "config_sha256": config_sha256(config),
         "encoder": bundle.encoder.sha256,
         "scenario_sha256": digest,
-        **{f"challenger {name}": one.manifest.id for name, one in challengers.items()},
+        **{f"challenger {name}": one for name, one in challengers.items()},
     }
