@@ -1,4 +1,4 @@
-"""``python -m benchmarks.scale``: what partitioned Parquet costs per row, and from that the sizing of a large log.
+"""``python -m benchmarks.scale main``: what partitioned Parquet costs per row, and from that the sizing of a large log.
 
 Each measurement is a process of its own. A rate is rows per second of *processor time*, so that neighbours on a shared
 machine do not count; starting (imports, opening the bundle, a Ray cluster) is told apart by the slope between sizes.
@@ -23,7 +23,7 @@ import typer
 from router_ml import RouteRequest
 from router_ml.offline import engine as engines
 from router_ml.offline.engine.columns import lists
-from router_ml.offline.engine.files import LANES
+from router_ml.offline.engine.schemas import LANES
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 25_000  # rows
@@ -141,6 +141,9 @@ def main(
         list[str] | None, typer.Option(help="embed, score, ope, ope_by_person, simulate; default all.")
     ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="pyarrow, ray; default both.")] = None,
+    size: Annotated[
+        list[int] | None, typer.Option(min=1, help="Rows, two or more of them; default by function.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Tiny sizes, to see that it runs.")] = False,
     decisions: Annotated[int, typer.Option(help="Of the log to size.")] = 10**8,
     cores: Annotated[int, typer.Option(help="That it may use.")] = 64,
@@ -149,7 +152,7 @@ def main(
     """Measure every function with every engine at several sizes, and size a log from the slopes."""
     report: dict[str, Any] = {"measured": [], "sizing": []}
     for name in function or list(MAKE):
-        sizes = (QUICK if quick else SIZES)[name]
+        sizes = size or (QUICK if quick else SIZES)[name]
         for kind in engine or ENGINES:
             found = [_measured(name, kind, rows) for rows in sizes]
             report["measured"] += found

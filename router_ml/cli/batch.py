@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,8 +41,20 @@ Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; default $RA
 Rows = Annotated[int, typer.Option(min=1, help="Of a batch, which bounds the memory of a worker.")]
 
 
-def _how(engine: Engine, workers: int, address: str | None, rows: int) -> Batch:
-    return {"engine": engine.value, "workers": workers, "address": address, "rows": rows}
+@contextmanager
+def _how(engine: Engine, workers: int, address: str | None, rows: int) -> Iterator[Batch]:
+    """How to run, with what was done so far on standard error, where that is a terminal."""
+    how: Batch = {"engine": engine.value, "workers": workers, "address": address, "rows": rows}
+    if not sys.stderr.isatty():
+        yield how
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rows", total=None)
+        yield {**how, "progress": lambda count: bar.advance(task, count)}
 
 
 @app.command()
@@ -76,7 +91,9 @@ def embed(  # noqa: PLR0913 - a command line has as many options as it has
     """Read requests: embedding, features, labels and tokens instead of their texts."""
     from router_ml.offline import engine as engines
 
-    _show(engines.embed(source, out, model=model, column=column, **_how(engine, workers, address, rows)), as_json)
+    with _how(engine, workers, address, rows) as how:
+        report = engines.embed(source, out, model=model, column=column, **how)
+    _show(report, as_json)
 
 
 @app.command()
@@ -95,8 +112,9 @@ def score(  # noqa: PLR0913 - a command line has as many options as it has
     """Say what a bundle would do with requests that were read: propensities and estimates of every lane."""
     from router_ml.offline import engine as engines
 
-    how = _how(engine, workers, address, rows)
-    _show(engines.score(source, out, model=model, traffic_class=traffic_class, **how), as_json)
+    with _how(engine, workers, address, rows) as how:
+        report = engines.score(source, out, model=model, traffic_class=traffic_class, **how)
+    _show(report, as_json)
 
 
 @app.command()
@@ -122,16 +140,17 @@ def ope(  # noqa: PLR0913 - a command line has as many options as it has
     """Judge a policy on a log of any size: off-policy estimates with intervals, from sums over its partitions."""
     from router_ml.offline import engine as engines
 
-    found = engines.ope(
-        source,
-        out,
-        target=target,
-        baseline=baseline,
-        reward=reward,
-        reward_model=reward_model,
-        cluster=cluster,
-        **_how(engine, workers, address, rows),
-    )
+    with _how(engine, workers, address, rows) as how:
+        found = engines.ope(
+            source,
+            out,
+            target=target,
+            baseline=baseline,
+            reward=reward,
+            reward_model=reward_model,
+            cluster=cluster,
+            **how,
+        )
     if as_json:
         write_json(found.to_dict())
         return
@@ -163,19 +182,22 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Play a scenario with many seeds, each policy and seed a shard of its own, and add them up."""
     from router_ml.offline import engine as engines
+    from router_ml.offline.engine.opening import settled
     from router_ml.offline.simulate import Source, sized
     from router_ml.offline.simulation.scenarios.loading import load_scenario
 
-    found = engines.simulate(
-        out,
-        scenario=sized(load_scenario(scenario), count=count),
-        model=model,
-        source=Source(requests=requests, pack=pack),
-        challengers=_named(challenger or []),
-        policies=[name.strip() for name in policies.split(",") if name.strip()],
-        deal=engines.Deal(seeds, slices, seed),
-        **_how(engine, workers, address, ROWS),
-    )
+    bundle, _ = settled(model)
+    with _how(engine, workers, address, ROWS) as how:
+        found = engines.simulate(
+            out,
+            scenario=sized(load_scenario(scenario, config=bundle.config), count=count),
+            model=model,
+            source=Source(requests=requests, pack=pack),
+            challengers=_named(challenger or []),
+            policies=[name.strip() for name in policies.split(",") if name.strip()],
+            deal=engines.Deal(seeds, slices, seed),
+            **how,
+        )
     if as_json:
         from router_ml.offline.simulation.counting.tables import to_record
 

@@ -50,6 +50,19 @@ def test_a_challenger_has_a_name(run: Run, tmp_path: Path) -> None:
     assert "where a name comes twice" in err
 
 
+def test_a_scenario_is_checked_against_the_bundle(run: Run, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "description: An outage.\ntraffic: {requests: 100, days: 1}\n"
+        "events: [{kind: outage, where: nobody, at_hour: 3, hours: 4}]\n",
+        encoding="utf-8",
+    )
+    code, _, err = run(
+        "batch", "simulate", "--out", tmp_path / "out", "--model", models, "--scenario", tmp_path / "mine.yaml"
+    )
+    assert code == 2
+    assert "nobody" in err
+
+
 @pytest.mark.slow
 def test_seeds_are_played_and_added_up(run: Run, models: Path, tmp_path: Path) -> None:
     requests = tmp_path / "requests.jsonl"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.estimating import OpeSums, estimates_of
-from router_ml.offline.engine.reading import Embed, Score, open_bundle
+from router_ml.offline.engine.opening import settled
+from router_ml.offline.engine.reading import Embed, Score
 from router_ml.offline.engine.run import Engine, Report, run
 from router_ml.offline.ope_estimate import Estimate
 
@@ -78,7 +79,8 @@ def embed(
     Raises:
         OfflineDataError: as ``run``, or a row is no request; no text of it is repeated.
     """
-    task = Embed(model, open_bundle(model).manifest.id, column)
+    bundle, model = settled(model)
+    task = Embed(model, bundle.manifest.id, column)
     return run(task, str(source), str(out), **how)
 
 
@@ -95,7 +97,8 @@ def score(
     Raises:
         OfflineDataError: as ``run``, or lists are over other lanes than the bundle's.
     """
-    task = Score(model, open_bundle(model).manifest.id, traffic_class)
+    bundle, model = settled(model)
+    task = Score(model, bundle.manifest.id, traffic_class)
     return run(task, str(source), str(out), **how)
 
 
@@ -162,8 +165,9 @@ def simulate(
     from router_ml.offline.engine.files import Folder
     from router_ml.offline.engine.shards import Arena, Simulate
 
+    bundle, model = settled(model)
     task: Simulate = made.task_of(
-        open_bundle(model),
+        bundle,
         scenario,
         model=model,
         source=source,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.columns import matrix, vector
-from router_ml.offline.engine.files import Folder, lanes_of, need
+from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.found import Found
+from router_ml.offline.engine.schemas import lanes_of, need
 from router_ml.offline.engine.sums import Clustered, Sums
 from router_ml.offline.feedback import Part, of_action
 from router_ml.offline.feedback_checks import rating_sums
@@ -23,6 +24,7 @@ from router_ml.offline.ope_intervals import normal_of
 from router_ml.offline.ope_terms import DIAGNOSTIC, Case, Estimator, Terms, estimators_for
 
 LOGGING = "propensities"
+RATED = "rated_probability"  # where a log does not say it, every decision has its reward
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class OpeSums:
     Args:
         target, baseline, reward, model, cluster: names of columns. With ``baseline`` differences from that policy, from
             the logged one where it is ``propensities``. Without ``model`` those estimators that need none.
-        rated: the column of P(rated); None where every decision has its reward, as a cost.
+        rated: the column of P(rated); None where every decision has its reward, as a cost, or as where there is no
+            column ``rated_probability``.
     """
 
     target: str = "target"
@@ -56,7 +59,7 @@ class OpeSums:
         """Those that are needed."""
         over = [name for name in (LOGGING, self.target, self.baseline, self.model) if name is not None]
         wanted = {"action": "integer", self.reward: "number", **dict.fromkeys(over, "list")}
-        if self.rated is not None:
+        if self.rated is not None and not (self.rated == RATED and RATED not in schema.names):
             wanted[self.rated] = "number"
         if self.cluster is not None:
             wanted[self.cluster] = "any"
@@ -79,7 +82,7 @@ class Adder:
 
     def batch(self, batch: Any) -> None:
         """Add a batch."""
-        task = self._task
+        task, rated = self._task, self._task.rated
         action = np.nan_to_num(vector(batch, "action"), nan=-1.0).astype(np.int64)
         kept = action >= 0
         if "randomised" in batch.schema.names:
@@ -99,15 +102,13 @@ class Adder:
             action=action[kept],
             propensity=of_action(logging, action[kept]),
             reward=vector(batch, task.reward)[kept],
-            rated_probability=None if task.rated is None else vector(batch, task.rated)[kept],
+            rated_probability=vector(batch, rated)[kept] if rated and rated in batch.schema.names else None,
             logging=logging,
         )
         model = over(task.model)
         case = Case(target, feedback, model)
         other = None if baseline is None else Case(baseline, feedback, model)
-        cluster = (
-            None if task.cluster is None else hashed(batch.column(task.cluster).to_numpy(zero_copy_only=False)[kept])
-        )
+        cluster = None if task.cluster is None else hashed(_names(batch, task.cluster, kept))
         self._found.append(_found(case, other, cluster, left_out))
 
     def finish(self) -> Any:
@@ -146,6 +147,10 @@ def estimates_of(folder: str) -> tuple[dict[str, Estimate], Found]:
         count = len(each.name)
     if count < 2:
         raise OfflineDataError("All decisions are in one cluster, which says nothing about chance. Give several.")
+    if not found.sums["ips"].largest > 0:
+        raise OfflineDataError("No rated decision took a lane of the target policy. Log more, or rate more.")
+    if not all(size > 0 for each in found.sums.values() for size in each.denominators):
+        raise OfflineDataError("No rated decision took a lane of the baseline policy. Log more, or rate more.")
     return {name: _estimate(name, found) for name in found.sums}, found
 
 
@@ -154,6 +159,19 @@ def hashed(values: NDArray[Any]) -> NDArray[np.int64]:
     names, member = np.unique(np.asarray(values).astype(np.str_), return_inverse=True)
     digests = [hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
     return np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)[member]
+
+
+def _names(batch: Any, column: str, kept: NDArray[np.bool_]) -> NDArray[Any]:
+    """Names of clusters as texts, made by Arrow: numbers with gaps in some batches would be other texts there."""
+    import pyarrow as arrow
+
+    names = batch.column(column).filter(arrow.array(kept))
+    if names.null_count:
+        raise OfflineDataError(
+            f"{column} is missing in {names.null_count} rows, which cannot be told apart. Give each a cluster of its "
+            "own, or leave them out."
+        )
+    return np.asarray(names.cast(arrow.string()).to_numpy(zero_copy_only=False))
 
 
 def _found(case: Case, other: Case | None, cluster: NDArray[np.int64] | None, left_out: int) -> Found:
@@ -172,8 +190,6 @@ def _found(case: Case, other: Case | None, cluster: NDArray[np.int64] | None, le
 
 def _estimate(name: str, found: Found) -> Estimate:
     sums = found.sums[name]
-    if name != "dm" and not sums.largest > 0:
-        raise OfflineDataError("No rated decision took a lane of the target policy. Log more, or rate more.")
     spread = normal_of(sums.summary(found.clusters.get(name)))
     estimator: Estimator = name  # type: ignore[assignment]
     return Estimate(

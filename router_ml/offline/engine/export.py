@@ -15,7 +15,8 @@ from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.champion import CHAMPION, old_lanes
 from router_ml.offline.engine.columns import lists
-from router_ml.offline.engine.files import ENCODER, Folder, noting, with_lanes
+from router_ml.offline.engine.files import UNFINISHED, Folder
+from router_ml.offline.engine.schemas import ENCODER, noting, with_lanes
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.records import LoggedData
 
@@ -50,10 +51,15 @@ def export(
         OfflineDataError: ``out`` is not empty, or nothing can be judged. EncoderMismatchError: several encoders.
     """
     folder = Folder(str(out))
-    if folder.names():
+    if folder.names() or folder.holds(UNFINISHED):
         raise OfflineDataError(
-            f"{out} holds files already. Give an empty folder: a log grows, and days would be mixed."
+            f"{folder.shown} holds files already. Give an empty folder: a log grows, and days would be mixed."
         )
+    with folder.unfinished():
+        return _written(log, folder, config=config, since=since, size=size)
+
+
+def _written(log: EventLog, folder: Folder, *, config: RouterConfig, since: datetime | None, size: int) -> Exported:
     gone = sorted(
         {lane for part in log.batches(since, encoder="none", size=size) for lane in old_lanes(part, config, None)}
     )
@@ -71,7 +77,7 @@ def export(
             rows += folder.write(f"day={day}/{files:06}.parquet", iter([batch]), {"task": "export"})
     if not rows:
         raise OfflineDataError(f"Nothing in the log can be judged ({why}). See logging.keep in router.yaml.")
-    return Exported(rows, files, lanes, {reason: count for reason, count in why.items() if count}, str(out))
+    return Exported(rows, files, lanes, {reason: count for reason, count in why.items() if count}, folder.shown)
 
 
 def _days(data: LoggedData) -> Iterator[tuple[str, LoggedData]]:

@@ -13,29 +13,18 @@ from numpy.typing import NDArray
 from router_ml.case import features_vector
 from router_ml.contract import RouteRequest
 from router_ml.errors import EncoderMismatchError, InvalidRequestError, OfflineDataError
-from router_ml.loading import open_learned
 from router_ml.offline.champion import policy_of, split_features
 from router_ml.offline.engine.columns import add, drop, lists, matrix, vector
-from router_ml.offline.engine.files import ENCODER, lanes_of, need, noting, with_lanes
+from router_ml.offline.engine.opening import open_bundle
+from router_ml.offline.engine.schemas import ENCODER, lanes_of, need, noting, with_lanes
 from router_ml.reading import read
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.surface import NAMES
 
 OVER_LANES = ("eligible", "propensities", "estimated_quality", "estimated_cost_usd", "target")
+MADE = ("target", "quality_estimate", "quality_low", "quality_high", "cost_estimate", "latency_estimate")
 AT_ONCE = 64  # requests: longer batches make the encoder no faster
 SCORED = 2_048  # rows: more make scoring no faster, and need more memory
-
-
-def open_bundle(model: str | None) -> Bundle:
-    """The bundle that ``model`` names, as ``Router.load`` takes it.
-
-    Raises:
-        OfflineDataError: it is a ``router.yaml``, which has learned nothing.
-    """
-    bundle = open_learned(model).bundle
-    if bundle is None:
-        raise OfflineDataError("A router.yaml has no learned part. Give a bundle folder or a models:/ URI.")
-    return bundle
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Embed:
     ``tokens_in``. The requests themselves are left out of the result; other columns stay."""
 
     model: str | None = None
-    bundle: str = ""
+    bundle: str | None = None
     column: str = "request"
     name: str = field(default="embed", init=False)
 
@@ -60,7 +49,7 @@ class Embed:
 
     def open(self, schema: Any) -> Reader:
         """The bundle, opened."""
-        return Reader(open_bundle(self.model), self.column)
+        return Reader(open_bundle(self.model, self.bundle), self.column)
 
 
 class Reader:
@@ -74,12 +63,16 @@ class Reader:
         import pyarrow as arrow
 
         requests = [_request(text, row) for row, text in enumerate(batch.column(self._column).to_pylist())]
-        pieces = [requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE)]
+        count, asked = len(requests), requests or [RouteRequest(text="nothing")]  # widths show without a row, too
+        pieces = [asked[start : start + AT_ONCE] for start in range(0, len(asked), AT_ONCE)]
         found = [one for piece in pieces for one in read(self._bundle.config, self._bundle, piece)]
+        embedding = np.stack([one.embedding for one in found])
+        features = np.stack([features_vector(one) for one in found])
+        found = found[:count]
         made = add(
             drop(batch, [self._column]),
-            embedding=lists(np.stack([one.embedding for one in found])),
-            features=lists(np.stack([features_vector(one) for one in found])),
+            embedding=lists(embedding[:count]),
+            features=lists(features[:count]),
             intent=arrow.array([one.intent_label.label for one in found], arrow.string()),
             domain=arrow.array([one.domain_label.label for one in found], arrow.string()),
             tokens_in=arrow.array([one.tokens_in for one in found], arrow.int64()),
@@ -98,11 +91,11 @@ class Score:
     (ms), lists over the lanes: the bundle's, then others that the files have and no policy can take any more.
 
     ``traffic_class``: of rows without a column of this name. Where there is a column ``eligible``, lanes stay within
-    it; by default all that are enabled are allowed.
+    it; by default all that are enabled are allowed. Where no lane is, ``target`` is 0 everywhere.
     """
 
     model: str | None = None
-    bundle: str = ""
+    bundle: str | None = None
     traffic_class: str = "default"
     name: str = field(default="score", init=False)
 
@@ -123,10 +116,10 @@ class Score:
         """The bundle, opened.
 
         Raises:
-            OfflineDataError: lists in the files are over other lanes than the bundle's.
+            OfflineDataError: lists in the files are over other lanes than the bundle's, or it is another bundle.
             EncoderMismatchError: the embeddings come from another encoder.
         """
-        bundle = open_bundle(self.model)
+        bundle = open_bundle(self.model, self.bundle)
         made = (schema.metadata or {}).get(ENCODER, b"").decode()
         if made and json.loads(made) != bundle.encoder.sha256:
             raise EncoderMismatchError(
@@ -157,22 +150,26 @@ class Scorer:
     def batch(self, batch: Any) -> Any:
         """Requests, scored."""
         pieces = [batch.slice(start, SCORED) for start in range(0, batch.num_rows, SCORED)]
-        parts = [self._scored(piece) for piece in pieces]
+        parts = [self._scored(piece, start=number * SCORED) for number, piece in enumerate(pieces)]
 
         def over_all(name: str, absent: float) -> Any:
             """Over lanes of the files too that the bundle does not have."""
             result = np.full((batch.num_rows, len(self._lanes)), absent)
-            result[:, : len(self._enabled)] = np.concatenate([part[name] for part in parts])
+            if parts:
+                result[:, : len(self._enabled)] = np.concatenate([part[name] for part in parts])
             return lists(result)
 
-        made = {name: over_all(name, 0.0 if name == "target" else np.nan) for name in parts[0]}
+        made = {name: over_all(name, 0.0 if name == "target" else np.nan) for name in MADE}
         return with_lanes(add(batch, **made), self._lanes)
 
-    def _scored(self, batch: Any) -> dict[str, NDArray[np.float64]]:
+    def _scored(self, batch: Any, *, start: int) -> dict[str, NDArray[np.float64]]:
         """What a bundle makes of a piece, by name of the column, (n, lanes) each."""
         bundle, own = self._bundle, len(self._enabled)
         embedding = matrix(batch, "embedding", dtype=np.float32, width=self._width)
-        contexts = split_features(embedding, matrix(batch, "features", dtype=np.float32), self._sizes)
+        features = matrix(batch, "features", dtype=np.float32)
+        _finite("embedding", embedding, start)
+        _finite("features", features, start)
+        contexts = split_features(embedding, features, self._sizes)
         allowed: NDArray[np.bool_] = np.repeat(self._enabled[None], batch.num_rows, axis=0)
         if "eligible" in batch.schema.names:
             allowed = allowed & matrix(batch, "eligible", dtype=bool, width=len(self._lanes))[:, :own]
@@ -186,18 +183,23 @@ class Scorer:
             traffic_class=classes,
             promises=bundle.promises,
         )
-        return {
-            "target": target,
-            "quality_estimate": found.belief.quality,
-            "quality_low": found.belief.low,
-            "quality_high": found.belief.high,
-            "cost_estimate": found.cost_usd,
-            "latency_estimate": found.latency_ms,
-        }
+        target[~allowed.any(axis=1)] = 0.0
+        belief = found.belief
+        values = (target, belief.quality, belief.low, belief.high, found.cost_usd, found.latency_ms)
+        return dict(zip(MADE, values, strict=True))
 
     def finish(self) -> None:
         """Nothing is left."""
         return
+
+
+def _finite(name: str, values: NDArray[np.float32], start: int) -> None:
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise OfflineDataError(
+            f"{name} holds NaN or infinite numbers in {int(bad.sum())} rows, first in row {start + int(bad.argmax())} "
+            "of the batch. Embed them again, or leave them out."
+        )
 
 
 def _request(text: Any, row: int) -> RouteRequest:

@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 
 from router_ml.errors import OfflineDataError, RouterError
 from router_ml.offline.engine.files import Folder, Partition
+from router_ml.offline.engine.schemas import arrow_errors
+from router_ml.offline.engine.urls import shown
 
 Engine = Literal["pyarrow", "ray"]
 ROWS = 16_384  # of a batch
@@ -116,9 +118,17 @@ class Worker:
 
         try:
             self.out.write(partition.name, results(self._stage), noted(self.job.task, partition))
-        except OfflineDataError as error:
+        except BaseException as error:
             self._stage = None  # it may hold half a partition
-            raise OfflineDataError(f"{partition.name}, rows from {seen} on: {error}") from error
+            if isinstance(error, OfflineDataError):
+                raise OfflineDataError(f"{partition.name}, rows from {seen} on: {error}") from error
+            if isinstance(error, (OSError, MemoryError, *arrow_errors())) and not isinstance(error, RouterError):
+                said = shown(f"{type(error).__name__} {error}".strip())
+                raise OfflineDataError(
+                    f"{partition.name}, rows from {seen} on: it cannot be read or written ({said}). What is finished "
+                    "was kept. Mend the file, or make room, and start again."
+                ) from error
+            raise
         return seen
 
 
@@ -142,19 +152,25 @@ def run(
         progress: is told how many rows were read, after each partition.
 
     Raises:
-        OfflineDataError: the columns are not those that the task needs, ``out`` is ``source``, or it holds results of
-            something else.
+        OfflineDataError: the columns are not those that the task needs, one of the two folders is inside the other, or
+            ``out`` holds results of something else.
+        RouterError: what went wrong in a worker.
         MissingExtraError: pyarrow, or ray, is not installed.
     """
     if rows < 1 or workers < 1:
         raise OfflineDataError(f"Found {rows} rows of a batch and {workers} workers, expected 1 or more of both.")
     start = time.monotonic()
     here, there = Folder(source), Folder(out)
-    if (here.root, type(here.files)) == (there.root, type(there.files)):
-        raise OfflineDataError(f"{source} is read and written at once. Give another folder for the results.")
+    if here.overlaps(there):
+        raise OfflineDataError(
+            f"{here.shown} and {there.shown} would be read and written at once. Give a folder for the results that is "
+            "neither inside the other nor around it."
+        )
     partitions, schema = here.partitions()
     columns = task.columns(schema)
+    _no_others(there, {each.name for each in partitions}, here)
     todo = [each for each in partitions if not finished(there, task, each)]
+    there.clean()
     job = Job(task, source, out, rows, columns, schema)
     made = 0
     for count in _engine(engine, job, todo, workers, address):
@@ -162,7 +178,7 @@ def run(
         if progress is not None:
             progress(count)
     kept = len(partitions) - len(todo)
-    return Report(task.name, engine, workers, len(partitions), kept, made, time.monotonic() - start, out)
+    return Report(task.name, engine, workers, len(partitions), kept, made, time.monotonic() - start, there.shown)
 
 
 def finished(folder: Folder, task: Task, partition: Partition) -> bool:
@@ -180,9 +196,20 @@ def finished(folder: Folder, task: Task, partition: Partition) -> bool:
         apart = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         told = "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in apart)
         raise OfflineDataError(
-            f"{folder.url} holds results of another run ({told}). Give another folder, or remove these results."
+            f"{folder.shown} holds results of another run ({told}). Give another folder, or remove these results."
         )
     return bool(notes == wanted)
+
+
+def _no_others(folder: Folder, names: set[str], source: Folder) -> None:
+    """Refuse results of partitions that are none of the source's: whoever reads the folder would count them."""
+    others = [name for name in folder.names() if name not in names]
+    if others:
+        some = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        raise OfflineDataError(
+            f"{folder.shown} holds {len(others)} files that are of no partition of {source.shown} ({some}). Remove "
+            "them, or give another folder."
+        )
 
 
 def noted(task: Task, partition: Partition) -> dict[str, Any]:
@@ -201,41 +228,8 @@ def _engine(engine: Engine, job: Job, todo: list[Partition], workers: int, addre
         return ray_rows(job, todo, workers=workers, address=address)
     if address is not None:
         raise OfflineDataError("An address is that of a Ray cluster. Give --engine ray, or no address.")
-    return map(Worker(job), todo) if workers == 1 else _processes(job, todo, workers)
+    if workers == 1:
+        return map(Worker(job), todo)
+    from router_ml.offline.engine.processes import in_processes
 
-
-_own: list[Worker] = []  # of this process, where it is one of several
-
-
-def _processes(job: Job, todo: list[Partition], workers: int) -> Iterator[int]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    spawn = multiprocessing.get_context("spawn")  # threads of the parent do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_open, initargs=(job,)) as pool:
-        waiting = [pool.submit(_make, partition) for partition in todo]
-        try:
-            for each in as_completed(waiting):
-                count, problem = each.result()
-                if problem is not None:
-                    raise OfflineDataError(problem)
-                yield count
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _open(job: Job) -> None:
-    _own[:] = [Worker(job)]
-
-
-def _make(partition: Partition) -> tuple[int, str | None]:
-    return attempt(_own[0], partition)
-
-
-def attempt(worker: Worker, partition: Partition) -> tuple[int, str | None]:
-    """How many rows were read, and what went wrong: errors of ours do not survive the way between processes."""
-    try:
-        return worker(partition), None
-    except RouterError as error:
-        return 0, str(error)
+    return in_processes(job, todo, workers)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.dealing import Dealt, shared
-from router_ml.offline.engine.files import need
-from router_ml.offline.engine.reading import open_bundle
+from router_ml.offline.engine.opening import open_bundle
+from router_ml.offline.engine.schemas import need
 from router_ml.offline.simulation.counting.calm import Calm, with_budgets
 from router_ml.offline.simulation.counting.lineup import Entry, Setting, lineup, playable
 from router_ml.offline.simulation.counting.tally import Tally
@@ -40,16 +40,16 @@ class Simulate:
     """Shards (``policy``, ``seed``, ``slice`` of ``slices``) to the sums of their tallies, an array in each row.
 
     Args:
-        bundle: its id. scenario: as JSON. kinds: the requests, which workers are sent and need not read again.
-        calm: what the champion does while nothing happens. seed: of the choice of requests. notes: what a reader has to
-            know of these.
+        bundle: the id of what ``model`` names. challengers: names and ids of bundles, by name. scenario: as JSON.
+        kinds: the requests, which workers are sent and need not read again. calm: what the champion does while nothing
+            happens. seed: of the choice of requests. notes: what a reader has to know of these.
     """
 
     model: str | None
     bundle: str
     scenario: str
     kinds: Kinds
-    challengers: Mapping[str, str]
+    challengers: Mapping[str, tuple[str | None, str]]
     policies: tuple[str, ...]
     calm: Calm
     seed: int
@@ -62,7 +62,7 @@ class Simulate:
             "bundle": self.bundle,
             "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
             "requests": self.kinds.sha256(),
-            "challengers": {name: open_bundle(one).manifest.id for name, one in self.challengers.items()},
+            "challengers": {name: bundle for name, (_, bundle) in self.challengers.items()},
             "calm": hashlib.sha256(repr(self.calm).encode()).hexdigest(),
             "seed": self.seed,
         }
@@ -83,7 +83,7 @@ class Arena:
 
     def __init__(self, task: Simulate) -> None:
         self.task, self.scenario = task, Scenario.model_validate_json(task.scenario)
-        self.bundle = open_bundle(task.model)
+        self.bundle = open_bundle(task.model, task.bundle)
         self.kinds = task.kinds
         self.config = with_budgets(self.bundle.config, self.scenario, task.calm)
         self.world: World = build_world(self.scenario, self.kinds, self.config, main=task.calm.shares)
@@ -91,7 +91,7 @@ class Arena:
     @cached_property
     def challengers(self) -> dict[str, Bundle]:
         """The bundles that are compared with the champion, by name."""
-        return {name: open_bundle(one) for name, one in self.task.challengers.items()}
+        return {name: open_bundle(*one) for name, one in self.task.challengers.items()}
 
     @cached_property
     def entries(self) -> dict[str, Entry]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.files import Folder
-from router_ml.offline.engine.reading import open_bundle
+from router_ml.offline.engine.opening import settled
 from router_ml.offline.engine.run import Report
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.simulate import Source, open_source
@@ -59,17 +59,18 @@ def task_of(
         )
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, config=bundle.config)
     opened = open_source(source, bundle, asked, seed=seed)
+    others = {name: settled(one) for name, one in (challengers or {}).items()}
     calm = champion_in_calm(bundle, opened.scenario, opened.kinds, seed=seed)
     return Simulate(
         model=model,
         bundle=bundle.manifest.id,
         scenario=opened.scenario.model_dump_json(),
         kinds=opened.kinds,
-        challengers=dict(challengers or {}),
+        challengers={name: (fixed, one.manifest.id) for name, (one, fixed) in others.items()},
         policies=tuple(policies),
         calm=calm,
         seed=seed,
-        notes=opened.told_of({name: open_bundle(one) for name, one in (challengers or {}).items()}),
+        notes=opened.told_of({name: one for name, (one, _) in others.items()}),
     )
 
 
@@ -93,7 +94,7 @@ def write_plan(folder: Folder, policies: Sequence[str], *, seeds: Sequence[int],
                 )
                 if there and there != [shard]:
                     raise OfflineDataError(
-                        f"{folder.url} holds the plan of another run ({there[0]}, now {shard}). Give another folder."
+                        f"{folder.shown} holds the plan of another run ({there[0]}, now {shard}). Give another folder."
                     )
                 if not there:
                     folder.write(name, iter([arrow.RecordBatch.from_pylist([shard])]), {"task": "plan"})
@@ -131,7 +132,9 @@ def added_up(arena: Arena, tallies: Folder, *, seeds: Sequence[int], slices: int
         source=kinds.source,
         kinds=len(kinds),
         seed=task.seed,
-        versions=versions_of(arena.bundle, arena.config, scenario, kinds, arena.challengers),
+        versions=versions_of(
+            arena.bundle, arena.config, scenario, kinds, {name: one for name, (_, one) in task.challengers.items()}
+        ),
         notes=(*((note,) if len(seeds) > 1 else ()), *arena.notes),
     )
 

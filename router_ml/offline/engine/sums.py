@@ -129,7 +129,7 @@ class Sums:
         slope, squares = self._slope(), None
         if clusters is not None:
             squares = float(slope @ self.spread @ slope)
-            influence = clusters.influence(self._values, self.signs, self.pivots, self._denominators)
+            influence = clusters.influence(self._values, self.signs, self.pivots, self.denominators)
             count = len(influence)
             second, third, fourth = (float(np.power(influence, power).mean()) for power in (2, 3, 4))
         else:
@@ -148,7 +148,7 @@ class Sums:
         return Summary(self.value, self.rows, count, max(second, 0.0), third, fourth, weighted)
 
     @property
-    def _denominators(self) -> list[float]:
+    def denominators(self) -> list[float]:
         """The mean of each part's denominator, 1 of a mean."""
         found, at = [], 0
         for pivot in self.pivots:
@@ -159,7 +159,7 @@ class Sums:
     def _slope(self) -> Floats:
         """How the estimate moves with each column, (p,): the delta method (Hajek 1971)."""
         slope: list[float] = []
-        rest = zip(self.signs, self.pivots, self._values, self._denominators, strict=True)
+        rest = zip(self.signs, self.pivots, self._values, self.denominators, strict=True)
         for sign, pivot, value, size in rest:
             slope += [sign] if pivot is None else [sign / size, -sign * (value - pivot) / size]
         return np.array(slope)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +17,9 @@ import pytest
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline.engine.columns import add, lists, matrix
-from router_ml.offline.engine.files import Folder, lanes_of, need, with_lanes
+from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.run import Report, run
+from router_ml.offline.engine.schemas import lanes_of, need, with_lanes
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,120 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("source", "out"), [("in", "in/out"), ("in/a", "in"), ("in", "./x/../in"), ("in", "link")])
+def test_a_folder_for_results_is_apart_from_the_input(
+    source: str, out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in" / "a" / "a.parquet", value=np.arange(3.0))
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OfflineDataError, match="read and written at once"):
+        run(Twice(), str(tmp_path / source), out)
+    assert read(tmp_path / "in").num_rows == 3
+
+
+def test_a_stage_that_broke_is_not_used_again(source: Path, tmp_path: Path) -> None:
+    from router_ml.offline.engine.run import Job, Worker
+
+    @dataclass(frozen=True)
+    class Breaks(Twice):
+        def open(self, schema: Any) -> Any:
+            return Adds()
+
+    class Adds:
+        rows = 0
+
+        def batch(self, batch: Any) -> None:
+            self.rows += batch.num_rows
+            if batch.column("value")[0].as_py() == 5:
+                raise KeyError("broken")
+
+        def finish(self) -> Any:
+            import pyarrow as arrow
+
+            return arrow.RecordBatch.from_pydict({"rows": [self.rows]})
+
+    parts, schema = Folder(str(source)).partitions()
+    worker = Worker(Job(Breaks(), str(source), str(tmp_path / "out"), 5, None, schema))
+    with pytest.raises(KeyError):
+        worker(parts[0])
+    worker(parts[1])
+    assert read(tmp_path / "out")["rows"].to_pylist() == [10]
+
+
+def test_results_of_no_partition_are_not_counted(source: Path, tmp_path: Path) -> None:
+    twice(source, tmp_path / "out")
+    (source / "day=3" / "a.parquet").rename(source / "day=3" / "b.parquet")
+    with pytest.raises(OfflineDataError, match=r"1 files that are of no partition .*day=3/a\.parquet"):
+        twice(source, tmp_path / "out")
+
+
+def test_a_partition_that_became_empty_has_an_empty_result(source: Path, tmp_path: Path) -> None:
+    twice(source, tmp_path / "out")
+    write(source / "day=2" / "a.parquet", value=np.zeros(0))
+    assert twice(source, tmp_path / "out").kept == 2
+    assert read(tmp_path / "out").num_rows == 20
+    assert twice(source, tmp_path / "out").kept == 3
+
+
+def test_a_damaged_page_is_an_error_with_its_partition(source: Path, tmp_path: Path) -> None:
+    path = source / "day=2" / "a.parquet"
+    path.write_bytes(path.read_bytes()[:4] + bytes(60) + path.read_bytes()[64:])
+    with pytest.raises(OfflineDataError, match=r"day=2/a\.parquet, rows from 0 on: it cannot be read"):
+        twice(source, tmp_path / "out")
+
+
+def test_what_a_killed_writer_left_is_removed(source: Path, tmp_path: Path) -> None:
+    for name in (".a.parquet.0123abcd.part", "a.parquet.0123abcd.part"):
+        (tmp_path / "out" / "day=1").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / "day=1" / name).write_bytes(b"PAR1")
+    twice(source, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["a.parquet"] * 3
+
+
+def test_a_folder_that_was_not_written_to_its_end_is_refused(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Folder(str(source)).unfinished():
+        raise KeyboardInterrupt
+    with pytest.raises(OfflineDataError, match="did not come to its end"):
+        twice(source, tmp_path / "out")
+
+
+def test_columns_that_folders_are_named_after(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    for folder, columns in (("one", {"org": ["real", "real"]}), ("two", {})):
+        write(tmp_path / folder / "org=a%2Fb" / "a.parquet", value=np.arange(2.0), **columns)
+        twice(tmp_path / folder, tmp_path / f"{folder} out")
+    seen = [
+        parquet.read_table(tmp_path / f"{folder} out" / "org=a%2Fb" / "a.parquet", partitioning=None)
+        for folder in ("one", "two")
+    ]
+    assert seen[0]["org"].to_pylist() == ["real", "real"]
+    assert seen[1].column_names == ["value"]
+    batch = next(Folder(str(tmp_path / "two")).batches("org=a%2Fb/a.parquet", rows=9))
+    assert batch.column("org").to_pylist() == ["a/b", "a/b"]
+
+
+def test_errors_show_no_secrets(tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError) as raised:
+        Folder("zzz://key:secret@bucket/folder?token=secret")
+    assert "zzz://bucket/folder " in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_errors_of_workers_come_back_as_they_were() -> None:
+    from router_ml.errors import EncoderMismatchError, MissingExtraError
+    from router_ml.offline.engine.processes import attempt, problem_of
+
+    def fails(partition: Any) -> int:
+        raise EncoderMismatchError("other")
+
+    _, kind, text = attempt(fails, None)  # type: ignore[arg-type]
+    assert (type(problem_of(kind, text)), text) == (EncoderMismatchError, "other")
+    assert type(problem_of(MissingExtraError.__name__, "no ray")) is OfflineDataError
+
+
 @pytest.mark.slow
 def test_processes_make_what_one_makes(source: Path, tmp_path: Path) -> None:
     from router_ml.offline import engine
@@ -203,3 +323,57 @@ def test_processes_make_what_one_makes(source: Path, tmp_path: Path) -> None:
     one = engine.ope(log, tmp_path / "one")
     two = engine.ope(log, tmp_path / "two", workers=2)
     assert one.estimates == two.estimates
+
+
+@dataclass(frozen=True)
+class Dies(Twice):
+    """Its worker ends as if it had been killed."""
+
+    def batch(self, batch: Any) -> Any:
+        os._exit(9)
+
+
+@dataclass(frozen=True)
+class Waits(Twice):
+    """Its workers are busy for a minute."""
+
+    def batch(self, batch: Any) -> Any:
+        time.sleep(60)
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_killed_is_an_error_of_ours(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match=r"ended without a word at one of day=1/a\.parquet"):
+        twice(source, tmp_path / "out", Dies(), workers=2)
+
+
+@pytest.mark.slow
+def test_workers_end_with_what_started_them(source: Path, tmp_path: Path) -> None:
+    code = (
+        "from tests.offline.engine.test_engine import *\n"
+        f"twice({str(source)!r}, {str(tmp_path / 'out')!r}, Waits(), workers=2)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as driver:
+        while len(workers := processes_of(driver.pid)) < 2 and driver.poll() is None:
+            time.sleep(0.1)
+        driver.kill()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(workers) == 2
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def processes_of(pid: int) -> list[int]:
+    """Workers that a process has spawned, and that have come to watching it."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+            if (
+                parent == pid
+                and b"spawn_main" in (each / "cmdline").read_bytes()
+                and len(list((each / "task").iterdir())) > 1
+            ):
+                found.append(int(each.name))
+    return found

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from router_ml.errors import OfflineDataError
 from router_ml.offline import engine, ope
-from router_ml.offline.engine.estimating import Adder, OpeSums, hashed
+from router_ml.offline.engine.estimating import Adder, OpeSums, _names, hashed
 from router_ml.offline.engine.moments import Moments
 from router_ml.offline.feedback import Feedback, Floats
 from router_ml.offline.ope_estimate import Estimate
@@ -157,3 +157,45 @@ def test_a_cost_has_no_probability_of_being_rated(tmp_path: Path) -> None:
 def test_a_partition_of_which_nothing_counts_adds_nothing() -> None:
     row = Adder(OpeSums(), None).finish().to_pylist()[0]
     assert '"ratings": null' in row["sums"]
+
+
+def cells(users: list[Any]) -> Any:
+    import pyarrow as arrow
+
+    return arrow.RecordBatch.from_pydict({"user": arrow.array(users, arrow.int64())})
+
+
+def test_names_of_clusters_do_not_depend_on_gaps_elsewhere() -> None:
+    kept = np.array([True, True])
+    assert _names(cells([1, 2, None]), "user", np.array([True, True, False])).tolist() == ["1", "2"]
+    assert _names(cells([1, 2]), "user", kept).tolist() == ["1", "2"]
+    with pytest.raises(OfflineDataError, match="missing in 1 rows"):
+        _names(cells([1, None]), "user", kept)
+
+
+def test_a_log_that_does_not_say_how_it_was_rated_is_rated_whole(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    target, feedback, model = feedback_of(300, rated=1.0)
+    source = write_log(tmp_path / "log", target, feedback, model, [])
+    path = next(source.rglob("*.parquet"))
+    parquet.write_table(parquet.read_table(path, partitioning=None).drop_columns(["rated_probability"]), path)
+    found = engine.ope(source, tmp_path / "sums")
+    same(found.estimates, ope.evaluate_all(target, replace(feedback, rated_probability=None)))
+    with pytest.raises(OfflineDataError, match="p_rated are not among"):
+        engine.ope(source, tmp_path / "others", rated="p_rated")
+
+
+def test_a_baseline_that_no_decision_took_gives_no_number(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    from router_ml.offline.engine.columns import lists
+
+    target, feedback, model = feedback_of(60, rated=1.0)
+    source = write_log(tmp_path / "log", target, feedback, model, [])
+    path = next(source.rglob("*.parquet"))
+    other = np.eye(3)[(feedback.action + 1) % 3]
+    table = parquet.read_table(path, partitioning=None).append_column("other", lists(other))
+    parquet.write_table(table, path)
+    with pytest.raises(OfflineDataError, match="baseline policy"):
+        engine.ope(source, tmp_path / "sums", baseline="other")

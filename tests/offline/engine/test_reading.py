@@ -154,3 +154,44 @@ def test_lists_over_unknown_lanes_are_refused(read: Path, models: Path, tmp_path
 def test_a_configuration_has_learned_nothing(read: Path, models: Path, tmp_path: Path) -> None:
     with pytest.raises(OfflineDataError, match="no learned part"):
         engine.score(read, tmp_path / "out", model=str(models / "router.yaml"))
+
+
+def test_a_worker_with_another_bundle_is_refused(read: Path, models: Path) -> None:
+    from router_ml.offline.engine.files import Folder
+    from router_ml.offline.engine.reading import Embed, Score
+
+    _, schema = Folder(str(read)).partitions()
+    for task in (Score(str(models), "another"), Embed(str(models), "another")):
+        with pytest.raises(OfflineDataError, match="the run was started with another"):
+            task.open(schema)
+
+
+def test_rows_that_cannot_be_scored(read: Path, bundle: Bundle, models: Path, tmp_path: Path) -> None:
+    from router_ml.offline.engine.columns import lists
+    from router_ml.offline.engine.files import Folder
+    from router_ml.offline.engine.reading import Score
+    from router_ml.offline.engine.schemas import with_lanes
+
+    source = Folder(str(read))
+    _, schema = source.partitions()
+    stage = Score(str(models)).open(schema)
+    batch = next(source.batches(source.names()[0], rows=12))
+    eligible = np.ones((12, len(bundle.config.lanes)), bool)
+    eligible[3] = False
+    scored = stage.batch(with_lanes(batch.append_column("eligible", lists(eligible)), list(bundle.config.lanes)))
+    target = np.stack(scored.column("target").to_numpy(zero_copy_only=False))
+    assert target.sum(axis=1).round(6).tolist() == [1.0] * 3 + [0.0] + [1.0] * 8
+    embedding = np.stack(batch.column("embedding").to_numpy(zero_copy_only=False)).copy()
+    embedding[5, 0] = np.nan
+    with pytest.raises(OfflineDataError, match=r"embedding holds NaN .* first in row 5"):
+        stage.batch(batch.set_column(batch.schema.names.index("embedding"), "embedding", lists(embedding)))
+    assert stage.batch(batch.slice(0, 0)).num_rows == 0
+
+
+def test_no_request_is_read_into_no_row(models: Path) -> None:
+    import pyarrow as arrow
+
+    from router_ml.offline.engine.reading import Embed
+
+    made = Embed(str(models)).open(None).batch(arrow.RecordBatch.from_pydict({"request": arrow.array([], "string")}))
+    assert (made.num_rows, made.schema.field("embedding").type.list_size > 100) == (0, True)

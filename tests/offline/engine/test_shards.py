@@ -55,6 +55,7 @@ def test_one_seed_is_the_run_of_that_seed(task: Simulate, arena: Arena, bundle: 
     wanted = simulate(bundle, arena.scenario, policies=(), source=SOURCE, seed=3)
     assert found.results[0].spend_usd == wanted.results[0].spend_usd
     assert found.results[0].quality == wanted.results[0].quality
+    assert found.versions == wanted.versions
     assert found.results[0].lane_requests == wanted.results[0].lane_requests
     write_plan(plan, list(arena.entries), seeds=[3, 4])
     report = run(task, plan.url, tallies.url)

@@ -81,7 +81,7 @@ def study(
         source=kinds.source,
         kinds=len(kinds),
         seed=seed,
-        versions=versions_of(bundle, config, scenario, kinds, rivals),
+        versions=versions_of(bundle, config, scenario, kinds, {name: one.manifest.id for name, one in rivals.items()}),
         extrapolated={one.policy: one.extrapolated for one in findings},
         notes=(*stranded(setting.champion, world), *notes),
     )
@@ -119,9 +119,9 @@ def _progress(progress: Progress | None, name: str, before: int, of: int) -> Cal
 
 
 def versions_of(
-    bundle: Bundle, config: RouterConfig, scenario: Scenario, kinds: Kinds, challengers: Mapping[str, Bundle]
+    bundle: Bundle, config: RouterConfig, scenario: Scenario, kinds: Kinds, challengers: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the numbers were made with."""
+    """What the numbers of a study were made with; ``challengers``: ids of bundles by name."""
     digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
     return {
         "bundle": bundle.manifest.id,
@@ -129,5 +129,5 @@ def versions_of(
         "encoder": bundle.encoder.sha256,
         "scenario_sha256": digest,
         "requests_sha256": kinds.sha256(),
-        **{f"challenger {name}": one.manifest.id for name, one in challengers.items()},
+        **{f"challenger {name}": one for name, one in challengers.items()},
     }
