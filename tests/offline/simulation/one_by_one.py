@@ -190,6 +190,7 @@ class OneByOne:
             "turn": 0,
             "calls": 0,
             "failed": 0,
+            "violations": int(lane >= 0 and (not weighed.eligible[0, lane] or bool(moment.down[lane]))),
             "usd": 0.0,
             "weather": self.calls,
         }
@@ -263,11 +264,13 @@ class OneByOne:
 
     def made(self, one: dict[str, Any]) -> None:
         lane = one["lane"]
+        wrong = bool(one["tried"]) and (not one["eligible"][lane] or bool(self.is_down()[lane]))
         try:
             ticket = self.watch.enter(self.world.lanes[lane])
         except LaneFailure:
             self.give(lane)
             return self.failed(one, "unavailable")
+        one["violations"] += wrong
         left, waited = one["deadline"] - (self.now - one["arrived"]), self.now - one["asked"]
         limit = min(float(self.calls.timeout_s[lane]), left + waited) - waited
         if not one["calls"] and lane == one["first"]:
@@ -289,8 +292,8 @@ class OneByOne:
 
         def ended() -> None:
             ok = True if kind is None else None if kind == "timeout" and self.now - began < base else False
-            self.give(lane)
             self.watch.leave(ticket, ok)
+            self.give(lane)
             if kind is None:
                 return self.end(one, lane, FATES.index("served"))
             one["failed"] += 1
@@ -338,6 +341,7 @@ class OneByOne:
             quality=one["quality"] if lane >= 0 else np.nan,
             calls=one["calls"],
             failed_calls=one["failed"],
+            violations=one["violations"],
         )
         luck, ratings = one["luck"], self.setting.scenario.ratings
         if self.policy.learns and lane >= 0 and luck[RATED] < ratings.share:

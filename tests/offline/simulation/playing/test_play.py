@@ -22,7 +22,7 @@ from tests.offline.simulation.one_by_one import OneByOne
 from tests.offline.simulation.small_worlds import SHIPPED, Setting, Toy, carried, setting
 
 STEADY = Behaviour(spread=0.0)
-COLUMNS = ("fate", "first", "final", "exploit", "calls", "failed_calls")
+COLUMNS = ("fate", "first", "final", "exploit", "calls", "failed_calls", "violations")
 NUMBERS = ("propensity", "cost_usd", "latency_ms", "quality")
 
 
@@ -178,6 +178,36 @@ def test_a_call_that_rules_forbid_is_counted() -> None:
     world = setting(6, trouble=0.0, sessions=False)
     found = carried(Lawless(world, 6), world)
     assert found["violations"].sum() == (found["first"] == 0).sum() > 0
+
+
+class Astray(Toy):
+    """Sends what it may to lane 2, and what fails there to lane 1, where it may not go."""
+
+    def weigh(self, rows: Rows, moment: Moment) -> Weighed:
+        weighed = super().weigh(rows, moment)
+        goes = weighed.fate < 0
+        share = np.where(goes[:, None], np.eye(4)[2], 0.0)
+        eligible = np.broadcast_to(np.arange(4) == 2, share.shape).copy()
+        return replace(weighed, propensities=share, exploit=np.where(goes, 1, -1), eligible=eligible)
+
+
+@pytest.mark.parametrize("limits", [False, True])
+def test_a_fallback_that_rules_forbid_is_counted_even_where_the_first_lane_was_never_called(limits: bool) -> None:
+    """A lane that is full turns requests away before any call."""
+    world = setting(0, limits=limits, trouble=0.0 if limits else 0.6, sessions=False)
+    found = carried(Astray(world, 0, everywhere=True), world)
+    forbidden = found["final"] == 1
+    assert (found["violations"][forbidden] > 0).all()
+    assert (found["calls"][forbidden] == 1).any() or not limits
+    expected = reference(Astray(world, 0, everywhere=True), world)
+    np.testing.assert_array_equal(found["violations"], expected["violations"])
+
+
+def test_a_call_that_was_not_made_is_no_violation() -> None:
+    """A hop waits for its place, and meanwhile the breaker of its lane opens."""
+    for seed in (16, 17, 50):
+        world = setting(seed, limits=True, trouble=0.6, attempts=2, sessions=False, requests=300, hours=0.3)
+        assert not carried(Toy(world, seed), world)["violations"].any()
 
 
 class Fixed(Toy):
