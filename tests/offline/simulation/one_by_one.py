@@ -140,11 +140,12 @@ class OneByOne:
             if standing is not None:
                 self.money[name] = standing
 
-    def spend(self, name: str, usd: float, *, requests: int) -> None:
+    def spend(self, name: str, usd: float, *, requests: int, looked: float | None = None) -> None:
         at = self.setting.start + timedelta(seconds=self.looked)
-        self.budgets.charge_many(name, at, [usd], requests=requests)
+        charged = at if looked is None else self.setting.start + timedelta(seconds=looked)
+        self.budgets.charge_many(name, charged, [usd], requests=requests)
         standing = self.budgets.standing(name, at)
-        if standing is not None and standing.capped and not self.money[name].capped:
+        if standing is not None and standing.capped != self.money[name].capped:
             self.money[name] = standing
 
     # a request
@@ -179,6 +180,7 @@ class OneByOne:
             "exploit": int(weighed.exploit[0]),
             "first": lane,
             "arrived": self.now,
+            "looked": self.looked,
             "deadline": min(limits) / 1000 if limits else np.inf,
             "incumbent": incumbent,
             "held": int(rows.held[0]),
@@ -329,7 +331,7 @@ class OneByOne:
         self.on[one["row"]] = lane
         first = one["first"]
         if first >= 0:
-            self.spend(one["name"], one["usd"] - one["charged"], requests=0)
+            self.spend(one["name"], one["usd"] - one["charged"], requests=0, looked=one["looked"])
         self.found[one["row"]].update(
             fate=fate,
             first=first,

@@ -105,8 +105,10 @@ class Series:
 @dataclass(frozen=True)
 class Result:
     """One policy on the traffic. ``violations``: calls to a lane that rules, limits or known health excluded (must be
-    0). ``calls``: all that were made; ``failed_calls`` of these. ``cost``: mean USD per request due, and ``quality``:
-    mean over served, by clusters of prompts."""
+    0), by what the policy itself said was eligible: it says that a run keeps to its decisions, not that these are
+    right; that baselines take their eligible lanes from the champion, and it from the router's rules, tests show.
+    ``calls``: all that were made; ``failed_calls`` of these. ``cost``: mean USD per request due, and ``quality``: mean
+    over served, by clusters of prompts."""
 
     policy: str
     lanes: tuple[str, ...]

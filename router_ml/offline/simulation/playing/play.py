@@ -192,8 +192,9 @@ class _Run:
             current = self._blocks[-1]
             place = int(np.searchsorted(current.at_s, course.sky.now_s))
             course.money.charge(place)
-            spent = course.money.charge_late(flight.traffic_class, flight.cost_usd - flight.charged_usd)
-            self._stop = min(self._stop, place if spent else course.money.enough)
+            owed_usd = flight.cost_usd - flight.charged_usd
+            changed = course.money.charge_late(flight.traffic_class, owed_usd, flight.charged_at)
+            self._stop = min(self._stop, place if changed else course.money.enough)
         if course.mailbox is not None and flight.final >= 0:
             chance = float(flight.propensities[flight.final]) or 1.0
             self._rate(block, np.array([row]), np.array([chance]))
