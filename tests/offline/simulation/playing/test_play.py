@@ -15,6 +15,7 @@ from router_ml.config.execution import Breaker
 from router_ml.offline.simulation.playing import outlook, play
 from router_ml.offline.simulation.playing.calls import Terms
 from router_ml.offline.simulation.playing.carried import FATES
+from router_ml.offline.simulation.playing.flights import Flights
 from router_ml.offline.simulation.policies.policy import Moment, Weighed
 from router_ml.offline.simulation.scenarios.scenario import Behaviour
 from router_ml.offline.simulation.traffic.rows import Rows
@@ -159,6 +160,21 @@ def test_a_vendor_that_is_dark_is_left_alone_and_hardly_anyone_notices() -> None
     assert (found["final"][during] >= 2).all()
     after = (hour > 7.2) & (found["first"] >= 0)
     assert (found["final"][after] < 2).mean() > 0.2, "what is back is used again"
+
+
+def test_failures_of_another_hour_do_not_have_every_request_carried_out_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Limits that are far off cost nothing, however many requests fail in a day."""
+    world = calm(10, 6_000, error_rate=0.05)
+    hours, start, begun = 48.0, Flights.start, list[int]()
+    limited = {"default": STEADY, "a": Behaviour(spread=0.0, requests_per_minute=60)}
+    weather = replace(world.world.weathers[0], end=hours)
+    truth = replace(world.world, behaviour=limited, weathers=(weather,))
+    world = replace(world, world=truth, hours=hours, rows=replace(world.rows, hour=world.rows.hour * hours))
+    monkeypatch.setattr(Flights, "start", lambda flights, one: (begun.append(one.row), start(flights, one)))
+    found = carried(Toy(world, 10), world)
+    assert len(begun) <= 1.5 * (found["failed_calls"] > 0).sum()
 
 
 class Lawless(Toy):
