@@ -140,11 +140,12 @@ class OneByOne:
             if standing is not None:
                 self.money[name] = standing
 
-    def spend(self, name: str, usd: float, *, requests: int) -> None:
+    def spend(self, name: str, usd: float, *, requests: int, looked: float | None = None) -> None:
         at = self.setting.start + timedelta(seconds=self.looked)
-        self.budgets.charge_many(name, at, [usd], requests=requests)
+        charged = at if looked is None else self.setting.start + timedelta(seconds=looked)
+        self.budgets.charge_many(name, charged, [usd], requests=requests)
         standing = self.budgets.standing(name, at)
-        if standing is not None and standing.capped and not self.money[name].capped:
+        if standing is not None and standing.capped != self.money[name].capped:
             self.money[name] = standing
 
     # a request
@@ -179,6 +180,7 @@ class OneByOne:
             "exploit": int(weighed.exploit[0]),
             "first": lane,
             "arrived": self.now,
+            "looked": self.looked,
             "deadline": min(limits) / 1000 if limits else np.inf,
             "incumbent": incumbent,
             "held": int(rows.held[0]),
@@ -190,6 +192,7 @@ class OneByOne:
             "turn": 0,
             "calls": 0,
             "failed": 0,
+            "violations": int(lane >= 0 and (not weighed.eligible[0, lane] or bool(moment.down[lane]))),
             "usd": 0.0,
             "weather": self.calls,
         }
@@ -263,11 +266,13 @@ class OneByOne:
 
     def made(self, one: dict[str, Any]) -> None:
         lane = one["lane"]
+        wrong = bool(one["tried"]) and (not one["eligible"][lane] or bool(self.is_down()[lane]))
         try:
             ticket = self.watch.enter(self.world.lanes[lane])
         except LaneFailure:
             self.give(lane)
             return self.failed(one, "unavailable")
+        one["violations"] += wrong
         left, waited = one["deadline"] - (self.now - one["arrived"]), self.now - one["asked"]
         limit = min(float(self.calls.timeout_s[lane]), left + waited) - waited
         if not one["calls"] and lane == one["first"]:
@@ -289,8 +294,8 @@ class OneByOne:
 
         def ended() -> None:
             ok = True if kind is None else None if kind == "timeout" and self.now - began < base else False
-            self.give(lane)
             self.watch.leave(ticket, ok)
+            self.give(lane)
             if kind is None:
                 return self.end(one, lane, FATES.index("served"))
             one["failed"] += 1
@@ -326,7 +331,7 @@ class OneByOne:
         self.on[one["row"]] = lane
         first = one["first"]
         if first >= 0:
-            self.spend(one["name"], one["usd"] - one["charged"], requests=0)
+            self.spend(one["name"], one["usd"] - one["charged"], requests=0, looked=one["looked"])
         self.found[one["row"]].update(
             fate=fate,
             first=first,
@@ -338,6 +343,7 @@ class OneByOne:
             quality=one["quality"] if lane >= 0 else np.nan,
             calls=one["calls"],
             failed_calls=one["failed"],
+            violations=one["violations"],
         )
         luck, ratings = one["luck"], self.setting.scenario.ratings
         if self.policy.learns and lane >= 0 and luck[RATED] < ratings.share:

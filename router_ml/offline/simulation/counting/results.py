@@ -106,9 +106,11 @@ class Series:
 @dataclass(frozen=True)
 class Result:
     """One policy on the traffic. ``violations``: calls to a lane that rules, limits or known health excluded (must be
-    0). ``calls``: all that were made; ``failed_calls`` of these. ``cost``: mean USD per request due, and ``quality``:
-    mean over served, by clusters of prompts. ``dark_minutes``: as of a class. ``runs``: how many, with a seed each,
-    these are the sums of."""
+    0), by what the policy itself said was eligible, and to lanes that are not there: it says that a run keeps to its
+    decisions, not that these are right; tests show that baselines take their eligible lanes from the champion, and it
+    from the router's rules. ``calls``: all that were made; ``failed_calls`` of these. ``cost``: mean USD per request
+    due, and ``quality``: mean over served, by clusters of prompts. ``dark_minutes``: as of a class. ``runs``: how many,
+    with a seed each, these are the sums of."""
 
     policy: str
     lanes: tuple[str, ...]

@@ -25,6 +25,7 @@ from router_ml.offline.simulation.world.world import World
 Integers = NDArray[np.int64]
 _HOUR_S = 3600.0
 _LATE_S = 1e-9  # a timer is never early
+_CALL = 1.1  # of its time: a call with the wait before it
 _SLICES = 10  # parts of a breaker's window
 
 
@@ -51,7 +52,8 @@ class _Timer:
 
 
 class Course:
-    """The state of a run. ``version`` grows with everything but the health of lanes that a policy may see differently.
+    """The state of a run. ``version`` grows with everything but the health of lanes that a policy may see differently;
+    ``aloft_s``: what a request that is carried out call by call may take at most.
 
     Args:
         done: what to do with a request that was carried out call by call.
@@ -96,6 +98,9 @@ class Course:
         self._delivered = 0
         fallback = policy.config.fallback
         self.hops = fallback.attempts + 1
+        tries = 2 * fallback.attempts * (fallback.lanes + 1)  # each may be made up for by another lane
+        pause_s = fallback.backoff_ms * 2**fallback.attempts / 1000
+        self.aloft_s = tries * (_CALL * float(self.calls.timeout_s.max()) + pause_s)
         self.cached = scenario.traffic.sessions.cached
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -33,7 +34,8 @@ class Planned:
 @dataclass
 class Flight:
     """One request under way. ``ranking``: lanes from the first on; ``worth``: by lane; ``gone``: lanes that it has seen
-    down; ``seconds``: of the first call, where that does not fail; ``todo`` comes at ``at_s``."""
+    down; ``charged_at``: by the clock of budgets, so that a correction goes to the same day;
+    ``seconds``: of the first call, where that does not fail; ``todo`` comes at ``at_s``."""
 
     row: int
     number: int
@@ -54,6 +56,7 @@ class Flight:
     cached: int
     batched: bool
     charged_usd: float
+    charged_at: datetime
     propensities: NDArray[np.float64]
     block: Block
     tried: tuple[Tried, ...] = ()

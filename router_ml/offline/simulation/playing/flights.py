@@ -174,8 +174,8 @@ class Flights:
         """Make the call, if the breakers have not closed the way while it waited."""
         lane = flight.lane
         flight.quiet, flight.ticket = not self.noisy[lane], None
-        if flight.calls:  # the first one is counted where it is drawn
-            flight.violations += not flight.eligible[lane] or bool(self.sky.down[lane])
+        # What was drawn is counted there; of a hop what it knew before its breakers were asked, which tell of a pause.
+        wrong = bool(flight.tried) and bool(not flight.eligible[lane] or self.sky.down[lane])
         if not flight.quiet:
             self.passed.tell(lane, self.sky.now_s)
             try:
@@ -186,6 +186,7 @@ class Flights:
                 return self._failed(flight, failure.kind)
             finally:
                 self._look(lane)
+        flight.violations += wrong
         return self._called(flight)
 
     def _ended(self, flight: Flight, *, real: bool) -> None:
@@ -199,18 +200,19 @@ class Flights:
         self._failed(flight, "deadline" if kind == "timeout" and flight.left_s <= 0 else kind)
 
     def _tell(self, flight: Flight) -> None:
-        """Tell the breakers how a call went, and the gate that its place is free."""
+        """Tell the breakers how a call went, then the gate that its place is free: the next one in meets what is known
+        by then."""
         lane, now_s, kind = flight.lane, self.sky.now_s, flight.kind_of_end
-        if lane in self.gates:
-            self.gates[lane].give()
         if flight.quiet and kind is None:
             self.passed.add_one(flight.began_s, now_s, lane)
-            return
-        self.passed.tell(lane, now_s)
-        base = float(self.sky.calls.base_s[lane])
-        ok = True if kind is None else None if kind == "timeout" and now_s - flight.began_s < base else False
-        self._watch.leave(flight.ticket or self.passed.ticket(lane, flight.began_s), ok)
-        self._look(lane)
+        else:
+            self.passed.tell(lane, now_s)
+            base = float(self.sky.calls.base_s[lane])
+            ok = True if kind is None else None if kind == "timeout" and now_s - flight.began_s < base else False
+            self._watch.leave(flight.ticket or self.passed.ticket(lane, flight.began_s), ok)
+            self._look(lane)
+        if lane in self.gates:
+            self.gates[lane].give()
 
     def _failed(self, flight: Flight, kind: FailureKind) -> None:
         """Go to the next step of the plan, or end."""

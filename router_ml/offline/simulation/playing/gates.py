@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router_ml.offline.simulation.playing.flight import Flight
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Answer = Literal["in", "wait", "away"]
 _LATE_S = 1e-9  # a timer is never early
 _MINUTE_S = 60.0
@@ -74,11 +75,12 @@ class Gate:
             self._taken -= 1
             self._admit()
 
-    def free(self, starts: Floats, ends: Floats, *, others: int, hops: int) -> int:
+    def free(self, starts: Floats, ends: Floats, *, others: Integers, hops: int) -> int:
         """How many of some calls, one after another, surely need not wait.
 
         Args:
-            starts, ends: (n,) of the calls. others: requests that may come as well at any time, with so many ``hops``.
+            starts, ends: (n,) of the calls. others: (n,) requests that may have come as well by the start of each, or
+                in the minute before, each up to ``hops`` times.
         """
         if self._waiting:
             return 0
@@ -95,17 +97,14 @@ class Gate:
             surely = min(surely, int(late[0]) if len(late) else surely)
         return surely
 
-    def _within_rate(self, starts: Floats, limit: int) -> int:
-        if limit <= 0 or self._rate is None:
-            return 0
+    def _within_rate(self, starts: Floats, limits: Integers) -> int:
+        """How many of some calls keep within ``limits`` (n,): calls of the minute until each, with itself."""
+        assert self._rate is not None
         self._sync(self._door.now_s)
-        recent = self._rate.recent
-        times = np.concatenate([recent, starts])
-        if len(times) <= limit:
-            return len(starts)
-        close = np.flatnonzero(times[limit:] - times[:-limit] < _MINUTE_S) + limit - len(recent)
-        close = close[close >= 0]
-        return int(close[0]) if len(close) else len(starts)
+        times = np.concatenate([self._rate.recent, starts])
+        until = np.arange(len(times) - len(starts), len(times)) + 1
+        over = np.flatnonzero(until - np.searchsorted(times, starts - _MINUTE_S, side="right") > limits)
+        return int(over[0]) if len(over) else len(starts)
 
     def _room(self) -> int:
         assert self._places is not None

@@ -24,7 +24,8 @@ _NEVER = 1 << 62
 
 
 class Money:
-    """The spending of the classes that have a budget. ``standing``: as it was when it was last looked at."""
+    """The spending of the classes that have a budget. ``at``: when it was last looked at; ``standing``: as it was
+    then, or when a day's money came to be spent or was no longer."""
 
     def __init__(self, config: RouterConfig, start: datetime) -> None:
         self._budgets, self._start = Budgets(config), start
@@ -33,7 +34,7 @@ class Money:
             for index, (name, one) in enumerate(config.traffic_classes.items())
             if one.budget_usd_per_day is not None
         }
-        self._at, self._news = start, False
+        self.at, self._news = start, False
         self.standing: dict[str, Standing] = {}
         self._rows: dict[int, list[int]] = {index: [] for index in self._names}
         self._costs: dict[int, list[float]] = {index: [] for index in self._names}
@@ -53,14 +54,14 @@ class Money:
 
     def look(self, now_s: float) -> None:
         """See what has been spent by now."""
-        self._at = self._start + timedelta(seconds=now_s)
+        self.at = self._start + timedelta(seconds=now_s)
         for name in self._names.values():
-            found = self._budgets.standing(name, self._at)
+            found = self._budgets.standing(name, self.at)
             assert found is not None
             self.standing[name] = found
 
     def news(self) -> bool:
-        """Whether the money of a class was spent since it was asked last."""
+        """Whether the money of a class was spent, or was there again, since it was asked last."""
         changed, self._news = self._news, False
         return changed
 
@@ -75,21 +76,23 @@ class Money:
         for index, name in self._names.items():
             rows, costs = self._rows[index], self._costs[index]
             count = int(np.searchsorted(rows, until))
-            self._charge(name, costs[:count])
+            self._budgets.charge_many(name, self.at, costs[:count])
+            self._changed(name)
             self._rows[index], self._costs[index] = rows[count:], costs[count:]
 
-    def charge_late(self, traffic_class: int, cost_usd: float) -> bool:
-        """Correct the charge of a request that has ended now; whether that was the last of the day's money."""
+    def charge_late(self, traffic_class: int, cost_usd: float, at: datetime) -> bool:
+        """Correct the charge of ``at`` of a request that has ended now; whether that was the last of today's money, or
+        there is some again."""
         name = self._names.get(traffic_class)
         if name is None:
             return False
-        return self._charge(name, [cost_usd], requests=0)
+        self._budgets.charge_many(name, at, [cost_usd], requests=0)
+        return self._changed(name)
 
-    def _charge(self, name: str, costs: list[float], *, requests: int | None = None) -> bool:
-        """Charge a class; where that was the last of the day's money, it is known at once."""
-        self._budgets.charge_many(name, self._at, costs, requests=requests)
-        found = self._budgets.standing(name, self._at)
-        if found is None or not found.capped or self.standing[name].capped:
+    def _changed(self, name: str) -> bool:
+        """Whether a class has just come to its cap or below it, which is known at once."""
+        found = self._budgets.standing(name, self.at)
+        if found is None or found.capped == self.standing[name].capped:
             return False
         self.standing[name], self._news = found, True
         return True
@@ -102,7 +105,7 @@ class Money:
     def _enough(self, index: int, name: str) -> int:
         if self.standing[name].capped:
             return _NEVER
-        found = self._budgets.standing(name, self._at)
+        found = self._budgets.standing(name, self.at)
         assert found is not None
         spent, limit = found.spent_usd, found.budget_usd
         for row, cost in zip(self._rows[index], self._costs[index], strict=True):

@@ -96,6 +96,7 @@ class Outlook:
             held=int(rows.held[row]),
             cached=int(ahead.cached[own]),
             charged_usd=float(ahead.cost_usd[own]),
+            charged_at=course.money.at,
             batched=bool(course.terms.batched[kind, klass]),
         )
 

@@ -139,6 +139,10 @@ class Passed:
         low = int(np.searchsorted(self._start[: self._n], now_s - self._reach))
         gone = self._lane[:low] >= 0
         np.maximum.at(self._oldest, self._lane[:low][gone], self._end[:low][gone])
+        for start_s, end_s, lane in self._late:
+            if start_s < now_s - self._reach:
+                self._oldest[lane] = max(self._oldest[lane], end_s)
+        self._late = [one for one in self._late if one[0] >= now_s - self._reach]
         kept = self._n - low
         size = max(len(self._start), 2 * (kept + room))
         for name in ("_start", "_end", "_lane"):

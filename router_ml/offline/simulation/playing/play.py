@@ -34,6 +34,7 @@ from router_ml.offline.simulation.world.world import World
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _LEAST, _MOST = 64, 65_536  # rows that are weighed at once
+_MINUTE_S = 60.0  # of limits that hold for a minute
 _ONE_BY_ONE = 512  # rows after which it is seen again whether limits bind
 
 
@@ -123,7 +124,7 @@ class _Run:
             for limited, gate in self.course.gates.items():
                 mine = np.flatnonzero((lane[: high - low] == limited) & ~flies[: high - low])
                 start_s = block.at_s[low + mine]
-                others = len(flights.open) + int(flies[: high - low].sum())
+                others = self._others(block.at_s[low:high][flies[: high - low]], start_s)
                 free = gate.free(start_s, start_s + ahead.seconds[own][mine], others=others, hops=self.course.hops)
                 if free == len(mine):
                     continue
@@ -133,6 +134,13 @@ class _Run:
                     high, again = min(high, low + _ONE_BY_ONE), True
                     flies[mine] = True
         return flies[: high - low], high
+
+    def _others(self, flying_s: Floats, start_s: Floats) -> Integers:
+        """How many requests may be under way, or were within the last minute, by each start (n,), of those that are
+        open or fly (arrivals ``flying_s``)."""
+        long_s = self.course.aloft_s + _MINUTE_S
+        come = np.searchsorted(flying_s, start_s, side="right")
+        return np.asarray(len(self.course.flights.open) + come - np.searchsorted(flying_s, start_s - long_s))
 
     def _live(self, block: Block, ahead: Ahead, low: int, high: int) -> None:
         """Let time pass over rows: those that fly start, what is under way ends, until what is known changes."""
@@ -192,8 +200,9 @@ class _Run:
             current = self._blocks[-1]
             place = int(np.searchsorted(current.at_s, course.sky.now_s))
             course.money.charge(place)
-            spent = course.money.charge_late(flight.traffic_class, flight.cost_usd - flight.charged_usd)
-            self._stop = min(self._stop, place if spent else course.money.enough)
+            owed_usd = flight.cost_usd - flight.charged_usd
+            changed = course.money.charge_late(flight.traffic_class, owed_usd, flight.charged_at)
+            self._stop = min(self._stop, place if changed else course.money.enough)
         if course.mailbox is not None and flight.final >= 0:
             chance = float(flight.propensities[flight.final]) or 1.0
             self._rate(block, np.array([row]), np.array([chance]))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.cost import price
+from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.playing.carried import FATES
@@ -32,7 +33,8 @@ _UNKNOWN = -1e9  # below every score that a lane can have
 
 
 class Beside:
-    """A policy under the champion's rules; it learns nothing. ``notes``: what a reader has to know."""
+    """A policy under the champion's rules; it neither learns nor probes: nobody counts its probes, so they would never
+    end. ``notes``: what a reader has to know."""
 
     falls_back = True
     learns = False
@@ -50,6 +52,7 @@ class Beside:
     def enter(self, phase: Phase) -> None:
         """Lanes, prices or versions are as in ``phase`` from now on."""
         self._champion.enter(phase)
+        self._champion.arms = Arms({}, learned={})  # entering has made new ones
 
     def learn(self, told: Told) -> None:
         """Nothing is learned."""

@@ -81,7 +81,8 @@ class Routed:
         self.enter(world.phases[0])
 
     def twin(self, name: str) -> Routed:
-        """The same router, which neither learns nor probes: for policies that are made from its decisions."""
+        """The same router, which does not learn and owes no probes until it enters a phase: for policies that are made
+        from its decisions."""
         other = copy(self)
         other.name, other.learns, other._learner = name, False, None
         other.enter(self.world.phases[0])

@@ -15,6 +15,7 @@ from router_ml.config.execution import Breaker
 from router_ml.offline.simulation.playing import outlook, play
 from router_ml.offline.simulation.playing.calls import Terms
 from router_ml.offline.simulation.playing.carried import FATES
+from router_ml.offline.simulation.playing.flights import Flights
 from router_ml.offline.simulation.policies.policy import Moment, Weighed
 from router_ml.offline.simulation.scenarios.scenario import Behaviour
 from router_ml.offline.simulation.traffic.rows import Rows
@@ -22,7 +23,7 @@ from tests.offline.simulation.one_by_one import OneByOne
 from tests.offline.simulation.small_worlds import SHIPPED, Setting, Toy, carried, setting
 
 STEADY = Behaviour(spread=0.0)
-COLUMNS = ("fate", "first", "final", "exploit", "calls", "failed_calls")
+COLUMNS = ("fate", "first", "final", "exploit", "calls", "failed_calls", "violations")
 NUMBERS = ("propensity", "cost_usd", "latency_ms", "quality")
 
 
@@ -161,6 +162,21 @@ def test_a_vendor_that_is_dark_is_left_alone_and_hardly_anyone_notices() -> None
     assert (found["final"][after] < 2).mean() > 0.2, "what is back is used again"
 
 
+def test_failures_of_another_hour_do_not_have_every_request_carried_out_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Limits that are far off cost nothing, however many requests fail in a day."""
+    world = calm(10, 6_000, error_rate=0.05)
+    hours, start, begun = 48.0, Flights.start, list[int]()
+    limited = {"default": STEADY, "a": Behaviour(spread=0.0, requests_per_minute=60)}
+    weather = replace(world.world.weathers[0], end=hours)
+    truth = replace(world.world, behaviour=limited, weathers=(weather,))
+    world = replace(world, world=truth, hours=hours, rows=replace(world.rows, hour=world.rows.hour * hours))
+    monkeypatch.setattr(Flights, "start", lambda flights, one: (begun.append(one.row), start(flights, one)))
+    found = carried(Toy(world, 10), world)
+    assert len(begun) <= 1.5 * (found["failed_calls"] > 0).sum()
+
+
 class Lawless(Toy):
     """Sends everything to lane 0, whether it may or not."""
 
@@ -178,6 +194,36 @@ def test_a_call_that_rules_forbid_is_counted() -> None:
     world = setting(6, trouble=0.0, sessions=False)
     found = carried(Lawless(world, 6), world)
     assert found["violations"].sum() == (found["first"] == 0).sum() > 0
+
+
+class Astray(Toy):
+    """Sends what it may to lane 2, and what fails there to lane 1, where it may not go."""
+
+    def weigh(self, rows: Rows, moment: Moment) -> Weighed:
+        weighed = super().weigh(rows, moment)
+        goes = weighed.fate < 0
+        share = np.where(goes[:, None], np.eye(4)[2], 0.0)
+        eligible = np.broadcast_to(np.arange(4) == 2, share.shape).copy()
+        return replace(weighed, propensities=share, exploit=np.where(goes, 1, -1), eligible=eligible)
+
+
+@pytest.mark.parametrize("limits", [False, True])
+def test_a_fallback_that_rules_forbid_is_counted_even_where_the_first_lane_was_never_called(limits: bool) -> None:
+    """A lane that is full turns requests away before any call."""
+    world = setting(0, limits=limits, trouble=0.0 if limits else 0.6, sessions=False)
+    found = carried(Astray(world, 0, everywhere=True), world)
+    forbidden = found["final"] == 1
+    assert (found["violations"][forbidden] > 0).all()
+    assert (found["calls"][forbidden] == 1).any() or not limits
+    expected = reference(Astray(world, 0, everywhere=True), world)
+    np.testing.assert_array_equal(found["violations"], expected["violations"])
+
+
+def test_a_call_that_was_not_made_is_no_violation() -> None:
+    """A hop waits for its place, and meanwhile the breaker of its lane opens."""
+    for seed in (16, 17, 50):
+        world = setting(seed, limits=True, trouble=0.6, attempts=2, sessions=False, requests=300, hours=0.3)
+        assert not carried(Toy(world, seed), world)["violations"].any()
 
 
 class Fixed(Toy):

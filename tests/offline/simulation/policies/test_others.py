@@ -72,6 +72,18 @@ def test_nobody_breaks_a_rule_or_calls_what_is_down(champion: Routed) -> None:
             assert (found.exploit[goes] >= 0).all()
 
 
+def test_nobody_probes_lanes_also_after_a_phase_has_begun(champion: Routed) -> None:
+    """Nobody counts their probes, so these would go on for the whole run."""
+    assert champion.arms.owed, "the champion itself owes some"
+    rows = rows_of(range(len(champion.kinds)))
+    moment = moment_of(rows, champion.world)
+    for policy in everybody(champion):
+        before = policy.weigh(rows, moment)
+        policy.enter(champion.world.phases[0])
+        after = policy.weigh(rows, moment)
+        np.testing.assert_array_equal(after.propensities, before.propensities, err_msg=policy.name)
+
+
 def test_a_fixed_lane_stands_still_while_it_is_down_and_says_what_rules_keep_from_it(champion: Routed) -> None:
     kinds, there = champion.kinds, champion.world
     fixed, at = Fixed("always premium", "premium", champion, kinds, there), there.lanes.index("premium")
