@@ -105,7 +105,7 @@ def kinds_from_requests(
     unique = sorted(first.values())
     known = dict(zip((texts[row] for row in unique), read(config, bundle, [every[row] for row in unique]), strict=True))
     understood = [known[text] for text in texts]
-    cases, asks_back = _cases(every, understood, bundle, numbers=where.request.tolist())
+    cases, asks_back = _cases(every, understood, bundle, numbers=(where.request + 1).tolist())
     stacked = Contexts.stack([contexts(each) for each in understood])
     believed = estimate(bundle.allocation, config.lanes, stacked)
     note = f" Left out as not configured: tools {', '.join(dropped)}." if dropped else ""
