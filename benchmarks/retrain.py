@@ -24,10 +24,10 @@ import typer
 from router_ml.case import features_vector
 from router_ml.contract import Constraints, Outcome, RouteDecision, RouteRequest
 from router_ml.loading import shipped_bundle
+from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from training.demo import understood
 from training.gathering import gather
 from training.log_sample import MOST_ROWS
 from training.outcomes import Pack, load_pack

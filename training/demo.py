@@ -20,16 +20,15 @@ from rich.progress import track
 from rich.table import Table
 
 from router_ml.cli.show_gate import verdict_page
-from router_ml.contract import Constraints, Language, ModeLabel, Outcome, Previous, RouteRequest
+from router_ml.contract import Constraints, Outcome, Previous, RouteRequest
 from router_ml.loading import shipped_bundle
 from router_ml.offline.gate import Verdict, evaluate
+from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, Version
-from router_ml.understanding.surface import NAMES
-from router_ml.understanding.understand import Understanding, label
 from training.demo_execution import carry_out
 from training.demo_requests import telling_requests
 from training.demo_results import held_out, outages
@@ -63,24 +62,6 @@ def route_telling(router: Router) -> None:
         why = f"{decision.reason} [dim]{policies}[/dim]" if policies else decision.reason
         table.add_row(name, decision.lane or f"[bold]{decision.action}[/bold]", decision.route, why)
     console.print(table)
-
-
-def understood(pack: Pack, row: int, bundle: Bundle) -> Understanding:
-    """A row of the pack as if it had just been encoded and classified."""
-    contexts, spec = pack.contexts, bundle.classifier.spec
-    return Understanding(
-        embedding=contexts.embedding[row],
-        surface=contexts.surface[row],
-        intent=contexts.intent[row],
-        domain=contexts.domain[row],
-        tokens_in=int(contexts.tokens_in[row]),
-        intent_label=label(spec.intent, contexts.intent[row]),
-        domain_label=label(spec.domain, contexts.domain[row]),
-        mode_label=ModeLabel(label="chat", probabilities={"chat": 1.0}),
-        risks=(),
-        language=Language(code="en", validated=True),
-        language_characters=int(np.expm1(contexts.surface[row, NAMES.index("log_characters")] * 7)),
-    )
 
 
 def traffic(router: Router, log: EventLog, pack: Pack, lanes: dict[str, int], start: datetime) -> None:
