@@ -243,23 +243,29 @@ def test_what_was_spent_is_known_once_a_log_that_was_away_is_back(
     bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A restart while the database is away must not bring a day's money back for good."""
-    folder, now = tmp_path / "db", datetime.now(UTC)
-    with EventLog(folder / "log.sqlite") as log:
+    folder, home, now = tmp_path / "db", tmp_path / "home", datetime.now(UTC)
+    with EventLog(home / "log.sqlite") as log:
         spend(open_router(bundle, log=log, budget_usd_per_day=1.0), 0.75, now=now)
-    folder.rename(tmp_path / "away")
-    folder.write_text("in the way")
+    (tmp_path / "a file").write_text("in the way")
+    leads_to(tmp_path / "a file", folder)
     opened, drain = open_log(str(folder / "log.sqlite"), spool=tmp_path / "spool")
     router = open_router(bundle, log=opened, drain=drain, budget_usd_per_day=1.0)
     assert "budgets start full" in caplog.text
     first = ask(router, now=now)
     assert first.state.budget_left == 1.0
-    folder.unlink()
-    (tmp_path / "away").rename(folder)
+    leads_to(home, folder)
     assert router.flush()
     second = ask(router, now=now)
     assert first.lane is not None
     assert second.state.budget_left == pytest.approx(0.25 - first.estimates[first.lane].cost_usd, abs=1e-12)
     router.close()
+
+
+def leads_to(target: Path, link: Path) -> None:
+    """Point a link elsewhere in one step: a drain that tries the database all the time never finds nothing there."""
+    fresh = link.with_name("fresh link")
+    fresh.symlink_to(target)
+    fresh.replace(link)
 
 
 @pytest.mark.parametrize("spooled", [True, False])
