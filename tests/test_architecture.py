@@ -33,6 +33,7 @@ ORDER = (
     {"storage"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"drills"},
+    {"sharing"},
     {"terms", "memory", "remembered"},
     {"answers", "assembly", "arguments", "learning", "loading", "recording", "ruling", "rulings"},
     {"concluding", "rechecking"},
@@ -64,6 +65,9 @@ OWNERS = {
     "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
     "litellm": ("execution/lanes/",),
     "fastapi": ("serve/",),
+    "starlette": ("serve/",),
+    "uvicorn": ("serve/",),
+    "jinja2": ("serve/console/",),
     "opentelemetry": ("telemetry/",),
     "ray": ("offline/engine/ray.py",),
 }
@@ -80,6 +84,8 @@ EXTRAS = (
     "mlflow",
     "pyarrow",
     "ray",
+    "fastapi",
+    "uvicorn",
 )
 """Libraries that an installation without extras does not have."""
 SLOW = ("torch", "mlflow", "litellm", "sklearn", "pandas", "scipy", "opentelemetry")

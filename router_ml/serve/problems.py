@@ -1,0 +1,53 @@
+"""Errors as answers: one shape for all of ``/v1``, the one that clients of the OpenAI API know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from router_ml.errors import RouterError
+from router_ml.integrations.answering import error_body
+from router_ml.serve.access.caller import AccessError
+
+
+def problem(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An error in the shape of the OpenAI API."""
+    said: dict[str, Any] = {"message": message, "type": code, "code": code, "param": None}
+    return JSONResponse({"error": said}, status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have everything that is raised on purpose, and whatever else, answered in this shape; nothing of a request is
+    ever repeated."""
+
+    @app.exception_handler(RouterError)
+    async def of_ours(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RouterError)
+        status, said = error_body(error)
+        return JSONResponse(said, status)
+
+    @app.exception_handler(AccessError)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, AccessError)
+        headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
+        return problem(error.status, error.code, str(error), headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        return problem(400, "invalid_request_error", f"Wrong or missing: {where}.")
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def of_nobody(_: Request, __: Exception) -> Response:
+        return problem(500, "internal_error", "Something went wrong here. The log of the gateway names it.")
