@@ -11,6 +11,7 @@ from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteD
 from router_ml.guardrails import Scan
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
+from router_ml.rollout.releases import Serving
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
@@ -32,6 +33,10 @@ class Delegating:
     @property
     def _champion(self) -> Router:
         return self._swapper.now.champion.router
+
+    def serving(self) -> tuple[Serving, ...]:
+        """The versions that decide or shadow now, with the routers that they were opened as; the champion first."""
+        return tuple(self._swapper.now.serving())
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify, with the champion's models."""
