@@ -1,4 +1,4 @@
-"""Audit events, looked through: newest first, page by page."""
+"""Audit events and approvals, looked through: newest first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sql
 
-from router_ml.contract import AuditEvent
+from router_ml.contract import Approval, AuditEvent
 from router_ml.storage import records, tables
 from router_ml.storage.cursors import from_cursor, to_cursor
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-EVENTS = tables.audit_events.c
+EVENTS, APPROVALS = tables.audit_events.c, tables.approvals.c
 
 
 def audit_page(
@@ -40,3 +40,22 @@ def audit_page(
     read = (records.readable(AuditEvent, row.record) for row in rows[:limit])
     end = to_cursor((rows[limit - 1].at, rows[limit - 1].event_id)) if len(rows) > limit else None
     return tuple(event for event in read if event is not None), end
+
+
+def settled(log: EventLog, *, org: str | None = None, limit: int = 50) -> tuple[Approval, ...]:
+    """Approvals that were granted, denied or expired, newest first.
+
+    Args:
+        org: of decisions of this organisation alone.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    query = sql.select(APPROVALS.step_id, APPROVALS.record).where(APPROVALS.state != "requested")
+    if org is not None:
+        decided = tables.decisions.c
+        query = query.join(tables.decisions, decided.decision_id == APPROVALS.decision_id).where(decided.org == org)
+    with log.session.read() as connection:
+        rows = connection.execute(query.order_by(APPROVALS.at.desc(), APPROVALS.step_id.desc()).limit(limit)).all()
+    read = (records.readable(Approval, row.record) for row in rows)
+    return tuple(step for step in read if step is not None)
