@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from router_ml.serve import problems
 from router_ml.serve.api import approvals, decisions, outcomes, route
+from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 
@@ -37,6 +38,8 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     problems.install(app)
     for endpoints in (route, outcomes, decisions, approvals):
         app.include_router(endpoints.router)
+    if settings.console:
+        site.install(app)
     return app
 
 

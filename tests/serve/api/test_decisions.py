@@ -100,3 +100,23 @@ def test_a_log_that_cannot_be_read_is_not_an_unknown_decision(
     monkeypatch.setattr(Recorder, "owners", away)
     answer = client("globex").get(f"/v1/decisions/{decision_id}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_logged")
+
+
+def test_a_list_holds_what_is_the_callers_page_by_page(client: Client, router: Router) -> None:
+    made = [
+        router.predict_route("What is a lien?", metadata={"org": org}).decision_id
+        for org in ("globex", "acme", "globex", "globex")
+    ]
+    ours = [made[3], made[2], made[0]]
+    first = client("globex").get("/v1/decisions", params={"limit": 2}).json()
+    assert [row["decision_id"] for row in first["decisions"]] == ours[:2]
+    rest = client("globex").get("/v1/decisions", params={"limit": 2, "cursor": first["next"]}).json()
+    assert ([row["decision_id"] for row in rest["decisions"]], rest["next"]) == (ours[2:], None)
+    for who, org, count in (("globex", "acme", 3), ("acme", "", 1), ("all", "", 4), ("all", "ACME", 1)):
+        found = client(who).get("/v1/decisions", params={"org": org, "since": "1h"}).json()
+        assert len(found["decisions"]) == count, (who, org)
+
+
+@pytest.mark.parametrize("asked", ["limit=0", "limit=1e3", "limit=999", "cursor=%27%20OR%201=1", "tier=%00", "x=y"])
+def test_a_list_that_cannot_be_meant_is_refused(client: Client, asked: str) -> None:
+    assert client("all").get(f"/v1/decisions?{asked}").status_code == 400
