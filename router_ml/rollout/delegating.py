@@ -19,6 +19,7 @@ from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.owners import Owned
     from router_ml.understanding.attribution import Attribution
 
 Request = str | RouteRequest | Mapping[str, Any]
@@ -95,6 +96,14 @@ class Delegating:
     def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
         return self._champion.acknowledged(decision)
+
+    def find(self, decision_id: str) -> RouteDecision | None:
+        """A decision in the log, or on its way there; see ``Router.find``."""
+        return self._champion.find(decision_id)
+
+    def owners(self, decision_ids: Sequence[str]) -> dict[str, Owned]:
+        """Of which organisation decisions are; see ``Router.owners``."""
+        return self._champion.owners(decision_ids)
 
     def log_execution(
         self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
