@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from router_ml.serve import problems
+from router_ml.serve import openapi, problems
 from router_ml.serve.api import approvals, decisions, outcomes, route
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
 
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
+    openapi.install(app)
     for endpoints in (route, outcomes, decisions, approvals):
         app.include_router(endpoints.router)
     if settings.console:
