@@ -12,6 +12,7 @@ from router_ml.serve import problems
 from router_ml.serve.api import route
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import SheddingMiddleware
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
 
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
+    app.add_middleware(SheddingMiddleware)
     for endpoints in (route,):
         app.include_router(endpoints.router)
     return app
