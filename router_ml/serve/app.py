@@ -13,6 +13,7 @@ from router_ml.serve.api import approvals, chat, decisions, models, outcomes, re
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import SheddingMiddleware
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(SheddingMiddleware)
     for endpoints in (route, chat, responses, models, outcomes, decisions, approvals):
         app.include_router(endpoints.router)
     if settings.console:
