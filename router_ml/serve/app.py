@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from router_ml.serve import problems
-from router_ml.serve.api import approvals, decisions, outcomes, route
+from router_ml.serve import openapi, problems
+from router_ml.serve.api import approvals, chat, decisions, models, outcomes, responses, route
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import SheddingMiddleware
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -36,7 +37,9 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
 
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
-    for endpoints in (route, outcomes, decisions, approvals):
+    openapi.install(app)
+    app.add_middleware(SheddingMiddleware)
+    for endpoints in (route, chat, responses, models, outcomes, decisions, approvals):
         app.include_router(endpoints.router)
     if settings.console:
         site.install(app)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from router_ml.execution.executor import Executor
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.serve.deciding import Decider
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts
 
 if TYPE_CHECKING:
@@ -44,7 +47,25 @@ class Gateway:
         """The event log, once it is open."""
         return self.router.log
 
+    @cached_property
+    def decider(self) -> Decider:
+        """Decides for the requests of this worker."""
+        settings = self.settings
+        return Decider(
+            lambda: self.router,
+            deadline_ms=settings.decide_ms,
+            max_waiting=settings.max_waiting,
+            threads=settings.deciding_threads,
+            together=settings.decide_together,
+        )
+
+    @cached_property
+    def shedding(self) -> Shedding:
+        """What is under way, and what is too much."""
+        return Shedding(self.settings.max_in_flight)
+
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
+        self.decider.close()
         self.executor.close()
         self.router.close()

@@ -40,6 +40,12 @@ def _shape(code: str, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": code, "code": code, "param": None}}
 
 
+def refusal(error: AccessError) -> JSONResponse:
+    """A call that is refused, with when it may be tried again."""
+    headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
+    return problem(error.status, error.code, str(error), headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Have everything that is raised on purpose, and whatever else, answered in this shape; nothing of a request is
     ever repeated."""
@@ -53,8 +59,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AccessError)
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, AccessError)
-        headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
-        return problem(error.status, error.code, str(error), headers=headers)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""``GET /v1/decisions`` and ``/v1/decisions/{id}``: what was decided, what came of it, and why, for whoever may know."""
+"""``GET /v1/decisions`` and ``/v1/decisions/{id}``: what was decided, what came of it and why, for whoever may know."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def decisions(request: Request, caller: Reader, gateway: Served) -> Respon
     return JSONResponse({"decisions": rows, "next": page.after, "looked_to": looked_to})
 
 
-@router.get("/decisions/{decision_id}")
+@router.get("/decisions/{decision_id:path}")  # an id that a caller of the library chose may hold a slash
 async def decision(
     decision_id: str,
     caller: Reader,

@@ -69,7 +69,7 @@ def _keep(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[st
         raise unknown()
     fields = {name: value for name, value in given.items() if name != "decision_id"}
     try:
-        ack = gateway.router.log_outcome(outcome.decision_id, **{"at": outcome.at, **fields})
+        ack = gateway.router.log_outcome(outcome.decision_id, **{**fields, "at": outcome.at})
     except LogRefusedError:
         raise
     except RouterError:
@@ -80,8 +80,9 @@ def _keep(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[st
 
 
 def _outcome(given: Mapping[str, Any]) -> Outcome:
+    at = given.get("at")
     try:
-        return Outcome.model_validate({"at": datetime.now(UTC), **given})
+        return Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "outcome")) from None
 
