@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from router_ml.execution.executor import Executor
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.serve.background import Background
 from router_ml.serve.deciding import Decider
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
@@ -63,6 +64,11 @@ class Gateway:
     def shedding(self) -> Shedding:
         """What is under way, and what is too much."""
         return Shedding(self.settings.max_in_flight)
+
+    @cached_property
+    def background(self) -> Background:
+        """What pages have asked for and takes long."""
+        return Background()
 
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sql
@@ -17,20 +18,20 @@ EVENTS, APPROVALS = tables.audit_events.c, tables.approvals.c
 
 
 def audit_page(
-    log: EventLog, *, kind: str | None = None, words: str = "", after: str | None = None, limit: int = 50
+    log: EventLog, *, kinds: Sequence[str] = (), words: str = "", after: str | None = None, limit: int = 50
 ) -> tuple[tuple[AuditEvent, ...], str | None]:
     """Audit events, newest first, with the cursor of the next page; events of another release are left out.
 
     Args:
-        kind: of this kind alone. words: those that hold this, whatever its case.
+        kinds: of these alone, all where there are none. words: those that hold this, whatever its case.
 
     Raises:
         InvalidRequestError: the cursor is none of ours. LogError: the log cannot be read.
     """
     key = from_cursor(after)
     query = sql.select(EVENTS.event_id, EVENTS.at, EVENTS.record).order_by(EVENTS.at.desc(), EVENTS.event_id.desc())
-    if kind:
-        query = query.where(EVENTS.kind == kind)
+    if kinds:
+        query = query.where(EVENTS.kind.in_(kinds))
     if words:
         query = query.where(sql.func.lower(EVENTS.record).contains(words.lower(), autoescape=True))
     if key is not None:

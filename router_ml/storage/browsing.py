@@ -110,13 +110,6 @@ def browse(
     return Page(tuple(found)) if key is None else Page(tuple(found), to_cursor(key), key[0].replace(tzinfo=UTC))
 
 
-def org_of(log: EventLog, decision_id: str) -> tuple[str | None] | None:
-    """The organisation of a decision, in a tuple; None where the log does not hold the decision."""
-    with log.session.read() as connection:
-        found = connection.execute(sql.select(DECISIONS.org).where(DECISIONS.decision_id == decision_id)).first()
-    return None if found is None else (found.org,)
-
-
 def _edge(connection: sql.Connection, conditions: Sequence[Condition]) -> Key | None:
     """The last decision of the next slice; None where there is less than a slice left."""
     query = sql.select(DECISIONS.created_at, DECISIONS.decision_id).where(*conditions)

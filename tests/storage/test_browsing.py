@@ -136,6 +136,6 @@ def test_audit_events_come_newest_first_and_can_be_searched(log: EventLog) -> No
     rest, end = audit_page(log, limit=3, after=after)
     assert [event.event_id for event in (*first, *rest)] == [f"evt-{number}" for number in (4, 3, 2, 1, 0)]
     assert end is None
-    assert [event.event_id for event in audit_page(log, kind="drill")[0]] == ["evt-3", "evt-1"]
+    assert [event.event_id for event in audit_page(log, kinds=["drill"])[0]] == ["evt-3", "evt-1"]
     assert [event.event_id for event in audit_page(log, words="100%_2")[0]] == ["evt-2"]
     assert audit_page(log, words="100__2")[0] == ()

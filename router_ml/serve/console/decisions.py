@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from router_ml.errors import InvalidRequestError, LogError
+from router_ml.errors import InvalidRequestError
+from router_ml.execution.story.words import told
 from router_ml.explanation import Audience
 from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form
-from router_ml.serve.console.own import NOT_THERE, check_own, log_of, recorded_org
+from router_ml.serve.console.own import log_of, own_story, recorded_org
 from router_ml.serve.console.pages import page
 from router_ml.serve.console.replaying import replayed
 from router_ml.serve.console.routes import console_router
@@ -24,7 +24,6 @@ from router_ml.serve.console.viewer import Operates
 
 if TYPE_CHECKING:
     from router_ml.execution.story.story import Story
-    from router_ml.serve.access.caller import Caller
     from router_ml.serve.gateway import Gateway
 
 router = console_router()
@@ -61,13 +60,13 @@ def listed(request: Request, who: Operates, gateway: Served, q: str = "", after:
 @router.get("/decisions/{decision_id}")
 def one(request: Request, decision_id: str, who: Operates, gateway: Served) -> Response:
     """The whole story of a decision."""
-    return _story_page(request, _own_story(gateway, decision_id, who), gateway)
+    return _story_page(request, own_story(gateway, decision_id, who), gateway)
 
 
 @router.post("/decisions/{decision_id}/replay")
 def replay(request: Request, decision_id: str, who: Operates, gateway: Served, fields: Form) -> Response:
     """Make a decision again from what was recorded, and say whether it comes out the same; nothing is written."""
-    found = _own_story(gateway, decision_id, who)
+    found = own_story(gateway, decision_id, who)
     return _story_page(request, found, gateway, again=replayed(gateway, found.decision))
 
 
@@ -75,21 +74,7 @@ def _status(problem: str | None) -> int:
     return 200 if problem is None else 400
 
 
-def _own_story(gateway: Gateway, decision_id: str, who: Caller) -> Story:
-    from router_ml.execution.story.story import story
-
-    log = log_of(gateway)
-    check_own(log, decision_id, who)
-    try:
-        return story(log, decision_id)
-    except LogError as error:
-        if log.decision(decision_id) is None:
-            raise HTTPException(404, NOT_THERE if who.org is not None else str(error)) from None
-        raise
-
-
 def _story_page(request: Request, found: Story, gateway: Gateway, **values: Any) -> Response:
-    from router_ml.execution.story.words import told
     from router_ml.storage.chained import places
 
     decision = found.decision
@@ -99,7 +84,7 @@ def _story_page(request: Request, found: Story, gateway: Gateway, **values: Any)
         "labels": {name: _likeliest(label.probabilities) for name, label in heads.items()},
         "moments": moments(found),
         "runs": runs_of(found),
-        "places": places(log_of(gateway), decision.decision_id),
+        "places": [] if gateway.log is None else places(gateway.log, decision.decision_id),
         "record": json.dumps(found.to_dict(), indent=2, ensure_ascii=False),
         "again": None,
         **values,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from router_ml.errors import RouterError
-from router_ml.rollout import Rollout
+from router_ml.serve.console.served import routers
 
 if TYPE_CHECKING:
     from router_ml.contract import RouteDecision
@@ -28,10 +28,12 @@ def replayed(gateway: Gateway, decision: RouteDecision) -> Again:
     """Make a decision again with what this process serves; nothing is written."""
     from router_ml.offline.replay import replay
 
-    log, serving = gateway.log, gateway.router
-    assert log is not None  # it holds the decision
-    routers = [one.router for one in serving.serving()] if isinstance(serving, Rollout) else [serving]
-    made_by = next((one for one in routers if one.rules.base.versions.bundle == decision.versions.bundle), None)
+    log = gateway.log
+    if log is None or log.decision(decision.decision_id) is None:
+        return Again(None, "It is not in the event log yet. Try again in a moment.")
+    made_by = next(
+        (one for one in routers(gateway) if one.rules.base.versions.bundle == decision.versions.bundle), None
+    )
     if made_by is None:
         return Again(
             None,

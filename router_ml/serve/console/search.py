@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from router_ml.case import organisation
 from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -59,14 +61,13 @@ def looked_for(query: str, *, org: str | None, now: datetime) -> LookedFor:
     Raises:
         InvalidRequestError: it cannot be read.
     """
-    from dataclasses import replace
-
     from router_ml.storage.looked_for import LookedFor
 
     found = LookedFor.read(parsed(query), now=now)
-    if org is not None and found.org not in (None, org):
+    asked = None if found.org is None else organisation(found.org)
+    if org is not None and asked not in (None, org):
         raise InvalidRequestError("Found another organisation than your own, expected org to be left out.")
-    return found if org is None else replace(found, org=org)
+    return replace(found, org=org or asked)
 
 
 def _names() -> tuple[str, ...]:
