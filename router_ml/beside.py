@@ -1,5 +1,5 @@
-"""Decisions that nobody acts on: of a shadow beside the champion, of a bundle before it takes over, of somebody who only
-wants to see."""
+"""Decisions that nobody acts on: of a shadow beside the champion, of a bundle before it takes over, of a request that
+somebody only wants to try."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _shown(by: Router | Rollout, asked: RouteRequest, seed: int | None) -> dict[
         "steps": picture.plan_steps(decision),
         "facts": picture.plan_facts(decision),
         "nearest": _nearest(decision),
-        "explained": {who: decision.explain(who) for who in ("user", "operator", "auditor")},  # type: ignore[arg-type]
+        "explained": {who: decision.explain(who) for who in ("user", "operator", "auditor")},
     }
 
 
