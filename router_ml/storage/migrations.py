@@ -125,6 +125,11 @@ def _add_waiting(connection: sql.Connection) -> None:
     tables.metadata.create_all(connection, tables=[tables.waiting])
 
 
+def _add_keys_and_counters(connection: sql.Connection) -> None:
+    """4 to 5: who may call a gateway, and what its processes tell each other."""
+    tables.metadata.create_all(connection, tables=[tables.api_keys, tables.shared])
+
+
 def _decided() -> sql.Select[Any]:
     decisions, features = tables.decisions, tables.features
     columns = (decisions.c.decision_id, decisions.c.record, *features.c["encoder", "embedding", "surface"])
@@ -179,4 +184,5 @@ STEPS: dict[int, Callable[[sql.Connection], None]] = {
     1: _add_checks_and_events,
     2: _add_chain,
     3: _add_waiting,
+    4: _add_keys_and_counters,
 }
