@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import FormData
 
 from router_ml.serve.access.caller import NOBODY, AccessError, Caller, Scope
+from router_ml.serve.asked import gateway_of
 
 
 async def viewer(request: Request) -> Caller:
@@ -47,3 +49,16 @@ class May:
 Tries = Annotated[Caller, Depends(May("route"))]
 Operates = Annotated[Caller, Depends(May("admin"))]
 OperatesAll = Annotated[Caller, Depends(May("admin", whole=True))]
+
+
+async def posted(request: Request, _: Viewer) -> FormData:
+    """The form of a POST, once it is known to come from a page of ours.
+
+    Raises:
+        AccessError: the form is too large, or its token is missing or another's.
+    """
+    form = await request.form(max_files=0, max_fields=200, max_part_size=gateway_of(request).settings.max_body_bytes)
+    return form
+
+
+Posted = Annotated[FormData, Depends(posted)]
