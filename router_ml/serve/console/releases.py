@@ -35,8 +35,8 @@ PARTS = 8  # of the traffic, the worst first
 def releases(request: Request, who: OperatesAll, gateway: Served) -> Response:
     """What is served, the versions in the registry, the last verdict that was asked for here, and what happened."""
     job = gateway.background.last(JUDGING)
-    shown: dict[str, Any] = {"arms": arms(gateway), "status": status_of(gateway), "found": registered(gateway)}
-    shown |= {"name": model_name(gateway), "job": job, "verdict": _shown(job), "history": _history(gateway)}
+    shown: dict[str, Any] = {"arms": arms(gateway), "rollout": status_of(gateway), "found": registered(gateway)}
+    shown |= {"model": model_name(gateway), "job": job, "verdict": _shown(job), "history": _history(gateway)}
     return page(request, "releases.html", commands=_commands(gateway), **shown)
 
 
