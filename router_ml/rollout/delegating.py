@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from router_ml.config import RouterConfig
 from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
+from router_ml.memory import Memory
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
 from router_ml.rollout.releases import Serving
@@ -59,6 +60,11 @@ class Delegating:
         """Say that a lane, provider or failure domain of any arm is ``down`` or ``up``; it holds for all of them, and
         for those that come. See ``Router.report_health``."""
         self._champion.report_health(name, status)
+
+    @property
+    def memory(self) -> Memory:
+        """What the routers of all arms share."""
+        return self._champion.memory
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin``; see ``Router.pin``."""

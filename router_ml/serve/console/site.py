@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from router_ml.serve.console import approvals, audit, decisions, pages, releases, reports, trying
+from router_ml.serve.console import approvals, audit, decisions, live, pages, releases, reports, switches, trying
 from router_ml.serve.console.pages import NAVIGATION
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Viewer
@@ -22,6 +22,7 @@ async def first_page(who: Viewer) -> RedirectResponse:
 
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
-    of_pages = (trying, decisions, approvals, releases, reports, audit)
+    live.install(app)
+    of_pages = (trying, live, decisions, approvals, releases, reports, switches, audit)
     for routes in (pages.router, home, *(one.router for one in of_pages)):
         app.include_router(routes)

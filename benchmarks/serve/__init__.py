@@ -1,0 +1,1 @@
+"""The gateway and its console, measured: ``python -m benchmarks.serve.WHAT``."""
