@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from router_ml.serve import problems
-from router_ml.serve.access import login
 from router_ml.serve.access.guard import Application
 from router_ml.serve.api import keys, route
+from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 
@@ -40,8 +40,10 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     app = Application(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.settings = settings
     problems.install(app)
-    for endpoints in (route, keys, login):
+    for endpoints in (route, keys):
         app.include_router(endpoints.router)
+    if settings.console:
+        site.install(app)
     return app
 
 

@@ -7,7 +7,6 @@ once made never counts as one without. Each change is written in the transaction
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -113,8 +112,8 @@ class AccessTable:
         return bytes(found) if found is not None else self.log.session.write(do)
 
 
-def _key(row: Mapping[str, Any]) -> StoredKey:
-    values = dict(row)
+def _key(row: sql.RowMapping) -> StoredKey:
+    values: dict[str, Any] = {**row}
     values |= {name: None if values[name] is None else values[name].replace(tzinfo=UTC) for name in _TIMES}
     scopes = frozenset(filter(None, values["scopes"].split(",")))
     return StoredKey(**{**values, "digest": bytes(values["digest"]), "scopes": scopes})

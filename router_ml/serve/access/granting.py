@@ -88,5 +88,3 @@ class Keys:
         if log is None:
             raise LogError("Keys live in the event log, and this gateway has none that is open. Start it with --log.")
         return AccessTable(log)
-
-

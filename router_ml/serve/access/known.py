@@ -70,6 +70,11 @@ class KnownKeys:
             self._thread = None
 
     @property
+    def without_log(self) -> bool:
+        """Whether there is no database that keys could be in."""
+        return self._read is None
+
+    @property
     def ready(self) -> bool:
         """Whether what is known may be relied on."""
         return self._seen is not None and (self._read is None or self._clock() - self._seen.at <= self._keep_s)
