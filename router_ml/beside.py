@@ -7,7 +7,6 @@ import secrets
 from datetime import datetime
 
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.deciding import Decider
 from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
 from router_ml.late import Late
 from router_ml.reading import read
