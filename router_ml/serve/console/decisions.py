@@ -13,6 +13,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.execution.story.words import told
 from router_ml.explanation import Audience
 from router_ml.serve.asked import Served
+from router_ml.serve.console.charts.cost_quality import cost_quality
 from router_ml.serve.console.forms import Form
 from router_ml.serve.console.own import log_of, own_story, recorded_org
 from router_ml.serve.console.pages import page
@@ -82,6 +83,7 @@ def _story_page(request: Request, found: Story, gateway: Gateway, **values: Any)
     shown: dict[str, Any] = {
         "told": [(audience, told(found, audience)) for audience in AUDIENCES],
         "labels": {name: _likeliest(label.probabilities) for name, label in heads.items()},
+        "chart": cost_quality(decision),
         "moments": moments(found),
         "runs": runs_of(found),
         "places": [] if gateway.log is None else places(gateway.log, decision.decision_id),

@@ -30,7 +30,7 @@ _looking = threading.Lock()
 @dataclass(frozen=True)
 class Arm:
     """A bundle that decides, or shadows. ``version``: None where it comes from no registry; ``share``: of sessions;
-    ``lineage``: what its manifest says that it was made from."""
+    ``created_at``: the day; ``lineage``: what its manifest says that it was made from."""
 
     name: str
     version: str | None
@@ -70,7 +70,7 @@ def arms(gateway: Gateway) -> list[Arm]:
 def _arm(name: str, version: str | None, share: float | None, router: Router) -> Arm:
     bundle = router.bundle
     made = {} if bundle is None else bundle.manifest.training
-    created = None if bundle is None else bundle.manifest.created_at
+    created = None if bundle is None else bundle.manifest.created_at[:10]
     learned = {key: made[key] for key in LINEAGE if made.get(key) is not None}
     return Arm(name, version, share, router.rules.base.versions.bundle, created, learned)
 
