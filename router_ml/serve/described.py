@@ -42,10 +42,19 @@ _SAYS_WHY["example"] = {"why": "Checked with the customer."}
 ENDPOINTS: dict[str, Described] = {
     "POST /v1/route": Described(
         (RouteRequest,),
-        (RouteDecision,),
+        (RouteDecision, a.DecisionExplained),
         ("route",),
         {"text": "Refund order 8812 and email me", "metadata": {"region": "eu"}, "allowed_tools": ["refund"]},
+        media=("application/json", "text/plain"),
     ),
+    "POST /v1/route/batch": Described(
+        (a.RequestsGiven,),
+        (a.DecisionsMade,),
+        ("route",),
+        {"requests": [{"text": "What is a lien?"}, {"text": "Sum 2 and 3"}]},
+    ),
+    "GET /v1/models": Described(gives=(a.ModelsNamed,), scopes=("execute",)),
+    "GET /v1/models/{model}": Described(gives=(a.ModelNamed,), scopes=("execute",)),
     "POST /v1/outcomes": Described(
         (a.OutcomeGiven, a.OutcomesGiven),
         (a.OutcomeKept, a.OutcomesKept),

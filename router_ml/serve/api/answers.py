@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision
+from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
 
 Ack = Literal["database", "spool"]
 
@@ -31,6 +31,25 @@ class Problem(_Shape):
     """Every error of `/v1`, in the shape of the OpenAI API."""
 
     error: ErrorBody
+
+
+class RequestsGiven(_Shape):
+    """All are decided, or none."""
+
+    requests: list[RouteRequest] = Field(min_length=1)
+
+
+class DecisionsMade(_Shape):
+    """In the order of the requests."""
+
+    decisions: list[RouteDecision]
+
+
+class DecisionExplained(_Shape):
+    """A decision, and why, in words."""
+
+    decision: RouteDecision
+    explanation: str
 
 
 class OutcomeGiven(Outcome):
@@ -184,3 +203,17 @@ class ResponseAnswer(_Open):
     object: str
     status: str | None = None
     output: list[dict[str, Any]]
+
+
+class ModelNamed(_Open):
+    """What may stand as ``model``."""
+
+    id: str
+    object: Literal["model"]
+
+
+class ModelsNamed(_Open):
+    """All of them."""
+
+    object: Literal["list"]
+    data: list[ModelNamed]
