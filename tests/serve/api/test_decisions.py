@@ -120,3 +120,10 @@ def test_a_list_holds_what_is_the_callers_page_by_page(client: Client, router: R
 @pytest.mark.parametrize("asked", ["limit=0", "limit=1e3", "limit=999", "cursor=%27%20OR%201=1", "tier=%00", "x=y"])
 def test_a_list_that_cannot_be_meant_is_refused(client: Client, asked: str) -> None:
     assert client("all").get(f"/v1/decisions?{asked}").status_code == 400
+
+
+def test_a_decision_is_unknown_although_something_came_of_it_before_it_arrived(client: Client) -> None:
+    """What came first says nothing of where the decision is."""
+    assert client("all").post("/v1/executions", json={"decision_id": "dec_later"}).status_code == 200
+    answer = client("all").get("/v1/decisions/dec_later")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_decision")
