@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -41,8 +42,12 @@ def _shape(code: str, message: str) -> dict[str, Any]:
 
 
 def refusal(error: AccessError) -> JSONResponse:
-    """A call that is refused, with when it may be tried again."""
-    headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
+    """A call that is refused."""
+    headers = {} if error.retry_after_s is None else {"retry-after": f"{math.ceil(max(error.retry_after_s, 1))}"}
+    if error.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="router_ml"'
+    if error.status == 408:
+        headers["connection"] = "close"  # what still comes is of no use
     return problem(error.status, error.code, str(error), headers=headers)
 
 

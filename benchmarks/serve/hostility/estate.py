@@ -148,5 +148,7 @@ def _plant(estate: Estate) -> None:
 
 def _said(answer: httpx.Response) -> Any:
     if answer.status_code >= 300:
-        raise RuntimeError(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}")
+        raise RuntimeError(
+            f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
+        )
     return answer.json()

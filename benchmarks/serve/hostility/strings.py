@@ -24,7 +24,7 @@ TEMPLATES = (
 )
 PAGES = (
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "javascript:alert(1)",
     "</style><svg/onload=alert(1)>",
 )

@@ -18,7 +18,7 @@ from router_ml.serve.access.caller import NOBODY, Caller, Scope
 from router_ml.serve.console.words import FILTERS
 
 HERE = Path(__file__).parent
-SHEETS = ("console.css", "charts.css", "pages.css")
+SHEETS = ("console.css", "charts.css", "try.css", "live.css", "pages.css")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from router_ml.serve.console import pages
+from router_ml.serve.console import login, pages, trying
 from router_ml.serve.console.pages import NAVIGATION
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Viewer
@@ -22,5 +22,5 @@ async def first_page(who: Viewer) -> RedirectResponse:
 
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
-    for routes in (pages.router, home):
+    for routes in (pages.router, home, login.router, trying.router):
         app.include_router(routes)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import FormData
 
-from router_ml.serve.access.caller import NOBODY, AccessError, Caller, Scope
+from router_ml.serve.access.browser import console_caller, csrf, form_of
+from router_ml.serve.access.caller import AccessError, Caller, Scope
 
 
 async def viewer(request: Request) -> Caller:
     """Who looks; kept in ``request.state.viewer`` for ``page``.
 
     Raises:
-        AccessError: nobody has logged in.
+        AccessError: nobody has logged in, or a form does not come from a page of ours.
     """
-    request.state.viewer = NOBODY
-    request.state.csrf = ""
-    return NOBODY
+    found = await console_caller(request)
+    request.state.viewer, request.state.csrf = found, csrf(request)
+    return found
 
 
 Viewer = Annotated[Caller, Depends(viewer)]
@@ -47,3 +49,15 @@ class May:
 Tries = Annotated[Caller, Depends(May("route"))]
 Operates = Annotated[Caller, Depends(May("admin"))]
 OperatesAll = Annotated[Caller, Depends(May("admin", whole=True))]
+
+
+async def posted(request: Request, _: Viewer) -> FormData:
+    """The form of a POST, once it is known to come from a page of ours.
+
+    Raises:
+        AccessError: the form is too large, or its token is missing or another's.
+    """
+    return await form_of(request)
+
+
+Posted = Annotated[FormData, Depends(posted)]
