@@ -94,4 +94,15 @@ ENDPOINTS: dict[str, Described] = {
         {"model": "auto", "input": "What is a lien?"},
         media=("application/json", "text/event-stream"),
     ),
+    "GET /v1/keys": Described(gives=(a.KeysShown,), scopes=("admin",)),
+    "POST /v1/keys": Described(
+        (a.KeyWanted,),
+        (a.KeyMade,),
+        ("admin",),
+        {"name": "support's product", "scopes": ["route", "outcomes"], "org": "acme", "why": "A new product."},
+        status=(201,),
+    ),
+    "POST /v1/keys/{key_id}/revoke": Described(
+        (a.Why,), (a.KeyShown,), ("admin",), {"why": "It stood in a public repository."}
+    ),
 }

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
+from router_ml.serve.access.caller import Scope
 
 Ack = Literal["database", "spool"]
 
@@ -217,3 +218,36 @@ class ModelsNamed(_Open):
 
     object: Literal["list"]
     data: list[ModelNamed]
+
+
+class KeyWanted(_Shape):
+    """A key to be made; limits and organisation that are left out are those of the caller's key."""
+
+    name: str = Field(min_length=1, max_length=200)
+    scopes: list[Scope] = Field(min_length=1)
+    org: str | None = None
+    requests_per_minute: int | None = None
+    usd_per_day: float | None = None
+    expires_at: datetime | None = None
+    why: str = Field(min_length=1, max_length=2000)
+
+
+class KeyShown(_Open):
+    """What anybody may know of a key."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    org: str | None
+
+
+class KeyMade(KeyShown):
+    """``key``: the key itself, which nobody can show again."""
+
+    key: str
+
+
+class KeysShown(_Shape):
+    """Oldest first."""
+
+    keys: list[KeyShown]
