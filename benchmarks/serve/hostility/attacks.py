@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,18 +27,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/keys": {"name": "?", "scopes": ["admin"], "org": "?", "why": "?"},
 }
 READ = (
-    "/v1/decisions/?",
-    "/v1/decisions?org=?&class=?&lane=?&since=?&cursor=?",
-    "/v1/approvals/?",
-    "/v1/models/?",
-    "/v1/keys/?",
-    "/console/?",
-    "/console/static/?",
-    "/console/reports/?",
-    "/console/decisions/?",
-    "/console/decisions?q=?",
-    "/console/login?next=?",
-    "/?",
+    "/v1/decisions/*",
+    "/v1/decisions?org=*&class=*&lane=*&since=*&cursor=*",
+    "/v1/approvals/*",
+    "/v1/models/*",
+    "/v1/keys/*",
+    "/console/*",
+    "/console/static/*",
+    "/console/reports/*",
+    "/console/decisions/*",
+    "/console/decisions?q=*",
+    "/console/login?next=*",
+    "/*",
 )
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1e308, -1e308, 10**30, -(2**63), 2**64, 0.1, "", [], {}, [[]], [None], {"": None}),
@@ -48,20 +49,23 @@ Made = tuple[list[tuple[bytes, float]], "Expected"]
 
 @dataclass(frozen=True)
 class Expected:
-    """``allowed``: whether it may succeed at all; ``slow``: it is meant to take long."""
+    """``allowed``: whether it may succeed at all; ``patience_s``: how long an answer may take, None: there need not be
+    any."""
 
     allowed: bool = True
-    slow: bool = False
+    patience_s: float | None = 30.0
 
 
 @dataclass(frozen=True)
 class Attack:
-    """``pieces``: bytes, each with a pause in seconds before it; ``mark``: what may not be repeated."""
+    """``pieces``: bytes, each with a pause in seconds before it; ``mark``: what may not be repeated; ``gone``: nobody
+    waits for the answer."""
 
     kind: str
     pieces: list[tuple[bytes, float]]
     mark: str
     expected: Expected
+    gone: bool = False
 
 
 class Attacker:
@@ -91,7 +95,7 @@ class Attacker:
             self._mark = f"zq{self._rng.randrange(16**10):010x}qz"
             name = "slow" if number in slow_at else self._rng.choices(names, weights)[0]
             pieces, expected = self._slow() if name == "slow" else self._kinds[name][0]()
-            yield Attack(name, pieces, self._mark, expected)
+            yield Attack(name, pieces, self._mark, expected, gone=self._rng.random() < 0.05)
 
     def _string(self) -> str:
         return self._rng.choice(STRINGS) + self._mark
@@ -123,18 +127,18 @@ class Attacker:
         return _sent(self._request("POST", path, _json(self._filled(shape))))
 
     def _query(self) -> Made:
-        path = self._rng.choice(READ)
+        shape = self._rng.choice(READ)
         raw = self._rng.random() < 0.4
-        while "?" in path.replace("?", "", 1) if path.count("?") > 1 else "?" in path:
-            said = self._rng.choice(PATHS) if self._rng.random() < 0.5 else self._string()
-            path = path[::-1].replace("?", (said if raw else quote(said, safe="%", errors="replace"))[::-1], 1)[::-1]
-            if path.count("?") <= 1 and path.startswith("/v1/decisions?"):
-                break
+        path = "".join(self._hostile(raw=raw) if piece == "*" else piece for piece in re.split(r"(\*)", shape))
         clean = "".join(char for char in path if char not in "\r\n ")
         method = self._rng.choice(
             ("GET", "GET", "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
         )
         return _sent(self._request(method, clean.encode("utf-8", "replace")))
+
+    def _hostile(self, *, raw: bool) -> str:
+        said = self._rng.choice(PATHS) if self._rng.random() < 0.5 else self._string()
+        return said if raw else quote(said, safe="%", errors="replace")
 
     def _types(self) -> Made:
         path, shape = self._post()
@@ -162,42 +166,32 @@ class Attacker:
 
     def _cross(self) -> Made:
         """Ours, on what is theirs."""
-        estate, rng = self._estate, self._rng
+        estate, rng, mark = self._estate, self._rng, self._mark
         decision, approval, org = rng.choice(estate.decisions), rng.choice(estate.approvals), rng.choice(ORGS)
         view, audience = rng.choice(("record", "story", "explain")), rng.choice(("user", "operator", "auditor"))
-        why = {"why": self._mark}
-        choice = rng.randrange(12)
-        never = Expected(allowed=False)
-        if choice == 0:
-            return _sent(self._request("GET", f"/v1/decisions/{decision}?view={view}&audience={audience}"), never)
-        if choice == 1:
-            return _sent(self._request("GET", f"/v1/approvals/{approval}"), never)
-        if choice == 2:
-            act = rng.choice(("grant", "deny", "resume"))
-            return _sent(self._request("POST", f"/v1/approvals/{approval}/{act}", _json(why)), never)
-        if choice == 3:
-            return _sent(self._request("POST", "/v1/outcomes", _json({"decision_id": decision, "quality": 0.0})), never)
-        if choice == 4:
-            return _sent(self._request("POST", "/v1/executions", _json({"decision_id": decision})), never)
-        if choice == 5:
-            return _sent(self._request("GET", f"/v1/decisions?org={quote(org)}&limit=200"))
-        if choice == 6:
-            return _sent(self._request("GET", f"/v1/decisions?id={decision[: rng.randint(3, 28)]}&org={quote(org)}"))
-        if choice == 7:
-            asked = {"text": f"Hello {self._mark}", "metadata": {"org": org}}
-            return _sent(self._request("POST", "/v1/route", _json(asked)), Expected(allowed=org == ""))
-        if choice == 8:
-            asked = {"text": f"Hello {self._mark}", "previous": {"decision_id": decision, "turn": 1}}
-            return _sent(self._request("POST", "/v1/route", _json(asked)))
-        if choice == 9:
-            where = rng.choice(({"metadata": {"org": org}}, {"router": {"metadata": {"org": org}}}, {"user": org}))
-            asked = {"model": "auto", "messages": [{"role": "user", "content": self._mark}], **where}
-            return _sent(self._request("POST", "/v1/chat/completions", _json(asked)))
-        if choice == 10:
-            made = {"name": "x", "scopes": ["admin"], "org": org, "why": self._mark}
-            return _sent(self._request("POST", "/v1/keys", _json(made)), Expected(allowed=org == ""))
-        given = [{"decision_id": one, "quality": 0.0} for one in estate.decisions]
-        return _sent(self._request("POST", "/v1/outcomes", _json({"outcomes": given})))
+        act, start = rng.choice(("grant", "deny", "resume")), decision[: rng.randint(3, 28)]
+        said = rng.choice(({"metadata": {"org": org}}, {"router": {"metadata": {"org": org}}}, {"user": org}))
+        many = [{"decision_id": one, "quality": 0.0} for one in estate.decisions]
+        chat = {"model": "auto", "messages": [{"role": "user", "content": mark}], **said}
+        earlier = {"text": f"Hello {mark}", "previous": {"decision_id": decision, "turn": 1}}
+        key = {"name": "x", "scopes": ["admin"], "org": org, "why": mark}
+        found: tuple[tuple[bool, str, str, Any], ...] = (  # whether it may succeed
+            (False, "GET", f"/v1/decisions/{decision}?view={view}&audience={audience}", None),
+            (False, "GET", f"/v1/approvals/{approval}", None),
+            (False, "POST", f"/v1/approvals/{approval}/{act}", {"why": mark}),
+            (False, "POST", "/v1/outcomes", {"decision_id": decision, "quality": 0.0}),
+            (False, "POST", "/v1/executions", {"decision_id": decision}),
+            (False, "POST", "/v1/route", {"text": f"Hello {mark}", "metadata": {"org": org}}),
+            (True, "GET", f"/v1/decisions?org={quote(org)}&limit=200", None),
+            (True, "GET", f"/v1/decisions?id={start}&org={quote(org)}", None),
+            (True, "GET", "/v1/approvals", None),
+            (True, "POST", "/v1/route", earlier),
+            (True, "POST", "/v1/chat/completions", chat),
+            (not org, "POST", "/v1/keys", key),
+            (True, "POST", "/v1/outcomes", {"outcomes": many}),
+        )
+        may, method, path, body = rng.choice(found)
+        return _sent(self._request(method, path, None if body is None else _json(body)), Expected(allowed=may))
 
     def _keys(self) -> Made:
         """No key, half a key, another's id with our secret, keys in the wrong place."""
@@ -314,7 +308,7 @@ class Attacker:
             b"GET " + b"/a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
             (b"GET /v1/models HTTP/1.1\r\nHost: x\r\n" + auth + b"\r\n") * 50,
         )
-        return _sent(rng.choice(raw))
+        return _sent(rng.choice(raw), Expected(patience_s=None))
 
     def _headers(self) -> Made:
         estate, rng = self._estate, self._rng
@@ -347,7 +341,9 @@ class Attacker:
         """A head or a body that comes a byte at a time, or not at all."""
         whole = self._request("POST", "/v1/route", _json({"text": self._mark}))
         cut = self._rng.choice((10, whole.index(b"\r\n\r\n") + 6))
-        return [(whole[:cut], 0.0), *((whole[at : at + 1], 0.4) for at in range(cut, cut + 5))], Expected(slow=True)
+        return [(whole[:cut], 0.0), *((whole[at : at + 1], 0.4) for at in range(cut, cut + 5))], Expected(
+            patience_s=None
+        )
 
     def _request(
         self,

@@ -124,7 +124,7 @@ def _address(folder: Path, process: subprocess.Popen[bytes]) -> str:
 def _plant(estate: Estate) -> None:
     """Let the other organisation work, with canaries in all that it sends."""
     estate.canaries = [f"canary{secrets.token_hex(8)}" for _ in range(8)]
-    text, user, signal, source, argument, why, name, tag = estate.canaries
+    text, user, label, source, argument, why, name, tag = estate.canaries
     mail, iban = f"ann.{secrets.token_hex(6)}@acme-private.example", "DE89370400440532013000"
     estate.canaries += [mail, iban, estate.theirs]
     with httpx.Client(base_url=estate.url, headers=bearer(estate.theirs), timeout=30) as they:
@@ -133,7 +133,9 @@ def _plant(estate: Estate) -> None:
             made = they.post("/v1/route", json={"text": asked, "metadata": {"user": user, "tag": tag}})
             estate.decisions.append(_said(made)["decision_id"])
             of_it = {"decision_id": estate.decisions[-1]}
-            _said(they.post("/v1/outcomes", json={**of_it, "quality": 1.0, "source": source, "signals": {"s": signal}}))
+            _said(
+                they.post("/v1/outcomes", json={**of_it, "quality": 1.0, "source": source, "labels": {"intent": label}})
+            )
             call = {"name": name, "version": "1", "arguments": {"a": argument}, "result": argument}
             _said(they.post("/v1/executions", json={**of_it, "status": "answered", "tool_calls": [call]}))
         for number in range(3):
