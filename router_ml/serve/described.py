@@ -42,10 +42,19 @@ _SAYS_WHY["example"] = {"why": "Checked with the customer."}
 ENDPOINTS: dict[str, Described] = {
     "POST /v1/route": Described(
         (RouteRequest,),
-        (RouteDecision,),
+        (RouteDecision, a.DecisionExplained),
         ("route",),
         {"text": "Refund order 8812 and email me", "metadata": {"region": "eu"}, "allowed_tools": ["refund"]},
+        media=("application/json", "text/plain"),
     ),
+    "POST /v1/route/batch": Described(
+        (a.RequestsGiven,),
+        (a.DecisionsMade,),
+        ("route",),
+        {"requests": [{"text": "What is a lien?"}, {"text": "Sum 2 and 3"}]},
+    ),
+    "GET /v1/models": Described(gives=(a.ModelsNamed,), scopes=("execute",)),
+    "GET /v1/models/{model}": Described(gives=(a.ModelNamed,), scopes=("execute",)),
     "POST /v1/outcomes": Described(
         (a.OutcomeGiven, a.OutcomesGiven),
         (a.OutcomeKept, a.OutcomesKept),
@@ -84,5 +93,16 @@ ENDPOINTS: dict[str, Described] = {
         ("execute",),
         {"model": "auto", "input": "What is a lien?"},
         media=("application/json", "text/event-stream"),
+    ),
+    "GET /v1/keys": Described(gives=(a.KeysShown,), scopes=("admin",)),
+    "POST /v1/keys": Described(
+        (a.KeyWanted,),
+        (a.KeyMade,),
+        ("admin",),
+        {"name": "support's product", "scopes": ["route", "outcomes"], "org": "acme", "why": "A new product."},
+        status=(201,),
+    ),
+    "POST /v1/keys/{key_id}/revoke": Described(
+        (a.Why,), (a.KeyShown,), ("admin",), {"why": "It stood in a public repository."}
     ),
 }

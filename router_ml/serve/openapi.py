@@ -26,6 +26,7 @@ _TAGS = {
     "outcomes": "What became of decisions.",
     "decisions": "What was decided, and why.",
     "approvals": "What waits for a person.",
+    "keys": "Who may call.",
 }
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: `router-ml keys create`."},
@@ -102,12 +103,12 @@ def _describe(operation: dict[str, Any], known: Described | None, names: Names, 
         operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     for status in known.status:
         said: dict[str, Any] = {"schema": _any_of([names[model, "serialization"] for model in known.gives])}
-        if known.answer is not None and status == 200:
+        if known.answer is not None and status != 207:
             said["example"] = known.answer
         content = {
             media: said if media == "application/json" else {"schema": {"type": "string"}} for media in known.media
         }
-        what = "What was asked for." if status == 200 else "Some were not taken."
+        what = "Some were not taken." if status == 207 else "What was asked for."
         operation["responses"][str(status)] = {"description": what, "content": content}
 
 

@@ -42,6 +42,6 @@ def _found(log: EventLog, ids: Sequence[str]) -> Iterator[tuple[str, Owned]]:
             for name, row in key_rows(connection, some).items():
                 if row.key is None:
                     yield name, Owned(None, "gone")
-                elif name not in here:
-                    yield name, Owned(None, "archive")
+                elif row.archive is not None:
+                    yield name, Owned(None, "archive")  # any other key without a record waits for its decision
             yield from ((name, Owned(org)) for name, org in here.items())

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision
+from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
+from router_ml.serve.access.caller import Scope
 
 Ack = Literal["database", "spool"]
 
@@ -31,6 +32,25 @@ class Problem(_Shape):
     """Every error of `/v1`, in the shape of the OpenAI API."""
 
     error: ErrorBody
+
+
+class RequestsGiven(_Shape):
+    """All are decided, or none."""
+
+    requests: list[RouteRequest] = Field(min_length=1)
+
+
+class DecisionsMade(_Shape):
+    """In the order of the requests."""
+
+    decisions: list[RouteDecision]
+
+
+class DecisionExplained(_Shape):
+    """A decision, and why, in words."""
+
+    decision: RouteDecision
+    explanation: str
 
 
 class OutcomeGiven(Outcome):
@@ -184,3 +204,50 @@ class ResponseAnswer(_Open):
     object: str
     status: str | None = None
     output: list[dict[str, Any]]
+
+
+class ModelNamed(_Open):
+    """What may stand as ``model``."""
+
+    id: str
+    object: Literal["model"]
+
+
+class ModelsNamed(_Open):
+    """All of them."""
+
+    object: Literal["list"]
+    data: list[ModelNamed]
+
+
+class KeyWanted(_Shape):
+    """A key to be made; limits and organisation that are left out are those of the caller's key."""
+
+    name: str = Field(min_length=1, max_length=200)
+    scopes: list[Scope] = Field(min_length=1)
+    org: str | None = None
+    requests_per_minute: int | None = None
+    usd_per_day: float | None = None
+    expires_at: datetime | None = None
+    why: str = Field(min_length=1, max_length=2000)
+
+
+class KeyShown(_Open):
+    """What anybody may know of a key."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    org: str | None
+
+
+class KeyMade(KeyShown):
+    """``key``: the key itself, which nobody can show again."""
+
+    key: str
+
+
+class KeysShown(_Shape):
+    """Oldest first."""
+
+    keys: list[KeyShown]

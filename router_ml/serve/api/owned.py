@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Request
-
 from router_ml.case import organisation
 from router_ml.serve.access.caller import AccessError, Caller, Scope
-from router_ml.serve.asked import Allowed, Served
+from router_ml.serve.asked import Called
 from router_ml.serve.gateway import Gateway
 from router_ml.storage.owners import Owned
 
@@ -19,19 +17,15 @@ class AnyOf:
     def __init__(self, *scopes: Scope) -> None:
         self.scopes = scopes
 
-    async def __call__(self, request: Request, gateway: Served) -> Caller:
+    async def __call__(self, caller: Called) -> Caller:
         """The caller.
 
         Raises:
-            AccessError: no such key, or one without any of the scopes.
+            AccessError: the key has none of the scopes.
         """
-        for scope in self.scopes[:-1]:
-            try:
-                return await Allowed(scope)(request, gateway)
-            except AccessError as error:
-                if error.status != 403:
-                    raise
-        return await Allowed(self.scopes[-1])(request, gateway)
+        if any(caller.may(scope) for scope in self.scopes):
+            return caller
+        raise AccessError(403, "missing_scope", f"The key has none of the scopes {', '.join(self.scopes)}.")
 
 
 def sees(caller: Caller, owned: Owned | None) -> bool:

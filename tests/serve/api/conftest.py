@@ -9,27 +9,28 @@ import pytest
 
 pytest.importorskip("fastapi", reason="fastapi (extra: serve) serves")
 
-from fastapi import Request
 from fastapi.testclient import TestClient
 
 from router_ml import Executor, Router
 from router_ml.config import load_config
 from router_ml.faults import FaultServer, faulty_config
-from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.access.keys import WantedKey, create_key
 from router_ml.serve.app import create_app
-from router_ml.serve.asked import Allowed, Served
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
 from tests.execution.reviewing import CONFIG
 
-CALLERS = {
-    "acme": Caller("k1", "acme's product", frozenset({"route", "execute", "outcomes"}), "Acme"),
-    "acme-admin": Caller("k2", "acme's lawyer", frozenset({"admin"}), "Acme"),
-    "globex": Caller("k3", "globex's product", frozenset({"route", "execute", "outcomes"}), "globex"),
-    "globex-admin": Caller("k4", "globex's boss", frozenset({"admin"}), "globex"),
-    "all": Caller("k5", "operator", frozenset({"route", "execute", "outcomes", "admin"}), None),
+WORK, ALL = frozenset({"route", "execute", "outcomes"}), frozenset({"route", "execute", "outcomes", "admin"})
+WANTED = {
+    "acme": WantedKey(name="acme's product", scopes=WORK, org="Acme"),
+    "acme-admin": WantedKey(name="acme's lawyer", scopes=frozenset({"admin"}), org="Acme"),
+    "globex": WantedKey(name="globex's product", scopes=WORK, org="globex"),
+    "globex-admin": WantedKey(name="globex's boss", scopes=frozenset({"admin"}), org="globex"),
+    "all": WantedKey(name="operator", scopes=ALL),
 }
+"""Keys, by the name that tests call them."""
 
 
 @pytest.fixture(scope="module")
@@ -55,26 +56,21 @@ def gateway(router: Router) -> Iterator[Gateway]:
         yield Gateway(Settings(), executor)
 
 
-@pytest.fixture(autouse=True)
-def callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gives the name of a caller as key is that one."""
-
-    async def allowed(self: Allowed, request: Request, gateway: Served) -> Caller:
-        caller = CALLERS[request.headers["authorization"].removeprefix("Bearer ")]
-        if not caller.may(self.scope):
-            raise AccessError(403, "missing_scope", f"The key lacks the scope {self.scope}.")
-        return caller
-
-    monkeypatch.setattr(Allowed, "__call__", allowed)
+@pytest.fixture
+def tokens(router: Router) -> dict[str, str]:
+    """A key of each kind, in the router's log."""
+    assert router.log is not None
+    table = AccessTable(router.log)
+    return {name: create_key(table, one, who="test", why="to call").token for name, one in WANTED.items()}
 
 
 @pytest.fixture
-def client(gateway: Gateway) -> Iterator[Callable[..., TestClient]]:
-    """Clients by name of a caller."""
+def client(gateway: Gateway, tokens: dict[str, str]) -> Iterator[Callable[..., TestClient]]:
+    """Clients by name of a key."""
     with TestClient(create_app(gateway=gateway), raise_server_exceptions=False) as opened:
 
         def as_caller(name: str) -> TestClient:
-            opened.headers["authorization"] = f"Bearer {name}"
+            opened.headers["authorization"] = f"Bearer {tokens[name]}"
             return opened
 
         yield as_caller

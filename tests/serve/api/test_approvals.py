@@ -66,7 +66,8 @@ def test_what_was_granted_goes_on_once_and_the_log_says_who(client: Client, rout
     assert (again.status_code, again.json()["error"]["code"]) == (409, "review")
     assert router.log is not None
     granted: list[Approval] = [step for step in router.log.approvals() if step.state == "granted"]
-    assert [(step.who, step.why) for step in granted] == [("acme's lawyer (key k2)", WHY["why"])]
+    assert [(step.who or "").partition(" (key ")[0] for step in granted] == ["acme's lawyer"]
+    assert [step.why for step in granted] == [WHY["why"]]
 
 
 def test_what_was_denied_ends_as_a_refusal(client: Client, waits: str) -> None:

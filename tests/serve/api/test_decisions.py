@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from router_ml import Executor, Router
+from router_ml import Router
 from router_ml.errors import LogError
-from router_ml.serve.app import create_app
-from router_ml.serve.gateway import Gateway
-from router_ml.serve.settings import Settings
+from router_ml.storage.owners import Owned
 from router_ml.storage.recorder import Recorder
 
 Client = Callable[..., TestClient]
@@ -75,20 +73,10 @@ def test_what_is_still_in_the_spool_is_known_to_the_process_that_decided(
 ) -> None:
     """While the database is away, what was answered a moment ago can be looked at all the same."""
     monkeypatch.setenv("ROUTER_ML_SPOOL", str(tmp_path / "spool"))
-    with (
-        Router.load(tmp_path / "router.yaml", log="postgresql+psycopg://127.0.0.1:9/none") as spooled,
-        Executor(spooled) as executor,
-        TestClient(
-            create_app(gateway=Gateway(Settings(), executor)), headers={"authorization": "Bearer globex"}
-        ) as one,
-    ):
+    with Router.load(tmp_path / "router.yaml", log="postgresql+psycopg://127.0.0.1:9/none") as spooled:
         made = spooled.predict_route("What is a lien?", metadata={"org": "globex"})
-        assert one.get(f"/v1/decisions/{made.decision_id}").text == made.to_json()
-        assert one.get(f"/v1/decisions/{made.decision_id}?view=explain").status_code == 200
-        said = one.post("/v1/outcomes", json={"decision_id": made.decision_id, "quality": 1.0})
-        assert said.json()["acknowledged"] == "spool"
-        other = {"authorization": "Bearer acme"}
-        assert one.get(f"/v1/decisions/{made.decision_id}", headers=other).status_code == 404
+        assert spooled.find(made.decision_id) == made
+        assert spooled.owners([made.decision_id, "dec_unheard_of"]) == {made.decision_id: Owned("globex")}
 
 
 def test_a_log_that_cannot_be_read_is_not_an_unknown_decision(
@@ -120,3 +108,10 @@ def test_a_list_holds_what_is_the_callers_page_by_page(client: Client, router: R
 @pytest.mark.parametrize("asked", ["limit=0", "limit=1e3", "limit=999", "cursor=%27%20OR%201=1", "tier=%00", "x=y"])
 def test_a_list_that_cannot_be_meant_is_refused(client: Client, asked: str) -> None:
     assert client("all").get(f"/v1/decisions?{asked}").status_code == 400
+
+
+def test_a_decision_is_unknown_although_something_came_of_it_before_it_arrived(client: Client) -> None:
+    """What came first says nothing of where the decision is."""
+    assert client("all").post("/v1/executions", json={"decision_id": "dec_later"}).status_code == 200
+    answer = client("all").get("/v1/decisions/dec_later")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_decision")
