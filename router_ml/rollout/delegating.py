@@ -137,3 +137,8 @@ class Delegating:
     def log(self) -> EventLog | None:
         """The event log that all arms share."""
         return self._champion.log
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept; see ``Router.keeps``."""
+        return self._champion.keeps

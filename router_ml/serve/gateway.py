@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.serve.access.granting import Keys
+from router_ml.serve.access.known import KnownKeys
+from router_ml.serve.access.limits import Limits
+from router_ml.serve.access.sessions import Sessions
 from router_ml.serve.settings import Settings
 from router_ml.sharing.counts import Counts
 
 if TYPE_CHECKING:
+    from router_ml.storage.access import StoredKey
     from router_ml.storage.eventlog import EventLog
 
 
 @dataclass
 class Gateway:
     """``counts``: what keys have called and spent, with what other processes say of it; ``leaving``: it ends soon, and
-    takes no more than what is under way."""
+    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser.
+    """
 
     settings: Settings
     executor: Executor
     counts: Counts = field(default_factory=Counts)
     leaving: bool = False
+    keys: Keys = field(init=False)
+    limits: Limits = field(init=False)
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = KnownKeys(
+            self._read_keys if self.router.keeps else None,
+            poll_seconds=self.settings.poll_seconds,
+            keep_seconds=self.settings.keep_keys_seconds,
+        )
+        self.keys = Keys(lambda: self.log, known)
+        self.limits = Limits(self.counts)
+        self.sessions = Sessions(self._session_secret, known)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -44,7 +65,31 @@ class Gateway:
         """The event log, once it is open."""
         return self.router.log
 
+    def start(self) -> None:
+        """Begin what goes on beside the requests; waits for the database."""
+        self.keys.known.start()
+
+    def stop(self) -> None:
+        """End what ``start`` began."""
+        self.keys.known.stop()
+
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
+        self.stop()
         self.executor.close()
         self.router.close()
+
+    def _read_keys(self) -> Mapping[str, StoredKey]:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).keys()
+
+    def _session_secret(self) -> bytes:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).secret("console")
+
+    def _opened_log(self) -> EventLog:
+        if self.log is None:
+            raise LogError("The event log is not open yet. Its database is asked again every few seconds.")
+        return self.log

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from router_ml.serve.console import live, pages, trying
+from router_ml.serve.console import live, login, pages, trying
 from router_ml.serve.console.pages import NAVIGATION
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Viewer
@@ -22,6 +22,5 @@ async def first_page(who: Viewer) -> RedirectResponse:
 
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
-    live.install(app)
-    for routes in (pages.router, home, trying.router, live.router):
+    for routes in (pages.router, home, login.router, trying.router, live.router):
         app.include_router(routes)

@@ -7,19 +7,19 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from router_ml.serve.access.caller import NOBODY, AccessError, Caller, Scope
-from router_ml.serve.asked import gateway_of
+from router_ml.serve.access.browser import console_caller, csrf, form_of
+from router_ml.serve.access.caller import AccessError, Caller, Scope
 
 
 async def viewer(request: Request) -> Caller:
     """Who looks; kept in ``request.state.viewer`` for ``page``.
 
     Raises:
-        AccessError: nobody has logged in.
+        AccessError: nobody has logged in, or a form does not come from a page of ours.
     """
-    request.state.viewer = NOBODY
-    request.state.csrf = ""
-    return NOBODY
+    found = await console_caller(request)
+    request.state.viewer, request.state.csrf = found, csrf(request)
+    return found
 
 
 Viewer = Annotated[Caller, Depends(viewer)]
@@ -57,8 +57,7 @@ async def posted(request: Request, _: Viewer) -> FormData:
     Raises:
         AccessError: the form is too large, or its token is missing or another's.
     """
-    form = await request.form(max_files=0, max_fields=200, max_part_size=gateway_of(request).settings.max_body_bytes)
-    return form
+    return await form_of(request)
 
 
 Posted = Annotated[FormData, Depends(posted)]
