@@ -34,6 +34,7 @@ async def first_page(who: Viewer) -> RedirectResponse:
 
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
+    live.install(app)
     of_pages = (login, trying, live, decisions, approvals, releases, reports, keys, switches, audit)
     for routes in (pages.router, home, *(one.router for one in of_pages)):
         app.include_router(routes)
