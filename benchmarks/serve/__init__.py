@@ -1,0 +1,1 @@
+"""Measures of the gateway: ``python -m benchmarks.serve WHAT``."""
