@@ -145,6 +145,7 @@ def _pictured(
         "cells": cells[: traffic.MOST_CELLS],
         "cells_left": max(len(cells) - traffic.MOST_CELLS, 0),
         "below": sum(cell.standing == "below" for cell in cells),
+        "rated_cells": sum(cell.mean is not None for cell in cells),
     }
 
 

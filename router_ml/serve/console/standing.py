@@ -14,6 +14,9 @@ from router_ml.router import Router
 from router_ml.serve.gateway import Gateway
 
 
+AT_CAP = {"cheapest": "the cheapest lane serves", "queue": "requests wait", "refuse": "requests are refused"}
+
+
 @dataclass(frozen=True)
 class Spent:
     """The day's money of a class. ``pace``: spent for what the time of day would allow, 1 is on the line; ``ends_at``:
@@ -46,7 +49,7 @@ class Spent:
     def words(self) -> str:
         """How it stands."""
         if self.share >= 1:
-            return f"spent: {self.at_cap}"
+            return f"spent: {AT_CAP[self.at_cap]}"
         return "ahead of the day" if self.look == "warn" else "on pace"
 
 

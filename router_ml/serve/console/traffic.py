@@ -115,7 +115,7 @@ def counted(groups: Sequence[Group], of: Callable[[Group], str | None]) -> list[
 
 def lane_shares(groups: Sequence[Group], ran: Sequence[Ran]) -> list[LaneShare]:
     """Lanes by how often they were decided for."""
-    totals = counted(groups, lambda group: group.lane)
+    totals = sorted(counted(groups, lambda group: group.lane), key=lambda one: one[0] == NO_LANE)
     every = sum(count for _, count in totals) or 1
     took: dict[str, list[float]] = defaultdict(list)
     tried, failed = Counter[str](), Counter[str]()
