@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from router_ml.config import RouterConfig
 from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
+from router_ml.memory import Memory
+from router_ml.overrides import Rules
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
 from router_ml.rollout.swapping import Swapper
@@ -112,6 +114,16 @@ class Delegating:
     def resume(self, state: Mapping[str, Any]) -> None:
         """Let the champion go on from a ``learned_state``; see ``Router.resume``."""
         self._champion.resume(state)
+
+    @property
+    def rules(self) -> Rules:
+        """The champion's rules: what may be in force now."""
+        return self._champion.rules
+
+    @property
+    def memory(self) -> Memory:
+        """What the arms share: health, money, sessions, the recorder; under the champion's configuration."""
+        return self._champion.memory
 
     @property
     def config(self) -> RouterConfig:

@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from router_ml.serve import problems
-from router_ml.serve.api import route
+from router_ml.serve.api import health, route
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.leaving import leaving_well
+from router_ml.serve.logs import quieten
 from router_ml.serve.settings import Settings
+from router_ml.serve.watching import Watching
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -27,15 +30,18 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         served = gateway if gateway is not None else await asyncio.to_thread(Gateway.open, settings)
         app.state.gateway = served
+        quieten()
         try:
-            yield
+            with leaving_well(served):
+                yield
         finally:
             if gateway is None:
                 await asyncio.to_thread(served.close)
 
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
-    for endpoints in (route,):
+    app.add_middleware(Watching)
+    for endpoints in (route, health):
         app.include_router(endpoints.router)
     return app
 
