@@ -52,7 +52,7 @@ class Killed:
 
 @dataclass(frozen=True)
 class Outlived:
-    """``acknowledged`` decisions, those of them that are ``lost``, whether the chain of the log holds, and each kill."""
+    """``acknowledged`` decisions, those of them that are ``lost``, whether the chain of the log holds, each kill."""
 
     asked: int
     acknowledged: int
