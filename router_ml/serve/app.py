@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from router_ml.serve import problems
-from router_ml.serve.api import health, route
+from router_ml.serve.access.guard import Application
+from router_ml.serve.access.listening import may_listen
+from router_ml.serve.api import health, keys, route
+from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.leaving import leaving_well
 from router_ml.serve.logs import quieten
 from router_ml.serve.settings import Settings
-from router_ml.serve.watching import Watching
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -30,19 +32,25 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         served = gateway if gateway is not None else await asyncio.to_thread(Gateway.open, settings)
         app.state.gateway = served
+        await asyncio.to_thread(served.start)
         quieten()
         try:
+            if served.keys.known.open:
+                may_listen(settings.host, ())
             with leaving_well(served):
                 yield
         finally:
+            await asyncio.to_thread(served.stop)
             if gateway is None:
                 await asyncio.to_thread(served.close)
 
-    app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = Application(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.settings = settings
     problems.install(app)
-    app.add_middleware(Watching)
-    for endpoints in (route, health):
+    for endpoints in (route, keys, health):
         app.include_router(endpoints.router)
+    if settings.console:
+        site.install(app)
     return app
 
 

@@ -2,79 +2,69 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from router_ml import telemetry
-from router_ml.contract import Versions
+from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
 from router_ml.loading import MODEL_VARIABLE
 from router_ml.rollout import Rollout
 from router_ml.router import Router
-from router_ml.serve.gauges import Gauges
-from router_ml.serve.housekeeping import Housekeeping
-from router_ml.serve.measures import Measures
-from router_ml.serve.readiness import Database, Lag, Readiness, readiness
+from router_ml.serve.access.granting import Keys
+from router_ml.serve.access.known import KnownKeys
+from router_ml.serve.access.limits import Limits
+from router_ml.serve.access.sessions import Sessions
+from router_ml.serve.operations import Operations
 from router_ml.serve.reloading import Following
-from router_ml.serve.scraping import Shared
 from router_ml.serve.settings import Settings
 from router_ml.sharing.counts import Counts
-from router_ml.telemetry.exposition import prometheus_reader
 
 if TYPE_CHECKING:
+    from router_ml.storage.access import StoredKey
     from router_ml.storage.eventlog import EventLog
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Gateway:
     """``counts``: what keys have called and spent, with what other processes say of it; ``leaving``: it ends soon, and
-    takes no more than what is under way; ``following``: the rules' file, where one is given; ``measures``, ``shared``:
-    what this worker counts, and how one scrape shows all workers; ``database``, ``lag``: how the log stands."""
+    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser;
+    ``operations``: what is counted and looked after.
+    """
 
     settings: Settings
     executor: Executor
     counts: Counts = field(default_factory=Counts)
     leaving: bool = False
-    following: Following | None = None
-    measures: Measures = field(default_factory=Measures)
-    database: Database = field(default_factory=Database)
-    lag: Lag = field(default_factory=Lag)
-    slot: str = field(default_factory=lambda: os.environ.get("ROUTER_ML_WORKER", "0"))
-    _running: list[Housekeeping | telemetry.Telemetry] = field(default_factory=list, repr=False)
+    keys: Keys = field(init=False)
+    limits: Limits = field(init=False)
+    sessions: Sessions = field(init=False)
+    operations: Operations = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shared = Shared(self.measures.registry, slot=self.slot, folder=self.settings.run_folder)
-        self.measures.registry.register(Gauges(self))
+        known = KnownKeys(
+            self._read_keys if self.router.keeps else None,
+            poll_seconds=self.settings.poll_seconds,
+            keep_seconds=self.settings.keep_keys_seconds,
+        )
+        self.keys = Keys(lambda: self.log, known)
+        self.limits = Limits(self.counts)
+        self.sessions = Sessions(self._session_secret, known)
+        self.operations = Operations(self)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Load what the settings name, and begin to look after it; takes seconds.
+        """Load what the settings name; takes seconds.
 
         Raises:
             RouterError: it cannot be loaded.
         """
         following = Following.of(settings.config) if settings.config is not None else None
-        model = settings.model or os.environ.get(MODEL_VARIABLE)
-        executor = Executor.load(model, config=settings.config, log=settings.log)
-        gateway = cls(settings, executor, following=following)
-        gateway.start()
+        model = settings.model or os.environ.get(MODEL_VARIABLE)  # a whole registered model is followed
+        gateway = cls(settings, Executor.load(model, config=settings.config, log=settings.log))
+        gateway.operations.following = following
         return gateway
-
-    def start(self) -> None:
-        """Begin to measure and to look after itself; ``close`` ends it."""
-        reader = prometheus_reader(self.measures.registry)
-        self._running = [telemetry.start(self.router.config, readers=[reader]), Housekeeping(self)]
-        rules = self.rules_in_force()
-        follows = isinstance(self.router, Rollout)
-        logger.info(
-            "Serving %s.",
-            "a registered model and its releases" if follows else "one version until a restart",
-            extra={"bundle": rules.bundle, "registry": rules.registry, "policy_sha256": rules.policy_sha256},
-        )
 
     @property
     def router(self) -> Router | Rollout:
@@ -86,19 +76,33 @@ class Gateway:
         """The event log, once it is open."""
         return self.router.log
 
-    def readiness(self) -> Readiness:
-        """Whether this worker should be sent requests."""
-        refused = self.following is not None and self.following.refused is not None
-        return readiness(self.router, self.database, leaving=self.leaving, refused_rules=refused)
+    def start(self) -> None:
+        """Begin what goes on beside the requests; waits for the database."""
+        self.keys.known.start()
+        self.operations.start()
 
-    def rules_in_force(self) -> Versions:
-        """What decisions of the champion say they are made with, overrides aside."""
-        return self.router.rules.base.versions
+    def stop(self) -> None:
+        """End what ``start`` began."""
+        self.operations.stop()
+        self.keys.known.stop()
 
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
-        for one in reversed(self._running):
-            one.close()
-        self._running = []
+        self.stop()
         self.executor.close()
         self.router.close()
+
+    def _read_keys(self) -> Mapping[str, StoredKey]:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).keys()
+
+    def _session_secret(self) -> bytes:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).secret("console")
+
+    def _opened_log(self) -> EventLog:
+        if self.log is None:
+            raise LogError("The event log is not open yet. Its database is asked again every few seconds.")
+        return self.log

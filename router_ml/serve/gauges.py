@@ -29,10 +29,10 @@ class Gauges(Collector):  # type: ignore[misc]
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All of them."""
         gateway, now = self._gateway, datetime.now(UTC)
-        found = gateway.readiness()
+        found = gateway.operations.readiness()
         yield _one("router_ml_gateway_ready", "1: requests may be sent here.", not found.reasons)
         yield _one("router_ml_gateway_leaving", "1: it ends soon.", gateway.leaving)
-        following = gateway.following
+        following = gateway.operations.following
         yield _one(
             "router_ml_rules_refused",
             "1: the router.yaml has changed and is not in force.",
@@ -42,7 +42,7 @@ class Gauges(Collector):  # type: ignore[misc]
         drain = gateway.router.memory.recorder.drain
         if drain is not None:
             yield _one("router_ml_spool_bytes", "Records on their way to the event log.", waiting_bytes(drain))
-            yield _one("router_ml_spool_lag_seconds", "Age of the oldest of them.", gateway.lag.seconds)
+            yield _one("router_ml_spool_lag_seconds", "Age of the oldest of them.", gateway.operations.lag.seconds)
             yield _one("router_ml_spool_writable", "1: the spool takes records.", "spool" not in found.degraded)
         yield from self._places()
         yield from self._money(now)

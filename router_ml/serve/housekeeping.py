@@ -46,11 +46,11 @@ class Housekeeping:
         gateway = self._gateway
         self._orphaned.look()
         if not gateway.leaving:  # the worker that takes its place writes by then
-            gateway.shared.write()
+            gateway.operations.shared.write()
         recorder = gateway.router.memory.recorder
         if recorder.log is not None:
-            gateway.database.ask(recorder.log)
+            gateway.operations.database.ask(recorder.log)
         if recorder.drain is not None:
-            gateway.lag.look(recorder.drain)
-        if gateway.following is not None:
-            gateway.following.look(gateway.router)
+            gateway.operations.lag.look(recorder.drain)
+        if gateway.operations.following is not None:
+            gateway.operations.following.look(gateway.router)

@@ -10,20 +10,20 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 
 class BoundedConfig(Config):
-    """uvicorn's, with the bounds of ``Bounded``: bytes before a request's body, seconds for a whole request."""
+    """uvicorn's, with the bounds of ``Bounded``: bytes and seconds of what comes before a body."""
 
-    def __init__(self, app: str, *, max_head_bytes: int, receive_seconds: float, **more: Any) -> None:
-        self.max_head_bytes, self.receive_seconds = max_head_bytes, receive_seconds
+    def __init__(self, app: str, *, max_head_bytes: int, head_seconds: float, **more: Any) -> None:
+        self.max_head_bytes, self.head_seconds = max_head_bytes, head_seconds
         super().__init__(app, http=Bounded, **more)
 
 
 class Bounded(HttpToolsProtocol):
-    """A connection whose client has to send a request within some seconds, and not too much before its body."""
+    """A connection whose client has to send the head of a request within some seconds, and not too much of it."""
 
     def __init__(self, config: Config, *given: Any, **more: Any) -> None:
         super().__init__(config, *given, **more)
         assert isinstance(config, BoundedConfig)
-        self._most, self._seconds = config.max_head_bytes, config.receive_seconds
+        self._most, self._seconds = config.max_head_bytes, config.head_seconds
         self._in_head, self._head = True, 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -53,12 +53,8 @@ class Bounded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """As uvicorn's."""
         self._in_head, self._head = False, 0
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """As uvicorn's."""
         self._came()
-        super().on_message_complete()
+        super().on_headers_complete()
 
     def _expect(self) -> None:
         self._came()

@@ -17,7 +17,7 @@ from uvicorn import Server
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.logs import config_of_logs
 from router_ml.serve.protocol import BoundedConfig
-from router_ml.serve.settings import Settings
+from router_ml.serve.settings import PREFIX, Settings
 from router_ml.serve.workers import SLOT_VARIABLE, Workers
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ def run(settings: Settings) -> int:
     """
     with _listening(settings) as listening, _shared_folder(settings) as shared:
         told = settings.model_copy(update={"run_folder": shared})
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:  # an option may have said otherwise
+            del os.environ[name]
         os.environ.update(told.to_environment())
         for name in _THREADS:  # workers share the processors; threads of theirs would only take turns
             os.environ.setdefault(name, "1")
@@ -115,7 +117,7 @@ def _config(settings: Settings) -> BoundedConfig:
         workers=settings.workers,
         loop="auto",
         max_head_bytes=settings.max_head_bytes,
-        receive_seconds=settings.receive_seconds,
+        head_seconds=settings.head_seconds,
         ws="none",
         lifespan="on",
         log_config=config_of_logs(settings),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from router_ml.serve.gateway import Gateway
 from router_ml.serve.measures import PROBES
+
+if TYPE_CHECKING:
+    from router_ml.serve.gateway import Gateway
 
 logger = logging.getLogger("router_ml.access")
 
@@ -31,7 +33,7 @@ class Watching:
             return
         gateway: Gateway = scope["app"].state.gateway
         answer = _Answer(send, gateway)
-        gateway.measures.began()
+        gateway.operations.measures.began()
         try:
             await self.app(scope, receive, answer.send)
         finally:
@@ -60,7 +62,8 @@ class _Answer:
 
     def ended(self, scope: Scope) -> None:
         seconds, route, method = time.perf_counter() - self._began, _route(scope), scope["method"]
-        self._gateway.measures.ended(route, method, self._status, seconds=seconds, first=self._first, whole=self._whole)
+        measures = self._gateway.operations.measures
+        measures.ended(route, method, self._status, seconds=seconds, first=self._first, whole=self._whole)
         said: dict[str, Any] = {
             "method": method if len(method) < 10 else "other",
             "route": route,
@@ -71,7 +74,7 @@ class _Answer:
         }
         state = scope.get("state", {})
         said.update({name: state[name] for name in ("decision_id", "trace_id") if state.get(name)})
-        caller = state.get("caller")
+        caller = scope.get("router_ml.caller")
         if caller is not None:
             said.update(key=caller.key_id, org=caller.org)
         if not self._whole:

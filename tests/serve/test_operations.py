@@ -34,7 +34,6 @@ def opened(bundle: Bundle, *, log: str | None = None, spool: Path | None = None)
     events, drain = open_log(log, spool=spool) if log else (None, None)
     with Executor(Router(bundle.config, bundle=bundle, log=events, drain=drain)) as executor:
         gateway = Gateway(Settings(), executor)
-        gateway.start()
         yield gateway
         gateway.close()
 
@@ -126,7 +125,7 @@ def test_a_disk_that_is_full_is_said_and_costs_no_answer_while_the_database_take
 ) -> None:
     monkeypatch.setattr("router_ml.serve.readiness.ROOM_BYTES", 1 << 60)
     assert client.get("/readyz").json() == {"ready": True, "reasons": [], "degraded": ["spool"]}
-    gateway.database.failed = "gone"
+    gateway.operations.database.failed = "gone"
     assert client.get("/readyz").json()["reasons"] == ["log"]
 
 
@@ -140,20 +139,20 @@ def test_a_database_that_is_away_makes_a_worker_unready_only_without_a_spool(
     try:
         with opened(bundle, log=server.url, spool=tmp_path / "spool" if spooled else None) as gateway:
             assert gateway.log is not None
-            gateway.database.ask(gateway.log)
-            assert gateway.readiness().reasons == ()
+            gateway.operations.database.ask(gateway.log)
+            assert gateway.operations.readiness().reasons == ()
             server.stop()
 
             def away() -> bool:
                 assert gateway.log is not None
-                gateway.database.ask(gateway.log)
-                return "database" in gateway.readiness().degraded
+                gateway.operations.database.ask(gateway.log)
+                return "database" in gateway.operations.readiness().degraded
 
             until(away)
-            assert gateway.readiness().reasons == (() if spooled else ("log",))
+            assert gateway.operations.readiness().reasons == (() if spooled else ("log",))
             server.start()
             until(lambda: not away())
-            assert gateway.readiness().reasons == ()
+            assert gateway.operations.readiness().reasons == ()
     finally:
         server.close()
 
@@ -181,7 +180,7 @@ def test_a_database_that_never_answers_counts_as_away(monkeypatch: pytest.Monkey
 def port(gateway: Gateway) -> Iterator[int]:
     """A real server, with bounds that a test reaches."""
     config = BoundedConfig(
-        "unused", max_head_bytes=4_000, receive_seconds=0.5, access_log=False, server_header=False, log_config=None
+        "unused", max_head_bytes=4_000, head_seconds=0.5, access_log=False, server_header=False, log_config=None
     )
     config.app = create_app(gateway=gateway)
     server = Server(config)
@@ -226,12 +225,12 @@ def test_a_head_without_end_is_refused(port: int, line: bytes) -> None:
 
 @pytest.mark.parametrize(
     "begun",
-    [b"", GET, b"POST /v1/route HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{"],
-    ids=["nothing", "half a head", "half a body"],
+    [b"", GET, GET + b"\r\n" + GET],
+    ids=["nothing", "half a head", "half a second head"],
 )
 def test_a_client_that_stops_to_send_is_let_go(port: int, begun: bytes) -> None:
     """Else a few thousand idle connections would be all that a worker can have."""
     began = time.monotonic()
     said = _said(port, begun)
     assert 0.3 < time.monotonic() - began < 8
-    assert said == b"" or said.startswith(b"HTTP/1.1 408")
+    assert said == b"" or b"HTTP/1.1 408" in said

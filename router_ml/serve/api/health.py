@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from router_ml.rollout import Rollout
-from router_ml.serve.asked import Allowed, MayAdmin, Served
+from router_ml.serve.asked import Allowed, MayAdmin, Served, whoever_calls
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.readiness import waiting_bytes
 from router_ml.serve.scraping import CONTENT_TYPE
@@ -27,7 +27,7 @@ async def healthz() -> Response:
 async def readyz(gateway: Served) -> Response:
     """Whether requests should be sent here: 200, or 503 with the reasons. ``degraded``: what fails and costs nobody an
     answer yet."""
-    found = gateway.readiness()
+    found = gateway.operations.readiness()
     said = {"ready": not found.reasons, "reasons": found.reasons, "degraded": found.degraded}
     return JSONResponse(said, 503 if found.reasons else 200)
 
@@ -36,8 +36,8 @@ async def readyz(gateway: Served) -> Response:
 async def metrics(request: Request, gateway: Served) -> Response:
     """All workers' series, as Prometheus reads them. Takes a key with the scope admin, unless ``open_metrics``."""
     if not gateway.settings.open_metrics:
-        await Allowed("admin")(request, gateway)
-    return Response(await asyncio.to_thread(gateway.shared.exposition), media_type=CONTENT_TYPE)
+        await Allowed("admin")(await whoever_calls(request, gateway), gateway)
+    return Response(await asyncio.to_thread(gateway.operations.shared.exposition), media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/status")
@@ -47,15 +47,16 @@ async def status(gateway: Served, caller: MayAdmin) -> Response:
 
 
 def _status(gateway: Gateway) -> dict[str, Any]:
-    found, router = gateway.readiness(), gateway.router
-    rules, recorder = gateway.rules_in_force(), router.memory.recorder
-    drain, following = recorder.drain, gateway.following
+    found, router = gateway.operations.readiness(), gateway.router
+    rules, recorder = gateway.operations.rules_in_force(), router.memory.recorder
+    drain, following = recorder.drain, gateway.operations.following
+    database, lag = gateway.operations.database, gateway.operations.lag.seconds
     said: dict[str, Any] = {
         "ready": not found.reasons,
         "reasons": found.reasons,
         "degraded": found.degraded,
         "leaving": gateway.leaving,
-        "worker": gateway.slot,
+        "worker": gateway.operations.slot,
         "rules": {
             "policy_sha256": rules.policy_sha256,
             "config_sha256": rules.config_sha256,
@@ -64,10 +65,14 @@ def _status(gateway: Gateway) -> dict[str, Any]:
         },
         "log": {
             "keeps": recorder.keeps,
-            "database": gateway.database.failed or ("answers" if gateway.database.answers else "does not answer"),
+            "database": database.failed or ("answers" if database.answers else "does not answer"),
             "spool": None
             if drain is None
-            else {"bytes": waiting_bytes(drain), "lag_s": round(gateway.lag.seconds, 1), "failing": drain.failing},
+            else {
+                "bytes": waiting_bytes(drain),
+                "lag_s": round(lag, 1),
+                "failing": drain.failing,
+            },
         },
         "down": sorted(router.memory.health.snapshot),
     }
