@@ -158,7 +158,6 @@ class InTime(ABC):
         by, claim, asked = checked(deadline_ms), Claim(), with_fields(request, fields)
         stamp: Stamp = {"seed": seed, "now": now, "decision_id": decision_id}
 
-
         def degrade(why: Degraded) -> RouteDecision:
             return self.predict_degraded(asked, why, **stamp)
 

@@ -10,6 +10,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
 from router_ml.memory import Memory
+from router_ml.overrides import Rules
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
 from router_ml.rollout.releases import Serving
@@ -136,6 +137,11 @@ class Delegating:
     def resume(self, state: Mapping[str, Any]) -> None:
         """Let the champion go on from a ``learned_state``; see ``Router.resume``."""
         self._champion.resume(state)
+
+    @property
+    def rules(self) -> Rules:
+        """The champion's rules: what may be in force now."""
+        return self._champion.rules
 
     @property
     def config(self) -> RouterConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
+from router_ml.loading import MODEL_VARIABLE
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.granting import Keys
@@ -17,6 +19,8 @@ from router_ml.serve.access.limits import Limits
 from router_ml.serve.access.sessions import Sessions
 from router_ml.serve.background import Background
 from router_ml.serve.deciding import Decider
+from router_ml.serve.operations import Operations
+from router_ml.serve.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts
@@ -29,7 +33,8 @@ if TYPE_CHECKING:
 @dataclass
 class Gateway:
     """``counts``: what keys have called and spent, with what other processes say of it; ``leaving``: it ends soon, and
-    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser.
+    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser;
+    ``operations``: what is counted and looked after.
     """
 
     settings: Settings
@@ -39,6 +44,7 @@ class Gateway:
     keys: Keys = field(init=False)
     limits: Limits = field(init=False)
     sessions: Sessions = field(init=False)
+    operations: Operations = field(init=False)
 
     def __post_init__(self) -> None:
         known = KnownKeys(
@@ -49,6 +55,7 @@ class Gateway:
         self.keys = Keys(lambda: self.log, known)
         self.limits = Limits(self.counts)
         self.sessions = Sessions(self._session_secret, known)
+        self.operations = Operations(self)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -57,7 +64,11 @@ class Gateway:
         Raises:
             RouterError: it cannot be loaded.
         """
-        return cls(settings, Executor.load(settings.model, config=settings.config, log=settings.log))
+        following = Following.of(settings.config) if settings.config is not None else None
+        model = settings.model or os.environ.get(MODEL_VARIABLE)  # a whole registered model is followed
+        gateway = cls(settings, Executor.load(model, config=settings.config, log=settings.log))
+        gateway.operations.following = following
+        return gateway
 
     @property
     def router(self) -> Router | Rollout:
@@ -94,9 +105,11 @@ class Gateway:
     def start(self) -> None:
         """Begin what goes on beside the requests; waits for the database."""
         self.keys.known.start()
+        self.operations.start()
 
     def stop(self) -> None:
         """End what ``start`` began."""
+        self.operations.stop()
         self.keys.known.stop()
 
     def close(self) -> None:
