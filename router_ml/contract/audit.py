@@ -15,7 +15,8 @@ ReleaseKind = Literal[
 ]
 LogKind = Literal["erased", "expired", "compacted"]
 DrillKind = Literal["drill", "drill_ended"]
-AuditKind = Literal[RulesKind, ReleaseKind, LogKind, DrillKind]
+SwitchKind = Literal["place_off", "place_on"]
+AuditKind = Literal[RulesKind, ReleaseKind, LogKind, DrillKind, SwitchKind]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
@@ -24,9 +25,9 @@ class AuditEvent(Model):
 
     ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended;
     of a release the versions before and after; of the log what was taken out; of a drill what counts as down, and for
-    which share of sessions. ``policy_sha256_before`` and
+    which share of sessions; of a switch the places that are off. ``policy_sha256_before`` and
     ``policy_sha256_after`` are those that decisions record, empty where rules were not touched. ``expires_at``: until
-    when an override or a drill holds; None until it is ended.
+    when an override, a drill or a switch holds; None until it is ended.
     """
 
     event_id: Identifier
