@@ -69,6 +69,7 @@ class Decider(Concluder):
         )
         self.rewards = rewards or shipped_rewards()
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
+        self._followed = self.memory.overrides
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(
             self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
@@ -97,7 +98,7 @@ class Decider(Concluder):
             draw: the arm that it was given, while several bundles decide.
             began: when reading it began, by ``telemetry.clock``.
         """
-        rules = rules or self._rules
+        rules = rules or self.rules
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
             decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
@@ -161,6 +162,7 @@ class Decider(Concluder):
         """Decide, and count what the decision costs and teaches."""
         if str(stamp[2]).endswith(SHADOW_SUFFIX):
             raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+        self.memory.listener.look()
         self._budgets.catch_up(self.log)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)

@@ -94,7 +94,7 @@ class Router(Reviewed):
             known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
             request = {**known, **fields}
         parsed = RouteRequest.parse(request)
-        rules, began = self._rules, telemetry.clock()
+        rules, began = self.rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, [parsed])
         return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, began=began)
 
@@ -120,7 +120,7 @@ class Router(Reviewed):
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
-        rules, began = self._rules, telemetry.clock()
+        rules, began = self.rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, parsed)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
@@ -179,7 +179,8 @@ class Router(Reviewed):
             definitions: of tools that came beside the request; they are read for what they hold, not what they ask.
         """
         _, now, _ = stamped(0, now, "recheck")
-        force = self._rules.at(now)
+        self.memory.listener.look()
+        force = self.rules.at(now)
 
         def look(new: RouteRequest) -> Read:
             understood = read(force.config, self.bundle, [new])[0]
@@ -217,7 +218,7 @@ class Router(Reviewed):
         answer, asked = Answer.read(output), None if request is None else RouteRequest.parse(request)
         decided = self._recorder.look_up(decision) if isinstance(decision, str) else decision
         _, now, check_id = stamped(0, now, f"chk_{secrets.token_hex(12)}")
-        force = self._rules.at(now)
+        force = self.rules.at(now)
         check = check_answer(
             force.config,
             decided,

@@ -31,6 +31,7 @@ ORDER = (
     {"nearest_rules"},
     {"nearest"},
     {"storage"},
+    {"listening", "followed"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"drills"},
     {"sharing"},

@@ -9,7 +9,8 @@ from pydantic import Field, StringConstraints
 
 from router_ml.contract.base import Identifier, JsonObject, Model
 
-RulesKind = Literal["override", "override_ended", "policies_replaced"]
+OverrideKind = Literal["override", "override_ended"]
+RulesKind = Literal[OverrideKind, "policies_replaced"]
 ReleaseKind = Literal[
     "registered", "judged", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
 ]

@@ -78,9 +78,7 @@ def read_kind(
         yield from (records.parse(model, row.record, f"{what} {row.record_id}") for row in page)
 
 
-def read_changes(
-    begin: Transaction, kinds: Sequence[AuditKind], since: datetime | None = None
-) -> Iterator[AuditEvent]:
+def read_changes(begin: Transaction, kinds: Sequence[AuditKind], since: datetime | None = None) -> Iterator[AuditEvent]:
     """Audit events of some kinds, oldest first, as far as this release can read them."""
     table = tables.audit_events
     order = (table.c.at, table.c.event_id)
