@@ -23,7 +23,7 @@ from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, State
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
-from router_ml.errors import InvalidRequestError, RouterError
+from router_ml.errors import InvalidRequestError, LogError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
@@ -38,6 +38,7 @@ from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Cost
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
@@ -207,6 +208,15 @@ class Decider(Concluder):
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
+
+    def _counted_elsewhere(self, decision_id: str) -> Cost | None:
+        """What another process of the service counts for a decision, by the log; None where that is not known."""
+        if self.log is None or not self._budgets.counted_elsewhere(decision_id):
+            return None
+        try:
+            return self.log.cost(decision_id, traffic_classes=self._budgets.classes)
+        except LogError:
+            return None
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

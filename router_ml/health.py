@@ -49,9 +49,8 @@ class Health:
 
     def know(self, lanes: Mapping[str, Lane]) -> None:
         """Take reports of the places of these lanes, too; what is down stays so."""
-        more = {*lanes, *(x.provider for x in lanes.values()), *(x.failure_domain for x in lanes.values())}
         with self._lock:
-            self._places = self._places | more
+            self._places = self._places | places_of(lanes)
             self._look()
 
     @property
@@ -111,3 +110,8 @@ class Health:
         ends = [word.until for word in (*heard.values(), *off.values()) if word.until is not None]
         known = {place: found[place] for place in sorted(found) if place in self._places}
         self._snapshot = known, min(ends, default=None)
+
+
+def places_of(lanes: Mapping[str, Lane]) -> frozenset[str]:
+    """All that can be down: lanes, their providers and failure domains."""
+    return frozenset(lanes).union(*((lane.provider, lane.failure_domain) for lane in lanes.values()))

@@ -21,10 +21,10 @@ from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
+from router_ml.operated import Operated
 from router_ml.reading import Guards, read
 from router_ml.rechecking import Read, Still, recheck
 from router_ml.recording import Ack, record_check
-from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Reviewed):
+class Router(Operated):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod
@@ -150,15 +150,6 @@ class Router(Reviewed):
 
         return attribute(RouteRequest.parse(request).task, self.bundle.encoder, self.bundle.classifier, top=top)
 
-    def report_health(self, name: str, status: str) -> None:
-        """Say that a lane, provider or failure domain is ``down`` or ``up``; eligibility follows at once.
-
-        Raises:
-            InvalidRequestError: no lane, provider or failure domain has this name.
-        """
-        self._health.report(name, status)
-        telemetry.reported(name, status)
-
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
         return pins.sign(decision.decision_id, risks=private_risks(decision))
@@ -240,9 +231,10 @@ class Router(Reviewed):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
+        before = None if outcome.cost_usd is None else self._counted_elsewhere(decision_id)
         ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
         if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
-            self._budgets.correct(outcome.decision_id, outcome.cost_usd)
+            self._budgets.correct(outcome.decision_id, outcome.cost_usd, instead_of=before)
         if self._learner is not None:
             self._learner.learn(outcome)
         return ack

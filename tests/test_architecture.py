@@ -41,6 +41,7 @@ ORDER = (
     {"deciding"},
     {"beside"},
     {"reviewed"},
+    {"operated"},
     {"router"},
     {"rollout"},
     {"front_door", "served_model"},

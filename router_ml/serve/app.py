@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from router_ml.serve import problems
-from router_ml.serve.api import route
+from router_ml.serve.api import route, switches
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
 
     app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     problems.install(app)
-    for endpoints in (route,):
+    for endpoints in (route, switches):
         app.include_router(endpoints.router)
     return app
 

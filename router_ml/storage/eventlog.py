@@ -23,7 +23,7 @@ from router_ml.errors import LogError
 from router_ml.storage import entries as entry
 from router_ml.storage import reading, records, tables
 from router_ml.storage.chain import Writer
-from router_ml.storage.costs import Cost, read_costs
+from router_ml.storage.costs import Cost, read_cost, read_costs
 from router_ml.storage.entries import Entry
 from router_ml.storage.erasure import Erasure, erase
 from router_ml.storage.migrations import prepare, secret_digest, secret_of_subjects
@@ -195,6 +195,11 @@ class EventLog:
         """What decisions of some classes cost or were expected to, oldest first; from ``since``, before ``until``."""
         with self.session.read() as connection:
             return read_costs(connection, since, until, traffic_classes)
+
+    def cost(self, decision_id: str, *, traffic_classes: Sequence[str]) -> Cost | None:
+        """``costs`` of one decision; None where it cost nothing, is of another class or is not there."""
+        with self.session.read() as connection:
+            return read_cost(connection, decision_id, traffic_classes)
 
     def counts(self) -> dict[str, int]:
         """How many of each kind there are; of decisions also those drawn from several lanes, with an embedding, and
