@@ -1,10 +1,14 @@
-"""Decisions that nobody acts on: of a shadow beside the champion, and of a bundle before it takes over."""
+"""Decisions that nobody acts on: of a shadow beside the champion, of a bundle before it takes over, of a request that
+somebody only wants to try."""
 
 from __future__ import annotations
 
+import secrets
+from datetime import datetime
+
 from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.deciding import Decider
-from router_ml.draws import SHADOW, Draw, shadow_id
+from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
 from router_ml.reading import read
 from router_ml.recording import Made
 from router_ml.understanding.understand import Understanding
@@ -28,3 +32,14 @@ class Beside(Decider):
         rules = self.rules
         understood = read(rules.base.config, self.bundle, [request])[0]
         return self._weigh(rules, request, understood, stamp=(0, None, None), draw=Draw(SHADOW))
+
+    def preview(self, request: RouteRequest, *, seed: int | None = None, now: datetime | None = None) -> RouteDecision:
+        """What would be decided of a request now, without a trace.
+
+        The lane is drawn as ever, so that another draw may take another one: ``propensities`` say how often. The id
+        begins with ``preview_`` and is in no log.
+        """
+        rules = self._rules
+        understood = read(rules.base.config, self.bundle, [request])[0]
+        stamp = (seed, now, f"preview_{secrets.token_hex(8)}")
+        return self._weigh(rules, request, understood, stamp=stamp, draw=CHAMPION)

@@ -67,6 +67,11 @@ class Recorded(Governed):
         """The event log; None where there is none, or it could not be opened yet."""
         return self._recorder.log
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept, also where the log could not be opened yet."""
+        return self._recorder.keeps
+
     def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
         """How far a decision's record had got when it was answered: ``database`` or ``spool``. None where nothing was
         kept, or it is not among the last 10,000 of this router."""

@@ -47,6 +47,10 @@ class Delegating:
         """Which words of a request's task made the labels that the champion gives it; see ``Router.attribute``."""
         return self._champion.attribute(request, top=top)
 
+    def preview(self, request: RouteRequest, *, seed: int | None = None, now: datetime | None = None) -> RouteDecision:
+        """What the champion would decide now, without a trace; see ``Router.preview``."""
+        return self._champion.preview(request, seed=seed, now=now)
+
     def report_health(self, name: str, status: str) -> None:
         """Say that a lane, provider or failure domain of any arm is ``down`` or ``up``; it holds for all of them, and
         for those that come. See ``Router.report_health``."""
@@ -152,3 +156,8 @@ class Delegating:
     def log(self) -> EventLog | None:
         """The event log that all arms share."""
         return self._champion.log
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept; see ``Router.keeps``."""
+        return self._champion.keeps

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from router_ml.serve import problems
-from router_ml.serve.api import route, switches
+from router_ml.serve.access.guard import Application
+from router_ml.serve.api import keys, route, switches
+from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 
@@ -27,16 +29,21 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         served = gateway if gateway is not None else await asyncio.to_thread(Gateway.open, settings)
         app.state.gateway = served
+        await asyncio.to_thread(served.start)
         try:
             yield
         finally:
+            await asyncio.to_thread(served.stop)
             if gateway is None:
                 await asyncio.to_thread(served.close)
 
-    app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = Application(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.settings = settings
     problems.install(app)
-    for endpoints in (route, switches):
+    for endpoints in (route, keys, switches):
         app.include_router(endpoints.router)
+    if settings.console:
+        site.install(app)
     return app
 
 

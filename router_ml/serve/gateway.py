@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.serve.access.granting import Keys
+from router_ml.serve.access.known import KnownKeys
+from router_ml.serve.access.limits import Limits
+from router_ml.serve.access.sessions import Sessions
 from router_ml.serve.settings import Settings
 from router_ml.sharing.counts import Counts
 from router_ml.sharing.sharing import Shared, Sharing
 
 if TYPE_CHECKING:
+    from router_ml.storage.access import StoredKey
     from router_ml.storage.eventlog import EventLog
 
 
 @dataclass
 class Gateway:
-    """``counts``: what keys have called and spent, with what other processes say of it; ``sharing``: how it hears of
-    them, None before it is opened; ``leaving``: it ends soon, and takes no more than what is under way."""
+    """``counts``: what keys have called and spent, with what other processes say of it; ``sharing``: how it tells them
+    and hears of them; ``leaving``: it ends soon, and takes no more than what is under way. ``keys``, ``limits``,
+    ``sessions``: who calls, how often, and from a browser.
+    """
 
     settings: Settings
     executor: Executor
     counts: Counts = field(default_factory=Counts)
-    sharing: Sharing | None = None
     leaving: bool = False
+    sharing: Sharing = field(init=False)
+    keys: Keys = field(init=False)
+    limits: Limits = field(init=False)
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = KnownKeys(
+            self._read_keys if self.router.keeps else None,
+            poll_seconds=self.settings.poll_seconds,
+            keep_seconds=self.settings.keep_keys_seconds,
+        )
+        self.keys = Keys(lambda: self.log, known)
+        self.limits = Limits(self.counts)
+        self.sessions = Sessions(self._session_secret, known)
+        memory, served = self.router.memory, self.router.serves
+        memory.listener.poll_seconds = self.settings.poll_seconds
+        shared = Shared(memory.health, memory.budgets, memory.listener, self.counts, served, self.executor.watch)
+        self.sharing = Sharing(shared)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -34,18 +60,7 @@ class Gateway:
         Raises:
             RouterError: it cannot be loaded.
         """
-        gateway = cls(settings, Executor.load(settings.model, config=settings.config, log=settings.log))
-        gateway.share()
-        return gateway
-
-    def share(self) -> Sharing:
-        """Tell the other processes of the log what this one does, and hear of them; until ``close``."""
-        router, memory = self.executor.router, self.executor.router.memory
-        shared = Shared(memory.health, memory.budgets, memory.listener, self.counts, router.serves, self.executor.watch)
-        memory.listener.poll_seconds = self.settings.poll_seconds
-        self.sharing = Sharing(shared)
-        self.sharing.start()
-        return self.sharing
+        return cls(settings, Executor.load(settings.model, config=settings.config, log=settings.log))
 
     @property
     def router(self) -> Router | Rollout:
@@ -57,9 +72,34 @@ class Gateway:
         """The event log, once it is open."""
         return self.router.log
 
+    def start(self) -> None:
+        """Begin what goes on beside the requests; waits for the database."""
+        self.keys.known.start()
+        if self.router.keeps:
+            self.sharing.start()
+
+    def stop(self) -> None:
+        """End what ``start`` began."""
+        self.sharing.close()
+        self.keys.known.stop()
+
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
+        self.stop()
         self.executor.close()
-        if self.sharing is not None:
-            self.sharing.close()
         self.router.close()
+
+    def _read_keys(self) -> Mapping[str, StoredKey]:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).keys()
+
+    def _session_secret(self) -> bytes:
+        from router_ml.storage.access import AccessTable
+
+        return AccessTable(self._opened_log()).secret("console")
+
+    def _opened_log(self) -> EventLog:
+        if self.log is None:
+            raise LogError("The event log is not open yet. Its database is asked again every few seconds.")
+        return self.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,6 +21,16 @@ def problem(status: int, code: str, message: str, *, headers: dict[str, str] | N
     return JSONResponse({"error": said}, status, headers=headers)
 
 
+def refusal(error: AccessError) -> JSONResponse:
+    """A call that is refused."""
+    headers = {} if error.retry_after_s is None else {"retry-after": f"{math.ceil(max(error.retry_after_s, 1))}"}
+    if error.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="router_ml"'
+    if error.status == 408:
+        headers["connection"] = "close"  # what still comes is of no use
+    return problem(error.status, error.code, str(error), headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Have everything that is raised on purpose, and whatever else, answered in this shape; nothing of a request is
     ever repeated."""
@@ -33,8 +44,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AccessError)
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, AccessError)
-        headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
-        return problem(error.status, error.code, str(error), headers=headers)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> Response:

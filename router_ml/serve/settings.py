@@ -22,7 +22,8 @@ class Settings(BaseModel):
     ``poll_seconds``: how often the registry, the rules and what other processes say are looked at. ``console``: whether
     there are pages; ``reports``: a folder of HTML reports that they list.
 
-    ``max_body_bytes``: of a request. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
+    ``max_body_bytes``: of a request, which has to come within ``body_seconds``. ``keep_keys_seconds``: that known keys
+    go on while the database is away. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
     requests that wait to be decided: beyond, the answer is 503. ``decide_ms``: after which a request is decided by
     rules alone; None: never. ``drain_seconds``: that a worker which is to end still serves, and is not ready.
     ``origins``: of pages that may call from a browser; none by default. ``trusted_proxies``: addresses whose
@@ -43,6 +44,8 @@ class Settings(BaseModel):
     console: bool = True
     reports: Path | None = None
     max_body_bytes: int = Field(default=2_000_000, ge=1_000)
+    body_seconds: float = Field(default=20.0, gt=0, le=3600)
+    keep_keys_seconds: float = Field(default=300.0, ge=0, le=86_400)
     max_in_flight: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=256, ge=1)
     decide_ms: float | None = Field(default=None, gt=0)

@@ -79,10 +79,10 @@ class Sharing:
         self._published: dict[Counter, float] = {}
         self._based: frozenset[Counter] = frozenset()
         self._board: tuple[EventLog, Board] | None = None
-        self._ticks, self._failing = 0, False
+        self._ticks, self._failing, self._known = 0, False, False
         self._turn = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="router-ml-sharing", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -95,8 +95,12 @@ class Sharing:
         return self._failing
 
     def start(self) -> None:
-        """Look once, then again and again beside the requests."""
+        """Look once, then again and again beside the requests; nothing where that is done already."""
+        if self._thread is not None:
+            return
+        self._stop.clear()
         self.tick()
+        self._thread = threading.Thread(target=self._run, name="router-ml-sharing", daemon=True)
         self._thread.start()
 
     def tick(self) -> None:
@@ -107,6 +111,7 @@ class Sharing:
             if board is None:
                 return
             try:
+                self._known = True
                 self._tell(board)
                 self._hear(board)
                 self._clean(board)
@@ -124,15 +129,17 @@ class Sharing:
         return (replace(self._this, serves=self.shared.serves()), *self._others)
 
     def close(self) -> None:
-        """Tell the last time what was counted, and live no more."""
+        """Tell the last time what was counted, and live no more, until it starts again."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(_PATIENCE_S)
-        board = self._opened()
+            self._thread = None
+        board = self._opened() if self._known else None
         if board is None or not self._turn.acquire(timeout=_PATIENCE_S):
             return
         try:
             board.leave(self.name, self._changed(self._counted(self._days())))
+            self._known = False
         except LogError as error:
             logger.error("What was counted last could not be told to other processes: %s", error)
         finally:
