@@ -149,15 +149,22 @@ class InTime(ABC):
         Args:
             deadline_ms: milliseconds from now; what is not decided by then is decided at once by the rules alone, as if
                 it could not be scanned (``decide_degraded``), and ``state.degraded`` says so. A decision whose record
-                is being written when the time is up is waited for. None: there is no deadline.
+                is being written when the time is up is waited for. 0: by the rules at once. None: there is no
+                deadline.
 
         Raises:
             InvalidRequestError: the request does not follow the contract. LogError: as for ``predict_route``.
         """
         by, claim, asked = checked(deadline_ms), Claim(), with_fields(request, fields)
         stamp: Stamp = {"seed": seed, "now": now, "decision_id": decision_id}
+
+        def degrade(why: Degraded) -> RouteDecision:
+            return self.predict_degraded(asked, why, **stamp)
+
+        if by == 0:
+            return await degraded(degrade, Degraded(why="deadline", deadline_ms=by))
         whole = in_pool(lambda: self.predict_claimed(asked, claim, **stamp))
-        return await by_deadline(whole, lambda why: self.predict_degraded(asked, why, **stamp), claim, deadline_ms=by)
+        return await by_deadline(whole, degrade, claim, deadline_ms=by)
 
     @abstractmethod
     def predict_claimed(self, request: RouteRequest, claim: Claim | None, **stamp: Unpack[Stamp]) -> RouteDecision:

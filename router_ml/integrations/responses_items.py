@@ -117,9 +117,7 @@ def _take(found: list[JsonObject], item: Mapping[str, Any], where: str) -> None:
             )
         found.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": said})
     elif kind == "item_reference":
-        raise InvalidRequestError(
-            f"{where} refers to an item of an earlier call. The router keeps none: send the item."
-        )
+        raise InvalidRequestError(f"{where} refers to an item of an earlier call, and none is kept. Send the item.")
     elif kind != "reasoning":  # which only the model that thought it can read
         raise InvalidRequestError(
             f"{where} is none of message, function_call and function_call_output. Leave it out, or say it as a message."

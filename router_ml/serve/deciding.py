@@ -97,8 +97,8 @@ class Decider:
             self.degraded += 1
             return self._router().predict_degraded(request, why)
 
-        if by is not None and self.busy and 1000 * self.expected_seconds > by:
-            return await degraded(degrade, Degraded(why="load", deadline_ms=by))
+        if by is not None and (by == 0 or (self.busy and 1000 * self.expected_seconds > by)):
+            return await degraded(degrade, Degraded(why="load" if by else "deadline", deadline_ms=by))
         one = _Waiting(request, telemetry.clock())
         with self._more:
             self._start()

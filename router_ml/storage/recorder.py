@@ -60,6 +60,11 @@ class Recorder:
         return self._drain.log if self._drain is not None and self._drain.log is not None else self._log
 
     @property
+    def drain(self) -> Drain | None:
+        """The way from a spool to the log, where there is a spool."""
+        return self._drain
+
+    @property
     def keeps(self) -> bool:
         """Whether anything is kept."""
         return self._drain is not None or self._log is not None

@@ -5,6 +5,7 @@ Every string that is sent holds a mark of its attack, which may come back in not
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -159,7 +160,7 @@ class Attacker:
             if isinstance(inner, dict | list) and inner and self._rng.random() < 0.6:
                 here = inner
                 continue
-            here[key] = self._rng.choice(VALUES)
+            here[key] = copy.deepcopy(self._rng.choice(VALUES))
             if isinstance(here, dict) and self._rng.random() < 0.3:
                 here[self._rng.choice(("self", "extra", "org", "metadata", "constraints", "stream", "tools"))] = inner
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,9 +14,6 @@ from router_ml.integrations.chats import Stamp
 from router_ml.integrations.following import Piece
 from router_ml.serve.access.caller import Caller
 from router_ml.serve.gateway import Gateway
-
-_DEFAULT_TIMEOUT_S = 600.0
-"""Of the official clients; whoever leaves it has not asked for anything."""
 
 
 class Telling(Protocol):
@@ -35,9 +31,7 @@ class Telling(Protocol):
 class Api(Protocol):
     """``integrations.chats`` or ``integrations.responses``."""
 
-    def read(
-        self, config: RouterConfig, sent: Mapping[str, Any], *, patience_ms: float | None = None, stamped: Stamp = dict
-    ) -> Asked:
+    def read(self, config: RouterConfig, sent: Mapping[str, Any], *, stamped: Stamp = dict) -> Asked:
         """The call as a request."""
         ...
 
@@ -73,18 +67,8 @@ class Call:
         stream = sent.get("stream")
         if not isinstance(stream, bool | None):
             raise InvalidRequestError("stream cannot be read. Give true or false.")
-        patience = None if stream else _patience_ms(headers)
         config = gateway.router.config
-        asked = api.read(config, sent, patience_ms=patience, stamped=caller.stamped)
+        asked = api.read(config, sent, stamped=caller.stamped)
         parent, state = headers.get("traceparent"), headers.get("tracestate")
         client = replace(asked.client, traceparent=parent, tracestate=state)
         return cls(api, sent, replace(asked, client=client), caller, bool(stream))
-
-
-def _patience_ms(headers: Mapping[str, str]) -> float | None:
-    """How long the official client will wait for a whole answer, which it says of itself."""
-    try:
-        seconds = float(headers.get("x-stainless-read-timeout", ""))
-    except ValueError:
-        return None
-    return seconds * 1000 if 0 < seconds < _DEFAULT_TIMEOUT_S and math.isfinite(seconds) else None
