@@ -31,18 +31,19 @@ def test_a_report_is_listed_and_framed_without_any_right(as_key: Keyed, lived: L
     assert "frame-ancestors 'self'" in policy
 
 
-@pytest.mark.parametrize(
-    "name", ["../log.sqlite", "..%2Flog.sqlite", "%2e%2e/secret.html", "link.html", "in/secret.html", "x%00.html", "."]
-)
-def test_nothing_outside_the_folder_is_served(as_key: Keyed, lived: Lived, name: str) -> None:
+OUTSIDE = ("../log.sqlite", "..%2Flog.sqlite", "%2e%2e/secret.html", "link.html", "in/secret.html", "x%00.html", ".")
+
+
+def test_nothing_outside_the_folder_is_served(as_key: Keyed, lived: Lived) -> None:
     secret = lived.reports.parent / "secret.html"
     secret.write_text("<title>secret</title>")
     (lived.reports / "link.html").symlink_to(secret)
     (lived.reports / "in").symlink_to(lived.reports.parent)
     browser = as_key("all")
-    answer = browser.client.get(f"/console/reports/file/{name}")
-    assert answer.status_code == 404
-    assert "<title>secret" not in answer.text
+    for name in OUTSIDE:
+        answer = browser.client.get(f"/console/reports/file/{name}")
+        assert answer.status_code == 404, name
+        assert "<title>secret" not in answer.text
     assert "secret" not in browser.page("/console/reports").partition("<tbody")[2]
 
 
