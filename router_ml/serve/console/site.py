@@ -22,5 +22,6 @@ async def first_page(who: Viewer) -> RedirectResponse:
 
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
+    live.install(app)
     for routes in (pages.router, home, login.router, trying.router, live.router):
         app.include_router(routes)
