@@ -37,6 +37,9 @@ from router_ml.terms import Terms
 BUDGET = "budget"
 """The queue of requests that wait for the next day's money."""
 
+DEADLINE = "deadline"
+"""Stands among the policies of a decision that was made without looking at the request, since there was no time."""
+
 
 @dataclass(frozen=True)
 class Stamp:
@@ -123,7 +126,7 @@ def assemble(
         explored=choice.explored if choice else False,
         seed=stamp.seed,
         state=stamp.state,
-        policies=_policies(case, ruling),
+        policies=_policies(case, ruling, stamp),
         versions=stamp.versions,
     )
     _check_eligible(decision)
@@ -232,13 +235,19 @@ def _circumstances(case: Case) -> Circumstances:
     )
 
 
-def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:
+def _policies(case: Case, ruling: Ruling, stamp: Stamp) -> tuple[PolicyFired, ...]:
     pin = PolicyFired(
         id="session-pin",
         version="1",
         effect=f"an earlier turn is not known to be clean: counts as {', '.join(sorted(case.pinned))}",
     )
-    return (pin, *ruling.fired) if case.pinned else ruling.fired
+    late = PolicyFired(
+        id=DEADLINE,
+        version="1",
+        effect="not decided in time: counts as not scanned, nothing that was learned is used, explore off",
+    )
+    own = ((pin,) if case.pinned else ()) + ((late,) if stamp.state.degraded is not None else ())
+    return (*own, *ruling.fired)
 
 
 def _check_eligible(decision: RouteDecision) -> None:

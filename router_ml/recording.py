@@ -198,7 +198,7 @@ def _entry(made: Made, encoder: str, config: RouterConfig, subject: str | None) 
 
     decision, seen, features = made.decision, made.understood, None
     level = decision.log_level if not is_private(decision) else "features"
-    if decision.log_level != "decision":
+    if decision.log_level != "decision" and decision.state.degraded is None:  # else nothing was computed
         embedding = seen.embedding if level in ("embedding", "text") and len(seen.embedding) else None
         features = Features(encoder, embedding, features_vector(seen))
     days = config.logging.of(decision.risk_tier).days

@@ -14,6 +14,7 @@ from router_ml.serve.api import keys, route
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import SheddingMiddleware
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     app = Application(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.settings = settings
     problems.install(app)
+    app.add_middleware(SheddingMiddleware)
     for endpoints in (route, keys):
         app.include_router(endpoints.router)
     if settings.console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
@@ -14,7 +15,9 @@ from router_ml.serve.access.granting import Keys
 from router_ml.serve.access.known import KnownKeys
 from router_ml.serve.access.limits import Limits
 from router_ml.serve.access.sessions import Sessions
+from router_ml.serve.deciding import Decider
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts
 
 if TYPE_CHECKING:
@@ -65,6 +68,23 @@ class Gateway:
         """The event log, once it is open."""
         return self.router.log
 
+    @cached_property
+    def decider(self) -> Decider:
+        """Decides for the requests of this worker."""
+        settings = self.settings
+        return Decider(
+            lambda: self.router,
+            deadline_ms=settings.decide_ms,
+            max_waiting=settings.max_waiting,
+            threads=settings.deciding_threads,
+            together=settings.decide_together,
+        )
+
+    @cached_property
+    def shedding(self) -> Shedding:
+        """What is under way, and what is too much."""
+        return Shedding(self.settings.max_in_flight)
+
     def start(self) -> None:
         """Begin what goes on beside the requests; waits for the database."""
         self.keys.known.start()
@@ -76,6 +96,7 @@ class Gateway:
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
         self.stop()
+        self.decider.close()
         self.executor.close()
         self.router.close()
 

@@ -13,7 +13,6 @@ from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.gateway import Gateway
 
-
 AT_CAP = {"cheapest": "the cheapest lane serves", "queue": "requests wait", "refuse": "requests are refused"}
 
 
