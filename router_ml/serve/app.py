@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from router_ml.serve import problems
 from router_ml.serve.access.guard import Application
-from router_ml.serve.api import keys, route
+from router_ml.serve.api import chat, keys, models, responses, route
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     app.state.settings = settings
     problems.install(app)
     app.add_middleware(SheddingMiddleware)
-    for endpoints in (route, keys):
+    for endpoints in (route, chat, responses, models, keys):
         app.include_router(endpoints.router)
     if settings.console:
         site.install(app)
