@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,13 +10,17 @@ from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
+from router_ml.loading import MODEL_VARIABLE
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.granting import Keys
 from router_ml.serve.access.known import KnownKeys
 from router_ml.serve.access.limits import Limits
 from router_ml.serve.access.sessions import Sessions
+from router_ml.serve.background import Background
 from router_ml.serve.deciding import Decider
+from router_ml.serve.operations import Operations
+from router_ml.serve.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts
@@ -28,7 +33,8 @@ if TYPE_CHECKING:
 @dataclass
 class Gateway:
     """``counts``: what keys have called and spent, with what other processes say of it; ``leaving``: it ends soon, and
-    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser.
+    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser;
+    ``operations``: what is counted and looked after.
     """
 
     settings: Settings
@@ -38,6 +44,7 @@ class Gateway:
     keys: Keys = field(init=False)
     limits: Limits = field(init=False)
     sessions: Sessions = field(init=False)
+    operations: Operations = field(init=False)
 
     def __post_init__(self) -> None:
         known = KnownKeys(
@@ -48,6 +55,7 @@ class Gateway:
         self.keys = Keys(lambda: self.log, known)
         self.limits = Limits(self.counts)
         self.sessions = Sessions(self._session_secret, known)
+        self.operations = Operations(self)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -56,7 +64,11 @@ class Gateway:
         Raises:
             RouterError: it cannot be loaded.
         """
-        return cls(settings, Executor.load(settings.model, config=settings.config, log=settings.log))
+        following = Following.of(settings.config) if settings.config is not None else None
+        model = settings.model or os.environ.get(MODEL_VARIABLE)  # a whole registered model is followed
+        gateway = cls(settings, Executor.load(model, config=settings.config, log=settings.log))
+        gateway.operations.following = following
+        return gateway
 
     @property
     def router(self) -> Router | Rollout:
@@ -85,12 +97,19 @@ class Gateway:
         """What is under way, and what is too much."""
         return Shedding(self.settings.max_in_flight)
 
+    @cached_property
+    def background(self) -> Background:
+        """What pages have asked for and takes long."""
+        return Background()
+
     def start(self) -> None:
         """Begin what goes on beside the requests; waits for the database."""
         self.keys.known.start()
+        self.operations.start()
 
     def stop(self) -> None:
         """End what ``start`` began."""
+        self.operations.stop()
         self.keys.known.stop()
 
     def close(self) -> None:

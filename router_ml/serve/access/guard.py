@@ -17,6 +17,7 @@ from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.loopback import is_loopback, without_port
 from router_ml.serve.problems import refusal
 from router_ml.serve.settings import Settings
+from router_ml.serve.watching import Watching
 
 EXTRA = "router_ml.headers"
 """In a scope: headers that the answer is to carry, whoever makes it."""
@@ -38,7 +39,8 @@ ALLOWED = ("authorization", "content-type", "x-api-key")
 
 
 class Application(FastAPI):
-    """An application with a ``Guard`` around all of it, the answer to an unforeseen error included."""
+    """An application with a ``Guard`` around all of it, the answer to an unforeseen error included; and whatever it
+    answers is counted and logged."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """See FastAPI."""
@@ -46,7 +48,7 @@ class Application(FastAPI):
         stack = super().build_middleware_stack()
         if settings.origins:
             stack = CORSMiddleware(stack, allow_origins=settings.origins, allow_methods=["*"], allow_headers=ALLOWED)
-        return Guard(stack, settings)
+        return Watching(Guard(stack, settings))
 
 
 class Guard:

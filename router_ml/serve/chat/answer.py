@@ -19,11 +19,11 @@ from router_ml.contract import RouteDecision
 from router_ml.errors import ExecutionError, RouterError
 from router_ml.execution.completion import Completion
 from router_ml.execution.streaming.outlet import Event, Started
-from router_ml.integrations.answering import error_body
 from router_ml.integrations.following import Following, Piece
 from router_ml.serve.chat.call import Call
 from router_ml.serve.chat.headers import of_completion, of_decision, of_failure
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.problems import said_of
 
 KEEP_ALIVE_S = 15.0
 """Seconds of silence after which a stream says that it is still there."""
@@ -177,4 +177,4 @@ async def _send_json(send: Send, status: int, said: Mapping[str, Any], headers: 
 
 async def _send_error(send: Send, error: RouterError) -> None:
     done = error.completion if isinstance(error, ExecutionError) else None
-    await _send_json(send, *error_body(error), of_failure(done) if isinstance(done, Completion) else {})
+    await _send_json(send, *said_of(error), of_failure(done) if isinstance(done, Completion) else {})
