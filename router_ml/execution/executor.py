@@ -23,6 +23,7 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.watch import Watch
 from router_ml.execution.resumes import Resuming
 from router_ml.execution.resuming import again
 from router_ml.execution.retrieval.embedding import Embedding
@@ -50,6 +51,8 @@ class Executor(Resuming):
         retrievers, rerankers: by name of an index, of a reranker.
         reviews: where people look; by default in the log of the router, or in memory where it has none.
         rng, sleep: of the pauses between attempts, for tests.
+
+    ``watch``: the breakers of its lanes, None where ``lanes`` has others.
     """
 
     def __init__(
@@ -74,11 +77,13 @@ class Executor(Resuming):
         elif isinstance(tools, Mapping):
             tools = made = ConfiguredTools(config, tools)
             self._ours.append(made.close)
+        self.watch: Watch | None = lanes.watch if isinstance(lanes, GuardedLanes) else None
         if lanes is None:
             called = LiteLLMLanes(config.lanes)
             if missing := called.missing():
                 logger.warning("Lanes cannot be called: %s", "; ".join(f"{k}: {why}" for k, why in missing.items()))
             lanes = guarded = GuardedLanes(called, config, report_health=router.report_health)
+            self.watch = guarded.watch
             self._ours.append(guarded.close)
         rng = rng or random.Random()
         self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig
-from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract import Approval, AuditEvent, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
 from router_ml.memory import Memory
 from router_ml.overrides import Rules
@@ -16,6 +16,7 @@ from router_ml.recording import Ack
 from router_ml.rollout.releases import Serving
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
+from router_ml.sharing.switches import Switch
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 
@@ -61,6 +62,24 @@ class Delegating:
         """Say that a lane, provider or failure domain of any arm is ``down`` or ``up``; it holds for all of them, and
         for those that come. See ``Router.report_health``."""
         self._champion.report_health(name, status)
+
+    def switch_off(self, places: Sequence[str], *, who: str, why: str, until: datetime | None = None) -> Switch:
+        """Turn lanes, providers or failure domains off, for all arms; see ``Router.switch_off``."""
+        return self._champion.switch_off(places, who=who, why=why, until=until)
+
+    def switch_on(self, name: str, *, who: str, why: str) -> AuditEvent:
+        """Turn on again what was turned off; see ``Router.switch_on``."""
+        return self._champion.switch_on(name, who=who, why=why)
+
+    def switched_off(self) -> tuple[Switch, ...]:
+        """What is off here; see ``Router.switched_off``."""
+        return self._champion.switched_off()
+
+    def serves(self) -> dict[str, dict[str, str | None]]:
+        """By arm the bundle that decides, and its version in the registry."""
+        now = self._swapper.now
+        arms = {"champion": now.champion, "canary": now.canary, "holdback": now.holdback, "shadow": now.shadow}
+        return {arm: one.router.serves()["champion"] for arm, one in arms.items() if one is not None}
 
     @property
     def memory(self) -> Memory:

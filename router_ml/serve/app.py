@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from router_ml.serve import openapi, problems
 from router_ml.serve.access.guard import Application
 from router_ml.serve.access.listening import may_listen
-from router_ml.serve.api import approvals, chat, decisions, health, keys, models, outcomes, responses, route
+from router_ml.serve.api import approvals, chat, decisions, health, keys, models, outcomes, responses, route, switches
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.leaving import leaving_well
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     problems.install(app)
     openapi.install(app)
     app.add_middleware(SheddingMiddleware)
-    for endpoints in (route, chat, responses, models, outcomes, decisions, approvals, keys, health):
+    for endpoints in (route, chat, responses, models, outcomes, decisions, approvals, keys, switches, health):
         app.include_router(endpoints.router)
     if settings.console:
         site.install(app)

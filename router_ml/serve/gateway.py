@@ -24,6 +24,7 @@ from router_ml.serve.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts
+from router_ml.sharing.sharing import Shared, Sharing
 
 if TYPE_CHECKING:
     from router_ml.storage.access import StoredKey
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Gateway:
-    """``counts``: what keys have called and spent, with what other processes say of it; ``leaving``: it ends soon, and
-    takes no more than what is under way. ``keys``, ``limits``, ``sessions``: who calls, how often, and from a browser;
-    ``operations``: what is counted and looked after.
+    """``counts``: what keys have called and spent, with what other processes say of it; ``sharing``: how it tells them
+    and hears of them; ``leaving``: it ends soon, and takes no more than what is under way. ``keys``, ``limits``,
+    ``sessions``: who calls, how often, and from a browser; ``operations``: what is counted and looked after.
     """
 
     settings: Settings
     executor: Executor
     counts: Counts = field(default_factory=Counts)
     leaving: bool = False
+    sharing: Sharing = field(init=False)
     keys: Keys = field(init=False)
     limits: Limits = field(init=False)
     sessions: Sessions = field(init=False)
@@ -56,6 +58,10 @@ class Gateway:
         self.limits = Limits(self.counts)
         self.sessions = Sessions(self._session_secret, known)
         self.operations = Operations(self)
+        memory, served = self.router.memory, self.router.serves
+        memory.listener.poll_seconds = self.settings.poll_seconds
+        shared = Shared(memory.health, memory.budgets, memory.listener, self.counts, served, self.executor.watch)
+        self.sharing = Sharing(shared)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -105,11 +111,14 @@ class Gateway:
     def start(self) -> None:
         """Begin what goes on beside the requests; waits for the database."""
         self.keys.known.start()
+        if self.router.keeps:
+            self.sharing.start()
         self.operations.start()
 
     def stop(self) -> None:
         """End what ``start`` began."""
         self.operations.stop()
+        self.sharing.close()
         self.keys.known.stop()
 
     def close(self) -> None:
