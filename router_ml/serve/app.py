@@ -11,7 +11,18 @@ from fastapi import FastAPI
 from router_ml.serve import openapi, problems
 from router_ml.serve.access.guard import Application
 from router_ml.serve.access.listening import may_listen
-from router_ml.serve.api import approvals, chat, decisions, health, keys, models, outcomes, responses, route, switches
+from router_ml.serve.api import (
+    approvals,
+    chat,
+    decisions,
+    health,
+    keys,
+    models,
+    outcomes,
+    responses,
+    route,
+    switches,
+)
 from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.leaving import leaving_well
