@@ -1,1 +1,1 @@
-"""Measurements of the gateway: running servers on loopback, with fault servers in the place of vendors."""
+"""Measurements and drills of the gateway; ``python -m benchmarks.serve`` lists them."""

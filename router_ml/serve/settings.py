@@ -27,6 +27,8 @@ class Settings(BaseModel):
     go on while the database is away. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
     requests that wait to be decided: beyond, the answer is 503. ``decide_ms``: after which a request is decided by
     rules alone; None: never. ``drain_seconds``: that a worker which is to end still serves, and is not ready.
+    ``deciding_threads``: that decide at a time, ``decide_together``: requests that they take at once at most;
+    ``max_list``: requests in one call of ``/v1/route/batch``.
     ``origins``: of pages that may call from a browser; none by default. ``trusted_proxies``: addresses whose
     ``X-Forwarded-For`` counts.
 
@@ -55,6 +57,9 @@ class Settings(BaseModel):
     max_in_flight: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=256, ge=1)
     decide_ms: float | None = Field(default=None, gt=0)
+    deciding_threads: int = Field(default=1, ge=1, le=16)
+    decide_together: int = Field(default=8, ge=1, le=256)
+    max_list: int = Field(default=100, ge=1, le=10_000)
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     grace_seconds: float = Field(default=30.0, ge=1, le=3600)
     keep_alive_seconds: float = Field(default=30.0, ge=1, le=3600)
