@@ -1,7 +1,7 @@
 """A steady load for minutes: ``python -m benchmarks.serve.soak [--minutes 30] [--rate 20] [--workers 1] [--json]``.
 
-Decisions, chats and streamed chats in turns on the fault server, each decision with an outcome. A worker that leaks shows
-in its memory: MB per hour over the second half, with a 95% interval that counts neighbouring samples as one (blocks).
+Decisions, chats and streamed chats in turns on the fault server, each decision with an outcome. A worker that leaks
+shows in its memory: MB per hour over the second half, with a 95% interval over blocks of neighbouring samples.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole stack on one machine, without containers: ``python -m benchmarks.serve.stack --mlflow PYTHON [--folder F]``.
+"""The whole stack on one machine, without containers: ``python -m benchmarks.serve.stack --mlflow PYTHON``.
 
 PostgreSQL (from a package) with a database for the event log and one for MLflow, an MLflow server, the bundle that
 ships as version 1 and champion, and two replicas of the gateway that follow it. It prints the addresses as one line of

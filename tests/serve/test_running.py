@@ -1,5 +1,5 @@
-"""``router-ml serve`` as an operator meets it: workers that die or are replaced, signals, rules that change; under load,
-and without a request that fails."""
+"""``router-ml serve`` as an operator meets it: workers that die or are replaced, signals, rules that change;
+under load, and without a request that fails."""
 
 from __future__ import annotations
 
