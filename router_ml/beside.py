@@ -39,7 +39,7 @@ class Beside(Late):
         The lane is drawn as ever, so that another draw may take another one: ``propensities`` say how often. The id
         begins with ``preview_`` and is in no log.
         """
-        rules = self._rules
+        rules = self.rules
         understood = read(rules.base.config, self.bundle, [request])[0]
         stamp = (seed, now, f"preview_{secrets.token_hex(8)}")
         return self._weigh(rules, request, understood, stamp=stamp, draw=CHAMPION)

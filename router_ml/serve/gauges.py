@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from router_ml.rollout import Rollout
@@ -22,11 +22,11 @@ class Gauges(Collector):  # type: ignore[misc]
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         """Nothing: so that they are not read when they are registered."""
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """All of them."""
         gateway, now = self._gateway, datetime.now(UTC)
         found = gateway.operations.readiness()
@@ -44,11 +44,26 @@ class Gauges(Collector):  # type: ignore[misc]
             yield _one("router_ml_spool_bytes", "Records on their way to the event log.", waiting_bytes(drain))
             yield _one("router_ml_spool_lag_seconds", "Age of the oldest of them.", gateway.operations.lag.seconds)
             yield _one("router_ml_spool_writable", "1: the spool takes records.", "spool" not in found.degraded)
+        yield _one("router_ml_sharing_failing", "1: what other processes do is not known.", gateway.sharing.failing)
+        yield from self._load()
         yield from self._places()
         yield from self._money(now)
         yield from self._serving()
 
-    def _places(self) -> Iterator[GaugeMetricFamily]:
+    def _load(self) -> Iterator[Metric]:
+        gateway = self._gateway
+        yield _one("router_ml_gateway_waiting", "Requests that wait to be decided.", gateway.decider.waiting)
+        degraded = CounterMetricFamily("router_ml_gateway_degraded", "Requests that were decided by rules alone.")
+        degraded.add_metric([], gateway.decider.degraded)
+        yield degraded
+        shed = CounterMetricFamily(
+            "router_ml_gateway_shed", "Requests that were too much, by reason.", labels=["reason"]
+        )
+        for reason, count in sorted((gateway.shedding.refused + gateway.decider.refused).items()):
+            shed.add_metric([reason], count)
+        yield shed
+
+    def _places(self) -> Iterator[Metric]:
         down = GaugeMetricFamily(
             "router_ml_down", "1: a lane, provider or failure domain is not used.", labels=["place"]
         )
@@ -58,8 +73,17 @@ class Gauges(Collector):  # type: ignore[misc]
         for place in sorted(places | set(is_down)):
             down.add_metric([place], float(place in is_down))
         yield down
+        watch = self._gateway.executor.watch
+        if watch is not None:
+            troubled = watch.troubled()
+            trouble = GaugeMetricFamily(
+                "router_ml_lane_troubled", "1: calls fail, or its breaker is open.", labels=["lane"]
+            )
+            for lane in sorted(lanes):
+                trouble.add_metric([lane], float(lane in troubled))
+            yield trouble
 
-    def _money(self, now: datetime) -> Iterator[GaugeMetricFamily]:
+    def _money(self, now: datetime) -> Iterator[Metric]:
         of_day = GaugeMetricFamily("router_ml_budget_usd", "Budget of the day.", labels=["traffic_class"])
         left = GaugeMetricFamily("router_ml_budget_left_usd", "What is left of it.", labels=["traffic_class"])
         router = self._gateway.router
@@ -71,7 +95,7 @@ class Gauges(Collector):  # type: ignore[misc]
         yield of_day
         yield left
 
-    def _serving(self) -> Iterator[GaugeMetricFamily]:
+    def _serving(self) -> Iterator[Metric]:
         router = self._gateway.router
         info = GaugeMetricFamily(
             "router_ml_serving_info", "The version that an arm decides by.", labels=["arm", "version", "bundle"]

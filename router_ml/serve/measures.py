@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_REFUSED = {401: "no_key", 402: "budget", 403: "not_allowed", 413: "too_large", 429: "rate", 503: "busy"}
+_REFUSED = {401: "no_key", 402: "budget", 403: "not_allowed", 413: "too_large", 429: "rate", 503: "unavailable"}
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 PROBES = frozenset(("/healthz", "/readyz", "/metrics"))
 """Routes of whoever looks after the gateway: counted, and neither refused, timed nor logged."""

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from uvicorn import Server
+from uvicorn import Config, Server
 
 from router_ml.errors import InvalidRequestError
+from router_ml.serve.access.protocol import BoundedProtocol
 from router_ml.serve.logs import config_of_logs
-from router_ml.serve.protocol import BoundedConfig
 from router_ml.serve.settings import PREFIX, Settings
 from router_ml.serve.workers import SLOT_VARIABLE, Workers
 
@@ -51,7 +51,7 @@ def run(settings: Settings) -> int:
         return _run_alone(config, listening) if told.workers == 1 else _run_workers(config, listening)
 
 
-def _run_alone(config: BoundedConfig, listening: socket.socket) -> int:
+def _run_alone(config: Config, listening: socket.socket) -> int:
     os.environ[SLOT_VARIABLE] = "0"
     server = Server(config)
     with _quiet_end():
@@ -62,7 +62,7 @@ def _run_alone(config: BoundedConfig, listening: socket.socket) -> int:
     return 0 if server.started else _FAILED
 
 
-def _run_workers(config: BoundedConfig, listening: socket.socket) -> int:
+def _run_workers(config: Config, listening: socket.socket) -> int:
     workers = Workers(config, [listening])
     workers.run()
     return _FAILED if workers.failed else 0
@@ -110,14 +110,13 @@ def _shared_folder(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _config(settings: Settings) -> BoundedConfig:
-    return BoundedConfig(
+def _config(settings: Settings) -> Config:
+    return Config(
         "router_ml.serve.app:from_environment",
         factory=True,
         workers=settings.workers,
         loop="auto",
-        max_head_bytes=settings.max_head_bytes,
-        head_seconds=settings.head_seconds,
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=config_of_logs(settings),

@@ -33,9 +33,9 @@ class Settings(BaseModel):
     ``X-Forwarded-For`` counts.
 
     ``grace_seconds``: that requests under way may take after that. ``keep_alive_seconds``: that a connection without a
-    request stays open. ``head_seconds``, ``max_head_bytes``: within which comes what is before a body, and its size.
-    ``log_level``, ``log_format``: of the lines on standard error. ``open_metrics``: whether ``/metrics`` needs no key.
-    ``run_folder``: where workers share what one of them says for all; by default a temporary one.
+    request stays open. ``log_level``, ``log_format``: of the lines on standard error. ``open_metrics``: whether
+    ``/metrics`` needs no key. ``run_folder``: where workers share what one of them says for all; by default a
+    temporary one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,8 +63,6 @@ class Settings(BaseModel):
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     grace_seconds: float = Field(default=30.0, ge=1, le=3600)
     keep_alive_seconds: float = Field(default=30.0, ge=1, le=3600)
-    head_seconds: float = Field(default=15.0, gt=0, le=3600)
-    max_head_bytes: int = Field(default=32_768, ge=1_024)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     open_metrics: bool = False

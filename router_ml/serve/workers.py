@@ -17,6 +17,7 @@ SLOT_VARIABLE = "ROUTER_ML_WORKER"
 """The number of a worker, from 0; whoever takes the place of one that died has the same."""
 _PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 _LONG_S = 60.0
+_ANSWER_S = 1.0
 
 
 class Workers(Multiprocess):
@@ -26,11 +27,12 @@ class Workers(Multiprocess):
     ready = False
     failed = False
     _begun: dict[int, float]
+    _heard: dict[int, float]
     _failures: dict[int, int]
 
     def init_processes(self) -> None:
         """As uvicorn's."""
-        self._begun, self._failures = {}, {}
+        self._begun, self._heard, self._failures = {}, {}, {}
         for slot in range(self.processes_num):
             self.processes.append(self._start(slot))
 
@@ -39,7 +41,7 @@ class Workers(Multiprocess):
         process = Process(self.config, self.sockets)
         process.start()
         del os.environ[SLOT_VARIABLE]
-        self._begun[slot] = time.monotonic()
+        self._begun[slot] = self._heard[slot] = time.monotonic()
         return process
 
     def keep_subprocess_alive(self) -> None:
@@ -47,8 +49,7 @@ class Workers(Multiprocess):
         for slot, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
-            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
-                self.ready = self.ready or process.is_ready(timeout=1)
+            if self._lives(slot, process):
                 continue
             if process.exitcode is None:
                 logger.error("Worker %d does not answer and is killed.", slot)
@@ -59,6 +60,16 @@ class Workers(Multiprocess):
                 self.should_exit.set()
                 return
             self._replace(slot, process)
+
+    def _lives(self, slot: int, process: Process) -> bool:
+        """Whether it has answered lately. It is asked again and again, and not waited for: one that dies while it is
+        waited for would keep the others waiting, too."""
+        if not process.process.is_alive():
+            return False
+        if process.ping(timeout=_ANSWER_S):
+            self._heard[slot] = time.monotonic()
+            self.ready = self.ready or process.is_ready(timeout=_ANSWER_S)
+        return time.monotonic() - self._heard[slot] < self.config.timeout_worker_healthcheck
 
     def _replace(self, slot: int, process: Process) -> None:
         age = time.monotonic() - self._begun[slot]

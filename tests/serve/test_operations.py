@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,13 +13,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
-from uvicorn import Server
 
 from benchmarks.servers import LACKING, Postgres, installed
 from router_ml import Executor, Router
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
-from router_ml.serve.protocol import BoundedConfig
 from router_ml.serve.readiness import Database
 from router_ml.serve.settings import Settings
 from router_ml.storage.bundle import Bundle
@@ -129,6 +126,7 @@ def test_a_disk_that_is_full_is_said_and_costs_no_answer_while_the_database_take
     assert client.get("/readyz").json()["reasons"] == ["log"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spooled", [True, False])
 def test_a_database_that_is_away_makes_a_worker_unready_only_without_a_spool(
     bundle: Bundle, tmp_path: Path, spooled: bool
@@ -174,63 +172,3 @@ def test_a_database_that_never_answers_counts_as_away(monkeypatch: pytest.Monkey
     until(lambda: not database.answers)
     log.over.set()
     until(lambda: database.answers)
-
-
-@pytest.fixture
-def port(gateway: Gateway) -> Iterator[int]:
-    """A real server, with bounds that a test reaches."""
-    config = BoundedConfig(
-        "unused", max_head_bytes=4_000, head_seconds=0.5, access_log=False, server_header=False, log_config=None
-    )
-    config.app = create_app(gateway=gateway)
-    server = Server(config)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
-        thread.start()
-        until(lambda: server.started)
-        yield bound.getsockname()[1]
-        server.should_exit = True
-        thread.join(20)
-
-
-def _said(port: int, *pieces: bytes, pause: float = 0.0) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sent:
-        said = b""
-        try:
-            for piece in pieces:
-                sent.sendall(piece)
-                time.sleep(pause)
-            while got := sent.recv(65536):
-                said += got
-        except ConnectionError:  # closed while we were still sending
-            return said
-        return said
-
-
-GET = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
-
-
-def test_a_server_says_nothing_of_what_it_is(port: int) -> None:
-    said = _said(port, GET + b"connection: close\r\n\r\n").lower()
-    assert said.startswith(b"http/1.1 200")
-    assert b"\r\nserver:" not in said
-
-
-@pytest.mark.parametrize("line", [b"a" * 100_000, b"x-a: b\r\n" * 20_000], ids=["one header", "many headers"])
-def test_a_head_without_end_is_refused(port: int, line: bytes) -> None:
-    said = _said(port, GET, line)
-    assert said.startswith(b"HTTP/1.1 431") or said == b""
-
-
-@pytest.mark.parametrize(
-    "begun",
-    [b"", GET, GET + b"\r\n" + GET],
-    ids=["nothing", "half a head", "half a second head"],
-)
-def test_a_client_that_stops_to_send_is_let_go(port: int, begun: bytes) -> None:
-    """Else a few thousand idle connections would be all that a worker can have."""
-    began = time.monotonic()
-    said = _said(port, begun)
-    assert 0.3 < time.monotonic() - began < 8
-    assert said == b"" or b"HTTP/1.1 408" in said

@@ -65,20 +65,30 @@ class Guard:
         scope[EXTRA] = {}
         headers, guarded = Headers(scope=scope), _with_headers(scope, send)
         try:
-            self._admit(scope, headers)
+            self._bound(headers)
+            await self._admit(scope, headers)
         except AccessError as error:
             await refusal(error)(scope, receive, guarded)
             return
         await self._app(scope, _Bounded(receive, self._settings), guarded)
 
-    def _admit(self, scope: Scope, headers: Headers) -> None:
-        if scope["app"].state.gateway.keys.known.open:
-            check_local(scope, headers, self._settings.origins)
+    def _bound(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise AccessError(400, "invalid_request_error", "The Content-Length is no number of bytes.")
         if len(length) > 18 or int(length) > self._settings.max_body_bytes:
             raise _too_large(self._settings.max_body_bytes)
+
+    async def _admit(self, scope: Scope, headers: Headers) -> None:
+        known = scope["app"].state.gateway.keys.known
+        if not known.open:
+            return
+        try:
+            check_local(scope, headers, self._settings.origins)
+        except AccessError:
+            await known.sooner()  # perhaps the first key was made a moment ago
+            if known.open:
+                raise
 
 
 def check_local(scope: Scope, headers: Headers, origins: tuple[str, ...] = ()) -> None:
