@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
-from router_ml.arguments import numbered, stamped
+from router_ml.arguments import numbered, stamped, with_fields
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
@@ -90,13 +90,7 @@ class Router(Operated):
         **fields: Any,
     ) -> RouteDecision:
         """Decide one request; see ``router_ml.predict_route``."""
-        if fields:
-            known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
-            request = {**known, **fields}
-        parsed = RouteRequest.parse(request)
-        rules, began = self.rules, telemetry.clock()
-        understood = read(rules.base.config, self.bundle, [parsed])
-        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, began=began)
+        return self.predict_claimed(with_fields(request, fields), None, seed=seed, now=now, decision_id=decision_id)
 
     def predict_routes(
         self,

@@ -30,6 +30,7 @@ from router_ml.cli.policy import app as policy
 from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
+from router_ml.cli.serve import serve
 from router_ml.cli.simulate import simulate
 from router_ml.cli.spend import spend
 from router_ml.cli.tools import app as tools
@@ -57,6 +58,7 @@ app.command()(outage)
 app.command()(explain)
 app.command()(rewards)
 app.command()(simulate)
+app.command()(serve)
 for step in (releases, approve, shadow, canary, promote, rollback):
     app.command()(step)
 

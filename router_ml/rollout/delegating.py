@@ -10,8 +10,10 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Approval, AuditEvent, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
 from router_ml.memory import Memory
+from router_ml.overrides import Rules
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
+from router_ml.rollout.releases import Serving
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
 from router_ml.sharing.switches import Switch
@@ -20,6 +22,7 @@ from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.owners import Owned
     from router_ml.understanding.attribution import Attribution
 
 Request = str | RouteRequest | Mapping[str, Any]
@@ -34,6 +37,10 @@ class Delegating:
     @property
     def _champion(self) -> Router:
         return self._swapper.now.champion.router
+
+    def serving(self) -> tuple[Serving, ...]:
+        """The versions that decide or shadow now, with the routers that they were opened as; the champion first."""
+        return tuple(self._swapper.now.serving())
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify, with the champion's models."""
@@ -120,6 +127,14 @@ class Delegating:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
         return self._champion.acknowledged(decision)
 
+    def find(self, decision_id: str) -> RouteDecision | None:
+        """A decision in the log, or on its way there; see ``Router.find``."""
+        return self._champion.find(decision_id)
+
+    def owners(self, decision_ids: Sequence[str]) -> dict[str, Owned]:
+        """Of which organisation decisions are; see ``Router.owners``."""
+        return self._champion.owners(decision_ids)
+
     def log_execution(
         self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
     ) -> Ack | None:
@@ -141,6 +156,11 @@ class Delegating:
     def resume(self, state: Mapping[str, Any]) -> None:
         """Let the champion go on from a ``learned_state``; see ``Router.resume``."""
         self._champion.resume(state)
+
+    @property
+    def rules(self) -> Rules:
+        """The champion's rules: what may be in force now."""
+        return self._champion.rules
 
     @property
     def config(self) -> RouterConfig:

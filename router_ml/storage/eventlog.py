@@ -224,6 +224,15 @@ class EventLog:
         The secret is read once, so that later calls need no database."""
         return hmac.digest(self._subjects_secret(), user.encode("utf-8", "surrogatepass"), "sha256").hex()
 
+    def ping(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            LogError: it does not answer.
+        """
+        with self.session.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
     def identity(self) -> str:
         """What tells this log from any other, wherever it is: a digest of a secret that it made when it was new."""
         return secret_digest(self._subjects_secret()).hex()[:32]

@@ -38,6 +38,8 @@ decisions = sql.Table(
     sql.Column("org", sql.Text),
     sql.Column("lanes", sql.Text),  # all that the record names, so that a reader knows them before it reads
 )
+ORG_START = sql.func.substr(decisions.c.org, sql.literal_column("1"), sql.literal_column("64"))  # an index row is short
+decisions_of_org = sql.Index("ix_decisions_org", ORG_START, decisions.c.created_at)
 features = sql.Table(
     "features",
     metadata,

@@ -11,7 +11,7 @@ from router_ml.offline.simulation.page.charts.canvas import Anchor, Scale, aroun
 from router_ml.serve.console.charts.frame import drawing
 from router_ml.serve.console.words import money, percent
 
-WIDTH, HEIGHT = 1000.0, 380.0
+WIDTH, HEIGHT = 760.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, WIDTH - 16.0, 16.0, HEIGHT - 44.0
 CHEAPEST = 1e-7  # USD, of a lane that costs nothing: a scale of ratios has no zero
 Box = tuple[float, float, float, float]  # left, top, right, bottom

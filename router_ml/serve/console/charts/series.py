@@ -10,7 +10,7 @@ from markupsafe import Markup
 from router_ml.offline.simulation.page.charts.canvas import Scale, line, rect, round_ticks, text
 from router_ml.serve.console.charts.frame import drawing
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 720.0, 150.0, 40.0, 22.0
+WIDTH, HEIGHT, LEFT, BOTTOM = 760.0, 140.0, 36.0, 20.0
 
 
 def stacked(

@@ -53,7 +53,7 @@
 
   // <section data-refresh="/console/live/fragment?..." data-every="5">: fetched again while somebody looks.
   const refresh = (box) => {
-    let pause = Number(box.dataset.every || 5) * 1000;
+    let pause = box.querySelector("[data-soon]") ? 700 : Number(box.dataset.every || 5) * 1000;
     let timer = null;
     const soon = () => { clearTimeout(timer); if (!document.hidden) timer = setTimeout(once, pause); };
     const once = async () => {
@@ -66,7 +66,7 @@
           put(box, text);
         }
         box.classList.remove("stale");
-        pause = Number(box.dataset.every || 5) * 1000;
+        pause = box.querySelector("[data-soon]") ? 700 : Number(box.dataset.every || 5) * 1000;
       } catch {
         box.classList.add("stale");
         pause = Math.min(pause * 2, 60000);

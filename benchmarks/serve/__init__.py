@@ -1,0 +1,1 @@
+"""Measurements and drills of the gateway; ``python -m benchmarks.serve`` lists them."""
