@@ -18,7 +18,12 @@ def gateway_of(request: Request) -> Gateway:
     return found
 
 
-Served = Annotated[Gateway, Depends(gateway_of)]
+async def _served(request: Request) -> Gateway:
+    """The same, for ``Depends``: a function that is not async would be called in a thread of its own."""
+    return gateway_of(request)
+
+
+Served = Annotated[Gateway, Depends(_served)]
 
 
 class Allowed:
