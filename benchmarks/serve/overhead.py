@@ -32,7 +32,7 @@ import yaml
 
 from benchmarks.execution.apart import server_apart
 from benchmarks.serve.asking import Connection
-from benchmarks.serve.running import ROOT, SINGLE, Running, free_port, running, uvicorn
+from benchmarks.serve.servers import ROOT, SINGLE, Running, free_port, running, uvicorn
 from benchmarks.serving import Measurement, corpus_texts, near, show
 from router_ml import Router
 from router_ml.faults import FaultServer, faulty_config
