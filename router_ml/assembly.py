@@ -219,9 +219,12 @@ def _request_id(case: Case) -> str | None:
 
 
 def _circumstances(case: Case) -> Circumstances:
-    """What rules looked at; of the organisation only where nothing was found in its name."""
-    found = {finding.part for finding in case.scanned.findings}
-    named = case.scanned.state != "unknown" and not any(part.startswith("metadata") for part in found)
+    """What rules looked at; of the organisation only where nothing was found in its name, nor in all values of the
+    metadata as one text, which may be a part of it."""
+    parts = [finding.part for finding in case.scanned.findings]
+    at = next((index for index, key in enumerate(case.request.metadata) if key == "org"), 0)
+    in_org = any(part == "metadata" or part.startswith(f"metadata[{at}]") for part in parts)
+    named = case.scanned.state != "unknown" and not in_org
     return Circumstances(
         channel=case.facts.channel,
         org=case.facts.org if named else None,

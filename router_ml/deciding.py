@@ -24,7 +24,7 @@ from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.deadline import Claim, GivenUpError, Stamp
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
-from router_ml.errors import InvalidRequestError, RouterError
+from router_ml.errors import InvalidRequestError, LogError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
@@ -39,6 +39,7 @@ from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Cost
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
@@ -70,6 +71,7 @@ class Decider(Concluder):
         )
         self.rewards = rewards or shipped_rewards()
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
+        self._followed = self.memory.overrides
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(
             self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
@@ -101,7 +103,7 @@ class Decider(Concluder):
         Raises:
             GivenUpError: the claim was given up; nothing has been charged, counted or logged.
         """
-        rules, named = rules or self._rules, given.get("decision_id")
+        rules, named = rules or self.rules, given.get("decision_id")
         stamp = given.get("seed"), given.get("now"), named
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
@@ -170,6 +172,7 @@ class Decider(Concluder):
     ) -> RouteDecision:
         """Decide, and count what the decision costs and teaches."""
         no_shadow(stamp[2])
+        self.memory.listener.look()
         self._budgets.catch_up(self.log)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
@@ -214,6 +217,15 @@ class Decider(Concluder):
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
+
+    def _counted_elsewhere(self, decision_id: str) -> Cost | None:
+        """What another process of the service counts for a decision, by the log; None where that is not known."""
+        if self.log is None or not self._budgets.counted_elsewhere(decision_id):
+            return None
+        try:
+            return self.log.cost(decision_id, traffic_classes=self._budgets.classes)
+        except LogError:
+            return None
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

@@ -31,7 +31,7 @@ class Late(Decider, InTime):
 
     def predict_claimed(self, request: RouteRequest, claim: Claim | None, **stamp: Unpack[Stamp]) -> RouteDecision:
         """``predict_route``, unless its claim is given up before anything is logged; see ``InTime``."""
-        rules, began = self._rules, telemetry.clock()
+        rules, began = self.rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, [request])[0]
         if claim is not None and claim.given_up:
             raise GivenUpError
@@ -45,7 +45,7 @@ class Late(Decider, InTime):
         self, requests: Sequence[RouteRequest], claims: Sequence[Claim], *, seeds: Sequence[int] | None = None
     ) -> list[Answer]:
         """Decide many with one encoder pass, each for itself; see ``decide_each``."""
-        rules = self._rules
+        rules = self.rules
         understood = read(rules.base.config, self.bundle, requests)
         return self.decide_each(requests, understood, rules=rules, claims=claims, seeds=seeds)
 
@@ -67,7 +67,7 @@ class Late(Decider, InTime):
         it is read off a signed pin, or counts as private.
         """
         no_shadow(decision_id)
-        rules, began = self._rules, telemetry.clock()
+        rules, began = self.rules, telemetry.clock()
         at = stamped(seed, now, decision_id)
         understood = unlearned(request, sample=_SAMPLE)
         remembered = Remembered(

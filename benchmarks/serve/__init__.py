@@ -1,1 +1,1 @@
-"""Measures of the gateway: ``python -m benchmarks.serve WHAT``."""
+"""Measurements and drills of the gateway; ``python -m benchmarks.serve`` lists them."""

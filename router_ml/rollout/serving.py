@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -58,7 +59,7 @@ class Rollout(ByArm):
         Args:
             model: ``models:/router``, without a version or an alias.
             config, log, threads, tracking_uri, online: of each router, as ``Router.load`` takes them.
-            poll_seconds: how often the registry is asked.
+            poll_seconds: how often the registry is asked, give or take a quarter.
 
         Raises:
             RegistryError: the registry cannot be reached, or the model has no champion.
@@ -193,7 +194,8 @@ class Rollout(ByArm):
         self.close()
 
     def _poll(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
+        spread = random.Random()  # processes that were started together must not ask together for ever
+        while not self._stop.wait(seconds * spread.uniform(0.75, 1.25)):
             try:
                 self._swapper.refresh()
             except Exception:  # the border of a thread: it has to be there for the next release
