@@ -22,7 +22,7 @@ from router_ml.config import RouterConfig
 from router_ml.faults import FaultServer, faulty_config
 from router_ml.faults.configured import KEY_ENV
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 
 
 def written(config: RouterConfig, path: Path) -> Path:

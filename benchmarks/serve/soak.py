@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         server = stack.enter_context(FaultServer(bodies=False))
         config = on_faults(server, Bundle.load(shipped_bundle()).config, folder)
-        log = ("--config", str(config), "--log", str(folder / "log.sqlite"), "--log-level", "warning")
+        log = ("--config", str(config), "--log", str(folder / "log.sqlite"))
         spool = {"ROUTER_ML_SPOOL": str(folder / "spool")}
         running = stack.enter_context(serving("--workers", str(options.workers), *log, environ=spool))
         found = soak(running, minutes=options.minutes, rate=options.rate)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
-from router_ml.loading import MODEL_VARIABLE
+from router_ml.loading import MODEL_VARIABLE, whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.granting import Keys
@@ -71,8 +71,7 @@ class Gateway:
             RouterError: it cannot be loaded.
         """
         following = Following.of(settings.config) if settings.config is not None else None
-        model = settings.model or os.environ.get(MODEL_VARIABLE)  # a whole registered model is followed
-        gateway = cls(settings, Executor.load(model, config=settings.config, log=settings.log))
+        gateway = cls(settings, Executor(_opened(settings)))
         gateway.operations.following = following
         return gateway
 
@@ -142,3 +141,13 @@ class Gateway:
         if self.log is None:
             raise LogError("The event log is not open yet. Its database is asked again every few seconds.")
         return self.log
+
+
+def _opened(settings: Settings) -> Router | Rollout:
+    """What decides; a whole registered model (``models:/router``) is followed."""
+    model = settings.model or os.environ.get(MODEL_VARIABLE)
+    config, log, uri, online = settings.config, settings.log, settings.tracking_uri, settings.online
+    if model is not None and whole_model(model):
+        poll = settings.poll_seconds
+        return Rollout.open(model, config=config, log=log, tracking_uri=uri, online=online, poll_seconds=poll)
+    return Router.load(model, config=config, log=log, tracking_uri=uri, online=online)

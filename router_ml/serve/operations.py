@@ -42,10 +42,11 @@ class Operations:
         reader = prometheus_reader(self.measures.registry)
         config, rules = self._gateway.router.config, self.rules_in_force()
         self._running = [telemetry.start(config, readers=[reader]), Housekeeping(self._gateway)]
-        follows = isinstance(self._gateway.router, Rollout)
+        follows, anybody = isinstance(self._gateway.router, Rollout), self._gateway.keys.known.open
         logger.info(
-            "Serving %s.",
+            "Serving %s, to %s.",
             "a registered model and its releases" if follows else "one version until a restart",
+            "this machine alone, since no key has been made" if anybody else "whoever has a key",
             extra={"bundle": rules.bundle, "registry": rules.registry, "policy_sha256": rules.policy_sha256},
         )
 

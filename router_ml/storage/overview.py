@@ -30,7 +30,7 @@ _LETTERS: dict[Grain, int] = {"10 seconds": 18, "1 minute": 16, "10 minutes": 15
 _REST = "0000-00-00 00:00:00"
 _ACTION = re.compile(r'"action":"(route|clarify|human_review|refuse)"')
 _BEFORE_ACTION = 700  # characters of a record in which its action stands
-SCANNED = 20_000  # records that are looked at for those of one organisation
+SCANNED = 8_000  # records that are looked at for those of one organisation
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,13 @@ def slices(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime
     while at + step > start:
         yield at
         at -= step
+
+
+def address_of(log: EventLog) -> str | None:
+    """Where another process finds the log, with what it needs to get in; None for one in memory."""
+    url = log.session.engine.url
+    in_memory = url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+    return None if in_memory else url.render_as_string(hide_password=False)
 
 
 def _of(org: str | None) -> list[sql.ColumnElement[bool]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ LABELS = ("router_ml_status",)  # of executions
 
 
 @pytest.fixture(scope="module")
-def names(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
+def names(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """All names of series, once each kind of work has been done."""
     folder = tmp_path_factory.mktemp("alerts")
     with FaultServer() as server:
@@ -41,7 +40,7 @@ def names(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             gateway.close()
     found = {sample.name for family in text_string_to_metric_families(said) for sample in family.samples}
     empty = {family.name for family in text_string_to_metric_families(said) if not family.samples}
-    yield found | empty | {f"{name}_total" for name in empty}
+    return found | empty | {f"{name}_total" for name in empty}
 
 
 def test_every_series_of_an_alert_exists(names: set[str]) -> None:

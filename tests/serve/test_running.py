@@ -17,8 +17,9 @@ import yaml
 from benchmarks.serve.kill import Postgres, kill_rounds
 from benchmarks.serve.load import Ask, Load
 from benchmarks.serve.running import Serving, on_faults, serving
+from benchmarks.serve.soak import STREAM
 from benchmarks.servers import LACKING, installed
-from router_ml.faults import FaultServer
+from router_ml.faults import Fault, FaultServer
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 
@@ -30,12 +31,17 @@ RATE = 20.0
 
 
 @pytest.fixture(scope="module")
-def place(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def upstream() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def place(bundle: Bundle, upstream: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a ``router.yaml``, whose lanes are on a fault server."""
     folder = tmp_path_factory.mktemp("gateway")
-    with FaultServer() as server:
-        on_faults(server, bundle.config, folder)
-        yield folder
+    on_faults(upstream, bundle.config, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +134,20 @@ def test_a_worker_that_is_killed_is_replaced_under_its_number(gateway: Serving) 
     until(lambda: {one.get("worker") for one in gateway.lines[begun:] if "Serving" in one["message"]} & {"0", "1"})
 
 
-def test_a_signal_to_end_is_obeyed_without_losing_a_request_or_a_record(gateway: Serving, place: Path) -> None:
-    """As a load balancer sees it: requests are sent until ``/readyz`` says no more."""
-    with Load(gateway.url, [ROUTE], RATE, TEXTS) as load:
-        time.sleep(1)
+def test_a_signal_to_end_is_obeyed_without_losing_a_request_or_a_record(
+    gateway: Serving, place: Path, upstream: FaultServer
+) -> None:
+    """As a load balancer sees it: requests are sent until ``/readyz`` says no more; streams that take longer than the
+    gateway serves end as they would have."""
+    upstream.script("*", [Fault("slow_stream", delay_ms=400)])
+    with Load(gateway.url, [ROUTE, ROUTE, ROUTE, STREAM], RATE, TEXTS) as load:
+        time.sleep(2)
         gateway.process.send_signal(signal.SIGTERM)
+        signalled = time.monotonic()
         until(lambda: gateway.get("/readyz")[0] == 503)
     assert gateway.stop() == 0
+    streamed = [one for one in load.answered if one.name == STREAM.name]
+    assert any(one.began + one.seconds > signalled + 1.0 for one in streamed), "none was under way in the end"
     assert [one for one in load.answered if not one.ok] == []
     assert len(load.answered) == load.sent > RATE
     with EventLog(place / "log.sqlite") as log:

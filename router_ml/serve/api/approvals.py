@@ -10,12 +10,14 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
 from router_ml.contract import Approval
-from router_ml.errors import InvalidRequestError, ReviewError
+from router_ml.errors import ExecutionError, InvalidRequestError, ReviewError
+from router_ml.execution.completion import Completion
 from router_ml.execution.reviews.reviews import Reviews
 from router_ml.integrations.answering import body as answered
 from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.api.owned import AnyOf, sees
 from router_ml.serve.asked import Body, MayAdmin, MayExecute, Served
+from router_ml.serve.chat.headers import of_completion
 from router_ml.serve.gateway import Gateway
 from router_ml.storage.owners import Owned
 
@@ -54,7 +56,14 @@ async def deny(approval_id: str, body: Body, caller: MayAdmin, gateway: Served) 
 async def resume(approval_id: str, caller: MayExecute, gateway: Served) -> Response:
     """Go on with what was decided, and answer as `/v1/chat/completions` does; it goes on once."""
     await asyncio.to_thread(_state, gateway, caller, approval_id)
-    return JSONResponse(answered(await gateway.executor.aresume(approval_id)))
+    try:
+        done = await gateway.executor.aresume(approval_id)
+    except ExecutionError as error:
+        if isinstance(error.completion, Completion):
+            gateway.limits.spent(caller, error.completion.execution.cost_usd or 0.0)
+        raise
+    gateway.limits.spent(caller, done.execution.cost_usd or 0.0)
+    return JSONResponse(answered(done), headers=of_completion(done))
 
 
 async def _decide(

@@ -58,13 +58,13 @@ def listed(request: Request, who: Operates, gateway: Served, q: str = "", after:
     )
 
 
-@router.get("/decisions/{decision_id}")
+@router.get("/decisions/{decision_id:path}")  # callers may choose ids, also with a slash
 def one(request: Request, decision_id: str, who: Operates, gateway: Served) -> Response:
     """The whole story of a decision."""
     return _story_page(request, own_story(gateway, decision_id, who), gateway)
 
 
-@router.post("/decisions/{decision_id}/replay")
+@router.post("/decisions/{decision_id:path}/replay")
 def replay(request: Request, decision_id: str, who: Operates, gateway: Served, fields: Form) -> Response:
     """Make a decision again from what was recorded, and say whether it comes out the same; nothing is written."""
     found = own_story(gateway, decision_id, who)

@@ -17,6 +17,7 @@ from router_ml.serve.asked import Served
 from router_ml.serve.console import standing, traffic
 from router_ml.serve.console.charts.frame import colours
 from router_ml.serve.console.charts.series import shares, stacked
+from router_ml.serve.console.drifting import Drift, Drifting
 from router_ml.serve.console.pages import fragment, page
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.traffic import NO_LANE, WINDOWS, Window
@@ -37,7 +38,7 @@ class Watched:
     """What pages of one worker have counted."""
 
     def __init__(self) -> None:
-        self.slices, self.answers = Slices(), Answers()
+        self.slices, self.answers, self.drifting = Slices(), Answers(), Drifting()
 
 
 def install(app: FastAPI) -> None:
@@ -77,8 +78,14 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
         "spent": standing.spending(gateway.router, utc_now()) if whole else None,
         "lanes_standing": standing.lanes_standing(gateway.router),
         "processes": standing.processes(gateway) if whole and who.may("admin") else (),
-        "now": utc_now(),
+        "drift": _drift(watched, gateway, of) if who.may("admin") else None,
     }
+
+
+def _drift(watched: Watched, gateway: Gateway, org: str | None) -> Drift | None:
+    """What is known of drift; None where no other process can read the log."""
+    url = None if gateway.log is None else overview.address_of(gateway.log)
+    return None if url is None else watched.drifting.of(url, org)
 
 
 def _seen(watched: Watched, gateway: Gateway, window: Window, org: str | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FRESH_S = 10.0
 LINEAGE = ("parent", "outcomes_from_pack", "outcomes_from_log", "decisions_fitted", "since", "until", "org")
 _NAME = re.compile(r"models:/([^/@:]+)")
-_looked: dict[tuple[str, str | None], tuple[float, Registered]] = {}
+_looked: dict[tuple[str, str | None], tuple[float | None, Registered]] = {}
 _looking = threading.Lock()
 
 
@@ -91,11 +91,15 @@ def registered(gateway: Gateway) -> Registered:
     name, store = model_name(gateway), gateway.settings.tracking_uri
     if name is None:
         return Registered(problem="What is served comes from no registry, so there are no versions to compare.")
-    with _looking:
-        at, found = _looked.get((name, store), (-FRESH_S, Registered()))
-        if time.monotonic() - at >= FRESH_S:
+    at, found = _looked.get(
+        (name, store), (None, Registered(problem="The registry is being asked. Reload in a moment."))
+    )
+    if (at is None or time.monotonic() - at >= FRESH_S) and _looking.acquire(blocking=False):
+        try:  # one waits for a slow registry, the others see what was found last
             found = _read(name, store)
             _looked[name, store] = time.monotonic(), found
+        finally:
+            _looking.release()
     return found
 
 

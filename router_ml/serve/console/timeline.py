@@ -67,10 +67,11 @@ def moments(story: Story) -> list[Moment]:
 
 def runs_of(story: Story) -> list[Run]:
     """The executions of a request, oldest first."""
-    return [_run(execution) for execution in story.executions]
+    return [run_of(execution) for execution in story.executions]
 
 
-def _run(execution: Execution) -> Run:
+def run_of(execution: Execution) -> Run:
+    """An execution on its axis."""
     began = min((_utc(hop.at) for hop in execution.hops if hop.at is not None), default=None)
     offsets, clock = [], 0.0
     for hop in execution.hops:  # those without a time follow the one before

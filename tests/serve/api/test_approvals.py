@@ -58,7 +58,9 @@ def test_what_was_granted_goes_on_once_and_the_log_says_who(client: Client, rout
     early = client("acme").post(f"/v1/approvals/{waits}/resume")
     assert (early.status_code, early.json()["error"]["code"]) == (409, "review")
     assert client("acme-admin").post(f"/v1/approvals/{waits}/grant", json=WHY).json()["state"] == "granted"
-    answer = client("acme").post(f"/v1/approvals/{waits}/resume").json()
+    resumed = client("acme").post(f"/v1/approvals/{waits}/resume")
+    answer = resumed.json()
+    assert resumed.headers["x-router-ml-decision-id"] == answer["id"]
     assert answer["object"] == "chat.completion"
     assert answer["choices"][0]["message"]["content"]
     assert answer["router"]["status"] == "answered"

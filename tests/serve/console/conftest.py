@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from fastapi.testclient import TestClient
 from router_ml import Executor, Router
 from router_ml.serve.access.keys import WantedKey, create_key
 from router_ml.serve.app import create_app
+from router_ml.serve.console import live
+from router_ml.serve.console.drifting import Drifting
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.access import AccessTable
@@ -26,6 +29,12 @@ KEYS = {
     "acme": WantedKey(name="acme's product", scopes=frozenset({"route"}), org="acme"),
     "reporter": WantedKey(name="reporter", scopes=frozenset({"outcomes"}), org="acme"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks for drift, which is a process of its own, but where a test is about that."""
+    monkeypatch.setattr(live, "Drifting", partial(Drifting, command=["true"]))
 
 
 @pytest.fixture
