@@ -45,7 +45,8 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(client: TestClient, log: Event
     with log.session.engine.connect() as connection:
         for table in ("api_keys", "audit_events", "chain"):
             rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
-            assert secret not in repr(rows) and secret.encode().hex() not in repr(rows)
+            assert secret not in repr(rows)
+            assert secret.encode().hex() not in repr(rows)
 
 
 def test_a_key_is_ended_at_once_and_for_good(client: TestClient, log: EventLog, make_key: Make) -> None:
@@ -146,7 +147,8 @@ def test_a_key_is_long_and_its_id_says_nothing_of_it(log: EventLog) -> None:
     assert len(token) == len("rml_") + 16 + 1 + 43  # 32 random bytes
     assert made[0].stored.key_id == id_of(token)
     assert made[0].stored.digest == digest_of(token)
-    assert token not in repr(made[0]) and repr(made[0].stored.digest) not in repr(made[0])
+    assert token not in repr(made[0])
+    assert repr(made[0].stored.digest) not in repr(made[0])
 
 
 @pytest.mark.parametrize("token", ["", "rml_", "rml_abc", "rml_abc_", "sk-abc_def_ghi", "RML_a_b"])
