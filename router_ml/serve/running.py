@@ -23,7 +23,7 @@ from router_ml.serve.workers import SLOT_VARIABLE, Workers
 logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
-START_SECONDS = 60
+START_SECONDS = 120
 """That a worker may take to load, and not answer the supervisor, before it counts as hanging."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _FAILED = 2

@@ -114,7 +114,7 @@ def test_a_hang_up_replaces_all_workers_and_no_request_fails(gateway: Serving) -
     with Load(gateway.url, [ROUTE], RATE, TEXTS) as load:
         time.sleep(1)
         gateway.process.send_signal(signal.SIGHUP)
-        until(lambda: len(after := set(gateway.workers())) == 2 and not after & before)
+        until(lambda: len(after := set(gateway.workers())) == 2 and not after & before, seconds=180)
         time.sleep(1)
     assert [one for one in load.answered if not one.ok] == []
     assert len(load.answered) == load.sent > 2 * RATE
@@ -139,7 +139,7 @@ def test_a_signal_to_end_is_obeyed_without_losing_a_request_or_a_record(
 ) -> None:
     """As a load balancer sees it: requests are sent until ``/readyz`` says no more; streams that take longer than the
     gateway serves end as they would have."""
-    upstream.script("*", [Fault("slow_stream", delay_ms=400)])
+    upstream.script("*", [Fault("slow_stream", delay_ms=900)])
     with Load(gateway.url, [ROUTE, ROUTE, ROUTE, STREAM], RATE, TEXTS) as load:
         time.sleep(2)
         gateway.process.send_signal(signal.SIGTERM)
