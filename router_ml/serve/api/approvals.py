@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -54,7 +55,8 @@ async def deny(approval_id: str, body: Body, caller: MayAdmin, gateway: Served) 
 async def resume(approval_id: str, caller: MayExecute, gateway: Served) -> Response:
     """Go on with what was decided, and answer as `/v1/chat/completions` does; it goes on once."""
     await asyncio.to_thread(_state, gateway, caller, approval_id)
-    return JSONResponse(answered(await gateway.executor.aresume(approval_id)))
+    spent = partial(gateway.limits.spent, caller)
+    return JSONResponse(answered(await gateway.executor.aresume(approval_id, on_spent=spent)))
 
 
 async def _decide(
