@@ -24,6 +24,7 @@ from router_ml.contract import Degraded, RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError, RouterError
 
 Degrade = Callable[[Degraded], RouteDecision]
+Left = Callable[[RouteDecision], None]
 
 
 class Stamp(TypedDict, total=False):
@@ -95,30 +96,63 @@ def in_pool(decide: Callable[[], RouteDecision]) -> Future[RouteDecision]:
 
 
 async def by_deadline(
-    whole: Future[RouteDecision], degrade: Degrade, claim: Claim, *, deadline_ms: float | None
+    whole: Future[RouteDecision],
+    degrade: Degrade,
+    claim: Claim,
+    *,
+    deadline_ms: float | None,
+    left: Left | None = None,
 ) -> RouteDecision:
     """What is ``whole`` by the deadline, else what ``degrade`` makes. Who is cancelled meanwhile gives the claim up.
+
+    Args:
+        left: told of a decision that was recorded although whoever asked for it has gone away.
 
     Raises:
         RouterError: as the decision does that has the claim.
     """
     waited = asyncio.wrap_future(whole)
+    seconds = None if deadline_ms is None else deadline_ms / 1000
     try:
-        seconds = None if deadline_ms is None else deadline_ms / 1000
         done, _ = await asyncio.wait([waited], timeout=seconds)
+        if not done and deadline_ms is not None and not claim.give_up():
+            await asyncio.wait([waited])
     except asyncio.CancelledError:
-        claim.give_up()
-        waited.cancel()
+        if claim.give_up():
+            waited.cancel()
+        else:
+            _tell(left, whole)
+            waited.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else looks
         raise
-    if done or deadline_ms is None or not claim.give_up():
-        return await waited
+    if waited.done():
+        return waited.result()
+    assert deadline_ms is not None
     waited.cancel()
-    return await degraded(degrade, Degraded(why="deadline", deadline_ms=deadline_ms))
+    return await degraded(degrade, Degraded(why="deadline", deadline_ms=deadline_ms), left=left)
 
 
-async def degraded(degrade: Degrade, why: Degraded) -> RouteDecision:
-    """A decision by the rules alone, made and recorded beside those that are being made."""
-    return await asyncio.wrap_future(_aside(os.getpid()).submit(copy_context().run, degrade, why))
+async def degraded(degrade: Degrade, why: Degraded, *, left: Left | None = None) -> RouteDecision:
+    """A decision by the rules alone, made and recorded beside those that are being made. Who goes away meanwhile cannot
+    stop that; ``left`` is told of it."""
+    made = _aside(os.getpid()).submit(copy_context().run, degrade, why)
+    waited = asyncio.wrap_future(made)
+    try:
+        await asyncio.wait([waited])
+    except asyncio.CancelledError:
+        if not made.cancel():
+            _tell(left, made)
+        raise
+    return waited.result()
+
+
+def _tell(left: Left | None, made: Future[RouteDecision]) -> None:
+    """Tell of a decision once it is made, in the thread that makes it."""
+
+    def tell(done: Future[RouteDecision]) -> None:
+        if left is not None and not done.cancelled() and done.exception() is None:
+            left(done.result())
+
+    made.add_done_callback(tell)
 
 
 @cache

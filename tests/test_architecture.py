@@ -31,7 +31,7 @@ ORDER = (
     {"nearest_rules"},
     {"nearest"},
     {"storage"},
-    {"listening", "followed"},
+    {"listening", "followed", "ledger"},
     {"arms", "case", "draws", "runtime", "sessions", "health", "overrides", "reading", "budgets"},
     {"drills"},
     {"sharing"},

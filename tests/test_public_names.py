@@ -63,7 +63,7 @@ FIELDS = {
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices "
     "lanes platform",
     "Execution": "execution_id at decision_id status error hops lookups context_ids citations tool_calls narrowing "
-    "validation output_checks approvals refusal final_lane latency_ms cost_usd resumes replanned",
+    "validation output_checks approvals refusal final_lane latency_ms cost_usd resumes replanned bundle",
     "Hop": "lane provider region boundary served_model purpose attempt at kind error latency_ms tokens_in tokens_out "
     "cached_tokens cost_usd",
     "Lookup": "index strategy reranker context_ids latency_ms error",

@@ -104,6 +104,8 @@ def _fits(asked: str | OutputContract | None, decided: OutputContract) -> None:
 
 async def _decide(parts: Parts, asked: RouteRequest, began: int) -> RouteDecision:
     """The decision, made in a thread. Who goes away meanwhile cannot stop that, so what is decided gets its record."""
+    if parts.decide is not None:
+        return await parts.decide(asked, left=lambda made: _record_left(parts, asked, made, began))
     deciding = _Deciding(parts, asked, began)
     try:
         return await asyncio.to_thread(deciding.decide)
@@ -136,6 +138,11 @@ class _Deciding:
             self._record(made)
 
     def _record(self, made: RouteDecision) -> None:
-        run = begin(self._asked, made)
-        run.began = self._began
-        cancelled(self._parts, run)
+        _record_left(self._parts, self._asked, made, self._began)
+
+
+def _record_left(parts: Parts, asked: RouteRequest, made: RouteDecision, began: int) -> None:
+    """Write down that nobody waited for a decision any more."""
+    run = begin(asked, made)
+    run.began = began
+    cancelled(parts, run)

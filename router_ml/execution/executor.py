@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from router_ml.execution.background import Background
 from router_ml.execution.beginning import Request, begun
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.completion import Completion
-from router_ml.execution.gate import Parts
+from router_ml.execution.gate import Decide, Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
 from router_ml.execution.lanes.watch import Watch
@@ -108,6 +109,10 @@ class Executor(Resuming):
         if isinstance(source, str) and whole_model(source):
             return cls(Rollout.open(source, config=config, log=log), **parts)
         return cls(Router.load(source, config=config, log=log), **parts)
+
+    def decide_by(self, decide: Decide) -> None:
+        """From now on, have requests decided by somebody who decides for others too."""
+        self._parts = replace(self._parts, decide=decide)
 
     def complete(
         self,

@@ -15,6 +15,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, Destinations, FailureKind, Lookup, RouteDecision, RouteRequest
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
+from router_ml.deadline import Left
 from router_ml.execution.allowance import Allowance, allow, expected_usd, tokens_in
 from router_ml.execution.client_side import decoding_with
 from router_ml.execution.lanes.calls import LaneCall, Lanes
@@ -52,10 +53,18 @@ class LookUp(Protocol):
         ...
 
 
+class Decide(Protocol):
+    """Decides a request beside an event loop: ``serve.deciding.Decider.decide``."""
+
+    def __call__(self, request: RouteRequest, *, left: Left | None = None) -> Awaitable[RouteDecision]:
+        """The decision; ``left`` is told of one that was recorded although nobody waits for it any more."""
+        ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """What carrying out needs, beside the request; ``rng`` draws the jitter of pauses; ``models``: what answers of
-    requests that wait have to fit, by id of the approval."""
+    requests that wait have to fit, by id of the approval; ``decide``: in the place of the router's own threads."""
 
     router: Router | Rollout
     lanes: Lanes
@@ -65,6 +74,7 @@ class Parts:
     rng: random.Random = field(default_factory=random.Random)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     models: OrderedDict[str, type[BaseModel]] = field(default_factory=OrderedDict)
+    decide: Decide | None = None
 
     @property
     def config(self) -> RouterConfig:

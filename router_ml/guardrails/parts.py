@@ -22,6 +22,7 @@ _MEDIA = re.compile(r"^(?:input_|output_)?(?:image|audio|video|file|document|med
 _KEYED_LENGTH = 128
 _DIGIT, _FEWEST_DIGITS, _SHORT = re.compile(r"\d", re.ASCII), 6, 32
 _LONGEST_PROSE, _STRETCH = 480, 40
+_FEWEST_BYTES = 32  # that a text counts for: a hundred thousand empty ones would take a quarter of a minute to look at
 _LONGEST_JOINED = 16_384  # of each message, its end and its start: a value that is split stands at the seam
 
 
@@ -45,11 +46,12 @@ class Part:
 
 
 def parts(request: RouteRequest, *, max_bytes: int, joined_messages: int, reasons: dict[str, None]) -> Iterator[Part]:
-    """All parts that fit ``max_bytes`` of UTF-8; adds to ``reasons`` why something cannot be read."""
+    """All parts that fit ``max_bytes`` of UTF-8, of which each takes up ``_FEWEST_BYTES`` at least; adds to ``reasons``
+    why something cannot be read."""
     left, left_out = max_bytes, 0
     base, key = "", ""
     for name, text in request.strings():
-        size = max(1, len(text.encode("utf-8", "surrogatepass")))
+        size = max(_FEWEST_BYTES, len(text.encode("utf-8", "surrogatepass")))
         if size > left:
             left_out += size
             continue

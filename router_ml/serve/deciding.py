@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
-from router_ml.deadline import Claim, by_deadline, checked, degraded
+from router_ml.deadline import Claim, Left, by_deadline, checked, degraded
 from router_ml.late import Answer
 from router_ml.rollout import Rollout
 from router_ml.router import Router
@@ -80,12 +80,15 @@ class Decider:
         self.decided = self.batches = self.degraded = self.dropped = 0
         self.refused: Counter[str] = Counter()
 
-    async def decide(self, request: RouteRequest, *, deadline_ms: float | None = None) -> RouteDecision:
+    async def decide(
+        self, request: RouteRequest, *, deadline_ms: float | None = None, left: Left | None = None
+    ) -> RouteDecision:
         """The decision, recorded. Who is cancelled before it is recorded leaves no trace.
 
         Args:
             deadline_ms: of this request, by default that of the worker. Where the queue alone takes longer, it is
                 decided by the rules at once, which costs a fraction of it.
+            left: told of a decision that was recorded although whoever asked for it has gone away.
 
         Raises:
             AccessError: too many wait already. RouterError: as for ``predict_route``.
@@ -98,13 +101,13 @@ class Decider:
             return self._router().predict_degraded(request, why)
 
         if by is not None and (by == 0 or (self.busy and 1000 * self.expected_seconds > by)):
-            return await degraded(degrade, Degraded(why="load" if by else "deadline", deadline_ms=by))
+            return await degraded(degrade, Degraded(why="load" if by else "deadline", deadline_ms=by), left=left)
         one = _Waiting(request, telemetry.clock())
         with self._more:
             self._start()
             self._waiting.append(one)
             self._more.notify()
-        return await by_deadline(one.answer, degrade, one.claim, deadline_ms=by)
+        return await by_deadline(one.answer, degrade, one.claim, deadline_ms=by, left=left)
 
     async def decide_many(self, requests: Sequence[RouteRequest]) -> list[RouteDecision]:
         """Decide a list beside the others, all or none of it, as ``predict_routes``; one list at a time.

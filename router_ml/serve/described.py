@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest
 from router_ml.serve.api import answers as a
+from router_ml.serve.api.switches import TurnOff, TurnOn
 
 _DECISION = "dec_6b61cdd5d5daa5652bb64d80"
 _APPROVAL = {
@@ -105,4 +106,16 @@ ENDPOINTS: dict[str, Described] = {
     "POST /v1/keys/{key_id}/revoke": Described(
         (a.Why,), (a.KeyShown,), ("admin",), {"why": "It stood in a public repository."}
     ),
+    "GET /v1/switches": Described(gives=(a.SwitchesShown,), scopes=("admin",)),
+    "POST /v1/switches": Described(
+        (TurnOff,),
+        (a.SwitchShown,),
+        ("admin",),
+        {"places": ["openai"], "why": "The vendor reports an incident.", "until": "2026-03-01T18:00:00Z"},
+        status=(201,),
+    ),
+    "POST /v1/switches/{name}/end": Described(
+        (TurnOn,), (a.SwitchEnded,), ("admin",), {"why": "The incident is over."}
+    ),
+    "GET /v1/status": Described(gives=(a.StatusShown,), scopes=("admin",)),
 }

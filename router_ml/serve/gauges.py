@@ -106,10 +106,12 @@ class Gauges(Collector):  # type: ignore[misc]
                 if version is not None:
                     bundle = router.bundle.manifest.id if arm == "champion" and router.bundle else ""
                     info.add_metric([arm, version, bundle], 1)
-            yield _one("router_ml_registry_failing", "1: what should serve is not known or not served.", fails(status))
+            failing = fails(status)
         else:
             versions = router.rules.base.versions
             info.add_metric(["champion", versions.registry or "", versions.bundle], 1)
+            failing = False
+        yield _one("router_ml_registry_failing", "1: what should serve is not known or not served.", failing)
         yield info
 
 

@@ -27,6 +27,8 @@ _TAGS = {
     "decisions": "What was decided, and why.",
     "approvals": "What waits for a person.",
     "keys": "Who may call.",
+    "switches": "What nobody is to be served by.",
+    "operations": "For whoever looks after it.",
 }
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: `router-ml keys create`."},
@@ -41,6 +43,12 @@ _ERRORS = {
     "429": "Too many requests, or too much spent; `retry-after` says when to go on.",
     "503": "Overloaded, leaving, or the log cannot be reached.",
     "default": "Any other error.",
+}
+
+
+_OTHER: dict[str, dict[str, Any]] = {
+    "text/plain": {"schema": {"type": "string"}},
+    "text/event-stream": {"schema": {"description": "Events, as the OpenAI API sends them."}},
 }
 
 
@@ -105,9 +113,7 @@ def _describe(operation: dict[str, Any], known: Described | None, names: Names, 
         said: dict[str, Any] = {"schema": _any_of([names[model, "serialization"] for model in known.gives])}
         if known.answer is not None and status != 207:
             said["example"] = known.answer
-        content = {
-            media: said if media == "application/json" else {"schema": {"type": "string"}} for media in known.media
-        }
+        content = {media: _OTHER.get(media, said) for media in known.media}
         what = "Some were not taken." if status == 207 else "What was asked for."
         operation["responses"][str(status)] = {"description": what, "content": content}
 

@@ -91,14 +91,13 @@ def browse(
     key, stop = from_cursor(after), time.monotonic() + seconds
     found: list[Listed] = []
     with log.session.read() as connection:
+        indexed = _indexed(connection, wanted)
         while True:
             older = [] if key is None else [_older(key)]
-            edge = _edge(connection, [*_indexed(wanted), *older])
+            edge = _edge(connection, [*indexed, *older])
             upto = [] if edge is None else [~_older(edge)]
             query = sql.select(DECISIONS.decision_id, DECISIONS.created_at, DECISIONS.org, DECISIONS.record)
-            query = query.where(
-                *_indexed(wanted), *older, *upto, tables.acted_on(), *_columns(wanted), *_inside(wanted)
-            )
+            query = query.where(*indexed, *older, *upto, tables.acted_on(), *_columns(wanted), *_inside(wanted))
             rows = connection.execute(query.order_by(*NEWEST).limit(limit + 1)).all()
             found += (one for one in _listed(connection, rows) if _is_wanted(one, wanted))
             key = (rows[-1].created_at, rows[-1].decision_id) if len(rows) > limit else edge
@@ -123,16 +122,20 @@ def _older(key: Key) -> Condition:
     return (DECISIONS.created_at <= at) & ((DECISIONS.created_at < at) | (DECISIONS.decision_id < name))
 
 
-def _indexed(wanted: LookedFor) -> list[Condition]:
-    """Conditions that an index serves."""
+def _indexed(connection: sql.Connection, wanted: LookedFor) -> list[Condition]:
+    """Conditions that an index serves; an id is whole where there is a decision of that very id."""
     found: list[Condition] = []
+    if wanted.id is not None:
+        whole = DECISIONS.decision_id == wanted.id
+        found += [whole] if connection.execute(sql.select(DECISIONS.decision_id).where(whole)).first() else []
     if wanted.since is not None:
         found.append(DECISIONS.created_at >= records.utc(wanted.since))
     if wanted.until is not None:
         found.append(DECISIONS.created_at < records.utc(wanted.until))
     if wanted.org is not None:
         start = sql.func.substr(wanted.org, sql.literal_column("1"), sql.literal_column("64"))
-        found += [start == tables.ORG_START, DECISIONS.org == wanted.org]
+        # not the bare column: SQLite would put its value into the other condition too, and then find no index for it
+        found += [start == tables.ORG_START, DECISIONS.org.concat("") == wanted.org]
     return found
 
 

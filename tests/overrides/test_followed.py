@@ -155,3 +155,17 @@ def test_one_that_was_put_into_router_yaml_since_holds_once(config: Config, poli
     assert [fired.id for fired in decide(router).policies] == ["p0"]
     changed = Router(config(({}, {"lanes": {"deny": ["mid"]}})), log=log)
     assert decide(changed).eligible == ("house", "open"), "another rule of its name stands beside it"
+
+
+def test_overrides_of_two_processes_that_did_not_know_of_each_other_can_be_replayed(
+    config: Config, policy: Made, log: EventLog
+) -> None:
+    """Neither event names the rules that both of them led to."""
+    one, two = Router(config(), log=log), Router(config(), log=log)
+    two.memory.overrides.refresh = lambda: None  # as if both had looked before either wrote
+    one.override(deny(policy, "big", name="a"), **WHO)
+    two.override(deny(policy, "mid", name="b"), **WHO)
+    assert decide(told(one)).eligible == decide(told(two)).eligible == ("house", "open")
+    assert decide(one).versions == decide(two).versions
+    report = replay(log, config())
+    assert (report.differences, report.identical, report.inputs) == ((), 4, {})

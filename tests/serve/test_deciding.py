@@ -17,6 +17,7 @@ from router_ml import Router
 from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.deadline import Claim
 from router_ml.errors import InvalidRequestError
+from router_ml.execution import Executor
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.deciding import Decider
 from router_ml.storage.bundle import Bundle
@@ -278,3 +279,53 @@ def test_together_is_as_alone_bit_for_bit(bundle: Bundle, texts: list[str], toge
     for text, decision in zip(texts, found, strict=True):
         stamp: dict[str, Any] = {"now": decision.created_at, "decision_id": decision.decision_id}
         assert decision.to_json() == router.predict_route(text, seed=decision.seed, **stamp).to_json()
+
+
+def test_of_a_record_that_nobody_waited_for_somebody_is_told(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a decision would stand in the log of which nobody knows what became of it."""
+    with EventLog("sqlite://") as log:
+        router, write = Router(bundle.config, bundle=bundle, log=log), log.write
+        one = Decider(lambda: router)
+        writing, go_on, told = threading.Event(), threading.Event(), list[RouteDecision]()
+
+        def slow(entries: Any) -> None:
+            writing.set()
+            assert go_on.wait(PATIENCE_S)
+            write(entries)
+
+        monkeypatch.setattr(log, "write", slow)
+
+        async def leave(deadline_ms: float | None) -> None:
+            writing.clear()
+            go_on.clear()
+            request = RouteRequest(text=QUESTION)
+            asked = asyncio.create_task(one.decide(request, deadline_ms=deadline_ms, left=told.append))
+            await until(writing.is_set)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            go_on.set()
+
+        async def both() -> None:
+            await leave(None)
+            await until(lambda: len(told) == 1)
+            await leave(0)
+            await until(lambda: len(told) == 2)
+
+        asyncio.run(both())
+        one.close()
+        assert sorted(each.decision_id for each in told) == sorted(each.decision_id for each in log.decisions())
+
+
+def test_an_executor_lets_it_decide(bundle: Bundle) -> None:
+    """So that conversations share the encoder's pass, the deadline and the places of the worker."""
+    router = Router(bundle.config, bundle=bundle)
+    one = Decider(lambda: router, deadline_ms=60_000)
+    with Executor(router) as executor:
+        executor.decide_by(one.decide)
+        for domain in ("vllm-a", "vllm-b", "mistral", "google", "openai", "anthropic"):
+            router.report_health(domain, "down")
+        done = asyncio.run(executor.acomplete(QUESTION))
+    one.close()
+    assert done.status == "human_review"
+    assert one.decided == 1

@@ -1,10 +1,11 @@
-"""The stack of ``mlflow/stack.sh``: PostgreSQL, an MLflow server and two replicas that follow the registry; and MLflow's
-own server on the same registered bundle."""
+"""The stack of ``mlflow/stack.sh``: PostgreSQL, an MLflow server and two replicas that follow the registry; and
+MLflow's own server on the same registered bundle."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -78,7 +79,7 @@ def test_mlflow_serves_the_registered_bundle(running: Stack, tmp_path: Path) -> 
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/ping", server)
-            asked = RouteRequest(text=TEXT, metadata={"org": "acme"}).to_json()
+            asked = RouteRequest(text=TEXT, metadata={"org": "acme"}).model_dump_json()
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/invocations",
                 json.dumps({"inputs": [asked, asked]}).encode(),
@@ -89,7 +90,7 @@ def test_mlflow_serves_the_registered_bundle(running: Stack, tmp_path: Path) -> 
         finally:
             os.killpg(server.pid, signal.SIGTERM)  # its worker is a process of its own
             server.wait(30)
-    decisions = [RouteDecision.from_json(one) for one in predictions]
+    decisions = [RouteDecision.model_validate_json(one) for one in predictions]
     assert len(decisions) == 2
     assert all(one.action == "route" and one.lane in one.eligible for one in decisions)
 
@@ -103,4 +104,5 @@ def test_the_compose_file_names_the_same_parts() -> None:
     for name in ("replica-1", "replica-2"):
         assert services[name]["environment"]["ROUTER_ML_SERVE_MODEL"] == "models:/router"
         assert services[name]["stop_grace_period"]
-    assert "password" not in json.dumps(said).lower().replace("postgres_password_file", "")
+    assert "POSTGRES_PASSWORD" not in services["postgres"]["environment"], "it is in a file that nobody commits"
+    assert not re.search(r"://[^/@\"]*:[^/@\"]*@", json.dumps(said))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from router_ml.config import parse_config
 from router_ml.errors import InvalidRequestError
-from router_ml.execution.lanes.watch import Trouble, Watch
+from router_ml.execution.lanes.trouble import Trouble
+from router_ml.execution.lanes.watch import Watch
 from router_ml.health import Health, Word
 from router_ml.sharing.hearsay import LEASE_S, Hearsay, Said, Telling
 from tests.sharing.conftest import CONFIG

@@ -39,7 +39,9 @@ class Verdict:
         self.sent += 1
         self.kinds[attack.kind] += 1
         self.statuses[reply.status] += 1
-        example = f"{attack.kind}: {attack.pieces[0][0][:160]!r} -> {reply.data[:200]!r}"
+        head, _, body = attack.pieces[0][0].partition(b"\r\n\r\n")
+        came = f"{reply.seconds:.1f} s, {'hung' if reply.hung else 'ended'}, {reply.data[:200]!r}"
+        example = f"{attack.kind}: {head[:100]!r} {len(head)} {body[:200]!r} {len(body)} -> {came}"
         waits = attack.expected.patience_s is not None and not attack.gone
         if reply.refused or (waits and (reply.hung or not reply.data)):
             self.fail("no answer in time", example)

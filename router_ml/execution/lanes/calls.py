@@ -12,6 +12,7 @@ from router_ml.config import Lane
 from router_ml.contract import Decoding
 from router_ml.contract.base import JsonObject
 from router_ml.errors import MissingExtraError
+from router_ml.execution.lanes import direct
 from router_ml.execution.lanes.arguments import Place, tools
 from router_ml.execution.lanes.clients import Clients
 from router_ml.execution.lanes.errors import failure_of
@@ -71,6 +72,11 @@ class LiteLLMLanes:
         self._clients = Clients()
         self._unopened: set[str] = set()
         self._places = {name: self._place(lane) for name, lane in lanes.items()}
+        self._passed_on = {
+            name
+            for name, place in self._places.items()
+            if direct.passed_on(self._litellm, place.lane.model, place.provider)
+        }
         self._litellm.register_model(entries(lanes, self._litellm.model_cost))
 
     def missing(self) -> dict[str, str]:
@@ -88,10 +94,16 @@ class LiteLLMLanes:
         arguments = self._arguments(call)
         try:
             async with asyncio.timeout(call.timeout_s):
-                answer = await self._litellm.acompletion(**arguments)
+                answer = await self._answer(call.lane, arguments)
         except Exception as error:  # noqa: BLE001 - each way in which a call can fail is a failure of its lane
             raise failure_of(error) from None
-        return self._priced(from_openai(answer.model_dump(), tagged=self._places[call.lane].tagged), call)
+        return self._priced(from_openai(answer, tagged=self._places[call.lane].tagged), call)
+
+    async def _answer(self, lane: str, arguments: Mapping[str, Any]) -> Any:
+        said = direct.parameters(self._litellm, arguments) if lane in self._passed_on else None
+        if said is not None:
+            return await direct.complete(arguments, said)
+        return (await self._litellm.acompletion(**arguments)).model_dump()
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Piece]:
         """See ``Lanes.stream``. Closing it, or cancelling who waits for it, closes the connection.

@@ -18,6 +18,7 @@ from router_ml.config.execution import ExecutionRules
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.breaker import BreakerState, allow, passed, ready, record
 from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.trouble import Trouble, trouble_of
 
 Kind = Literal["provider", "lane"]
 Key = tuple[Kind, str]
@@ -49,15 +50,6 @@ class Ticket:
 
     lane: str
     turns: tuple[tuple[Key, int], ...]
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """How a lane or provider is not well: left alone for ``left_s`` seconds more (``open``), being tried again
-    (``probing``), or to be tried by the next request (``waiting``)."""
-
-    phase: Literal["open", "probing", "waiting"]
-    left_s: float = 0.0
 
 
 class Watch:
@@ -169,7 +161,10 @@ class Watch:
         tried again."""
         with self._lock:
             now = self._clock() * 1000
-            found = {lane: self._trouble(lane, now) for lane in self._provider}
+            found = {
+                lane: trouble_of([self._state(key) for key in self._keys(lane)], self._rests.get(lane), now)
+                for lane in self._provider
+            }
             return {
                 name: min(some, key=lambda trouble: trouble.left_s)
                 for name, lanes in self._covers.items()
@@ -191,17 +186,6 @@ class Watch:
             self._states, self._rests = {}, {}
             self._tell()
             self._covers = {}
-
-    def _trouble(self, lane: str, now: float) -> Trouble | None:
-        states = [self._state(key) for key in self._keys(lane)]
-        until, known = self._rests.get(lane, (0.0, False))
-        ends = [state.until_ms for state in states if state.phase == "open"] + ([until] if known else [])
-        left = max([end - now for end in ends], default=0.0)
-        if left > 0:
-            return Trouble("open", left / 1000)
-        if any(state.phase == "half_open" for state in states):
-            return Trouble("probing")
-        return Trouble("waiting") if any(state.phase == "open" for state in states) else None
 
     def _keys(self, lane: str) -> tuple[Key, Key]:
         return ("provider", self._provider[lane]), ("lane", lane)

@@ -251,3 +251,31 @@ class KeysShown(_Shape):
     """Oldest first."""
 
     keys: list[KeyShown]
+
+
+class SwitchShown(_Open):
+    """What is off, since when, by whom and why."""
+
+    places: list[str]
+
+
+class SwitchesShown(_Open):
+    """What is off; ``places``: what can be turned off."""
+
+    switches: list[SwitchShown]
+    places: list[str]
+
+
+class SwitchEnded(_Shape):
+    """The switches that ended, and the audit event that says so."""
+
+    ended: list[str]
+    event_id: str
+
+
+class StatusShown(_Open):
+    """What a worker serves, with which rules, and how its log stands."""
+
+    ready: bool
+    reasons: list[str]
+    degraded: list[str]

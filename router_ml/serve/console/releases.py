@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from router_ml.contract.audit import ReleaseKind
@@ -15,7 +16,7 @@ from router_ml.serve.asked import Served
 from router_ml.serve.background import Job
 from router_ml.serve.console.forms import Form
 from router_ml.serve.console.own import log_of
-from router_ml.serve.console.pages import page
+from router_ml.serve.console.pages import fragment, page
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.served import arms, model_name, registered, routers, status_of
 from router_ml.serve.console.viewer import OperatesAll
@@ -38,6 +39,15 @@ def releases(request: Request, who: OperatesAll, gateway: Served) -> Response:
     shown: dict[str, Any] = {"arms": arms(gateway), "rollout": status_of(gateway), "found": registered(gateway)}
     shown |= {"model": model_name(gateway), "job": job, "verdict": _shown(job), "history": _history(gateway)}
     return page(request, "releases.html", commands=_commands(gateway), **shown)
+
+
+@router.get("/releases/job")
+def judging(request: Request, who: OperatesAll, gateway: Served) -> Response:
+    """How the verdict that was asked for stands, for the page to refresh."""
+    job = gateway.background.last(JUDGING)
+    if job is None:
+        raise HTTPException(404, "No verdict was asked for here.")
+    return fragment(request, "releases_job.html", job=job, verdict=_shown(job))
 
 
 @router.post("/releases/judge")

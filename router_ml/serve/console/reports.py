@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form
-from router_ml.serve.console.pages import page
+from router_ml.serve.console.pages import fragment, page
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.served import routers
 from router_ml.serve.console.viewer import OperatesAll
@@ -60,6 +60,13 @@ def reports(
         shown = next((one for one in found if one.name == show), None)
     values: dict[str, Any] = {"folder": folder, "found": found, "shown": shown, "requests": REQUESTS}
     return page(request, "reports.html", job=gateway.background.last(SIMULATING), scenarios=_scenarios(), **values)
+
+
+@router.get("/reports/job")
+def simulation(request: Request, who: OperatesAll, gateway: Served) -> Response:
+    """How the simulation that was asked for stands, for the page to refresh."""
+    job = gateway.background.last(SIMULATING)
+    return fragment(request, "reports_job.html", job=job, scenarios=_scenarios())
 
 
 @router.get("/reports/file/{name:path}")

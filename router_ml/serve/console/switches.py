@@ -106,4 +106,20 @@ def _policies(event: AuditEvent) -> list[tuple[str, str]]:
     """Id of each policy of an override, and what it says."""
     said = event.detail.get("policies")
     listed = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
-    return [(str(one.get("id")), f"when {one.get('when') or 'always'}, then {one.get('then')}") for one in listed]
+    return [(str(one.get("id")), f"{_said(one.get('when'), 'always')}: {_said(one.get('then'))}") for one in listed]
+
+
+def _said(part: object, nothing: str = "nothing") -> str:
+    """What a part of a policy asks for.
+
+    >>> _said({"org": ["acme", "globex"], "approval": False, "boundary": "private"})
+    'org acme, globex; boundary private'
+    """
+    if not isinstance(part, dict):
+        return nothing
+    words = (
+        f"{name.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in part.items()
+        if value not in (None, False, [], {})
+    )
+    return "; ".join(words) or nothing

@@ -54,29 +54,32 @@ class Slices:
         """Each slice from ``start`` to ``end``, as far as the time goes.
 
         Args:
-            what: names the question. load: answers it for a slice. seconds: after which no more slices are counted.
+            what: names the question. load: answers it for a slice. seconds: after which no more slices are counted, but
+                at least one more than the last time.
         """
         until = self._clock() + seconds
         found: list[Found] = []
-        since = end
+        since, went_on = end, False
         for at in slices(start, end, step):
-            answer = self._known((what, at), age=(end - at).total_seconds(), step=step.total_seconds())
-            if answer is None:
-                if found and self._clock() >= until:
-                    return Counted(tuple(found), since, whole=False)
-                answer = (load(at, at + step),)
-                self._keep((what, at), answer)
-            found.append(answer[0])
+            age = end - at
+            known, fresh = self._known((what, at), age=age.total_seconds(), step=step.total_seconds())
+            if not fresh and not (went_on and self._clock() >= until):
+                known = (load(at, at + step),)
+                self._keep((what, at), known)
+                went_on = went_on or age >= 2 * step  # beyond what is counted each time, so that it gets to the end
+            if known is None:
+                return Counted(tuple(found), since, whole=False)
+            found.append(known[0])
             since = at
         return Counted(tuple(found), since, whole=True)
 
-    def _known(self, key: Hashable, *, age: float, step: float) -> tuple[Any] | None:
+    def _known(self, key: Hashable, *, age: float, step: float) -> tuple[tuple[Any] | None, bool]:
+        """What a slice came to, and whether that need not be counted again."""
         with self._lock:
             kept = self._kept.get(key)
-        if kept is None or age < 2 * step or self._clock() - kept[0] > max(LATE * age, step):
-            return None
-        answer: tuple[Any] = kept[1]
-        return answer
+        if kept is None:
+            return None, False
+        return kept[1], age >= 2 * step and self._clock() - kept[0] <= max(LATE * age, step)
 
     def _keep(self, key: Hashable, answer: tuple[Any]) -> None:
         with self._lock:

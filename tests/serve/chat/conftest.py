@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi", reason="fastapi (extra: serve) serves")
 
 import uvicorn
+from fastapi import FastAPI
 
 from router_ml import Executor, Router
 from router_ml.faults import FaultServer, faulty_config
@@ -26,10 +27,10 @@ _PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[tuple[Gateway, str]]:
-    """A gateway that runs in a thread, and its address."""
-    gateway = Gateway(Settings(), cast("Executor", None))
-    how = uvicorn.Config(create_app(gateway=gateway), host="127.0.0.1", port=0, log_level="error")
+def _running(bundle: Bundle) -> Iterator[tuple[FastAPI, str]]:
+    """An application that runs in a thread, and its address."""
+    app = create_app(gateway=Gateway(Settings(), Executor(Router(bundle.config))))
+    how = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(how)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -38,19 +39,20 @@ def _running() -> Iterator[tuple[Gateway, str]]:
         assert thread.is_alive(), "the gateway ended"
         assert time.monotonic() < until, "the gateway did not start"
         time.sleep(0.005)
-    yield gateway, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(_PATIENCE_S)
 
 
 @pytest.fixture
-def serve(_running: tuple[Gateway, str]) -> Callable[..., str]:
+def serve(_running: tuple[FastAPI, str]) -> Callable[..., str]:
     """Serves an executor from now on; its address. ``limits``: what counts the money of keys."""
-    gateway, url = _running
+    app, url = _running
 
     def served(executor: Executor, *, limits: Any = None) -> str:
-        gateway.executor = executor
-        gateway.limits = limits  # type: ignore[attr-defined]
+        gateway = Gateway(Settings(), executor)
+        gateway.limits = limits or gateway.limits
+        app.state.gateway = gateway
         return url
 
     return served

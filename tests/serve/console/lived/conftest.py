@@ -53,15 +53,18 @@ def lived(tmp_path: Path) -> Iterator[Lived]:
     path.write_text(CONFIG, encoding="utf-8")
     reports.mkdir()
     log = EventLog(tmp_path / "log.sqlite")
-    with FaultServer() as server, Router(faulty_config(server, load_config(path)), log=log) as router:
-        with Executor(router) as executor:
-            asked = ("globex", "acme", HOSTILE)
-            done = [executor.complete({"text": "Which law?", "metadata": {"org": org}}) for org in asked]
-            router.log_outcome(done[0].decision.decision_id, quality=0.25, source=HOSTILE)
-            router.flush()
-            (step,) = executor.reviews.pending()
-            ids = (done[0].decision.decision_id, done[1].decision.decision_id, step.approval_id)
-            yield Lived(Gateway(Settings(reports=reports), executor), log, reports, *ids)
+    with (
+        FaultServer() as server,
+        Router(faulty_config(server, load_config(path)), log=log) as router,
+        Executor(router) as executor,
+    ):
+        asked = ("globex", "acme", HOSTILE)
+        done = [executor.complete({"text": "Which law?", "metadata": {"org": org}}) for org in asked]
+        router.log_outcome(done[0].decision.decision_id, quality=0.25, source=HOSTILE)
+        router.flush()
+        (step,) = executor.reviews.pending()
+        ids = (done[0].decision.decision_id, done[1].decision.decision_id, step.approval_id)
+        yield Lived(Gateway(Settings(reports=reports), executor), log, reports, *ids)
 
 
 class Browser:

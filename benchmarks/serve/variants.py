@@ -1,0 +1,66 @@
+"""The gateway with parts left out, to see what each costs: ``$BENCHMARK_VARIANT`` is ``whole``, ``unchecked`` (answers
+are not looked at) or ``bare`` (nor is a text decided a second time)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from router_ml.config import load_config
+from router_ml.contract import OutputCheck, RouteDecision
+from router_ml.execution import Executor
+from router_ml.loading import shipped_bundle
+from router_ml.router import Router
+from router_ml.serve.app import create_app
+from router_ml.serve.gateway import Gateway
+from router_ml.serve.settings import Settings
+from router_ml.storage.bundle import Bundle
+from router_ml.storage.eventlog import EventLog
+
+
+class Unchecked(Router):
+    """A router that lets every answer pass."""
+
+    def check_output(self, decision: Any, output: Any, **_: Any) -> OutputCheck:
+        """Nothing is found."""
+        return OutputCheck(
+            check_id="chk_none",
+            decision_id=decision.decision_id,
+            at=datetime.now(UTC),
+            action="pass",
+            reason="Not looked at.",
+            guard_state="clean",
+            versions=decision.versions,
+        )
+
+
+class Bare(Unchecked):
+    """A router that decides a text once."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._known: dict[str, RouteDecision] = {}
+
+    def predict_route(self, request: Any, **more: Any) -> RouteDecision:
+        """The decision that was made the first time, with an id of its own."""
+        said = str(request.messages[-1].content)
+        if said not in self._known:
+            self._known[said] = super().predict_route(request, **more)
+        return self._known[said].model_copy(update={"decision_id": f"dec_{secrets.token_hex(12)}"})
+
+
+VARIANTS: dict[str, type[Router]] = {"whole": Router, "unchecked": Unchecked, "bare": Bare}
+
+
+def app() -> FastAPI:
+    """For an ASGI server."""
+    bundle, log = Bundle.load(shipped_bundle()), os.environ.get("BENCHMARK_LOG")
+    config = load_config(Path(os.environ["BENCHMARK_CONFIG"]))
+    kind = VARIANTS[os.environ["BENCHMARK_VARIANT"]]
+    router = kind(config, bundle=bundle, log=EventLog(log) if log else None)
+    return create_app(gateway=Gateway(Settings(), Executor(router)))
