@@ -20,7 +20,7 @@ from router_ml.execution.gate import Failed, Parts, obey
 from router_ml.execution.grants import Grant
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.messages import of_request, texts_of
-from router_ml.execution.run import Run
+from router_ml.execution.run import Run, Spent
 from router_ml.execution.streaming.outlet import Interrupted
 from router_ml.execution.validation.checking import Checked
 from router_ml.execution.validation.structured import contract_of
@@ -34,13 +34,16 @@ logger = logging.getLogger(__name__)
 _SAID = {"denied": "A person looked at this and did not agree.", "expired": "Nobody agreed to this in time."}
 
 
-async def resume(parts: Parts, approval_id: str, *, model: type[BaseModel] | None = None) -> Completion:
+async def resume(
+    parts: Parts, approval_id: str, *, model: type[BaseModel] | None = None, on_spent: Spent | None = None
+) -> Completion:
     """Go on with a request that a person has decided on, or end it as its ``on_expiry`` says.
 
     All that can stand in the way is found before the approval is used up.
 
     Args:
         model: the pydantic one that the answer has to fit, where this process does not know it.
+        on_spent: is told what it came to from here on, in USD.
 
     Raises:
         ReviewError: nobody has decided yet, somebody else went on with it, or the model is missing.
@@ -59,6 +62,7 @@ async def resume(parts: Parts, approval_id: str, *, model: type[BaseModel] | Non
     waited = await asyncio.to_thread(parts.reviews.take, approval_id, last=approval)
     parts.models.pop(approval_id, None)
     run = _run(waited, decision)
+    run.on_spent = on_spent
     run.model, run.client = model, kept(run.client, parts.config, decision)
     run.reviewed = run.reviewed or approval.subject == "request"
     run.granted = Grant.of(waited) or run.granted

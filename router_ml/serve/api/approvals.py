@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
 from router_ml.contract import Approval
-from router_ml.errors import ExecutionError, InvalidRequestError, ReviewError
-from router_ml.execution.completion import Completion
+from router_ml.errors import InvalidRequestError, ReviewError
 from router_ml.execution.reviews.reviews import Reviews
 from router_ml.integrations.answering import body as answered
 from router_ml.serve.access.caller import AccessError, Caller
@@ -56,13 +56,8 @@ async def deny(approval_id: str, body: Body, caller: MayAdmin, gateway: Served) 
 async def resume(approval_id: str, caller: MayExecute, gateway: Served) -> Response:
     """Go on with what was decided, and answer as `/v1/chat/completions` does; it goes on once."""
     await asyncio.to_thread(_state, gateway, caller, approval_id)
-    try:
-        done = await gateway.executor.aresume(approval_id)
-    except ExecutionError as error:
-        if isinstance(error.completion, Completion):
-            gateway.limits.spent(caller, error.completion.execution.cost_usd or 0.0)
-        raise
-    gateway.limits.spent(caller, done.execution.cost_usd or 0.0)
+    spent = partial(gateway.limits.spent, caller)
+    done = await gateway.executor.aresume(approval_id, on_spent=spent)
     return JSONResponse(answered(done), headers=of_completion(done))
 
 

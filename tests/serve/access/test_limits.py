@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from router_ml.serve.access.caller import SCOPES, AccessError, Caller
+from router_ml.serve.access.keys import id_of
 from router_ml.serve.access.limits import SPEND, Limits
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
@@ -139,7 +140,16 @@ def test_a_key_that_spent_its_budget_still_routes(opened: Callable[..., Gateway]
     gateway = opened()
     key = make_key("route", usd_per_day=1.0)
     with client_of(create_app(gateway=gateway), key) as client:
-        found = gateway.keys.known.check(key)
-        assert found is not None
-        gateway.limits.spent(Caller(found.key_id, "test", SCOPES), 2.0)
+        gateway.limits.spent(Caller(id_of(key), "test", SCOPES), 2.0)
         assert client.post("/v1/route", json={"text": "hello"}).status_code == 200
+
+
+def test_a_key_that_spent_its_budget_calls_no_lane(opened: Callable[..., Gateway], make_key: Make) -> None:
+    gateway = opened()
+    key = make_key("execute", usd_per_day=1.0)
+    with client_of(create_app(gateway=gateway), key) as client:
+        gateway.limits.spent(Caller(id_of(key), "test", SCOPES), 1.0)
+        asked = {"model": "auto", "messages": [{"role": "user", "content": "hello"}]}
+        refused = client.post("/v1/chat/completions", json=asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (402, "over_budget")
+        assert int(refused.headers["retry-after"]) <= 86_400

@@ -72,6 +72,14 @@ def test_what_was_granted_goes_on_once_and_the_log_says_who(client: Client, rout
     assert [step.why for step in granted] == [WHY["why"]]
 
 
+def test_what_goes_on_is_paid_by_the_key_that_asks_for_it(client: Client, gateway: Gateway, waits: str) -> None:
+    assert client("acme-admin").post(f"/v1/approvals/{waits}/grant", json=WHY).status_code == 200
+    answer = client("acme").post(f"/v1/approvals/{waits}/resume").json()
+    (paid,) = [usd for (kind, _, _), usd in gateway.counts.own().items() if kind == "key_spend"]
+    assert paid == pytest.approx(answer["router"]["cost_usd"])
+    assert paid > 0
+
+
 def test_what_was_denied_ends_as_a_refusal(client: Client, waits: str) -> None:
     assert client("acme-admin").post(f"/v1/approvals/{waits}/deny", json=WHY).json()["state"] == "denied"
     late = client("acme-admin").post(f"/v1/approvals/{waits}/grant", json=WHY)
