@@ -167,7 +167,7 @@ class Governed:
         with self._changing:
             before = self._heed()
             config = newer_rules(before.base.config, rules, also=references.issues)
-            for override in before.overrides:
+            for override in _laid(before.overrides):
                 added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
             detail = compare_rules(before.base.config, config)
             event = audit_event("policies_replaced", _zoned(now) or datetime.now(UTC), who, why, detail)
@@ -207,7 +207,7 @@ class Governed:
             theirs, base = other._rules, self._rules.base
             if theirs.replaced:
                 base = base.changed(rules_from(base.config, theirs.base.config, also=references.issues))
-            for override in theirs.overrides:
+            for override in _laid(theirs.overrides):
                 policies = [policy.model_dump(mode="json") for policy in override.policies]
                 added_policies(base.config, {"policies": policies}, also=references.issues)
             self._rules = Rules(base, theirs.overrides, theirs.replaced)
@@ -230,6 +230,11 @@ class Governed:
         self.log.log_audit_event(event)
         self._rules = after
         return event
+
+
+def _laid(overrides: Iterable[Override]) -> Iterable[Override]:
+    """Those that add anything to the rules here."""
+    return (override for override in overrides if override.policies)
 
 
 def in_order(overrides: Iterable[Override]) -> tuple[Override, ...]:

@@ -79,8 +79,9 @@ class State(Model):
     of a decision are those given its arm; ``rollout``: the release that the arms were drawn for; ``arm_session``: a
     keyed hash of whom they were drawn for, another one in each release. ``session``: None where the request continues
     none; ``spending``: None where its class has no budget; ``online``: outcomes could move the estimates since the
-    bundle was opened, so that the bundle alone does not give them again. ``lane_health``: ``down``, or ``down: drill``
-    with its id, by place; ``drill``: None where none ran, and then not in the JSON, so that a process of contract 1.4
+    bundle was opened, so that the bundle alone does not give them again. ``lane_health`` by place: ``down``, or
+    ``down: `` and why: the drill, the switch that it is off by, the process that it was heard from; ``drill``: None
+    where none ran, and then not in the JSON, so that a process of contract 1.4
     reads what was decided without one. ``degraded``: None, and then not in the JSON either, unless the decision was
     made without looking at the request; nothing was drawn for such a one, so it is in no off-policy estimate.
     """

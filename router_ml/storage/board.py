@@ -29,7 +29,6 @@ ALIVE_S = 10.0
 
 _PROCESS = "process"
 _JOINING = 615_028  # of the advisory lock of PostgreSQL
-_AT_ONCE = 500
 _KEPT = {"key_calls": timedelta(minutes=10), _PROCESS: timedelta(hours=1)}
 _KEPT_ELSE = timedelta(days=3)
 _SHARED = tables.shared.c
@@ -141,10 +140,10 @@ def _upsert(
         {"process": process, "kind": kind, "name": name, "period": period, "value": value, "at": at, "told": told}
         for (kind, name, period), value in sorted(values.items())
     ]
-    for start in range(0, len(rows), _AT_ONCE):
-        insert = _insert(connection).values(rows[start : start + _AT_ONCE])
+    if rows:
+        insert = _insert(connection)
         new = {name: insert.excluded[name] for name in ("value", "at", "told")}
-        connection.execute(insert.on_conflict_do_update(index_elements=list(tables.shared.primary_key), set_=new))
+        connection.execute(insert.on_conflict_do_update(index_elements=list(tables.shared.primary_key), set_=new), rows)
 
 
 def _insert(connection: sql.Connection) -> Any:

@@ -153,6 +153,8 @@ def test_one_that_was_put_into_router_yaml_since_holds_once(config: Config, poli
     Router(config(), log=log).override(policy("p0", *rule), **WHO)
     router = Router(config(rule), log=log)
     assert [fired.id for fired in decide(router).policies] == ["p0"]
+    router.replace_policies(config(rule, ({}, {"explore": False})), **WHO)
+    assert [fired.id for fired in decide(router).policies] == ["p0", "p1"]
     changed = Router(config(({}, {"lanes": {"deny": ["mid"]}})), log=log)
     assert decide(changed).eligible == ("house", "open"), "another rule of its name stands beside it"
 

@@ -73,7 +73,7 @@ class Money:
         self.by[place] = None
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(STEPS)
 def test_each_cent_counts_once(make_decision: Make, steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
