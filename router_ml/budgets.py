@@ -3,9 +3,9 @@
 A decision is charged with the expected cost of its lane when it is made; an outcome that says what it did cost corrects
 that. Days are those of UTC by the clock of each decision, so that a replay of last week spends last week's money.
 
-Each process knows its own spending alone, and what the log held when it started, as soon as that can be read: with
-several replicas, give each its part of the budget. Decisions that are made at the same moment do not see each other's
-cost, so a cap may be passed by what is under way.
+A process knows its own spending, and what the log held when it started, as soon as that can be read; where the
+processes of a service share (``sharing``), what the others spent takes the place of the latter. Decisions that are made
+at the same moment do not see each other's cost, so a cap may be passed by what is under way.
 """
 
 from __future__ import annotations
@@ -13,83 +13,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from router_ml.allocation.pacer import HOURS, UNIFORM
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.errors import LogError
+from router_ml.ledger import Ledger, Standing
 
 if TYPE_CHECKING:
     from router_ml.storage.costs import Cost
     from router_ml.storage.eventlog import EventLog
 
+__all__ = ["Budgets", "Standing"]
+
 logger = logging.getLogger(__name__)
 
-_DAYS = 8  # kept per class; a clock that goes further back starts that day again
 _CHARGES = 10_000  # decisions whose cost can still be corrected
-_FADE = 0.8  # what a day of the profile is worth a day later
-_PRIOR = 1.0  # days that the even profile is worth
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The money of a class at one decision: USD of the day's budget and spent of it; when its demand comes."""
-
-    budget_usd: float
-    spent_usd: float
-    profile: Sequence[float] = UNIFORM
-
-    @property
-    def left_usd(self) -> float:
-        """What is left, not below 0."""
-        return max(self.budget_usd - self.spent_usd, 0.0)
-
-    @property
-    def capped(self) -> bool:
-        """Whether the day's budget is spent."""
-        return self.spent_usd >= self.budget_usd
-
-
-@dataclass
-class _Day:
-    spent: float = 0.0
-    requests: list[int] = field(default_factory=lambda: [0] * HOURS)
-    whole: bool = True  # seen from its first hour on
-
-
-@dataclass
-class _Ledger:
-    """One class. ``profile`` is learned from whole days: the share of requests of each hour."""
-
-    days: dict[date, _Day] = field(default_factory=dict)  # the one used last at the end
-    latest: date | None = None
-    profile: tuple[float, ...] = UNIFORM
-    learned: list[float] = field(default_factory=lambda: [0.0] * HOURS)
-
-    def day(self, on: date) -> _Day:
-        if on not in self.days:
-            self._turn(on)
-            self.days[on] = _Day(whole=self.latest is not None and on > self.latest)
-        self.days[on] = self.days.pop(on)
-        self.latest = max(on, self.latest or on)
-        if len(self.days) > _DAYS:  # a replay of other days must not forget what today has cost
-            del self.days[next(day for day in self.days if day not in (on, self.latest))]
-        return self.days[on]
-
-    def _turn(self, on: date) -> None:
-        """A new day begins: learn when requests came on the last one."""
-        over = self.days.get(self.latest) if self.latest is not None and on > self.latest else None
-        total = sum(over.requests) if over is not None and over.whole else 0
-        if over is None or not total:
-            return
-        self.learned = [_FADE * old + new / total for old, new in zip(self.learned, over.requests, strict=True)]
-        weight = _PRIOR + sum(self.learned)
-        self.profile = tuple((_PRIOR / HOURS + share) / weight for share in self.learned)
 
 
 class Budgets:
@@ -99,7 +41,7 @@ class Budgets:
         self._limits = _limits(config)
         self._new = tuple(self._limits)  # classes whose spending of today is not known yet
         self._owed: dict[str, datetime] = {}  # those that a log which was away has to tell, and until when
-        self._ledgers = {name: _Ledger() for name in self._limits}
+        self._ledgers = {name: Ledger() for name in self._limits}
         self._charges: OrderedDict[str, tuple[str, date, float]] = OrderedDict()
         self._size = charges
         self._lock = threading.Lock()
@@ -110,7 +52,7 @@ class Budgets:
         other._limits = _limits(config)
         with self._lock:
             other._new = tuple(name for name in other._limits if name not in self._ledgers)
-            self._ledgers.update({name: _Ledger() for name in other._new})
+            self._ledgers.update({name: Ledger() for name in other._new})
         return other
 
     def standing(self, name: str, now: datetime) -> Standing | None:
@@ -120,8 +62,7 @@ class Budgets:
             return None
         with self._lock:
             ledger = self._ledgers[name]
-            day = ledger.days.get(now.astimezone(UTC).date(), _Day())
-            return Standing(limit, day.spent, ledger.profile)
+            return Standing(limit, ledger.spent(now.astimezone(UTC).date()), ledger.profile)
 
     def charge(self, decision: RouteDecision) -> None:
         """Take what a decision is expected to cost from its class; one under the same id takes the place of the first.
@@ -148,13 +89,49 @@ class Budgets:
             for cost in costs_usd:  # not sum(), which rounds differently: the parts must not matter
                 day.spent = max(day.spent + cost, 0.0)
 
-    def correct(self, decision_id: str, cost_usd: float) -> None:
-        """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this
-        process does not remember nothing changes. A later correction replaces an earlier one."""
+    def correct(self, decision_id: str, cost_usd: float, *, instead_of: Cost | None = None) -> None:
+        """Put what a decision did cost, fallbacks included, in the place of what was expected. A later correction
+        replaces an earlier one. Of a decision that this process does not remember nothing changes, unless it is known
+        what another one counts for it: ``instead_of``."""
         with self._lock:
             charged = self._charges.get(decision_id)
             if charged is not None:
                 self._book(decision_id, charged[0], charged[1], cost_usd)
+            elif instead_of is not None and instead_of.traffic_class in self._ledgers:
+                day = self._ledgers[instead_of.traffic_class].day(instead_of.at.astimezone(UTC).date())
+                day.corrected += cost_usd - instead_of.usd
+
+    def counted_elsewhere(self, decision_id: str) -> bool:
+        """Whether another process of the service may count a decision."""
+        return self.shared and decision_id not in self._charges
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes are heard."""
+        return any(ledger.heard for ledger in self._ledgers.values())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those that have a budget, of all routers of this process."""
+        return tuple(self._ledgers)
+
+    def own(self, days: Iterable[date]) -> dict[tuple[str, date], float]:
+        """What this process spent itself, by class and day; may be below 0, where bills were lower than another process
+        expected."""
+        days = tuple(days)
+        with self._lock:
+            return {
+                (name, on): day.spent - day.primed + day.corrected
+                for name, ledger in self._ledgers.items()
+                for on in days
+                if (day := ledger.days.get(on)) is not None
+            }
+
+    def hear(self, others: Mapping[tuple[str, date], float]) -> None:
+        """Take the place of what the other processes had spent as of the last time."""
+        with self._lock:
+            for name, ledger in self._ledgers.items():
+                ledger.heard = {on: usd for (of, on), usd in others.items() if of == name}
 
     def release(self, decision_id: str) -> None:
         """Give back what a decision was charged that did not come to be."""
@@ -167,6 +144,9 @@ class Budgets:
         """Charge what a log says was spent before this process started."""
         for cost in costs:
             self._charge(cost.decision_id, cost.traffic_class, cost.at, cost.usd)
+            if cost.traffic_class in self._ledgers:
+                with self._lock:
+                    self._ledgers[cost.traffic_class].day(cost.at.astimezone(UTC).date()).primed += cost.usd
 
     def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str, away: bool = False) -> None:
         """``prime`` with today's decisions of a log, for classes that have a budget and were not counted before.

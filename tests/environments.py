@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "runs" / "environments"
+MLFLOW = ("-e .", "mlflow==3.17.2", "psycopg[binary]>=3.2")
+"""The full MLflow with this package beside it, for its server and for ``mlflow models serve``."""
 _PATIENCE = 900.0  # seconds for one installation
 _UNREACHABLE = (
     "NewConnectionError",

@@ -9,6 +9,7 @@ from router_ml import contract
 
 NAMES = {
     "predict_route",
+    "apredict_route",
     "log_outcome",
     "log_execution",
     "complete",
@@ -48,7 +49,8 @@ FIELDS = {
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
     "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout arm_session selection "
-    "session spending online drill",
+    "session spending online drill degraded",
+    "Degraded": "why deadline_ms",
     "Drilled": "drill share inside counts session",
     "Session": "lane cached_tokens risks",
     "Spending": "spent_usd profile",
@@ -61,7 +63,7 @@ FIELDS = {
     "Versions": "contract bundle policy_sha256 config_sha256 encoder classifier entities detectors registry prices "
     "lanes platform",
     "Execution": "execution_id at decision_id status error hops lookups context_ids citations tool_calls narrowing "
-    "validation output_checks approvals refusal final_lane latency_ms cost_usd resumes replanned",
+    "validation output_checks approvals refusal final_lane latency_ms cost_usd resumes replanned bundle",
     "Hop": "lane provider region boundary served_model purpose attempt at kind error latency_ms tokens_in tokens_out "
     "cached_tokens cost_usd",
     "Lookup": "index strategy reranker context_ids latency_ms error",

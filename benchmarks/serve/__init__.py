@@ -1,1 +1,1 @@
-"""The gateway and its console, measured: ``python -m benchmarks.serve.WHAT``."""
+"""Measurements and drills of the gateway; ``python -m benchmarks.serve`` lists them."""

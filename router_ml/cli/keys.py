@@ -138,7 +138,7 @@ def _page(found: Sequence[StoredKey], now: datetime) -> RenderableType:
         return Text("No key has been made: a gateway with this log serves its own machine alone.")
     table = Table(title="Keys", title_justify="left")
     for column in ("id", "name", "scopes", "org", "a minute", "USD a day", "made", "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for key in found:
         limits = ("" if most is None else f"{most:g}" for most in (key.requests_per_minute, key.usd_per_day))
         scopes, made = " ".join(sorted(key.scopes)), f"{key.created_at:%Y-%m-%d} by {key.created_by}"

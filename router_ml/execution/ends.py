@@ -140,6 +140,8 @@ async def keep(parts: Parts, run: Run, execution: Execution) -> None:
 def keep_now(parts: Parts, run: Run, execution: Execution) -> None:
     """``keep``, at once."""
     run.closed = True
+    if run.on_spent is not None:
+        run.on_spent(run.spent_usd - run.earlier.spent_usd)
     telemetry.executed(run.decision, execution)
     try:
         parts.router.log_execution(execution, words=run.words and not run.fresh)  # unread texts may hold anything

@@ -23,13 +23,14 @@ from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.watch import Watch
 from router_ml.execution.resumes import Resuming
 from router_ml.execution.resuming import again
 from router_ml.execution.retrieval.embedding import Embedding
 from router_ml.execution.retrieval.indexes import Indexes
 from router_ml.execution.retrieval.passages import Reranker, Retriever
 from router_ml.execution.reviews.reviews import Reviews
-from router_ml.execution.run import Run
+from router_ml.execution.run import Run, Spent
 from router_ml.execution.streaming.events import follow
 from router_ml.execution.streaming.outlet import Event, Interrupted, OnInterrupt
 from router_ml.execution.tools.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
@@ -50,6 +51,8 @@ class Executor(Resuming):
         retrievers, rerankers: by name of an index, of a reranker.
         reviews: where people look; by default in the log of the router, or in memory where it has none.
         rng, sleep: of the pauses between attempts, for tests.
+
+    ``watch``: the breakers of its lanes, None where ``lanes`` has others.
     """
 
     def __init__(
@@ -74,11 +77,13 @@ class Executor(Resuming):
         elif isinstance(tools, Mapping):
             tools = made = ConfiguredTools(config, tools)
             self._ours.append(made.close)
+        self.watch: Watch | None = lanes.watch if isinstance(lanes, GuardedLanes) else None
         if lanes is None:
             called = LiteLLMLanes(config.lanes)
             if missing := called.missing():
                 logger.warning("Lanes cannot be called: %s", "; ".join(f"{k}: {why}" for k, why in missing.items()))
             lanes = guarded = GuardedLanes(called, config, report_health=router.report_health)
+            self.watch = guarded.watch
             self._ours.append(guarded.close)
         rng = rng or random.Random()
         self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)
@@ -121,6 +126,7 @@ class Executor(Resuming):
         *,
         decision: RouteDecision | None = None,
         client: ClientSide | None = None,
+        on_spent: Spent | None = None,
         **fields: Any,
     ) -> Completion:
         """Decide a request and carry the decision out. Cancelling it cancels the call that it waits for.
@@ -128,6 +134,8 @@ class Executor(Resuming):
         Args:
             decision: one that was made of this request already. The rules look at the request again all the same.
             client: tools that the caller calls itself, and its wishes for decoding.
+            on_spent: is told the USD that it came to, once, in whatever way it ends; what calls that failed or were
+                broken off may have cost is among them. It may be called in any thread.
             **fields: of the request, as for ``predict_route``; ``output_contract`` may be a pydantic model.
 
         Raises:
@@ -135,7 +143,7 @@ class Executor(Resuming):
             ExecutionError: no lane gave an answer that holds; ``completion`` is the whole story.
             LogError: the record could not be kept, and must be.
         """
-        return await carry_out(self._parts, await self._begin(request, decision, client, fields))
+        return await carry_out(self._parts, await self._begin(request, decision, client, fields, on_spent))
 
     def stream(self, request: Request | None = None, **asked: Any) -> Iterator[Event]:
         """``astream`` for callers without an event loop. Closing the iterator ends the call."""
@@ -149,6 +157,7 @@ class Executor(Resuming):
         client: ClientSide | None = None,
         on_interrupt: OnInterrupt = "restart",
         resume_from: StreamInterruptedError | None = None,
+        on_spent: Spent | None = None,
         **fields: Any,
     ) -> AsyncIterator[Event]:
         """``acomplete`` with the answer as it comes: see ``streaming``. Closing the iterator ends the call.
@@ -170,8 +179,9 @@ class Executor(Resuming):
                 )
             run, delivered = again(broken), broken.partial
             run.before_ms = broken.run.before_ms + (broken.execution.latency_ms or 0.0)
+            run.on_spent = on_spent
         elif request is not None:
-            run = await self._begin(request, decision, client, fields)
+            run = await self._begin(request, decision, client, fields, on_spent)
         else:
             raise InvalidRequestError("Expected a request, or resume_from.")
         async with aclosing(follow(self._parts, run, on_interrupt=on_interrupt, delivered=delivered)) as events:
@@ -179,9 +189,16 @@ class Executor(Resuming):
                 yield event
 
     async def _begin(
-        self, request: Request, decision: RouteDecision | None, client: ClientSide | None, fields: Mapping[str, Any]
+        self,
+        request: Request,
+        decision: RouteDecision | None,
+        client: ClientSide | None,
+        fields: Mapping[str, Any],
+        on_spent: Spent | None,
     ) -> Run:
-        return await begun(self._parts, request, decision, client, fields)
+        run = await begun(self._parts, request, decision, client, fields)
+        run.on_spent = on_spent
+        return run
 
     def close(self) -> None:
         """End what still runs in the background, and let go of its loop, and of breakers and threads of tools and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -37,6 +38,9 @@ from router_ml.execution.retrieval.passages import Passage
 from router_ml.rechecking import Still
 from router_ml.ruling import REVIEWED
 
+Spent = Callable[[float], None]
+"""Is told USD."""
+
 
 @dataclass
 class Run:
@@ -52,7 +56,7 @@ class Run:
     round of tools, the only time that calls are taken from messages. ``model``: a pydantic one that the answer has
     to fit; ``asked_bytes``: of the request as it is sent; ``started``: on the monotonic clock; ``closed``: its
     record has been written; ``before_ms``: what a stream that it goes on from took of the deadline. ``began``: of
-    ``telemetry.clock``.
+    ``telemetry.clock``; ``on_spent``: is told what this execution came to.
     """
 
     decision: RouteDecision
@@ -85,6 +89,7 @@ class Run:
     closed: bool = False
     before_ms: float = 0.0
     began: int = 0
+    on_spent: Spent | None = None
     fresh: bool = False
     unfinished: bool = False
     gone: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -254,6 +259,7 @@ class Run:
             cost_usd=self.cost_usd,
             resumes=self.resumes,
             replanned=_replanned(self.decision),
+            bundle=self.decision.versions.bundle,
         )
 
 

@@ -6,7 +6,14 @@ import time
 from typing import Any
 
 from router_ml.contract.base import JsonObject
-from router_ml.errors import ExecutionError, InvalidRequestError, LogError, RouterError
+from router_ml.errors import (
+    ExecutionError,
+    InvalidRequestError,
+    LogError,
+    LogRefusedError,
+    ReviewError,
+    RouterError,
+)
 from router_ml.execution.completion import Completion
 
 _BLOCKED = ("refused", "human_review")
@@ -47,6 +54,9 @@ def details(completion: Completion) -> dict[str, Any]:
         "status": completion.status,
         "lane": execution.final_lane,
         "route": decision.route,
+        "traffic_class": decision.traffic_class,
+        "bundle": decision.versions.bundle,
+        "arm": decision.state.arm,
         "risk_tier": decision.risk_tier,
         "validation": execution.validation.status,
         "hops": len(execution.hops),
@@ -132,6 +142,10 @@ def error_body(error: RouterError) -> tuple[int, dict[str, Any]]:
     elif isinstance(error, ExecutionError):
         status, code = _STATUS.get(error.kind, (502, error.kind))
         details_ = details(error.completion) if isinstance(error.completion, Completion) else {}
+    elif isinstance(error, ReviewError):
+        status, code = 409, "review"
+    elif isinstance(error, LogRefusedError):
+        status, code = 409, "already_logged"
     elif isinstance(error, LogError):
         status, code = 503, "not_logged"
     else:

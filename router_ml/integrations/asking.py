@@ -58,7 +58,8 @@ def ask(
     the caller's, who is handed its calls.
 
     Args:
-        model: ``router``, the name of a lane, or the model of one or more lanes; it only narrows.
+        model: ``router``, the name of a lane, of a traffic class, or the model of one or more lanes; it only narrows.
+            A class that is named is the one whose floor, budget and limits hold.
         tools: in the OpenAI shape. tool_choice: ``auto``, ``none``, ``required``, ``any``, or a tool or its name; what
             it leaves out is not offered, of ours neither.
         decoding: fields of ``Decoding`` that the caller asks for, and ``parallel_tool_calls``: False for at most one
@@ -73,6 +74,8 @@ def ask(
         raise InvalidRequestError(f"The router has no fields {unknown}. Known: {', '.join(_OWN)}.")
     if not isinstance(model, str):
         raise InvalidRequestError(f"The model is of type {type(model).__name__}, expected a text.")
+    if model in config.traffic_classes and model not in (*ANY, *config.lanes):
+        own["traffic_class"], model = _same_class(own.get("traffic_class"), model), ANY[0]
     sent = [{key: each[key] for key in _KEPT if each.get(key) is not None} for each in objects(messages, "messages")]
     choice = choice_of(tool_choice)
     chosen = _chosen(read_tools(tools), choice)
@@ -117,6 +120,13 @@ def contract_of(response_format: Mapping[str, Any] | None) -> OutputContract | N
     return OutputContract(name=str(given.get("name", "inline")), type="json", schema=dict(given["schema"]))
 
 
+def _same_class(given: Any, model: str) -> str:
+    """The class that a model's name asks for, where nothing else asks for another one."""
+    if given not in (None, model):
+        raise InvalidRequestError(f"The model names the traffic class {model}, router.traffic_class another one.")
+    return model
+
+
 def _chosen(tools: list[JsonObject], choice: str) -> list[JsonObject]:
     """The tools that a tool_choice leaves."""
     if choice in ("auto", "required"):
@@ -146,7 +156,10 @@ def _lanes_of(config: RouterConfig, model: str) -> list[str]:
     served = [name for name, lane in config.lanes.items() if model in (lane.model, lane.model.partition("/")[2])]
     if not served:
         known = ", ".join((ANY[0], *config.lanes))
-        raise InvalidRequestError(f"No lane has the model of the request. Give one of: {known}.")
+        classes = ", ".join(config.traffic_classes)
+        raise InvalidRequestError(
+            f"No lane has the model of the request. Give one of: {known}; or a traffic class: {classes}."
+        )
     return served
 
 

@@ -39,7 +39,7 @@ async def afollow(executor: Executor, asked: Asked) -> AsyncGenerator[Piece]:
     Raises:
         StreamInterruptedError: what was shown does not stand. ExecutionError: no lane gave an answer that holds.
     """
-    following, begun = _Following(), executor.astream(asked.request, client=asked.client, on_interrupt="continue")
+    following, begun = Following(), executor.astream(asked.request, client=asked.client, on_interrupt="continue")
     async with aclosing(cast("AsyncGenerator[Event, None]", begun)) as events:
         async for event in events:
             for piece in following.see(event):
@@ -48,7 +48,7 @@ async def afollow(executor: Executor, asked: Asked) -> AsyncGenerator[Piece]:
 
 def follow(executor: Executor, asked: Asked) -> Generator[Piece]:
     """``afollow`` for callers without an event loop."""
-    following, begun = _Following(), executor.stream(asked.request, client=asked.client, on_interrupt="continue")
+    following, begun = Following(), executor.stream(asked.request, client=asked.client, on_interrupt="continue")
     with closing(
         cast("Generator[Event, None, None]", begun)
     ) as events:  # so that the call ends when nobody listens any more
@@ -57,7 +57,9 @@ def follow(executor: Executor, asked: Asked) -> Generator[Piece]:
 
 
 @dataclass
-class _Following:
+class Following:
+    """What has been shown so far, and what follows from the next event."""
+
     decision: RouteDecision | None = None
     sent: list[str] = field(default_factory=list)
     void: Restarted | None = None

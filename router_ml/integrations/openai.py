@@ -7,22 +7,23 @@
 
 Calls, types, errors, streams and helpers such as ``parse`` are the library's own: only what would have gone over the
 network is answered here. ``id`` of an answer is that of its decision, ``answer.router`` holds the rest, and
-``extra_body={"router": {...}}`` takes fields of ``RouteRequest``. Nothing but chat completions is answered.
+``extra_body={"router": {...}}`` takes fields of ``RouteRequest``. Chat completions and responses are answered, and
+nothing else.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from importlib import import_module
 from typing import Any
 
 from router_ml.errors import InvalidRequestError, MissingExtraError, RouterError
 from router_ml.execution.executor import Executor
-from router_ml.integrations.answering import body, chunk, error_body, last_chunks
-from router_ml.integrations.asking import Asked, ask
-from router_ml.integrations.following import Piece, Said, afollow, follow
-from router_ml.integrations.shapes import mapping
+from router_ml.integrations import chats, responses
+from router_ml.integrations.answering import error_body
+from router_ml.integrations.asking import Asked
+from router_ml.integrations.following import Piece, afollow, follow
 from router_ml.router import Router
 
 try:
@@ -35,21 +36,7 @@ except ImportError:
 __all__ = ["AsyncOpenAI", "OpenAI"]
 
 _FIXED: dict[str, Any] = {"api_key": "router-ml", "base_url": "http://router-ml.invalid/v1", "max_retries": 0}
-_REFUSED: dict[str, tuple[Any, ...]] = {
-    "n": (None, 1),
-    "logprobs": (None, False),
-    "top_logprobs": (None, 0),
-    "logit_bias": (None, {}),
-    "frequency_penalty": (None, 0),
-    "presence_penalty": (None, 0),
-    "audio": (None,),
-    "modalities": (None, ["text"]),
-    "functions": (None, []),
-    "web_search_options": (None,),
-}
-"""Parameters that a lane might not honour, with the values that ask for nothing."""
-
-_WISHES = ("temperature", "top_p", "seed", "stop", "reasoning_effort", "parallel_tool_calls")
+_APIS: dict[str, Any] = {"/chat/completions": chats, "/responses": responses}
 _DEFAULT_TIMEOUT_S = 600.0  # of the library; whoever leaves it has not asked for anything
 
 
@@ -82,12 +69,11 @@ class _Transport(http.BaseTransport):  # type: ignore[misc]
 
     def handle_request(self, request: Any) -> Any:
         try:
-            sent = _read(request)
-            asked = _asked(self._executor, sent, request)
+            api, sent, asked = _read(self._executor, request)
             if not sent.get("stream"):
                 completion = self._executor.complete(asked.request, client=asked.client)
-                return _answer(200, body(completion))
-            teller, pieces = _Teller(sent), follow(self._executor, asked)
+                return _answer(200, api.told(completion, sent))
+            teller, pieces = api.Teller(sent), follow(self._executor, asked)
             first = next(pieces)  # what fails before the first piece has a status of its own
             return _streamed(_Events(pieces, _lines(first, pieces, teller)))
         except RouterError as error:
@@ -100,12 +86,11 @@ class _AsyncTransport(http.AsyncBaseTransport):  # type: ignore[misc]
 
     async def handle_async_request(self, request: Any) -> Any:
         try:
-            sent = _read(request)
-            asked = _asked(self._executor, sent, request)
+            api, sent, asked = _read(self._executor, request)
             if not sent.get("stream"):
                 completion = await self._executor.acomplete(asked.request, client=asked.client)
-                return _answer(200, body(completion))
-            teller, pieces = _Teller(sent), afollow(self._executor, asked)
+                return _answer(200, api.told(completion, sent))
+            teller, pieces = api.Teller(sent), afollow(self._executor, asked)
             first = await anext(pieces)
             return _streamed(_AsyncEvents(pieces, _alines(first, pieces, teller)))
         except RouterError as error:
@@ -138,42 +123,17 @@ class _AsyncEvents(http.AsyncByteStream):  # type: ignore[misc]
         await self._pieces.aclose()
 
 
-def _read(request: Any) -> dict[str, Any]:
-    if not request.url.path.endswith("/chat/completions") or request.method != "POST":
-        raise InvalidRequestError(f"The router answers chat completions only, not {request.method} {request.url.path}.")
+def _read(executor: Executor, request: Any) -> tuple[Any, dict[str, Any], Asked]:
+    """The API that was called, the call, and what it asks for."""
+    apis = [api for path, api in _APIS.items() if request.url.path.endswith(path)]
+    if not apis or request.method != "POST":
+        raise InvalidRequestError(
+            f"The router answers chat completions and responses only, not {request.method} {request.url.path}."
+        )
     sent: dict[str, Any] = json.loads(request.read())
-    for name, nothing in _REFUSED.items():
-        if sent.get(name) not in nothing:
-            raise InvalidRequestError(f"The router cannot promise {name!r} on every lane. Leave it out.")
-    return sent
-
-
-def _asked(executor: Executor, sent: Mapping[str, Any], request: Any) -> Asked:
-    own = mapping(sent.get("router"), "router")
-    own["metadata"] = {
-        **mapping(sent.get("metadata"), "metadata"),
-        **({"user": sent["user"]} if sent.get("user") else {}),
-        **mapping(own.get("metadata"), "router.metadata"),
-    }
     patience = (request.extensions.get("timeout") or {}).get("read")
-    if patience is not None and patience < _DEFAULT_TIMEOUT_S:
-        own["constraints"] = {
-            "max_latency_ms": patience * 1000,
-            **mapping(own.get("constraints"), "router.constraints"),
-        }
-    wished = {name: sent.get(name) for name in _WISHES}
-    most = sent.get("max_completion_tokens")
-    wished["max_tokens"] = sent.get("max_tokens") if most is None else most
-    return ask(
-        executor.router.config,
-        sent.get("messages"),
-        model=sent.get("model") or "router",
-        tools=sent.get("tools"),
-        tool_choice=sent.get("tool_choice"),
-        response_format=sent.get("response_format"),
-        decoding=wished,
-        router=own,
-    )
+    patience_ms = None if patience is None or patience >= _DEFAULT_TIMEOUT_S else patience * 1000
+    return apis[0], sent, apis[0].read(executor.router.config, sent, patience_ms=patience_ms)
 
 
 def _answer(status: int, said: dict[str, Any]) -> Any:
@@ -184,38 +144,19 @@ def _streamed(events: Any) -> Any:
     return http.Response(200, headers={"content-type": "text/event-stream"}, stream=events)
 
 
-def _lines(first: Piece, rest: Iterator[Piece], teller: _Teller) -> Generator[bytes]:
+def _lines(first: Piece, rest: Iterator[Piece], teller: Any) -> Generator[bytes]:
     yield teller.tell(first)
     try:
         for piece in rest:
             yield teller.tell(piece)
     except RouterError as error:
-        yield _event(error_body(error)[1])
+        yield teller.failed(error)
 
 
-async def _alines(first: Piece, rest: AsyncIterator[Piece], teller: _Teller) -> AsyncGenerator[bytes]:
+async def _alines(first: Piece, rest: AsyncIterator[Piece], teller: Any) -> AsyncGenerator[bytes]:
     yield teller.tell(first)
     try:
         async for piece in rest:
             yield teller.tell(piece)
     except RouterError as error:
-        yield _event(error_body(error)[1])
-
-
-class _Teller:
-    """Turns pieces into server-sent events."""
-
-    def __init__(self, sent: Mapping[str, Any]) -> None:
-        self._with_usage = bool(mapping(sent.get("stream_options"), "stream_options").get("include_usage"))
-        self._first: dict[str, Any] = {"role": "assistant"}
-
-    def tell(self, piece: Piece) -> bytes:
-        if isinstance(piece, Said):
-            delta = {**self._first, "refusal" if piece.blocked else "content": piece.text}
-            self._first = {}
-            return _event(chunk(delta, of=piece.decision_id))
-        return b"".join(map(_event, last_chunks(piece, with_usage=self._with_usage))) + b"data: [DONE]\n\n"
-
-
-def _event(said: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(said).encode() + b"\n\n"
+        yield teller.failed(error)

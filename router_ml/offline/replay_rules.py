@@ -1,7 +1,8 @@
 """Which rules a logged decision was made under: found again from configurations and the audit events of a log.
 
-Several processes may have written one log, each with overrides of its own. An event belongs to those whose rules had
-the digest that the event names as the one before it; a decision names the digest of the very rules that made it.
+Several processes may have written one log. Overrides hold in all of them, those of earlier releases in one alone: such
+an event belongs to those whose rules had the digest that it names as the one before it. A decision names the digest of
+the very rules that made it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 
 from router_ml.config import Policy
 from router_ml.contract import AuditEvent, RouteDecision
-from router_ml.overrides import InForce, Override, Rules
+from router_ml.followed import FOLLOWED, fitted
+from router_ml.overrides import InForce, Override, Rules, undigested
 
 
 class KnownRules:
@@ -29,7 +31,9 @@ class KnownRules:
         self._found: dict[str, tuple[InForce, InForce]] = {}
         for root in self._roots:
             self._keep(Rules(root))
-        for _, group in groupby(events, key=lambda event: event.at):
+        told = list(events)
+        self._follow(told)
+        for _, group in groupby(told, key=lambda event: event.at):
             together = list(group)
             for event in together * len(together):  # at one moment, any may have been the first
                 self._apply(event)
@@ -58,6 +62,19 @@ class KnownRules:
         key = (rules.base.versions.config_sha256, *(override.event.event_id for override in rules.overrides))
         self._states.setdefault(key, rules)
 
+    def _follow(self, events: Sequence[AuditEvent]) -> None:
+        """Add the states of a process that followed every override, on each root."""
+        held: list[AuditEvent] = []
+        for event in sorted(events, key=lambda event: (event.at, event.event_id)):
+            if event.kind == "override" and event.detail.get(FOLLOWED) is True:
+                held.append(event)
+            elif event.kind == "override_ended":
+                held = [one for one in held if one.event_id != event.detail.get("override")]
+            else:
+                continue
+            for root in self._roots:
+                self._keep(_with_all(root, held))
+
     def _apply(self, event: AuditEvent) -> None:
         """Add the states that an event led to; those before it stay, since other processes go on in them."""
         for rules in list(self._states.values()):
@@ -78,6 +95,14 @@ class KnownRules:
         if event.kind == "policies_replaced":  # the event has no more than ids, so the newer rules have to be known
             return [Rules(root, active) for root in self._roots]
         return []
+
+
+def _with_all(root: InForce, events: Sequence[AuditEvent]) -> Rules:
+    rules = Rules(root)
+    for event in events:
+        laid = Override(undigested(event), fitted(rules.everything, event))
+        rules = Rules(root, (*rules.overrides, laid))
+    return rules
 
 
 def _policies(event: AuditEvent) -> tuple[Policy, ...]:

@@ -20,7 +20,12 @@ def gateway_of(request: Request) -> Gateway:
     return found
 
 
-Served = Annotated[Gateway, Depends(gateway_of)]
+async def _served(request: Request) -> Gateway:
+    """The same as a dependency: one that is no coroutine function would be called in a thread."""
+    return gateway_of(request)
+
+
+Served = Annotated[Gateway, Depends(_served)]
 
 
 async def whoever_calls(request: Request, gateway: Served) -> Caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -14,11 +15,30 @@ from router_ml.errors import RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 
+logger = logging.getLogger(__name__)
+
 
 def problem(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error in the shape of the OpenAI API."""
-    said: dict[str, Any] = {"message": message, "type": code, "code": code, "param": None}
-    return JSONResponse({"error": said}, status, headers=headers)
+    return JSONResponse(_shape(code, message), status, headers=headers)
+
+
+def said_of(error: RouterError | AccessError) -> tuple[int, dict[str, Any]]:
+    """An error as a status and a body. What went wrong inside is named and not described: its message is for the log
+    of the gateway, not for whoever calls."""
+    if isinstance(error, AccessError):
+        return error.status, _shape(error.code, str(error))
+    status, said = error_body(error)
+    if status == 500:
+        logger.error("A request failed: %s: %s", type(error).__name__, error)
+        return status, _shape(
+            type(error).__name__, "It cannot be done here as things stand. The log of the gateway says why."
+        )
+    return status, said
+
+
+def _shape(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": code, "code": code, "param": None}}
 
 
 def refusal(error: AccessError) -> JSONResponse:
@@ -38,7 +58,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RouterError)
     async def of_ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, RouterError)
-        status, said = error_body(error)
+        status, said = said_of(error)
         return JSONResponse(said, status)
 
     @app.exception_handler(AccessError)

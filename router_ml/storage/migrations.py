@@ -126,8 +126,9 @@ def _add_waiting(connection: sql.Connection) -> None:
 
 
 def _add_keys_and_counters(connection: sql.Connection) -> None:
-    """4 to 5: who may call a gateway, and what its processes tell each other."""
+    """4 to 5: who may call a gateway, what its processes tell each other, and what an organisation finds its own by."""
     tables.metadata.create_all(connection, tables=[tables.api_keys, tables.shared])
+    connection.execute(sql.schema.CreateIndex(tables.decisions_of_org, if_not_exists=True))
 
 
 def _decided() -> sql.Select[Any]:

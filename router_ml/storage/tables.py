@@ -38,6 +38,8 @@ decisions = sql.Table(
     sql.Column("org", sql.Text),
     sql.Column("lanes", sql.Text),  # all that the record names, so that a reader knows them before it reads
 )
+ORG_START = sql.func.substr(decisions.c.org, sql.literal_column("1"), sql.literal_column("64"))  # an index row is short
+decisions_of_org = sql.Index("ix_decisions_org", ORG_START, decisions.c.created_at)
 features = sql.Table(
     "features",
     metadata,
@@ -107,7 +109,7 @@ api_keys = sql.Table(  # who may call a gateway; in no chain: each change is an 
     sql.Column("expires_at", sql.DateTime),
     sql.Column("revoked_at", sql.DateTime),
 )
-shared = sql.Table(  # counters of the processes of a service, each row written by one of them alone; in no chain
+shared = sql.Table(  # what the processes of a service tell each other, each row written by one alone; in no chain
     "shared",
     metadata,
     sql.Column("process", sql.String(64), primary_key=True),
@@ -115,7 +117,8 @@ shared = sql.Table(  # counters of the processes of a service, each row written 
     sql.Column("name", sql.String(200), primary_key=True),
     sql.Column("period", sql.String(32), primary_key=True),
     sql.Column("value", sql.Double, nullable=False),
-    sql.Column("at", sql.DateTime, nullable=False, index=True),
+    sql.Column("at", sql.DateTime, nullable=False, index=True),  # by the clock of the database
+    sql.Column("told", sql.Text),  # JSON of a process about itself
 )
 output_checks = sql.Table(
     "output_checks",

@@ -16,7 +16,7 @@ from router_ml.execution.client_side import ClientSide
 from router_ml.execution.streaming.outlet import Delta, Finished, Restarted, Started
 from router_ml.faults import Fault, FaultServer
 from router_ml.integrations.asking import Asked
-from router_ml.integrations.following import Said, _Following, afollow, follow
+from router_ml.integrations.following import Following, Said, afollow, follow
 from router_ml.integrations.langchain import ChatRouter
 from router_ml.integrations.openai import OpenAI
 
@@ -52,7 +52,7 @@ def decided(executor: Executor, asked: Asked) -> tuple[Started, Completion]:
 
 def test_what_does_not_stand_is_an_error_that_has_the_answer(executor: Executor, asked: Asked) -> None:
     started, completion = decided(executor, asked)
-    following = _Following()
+    following = Following()
     events = [started, Delta("I think", 1, 0), Restarted(1, "refusal", 7), Delta("No: ", 2, 0)]
     said = [piece for event in events for piece in following.see(event)]
     assert [piece.text for piece in said if isinstance(piece, Said)] == ["I think"]
@@ -63,7 +63,7 @@ def test_what_does_not_stand_is_an_error_that_has_the_answer(executor: Executor,
 
 def test_words_before_a_call_of_a_tool_stand(executor: Executor, asked: Asked) -> None:
     started, completion = decided(executor, asked)
-    following = _Following()
+    following = Following()
     events = [started, Delta("Let me look.", 1, 0), Restarted(1, "tools", 12), Delta("It is sunny.", 2, 0)]
     said = [piece for event in [*events, Finished(completion)] for piece in following.see(event)]
     assert "".join(one.text for one in said if isinstance(one, Said)) == "Let me look.\n\nIt is sunny."
@@ -72,7 +72,7 @@ def test_words_before_a_call_of_a_tool_stand(executor: Executor, asked: Asked) -
 
 def test_a_restart_before_anything_was_shown_is_not_seen(executor: Executor, asked: Asked) -> None:
     started, completion = decided(executor, asked)
-    following = _Following()
+    following = Following()
     events = [started, Restarted(1, "refusal", 0), Delta("It is sunny.", 2, 0), Finished(completion)]
     assert [piece for event in events for piece in following.see(event)][-1] == completion
 

@@ -142,7 +142,7 @@ def test_what_no_lane_promises_is_an_error(client: OpenAI) -> None:
         client.chat.completions.create(model="router", messages=ASKED, n=2)
     with pytest.raises(openai.BadRequestError, match="No lane has the model"):
         client.chat.completions.create(model="gpt-99", messages=ASKED)
-    with pytest.raises(openai.BadRequestError, match="chat completions only"):
+    with pytest.raises(openai.BadRequestError, match="chat completions and responses only"):
         client.embeddings.create(model="router", input="x")
 
 

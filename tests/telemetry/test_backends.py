@@ -19,10 +19,9 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from router_ml import Router, telemetry
 from router_ml.config.schema import TraceSink
 from router_ml.contract import RouteDecision
-from tests.environments import environment
+from tests.environments import MLFLOW, environment
 
 PHOENIX = ("arize-phoenix==20.26.1",)
-MLFLOW = ("mlflow==3.17.2",)
 PATIENCE_S = 120.0
 
 

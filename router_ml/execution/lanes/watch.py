@@ -18,6 +18,7 @@ from router_ml.config.execution import ExecutionRules
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.breaker import BreakerState, allow, passed, ready, record
 from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.trouble import Trouble, trouble_of
 
 Kind = Literal["provider", "lane"]
 Key = tuple[Kind, str]
@@ -73,6 +74,7 @@ class Watch:
         self._covers = _covered(lanes)
         self._states: dict[Key, BreakerState] = {}
         self._rests: dict[str, tuple[float, bool]] = {}
+        self._well: dict[str, float] = {}
         self._down: frozenset[str] = frozenset()
         self._timer: tuple[float, Handle] | None = None
         self._lock = threading.RLock()
@@ -123,6 +125,8 @@ class Watch:
         """
         with self._lock:
             now = self._clock() * 1000
+            if ok:
+                self._well[ticket.lane] = now / 1000
             self._end(ticket.turns[1:], ok, now, may_open=True)
             self._end(ticket.turns[:1], ok, now, may_open=not ok and self._several_fail(ticket.lane))
             if rest_ms:
@@ -151,6 +155,30 @@ class Watch:
         with self._lock:
             for key, turn in ticket.turns:
                 self._states[key] = passed(self._state(key), times, rules=self._rules.breaker, turn=turn)
+
+    def troubled(self) -> dict[str, Trouble]:
+        """The lanes and providers that are not well, by name: all lanes that it stands for are left alone or are being
+        tried again."""
+        with self._lock:
+            now = self._clock() * 1000
+            found = {
+                lane: trouble_of([self._state(key) for key in self._keys(lane)], self._rests.get(lane), now)
+                for lane in self._provider
+            }
+            return {
+                name: min(some, key=lambda trouble: trouble.left_s)
+                for name, lanes in self._covers.items()
+                if (some := [trouble for lane in lanes if (trouble := found[lane]) is not None])
+                and len(some) == len(lanes)
+            }
+
+    def last_well(self) -> dict[str, float]:
+        """When a call to a lane or provider last went well, by name, in seconds of the clock."""
+        with self._lock:
+            found = {
+                name: [self._well[lane] for lane in lanes if lane in self._well] for name, lanes in self._covers.items()
+            }
+        return {name: max(times) for name, times in found.items() if times}
 
     def close(self) -> None:
         """Report that everything is up, and nothing more."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from router_ml.case import organisation
+
 Scope = Literal["route", "execute", "outcomes", "admin"]
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
 
@@ -53,7 +55,7 @@ class Caller:
         metadata = fields.get("metadata")
         if self.org is None or not isinstance(metadata, Mapping | None):  # what is no mapping, the contract refuses
             return dict(fields)
-        if (metadata or {}).get("org", self.org) != self.org:
+        if organisation((metadata or {}).get("org", self.org)) != organisation(self.org):
             raise AccessError(403, "wrong_org", "The request names another organisation than the key's. Leave it out.")
         return {**fields, "metadata": {**(metadata or {}), "org": self.org}}
 

@@ -9,7 +9,7 @@ from router_ml.serve.access.granting import caller_with
 from router_ml.serve.access.guard import EXTRA, check_local
 from router_ml.serve.gateway import Gateway
 
-_CALLER = "router_ml.caller"  # in a scope: who it is, once that is known
+_CALLER = "router_ml.caller"  # in a scope: who it is, once that is known; logs read it as well
 _SAID = "There is no such key, or it is not in force. Send a key as Authorization: Bearer rml_..."
 
 
@@ -21,11 +21,10 @@ async def caller_of(request: Request, gateway: Gateway) -> Caller:
     """
     found: Caller | None = request.scope.get(_CALLER)
     if found is None:
-        found = await _look_up(request, gateway)
+        found = request.scope[_CALLER] = await _look_up(request, gateway)
         rate = gateway.limits.admit(found)
         if rate is not None:
             request.scope[EXTRA].update(rate.headers())
-        request.scope[_CALLER] = found
     return found
 
 

@@ -17,6 +17,7 @@ from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.loopback import is_loopback, without_port
 from router_ml.serve.problems import refusal
 from router_ml.serve.settings import Settings
+from router_ml.serve.watching import Watching
 
 EXTRA = "router_ml.headers"
 """In a scope: headers that the answer is to carry, whoever makes it."""
@@ -38,7 +39,8 @@ ALLOWED = ("authorization", "content-type", "x-api-key")
 
 
 class Application(FastAPI):
-    """An application with a ``Guard`` around all of it, the answer to an unforeseen error included."""
+    """An application with a ``Guard`` around all of it, the answer to an unforeseen error included; and whatever it
+    answers is counted and logged."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """See FastAPI."""
@@ -46,7 +48,7 @@ class Application(FastAPI):
         stack = super().build_middleware_stack()
         if settings.origins:
             stack = CORSMiddleware(stack, allow_origins=settings.origins, allow_methods=["*"], allow_headers=ALLOWED)
-        return Guard(stack, settings)
+        return Watching(Guard(stack, settings))
 
 
 class Guard:
@@ -63,20 +65,30 @@ class Guard:
         scope[EXTRA] = {}
         headers, guarded = Headers(scope=scope), _with_headers(scope, send)
         try:
-            self._admit(scope, headers)
+            self._bound(headers)
+            await self._admit(scope, headers)
         except AccessError as error:
             await refusal(error)(scope, receive, guarded)
             return
         await self._app(scope, _Bounded(receive, self._settings), guarded)
 
-    def _admit(self, scope: Scope, headers: Headers) -> None:
-        if scope["app"].state.gateway.keys.known.open:
-            check_local(scope, headers, self._settings.origins)
+    def _bound(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise AccessError(400, "invalid_request_error", "The Content-Length is no number of bytes.")
         if len(length) > 18 or int(length) > self._settings.max_body_bytes:
             raise _too_large(self._settings.max_body_bytes)
+
+    async def _admit(self, scope: Scope, headers: Headers) -> None:
+        known = scope["app"].state.gateway.keys.known
+        if not known.open:
+            return
+        try:
+            check_local(scope, headers, self._settings.origins)
+        except AccessError:
+            await known.sooner()  # perhaps the first key was made a moment ago
+            if known.open:
+                raise
 
 
 def check_local(scope: Scope, headers: Headers, origins: tuple[str, ...] = ()) -> None:

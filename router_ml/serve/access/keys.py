@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from router_ml.case import organisation
 from router_ml.contract import describe
 from router_ml.errors import InvalidRequestError
+from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.overrides import audit_event
 from router_ml.serve.access.caller import Scope
 from router_ml.storage.access import AccessTable, StoredKey
@@ -28,8 +30,8 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class WantedKey(BaseModel):
-    """A key that somebody wants. ``org``: whose requests it makes and may see, None: of all; ``expires_at`` with its
-    time zone."""
+    """A key that somebody wants. ``org``: whose requests it makes and may see, as rules read it, None: of all;
+    ``expires_at`` with its time zone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re")
 
@@ -39,6 +41,14 @@ class WantedKey(BaseModel):
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
     usd_per_day: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
     expires_at: datetime | None = None
+
+    @field_validator("org")
+    @classmethod
+    def _as_rules_read_it(cls, org: str | None) -> str | None:
+        read = organisation(org)
+        if read == ELSEWHERE:
+            raise ValueError("is no name")
+        return read
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> WantedKey:

@@ -53,10 +53,10 @@ def local(path: str) -> str:
     >>> local("/console/live"), local("//evil.example/console"), local("/console/../v1/keys")
     ('/console/live', '/console', '/console')
     """
-    parts = urlsplit(path) if path.isascii() and path.isprintable() else urlsplit(HOME)
+    parts = urlsplit(path)
     inside = parts.path == HOME or parts.path.startswith(f"{HOME}/")
-    plain = not (parts.scheme or parts.netloc) and not any(one in path for one in ("\\", "..", "//"))
-    return path if inside and plain else HOME
+    plain = path.isascii() and path.isprintable() and not (parts.scheme or parts.netloc)
+    return path if inside and plain and not any(one in path for one in ("\\", "..", "//")) else HOME
 
 
 def _asked(request: Request, then: str, *, status: int = 200, problem: str = "") -> Response:

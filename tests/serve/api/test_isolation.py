@@ -1,0 +1,177 @@
+"""No endpoint, of those that there are and those to come, is open by mistake or shows one organisation another's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from router_ml import Router
+from router_ml.serve.access.caller import SCOPES
+from router_ml.serve.access.keys import WantedKey, create_key, id_of
+from router_ml.serve.app import create_app
+from router_ml.serve.gateway import Gateway
+from router_ml.storage.access import AccessTable
+from tests.serve.api.conftest import WORK
+from tests.serve.clients import client_of
+
+PUBLIC = {"/openapi.json", "/healthz", "/readyz", "/console/login", "/console/static/{digest}/{name}"}
+"""They say nothing of any request."""
+PLACES = ("decision_id", "approval_id", "key_id", "name", "digest", "model", "word")
+"""What is in a path: a new one has to be filled in by ``World.filled``."""
+CANARY = "canary"
+THEIRS = "acme"  # of whose requests a person looks at some
+
+
+def endpoints(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of all there are."""
+
+    def walked(routes: Any) -> Iterator[Any]:
+        for route in routes:
+            inner = getattr(route, "original_router", None)
+            yield from [route] if inner is None else walked(inner.routes)
+
+    return sorted((method, route.path) for route in walked(app.routes) for method in route.methods - {"HEAD"})
+
+
+@dataclass(frozen=True)
+class World:
+    """``key``: with all scopes, of one organisation; the other's decision, approval and key, and what its log says."""
+
+    app: FastAPI
+    router: Router
+    key: str
+    theirs: str
+    decision_id: str
+    approval_id: str
+
+    def filled(self, path: str, **others: str) -> str:
+        """A path that names what the other organisation has."""
+        values = {"decision_id": self.decision_id, "approval_id": self.approval_id, "key_id": id_of(self.theirs)}
+        values |= {"name": self.decision_id, "digest": "0", "model": "auto", "word": "grant", **others}
+        return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], path)
+
+    def kept(self) -> dict[str, list[Any]]:
+        """All that is the other's, but what the database numbers."""
+        assert self.router.log is not None
+        of = {"decisions", "outcomes", "executions", "approvals", "waiting", "output_checks"}
+        found: dict[str, list[Any]] = {}
+        with self.router.log.session.engine.connect() as connection:
+            for table in sorted(of):
+                query = f"SELECT * FROM {table} WHERE decision_id = ? ORDER BY 1"  # noqa: S608
+                found[table] = list(connection.exec_driver_sql(query, (self.decision_id,)))
+            query = "SELECT * FROM api_keys WHERE key_id = ?"
+            found["keys"] = list(connection.exec_driver_sql(query, (id_of(self.theirs),)))
+        return found
+
+
+@pytest.fixture
+def world(gateway: Gateway, router: Router) -> World:
+    """A key of globex, and what acme has."""
+    assert router.log is not None
+    table = AccessTable(router.log)
+    mine = WantedKey(name="globex", scopes=SCOPES, org="Globex")
+    theirs = WantedKey(name=f"{CANARY} key", scopes=WORK, org="Acme")
+    keys = [create_key(table, one, who="test", why="x").token for one in (mine, theirs)]
+    decided = router.predict_route({"text": "What is a lien?", "metadata": {"org": THEIRS}})
+    router.log_outcome(decided.decision_id, quality=0.25, source=f"{CANARY} source")
+    waits = gateway.executor.complete("What is a lien?", metadata={"org": THEIRS})
+    assert waits.review_id is not None
+    return World(create_app(gateway=gateway), router, *keys, decided.decision_id, waits.review_id)
+
+
+def bodies(world: World) -> list[Any]:
+    """What may be sent anywhere: nothing, what each endpoint wants, and the other's ids in every field."""
+    other, metadata = world.decision_id, {"metadata": {"org": THEIRS}}
+    return [
+        {},
+        {"why": "x"},
+        {"text": "hello", "previous": {"decision_id": other}},
+        {"text": "hello", **metadata},
+        {"requests": [{"text": "hello", **metadata}]},
+        {"model": "auto", "messages": [{"role": "user", "content": "hello"}], **metadata},
+        {"model": "auto", "input": "hello", "previous_response_id": other, **metadata},
+        {"decision_id": other, "quality": 1.0},
+        {"outcomes": [{"decision_id": other, "quality": 1.0}]},
+        {"decision_id": other, "status": "answered", "final_lane": "fast"},
+        {"executions": [{"decision_id": other, "status": "answered"}]},
+        {"name": "mine", "scopes": ["route"], "org": THEIRS, "why": "x"},
+    ]
+
+
+def test_no_endpoint_is_open_to_whoever_has_no_key(world: World) -> None:
+    """One that was forgotten would be open to the world."""
+    with client_of(world.app) as client:
+        for method, path in endpoints(world.app):
+            answer = client.request(method, world.filled(path), json={} if method == "POST" else None)
+            to_login = answer.status_code == 303 and answer.headers["location"].startswith("/console/login")
+            assert (answer.status_code == 401 or to_login) != (path in PUBLIC), (
+                f"{method} {path} answers {answer.status_code} without a key: ask for a caller, or add it to PUBLIC."
+            )
+
+
+def test_what_stands_in_paths_is_known_here() -> None:
+    """The tests below have to fill in what would be another's."""
+    found = {place for _, path in endpoints(create_app()) for place in re.findall(r"\{(\w+)", path)}
+    assert found == set(PLACES)
+
+
+def test_no_endpoint_shows_or_changes_what_is_anothers(world: World) -> None:
+    before = world.kept()
+    assert len(before["decisions"]) == len(before["outcomes"]) == len(before["keys"]) == 1
+    with client_of(world.app, world.key) as client:
+        log_in(client, world.key)
+        for method, path in endpoints(world.app):
+            if path.startswith("/console/log"):
+                continue
+            for url in {world.filled(path), world.filled(path, word="deny"), world.filled(path, name=CANARY[:1])}:
+                for sent in bodies(world) if method == "POST" else [None]:
+                    nothing_of_theirs(world, send(client, method, url, sent), said=json.dumps(sent) + url)
+            for query in ({"org": THEIRS}, {"q": f"org:{THEIRS}"}, {"q": world.decision_id[:10]}, {"limit": "100"}):
+                if method == "GET":
+                    answer = client.get(world.filled(path), params=query)
+                    nothing_of_theirs(world, answer, said=json.dumps(query) + world.filled(path))
+    assert world.kept() == before
+
+
+def test_whoever_may_sees_what_the_other_does_not(world: World) -> None:
+    """Otherwise the test above could not fail."""
+    table = AccessTable(world.router.log)  # type: ignore[arg-type]
+    operator = create_key(table, WantedKey(name="operator", scopes=SCOPES), who="test", why="x").token
+    with client_of(world.app, operator) as client:
+        log_in(client, operator)
+        for path in ("/v1/keys", "/v1/decisions", f"/v1/decisions/{world.decision_id}?view=story", "/console/access"):
+            answer = client.get(path)
+            assert answer.status_code == 200
+            with pytest.raises(AssertionError):
+                nothing_of_theirs(world, answer, said="")
+
+
+def log_in(client: TestClient, key: str) -> None:
+    page = client.get("/console/login").text
+    form = {"csrf": re.findall(r'name="csrf" value="([0-9a-f]+)"', page)[0], "key": key}
+    assert client.post("/console/login", data=form).status_code == 303
+    page = client.get("/console/try").text
+    client.headers["x-csrf-token"] = re.findall(r'name="csrf" value="([0-9a-f]+)"', page)[0]
+
+
+def send(client: TestClient, method: str, url: str, sent: Any) -> Any:
+    """As a form where a page is meant."""
+    if sent is None or not url.startswith("/console"):
+        return client.request(method, url, json=sent)
+    flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in sent.items()}
+    return client.post(url, data=flat)
+
+
+def nothing_of_theirs(world: World, answer: Any, *, said: str) -> None:
+    """What the caller has said itself it may be told."""
+    assert answer.status_code < 500 or answer.status_code == 503
+    text = answer.text + str(answer.headers)
+    for theirs in (CANARY, world.decision_id, world.approval_id, id_of(world.theirs)):
+        assert theirs in said or theirs not in text, f"{answer.request.method} {answer.request.url} tells of another."

@@ -1,0 +1,40 @@
+"""People see what waits, decide it once with a reason, and nobody decides for another organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.serve.console.lived.conftest import Browser, Lived
+
+Keyed = Callable[[str], Browser]
+
+
+def test_what_waits_is_shown_and_granted_once(as_key: Keyed, lived: Lived) -> None:
+    browser, place = as_key("acme"), f"/console/approvals/{lived.approval}"
+    assert lived.approval in browser.page("/console/approvals")
+    assert "Which law?" in browser.page(place)
+    assert browser.send(f"{place}/grant", {"why": "It is fine."}, page=place).endswith("?done=1")
+    after = browser.page(place, done="1")
+    assert "granted" in after and "lawyer" in after and "It is fine." in after
+    said = browser.send(f"{place}/deny", {"why": "No."}, page="/console/access", status=409)
+    assert "granted" in said
+    assert lived.gateway.executor.reviews.state(lived.approval).state == "granted"
+    assert "It is fine." in browser.page("/console/approvals")
+    assert lived.gateway.executor.resume(lived.approval).text
+
+
+def test_another_organisation_neither_sees_nor_decides(as_key: Keyed, lived: Lived) -> None:
+    browser, place = as_key("globex"), f"/console/approvals/{lived.approval}"
+    assert lived.approval not in browser.page("/console/approvals")
+    assert browser.page(place, 404) == browser.page("/console/approvals/apr_none", 404)
+    browser.send(f"{place}/grant", {"why": "Mine."}, page="/console/access", status=404)
+    assert lived.gateway.executor.reviews.state(lived.approval).state == "requested"
+
+
+def test_without_a_reason_or_the_pages_token_nothing_is_decided(as_key: Keyed, lived: Lived) -> None:
+    browser, place = as_key("acme"), f"/console/approvals/{lived.approval}"
+    assert "Say why" in browser.send(f"{place}/grant", {"why": "  "}, page=place, status=409)
+    forged = browser.client.post(f"{place}/grant", data={"why": "x", "csrf": "0" * 64}, follow_redirects=False)
+    assert forged.status_code == 403
+    browser.send(f"{place}/burn", {"why": "x"}, page=place, status=404)
+    assert lived.gateway.executor.reviews.state(lived.approval).state == "requested"
