@@ -42,6 +42,8 @@ def test_the_wheel_routes_in_a_fresh_environment(root: Path, tmp_path: Path) -> 
         "page/charts/charts.css",
     )
     assert {f"{played}/{name}" for name in shipped} <= set(names)
+    drawn = ("templates/base.html", "templates/macros.html", "static/console.css", "static/console.js")
+    assert {f"router_ml/serve/console/{name}" for name in drawn} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"router_ml"}
 
     _run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)

@@ -41,7 +41,7 @@ def stacked(
 
 
 def _levels(y: Scale, top: float) -> Iterator[str]:
-    for value in round_ticks(0.0, top, 3):
+    for value in round_ticks(0.0, top, 4):
         yield line(LEFT, y.at(value), WIDTH, y.at(value), kind="grid" if value else "axis")
         yield text(LEFT - 6, y.at(value) + 4, f"{value:,.4g}", kind="tick", anchor="end")
 
