@@ -32,6 +32,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._go_on()
         super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        """Whoever sends no more listens no more: the connection is closed next, and what is still written to it would
+        be an error."""
+        super().eof_received()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has become too large."""
         if self._in_head:

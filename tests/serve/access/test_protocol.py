@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -128,3 +129,13 @@ def test_requests_in_a_row_are_answered_in_a_row(talk: Talk) -> None:
     one = b"POST /late HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na"
     heard, _ = talk(one + one)
     assert heard.count(b"200 OK") == 2
+
+
+def test_nothing_is_written_to_somebody_who_has_closed() -> None:
+    """Between the end of what they send and the end of the connection, a write would raise in the application."""
+    connection = protocol.BoundedProtocol.__new__(protocol.BoundedProtocol)
+    under_way = SimpleNamespace(response_complete=False, disconnected=False, message_event=asyncio.Event())
+    connection.cycle = under_way  # type: ignore[assignment]
+    connection.eof_received()
+    assert under_way.disconnected
+    assert under_way.message_event.is_set()
