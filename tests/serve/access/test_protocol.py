@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from router_ml.serve.access import protocol
+from router_ml.serve.access.protocol import BoundedProtocol
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,11 +132,16 @@ def test_requests_in_a_row_are_answered_in_a_row(talk: Talk) -> None:
     assert heard.count(b"200 OK") == 2
 
 
-def test_nothing_is_written_to_somebody_who_has_closed() -> None:
-    """Between the end of what they send and the end of the connection, a write would raise in the application."""
-    connection = protocol.BoundedProtocol.__new__(protocol.BoundedProtocol)
+@pytest.mark.parametrize(
+    "end", [BoundedProtocol.eof_received, lambda one: one.send_400_response("no"), BoundedProtocol._refuse]
+)
+def test_nothing_is_written_to_a_connection_that_was_closed(end: Callable[[BoundedProtocol], None]) -> None:
+    """Between the close and the loss of the connection, a write would raise in the application."""
+    connection = BoundedProtocol.__new__(BoundedProtocol)
     under_way = SimpleNamespace(response_complete=False, disconnected=False, message_event=asyncio.Event())
     connection.cycle = under_way  # type: ignore[assignment]
-    connection.eof_received()
+    connection.transport = SimpleNamespace(write=lambda _: None, close=lambda: None)  # type: ignore[assignment]
+    connection.server_state = SimpleNamespace(default_headers=[])  # type: ignore[assignment]
+    end(connection)
     assert under_way.disconnected
     assert under_way.message_event.is_set()
