@@ -41,7 +41,8 @@ def attack(count: int, *, seed: int, slow: int | None = None, folder: Path | Non
 def _attack(estate: Estate, count: int, seed: int, slow: int) -> dict[str, Any]:
     verdict, marks = Verdict(), []
     attacks = list(Attacker(estate, seed).attacks(count, slow=slow))
-    began, before, most = time.monotonic(), estate.memory_mb(), 0.0
+    began, before = time.monotonic(), estate.memory_mb()
+    memory = [before]
 
     def run(one: Attack) -> tuple[Attack, Reply]:
         return one, send(estate.port, one.pieces, timeout=one.expected.patience_s or NONE_S, gone=one.gone)
@@ -50,16 +51,15 @@ def _attack(estate: Estate, count: int, seed: int, slow: int) -> dict[str, Any]:
         for number, (one, reply) in enumerate(pool.map(run, attacks)):
             verdict.see(one, reply, estate)
             marks.append(one.mark)
-            if number % 200 == 0 and estate.alive:
-                most = max(most, estate.memory_mb())
+            if (number + 1) % max(1, count // 10) == 0 and estate.alive:
+                memory.append(estate.memory_mb())
     alive = estate.alive
     if not alive:
         verdict.fail("the server ended", estate.written()[-2000:])
     elif not estate.answers():
         verdict.fail("an ordinary request is not answered any more", "")
-    after = estate.memory_mb() if alive else 0.0
-    if after - before > GROWTH_MB:
-        verdict.fail("memory grew", f"from {before:.0f} to {after:.0f} MB")
+    if memory[-1] - memory[0] > GROWTH_MB:
+        verdict.fail("memory grew", f"from {memory[0]:.0f} to {memory[-1]:.0f} MB")
     verdict.read_log(estate.written(), marks, estate)
     return {
         "requests": verdict.sent,
@@ -67,7 +67,7 @@ def _attack(estate: Estate, count: int, seed: int, slow: int) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began, 1),
         "kinds": dict(verdict.kinds),
         "statuses": {str(status): number for status, number in sorted(verdict.statuses.items(), key=str)},
-        "memory_mb": {"before": round(before), "most": round(most), "after": round(after)},
+        "memory_mb": [round(each) for each in memory],
         "failures": dict(verdict.failures),
         "examples": verdict.found,
     }

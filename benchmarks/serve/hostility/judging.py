@@ -68,10 +68,10 @@ class Verdict:
         for word in (*estate.canaries, estate.ours, *marks):
             if (at := written.find(word)) >= 0:
                 self.fail("a log holds what was sent", written[max(0, at - 200) : at + 60])
-        for unforeseen in written.split("Traceback (most recent call last):")[1:]:
-            lines = unforeseen.splitlines()
-            end = next((at for at, line in enumerate(lines) if line and not line[0].isspace()), len(lines) - 1)
-            self.fail("an error that nobody foresaw", "\n".join([*lines[max(0, end - 6) : end], lines[end][:300]]))
+        for line in written.splitlines():
+            said = _line(line)
+            if said.get("level") in ("error", "critical") or "Traceback" in line:
+                self.fail("an error that nobody foresaw", line[-700:])
 
 
 def _code(answer: bytes) -> str:
@@ -80,3 +80,11 @@ def _code(answer: bytes) -> str:
         return str(json.loads(body)["error"]["code"])
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _line(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

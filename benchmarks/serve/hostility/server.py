@@ -14,8 +14,10 @@ import uvicorn
 from router_ml import Executor, Router
 from router_ml.config import load_config
 from router_ml.faults import FaultServer, faulty_config
+from router_ml.serve.access.protocol import BoundedProtocol
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.logs import config_of_logs
 from router_ml.serve.settings import Settings
 from router_ml.storage.eventlog import EventLog
 
@@ -33,8 +35,15 @@ def main(folder: Path) -> None:
         listening.listen(128)
         (folder / "port").write_text(str(listening.getsockname()[1]), encoding="ascii")
         settings = Settings(reports=folder / "reports")
-        app = create_app(gateway=Gateway(settings, executor))
-        uvicorn.Server(uvicorn.Config(app, access_log=False, server_header=False)).run(sockets=[listening])
+        config = uvicorn.Config(
+            create_app(gateway=Gateway(settings, executor)),
+            http=BoundedProtocol,
+            ws="none",
+            log_config=config_of_logs(settings),
+            access_log=False,
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

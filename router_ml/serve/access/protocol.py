@@ -32,6 +32,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._go_on()
         super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        """Whoever sends no more listens no more: the connection is closed next."""
+        super().eof_received()
+        self._over()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came after a request that is still under way cannot be read, and the connection is closed."""
+        super().send_400_response(msg)
+        self._over()
+
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has become too large."""
         if self._in_head:
@@ -75,11 +85,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
         )
+        self._close()
+
+    def _close(self) -> None:
         self.transport.close()
+        self._over()
+
+    def _over(self) -> None:
+        """Tell the request that is under way, if one is, that nobody listens: what it still writes would raise."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _close_in(self, seconds: float) -> None:
         self._go_on()
-        self._timer = self.loop.call_later(seconds, self.transport.close)
+        self._timer = self.loop.call_later(seconds, self._close)
 
     def _go_on(self) -> None:
         if self._timer is not None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from router_ml.serve.access import protocol
+from router_ml.serve.access.protocol import BoundedProtocol
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,3 +130,18 @@ def test_requests_in_a_row_are_answered_in_a_row(talk: Talk) -> None:
     one = b"POST /late HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na"
     heard, _ = talk(one + one)
     assert heard.count(b"200 OK") == 2
+
+
+@pytest.mark.parametrize(
+    "end", [BoundedProtocol.eof_received, lambda one: one.send_400_response("no"), BoundedProtocol._refuse]
+)
+def test_nothing_is_written_to_a_connection_that_was_closed(end: Callable[[BoundedProtocol], None]) -> None:
+    """Between the close and the loss of the connection, a write would raise in the application."""
+    connection = BoundedProtocol.__new__(BoundedProtocol)
+    under_way = SimpleNamespace(response_complete=False, disconnected=False, message_event=asyncio.Event())
+    connection.cycle = under_way  # type: ignore[assignment]
+    connection.transport = SimpleNamespace(write=lambda _: None, close=lambda: None)  # type: ignore[assignment]
+    connection.server_state = SimpleNamespace(default_headers=[])  # type: ignore[assignment]
+    end(connection)
+    assert under_way.disconnected
+    assert under_way.message_event.is_set()
