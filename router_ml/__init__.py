@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from router_ml.contract import Execution, Outcome, RouteDecision, RouteRequest
     from router_ml.execution import Completion, Executor
     from router_ml.execution.shared import acomplete, complete
-    from router_ml.front_door import log_execution, log_outcome, predict_route
+    from router_ml.front_door import apredict_route, log_execution, log_outcome, predict_route
     from router_ml.rollout import Rollout
     from router_ml.router import Router
 
@@ -22,6 +22,7 @@ __all__ = [
     "RouteRequest",
     "Router",
     "acomplete",
+    "apredict_route",
     "complete",
     "log_execution",
     "log_outcome",
@@ -34,7 +35,7 @@ _HOMES = {
     **dict.fromkeys(("acomplete", "complete"), "router_ml.execution.shared"),
     "Rollout": "router_ml.rollout",
     "Router": "router_ml.router",
-    **dict.fromkeys(("log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),
+    **dict.fromkeys(("apredict_route", "log_execution", "log_outcome", "predict_route"), "router_ml.front_door"),
 }
 
 

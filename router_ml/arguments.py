@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError
 
 SEED_BITS = 53  # survives JSON readers that keep numbers as doubles
@@ -23,6 +24,18 @@ def numbered(index: int, call: Callable[[Any], T], argument: object) -> T:
         return call(argument)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"Request {index}: {error}") from None
+
+
+def with_fields(request: object, fields: Mapping[str, Any]) -> RouteRequest:
+    """A request with further fields of it beside.
+
+    Raises:
+        InvalidRequestError: it does not follow the contract.
+    """
+    if not fields:
+        return RouteRequest.parse(request)
+    known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
+    return RouteRequest.parse({**known, **fields})
 
 
 def stamped(seed: int | None, now: datetime | None, decision_id: str | None) -> tuple[int, datetime, str]:

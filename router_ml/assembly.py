@@ -37,6 +37,9 @@ from router_ml.terms import Terms
 BUDGET = "budget"
 """The queue of requests that wait for the next day's money."""
 
+DEADLINE = "deadline"
+"""Stands among the policies of a decision that was made without looking at the request, since there was no time."""
+
 
 @dataclass(frozen=True)
 class Stamp:
@@ -123,7 +126,7 @@ def assemble(
         explored=choice.explored if choice else False,
         seed=stamp.seed,
         state=stamp.state,
-        policies=_policies(case, ruling),
+        policies=_policies(case, ruling, stamp),
         versions=stamp.versions,
     )
     _check_eligible(decision)
@@ -216,9 +219,12 @@ def _request_id(case: Case) -> str | None:
 
 
 def _circumstances(case: Case) -> Circumstances:
-    """What rules looked at; of the organisation only where nothing was found in its name."""
-    found = {finding.part for finding in case.scanned.findings}
-    named = case.scanned.state != "unknown" and not any(part.startswith("metadata") for part in found)
+    """What rules looked at; of the organisation only where nothing was found in its name, nor in all values of the
+    metadata as one text, which may be a part of it."""
+    parts = [finding.part for finding in case.scanned.findings]
+    at = next((index for index, key in enumerate(case.request.metadata) if key == "org"), 0)
+    in_org = any(part == "metadata" or part.startswith(f"metadata[{at}]") for part in parts)
+    named = case.scanned.state != "unknown" and not in_org
     return Circumstances(
         channel=case.facts.channel,
         org=case.facts.org if named else None,
@@ -232,13 +238,19 @@ def _circumstances(case: Case) -> Circumstances:
     )
 
 
-def _policies(case: Case, ruling: Ruling) -> tuple[PolicyFired, ...]:
+def _policies(case: Case, ruling: Ruling, stamp: Stamp) -> tuple[PolicyFired, ...]:
     pin = PolicyFired(
         id="session-pin",
         version="1",
         effect=f"an earlier turn is not known to be clean: counts as {', '.join(sorted(case.pinned))}",
     )
-    return (pin, *ruling.fired) if case.pinned else ruling.fired
+    late = PolicyFired(
+        id=DEADLINE,
+        version="1",
+        effect="not decided in time: counts as not scanned, nothing that was learned is used, explore off",
+    )
+    own = ((pin,) if case.pinned else ()) + ((late,) if stamp.state.degraded is not None else ())
+    return (*own, *ruling.fired)
 
 
 def _check_eligible(decision: RouteDecision) -> None:

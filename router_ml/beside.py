@@ -1,22 +1,26 @@
-"""Decisions that nobody acts on: of a shadow beside the champion, and of a bundle before it takes over."""
+"""Decisions that nobody acts on: of a shadow beside the champion, of a bundle before it takes over, of a request that
+somebody only wants to try."""
 
 from __future__ import annotations
 
+import secrets
+from datetime import datetime
+
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.deciding import Decider
-from router_ml.draws import SHADOW, Draw, shadow_id
+from router_ml.draws import CHAMPION, SHADOW, Draw, shadow_id
+from router_ml.late import Late
 from router_ml.reading import read
 from router_ml.recording import Made
 from router_ml.understanding.understand import Understanding
 
 
-class Beside(Decider):
+class Beside(Late):
     """Decides without effect: no money is spent, no probe is made, nothing is remembered or taught."""
 
     def shadow(self, request: RouteRequest, understood: Understanding, *, of: RouteDecision) -> RouteDecision:
         """Decide what another router has decided, with the same draw and clock, and log it beside ``of``. Nobody acts
         on it, so it spends no money, makes no probe and teaches nothing."""
-        rules, state = self._rules, of.state
+        rules, state = self.rules, of.state
         draw = Draw(SHADOW, state.arm_share, state.rollout, state.arm_session)
         stamp = of.seed, of.created_at, shadow_id(of.decision_id)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw, beside=state)
@@ -25,6 +29,17 @@ class Beside(Decider):
 
     def rehearse(self, request: RouteRequest) -> RouteDecision:
         """Decide without a trace, so that what is slow at the first time has been done once."""
-        rules = self._rules
+        rules = self.rules
         understood = read(rules.base.config, self.bundle, [request])[0]
         return self._weigh(rules, request, understood, stamp=(0, None, None), draw=Draw(SHADOW))
+
+    def preview(self, request: RouteRequest, *, seed: int | None = None, now: datetime | None = None) -> RouteDecision:
+        """What would be decided of a request now, without a trace.
+
+        The lane is drawn as ever, so that another draw may take another one: ``propensities`` say how often. The id
+        begins with ``preview_`` and is in no log.
+        """
+        rules = self.rules
+        understood = read(rules.base.config, self.bundle, [request])[0]
+        stamp = (seed, now, f"preview_{secrets.token_hex(8)}")
+        return self._weigh(rules, request, understood, stamp=stamp, draw=CHAMPION)

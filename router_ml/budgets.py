@@ -3,9 +3,9 @@
 A decision is charged with the expected cost of its lane when it is made; an outcome that says what it did cost corrects
 that. Days are those of UTC by the clock of each decision, so that a replay of last week spends last week's money.
 
-Each process knows its own spending alone, and what the log held when it started, as soon as that can be read: with
-several replicas, give each its part of the budget. Decisions that are made at the same moment do not see each other's
-cost, so a cap may be passed by what is under way.
+A process knows its own spending, and what the log held when it started, as soon as that can be read; where the
+processes of a service share (``sharing``), what the others spent takes the place of the latter. Decisions that are made
+at the same moment do not see each other's cost, so a cap may be passed by what is under way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -57,19 +57,34 @@ class Standing:
 
 @dataclass
 class _Day:
+    """``primed``: the part of ``spent`` that the log held; ``corrected``: what bills changed of decisions that another
+    process made."""
+
     spent: float = 0.0
+    primed: float = 0.0
+    corrected: float = 0.0
     requests: list[int] = field(default_factory=lambda: [0] * HOURS)
     whole: bool = True  # seen from its first hour on
 
 
+_NO_DAY = _Day()
+
+
 @dataclass
 class _Ledger:
-    """One class. ``profile`` is learned from whole days: the share of requests of each hour."""
+    """One class. ``profile`` is learned from whole days: the share of requests of each hour; ``heard``: what all other
+    processes of the service spent, the log from before them included."""
 
     days: dict[date, _Day] = field(default_factory=dict)  # the one used last at the end
     latest: date | None = None
     profile: tuple[float, ...] = UNIFORM
     learned: list[float] = field(default_factory=lambda: [0.0] * HOURS)
+    heard: Mapping[date, float] = field(default_factory=dict)
+
+    def spent(self, on: date) -> float:
+        """By all processes, as far as they are heard."""
+        day, heard = self.days.get(on, _NO_DAY), self.heard.get(on)
+        return day.spent if heard is None else max(day.spent - day.primed + day.corrected + heard, 0.0)
 
     def day(self, on: date) -> _Day:
         if on not in self.days:
@@ -120,8 +135,7 @@ class Budgets:
             return None
         with self._lock:
             ledger = self._ledgers[name]
-            day = ledger.days.get(now.astimezone(UTC).date(), _Day())
-            return Standing(limit, day.spent, ledger.profile)
+            return Standing(limit, ledger.spent(now.astimezone(UTC).date()), ledger.profile)
 
     def charge(self, decision: RouteDecision) -> None:
         """Take what a decision is expected to cost from its class; one under the same id takes the place of the first.
@@ -148,13 +162,49 @@ class Budgets:
             for cost in costs_usd:  # not sum(), which rounds differently: the parts must not matter
                 day.spent = max(day.spent + cost, 0.0)
 
-    def correct(self, decision_id: str, cost_usd: float) -> None:
-        """Put what a decision did cost, fallbacks included, in the place of what was expected; for a decision that this
-        process does not remember nothing changes. A later correction replaces an earlier one."""
+    def correct(self, decision_id: str, cost_usd: float, *, instead_of: Cost | None = None) -> None:
+        """Put what a decision did cost, fallbacks included, in the place of what was expected. A later correction
+        replaces an earlier one. Of a decision that this process does not remember nothing changes, unless it is known
+        what another one counts for it: ``instead_of``."""
         with self._lock:
             charged = self._charges.get(decision_id)
             if charged is not None:
                 self._book(decision_id, charged[0], charged[1], cost_usd)
+            elif instead_of is not None and instead_of.traffic_class in self._ledgers:
+                day = self._ledgers[instead_of.traffic_class].day(instead_of.at.astimezone(UTC).date())
+                day.corrected += cost_usd - instead_of.usd
+
+    def counted_elsewhere(self, decision_id: str) -> bool:
+        """Whether another process of the service may count a decision."""
+        return self.shared and decision_id not in self._charges
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes are heard."""
+        return any(ledger.heard for ledger in self._ledgers.values())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those that have a budget, of all routers of this process."""
+        return tuple(self._ledgers)
+
+    def own(self, days: Iterable[date]) -> dict[tuple[str, date], float]:
+        """What this process spent itself, by class and day; may be below 0, where bills were lower than another process
+        expected."""
+        days = tuple(days)
+        with self._lock:
+            return {
+                (name, on): day.spent - day.primed + day.corrected
+                for name, ledger in self._ledgers.items()
+                for on in days
+                if (day := ledger.days.get(on)) is not None
+            }
+
+    def hear(self, others: Mapping[tuple[str, date], float]) -> None:
+        """Take the place of what the other processes had spent as of the last time."""
+        with self._lock:
+            for name, ledger in self._ledgers.items():
+                ledger.heard = {on: usd for (of, on), usd in others.items() if of == name}
 
     def release(self, decision_id: str) -> None:
         """Give back what a decision was charged that did not come to be."""
@@ -167,6 +217,9 @@ class Budgets:
         """Charge what a log says was spent before this process started."""
         for cost in costs:
             self._charge(cost.decision_id, cost.traffic_class, cost.at, cost.usd)
+            if cost.traffic_class in self._ledgers:
+                with self._lock:
+                    self._ledgers[cost.traffic_class].day(cost.at.astimezone(UTC).date()).primed += cost.usd
 
     def prime_from(self, log: EventLog | None, now: datetime, *, on_error: str, away: bool = False) -> None:
         """``prime`` with today's decisions of a log, for classes that have a budget and were not counted before.

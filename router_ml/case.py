@@ -58,7 +58,7 @@ def build_case(
         channel=request.channel,
         write_tool=write_tool,
     )
-    org, region = _org(request.metadata.get("org")), _region(request.metadata.get("region"), config)
+    org, region = organisation(request.metadata.get("org")), _region(request.metadata.get("region"), config)
     situation = Situation(
         intent=understood.intent_label.label,
         domain=understood.domain_label.label,
@@ -129,7 +129,7 @@ def features_vector(understood: Understanding) -> NDArray[np.float32]:
     return np.concatenate([understood.surface, understood.intent, understood.domain, tokens])
 
 
-def _org(value: object) -> str | None:
+def organisation(value: object) -> str | None:
     """The organisation that a request names, without disguise; ``ELSEWHERE`` for what is no name."""
     return None if value is None else _text(value) or ELSEWHERE
 

@@ -7,6 +7,7 @@ Everything that moves the choice enters before the draw, and the chosen lane is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -16,7 +17,7 @@ from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.assembly import Stamp, assemble
 from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.config import RouterConfig
-from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, Session, Spending, State
+from router_ml.contract import Degraded, PolicyFired, RouteDecision, RouteRequest, Session, Spending, State
 from router_ml.draws import CHAMPION, Draw
 from router_ml.guardrails import Scan
 from router_ml.learning import OnlineLearner
@@ -59,21 +60,25 @@ class Concluder(Recorded):
         stamp: tuple[int, datetime, str],
         draw: Draw = CHAMPION,
         reviewed: PolicyFired | None = None,
+        degraded: Degraded | None = None,
     ) -> RouteDecision:
         """The decision that follows from all this; nothing is charged, counted, remembered or logged.
 
         Args:
             stamp: seed, clock and id. draw: the arm that it was given. reviewed: the person who let it through.
+            degraded: why the request is not looked at: it counts as not scanned, and every lane has its prior alone.
         """
         seed, now, decision_id = stamp
         config, health = force.config, remembered.health
-        scanned = self._scan(config, request, understood)
+        scanned = self._scan(config, request, understood) if degraded is None else self._unscanned(request, degraded)
         case = build_case(config, request, understood, scanned, pinned=remembered.pinned)
         batched = case.promise.batched(channel=request.channel, mode=case.situation.mode)
-        estimates = self.estimate(request, understood, batch=batched)
+        estimates = self.estimate(request, understood, batch=batched, learned=degraded is None)
         ruling = rule_case(config, case, estimates, health=health)
         if reviewed is not None:
             ruling = let_through(ruling, reviewed)
+        if degraded is not None:
+            ruling = replace(ruling, explore=False)
         standing = remembered.standing(case.class_name)
         asked = terms(
             config,
@@ -87,8 +92,15 @@ class Concluder(Recorded):
         )
         if reviewed is not None:
             asked = asked.let_through()
-        learned = learned_lane(config, estimates, asked)
-        state = self._state(asked, remembered, draw, session=session_of(config, case), spending=spending_of(standing))
+        learned = learned_lane(config, estimates, asked) if degraded is None else None
+        state = self._state(
+            asked,
+            remembered,
+            draw,
+            session=session_of(config, case),
+            spending=spending_of(standing),
+            degraded=degraded,
+        )
         return assemble(
             config,
             case,
@@ -97,7 +109,7 @@ class Concluder(Recorded):
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
             stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
-            guess=self._guess(understood),
+            guess=self._guess(understood) if degraded is None else NO_GUESS,
         )
 
     def _scan(self, config: RouterConfig, request: RouteRequest, understood: Understanding) -> Scan:
@@ -106,26 +118,33 @@ class Concluder(Recorded):
         tagger = self.bundle.tagger if self.bundle else None
         return with_entities_of(found, request, understood, tagger, key=self._guards.key)
 
+    def _unscanned(self, request: RouteRequest, degraded: Degraded) -> Scan:
+        """What is known of a request that is not looked at: it may hold whatever a scan could have found."""
+        return self._guards.unscanned(request, f"not decided within {degraded.deadline_ms:g} ms")
+
     def _guess(self, understood: Understanding) -> Guess:
         """What outcomes taught of the plan of such requests, where that is sure."""
         if self.bundle is None or self.bundle.plan is None:
             return NO_GUESS
         return self.bundle.plan.guess(understood.embedding, features_vector(understood)[:-1])
 
-    def estimate(self, request: RouteRequest, understood: Understanding, *, batch: bool) -> Estimates:
-        """What is believed of every configured lane for one request, (1, L); ``batch``: at batch prices."""
+    def estimate(
+        self, request: RouteRequest, understood: Understanding, *, batch: bool, learned: bool = True
+    ) -> Estimates:
+        """What is believed of every configured lane for one request, (1, L); ``batch``: at batch prices; without what
+        was ``learned``, each has its prior."""
         lanes = self.config.lanes
         previous = request.previous
         held = previous.cached_tokens if previous is not None else 0
         cached = np.array([[float(held) if previous and lane == previous.lane else 0.0 for lane in lanes]])
         known = contexts(understood)
         return estimate(
-            self.bundle.allocation if self.bundle else None,
+            self.bundle.allocation if self.bundle and learned else None,
             lanes,
             known,
             cached_in=cached,
             batch=batch,
-            drift=self._learner.drift(known) if self._learner else None,
+            drift=self._learner.drift(known) if self._learner and learned else None,
         )
 
     def certified(self, case: Case, prices: str) -> float | None:
@@ -135,7 +154,14 @@ class Concluder(Recorded):
         )
 
     def _state(
-        self, asked: Terms, remembered: Remembered, draw: Draw, *, session: Session | None, spending: Spending | None
+        self,
+        asked: Terms,
+        remembered: Remembered,
+        draw: Draw,
+        *,
+        session: Session | None,
+        spending: Spending | None,
+        degraded: Degraded | None,
     ) -> State:
         return State(
             bandit_step=self.bundle.allocation.bandit.steps if self.bundle else 0,
@@ -150,6 +176,7 @@ class Concluder(Recorded):
             selection=asked.selection,
             session=session,
             spending=spending,
-            online=self._learner is not None,
+            online=self._learner is not None and degraded is None,
             drill=remembered.drill,
+            degraded=degraded,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from router_ml import telemetry
 from router_ml.arguments import numbered, stamped
@@ -21,9 +21,10 @@ from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
 from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, State
 from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.deadline import Claim, GivenUpError, Stamp
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
-from router_ml.errors import InvalidRequestError, RouterError
+from router_ml.errors import InvalidRequestError, LogError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
@@ -38,6 +39,7 @@ from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Cost
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
@@ -69,6 +71,7 @@ class Decider(Concluder):
         )
         self.rewards = rewards or shipped_rewards()
         self.memory = memory.under(config) if memory else Memory.of(config, self._recorder)
+        self._followed = self.memory.overrides
         self._health, self._recent, self._budgets = self.memory.health, self.memory.recent, self.memory.budgets
         self._budgets.prime_from(
             self.log, datetime.now(UTC), on_error=config.logging.on_error, away=self._recorder.keeps
@@ -83,12 +86,11 @@ class Decider(Concluder):
         request: RouteRequest,
         understood: Understanding,
         *,
-        seed: int | None = None,
-        now: datetime | None = None,
-        decision_id: str | None = None,
         rules: Rules | None = None,
         draw: Draw = CHAMPION,
         began: int = 0,
+        claim: Claim | None = None,
+        **given: Unpack[Stamp],
     ) -> RouteDecision:
         """Decide and log a request that has been understood already; for replays of what was embedded before.
 
@@ -96,12 +98,19 @@ class Decider(Concluder):
             rules: those that it was understood under; by default those in force.
             draw: the arm that it was given, while several bundles decide.
             began: when reading it began, by ``telemetry.clock``.
+            claim: taken before anything is logged. given: seed, clock and id.
+
+        Raises:
+            GivenUpError: the claim was given up; nothing has been charged, counted or logged.
         """
-        rules = rules or self._rules
+        rules, named = rules or self.rules, given.get("decision_id")
+        stamp = given.get("seed"), given.get("now"), named
         decisions: list[RouteDecision] = []
         with self._all_or_nothing(decisions):
-            decisions.append(self._decide(rules, request, understood, stamp=(seed, now, decision_id), draw=draw))
-            self._record(rules, [Made(request, understood, decisions[0], named=decision_id is not None)])
+            decisions.append(self._decide(rules, request, understood, stamp=stamp, draw=draw))
+            if claim is not None and not claim.take():
+                raise GivenUpError
+            self._record(rules, [Made(request, understood, decisions[0], named=named is not None)])
         telemetry.decided(decisions[0], began)
         return decisions[0]
 
@@ -144,10 +153,13 @@ class Decider(Concluder):
             yield
         except RouterError:
             for decision in decisions:
-                self._budgets.release(decision.decision_id)
-                if decision.lane is not None:
-                    self._arms.release(decision.lane, decision.estimates[decision.lane].cost_usd)
+                self._give_back(decision)
             raise
+
+    def _give_back(self, decision: RouteDecision) -> None:
+        self._budgets.release(decision.decision_id)
+        if decision.lane is not None:
+            self._arms.release(decision.lane, decision.estimates[decision.lane].cost_usd)
 
     def _decide(
         self,
@@ -159,8 +171,8 @@ class Decider(Concluder):
         draw: Draw = CHAMPION,
     ) -> RouteDecision:
         """Decide, and count what the decision costs and teaches."""
-        if str(stamp[2]).endswith(SHADOW_SUFFIX):
-            raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+        no_shadow(stamp[2])
+        self.memory.listener.look()
         self._budgets.catch_up(self.log)
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
@@ -206,5 +218,20 @@ class Decider(Concluder):
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
 
+    def _counted_elsewhere(self, decision_id: str) -> Cost | None:
+        """What another process of the service counts for a decision, by the log; None where that is not known."""
+        if self.log is None or not self._budgets.counted_elsewhere(decision_id):
+            return None
+        try:
+            return self.log.cost(decision_id, traffic_classes=self._budgets.classes)
+        except LogError:
+            return None
+
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)
+
+
+def no_shadow(decision_id: str | None) -> None:
+    """Raise InvalidRequestError where a caller's id is one that only shadows have."""
+    if str(decision_id).endswith(SHADOW_SUFFIX):
+        raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")

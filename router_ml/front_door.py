@@ -1,4 +1,4 @@
-"""``predict_route``, ``log_outcome`` and ``log_execution``: one shared router, loaded on first use.
+"""``predict_route``, ``apredict_route``, ``log_outcome`` and ``log_execution``: one shared router, loaded on first use.
 
 The router is ``Router.load()``: ``$ROUTER_ML_MODEL``, else the bundle that ships; where that is a whole registered
 model, as ``models:/router``, it is a ``Rollout``, which follows its releases. It logs where ``$ROUTER_ML_LOG`` or its
@@ -7,6 +7,7 @@ model, as ``models:/router``, it is a ``Rollout``, which follows its releases. I
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from datetime import datetime
@@ -52,6 +53,32 @@ def predict_route(
         InvalidRequestError: the request does not follow the contract.
     """
     return default_router().predict_route(request, seed=seed, now=now, decision_id=decision_id, **fields)
+
+
+async def apredict_route(
+    request: str | RouteRequest | dict[str, Any],
+    *,
+    deadline_ms: float | None = None,
+    seed: int | None = None,
+    now: datetime | None = None,
+    decision_id: str | None = None,
+    **fields: Any,
+) -> RouteDecision:
+    """``predict_route`` beside an event loop, by a deadline if there is one.
+
+    Args:
+        deadline_ms: milliseconds from now. What is not decided by then is decided at once by the rules alone, as a
+            request that could not be scanned, and ``state.degraded`` says so. The first call loads the router and is
+            measured from then on.
+        request, seed, now, decision_id, **fields: as for ``predict_route``.
+
+    Raises:
+        InvalidRequestError: the request does not follow the contract.
+    """
+    router = _shared[0] if _shared else await asyncio.to_thread(default_router)
+    return await router.apredict_route(
+        request, deadline_ms=deadline_ms, seed=seed, now=now, decision_id=decision_id, **fields
+    )
 
 
 def log_outcome(decision_id: str, **fields: Any) -> Ack | None:

@@ -1,16 +1,17 @@
 """The rules in force, and how they change while a router runs: overrides that only narrow, and newer sets of rules.
 
 A decision reads one immutable state once, so it never sees half a change. Each change is written to the event log
-before it takes effect, with who and why; what cannot be written does not happen. Nothing survives a restart: a router
-starts with its ``router.yaml`` alone, so what is to last is put there. A new champion that takes over in a running
-process ``follow``s the one before.
+before it takes effect, with who and why; what cannot be written does not happen. Every router of the log follows an
+override within seconds and after a restart, until it expires or is ended. A newer set of rules is of one process, and
+does not survive its restart: put it into ``router.yaml``. A new champion that takes over in a running process
+``follow``s the one before.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
 from router_ml.config.changes import added_policies, compare_rules, newer_rules, rules_from, with_policies
 from router_ml.contract import AuditEvent, Versions, describe
 from router_ml.errors import InvalidRequestError, LogError
+from router_ml.followed import FOLLOWED, FollowedOverrides, fitted
 from router_ml.guardrails import references
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class Governed:
     def __init__(self, base: InForce, log: EventLog | None) -> None:
         self._log = log
         self._rules = Rules(base)  # replaced as a whole, never changed
+        self._followed, self._heeded = FollowedOverrides(), 0
         self._changing = threading.Lock()
 
     @property
@@ -112,8 +115,7 @@ class Governed:
         Args:
             policies: a policy, a mapping of its fields or with the key ``policies``, or the path of such a YAML file.
             who, why: for the audit log.
-            expires_at: until when, by the clock of each decision; None: until ``end_override``. A restart ends it too:
-                what is to last is put into ``router.yaml``.
+            expires_at: until when, by the clock of each decision; None: until ``end_override``.
             now: clock of the event; by default the current time.
 
         Raises:
@@ -123,23 +125,29 @@ class Governed:
         now, expires_at = _zoned(now) or datetime.now(UTC), _zoned(expires_at)
         if expires_at is not None and expires_at <= now:
             raise InvalidRequestError("expires_at has passed already. Give a later time, or none.")
+        self._followed.refresh()
         with self._changing:
-            rules = self._rules
+            rules = self._heed()
             added = added_policies(rules.everything, policies, also=references.issues)
-            detail = {"policies": [policy.model_dump(mode="json", exclude_none=True) for policy in added]}
+            said = [policy.model_dump(mode="json", exclude_none=True) for policy in added]
+            detail = {"policies": said, FOLLOWED: True}
             event = audit_event("override", now, who, why, detail, expires_at)
             return self._take_effect(event, rules.base, (*rules.overrides, Override(event, added)))
 
     def end_override(self, event_id: str, *, who: str, why: str, now: datetime | None = None) -> AuditEvent:
-        """End what ``override`` began; errors as there, InvalidRequestError also for an id that is not known."""
+        """End what ``override`` began, here or in another process of the log; errors as there, InvalidRequestError also
+        for an id that is not known."""
+        self._followed.refresh()
         with self._changing:
-            rules = self._rules
+            rules = self._heed()
             left = tuple(override for override in rules.overrides if override.event.event_id != event_id)
             if len(left) == len(rules.overrides):
                 known = ", ".join(override.event.event_id for override in rules.overrides) or "none"
                 raise InvalidRequestError(f"No override of this router has this id. Known: {known}.")
             event = audit_event("override_ended", _zoned(now) or datetime.now(UTC), who, why, {"override": event_id})
-            return self._take_effect(event, rules.base, left)
+            event = self._take_effect(event, rules.base, left)
+            self._followed.end(event_id)
+            return event
 
     def replace_policies(
         self, rules: RouterConfig | str | Path, *, who: str, why: str, now: datetime | None = None
@@ -157,7 +165,7 @@ class Governed:
             ConfigError, InvalidRequestError, LogError: as for ``override``; nothing has changed then.
         """
         with self._changing:
-            before = self._rules
+            before = self._heed()
             config = newer_rules(before.base.config, rules, also=references.issues)
             for override in before.overrides:
                 added_policies(config, {"policies": [policy.model_dump(mode="json") for policy in override.policies]})
@@ -168,6 +176,24 @@ class Governed:
     @property
     def rules(self) -> Rules:
         """What may be in force now: to understand a request and decide it under the same rules."""
+        if self._heeded == self._followed.stamp:
+            return self._rules
+        with self._changing:
+            return self._heed()
+
+    def _heed(self) -> Rules:
+        """Take in what the log says of overrides. Call while nothing else changes."""
+        stamp, events, ended = self._followed.now()
+        rules = self._rules
+        if stamp == self._heeded:
+            return rules
+        kept = [override for override in rules.overrides if override.event.event_id not in ended]
+        known = {override.event.event_id for override in kept}
+        for event in events:
+            if event.event_id not in known:
+                laid = Rules(rules.base, tuple(kept)).everything
+                kept.append(Override(undigested(event), fitted(laid, event)))
+        self._rules, self._heeded = Rules(rules.base, in_order(kept), rules.replaced), stamp
         return self._rules
 
     def follow(self, other: Governed) -> None:
@@ -195,7 +221,7 @@ class Governed:
                 "Rules are changed only where the change can be audited, and this router has no event log. Open it "
                 "with log=, or change router.yaml and restart."
             )
-        after = Rules(base, overrides, replaced or self._rules.replaced)
+        after = Rules(base, in_order(overrides), replaced or self._rules.replaced)
         digests = {
             "policy_sha256_before": self._rules.at(event.at).versions.policy_sha256,
             "policy_sha256_after": after.at(event.at).versions.policy_sha256,
@@ -204,6 +230,16 @@ class Governed:
         self.log.log_audit_event(event)
         self._rules = after
         return event
+
+
+def in_order(overrides: Iterable[Override]) -> tuple[Override, ...]:
+    """As every process lays them over the rules, so that all of them come to the same digest."""
+    return tuple(sorted(overrides, key=lambda override: (override.event.at, override.event.event_id)))
+
+
+def undigested(event: AuditEvent) -> AuditEvent:
+    """An event without its digests, which are those of the process that wrote it."""
+    return event.model_copy(update={"policy_sha256_before": "", "policy_sha256_after": ""})
 
 
 def audit_event(

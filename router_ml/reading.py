@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from router_ml.config import RouterConfig
-from router_ml.contract import RouteRequest
+from router_ml.contract import Risk, RouteRequest
 from router_ml.errors import ConfigError, Problem
 from router_ml.guardrails.detector import Detector
 from router_ml.guardrails.digests import key_from_environment
@@ -18,11 +18,14 @@ from router_ml.guardrails.fingerprint import fingerprint
 from router_ml.guardrails.patterns import detectors
 from router_ml.guardrails.scan import Scan
 from router_ml.guardrails.scan import scan as scan_strings
+from router_ml.guardrails.wording import asks_for_change
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding, understand, unlearned
 
 if TYPE_CHECKING:
     from router_ml.guardrails.worker import UserDetector
+
+_FIRST_WORDS = 4_000  # characters of a request that is not scanned, in which an order is looked for
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,18 @@ class Guards:
             external=self.external,
             joined_messages=config.guardrails.joined_messages,
             key=self.key,
+        )
+
+    def unscanned(self, request: RouteRequest, reason: str) -> Scan:
+        """A request that nobody scanned, as it is known at once: no detector has answered, so everything that one could
+        have found counts as there. Of its own words only an order to change something is looked for."""
+        changes = asks_for_change(request.task[:_FIRST_WORDS])
+        return Scan(
+            state="unknown",
+            findings=(),
+            risks=(Risk(name="state_change", probability=1.0, source="rule"),) if changes else (),
+            reasons=(reason,),
+            missed=tuple(dict.fromkeys(detector.risk for detector in self.external)),
         )
 
 

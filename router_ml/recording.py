@@ -38,6 +38,7 @@ from router_ml.understanding.understand import Understanding
 if TYPE_CHECKING:
     from router_ml.storage.entries import Entry
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.owners import Owned
 
 __all__ = ["Ack", "Made", "Recorded", "must_be_kept", "record", "record_check"]
 
@@ -67,10 +68,31 @@ class Recorded(Governed):
         """The event log; None where there is none, or it could not be opened yet."""
         return self._recorder.log
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept, also where the log could not be opened yet."""
+        return self._recorder.keeps
+
     def acknowledged(self, decision: RouteDecision | str) -> Ack | None:
         """How far a decision's record had got when it was answered: ``database`` or ``spool``. None where nothing was
         kept, or it is not among the last 10,000 of this router."""
         return self._recorder.acknowledged(decision if isinstance(decision, str) else decision.decision_id)
+
+    def find(self, decision_id: str) -> RouteDecision | None:
+        """A decision in the log, or on its way there from this process; None: it is not known here, or not yet.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+        return self._recorder.find(decision_id)
+
+    def owners(self, decision_ids: Sequence[str]) -> dict[str, Owned]:
+        """Of which organisation decisions are, by id, of those that are known.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+        return self._recorder.owners(decision_ids)
 
     def log_execution(
         self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
@@ -193,7 +215,7 @@ def _entry(made: Made, encoder: str, config: RouterConfig, subject: str | None) 
 
     decision, seen, features = made.decision, made.understood, None
     level = decision.log_level if not is_private(decision) else "features"
-    if decision.log_level != "decision":
+    if decision.log_level != "decision" and decision.state.degraded is None:  # else nothing was computed
         embedding = seen.embedding if level in ("embedding", "text") and len(seen.embedding) else None
         features = Features(encoder, embedding, features_vector(seen))
     days = config.logging.of(decision.risk_tier).days

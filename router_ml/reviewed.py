@@ -39,7 +39,7 @@ class Reviewed(Beside):
             raise InvalidRequestError(
                 f"Decision {decision.decision_id} is {decision.action}: nobody had to look at it."
             )
-        rules, (_, now, _) = self._rules, stamped(0, now, decision.decision_id)
+        rules, (_, now, _) = self.rules, stamped(0, now, decision.decision_id)
         understood = read(rules.base.config, self.bundle, [request])[0]
         again = self._weigh(
             rules,

@@ -15,16 +15,16 @@ from pydantic import ValidationError
 
 from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
-from router_ml.arguments import numbered, stamped
+from router_ml.arguments import numbered, stamped, with_fields
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
+from router_ml.operated import Operated
 from router_ml.reading import Guards, read
 from router_ml.rechecking import Read, Still, recheck
 from router_ml.recording import Ack, record_check
-from router_ml.reviewed import Reviewed
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
 from router_ml.understanding.understand import Understanding
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from router_ml.understanding.attribution import Attribution
 
 
-class Router(Reviewed):
+class Router(Operated):
     """Decides. Open one with ``Router.load``; it is safe to share between threads."""
 
     @classmethod
@@ -90,13 +90,7 @@ class Router(Reviewed):
         **fields: Any,
     ) -> RouteDecision:
         """Decide one request; see ``router_ml.predict_route``."""
-        if fields:
-            known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
-            request = {**known, **fields}
-        parsed = RouteRequest.parse(request)
-        rules, began = self._rules, telemetry.clock()
-        understood = read(rules.base.config, self.bundle, [parsed])
-        return self.decide(parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, began=began)
+        return self.predict_claimed(with_fields(request, fields), None, seed=seed, now=now, decision_id=decision_id)
 
     def predict_routes(
         self,
@@ -120,7 +114,7 @@ class Router(Reviewed):
             if given is not None and len(given) != len(requests):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
-        rules, began = self._rules, telemetry.clock()
+        rules, began = self.rules, telemetry.clock()
         understood = read(rules.base.config, self.bundle, parsed)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
@@ -150,15 +144,6 @@ class Router(Reviewed):
 
         return attribute(RouteRequest.parse(request).task, self.bundle.encoder, self.bundle.classifier, top=top)
 
-    def report_health(self, name: str, status: str) -> None:
-        """Say that a lane, provider or failure domain is ``down`` or ``up``; eligibility follows at once.
-
-        Raises:
-            InvalidRequestError: no lane, provider or failure domain has this name.
-        """
-        self._health.report(name, status)
-        telemetry.reported(name, status)
-
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin`` on the next turn; None without ``$ROUTER_ML_PIN_KEY``."""
         return pins.sign(decision.decision_id, risks=private_risks(decision))
@@ -179,7 +164,8 @@ class Router(Reviewed):
             definitions: of tools that came beside the request; they are read for what they hold, not what they ask.
         """
         _, now, _ = stamped(0, now, "recheck")
-        force = self._rules.at(now)
+        self.memory.listener.look()
+        force = self.rules.at(now)
 
         def look(new: RouteRequest) -> Read:
             understood = read(force.config, self.bundle, [new])[0]
@@ -217,7 +203,7 @@ class Router(Reviewed):
         answer, asked = Answer.read(output), None if request is None else RouteRequest.parse(request)
         decided = self._recorder.look_up(decision) if isinstance(decision, str) else decision
         _, now, check_id = stamped(0, now, f"chk_{secrets.token_hex(12)}")
-        force = self._rules.at(now)
+        force = self.rules.at(now)
         check = check_answer(
             force.config,
             decided,
@@ -239,9 +225,10 @@ class Router(Reviewed):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
+        before = None if outcome.cost_usd is None else self._counted_elsewhere(decision_id)
         ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
         if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
-            self._budgets.correct(outcome.decision_id, outcome.cost_usd)
+            self._budgets.correct(outcome.decision_id, outcome.cost_usd, instead_of=before)
         if self._learner is not None:
             self._learner.learn(outcome)
         return ack

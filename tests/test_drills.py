@@ -94,7 +94,7 @@ def test_all_routers_on_the_log_draw_alike_and_a_session_stays(log: EventLog, tm
 
 def test_a_router_that_runs_already_follows_without_being_asked(log: EventLog) -> None:
     router = Router(CONFIG, log=log)
-    router.memory.drills._poll = 0.0  # looks again with each decision
+    router.memory.listener.poll_seconds = 0.0  # looks again with each decision
     router.memory.drills.refresh()
     assert decide(router, "a").state.drill is None
     drill = drills.begin(log, ["acme"], share=1.0, minutes=5, **WHO)
@@ -232,5 +232,5 @@ def test_a_log_that_cannot_be_read_changes_nothing(log: EventLog, caplog: pytest
     router = Router(CONFIG, log=log)
     log.close()
     router.memory.drills.refresh()
-    assert "Drills cannot be followed" in caplog.text
+    assert "cannot be followed" in caplog.text
     assert router.memory.drills.under({}, RouteRequest(text="x"), now=datetime.now(UTC), subject="user") is not None

@@ -9,6 +9,7 @@ from router_ml import contract
 
 NAMES = {
     "predict_route",
+    "apredict_route",
     "log_outcome",
     "log_execution",
     "complete",
@@ -48,7 +49,8 @@ FIELDS = {
     "Step": "lane attempts backoff_ms",
     "Estimate": "quality quality_low quality_high evidence cost_usd latency_ms",
     "State": "bandit_step lambda budget_left explore_left lane_health arm arm_share rollout arm_session selection "
-    "session spending online drill",
+    "session spending online drill degraded",
+    "Degraded": "why deadline_ms",
     "Drilled": "drill share inside counts session",
     "Session": "lane cached_tokens risks",
     "Spending": "spent_usd profile",

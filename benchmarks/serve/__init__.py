@@ -1,1 +1,1 @@
-"""What serving over HTTP costs, and what it withstands."""
+"""Measurements and drills of the gateway; ``python -m benchmarks.serve`` lists them."""

@@ -21,6 +21,8 @@ from router_ml.cli.evaluate import evaluate
 from router_ml.cli.explain import explain
 from router_ml.cli.inputs import build_request, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
+from router_ml.cli.keys import app as keys
+from router_ml.cli.lane import app as lane
 from router_ml.cli.log import app as log_commands
 from router_ml.cli.outage import outage
 from router_ml.cli.output import AsJson, Model, render, write, write_json
@@ -28,6 +30,7 @@ from router_ml.cli.policy import app as policy
 from router_ml.cli.release import approve, canary, promote, releases, rollback, shadow
 from router_ml.cli.replay import replay
 from router_ml.cli.rewards import rewards
+from router_ml.cli.serve import serve
 from router_ml.cli.simulate import simulate
 from router_ml.cli.spend import spend
 from router_ml.cli.tools import app as tools
@@ -41,7 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Decide which LLM lane serves a request, and why.",
 )
-for commands in (policy, log_commands, tools, approvals, batch):
+for commands in (policy, log_commands, tools, approvals, lane, batch, keys):
     app.add_typer(commands)
 app.command()(savings)
 app.command()(evaluate)
@@ -55,6 +58,7 @@ app.command()(outage)
 app.command()(explain)
 app.command()(rewards)
 app.command()(simulate)
+app.command()(serve)
 for step in (releases, approve, shadow, canary, promote, rollback):
     app.command()(step)
 

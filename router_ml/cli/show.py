@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -55,13 +56,19 @@ def _line(event: AuditEvent) -> str:
     return "".join(character if character.isprintable() else " " for character in line)
 
 
+_ABOUT = {  # by kind of event: what its detail says
+    "override_ended": "{override}",
+    "drill_ended": "{drill}",
+    "drill": "{place} for {share} of sessions",
+    **dict.fromkeys(("erased", "expired", "compacted"), "{decisions} decisions"),
+    "key_created": "{key_id}, {name}",
+    "key_revoked": "{key_id}",
+}
+
+
 def _about(event: AuditEvent) -> str:
-    if event.kind in ("override_ended", "drill_ended"):
-        return str(event.detail.get("override" if event.kind == "override_ended" else "drill"))
-    if event.kind == "drill":
-        return f"{event.detail.get('place')} for {event.detail.get('share')} of sessions"
-    if event.kind in ("erased", "expired", "compacted"):
-        return f"{event.detail.get('decisions')} decisions"
+    if (words := _ABOUT.get(event.kind)) is not None:
+        return words.format_map(defaultdict(lambda: None, event.detail))
     if event.detail.get("version") is not None:
         return _release(event.detail, judged=event.kind == "judged")
     policies = event.detail.get("policies")

@@ -23,7 +23,7 @@ from router_ml.contract.outcome import Outcome, OutcomeLabels
 from router_ml.contract.output import OutputCheck, OutputFinding
 from router_ml.contract.planned import Decoding, Fallback, Limits, PlannedTool, Retrieval, Step
 from router_ml.contract.request import Constraints, Message, OutputContract, Previous, RouteRequest
-from router_ml.contract.state import Drilled, Estimate, Selection, Session, Spending, State, Versions
+from router_ml.contract.state import Degraded, Drilled, Estimate, Selection, Session, Spending, State, Versions
 from router_ml.contract.understood import Finding, Label, Language, ModeLabel, Risk
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Circumstances",
     "Constraints",
     "Decoding",
+    "Degraded",
     "Destinations",
     "Drilled",
     "Estimate",

@@ -1,4 +1,4 @@
-"""Who changed the rules in force, the bundle in force or the log itself, when and why."""
+"""Who changed the rules in force, the bundle in force, the log itself or who may call, when and why."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from pydantic import Field, StringConstraints
 
 from router_ml.contract.base import Identifier, JsonObject, Model
 
-RulesKind = Literal["override", "override_ended", "policies_replaced"]
+OverrideKind = Literal["override", "override_ended"]
+RulesKind = Literal[OverrideKind, "policies_replaced"]
 ReleaseKind = Literal[
     "registered", "judged", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
 ]
 LogKind = Literal["erased", "expired", "compacted"]
 DrillKind = Literal["drill", "drill_ended"]
-AuditKind = Literal[RulesKind, ReleaseKind, LogKind, DrillKind]
+SwitchKind = Literal["place_off", "place_on"]
+AccessKind = Literal["key_created", "key_revoked"]
+AuditKind = Literal[RulesKind, ReleaseKind, LogKind, DrillKind, SwitchKind, AccessKind]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
 class AuditEvent(Model):
-    """One change of the rules in force, of the bundle in force or of the log itself, written before it took effect.
+    """One change of the rules in force, of the bundle in force, of the log itself or of who may call, written before it
+    took effect.
 
     ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended;
     of a release the versions before and after; of the log what was taken out; of a drill what counts as down, and for
-    which share of sessions. ``policy_sha256_before`` and
+    which share of sessions; of a switch the places that are off; of a key its id, name, scopes, organisation and
+    limits. ``policy_sha256_before`` and
     ``policy_sha256_after`` are those that decisions record, empty where rules were not touched. ``expires_at``: until
-    when an override or a drill holds; None until it is ended.
+    when an override, a drill or a switch holds; None until it is ended.
     """
 
     event_id: Identifier

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
-CONTRACT_VERSION = "1.5"
+CONTRACT_VERSION = "1.6"
 
 Channel = Literal["web", "app", "api", "batch"]
 Mode = Literal["chat", "batch"]

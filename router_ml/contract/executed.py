@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 from router_ml.contract.base import Identifier, Milliseconds, Model, Usd
 from router_ml.contract.decision import Narrowing, PolicyFired
@@ -140,7 +140,9 @@ class Execution(Model):
     ``narrowing``: lanes that hard rules took away while it ran, as for personal data in the result of a tool.
     ``cost_usd`` is that of all hops, None where one that answered did not report it; ``output_checks`` and
     ``approvals`` are ids in the log; ``resumes`` is the execution that this one goes on from;
-    ``replanned`` what it carries out instead of its decision.
+    ``replanned`` what it carries out instead of its decision; ``bundle`` the bundle whose plan it carries out, so that
+    releases can be told apart by executions alone: None where it is not known, and then not in the JSON, so that a
+    process of contract 1.5 reads it.
     """
 
     execution_id: Identifier | None = None
@@ -163,6 +165,16 @@ class Execution(Model):
     cost_usd: Usd | None = None
     resumes: str | None = None
     replanned: Replanned | None = None
+    bundle: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(
+        self, whole: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        if self.bundle is None and info.mode == "json":
+            said.pop("bundle", None)
+        return said
 
 
 class Approval(Model):

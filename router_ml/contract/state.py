@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
@@ -63,6 +63,14 @@ class Drilled(Model):
     session: str
 
 
+class Degraded(Model):
+    """A decision that was made by the rules alone, without encoder, scan and learned parts: ``why``: its ``deadline``
+    had passed, or under ``load`` it would have; ``deadline_ms``: what the caller allowed."""
+
+    why: Literal["deadline", "load"]
+    deadline_ms: Milliseconds
+
+
 class State(Model):
     """What a replay needs beside the versions: the learning state that the decision was made in.
 
@@ -73,7 +81,8 @@ class State(Model):
     none; ``spending``: None where its class has no budget; ``online``: outcomes could move the estimates since the
     bundle was opened, so that the bundle alone does not give them again. ``lane_health``: ``down``, or ``down: drill``
     with its id, by place; ``drill``: None where none ran, and then not in the JSON, so that a process of contract 1.4
-    reads what was decided without one.
+    reads what was decided without one. ``degraded``: None, and then not in the JSON either, unless the decision was
+    made without looking at the request; nothing was drawn for such a one, so it is in no off-policy estimate.
     """
 
     bandit_step: int = 0
@@ -90,12 +99,15 @@ class State(Model):
     spending: Spending | None = None
     online: bool = False
     drill: Drilled | None = None
+    degraded: Degraded | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_never_was(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         said: dict[str, Any] = whole(self)
-        if self.drill is None and info.mode == "json":
-            said.pop("drill", None)
+        if info.mode == "json":
+            for name in ("drill", "degraded"):
+                if getattr(self, name) is None:
+                    said.pop(name, None)
         return said
 
 

@@ -7,11 +7,10 @@ decision records which it was. While anything is known to be really down, nothin
 """
 
 from router_ml.drills.events import LONGEST, Drill, begin, drills_of, end, running_drill
-from router_ml.drills.following import POLL_SECONDS, Drills, as_recorded
+from router_ml.drills.following import Drills, as_recorded
 
 __all__ = [
     "LONGEST",
-    "POLL_SECONDS",
     "Drill",
     "Drills",
     "as_recorded",

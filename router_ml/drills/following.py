@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, get_args
 
-from router_ml.contract import Drilled, RouteDecision, RouteRequest, State
+from router_ml.contract import AuditEvent, Drilled, RouteDecision, RouteRequest, State
+from router_ml.contract.audit import DrillKind
 from router_ml.draws import session_name
-from router_ml.drills.events import LONGEST, Drill, drills_of
+from router_ml.drills.events import Drill, drills_of
 from router_ml.errors import LogError
+from router_ml.listening import Listener
 from router_ml.sessions import Lookups
 
 if TYPE_CHECKING:
@@ -21,38 +22,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 2.0
 _SIZE = 10_000
 
 
 class Drills:
-    """The drills that a process follows; thread safe. A decision never waits for the log: once the last look is
-    ``poll_seconds`` old, a thread looks again beside it.
+    """The drills that a process follows; thread safe.
 
     Args:
-        log: the event log, None as long as there is none.
+        listener: where it hears of them.
     """
 
-    def __init__(self, log: Callable[[], EventLog | None], *, poll_seconds: float = POLL_SECONDS) -> None:
-        self._log, self._poll = log, poll_seconds
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._lookups = Lookups()  # of their own: a slow look of a drill must not make sessions count as private
         self._known: tuple[Drill, ...] = ()
         self._draws: OrderedDict[str, Drilled | None] = OrderedDict()  # by decision; None: made without a drill
         self._lock = threading.Lock()
-        self._looking = threading.Lock()
-        self._look_at = 0.0
-        self.refresh()
+        listener.tell(self._take, get_args(DrillKind))
 
     def refresh(self) -> None:
         """Look into the log now; what cannot be read changes nothing."""
-        self._look_at = time.monotonic() + self._poll
-        log = self._log()
-        if log is None:
-            return
-        try:
-            self._known = drills_of(log.drill_events(datetime.now(UTC) - LONGEST))
-        except LogError as error:
-            logger.warning("Drills cannot be followed; it is tried again: %s", error)
+        self._listener.refresh()
 
     def under(
         self, health: Mapping[str, str], request: RouteRequest, *, now: datetime, subject: str
@@ -62,10 +52,8 @@ class Drills:
         Args:
             health: what is really down. subject: key of the metadata that names a person.
         """
-        if time.monotonic() >= self._look_at:
-            self._look_beside()
         drill = self._running(now)
-        log = None if drill is None else self._log()
+        log = None if drill is None else self._listener.log
         if drill is None or log is None:
             return health, None
         try:
@@ -112,17 +100,8 @@ class Drills:
             self._keep(before, drilled)
         return drilled if drilled is not None and drilled.drill == drill.id else None
 
-    def _look_beside(self) -> None:
-        if not self._looking.acquire(blocking=False):
-            return
-        self._look_at = time.monotonic() + self._poll
-        threading.Thread(target=self._look, name="router-ml-drills", daemon=True).start()
-
-    def _look(self) -> None:
-        try:
-            self.refresh()
-        finally:
-            self._looking.release()
+    def _take(self, events: Sequence[AuditEvent]) -> None:
+        self._known = drills_of(events)
 
 
 def _counting(drill: Drill, drawn: Drilled, health: Mapping[str, str]) -> tuple[Mapping[str, str], Drilled]:

@@ -104,6 +104,8 @@ def _fits(asked: str | OutputContract | None, decided: OutputContract) -> None:
 
 async def _decide(parts: Parts, asked: RouteRequest, began: int) -> RouteDecision:
     """The decision, made in a thread. Who goes away meanwhile cannot stop that, so what is decided gets its record."""
+    if parts.decide is not None:
+        return await parts.decide(asked)
     deciding = _Deciding(parts, asked, began)
     try:
         return await asyncio.to_thread(deciding.decide)

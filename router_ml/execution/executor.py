@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,9 +21,10 @@ from router_ml.execution.background import Background
 from router_ml.execution.beginning import Request, begun
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.completion import Completion
-from router_ml.execution.gate import Parts
+from router_ml.execution.gate import Decide, Parts
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
 from router_ml.execution.lanes.guarded import GuardedLanes
+from router_ml.execution.lanes.watch import Watch
 from router_ml.execution.resumes import Resuming
 from router_ml.execution.resuming import again
 from router_ml.execution.retrieval.embedding import Embedding
@@ -50,6 +52,8 @@ class Executor(Resuming):
         retrievers, rerankers: by name of an index, of a reranker.
         reviews: where people look; by default in the log of the router, or in memory where it has none.
         rng, sleep: of the pauses between attempts, for tests.
+
+    ``watch``: the breakers of its lanes, None where ``lanes`` has others.
     """
 
     def __init__(
@@ -74,11 +78,13 @@ class Executor(Resuming):
         elif isinstance(tools, Mapping):
             tools = made = ConfiguredTools(config, tools)
             self._ours.append(made.close)
+        self.watch: Watch | None = lanes.watch if isinstance(lanes, GuardedLanes) else None
         if lanes is None:
             called = LiteLLMLanes(config.lanes)
             if missing := called.missing():
                 logger.warning("Lanes cannot be called: %s", "; ".join(f"{k}: {why}" for k, why in missing.items()))
             lanes = guarded = GuardedLanes(called, config, report_health=router.report_health)
+            self.watch = guarded.watch
             self._ours.append(guarded.close)
         rng = rng or random.Random()
         self._parts = Parts(router, lanes, tools, self._indexes.look_up, self.reviews, rng, sleep)
@@ -103,6 +109,10 @@ class Executor(Resuming):
         if isinstance(source, str) and whole_model(source):
             return cls(Rollout.open(source, config=config, log=log), **parts)
         return cls(Router.load(source, config=config, log=log), **parts)
+
+    def decide_by(self, decide: Decide) -> None:
+        """Have requests decided by this from now on, which may decide several together; what it raises is raised."""
+        self._parts = replace(self._parts, decide=decide)
 
     def complete(
         self,

@@ -36,6 +36,10 @@ _MODELS = 10_000
 """Of requests that wait; one that is not known any more has to be given again."""
 
 
+Decide = Callable[[RouteRequest], Awaitable[RouteDecision]]
+"""Decides a request and records that."""
+
+
 class LookUp(Protocol):
     """Looks up what a decision plans: ``Indexes.look_up``."""
 
@@ -55,7 +59,7 @@ class LookUp(Protocol):
 @dataclass(frozen=True)
 class Parts:
     """What carrying out needs, beside the request; ``rng`` draws the jitter of pauses; ``models``: what answers of
-    requests that wait have to fit, by id of the approval."""
+    requests that wait have to fit, by id of the approval; ``decide``: makes decisions instead of the router itself."""
 
     router: Router | Rollout
     lanes: Lanes
@@ -65,6 +69,7 @@ class Parts:
     rng: random.Random = field(default_factory=random.Random)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     models: OrderedDict[str, type[BaseModel]] = field(default_factory=OrderedDict)
+    decide: Decide | None = None
 
     @property
     def config(self) -> RouterConfig:

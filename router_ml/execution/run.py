@@ -259,6 +259,7 @@ class Run:
             cost_usd=self.cost_usd,
             resumes=self.resumes,
             replanned=_replanned(self.decision),
+            bundle=self.decision.versions.bundle,
         )
 
 

@@ -6,7 +6,14 @@ import time
 from typing import Any
 
 from router_ml.contract.base import JsonObject
-from router_ml.errors import ExecutionError, InvalidRequestError, LogError, RouterError
+from router_ml.errors import (
+    ExecutionError,
+    InvalidRequestError,
+    LogError,
+    LogRefusedError,
+    ReviewError,
+    RouterError,
+)
 from router_ml.execution.completion import Completion
 
 _BLOCKED = ("refused", "human_review")
@@ -135,6 +142,10 @@ def error_body(error: RouterError) -> tuple[int, dict[str, Any]]:
     elif isinstance(error, ExecutionError):
         status, code = _STATUS.get(error.kind, (502, error.kind))
         details_ = details(error.completion) if isinstance(error.completion, Completion) else {}
+    elif isinstance(error, ReviewError):
+        status, code = 409, "review"
+    elif isinstance(error, LogRefusedError):
+        status, code = 409, "already_logged"
     elif isinstance(error, LogError):
         status, code = 503, "not_logged"
     else:

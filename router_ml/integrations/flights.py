@@ -183,6 +183,7 @@ class Flights:
             final_lane=lane,
             latency_ms=(time.monotonic() - flight.started) * 1000,
             cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+            bundle=flight.decision.versions.bundle,
         )
         try:
             self.router.log_execution(execution)

@@ -7,17 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig
-from router_ml.contract import Approval, Execution, Message, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract import Approval, AuditEvent, Execution, Message, OutputCheck, RouteDecision, RouteRequest
 from router_ml.guardrails import Scan
+from router_ml.memory import Memory
+from router_ml.overrides import Rules
 from router_ml.rechecking import Still
 from router_ml.recording import Ack
+from router_ml.rollout.releases import Serving
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
+from router_ml.sharing.switches import Switch
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.owners import Owned
     from router_ml.understanding.attribution import Attribution
 
 Request = str | RouteRequest | Mapping[str, Any]
@@ -33,6 +38,10 @@ class Delegating:
     def _champion(self) -> Router:
         return self._swapper.now.champion.router
 
+    def serving(self) -> tuple[Serving, ...]:
+        """The versions that decide or shadow now, with the routers that they were opened as; the champion first."""
+        return tuple(self._swapper.now.serving())
+
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify, with the champion's models."""
         return self._champion.understand(requests)
@@ -45,10 +54,37 @@ class Delegating:
         """Which words of a request's task made the labels that the champion gives it; see ``Router.attribute``."""
         return self._champion.attribute(request, top=top)
 
+    def preview(self, request: RouteRequest, *, seed: int | None = None, now: datetime | None = None) -> RouteDecision:
+        """What the champion would decide now, without a trace; see ``Router.preview``."""
+        return self._champion.preview(request, seed=seed, now=now)
+
     def report_health(self, name: str, status: str) -> None:
         """Say that a lane, provider or failure domain of any arm is ``down`` or ``up``; it holds for all of them, and
         for those that come. See ``Router.report_health``."""
         self._champion.report_health(name, status)
+
+    def switch_off(self, places: Sequence[str], *, who: str, why: str, until: datetime | None = None) -> Switch:
+        """Turn lanes, providers or failure domains off, for all arms; see ``Router.switch_off``."""
+        return self._champion.switch_off(places, who=who, why=why, until=until)
+
+    def switch_on(self, name: str, *, who: str, why: str) -> AuditEvent:
+        """Turn on again what was turned off; see ``Router.switch_on``."""
+        return self._champion.switch_on(name, who=who, why=why)
+
+    def switched_off(self) -> tuple[Switch, ...]:
+        """What is off here; see ``Router.switched_off``."""
+        return self._champion.switched_off()
+
+    def serves(self) -> dict[str, dict[str, str | None]]:
+        """By arm the bundle that decides, and its version in the registry."""
+        now = self._swapper.now
+        arms = {"champion": now.champion, "canary": now.canary, "holdback": now.holdback, "shadow": now.shadow}
+        return {arm: one.router.serves()["champion"] for arm, one in arms.items() if one is not None}
+
+    @property
+    def memory(self) -> Memory:
+        """What the routers of all arms share."""
+        return self._champion.memory
 
     def pin(self, decision: RouteDecision) -> str | None:
         """A signed pin to hand back as ``previous.pin``; see ``Router.pin``."""
@@ -91,6 +127,14 @@ class Delegating:
         """How far the record of a decision had got when it was answered; see ``Router.acknowledged``."""
         return self._champion.acknowledged(decision)
 
+    def find(self, decision_id: str) -> RouteDecision | None:
+        """A decision in the log, or on its way there; see ``Router.find``."""
+        return self._champion.find(decision_id)
+
+    def owners(self, decision_ids: Sequence[str]) -> dict[str, Owned]:
+        """Of which organisation decisions are; see ``Router.owners``."""
+        return self._champion.owners(decision_ids)
+
     def log_execution(
         self, execution: Execution | Mapping[str, Any], *, now: datetime | None = None, words: bool = True
     ) -> Ack | None:
@@ -114,6 +158,11 @@ class Delegating:
         self._champion.resume(state)
 
     @property
+    def rules(self) -> Rules:
+        """The champion's rules: what may be in force now."""
+        return self._champion.rules
+
+    @property
     def config(self) -> RouterConfig:
         """The champion's configuration in force, without overrides."""
         return self._champion.config
@@ -127,3 +176,8 @@ class Delegating:
     def log(self) -> EventLog | None:
         """The event log that all arms share."""
         return self._champion.log
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept; see ``Router.keeps``."""
+        return self._champion.keeps

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from router_ml import telemetry
-from router_ml.arguments import numbered
+from router_ml.arguments import numbered, with_fields
 from router_ml.config import Policy, RouterConfig
 from router_ml.contract import AuditEvent, RouteDecision, RouteRequest
-from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError, RegistryError
 from router_ml.loading import whole_model
 from router_ml.recording import Ack
-from router_ml.rollout.delegating import Delegating, Request
-from router_ml.rollout.given import Given
-from router_ml.rollout.releases import Arrangement, Registered, Source
-from router_ml.rollout.shadows import Shadows
+from router_ml.rollout.by_arm import ByArm
+from router_ml.rollout.delegating import Request
+from router_ml.rollout.releases import Registered, Source
 from router_ml.rollout.status import Status
 from router_ml.rollout.swapping import Swapper
-from router_ml.understanding.understand import Understanding
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
 
-class Rollout(Delegating):
+class Rollout(ByArm):
     """Decides by the arms of a release, and follows it. Open one with ``Rollout.open``; safe to share between threads.
 
     Args:
@@ -42,8 +37,6 @@ class Rollout(Delegating):
 
     def __init__(self, source: Source, *, poll_seconds: float = 2.0) -> None:
         super().__init__(Swapper(source))
-        self._shadows = Shadows()
-        self._given = Given()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, args=(poll_seconds,), name="router-ml-rollout", daemon=True)
         if poll_seconds > 0:
@@ -66,7 +59,7 @@ class Rollout(Delegating):
         Args:
             model: ``models:/router``, without a version or an alias.
             config, log, threads, tracking_uri, online: of each router, as ``Router.load`` takes them.
-            poll_seconds: how often the registry is asked.
+            poll_seconds: how often the registry is asked, give or take a quarter.
 
         Raises:
             RegistryError: the registry cannot be reached, or the model has no champion.
@@ -87,20 +80,7 @@ class Rollout(Delegating):
         **fields: Any,
     ) -> RouteDecision:
         """Decide one request by the arm of its session; see ``router_ml.predict_route``."""
-        if fields:
-            known = {"text": request} if isinstance(request, str) else dict(RouteRequest.parse(request))
-            request = {**known, **fields}
-        parsed = RouteRequest.parse(request)
-        arranged, began = self._swapper.now, telemetry.clock()
-        draw = self._given.draw(arranged, parsed, self.log)
-        router = arranged.router(draw.arm)
-        rules = router.rules
-        understood = router.understand([parsed])
-        decision = router.decide(
-            parsed, understood[0], seed=seed, now=now, decision_id=decision_id, rules=rules, draw=draw, began=began
-        )
-        self._remember(arranged, [parsed], understood, [decision], [draw])
-        return decision
+        return self.predict_claimed(with_fields(request, fields), None, seed=seed, now=now, decision_id=decision_id)
 
     def predict_routes(
         self,
@@ -213,24 +193,9 @@ class Rollout(Delegating):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _remember(
-        self,
-        arranged: Arrangement,
-        requests: Sequence[RouteRequest],
-        understood: Sequence[Understanding],
-        decisions: Sequence[RouteDecision],
-        draws: Sequence[Draw],
-    ) -> None:
-        """Keep who was given what, and let the shadow see what the champion decided."""
-        if arranged.shares is not None:
-            self._given.remember(zip(decisions, draws, strict=True))
-        if arranged.shadow is not None and draws and draws[0].arm == "champion":
-            by, shadow = arranged.champion.router, arranged.shadow.router
-            for request, seen, decision in zip(requests, understood, decisions, strict=True):
-                self._shadows.offer(shadow, request, seen, decision=decision, by=by)
-
     def _poll(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
+        spread = random.Random()  # processes that were started together must not ask together for ever
+        while not self._stop.wait(seconds * spread.uniform(0.75, 1.25)):
             try:
                 self._swapper.refresh()
             except Exception:  # the border of a thread: it has to be there for the next release

@@ -8,10 +8,27 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from router_ml.serve import problems
-from router_ml.serve.api import chat, models, responses, route
+from router_ml.serve import openapi, problems
+from router_ml.serve.access.guard import Application
+from router_ml.serve.access.listening import may_listen
+from router_ml.serve.api import (
+    approvals,
+    chat,
+    decisions,
+    health,
+    keys,
+    models,
+    outcomes,
+    responses,
+    route,
+    switches,
+)
+from router_ml.serve.console import site
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.leaving import leaving_well
+from router_ml.serve.logs import quieten
 from router_ml.serve.settings import Settings
+from router_ml.serve.shedding import SheddingMiddleware
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> FastAPI:
@@ -27,16 +44,27 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         served = gateway if gateway is not None else await asyncio.to_thread(Gateway.open, settings)
         app.state.gateway = served
+        await asyncio.to_thread(served.start)
+        quieten()
         try:
-            yield
+            if served.keys.known.open:
+                may_listen(settings.host, ())
+            with leaving_well(served):
+                yield
         finally:
+            await asyncio.to_thread(served.stop)
             if gateway is None:
                 await asyncio.to_thread(served.close)
 
-    app = FastAPI(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = Application(title="router_ml", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.settings = settings
     problems.install(app)
-    for endpoints in (route, chat, responses, models):
+    openapi.install(app)
+    app.add_middleware(SheddingMiddleware)
+    for endpoints in (route, chat, responses, models, outcomes, decisions, approvals, keys, switches, health):
         app.include_router(endpoints.router)
+    if settings.console:
+        site.install(app)
     return app
 
 

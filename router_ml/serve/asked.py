@@ -6,9 +6,11 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
 
 from router_ml.errors import InvalidRequestError
-from router_ml.serve.access.caller import NOBODY, AccessError, Caller, Scope
+from router_ml.serve.access.caller import AccessError, Caller, Scope
+from router_ml.serve.access.entering import caller_of, must_have
 from router_ml.serve.gateway import Gateway
 
 
@@ -19,11 +21,24 @@ def gateway_of(request: Request) -> Gateway:
 
 
 async def _served(request: Request) -> Gateway:
-    """The same, for ``Depends``: a function that is not async would be called in a thread of its own."""
+    """The same as a dependency: one that is no coroutine function would be called in a thread."""
     return gateway_of(request)
 
 
 Served = Annotated[Gateway, Depends(_served)]
+
+
+async def whoever_calls(request: Request, gateway: Served) -> Caller:
+    """The caller, whatever it may do.
+
+    Raises:
+        AccessError: no such key, or it calls too often.
+    """
+    return await caller_of(request, gateway)
+
+
+Called = Annotated[Caller, Depends(whoever_calls)]
+MOST_DEPTH = 64
 
 
 class Allowed:
@@ -32,34 +47,64 @@ class Allowed:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    async def __call__(self, request: Request, gateway: Served) -> Caller:
+    async def __call__(self, caller: Called, gateway: Served) -> Caller:
         """The caller.
 
         Raises:
-            AccessError: no such key, or one without the scope.
+            AccessError: the key lacks the scope, or has spent its budget.
         """
-        return NOBODY
+        if self.scope == "execute":
+            gateway.limits.within_budget(caller)
+        return must_have(caller, self.scope)
 
 
-async def json_body(request: Request) -> dict[str, Any]:
-    """The body of a request, an object.
+async def json_body(request: Request, _: Called) -> dict[str, Any]:
+    """The body of a request, an object; read once it is known who sends it.
 
     Raises:
-        AccessError: it is too large. InvalidRequestError: it is not a JSON object.
+        AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object.
     """
-    most = gateway_of(request).settings.max_body_bytes
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise AccessError(413, "too_large", f"The request has more than {most} bytes. Send less.")
     try:
-        found = json.loads(bytes(body))
+        async for chunk in request.stream():
+            body += chunk
+    except ClientDisconnect:
+        raise AccessError(400, "disconnected", "The connection was closed before the body had come.") from None
+    try:
+        found = parsed(body)
     except (ValueError, RecursionError):
-        raise InvalidRequestError("The body is not JSON. Send a JSON object.") from None
+        raise InvalidRequestError("The body is not JSON. Send a JSON object, in UTF-8.") from None
     if not isinstance(found, dict):
         raise InvalidRequestError(f"The body is a {type(found).__name__}, expected a JSON object.")
+    if not within_depth(found, body):
+        raise InvalidRequestError(f"The body is nested more than {MOST_DEPTH} deep. Send it flatter.")
     return found
+
+
+def parsed(body: bytes | bytearray) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no infinity.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    return json.loads(body.decode("utf-8"), parse_constant=_refuse)
+
+
+def within_depth(value: Any, body: bytes | bytearray) -> bool:
+    """Whether a value is nested at most ``MOST_DEPTH`` deep; level by level, so that depth costs no stack."""
+    if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
+        return True
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        inside = (child for one in level for child in (one.values() if type(one) is dict else one))
+        level = [child for child in inside if type(child) in (dict, list)]
+        if not level:
+            return True
+    return False
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
 
 
 Body = Annotated[dict[str, Any], Depends(json_body)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,11 +15,40 @@ from router_ml.errors import RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 
+logger = logging.getLogger(__name__)
+
 
 def problem(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error in the shape of the OpenAI API."""
-    said: dict[str, Any] = {"message": message, "type": code, "code": code, "param": None}
-    return JSONResponse({"error": said}, status, headers=headers)
+    return JSONResponse(_shape(code, message), status, headers=headers)
+
+
+def said_of(error: RouterError | AccessError) -> tuple[int, dict[str, Any]]:
+    """An error as a status and a body. What went wrong inside is named and not described: its message is for the log
+    of the gateway, not for whoever calls."""
+    if isinstance(error, AccessError):
+        return error.status, _shape(error.code, str(error))
+    status, said = error_body(error)
+    if status == 500:
+        logger.error("A request failed: %s: %s", type(error).__name__, error)
+        return status, _shape(
+            type(error).__name__, "It cannot be done here as things stand. The log of the gateway says why."
+        )
+    return status, said
+
+
+def _shape(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": code, "code": code, "param": None}}
+
+
+def refusal(error: AccessError) -> JSONResponse:
+    """A call that is refused."""
+    headers = {} if error.retry_after_s is None else {"retry-after": f"{math.ceil(max(error.retry_after_s, 1))}"}
+    if error.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="router_ml"'
+    if error.status == 408:
+        headers["connection"] = "close"  # what still comes is of no use
+    return problem(error.status, error.code, str(error), headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -27,14 +58,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RouterError)
     async def of_ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, RouterError)
-        status, said = error_body(error)
+        status, said = said_of(error)
         return JSONResponse(said, status)
 
     @app.exception_handler(AccessError)
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, AccessError)
-        headers = {} if error.retry_after_s is None else {"retry-after": f"{max(error.retry_after_s, 1):.0f}"}
-        return problem(error.status, error.code, str(error), headers=headers)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> Response:

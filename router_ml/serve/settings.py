@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,11 +23,19 @@ class Settings(BaseModel):
     ``poll_seconds``: how often the registry, the rules and what other processes say are looked at. ``console``: whether
     there are pages; ``reports``: a folder of HTML reports that they list.
 
-    ``max_body_bytes``: of a request. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
+    ``max_body_bytes``: of a request, which has to come within ``body_seconds``. ``keep_keys_seconds``: that known keys
+    go on while the database is away. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
     requests that wait to be decided: beyond, the answer is 503. ``decide_ms``: after which a request is decided by
     rules alone; None: never. ``drain_seconds``: that a worker which is to end still serves, and is not ready.
+    ``deciding_threads``: that decide at a time, ``decide_together``: requests that they take at once at most;
+    ``max_list``: requests in one call of ``/v1/route/batch``.
     ``origins``: of pages that may call from a browser; none by default. ``trusted_proxies``: addresses whose
     ``X-Forwarded-For`` counts.
+
+    ``grace_seconds``: that requests under way may take after that. ``keep_alive_seconds``: that a connection without a
+    request stays open. ``head_seconds``, ``max_head_bytes``: within which comes what is before a body, and its size.
+    ``log_level``, ``log_format``: of the lines on standard error. ``open_metrics``: whether ``/metrics`` needs no key.
+    ``run_folder``: where workers share what one of them says for all; by default a temporary one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,10 +52,23 @@ class Settings(BaseModel):
     console: bool = True
     reports: Path | None = None
     max_body_bytes: int = Field(default=2_000_000, ge=1_000)
+    body_seconds: float = Field(default=20.0, gt=0, le=3600)
+    keep_keys_seconds: float = Field(default=300.0, ge=0, le=86_400)
     max_in_flight: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=256, ge=1)
     decide_ms: float | None = Field(default=None, gt=0)
-    drain_seconds: float = Field(default=0.0, ge=0, le=600)
+    deciding_threads: int = Field(default=1, ge=1, le=16)
+    decide_together: int = Field(default=8, ge=1, le=256)
+    max_list: int = Field(default=100, ge=1, le=10_000)
+    drain_seconds: float = Field(default=1.0, ge=0, le=600)
+    grace_seconds: float = Field(default=30.0, ge=1, le=3600)
+    keep_alive_seconds: float = Field(default=30.0, ge=1, le=3600)
+    head_seconds: float = Field(default=15.0, gt=0, le=3600)
+    max_head_bytes: int = Field(default=32_768, ge=1_024)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    open_metrics: bool = False
+    run_folder: Path | None = None
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """Counters that the processes of a service share: each adds to its own, and hears what the others have come to.
 
-A counter has a kind (``spend``, ``key_spend``, ``key_calls``), a name (a class, a key) and a period (a day, a minute).
+A counter has a kind (``key_spend``, ``key_calls``), a name (a key) and a period: a day or a minute in UTC, as ISO 8601
+writes it, so that periods sort.
 What others did is known as of the last look, so a limit may be passed by what happens between two looks.
 """
 

@@ -34,13 +34,19 @@ def read_costs(
     Raises:
         LogError: a decision was written under another contract.
     """
+    created = tables.decisions.c.created_at
+    return _costs(connection, traffic_classes, created >= utc(since), created < utc(until))
+
+
+def read_cost(connection: sql.Connection, decision_id: str, traffic_classes: Sequence[str]) -> Cost | None:
+    """``read_costs`` of one decision."""
+    found = _costs(connection, traffic_classes, tables.decisions.c.decision_id == decision_id)
+    return found[0] if found else None
+
+
+def _costs(connection: sql.Connection, traffic_classes: Sequence[str], *which: sql.ColumnElement[bool]) -> list[Cost]:
     decisions, outcomes, executions = tables.decisions, tables.outcomes, tables.executions
-    where = (
-        decisions.c.created_at >= utc(since),
-        decisions.c.created_at < utc(until),
-        decisions.c.traffic_class.in_(traffic_classes),
-        tables.acted_on(),
-    )
+    where = (*which, decisions.c.traffic_class.in_(traffic_classes), tables.acted_on())
     told = sql.select(outcomes.c.decision_id, outcomes.c.cost_usd).join(
         decisions, decisions.c.decision_id == outcomes.c.decision_id
     )

@@ -13,15 +13,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import sqlalchemy as sql
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck, RouteDecision
+from router_ml.contract.audit import AuditKind, DrillKind
 from router_ml.errors import LogError
 from router_ml.storage import entries as entry
 from router_ml.storage import reading, records, tables
 from router_ml.storage.chain import Writer
-from router_ml.storage.costs import Cost, read_costs
+from router_ml.storage.costs import Cost, read_cost, read_costs
 from router_ml.storage.entries import Entry
 from router_ml.storage.erasure import Erasure, erase
 from router_ml.storage.migrations import prepare, secret_digest, secret_of_subjects
@@ -112,7 +114,15 @@ class EventLog:
     def drill_events(self, since: datetime | None = None) -> list[AuditEvent]:
         """Drills that were begun and ended, oldest first. What another release wrote and this one cannot read is left
         out, so that it stops nobody from ending a drill."""
-        return list(reading.read_drills(self.session.read, since))
+        return self.changes(get_args(DrillKind), since)
+
+    def changes(self, kinds: Sequence[AuditKind], since: datetime | None = None) -> list[AuditEvent]:
+        """Audit events of some kinds, oldest first, as far as this release can read them."""
+        return list(reading.read_changes(self.session.read, kinds, since))
+
+    def count_changes(self, kinds: Sequence[AuditKind]) -> int:
+        """How many audit events of some kinds there are."""
+        return reading.count_changes(self.session.read, kinds)
 
     def recent_configs(self, since: datetime, *, most: int = 1000) -> Counter[str]:
         """How many of the newest decisions from ``since`` on were made with which configuration, by its sha256; also
@@ -186,6 +196,11 @@ class EventLog:
         with self.session.read() as connection:
             return read_costs(connection, since, until, traffic_classes)
 
+    def cost(self, decision_id: str, *, traffic_classes: Sequence[str]) -> Cost | None:
+        """``costs`` of one decision; None where it cost nothing, is of another class or is not there."""
+        with self.session.read() as connection:
+            return read_cost(connection, decision_id, traffic_classes)
+
     def counts(self) -> dict[str, int]:
         """How many of each kind there are; of decisions also those drawn from several lanes, with an embedding, and
         with a rating."""
@@ -208,6 +223,15 @@ class EventLog:
         """The name that a person has in this log: HMAC-SHA256 (hex) under a secret that the log made when it was new.
         The secret is read once, so that later calls need no database."""
         return hmac.digest(self._subjects_secret(), user.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    def ping(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            LogError: it does not answer.
+        """
+        with self.session.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
 
     def identity(self) -> str:
         """What tells this log from any other, wherever it is: a digest of a secret that it made when it was new."""

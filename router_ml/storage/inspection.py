@@ -153,7 +153,7 @@ class Inspection:
         query = sql.select(tables.secrets.c.value).where(tables.secrets.c.name == row.record_id)
         value = self._connection.execute(query).scalar()
         if value is None or secret_digest(bytes(value)) != bytes(row.digest):
-            self._say(row, "is not the secret that user ids were hashed with at first")
+            self._say(row, "is not the secret that it was at first")
 
     def _kept(self, kind: Kind, ids: Sequence[str]) -> dict[str, tuple[Stored, dict[str, Any]]]:
         try:

@@ -125,6 +125,12 @@ def _add_waiting(connection: sql.Connection) -> None:
     tables.metadata.create_all(connection, tables=[tables.waiting])
 
 
+def _add_keys_and_counters(connection: sql.Connection) -> None:
+    """4 to 5: who may call a gateway, what its processes tell each other, and what an organisation finds its own by."""
+    tables.metadata.create_all(connection, tables=[tables.api_keys, tables.shared])
+    connection.execute(sql.schema.CreateIndex(tables.decisions_of_org, if_not_exists=True))
+
+
 def _decided() -> sql.Select[Any]:
     decisions, features = tables.decisions, tables.features
     columns = (decisions.c.decision_id, decisions.c.record, *features.c["encoder", "embedding", "surface"])
@@ -179,4 +185,5 @@ STEPS: dict[int, Callable[[sql.Connection], None]] = {
     1: _add_checks_and_events,
     2: _add_chain,
     3: _add_waiting,
+    4: _add_keys_and_counters,
 }

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import sqlalchemy as sql
 from pydantic_core import from_json
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
-from router_ml.contract.audit import DrillKind
+from router_ml.contract.audit import AuditKind
 from router_ml.storage import records, tables
 from router_ml.storage.arrays import Reading, to_arrays
 from router_ml.storage.entries import Kind
@@ -78,19 +78,25 @@ def read_kind(
         yield from (records.parse(model, row.record, f"{what} {row.record_id}") for row in page)
 
 
-def read_drills(begin: Transaction, since: datetime | None) -> Iterator[AuditEvent]:
-    """Audit events of drills, oldest first, as far as this release can read them."""
+def read_changes(begin: Transaction, kinds: Sequence[AuditKind], since: datetime | None = None) -> Iterator[AuditEvent]:
+    """Audit events of some kinds, oldest first, as far as this release can read them."""
     table = tables.audit_events
     order = (table.c.at, table.c.event_id)
-    query = sql.select(*order, table.c.kind, table.c.record).where(table.c.kind.in_(get_args(DrillKind)))
+    query = sql.select(*order, table.c.kind, table.c.record).where(table.c.kind.in_(kinds))
     if since is not None:
         query = query.where(table.c.at >= records.utc(since))
     for page in _pages(begin, query, order, ROWS_AT_ONCE):
         for row in page:
-            # what ends a drill has to end it, whatever else a later release says there
-            whole = row.kind != "drill_ended"
-            if (event := records.readable(AuditEvent, row.record, whole=whole)) is not None:
+            # what narrows or ends has to do so, whatever else a later release says there; a drill may be left out
+            if (event := records.readable(AuditEvent, row.record, whole=row.kind == "drill")) is not None:
                 yield event
+
+
+def count_changes(begin: Transaction, kinds: Sequence[AuditKind]) -> int:
+    """How many audit events of some kinds there are: none is ever taken back, so more of them is news."""
+    query = sql.select(sql.func.count()).where(tables.audit_events.c.kind.in_(kinds))
+    with begin() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def records_of(connection: sql.Connection, decision_ids: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from router_ml.storage.entries import Entry, of_outcome
 if TYPE_CHECKING:
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.owners import Owned
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ Ack = Literal["database", "spool"]
 death of the process."""
 
 _REMEMBERED = 10_000
+_LATE = 1_000  # records in memory, some 10 kB each, of decisions that the database may not have yet
 _LOOK_AGAIN_S = 2.0
 
 
@@ -35,6 +37,7 @@ class _Known:
 
     record: int
     level: LogLevel
+    org: str | None
     ack: Ack | None = None
 
 
@@ -48,12 +51,18 @@ class Recorder:
         self._log, self._drain = log, drain
         self._unspooled = False
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._late: OrderedDict[str, RouteDecision] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def log(self) -> EventLog | None:
         """The event log; None where there is none, or it could not be opened yet."""
         return self._drain.log if self._drain is not None and self._drain.log is not None else self._log
+
+    @property
+    def drain(self) -> Drain | None:
+        """The way from a spool to the log, where there is a spool."""
+        return self._drain
 
     @property
     def keeps(self) -> bool:
@@ -112,7 +121,9 @@ class Recorder:
         Raises:
             LogRefusedError: this process has kept another decision under one of the ids.
         """
-        claimed = self._claim((entry.record_id, _Known(hash(entry.record), one.log_level)) for one, entry in pairs)
+        claimed = self._claim(
+            (entry.record_id, _Known(hash(entry.record), one.log_level, one.circumstances.org)) for one, entry in pairs
+        )
         try:
             ack = self.write([entry for _, entry in pairs], users=users, direct=direct)
         except BaseException:
@@ -124,6 +135,10 @@ class Recorder:
             self._known.update((name, replace(known, ack=ack)) for name, known in claimed.items())
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
+            if ack == "spool":
+                self._late.update((one.decision_id, one) for one, _ in pairs)
+                while len(self._late) > _LATE:
+                    self._late.popitem(last=False)
         return ack
 
     def refuse_other(self, decision: RouteDecision) -> None:
@@ -208,6 +223,42 @@ class Recorder:
         if found is None:
             raise LogError("The event log holds no decision with this id. Give the decision itself.")
         return found
+
+    def find(self, decision_id: str) -> RouteDecision | None:
+        """A decision in the log, or one of the latest that this process put into its spool and that may not have
+        arrived; nobody is kept waiting. None: it is not known here, or not yet.
+
+        Raises:
+            LogError: the log cannot be read, and it is not remembered either.
+        """
+        late = None
+        if self._drain is not None and self._late:
+            if self._drain.flush(0.0, patient=False):
+                with self._lock:
+                    self._late.clear()  # from now on the log answers, also that a person was erased
+            else:
+                late = self._late.get(decision_id)
+        try:
+            found = None if self.log is None else self.log.decision(decision_id)
+        except LogError:
+            if late is None:
+                raise
+            return late
+        return found or late
+
+    def owners(self, decision_ids: Sequence[str]) -> dict[str, Owned]:
+        """Whose decisions are, of those that are among the latest here or in the log.
+
+        Raises:
+            LogError: the log has to be asked, and cannot be read.
+        """
+        from router_ml.storage.owners import Owned, owners
+
+        with self._lock:
+            here = {name: known.org for name in decision_ids if (known := self._known.get(name)) is not None}
+        left = [name for name in decision_ids if name not in here]
+        asked = owners(self.log, left) if left and self.log is not None else {}
+        return {**asked, **{name: Owned(org) for name, org in here.items()}}
 
     def flush(self, timeout: float) -> bool:
         """Wait until the database has all that was kept so far; whether it has after ``timeout`` seconds. It does not

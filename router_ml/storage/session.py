@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import sqlalchemy as sql
@@ -73,6 +73,34 @@ class Session:
                 self._chain.flush(connection)
             self._chain.committed()
         return result
+
+    def beside(self, do: Callable[[sql.Connection], Result], *, alone: int | None = None) -> Result:
+        """Do something that is in no chain, in one transaction: all or none. ``do`` is called again as for ``write``.
+
+        Args:
+            alone: a number; nobody else who gives it does anything meanwhile.
+
+        Raises:
+            LogError: the database fails, or the log is closed.
+        """
+        with _translated():
+            for tries in range(1, TRIES):
+                try:
+                    return self._once_beside(do, alone)
+                except sql.exc.DBAPIError as error:
+                    if not _in_the_way(error):
+                        raise
+                    time.sleep(random.uniform(0, PAUSE_S * tries))
+            return self._once_beside(do, alone)
+
+    def _once_beside(self, do: Callable[[sql.Connection], Result], alone: int | None) -> Result:
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        with self._turn if is_sqlite else nullcontext(), self._connect() as connection:
+            if is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif alone is not None and connection.dialect.name == "postgresql":
+                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(alone)))
+            return do(connection)
 
     def prepare(self, do: Callable[[sql.Connection], None]) -> None:
         """Make the tables; ``do`` takes its own lock.

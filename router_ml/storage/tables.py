@@ -1,4 +1,4 @@
-"""The tables of the event log, schema 4.
+"""The tables of the event log, schema 5.
 
 What can be erased (records, features, texts) is apart from what proves it (``chain``, ``decision_keys``): a chain row
 holds a keyed digest of its record, so that it says nothing about the record once the key is gone.
@@ -13,7 +13,7 @@ import sqlalchemy as sql
 from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.storage.entries import Kind
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 TEXTS = ("traffic_class", "intent", "domain", "risk_tier", "guard_state", "bundle")  # of a decision, never null
 _PLAIN = sql.String(32).with_variant(sql.String(32, collation="C"), "postgresql")  # sorts as Python does
 metadata = sql.MetaData()
@@ -38,6 +38,8 @@ decisions = sql.Table(
     sql.Column("org", sql.Text),
     sql.Column("lanes", sql.Text),  # all that the record names, so that a reader knows them before it reads
 )
+ORG_START = sql.func.substr(decisions.c.org, sql.literal_column("1"), sql.literal_column("64"))  # an index row is short
+decisions_of_org = sql.Index("ix_decisions_org", ORG_START, decisions.c.created_at)
 features = sql.Table(
     "features",
     metadata,
@@ -91,6 +93,32 @@ waiting = sql.Table(  # of approvals: what a person has to see and a request nee
     sql.Column("state", sql.String(32), nullable=False),
     sql.Column("until", sql.DateTime, nullable=False, index=True),
     sql.Column("kept", sql.LargeBinary, nullable=False),
+)
+api_keys = sql.Table(  # who may call a gateway; in no chain: each change is an audit event
+    "api_keys",
+    metadata,
+    sql.Column("key_id", sql.String(32), primary_key=True),
+    sql.Column("name", sql.String(200), nullable=False),
+    sql.Column("digest", sql.LargeBinary, nullable=False),  # SHA-256 of the whole key, which nobody keeps
+    sql.Column("scopes", sql.String(200), nullable=False),  # sorted, with commas between
+    sql.Column("org", sql.Text),  # None: all
+    sql.Column("requests_per_minute", sql.Integer),
+    sql.Column("usd_per_day", sql.Double),
+    sql.Column("created_at", sql.DateTime, nullable=False),
+    sql.Column("created_by", sql.String(400), nullable=False),
+    sql.Column("expires_at", sql.DateTime),
+    sql.Column("revoked_at", sql.DateTime),
+)
+shared = sql.Table(  # what the processes of a service tell each other, each row written by one alone; in no chain
+    "shared",
+    metadata,
+    sql.Column("process", sql.String(64), primary_key=True),
+    sql.Column("kind", sql.String(32), primary_key=True),
+    sql.Column("name", sql.String(200), primary_key=True),
+    sql.Column("period", sql.String(32), primary_key=True),
+    sql.Column("value", sql.Double, nullable=False),
+    sql.Column("at", sql.DateTime, nullable=False, index=True),  # by the clock of the database
+    sql.Column("told", sql.Text),  # JSON of a process about itself
 )
 output_checks = sql.Table(
     "output_checks",

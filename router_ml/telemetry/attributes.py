@@ -128,6 +128,7 @@ def of_execution(execution: Execution) -> Attributes:
     found: dict[str, Value | None] = {
         "router_ml.execution_id": execution.execution_id,
         "router_ml.status": execution.status,
+        "router_ml.bundle": execution.bundle,
         "router_ml.final_lane": execution.final_lane,
         "router_ml.hops": len(execution.hops),
         "router_ml.tool_calls": len(execution.tool_calls),

@@ -47,7 +47,7 @@ class Metrics:
         found = {"router_ml.action": decision.action, "router_ml.traffic_class": decision.traffic_class}
         self._deciding.record(seconds, found)
         more = {"router_ml.lane": decision.lane or "none", "router_ml.risk_tier": decision.risk_tier}
-        self._decisions.add(1, {**found, **more, "router_ml.arm": decision.state.arm})
+        self._decisions.add(1, {**found, **more, **_made_by(decision)})
 
     def executed(self, decision: RouteDecision, execution: Execution) -> None:
         """A request was carried out."""
@@ -57,6 +57,7 @@ class Metrics:
             "router_ml.final_lane": execution.final_lane or "none",
             "router_ml.fallback": execution.final_lane not in (None, decision.lane),
             "error.type": execution.error or "none",
+            **_made_by(decision),
         }
         self._executions.add(1, found)
         if execution.latency_ms is not None:
@@ -81,3 +82,8 @@ class Metrics:
                 self._tokens.record(count, {**named, "gen_ai.token.type": kind})
         if hop.cost_usd:
             self._cost.add(hop.cost_usd, {"router_ml.lane": hop.lane})
+
+
+def _made_by(decision: RouteDecision) -> dict[str, str]:
+    """What tells the arms of a release apart, and the replicas that do not serve the same yet."""
+    return {"router_ml.arm": decision.state.arm, "router_ml.bundle": decision.versions.bundle}

@@ -143,11 +143,15 @@ def label(head: Head, probabilities: NDArray[np.float32], *, abstain: bool = Fal
     return Label(label=head.labels[top], probabilities=table, abstained=unsure)
 
 
-def unlearned(request: RouteRequest) -> Understanding:
-    """A request without any learned part: nothing is known of it but its size, and that is said."""
-    text = request.conversation
+def unlearned(request: RouteRequest, *, sample: int | None = None) -> Understanding:
+    """A request without any learned part: nothing is known of it but its size, and that is said.
+
+    Args:
+        sample: characters of the task that its language is judged by, where there is no time for all of a long one.
+    """
+    text, task = request.conversation, request.task[:sample]
     unknown = Label(label="unknown", probabilities={}, abstained=True)
-    language = detect(request.task)
+    language = detect(task)
     return Understanding(
         embedding=np.zeros(0, np.float32),
         surface=np.zeros(len(NAMES), np.float32),
@@ -159,5 +163,5 @@ def unlearned(request: RouteRequest) -> Understanding:
         mode_label=ModeLabel(label="batch" if request.channel == "batch" else "chat", probabilities={}, abstained=True),
         risks=(),
         language=Language(code=language, validated=language in DEFAULT_LANGUAGES),
-        language_characters=extent(request.task),
+        language_characters=extent(task),
     )

@@ -338,7 +338,7 @@ def test_a_log_of_another_schema_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)")
         connection.execute("INSERT INTO schema_version VALUES (99)")
-    with pytest.raises(LogError, match=r"schema version 99, this release reads and writes 4"):
+    with pytest.raises(LogError, match=r"schema version 99, this release reads and writes 5"):
         EventLog(path)
     tables = sqlite3.connect(path).execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     assert tables == [("schema_version",)]

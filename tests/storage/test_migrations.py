@@ -196,3 +196,22 @@ def test_a_log_of_the_third_release_gains_what_waits(
         assert Waiting(log).held() == []
         assert log.decision("dec-1") == make_decision()
         assert verify(log).ok
+
+
+def test_a_log_of_the_fourth_release_gains_keys_and_counters(
+    tmp_path: Path, make_decision: Callable[..., RouteDecision]
+) -> None:
+    path = tmp_path / "fourth.db"
+    with EventLog(path) as log:
+        log.log_decision(make_decision())
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE api_keys; DROP TABLE shared; DROP INDEX ix_decisions_org;")
+        db.execute("UPDATE schema_version SET version = 4")
+    db.close()
+    with EventLog(path) as log:
+        assert "ix_decisions_org" in {
+            row[0] for row in log.session.engine.connect().exec_driver_sql("SELECT name FROM sqlite_master")
+        }
+        assert set(sql.inspect(log.session.engine).get_table_names()) >= {"api_keys", "shared"}
+        assert log.decision("dec-1") == make_decision()
+        assert verify(log).ok

@@ -83,6 +83,11 @@ class GuardedLanes:
                 if isinstance(pieces, AsyncGenerator):
                     await pieces.aclose()
 
+    @property
+    def watch(self) -> Watch:
+        """The breakers, to be asked how lanes and providers are."""
+        return self._watch
+
     def close(self) -> None:
         """Let go of breakers and timers: what was told to be down is told to be up, since nobody would find out."""
         self._watch.close()

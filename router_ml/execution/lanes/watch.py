@@ -51,6 +51,15 @@ class Ticket:
     turns: tuple[tuple[Key, int], ...]
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """How a lane or provider is not well: left alone for ``left_s`` seconds more (``open``), being tried again
+    (``probing``), or to be tried by the next request (``waiting``)."""
+
+    phase: Literal["open", "probing", "waiting"]
+    left_s: float = 0.0
+
+
 class Watch:
     """Breakers and pauses of all lanes; safe to share between threads.
 
@@ -73,6 +82,7 @@ class Watch:
         self._covers = _covered(lanes)
         self._states: dict[Key, BreakerState] = {}
         self._rests: dict[str, tuple[float, bool]] = {}
+        self._well: dict[str, float] = {}
         self._down: frozenset[str] = frozenset()
         self._timer: tuple[float, Handle] | None = None
         self._lock = threading.RLock()
@@ -123,6 +133,8 @@ class Watch:
         """
         with self._lock:
             now = self._clock() * 1000
+            if ok:
+                self._well[ticket.lane] = now / 1000
             self._end(ticket.turns[1:], ok, now, may_open=True)
             self._end(ticket.turns[:1], ok, now, may_open=not ok and self._several_fail(ticket.lane))
             if rest_ms:
@@ -152,12 +164,44 @@ class Watch:
             for key, turn in ticket.turns:
                 self._states[key] = passed(self._state(key), times, rules=self._rules.breaker, turn=turn)
 
+    def troubled(self) -> dict[str, Trouble]:
+        """The lanes and providers that are not well, by name: all lanes that it stands for are left alone or are being
+        tried again."""
+        with self._lock:
+            now = self._clock() * 1000
+            found = {lane: self._trouble(lane, now) for lane in self._provider}
+            return {
+                name: min(some, key=lambda trouble: trouble.left_s)
+                for name, lanes in self._covers.items()
+                if (some := [trouble for lane in lanes if (trouble := found[lane]) is not None])
+                and len(some) == len(lanes)
+            }
+
+    def last_well(self) -> dict[str, float]:
+        """When a call to a lane or provider last went well, by name, in seconds of the clock."""
+        with self._lock:
+            found = {
+                name: [self._well[lane] for lane in lanes if lane in self._well] for name, lanes in self._covers.items()
+            }
+        return {name: max(times) for name, times in found.items() if times}
+
     def close(self) -> None:
         """Report that everything is up, and nothing more."""
         with self._lock:
             self._states, self._rests = {}, {}
             self._tell()
             self._covers = {}
+
+    def _trouble(self, lane: str, now: float) -> Trouble | None:
+        states = [self._state(key) for key in self._keys(lane)]
+        until, known = self._rests.get(lane, (0.0, False))
+        ends = [state.until_ms for state in states if state.phase == "open"] + ([until] if known else [])
+        left = max([end - now for end in ends], default=0.0)
+        if left > 0:
+            return Trouble("open", left / 1000)
+        if any(state.phase == "half_open" for state in states):
+            return Trouble("probing")
+        return Trouble("waiting") if any(state.phase == "open" for state in states) else None
 
     def _keys(self, lane: str) -> tuple[Key, Key]:
         return ("provider", self._provider[lane]), ("lane", lane)

@@ -21,12 +21,15 @@ class AccessError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """``org``: whose requests it makes and may see; None: of all. ``key_id`` never says anything of the key itself."""
+    """``org``: whose requests it makes and may see; None: of all. ``key_id`` never says anything of the key itself. A
+    limit of None: none; the day is that of UTC."""
 
     key_id: str
     name: str
     scopes: frozenset[Scope]
     org: str | None = None
+    requests_per_minute: int | None = None
+    usd_per_day: float | None = None
 
     @property
     def who(self) -> str:

@@ -1,21 +1,76 @@
-"""``POST /v1/route``: a decision, and nothing carried out."""
+"""``POST /v1/route`` and ``/v1/route/batch``: decisions, and nothing carried out."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from starlette.responses import Response
+from fastapi import APIRouter, Header, Query
+from starlette.responses import PlainTextResponse, Response
 
-from router_ml.contract import RouteRequest
+from router_ml.arguments import numbered
+from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.errors import InvalidRequestError
+from router_ml.explanation import Audience
+from router_ml.serve.access.caller import AccessError
 from router_ml.serve.asked import Body, MayRoute, Served
+from router_ml.serve.headers import of_decision
 
 router = APIRouter(prefix="/v1", tags=["route"])
 
+Deadline = Annotated[float | None, Header(alias="x-router-ml-deadline-ms", ge=0, le=600_000)]
+Explain = Annotated[Audience | None, Query()]
+Accept = Annotated[str, Header()]
+
 
 @router.post("/route")
-async def route(body: Body, caller: MayRoute, gateway: Served) -> Response:
-    """Decide where a request goes."""
+async def route(
+    body: Body,
+    caller: MayRoute,
+    gateway: Served,
+    explain: Explain = None,
+    deadline_ms: Deadline = None,
+    accept: Accept = "*/*",
+) -> Response:
+    """Decide where a request goes.
+
+    The answer is the decision. With ``explain`` it is ``{"decision": ..., "explanation": ...}``, or the explanation
+    alone where ``text/plain`` is accepted. With ``x-router-ml-deadline-ms``, what is not decided by then is decided by
+    the rules alone.
+    """
     request = RouteRequest.parse(caller.stamped(body))
-    decision = await asyncio.to_thread(gateway.router.predict_route, request)
-    return Response(decision.to_json(), media_type="application/json")
+    decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
+    return _answer(decision, explain, plain=accept.startswith("text/plain"))
+
+
+@router.post("/route/batch")
+async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response:
+    """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``."""
+    asked, most = body.get("requests"), gateway.settings.max_list
+    if set(body) != {"requests"} or not isinstance(asked, list) or not asked:
+        raise InvalidRequestError('Expected an object with "requests", a list of at least one request, and no more.')
+    if len(asked) > most:
+        raise AccessError(413, "too_many", f"Found {len(asked)} requests, at most {most} are decided in one call.")
+
+    def read(one: Any) -> RouteRequest:
+        if not isinstance(one, dict):
+            raise InvalidRequestError(f"It is a {type(one).__name__}, expected an object.")
+        return RouteRequest.parse(caller.stamped(one))
+
+    requests = [numbered(index, read, one) for index, one in enumerate(asked)]
+    decisions = await gateway.decider.decide_many(requests)
+    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
+
+
+def _answer(decision: RouteDecision, explain: Audience | None, *, plain: bool) -> Response:
+    headers = of_decision(decision)
+    if plain:
+        return PlainTextResponse(f"{decision.explain(explain or 'operator')}\n", headers=headers)
+    if explain is None:
+        return _json(decision.to_json(), headers)
+    said = json.dumps(decision.explain(explain))
+    return _json(f'{{"decision":{decision.to_json()},"explanation":{said}}}', headers)
+
+
+def _json(text: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(text, media_type="application/json", headers=headers)

@@ -1,0 +1,1 @@
+"""Requests of those who mean harm, and whether anything came of them."""

@@ -1,0 +1,99 @@
+"""``POST /v1/outcomes`` and ``POST /v1/executions``: what became of decisions, from whoever knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.responses import JSONResponse, Response
+
+from router_ml.contract import Execution, Outcome, describe
+from router_ml.errors import InvalidRequestError, LogRefusedError, RouterError
+from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.api.owned import checked, sees, unknown
+from router_ml.serve.asked import Body, MayReport, Served
+from router_ml.serve.gateway import Gateway
+from router_ml.serve.problems import said_of
+from router_ml.storage.entries import of_execution
+
+MOST = 500
+router = APIRouter(prefix="/v1", tags=["outcomes"])
+
+
+@router.post("/outcomes")
+async def outcomes(body: Body, caller: MayReport, gateway: Served) -> Response:
+    """Say what became of one decision, or of up to 500.
+
+    The same outcome again, with the same `at`, changes nothing; without `at` it counts as one of this moment. Of
+    several each has an answer of its own, in their order; the status is 207 where some were not taken.
+    """
+    if "outcomes" not in body:
+        return JSONResponse(await asyncio.to_thread(_keep, gateway, caller, body))
+    given = body["outcomes"]
+    if len(body) > 1 or not isinstance(given, list) or not 1 <= len(given) <= MOST:
+        raise InvalidRequestError(f"Expected one outcome, or 'outcomes' alone with a list of 1 to {MOST}.")
+    answers = await asyncio.to_thread(lambda: [_answer(gateway, caller, one) for one in given])
+    failed = sum("error" in answer for answer in answers)
+    return JSONResponse({"outcomes": answers, "failed": failed}, 207 if failed else 200)
+
+
+@router.post("/executions")
+async def executions(body: Body, caller: MayReport, gateway: Served) -> Response:
+    """Say what was done with a decision, for those who carry decisions out themselves.
+
+    With an `execution_id` of your own a repeated report changes nothing, and another under the same id is refused;
+    without one it gets its id from what it says.
+    """
+    return JSONResponse(await asyncio.to_thread(_executed, gateway, caller, body))
+
+
+def _answer(gateway: Gateway, caller: Caller, given: Any) -> dict[str, Any]:
+    """What became of one of several."""
+    try:
+        if not isinstance(given, dict):
+            raise InvalidRequestError(f"Found a {type(given).__name__}, expected an outcome: a JSON object.")
+        return _keep(gateway, caller, given)
+    except (RouterError, AccessError) as error:
+        status, said = said_of(error)
+        return {"status": status, **said}
+
+
+def _keep(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = _outcome(given)
+    known = gateway.router.owners([outcome.decision_id]).get(outcome.decision_id)
+    if not sees(caller, known):
+        raise unknown()
+    fields = {name: value for name, value in given.items() if name != "decision_id"}
+    try:
+        ack = gateway.router.log_outcome(outcome.decision_id, **{**fields, "at": outcome.at})
+    except LogRefusedError:
+        raise
+    except RouterError:
+        if known is None and gateway.log is not None and not gateway.router.owners([outcome.decision_id]):
+            raise unknown() from None
+        raise
+    return {"decision_id": outcome.decision_id, "acknowledged": ack, "at": outcome.at.isoformat()}
+
+
+def _outcome(given: Mapping[str, Any]) -> Outcome:
+    at = given.get("at")
+    try:
+        return Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
+    except ValidationError as error:
+        raise InvalidRequestError(describe(error, "outcome")) from None
+
+
+def _executed(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        execution = Execution.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequestError(describe(error, "execution")) from None
+    checked(gateway, caller, execution.decision_id)
+    now = datetime.now(UTC)
+    named = execution.model_copy(update={"execution_id": of_execution(execution, now).record_id})
+    ack = gateway.router.log_execution(named, now=now)
+    return {"decision_id": named.decision_id, "execution_id": named.execution_id, "acknowledged": ack}

@@ -1,0 +1,40 @@
+"""All pages together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+
+from router_ml.serve.console import (
+    approvals,
+    audit,
+    decisions,
+    keys,
+    live,
+    login,
+    pages,
+    releases,
+    reports,
+    switches,
+    trying,
+)
+from router_ml.serve.console.pages import NAVIGATION
+from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.viewer import Viewer
+
+home = console_router()
+
+
+@home.get("")
+async def first_page(who: Viewer) -> RedirectResponse:
+    """The live page for operators, the one to try for whoever only routes."""
+    name = "live" if who.may("admin") or not who.may("route") else "try"
+    return RedirectResponse(next(one.path for one in NAVIGATION if one.name == name), 303)
+
+
+def install(app: FastAPI) -> None:
+    """Have an application show the console."""
+    live.install(app)
+    of_pages = (login, trying, live, decisions, approvals, releases, reports, keys, switches, audit)
+    for routes in (pages.router, home, *(one.router for one in of_pages)):
+        app.include_router(routes)

@@ -1,0 +1,92 @@
+"""Several workers behind one socket, by uvicorn's supervisor: what dies is replaced, and a restart is rolling.
+
+The socket belongs to the parent, so a connection that comes while a worker is replaced waits or goes to another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+logger = logging.getLogger(__name__)
+
+SLOT_VARIABLE = "ROUTER_ML_WORKER"
+"""The number of a worker, from 0; whoever takes the place of one that died has the same."""
+_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
+_LONG_S = 60.0
+
+
+class Workers(Multiprocess):
+    """uvicorn's supervisor, with numbered workers. One that cannot start, such as while a database is away, is tried
+    again as long as another one serves or has served; at the very first start it ends everything."""
+
+    ready = False
+    failed = False
+    _begun: dict[int, float]
+    _failures: dict[int, int]
+
+    def init_processes(self) -> None:
+        """As uvicorn's."""
+        self._begun, self._failures = {}, {}
+        for slot in range(self.processes_num):
+            self.processes.append(self._start(slot))
+
+    def _start(self, slot: int) -> Process:
+        os.environ[SLOT_VARIABLE] = str(slot)
+        process = Process(self.config, self.sockets)
+        process.start()
+        del os.environ[SLOT_VARIABLE]
+        self._begun[slot] = time.monotonic()
+        return process
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died or hang; each time one dies young, a little later."""
+        for slot, process in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                self.ready = self.ready or process.is_ready(timeout=1)
+                continue
+            if process.exitcode is None:
+                logger.error("Worker %d does not answer and is killed.", slot)
+                process.kill()
+            process.join()
+            if not self.ready:
+                self.failed = True
+                self.should_exit.set()
+                return
+            self._replace(slot, process)
+
+    def _replace(self, slot: int, process: Process) -> None:
+        age = time.monotonic() - self._begun[slot]
+        failures = self._failures.get(slot, 0) if age < _LONG_S else 0
+        if age < _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]:
+            return
+        self._failures[slot] = failures + 1
+        logger.error("Worker %d ended with %s and is replaced.", slot, process.exitcode)
+        self.processes[slot] = self._start(slot)
+
+    def restart_all(self) -> None:
+        """One after another: a worker ends when the next one of its number serves."""
+        for slot, old in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            new = self._start(slot)
+            if not new.wait_until_ready(self.config.timeout_worker_healthcheck, self.should_exit):
+                new.kill()
+                new.join()
+                logger.error("A new worker did not start, so the restart ends here; the others serve on.")
+                return
+            old.terminate()
+            old.join()
+            self.processes[slot] = new
+        logger.info("All workers have been replaced.")
+
+    def handle_ttin(self) -> None:
+        """The number of workers is that of the settings."""
+
+    def handle_ttou(self) -> None:
+        """As ``handle_ttin``."""

@@ -1,0 +1,47 @@
+"""Whose decisions are: the organisation of each, as far as the log knows it, and whether the record is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import sqlalchemy as sql
+
+from router_ml.storage import tables
+from router_ml.storage.writing import chunks, key_rows
+
+if TYPE_CHECKING:
+    from router_ml.storage.eventlog import EventLog
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A decision that is known. ``org``: as rules read it; None where the request named none, where something was found
+    in its name, or where the record is not in the database: it is then in an ``archive``, or ``gone``."""
+
+    org: str | None
+    where: Literal["here", "archive", "gone"] = "here"
+
+
+def owners(log: EventLog, decision_ids: Sequence[str]) -> dict[str, Owned]:
+    """Those of some decisions that the log knows, by id.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    return dict(_found(log, list(dict.fromkeys(decision_ids))))
+
+
+def _found(log: EventLog, ids: Sequence[str]) -> Iterator[tuple[str, Owned]]:
+    decided = tables.decisions.c
+    with log.session.read(snapshot=True) as connection:
+        for some in chunks(ids):
+            query = sql.select(decided.decision_id, decided.org).where(decided.decision_id.in_(some))
+            here = {row.decision_id: row.org for row in connection.execute(query)}
+            for name, row in key_rows(connection, some).items():
+                if row.key is None:
+                    yield name, Owned(None, "gone")
+                elif row.archive is not None:
+                    yield name, Owned(None, "archive")  # any other key without a record waits for its decision
+            yield from ((name, Owned(org)) for name, org in here.items())

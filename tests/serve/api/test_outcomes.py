@@ -1,0 +1,87 @@
+"""What becomes of decisions is taken from whoever may say it, and from nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi.testclient import TestClient
+
+from router_ml import Router
+from router_ml.serve.api.outcomes import MOST
+
+Client = Callable[..., TestClient]
+AT = "2026-03-01T12:00:00Z"
+
+
+def decided(router: Router, org: str = "globex") -> str:
+    return router.predict_route("What is a lien?", metadata={"org": org}).decision_id
+
+
+def test_an_outcome_is_kept_and_repeating_it_changes_nothing(client: Client, router: Router) -> None:
+    said = {"decision_id": decided(router), "quality": 1.0, "at": AT}
+    for _ in range(2):
+        answer = client("globex").post("/v1/outcomes", json=said)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["acknowledged"] == "database"
+    assert router.log is not None
+    assert [outcome.quality for outcome in router.log.outcomes()] == [1.0]
+
+
+def test_of_several_each_has_an_answer_of_its_own(client: Client, router: Router) -> None:
+    good, others = decided(router), decided(router, "acme")
+    given = [
+        {"decision_id": good, "quality": 0.5},
+        {"decision_id": good, "quality": 2.0},
+        "no outcome",
+        {"decision_id": others, "quality": 0.0},
+        {"decision_id": "dec_unheard_of", "quality": 0.0},
+    ]
+    answer = client("globex").post("/v1/outcomes", json={"outcomes": given})
+    said = answer.json()
+    assert (answer.status_code, said["failed"]) == (207, 4)
+    assert [one.get("status", 200) for one in said["outcomes"]] == [200, 400, 400, 404, 404]
+    assert said["outcomes"][3] == said["outcomes"][4]  # another's decision looks like none
+    assert router.log is not None
+    assert len(list(router.log.outcomes())) == 1
+
+
+def test_a_list_is_bounded(client: Client, router: Router) -> None:
+    one = {"decision_id": decided(router), "quality": 0.5}
+    for given in ([], [one] * (MOST + 1), {"a": 1}):
+        assert client("globex").post("/v1/outcomes", json={"outcomes": given}).status_code == 400
+
+
+def test_an_outcome_of_what_is_not_known_yet_is_worth_repeating(client: Client) -> None:
+    for who in ("globex", "all"):
+        answer = client(who).post("/v1/outcomes", json={"decision_id": "dec_unheard_of", "quality": 1.0})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_decision")
+        assert answer.headers["retry-after"]
+
+
+def test_names_that_collide_with_code_are_only_unknown_fields(client: Client, router: Router) -> None:
+    for name in ("self", "fields", "__class__"):
+        said = {"decision_id": decided(router), name: 1}
+        assert client("all").post("/v1/outcomes", json=said).status_code == 400
+
+
+def test_an_execution_is_kept_once_and_only_of_an_own_decision(client: Client, router: Router) -> None:
+    hop = {"lane": "own", "provider": "vllm", "region": "eu", "boundary": "private", "cost_usd": 0.001}
+    said = {"decision_id": decided(router), "status": "answered", "final_lane": "own", "hops": [hop]}
+    ids = {client("globex").post("/v1/executions", json=said).json()["execution_id"] for _ in range(2)}
+    assert len(ids) == 1
+    assert router.log is not None
+    assert [run.execution_id for run in router.log.executions(said["decision_id"])] == list(ids)
+    other = client("acme").post("/v1/executions", json=said)
+    assert (other.status_code, other.json()["error"]["code"]) == (404, "unknown_decision")
+    named = {**said, "execution_id": "mine", "latency_ms": 1.0}
+    assert client("globex").post("/v1/executions", json=named).status_code == 200
+    taken = client("globex").post("/v1/executions", json={**named, "latency_ms": 2.0})
+    assert (taken.status_code, taken.json()["error"]["code"]) == (409, "already_logged")
+
+
+def test_an_organisation_is_known_although_something_was_found_beside_it(client: Client, router: Router) -> None:
+    """Otherwise nobody of that organisation could ever say how good the answer was."""
+    metadata = {"user": "ann.smith@example-corp.com", "org": "globex"}
+    name = router.predict_route("What is a lien?", metadata=metadata).decision_id
+    assert client("globex").post("/v1/outcomes", json={"decision_id": name, "quality": 1.0}).status_code == 200
+    assert client("acme").post("/v1/outcomes", json={"decision_id": name, "quality": 1.0}).status_code == 404

@@ -1,0 +1,280 @@
+"""Requests that wait together are decided together, each as if it were alone, and nobody waits for company."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router_ml import Router
+from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.deadline import Claim
+from router_ml.errors import InvalidRequestError
+from router_ml.serve.access.caller import AccessError
+from router_ml.serve.deciding import Decider
+from router_ml.storage.bundle import Bundle
+from router_ml.storage.eventlog import EventLog
+
+QUESTION = "Which planet has the strongest winds?"
+PATIENCE_S = 20.0
+
+
+class Watched(Router):
+    """Says what it was asked together, and waits where it is told to."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.batches: list[list[str | None]] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.breaks = False
+
+    def predict_each(
+        self, requests: Sequence[RouteRequest], claims: Sequence[Claim], *, seeds: Sequence[int] | None = None
+    ) -> list[Any]:
+        self.batches.append([request.text for request in requests])
+        assert self.go_on.wait(PATIENCE_S)
+        if self.breaks and any(request.text == "breaks" for request in requests):
+            raise ZeroDivisionError
+        return super().predict_each(requests, claims, seeds=seeds)
+
+
+@pytest.fixture
+def watched(bundle: Bundle) -> Watched:
+    return Watched(bundle.config, bundle=bundle)
+
+
+@pytest.fixture
+def decider(watched: Watched) -> Iterator[Callable[..., Decider]]:
+    """Makes deciders of the watched router."""
+    opened: list[Decider] = []
+
+    def make(**settings: Any) -> Decider:
+        opened.append(Decider(lambda: watched, **settings))
+        return opened[-1]
+
+    yield make
+    watched.go_on.set()
+    for one in opened:
+        one.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread; fails after a while."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.002)
+
+
+async def while_busy(decider: Decider, watched: Watched, *texts: str) -> list[asyncio.Task[RouteDecision]]:
+    """Requests that wait while one is being decided, which goes on when ``watched.go_on`` is set."""
+    watched.go_on.clear()
+    before = len(watched.batches)
+    first = asyncio.create_task(decider.decide(RouteRequest(text=QUESTION)))
+    await until(lambda: len(watched.batches) == before + 1)
+    tasks = [asyncio.create_task(decider.decide(RouteRequest(text=text))) for text in texts]
+    await until(lambda: decider.waiting == len(texts))
+    return [first, *tasks]
+
+
+def test_what_waits_is_decided_together_in_its_order(decider: Callable[..., Decider], watched: Watched) -> None:
+    one = decider(together=4)
+
+    async def ask() -> list[RouteDecision]:
+        tasks = await while_busy(one, watched, *(f"question {number}" for number in range(6)))
+        watched.go_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert len({decision.decision_id for decision in asyncio.run(ask())}) == 7
+    assert watched.batches == [
+        [QUESTION],
+        ["question 0", "question 1", "question 2", "question 3"],
+        ["question 4", "question 5"],
+    ]
+    assert (one.decided, one.batches) == (7, 3)
+
+
+def test_alone_it_is_decided_at_once(decider: Callable[..., Decider], watched: Watched) -> None:
+    one = decider()
+
+    async def ask() -> None:
+        for _ in range(3):
+            await one.decide(RouteRequest(text=QUESTION))
+
+    asyncio.run(ask())
+    assert watched.batches == [[QUESTION]] * 3
+
+
+def test_what_is_wrong_with_one_is_its_own_error(decider: Callable[..., Decider], watched: Watched) -> None:
+    """Whether the contract says so or something breaks that nobody foresaw."""
+    one = decider()
+    watched.breaks = True
+
+    async def ask() -> list[Any]:
+        tasks = await while_busy(one, watched, "good", "breaks", "good too")
+        bad = RouteRequest(text="bad", allowed_tools=("unheard-of",))
+        tasks.append(asyncio.create_task(one.decide(bad)))
+        await until(lambda: one.waiting == 4)
+        watched.go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    kinds = [type(answer) for answer in asyncio.run(ask())]
+    assert kinds == [RouteDecision, RouteDecision, ZeroDivisionError, RouteDecision, InvalidRequestError]
+
+
+def test_who_has_gone_is_not_decided(bundle: Bundle) -> None:
+    with EventLog("sqlite://") as log:
+        watched = Watched(bundle.config, bundle=bundle, log=log)
+        one = Decider(lambda: watched)
+
+        async def ask() -> None:
+            first, gone, stays = await while_busy(one, watched, "goes", "stays")
+            gone.cancel()
+            await asyncio.wait([gone])
+            watched.go_on.set()
+            await asyncio.gather(first, stays)
+
+        asyncio.run(ask())
+        one.close()
+        assert watched.batches == [[QUESTION], ["stays"]]
+        assert (one.dropped, len(list(log.decisions()))) == (1, 2)
+
+
+def test_each_is_decided_in_the_context_of_its_caller(
+    decider: Callable[..., Decider], watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all spans of a batch would be in the trace of one of them."""
+    caller: ContextVar[str] = ContextVar("caller")
+    seen: dict[str, str] = {}
+    monkeypatch.setattr(
+        "router_ml.telemetry.decided", lambda decision, _: seen.update({decision.decision_id: caller.get()})
+    )
+    one = decider()
+
+    async def ask(name: str) -> tuple[str, str]:
+        caller.set(name)
+        return (await one.decide(RouteRequest(text=QUESTION))).decision_id, name
+
+    async def all_of_them() -> list[tuple[str, str]]:
+        return await asyncio.gather(*(ask(f"caller {number}") for number in range(5)))
+
+    assert dict(asyncio.run(all_of_them())) == seen
+
+
+def test_beyond_what_may_wait_it_refuses_batches_first(decider: Callable[..., Decider], watched: Watched) -> None:
+    one = decider(max_waiting=5)
+
+    async def ask() -> None:
+        tasks = await while_busy(one, watched, *"abcd")
+        with pytest.raises(AccessError) as refused:
+            await one.decide(RouteRequest(text="later", channel="batch"))
+        assert (refused.value.status, refused.value.code) == (503, "overloaded")
+        assert refused.value.retry_after_s is not None
+        tasks.append(asyncio.create_task(one.decide(RouteRequest(text="e"))))
+        await until(lambda: one.waiting == 5)
+        with pytest.raises(AccessError):
+            await one.decide(RouteRequest(text="f"))
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert dict(one.refused) == {"batch_waiting": 1, "waiting": 1}
+    assert one.decided == 6
+
+
+def test_what_waits_past_its_deadline_is_decided_by_the_rules(
+    decider: Callable[..., Decider], watched: Watched
+) -> None:
+    one = decider(deadline_ms=40)
+
+    async def ask() -> list[RouteDecision]:
+        watched.go_on.clear()
+        return await asyncio.gather(*(one.decide(RouteRequest(text=QUESTION)) for _ in range(3)))
+
+    found = asyncio.run(ask())
+    assert [decision.state.degraded is not None for decision in found] == [True] * 3
+    assert one.degraded == 3
+
+
+def test_where_the_queue_alone_takes_longer_nobody_waits_for_the_deadline(
+    decider: Callable[..., Decider], watched: Watched
+) -> None:
+    one = decider()
+
+    async def ask() -> RouteDecision:
+        tasks = await while_busy(one, watched, *"abcdefgh")
+        began = time.monotonic()
+        deadline_ms = 1000 * one.expected_seconds / 2
+        found = await one.decide(RouteRequest(text="hurry"), deadline_ms=deadline_ms)
+        assert one.waiting == 8, "it was not queued"
+        assert time.monotonic() - began < PATIENCE_S
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+        return found
+
+    found = asyncio.run(ask())
+    assert found.state.degraded is not None
+    assert found.state.degraded.why == "load"
+
+
+def test_idle_it_always_tries_whatever_it_expects(decider: Callable[..., Decider]) -> None:
+    """Else one slow moment would have everything decided by the rules for ever."""
+    one = decider()
+    one._seconds = 100.0
+    found = asyncio.run(one.decide(RouteRequest(text=QUESTION), deadline_ms=60_000))
+    assert found.state.degraded is None
+
+
+def test_closing_decides_what_waits(watched: Watched) -> None:
+    one = Decider(lambda: watched)
+
+    async def ask() -> list[RouteDecision]:
+        tasks = await while_busy(one, watched, "a", "b")
+        closing = asyncio.create_task(asyncio.to_thread(one.close))
+        watched.go_on.set()
+        found = await asyncio.gather(*tasks)
+        await closing
+        with pytest.raises(AccessError):
+            await one.decide(RouteRequest(text="c"))
+        return found
+
+    assert len(asyncio.run(ask())) == 3
+
+
+def test_a_list_is_decided_as_a_whole_or_not_at_all(decider: Callable[..., Decider]) -> None:
+    one = decider()
+    asked = [RouteRequest(text=QUESTION), RouteRequest(text="bad", allowed_tools=("unheard-of",))]
+    assert len(asyncio.run(one.decide_many(asked[:1] * 3))) == 3
+    with pytest.raises(InvalidRequestError, match="Request 1"):
+        asyncio.run(one.decide_many(asked))
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(
+        st.sampled_from([QUESTION, "Bonjour, quel temps fait-il?", "a " * 70, "Fix this: def f(: pass"]), max_size=9
+    ),
+    st.integers(1, 8),
+    st.integers(1, 2),
+)
+def test_together_is_as_alone_bit_for_bit(bundle: Bundle, texts: list[str], together: int, threads: int) -> None:
+    """Each decision follows from its own request, seed and clock, whoever was decided with it."""
+    router = Router(bundle.config, bundle=bundle)
+    one = Decider(lambda: router, together=together, threads=threads)
+
+    async def ask() -> list[RouteDecision]:
+        return list(await asyncio.gather(*(one.decide(RouteRequest(text=text)) for text in texts)))
+
+    found = asyncio.run(ask())
+    one.close()
+    for text, decision in zip(texts, found, strict=True):
+        stamp: dict[str, Any] = {"now": decision.created_at, "decision_id": decision.decision_id}
+        assert decision.to_json() == router.predict_route(text, seed=decision.seed, **stamp).to_json()
