@@ -20,8 +20,9 @@ from router_ml.errors import ExecutionError, RouterError
 from router_ml.execution.completion import Completion
 from router_ml.execution.streaming.outlet import Event, Started
 from router_ml.integrations.following import Following, Piece
+from router_ml.serve.access.caller import AccessError
 from router_ml.serve.chat.call import Call
-from router_ml.serve.chat.headers import of_completion, of_decision, of_failure
+from router_ml.serve.chat.headers import of_begun, of_completion, of_failure
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.problems import said_of
 
@@ -56,9 +57,7 @@ class Answer(Response):
             work.result()
 
     def _spent(self, usd: float) -> None:
-        limits = getattr(self._gateway, "limits", None)
-        if limits is not None:
-            limits.spent(self._call.caller, usd)
+        self._gateway.limits.spent(self._call.caller, usd)
 
     async def _whole(self, send: Send) -> None:
         call = self._call
@@ -66,7 +65,7 @@ class Answer(Response):
             done = await self._gateway.executor.acomplete(
                 call.asked.request, client=call.asked.client, on_spent=self._spent
             )
-        except RouterError as error:
+        except (RouterError, AccessError) as error:
             await _send_error(send, error)
             return
         await _send_json(send, 200, call.api.told(done, call.sent), of_completion(done))
@@ -83,11 +82,11 @@ class Answer(Response):
             finally:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
-        except RouterError as error:
+        except (RouterError, AccessError) as error:
             if not stream.begun:
                 await _send_error(send, error)
                 return
-            await stream.say(teller.failed(error))
+            await stream.say(teller.failed(_sayable(error)))
         await stream.end()
 
     async def _pieces(self, stream: _Stream) -> AsyncGenerator[Piece]:
@@ -130,19 +129,20 @@ class _Stream:
         await self._put(b"", more=False)
 
     async def keep_alive(self) -> None:
-        """Send a comment whenever nothing was sent for a while."""
+        """Send a comment whenever nothing was sent for a while; before there is a decision, nothing can begin."""
         clock = asyncio.get_running_loop().time
         while True:
             quiet = clock() - self._last
             if quiet >= KEEP_ALIVE_S:
-                await self.say(_WAITING)
+                if self.decision is not None:
+                    await self.say(_WAITING)
                 quiet = 0.0
             await asyncio.sleep(KEEP_ALIVE_S - quiet)
 
     async def _begin(self) -> None:
         if not self.begun:
             self.begun = True
-            said = of_decision(self.decision) if self.decision is not None else {}
+            said = of_begun(self.decision) if self.decision is not None else {}
             await self._send(_start(200, {**_STREAM, **said}))
 
     async def _put(self, body: bytes, *, more: bool) -> None:
@@ -175,6 +175,14 @@ async def _send_json(send: Send, status: int, said: Mapping[str, Any], headers: 
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _send_error(send: Send, error: RouterError) -> None:
+async def _send_error(send: Send, error: RouterError | AccessError) -> None:
+    """Before anything else was sent."""
     done = error.completion if isinstance(error, ExecutionError) else None
-    await _send_json(send, *said_of(error), of_failure(done) if isinstance(done, Completion) else {})
+    if not isinstance(done, Completion):
+        raise error  # answered as everywhere
+    await _send_json(send, *said_of(error), of_failure(done))
+
+
+def _sayable(error: RouterError | AccessError) -> RouterError:
+    """What may be said of an error to whoever asked."""
+    return error if isinstance(error, ExecutionError) else RouterError(said_of(error)[1]["error"]["message"])

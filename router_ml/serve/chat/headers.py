@@ -1,42 +1,24 @@
-"""What the headers of an answer say of its decision, for those who do not read bodies."""
+"""What the headers of an answer say of how it came about, for those who do not read bodies."""
 
 from __future__ import annotations
 
-import re
-
 from router_ml.contract import RouteDecision
 from router_ml.execution.completion import Completion
-
-_PREFIX = "x-router-ml-"
-_UNSAFE = re.compile(r"[^\x21-\x7e]+")
+from router_ml.serve.headers import PREFIX, of_decision
 
 
-def of_decision(decision: RouteDecision, *, lane: str | None = None) -> dict[str, str]:
-    """Headers that name a decision and what it came to.
-
-    Args:
-        lane: that answered; by default the one that was planned.
-    """
-    lane = lane or decision.lane
-    said = {
-        "decision-id": decision.decision_id,
-        "route": decision.route,
-        "class": decision.traffic_class,
-        "risk-tier": decision.risk_tier,
-        "bundle": decision.versions.bundle,
-        "arm": decision.state.arm,
-        **({} if lane is None else {"lane": lane}),
-    }
-    named = {_PREFIX + name: _UNSAFE.sub("_", str(value)) for name, value in said.items()}
-    return {**named, "x-request-id": decision.decision_id}
+def of_begun(decision: RouteDecision) -> dict[str, str]:
+    """Headers of an answer that has only begun; the lane is the one that was planned."""
+    return {**of_decision(decision), "x-request-id": decision.decision_id}
 
 
 def of_completion(completion: Completion) -> dict[str, str]:
-    """The same of a request that was carried out, with its cost in USD where that is known."""
-    execution = completion.execution
-    said = of_decision(completion.decision, lane=execution.final_lane)
+    """The same of a request that was carried out: the lane that answered, and the cost in USD where that is known."""
+    said, execution = of_begun(completion.decision), completion.execution
+    if execution.final_lane is not None:
+        said[f"{PREFIX}lane"] = execution.final_lane
     if execution.cost_usd is not None:
-        said[f"{_PREFIX}cost-usd"] = f"{execution.cost_usd:.10f}".rstrip("0").rstrip(".")
+        said[f"{PREFIX}cost-usd"] = f"{execution.cost_usd:.10f}".rstrip("0").rstrip(".")
     return said
 
 

@@ -17,19 +17,22 @@ from fastapi import FastAPI
 
 from router_ml import Executor, Router
 from router_ml.faults import FaultServer, faulty_config
+from router_ml.serve.access.caller import NOBODY, Caller
 from router_ml.serve.app import create_app
+from router_ml.serve.asked import whoever_calls
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.bundle import Bundle
+from tests.execution.acting import scene
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 _PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def _running(bundle: Bundle) -> Iterator[tuple[FastAPI, str]]:
+def _running() -> Iterator[tuple[FastAPI, str]]:
     """An application that runs in a thread, and its address."""
-    app = create_app(gateway=Gateway(Settings(), Executor(Router(bundle.config))))
+    app = create_app(gateway=Gateway(Settings(console=False), scene().executor))
     how = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(how)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -45,17 +48,22 @@ def _running(bundle: Bundle) -> Iterator[tuple[FastAPI, str]]:
 
 
 @pytest.fixture
-def serve(_running: tuple[FastAPI, str]) -> Callable[..., str]:
-    """Serves an executor from now on; its address. ``limits``: what counts the money of keys."""
+def serve(_running: tuple[FastAPI, str]) -> Iterator[Callable[..., str]]:
+    """Serves an executor from now on; its address. ``limits``: what counts the money of keys; ``caller``: who calls."""
     app, url = _running
+    opened: list[Gateway] = []
 
-    def served(executor: Executor, *, limits: Any = None) -> str:
-        gateway = Gateway(Settings(), executor)
-        gateway.limits = limits or gateway.limits
-        app.state.gateway = gateway
+    def served(executor: Executor, *, limits: Any = None, caller: Caller = NOBODY) -> str:
+        app.dependency_overrides[whoever_calls] = lambda: caller
+        opened.append(Gateway(Settings(console=False), executor))
+        app.state.gateway = opened[-1]
+        if limits is not None:
+            opened[-1].limits = limits
         return url
 
-    return served
+    yield served
+    for gateway in opened:
+        gateway.decider.close()
 
 
 @pytest.fixture(scope="module")

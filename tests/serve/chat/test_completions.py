@@ -10,13 +10,13 @@ from typing import Any
 
 import openai
 import pytest
-from fastapi import Request
 from pydantic import BaseModel
 
 from router_ml import Executor
 from router_ml.faults import Fault, FaultServer
 from router_ml.serve.access.caller import Caller
-from router_ml.serve.asked import Allowed, Served
+from router_ml.serve.access.limits import Limits
+from router_ml.sharing.counts import Counts
 from tests.execution.acting import HANGS, ActingTools, scene, wants
 
 ASKED: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
@@ -211,11 +211,11 @@ def test_a_client_that_runs_out_of_patience_ends_the_call(
     """The lane is not called any longer, what that may have cost is told, and the record says so."""
     it, spent = scene({"a": [HANGS]}), list[float]()
 
-    class Limits:
+    class Counting(Limits):
         def spent(self, caller: Caller, usd: float) -> None:
             spent.append(usd)
 
-    url = serve(it.executor, limits=Limits())
+    url = serve(it.executor, limits=Counting(Counts()))
     with pytest.raises(openai.APITimeoutError):
         client_of(url, timeout=0.3).chat.completions.create(model="a", messages=ASKED, stream=stream)
     until(lambda: bool(it.kept))
@@ -241,14 +241,9 @@ def test_the_trace_of_the_caller_is_taken(executor: Executor, serve: Callable[..
     assert seen[0].traceparent == parent
 
 
-def test_the_organisation_of_a_key_is_that_of_its_requests(
-    serve: Callable[..., str], executor: Executor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def allowed(self: Allowed, request: Request, gateway: Served) -> Caller:
-        return Caller("k1", "product", frozenset({"execute"}), "acme")
-
-    monkeypatch.setattr(Allowed, "__call__", allowed)
-    client = client_of(serve(executor))
+def test_the_organisation_of_a_key_is_that_of_its_requests(serve: Callable[..., str], executor: Executor) -> None:
+    caller = Caller("k1", "product", frozenset({"execute"}), "acme")
+    client = client_of(serve(executor, caller=caller))
     seen: list[Any] = []
     complete = executor.acomplete
 
@@ -261,6 +256,18 @@ def test_the_organisation_of_a_key_is_that_of_its_requests(
     assert seen[0].metadata == {"user": "nora", "org": "acme"}
     with pytest.raises(openai.PermissionDeniedError):
         client.chat.completions.create(model="auto", messages=ASKED, metadata={"org": "globex"})
+
+
+def test_a_key_without_the_scope_or_without_money_calls_no_lane(
+    serve: Callable[..., str], executor: Executor, server: FaultServer
+) -> None:
+    for caller, error in (
+        (Caller("k1", "dashboard", frozenset({"route"})), openai.PermissionDeniedError),
+        (Caller("k2", "product", frozenset({"execute"}), usd_per_day=0.0), openai.APIStatusError),
+    ):
+        with pytest.raises(error):
+            client_of(serve(executor, caller=caller)).chat.completions.create(model="auto", messages=ASKED)
+    assert server.calls == []
 
 
 def test_a_path_that_there_is_not_has_an_error_of_the_client(client: openai.OpenAI, url: str) -> None:

@@ -126,9 +126,16 @@ def test_a_lane_waits_for_its_reader_and_one_who_takes_nothing_is_gone(monkeypat
             if len(taken) > 3:
                 await asyncio.Event().wait()
 
-        scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "headers": []}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "query_string": b"",
+            "http_version": "1.1",
+        }
+        here = {"server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "headers": [(b"host", b"127.0.0.1")]}
         async with asyncio.timeout(20):
-            await app({**scope, "http_version": "1.1", "server": ("x", 1), "app": app}, asked.get, send)
+            await app({**scope, **here, "app": app}, asked.get, send)
 
     asyncio.run(talk())
     assert lanes.closed
