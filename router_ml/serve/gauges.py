@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from router_ml.rollout import Rollout
@@ -44,9 +44,24 @@ class Gauges(Collector):  # type: ignore[misc]
             yield _one("router_ml_spool_bytes", "Records on their way to the event log.", waiting_bytes(drain))
             yield _one("router_ml_spool_lag_seconds", "Age of the oldest of them.", gateway.operations.lag.seconds)
             yield _one("router_ml_spool_writable", "1: the spool takes records.", "spool" not in found.degraded)
+        yield from self._deciding()
         yield from self._places()
         yield from self._money(now)
         yield from self._serving()
+
+    def _deciding(self) -> Iterator[GaugeMetricFamily]:
+        decider = self._gateway.decider
+        yield _one("router_ml_deciding_waiting", "Requests that wait to be decided.", decider.waiting)
+        yield _one("router_ml_deciding_seconds", "Until one more would be decided.", decider.expected_seconds)
+        for name, what in (
+            ("decided", "Requests that were decided whole."),
+            ("batches", "Times that some were decided together."),
+            ("degraded", "Requests that were decided by the rules alone, since there was no time."),
+            ("dropped", "Requests that nobody waited for any more when their turn came."),
+        ):
+            counted = CounterMetricFamily(f"router_ml_deciding_{name}", what)
+            counted.add_metric([], float(getattr(decider, name)))
+            yield counted
 
     def _places(self) -> Iterator[GaugeMetricFamily]:
         down = GaugeMetricFamily(
