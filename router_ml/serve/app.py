@@ -44,7 +44,6 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         served = gateway if gateway is not None else await asyncio.to_thread(Gateway.open, settings)
         app.state.gateway = served
-        served.executor.decide_by(served.decider.decide)
         await asyncio.to_thread(served.start)
         quieten()
         try:

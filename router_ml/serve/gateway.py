@@ -63,6 +63,7 @@ class Gateway:
         memory.listener.poll_seconds = self.settings.poll_seconds
         shared = Shared(memory.health, memory.budgets, memory.listener, self.counts, served, self.executor.watch)
         self.sharing = Sharing(shared)
+        self.executor.decide_by(self.decider.decide)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

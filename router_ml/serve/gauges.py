@@ -51,15 +51,22 @@ class Gauges(Collector):  # type: ignore[misc]
         yield from self._serving()
 
     def _load(self) -> Iterator[Metric]:
-        gateway = self._gateway
-        yield _one("router_ml_gateway_waiting", "Requests that wait to be decided.", gateway.decider.waiting)
-        degraded = CounterMetricFamily("router_ml_gateway_degraded", "Requests that were decided by rules alone.")
-        degraded.add_metric([], gateway.decider.degraded)
-        yield degraded
+        gateway, decider = self._gateway, self._gateway.decider
+        yield _one("router_ml_gateway_waiting", "Requests that wait to be decided.", decider.waiting)
+        yield _one("router_ml_gateway_waiting_seconds", "Until one more would be decided.", decider.expected_seconds)
+        for name, count, what in (
+            ("decided", decider.decided, "Requests that were decided whole."),
+            ("batches", decider.batches, "Times that some were decided together."),
+            ("degraded", decider.degraded, "Requests that were decided by rules alone, since there was no time."),
+            ("dropped", decider.dropped, "Requests that nobody waited for any more when their turn came."),
+        ):
+            counted = CounterMetricFamily(f"router_ml_gateway_{name}", what)
+            counted.add_metric([], float(count))
+            yield counted
         shed = CounterMetricFamily(
             "router_ml_gateway_shed", "Requests that were too much, by reason.", labels=["reason"]
         )
-        for reason, count in sorted((gateway.shedding.refused + gateway.decider.refused).items()):
+        for reason, count in sorted((gateway.shedding.refused + decider.refused).items()):
             shed.add_metric([reason], count)
         yield shed
 

@@ -10,11 +10,14 @@ from fastapi.testclient import TestClient
 from router_ml import Router
 from router_ml.contract import RouteDecision
 from router_ml.execution import Executor
+from router_ml.serve.access.caller import Caller
 from router_ml.serve.app import create_app
+from router_ml.serve.asked import whoever_calls
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.headers import of_decision
 from router_ml.serve.settings import Settings
 from router_ml.storage.bundle import Bundle
+from tests.serve.clients import client_of
 
 QUESTION = "Which planet has the strongest winds?"
 
@@ -22,7 +25,7 @@ QUESTION = "Which planet has the strongest winds?"
 @pytest.fixture(scope="module")
 def client(bundle: Bundle) -> Iterator[TestClient]:
     gateway = Gateway(Settings(max_list=3), Executor(Router(bundle.config, bundle=bundle)))
-    with TestClient(create_app(gateway=gateway), raise_server_exceptions=False) as client:
+    with client_of(create_app(gateway=gateway)) as client:
         yield client
     gateway.close()
 
@@ -84,7 +87,20 @@ def test_what_is_no_list_of_requests_is_refused(client: TestClient, body: dict[s
 def test_too_much_at_a_time_is_refused_before_it_is_read(bundle: Bundle) -> None:
     gateway = Gateway(Settings(max_in_flight=1), Executor(Router(bundle.config, bundle=bundle)))
     gateway.shedding.in_flight = 1
-    with TestClient(create_app(gateway=gateway)) as client:
+    with client_of(create_app(gateway=gateway)) as client:
         answer = client.post("/v1/route", content=b"not even JSON")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+    gateway.close()
+
+
+def test_a_list_counts_as_what_it_is_to_the_limit_of_its_key(bundle: Bundle) -> None:
+    """Else the limit would be one of calls, and a call may hold a hundred requests."""
+    gateway = Gateway(Settings(), Executor(Router(bundle.config, bundle=bundle)))
+    caller = Caller("k1", "product", frozenset({"route"}), requests_per_minute=5)
+    one, several = {"text": QUESTION}, {"requests": [{"text": QUESTION}] * 3}
+    with client_of(create_app(gateway=gateway)) as client:
+        client.app.dependency_overrides[whoever_calls] = lambda: caller  # type: ignore[attr-defined]
+        assert client.post("/v1/route/batch", json=several).status_code == 200
+        assert gateway.counts.own()
+        assert client.post("/v1/route/batch", json={"requests": [one] * 5}).status_code == 429
     gateway.close()

@@ -46,8 +46,9 @@ class Limits:
         self._lock = threading.Lock()  # between looking and adding
         self._minute = ""
 
-    def admit(self, caller: Caller) -> Rate | None:
-        """Count a call; None where the key has no limit. A call that is refused does not count.
+    def admit(self, caller: Caller, *, calls: int = 1) -> Rate | None:
+        """Count a call, or as many as one does the work of; None where the key has no limit. What is refused does not
+        count.
 
         Raises:
             AccessError: it comes too soon.
@@ -61,12 +62,12 @@ class Limits:
         with self._lock:
             self._forget(minute, before)
             last, this = (self._counts.total(CALLS, caller.key_id, period) for period in (before, minute))
-            if last * (1 - gone) + this + 1 > most:
-                wait = _wait_s(last, this, most, gone)
+            if last * (1 - gone) + this + calls > most:
+                wait = _wait_s(last, this + calls - 1, most, gone)
                 said = f"The key makes more than {most} requests a minute. Try again in {math.ceil(wait)} s."
                 raise AccessError(429, "rate_limit_exceeded", said, retry_after_s=wait)
-            self._counts.add(CALLS, caller.key_id, minute, 1.0)
-        left = most - (last * (1 - gone) + this + 1)
+            self._counts.add(CALLS, caller.key_id, minute, float(calls))
+        left = most - (last * (1 - gone) + this + calls)
         return Rate(most, max(0, math.floor(left)), MINUTE_S * (2 - gone))
 
     def within_budget(self, caller: Caller) -> None:

@@ -58,6 +58,8 @@ async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response
         return RouteRequest.parse(caller.stamped(one))
 
     requests = [numbered(index, read, one) for index, one in enumerate(asked)]
+    if len(requests) > 1:  # one call has been counted
+        gateway.limits.admit(caller, calls=len(requests) - 1)
     decisions = await gateway.decider.decide_many(requests)
     return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
 
