@@ -7,8 +7,9 @@ For uvicorn: ``--http router_ml.serve.access.protocol:BoundedProtocol``.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
@@ -21,6 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _in_head, _whole = True, False
     _head_bytes = _field_bytes = 0
+    _asked: Sequence[RequestResponseCycle] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head."""
@@ -30,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._go_on()
+        self._over()
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
@@ -62,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._go_on()
         super().on_headers_complete()
+        self._asked = [one for one in (*self._asked, self.cycle) if one is not None and not one.response_complete]
 
     def on_message_complete(self) -> None:
         """The body is there."""
@@ -92,10 +96,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._over()
 
     def _over(self) -> None:
-        """Tell the request that is under way, if one is, that nobody listens: what it still writes would raise."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        """Tell all requests that came and were not answered that nobody listens: what they still write would raise.
+        Of several in a row, uvicorn itself tells the last one alone."""
+        for one in self._asked:
+            if not one.response_complete:
+                one.disconnected = True
+                one.message_event.set()
 
     def _close_in(self, seconds: float) -> None:
         self._go_on()

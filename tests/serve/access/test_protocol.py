@@ -138,10 +138,13 @@ def test_requests_in_a_row_are_answered_in_a_row(talk: Talk) -> None:
 def test_nothing_is_written_to_a_connection_that_was_closed(end: Callable[[BoundedProtocol], None]) -> None:
     """Between the close and the loss of the connection, a write would raise in the application."""
     connection = BoundedProtocol.__new__(BoundedProtocol)
-    under_way = SimpleNamespace(response_complete=False, disconnected=False, message_event=asyncio.Event())
-    connection.cycle = under_way  # type: ignore[assignment]
+    first, second = (
+        SimpleNamespace(response_complete=False, disconnected=False, message_event=asyncio.Event()) for _ in range(2)
+    )
+    connection._asked = [first, second]  # type: ignore[list-item]
     connection.transport = SimpleNamespace(write=lambda _: None, close=lambda: None)  # type: ignore[assignment]
     connection.server_state = SimpleNamespace(default_headers=[])  # type: ignore[assignment]
     end(connection)
-    assert under_way.disconnected
-    assert under_way.message_event.is_set()
+    for under_way in (first, second):  # also the one that was asked first, which is the one that is answered now
+        assert under_way.disconnected
+        assert under_way.message_event.is_set()
