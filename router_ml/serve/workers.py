@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
@@ -86,15 +87,25 @@ class Workers(Multiprocess):
             if self.should_exit.is_set():
                 return
             new = self._start(slot)
-            if not new.wait_until_ready(self.config.timeout_worker_healthcheck, self.should_exit):
+            if not self._starts(new):
                 new.kill()
                 new.join()
-                logger.error("A new worker did not start, so the restart ends here; the others serve on.")
+                logger.error("The restart ends here, without a new worker %d; the others serve on.", slot)
                 return
             old.terminate()
             old.join()
             self.processes[slot] = new
         logger.info("All workers have been replaced.")
+
+    def _starts(self, new: Process) -> bool:
+        """Whether a worker begins to serve in time; a signal to end is heeded meanwhile."""
+        until = time.monotonic() + self.config.timeout_worker_healthcheck
+        while time.monotonic() < until and new.process.is_alive():
+            if any(number in (signal.SIGTERM, signal.SIGINT) for number in self.signal_queue):
+                return False
+            if new.wait_until_ready(1.0, self.should_exit):
+                return True
+        return False
 
     def handle_ttin(self) -> None:
         """The number of workers is that of the settings."""
