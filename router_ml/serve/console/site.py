@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from router_ml.serve.console import live, login, pages, trying
+from router_ml.serve.console import (
+    approvals,
+    audit,
+    decisions,
+    keys,
+    live,
+    login,
+    pages,
+    releases,
+    reports,
+    switches,
+    trying,
+)
 from router_ml.serve.console.pages import NAVIGATION
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Viewer
@@ -23,5 +35,6 @@ async def first_page(who: Viewer) -> RedirectResponse:
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
     live.install(app)
-    for routes in (pages.router, home, login.router, trying.router, live.router):
+    of_pages = (login, trying, live, decisions, approvals, releases, reports, keys, switches, audit)
+    for routes in (pages.router, home, *(one.router for one in of_pages)):
         app.include_router(routes)
