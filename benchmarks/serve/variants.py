@@ -12,8 +12,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from router_ml.config import load_config
-from router_ml.contract import OutputCheck, RouteDecision
+from router_ml.contract import OutputCheck, RouteDecision, RouteRequest
 from router_ml.execution import Executor
+from router_ml.execution.gate import Decide
 from router_ml.loading import shipped_bundle
 from router_ml.router import Router
 from router_ml.serve.app import create_app
@@ -39,28 +40,30 @@ class Unchecked(Router):
         )
 
 
-class Bare(Unchecked):
-    """A router that decides a text once."""
+class Once:
+    """Decides a text once; after that it is the same decision under an id of its own."""
 
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
-        self._known: dict[str, RouteDecision] = {}
+    def __init__(self, decide: Decide) -> None:
+        self._decide, self._known = decide, dict[str, RouteDecision]()
 
-    def predict_route(self, request: Any, **more: Any) -> RouteDecision:
-        """The decision that was made the first time, with an id of its own."""
+    async def __call__(self, request: RouteRequest) -> RouteDecision:
+        """The decision."""
         said = str(request.messages[-1].content)
         if said not in self._known:
-            self._known[said] = super().predict_route(request, **more)
+            self._known[said] = await self._decide(request)
         return self._known[said].model_copy(update={"decision_id": f"dec_{secrets.token_hex(12)}"})
 
 
-VARIANTS: dict[str, type[Router]] = {"whole": Router, "unchecked": Unchecked, "bare": Bare}
+VARIANTS: dict[str, type[Router]] = {"whole": Router, "unchecked": Unchecked, "bare": Unchecked}
 
 
 def app() -> FastAPI:
     """For an ASGI server."""
     bundle, log = Bundle.load(shipped_bundle()), os.environ.get("BENCHMARK_LOG")
     config = load_config(Path(os.environ["BENCHMARK_CONFIG"]))
-    kind = VARIANTS[os.environ["BENCHMARK_VARIANT"]]
-    router = kind(config, bundle=bundle, log=EventLog(log) if log else None)
-    return create_app(gateway=Gateway(Settings(), Executor(router)))
+    variant = os.environ["BENCHMARK_VARIANT"]
+    router = VARIANTS[variant](config, bundle=bundle, log=EventLog(log) if log else None)
+    gateway = Gateway(Settings(), Executor(router))
+    if variant == "bare":
+        gateway.executor.decide_by(Once(gateway.decider.decide))
+    return create_app(gateway=gateway)
