@@ -5,9 +5,13 @@ WHAT is a module of this folder with a ``main``, such as *route*. Each ends with
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before numpy is imported: more threads would wait for each other
 
 KNOWN = sorted(
     file.stem for file in Path(__file__).parent.glob("[a-z]*.py") if "\ndef main(" in file.read_text(encoding="utf-8")
