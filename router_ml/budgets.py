@@ -91,19 +91,21 @@ class Budgets:
 
     def correct(self, decision_id: str, cost_usd: float, *, instead_of: Cost | None = None) -> None:
         """Put what a decision did cost, fallbacks included, in the place of what was expected. A later correction
-        replaces an earlier one. Of a decision that this process does not remember nothing changes, unless it is known
-        what another one counts for it: ``instead_of``."""
+        replaces an earlier one.
+
+        Args:
+            instead_of: what the processes of the service count for it so far, whichever of them; by default what this
+                one remembers, and nothing changes where it does not.
+        """
         with self._lock:
             charged = self._charges.get(decision_id)
-            if charged is not None:
-                self._book(decision_id, charged[0], charged[1], cost_usd)
-            elif instead_of is not None and instead_of.traffic_class in self._ledgers:
+            if instead_of is not None and instead_of.traffic_class in self._ledgers:
                 day = self._ledgers[instead_of.traffic_class].day(instead_of.at.astimezone(UTC).date())
                 day.corrected += cost_usd - instead_of.usd
-
-    def counted_elsewhere(self, decision_id: str) -> bool:
-        """Whether another process of the service may count a decision."""
-        return self.shared and decision_id not in self._charges
+                if charged is not None:
+                    self._charges[decision_id] = charged[0], charged[1], cost_usd
+            elif charged is not None:
+                self._book(decision_id, charged[0], charged[1], cost_usd)
 
     @property
     def shared(self) -> bool:

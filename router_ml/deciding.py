@@ -218,9 +218,10 @@ class Decider(Concluder):
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
 
-    def _counted_elsewhere(self, decision_id: str) -> Cost | None:
-        """What another process of the service counts for a decision, by the log; None where that is not known."""
-        if self.log is None or not self._budgets.counted_elsewhere(decision_id):
+    def _counted(self, decision_id: str) -> Cost | None:
+        """What the processes of the service count for a decision, by the log: any of them may have been told a cost.
+        None where there is one process alone, or that is not known."""
+        if self.log is None or not self._budgets.shared:
             return None
         try:
             return self.log.cost(decision_id, traffic_classes=self._budgets.classes)

@@ -225,7 +225,7 @@ class Router(Operated):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
-        before = None if outcome.cost_usd is None else self._counted_elsewhere(decision_id)
+        before = None if outcome.cost_usd is None else self._counted(decision_id)
         ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
         if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
             self._budgets.correct(outcome.decision_id, outcome.cost_usd, instead_of=before)

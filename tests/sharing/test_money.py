@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router_ml.contract import RouteDecision
@@ -75,6 +75,7 @@ class Money:
 
 @settings(max_examples=15)
 @given(STEPS)
+@example([("pay", 1, 13), ("bill", 2, 50), ("bill", 1, 3)])  # two are told of one decision, its maker last
 def test_each_cent_counts_once(make_decision: Make, steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         money = Money(Service(str(Path(folder) / "log.db")), make_decision)
