@@ -21,8 +21,8 @@ from fastapi.testclient import TestClient
 from benchmarks.serve.filling import fill
 from router_ml import Executor, Router
 from router_ml.serve.app import create_app
-from router_ml.serve.console.traffic import WINDOWS
-from router_ml.serve.console.watching import FRESH_S
+from router_ml.serve.console.traffic.traffic import WINDOWS
+from router_ml.serve.console.traffic.watching import FRESH_S
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.eventlog import EventLog

@@ -32,8 +32,8 @@ def serve(  # noqa: PLR0913 - a command line has as many options as it has
             raise MissingExtraError(package, "serve")
     import logging.config
 
-    from router_ml.serve.logs import config_of_logs
-    from router_ml.serve.running import run
+    from router_ml.serve.observing.logs import config_of_logs
+    from router_ml.serve.process.running import run
     from router_ml.serve.settings import Settings
 
     settings = Settings.from_environment(

@@ -8,25 +8,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from router_ml.serve import openapi, problems
+from router_ml.serve import problems
 from router_ml.serve.access.guard import Application
 from router_ml.serve.access.listening import may_listen
-from router_ml.serve.api import (
-    approvals,
-    chat,
-    decisions,
-    health,
-    keys,
-    models,
-    outcomes,
-    responses,
-    route,
-    switches,
-)
+from router_ml.serve.api import approvals, chat, decisions, health, keys, models, outcomes, responses, route, switches
 from router_ml.serve.console import site
+from router_ml.serve.document import openapi
 from router_ml.serve.gateway import Gateway
-from router_ml.serve.leaving import leaving_well
-from router_ml.serve.logs import quieten
+from router_ml.serve.observing.logs import quieten
+from router_ml.serve.process.leaving import leaving_well
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import SheddingMiddleware
 

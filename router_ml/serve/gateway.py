@@ -19,8 +19,8 @@ from router_ml.serve.access.limits import Limits
 from router_ml.serve.access.sessions import Sessions
 from router_ml.serve.background import Background
 from router_ml.serve.deciding import Decider
-from router_ml.serve.operations import Operations
-from router_ml.serve.reloading import Following
+from router_ml.serve.process.operations import Operations
+from router_ml.serve.process.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
 from router_ml.sharing.counts import Counts

@@ -108,7 +108,7 @@ def test_an_empty_log_is_green(tmp_path: Path) -> None:
         (["DELETE FROM decision_keys WHERE decision_id = 'dec-2'"], "Decision dec-2 .* has no key"),
         (["UPDATE decision_keys SET subject = NULL"], "Decision dec-3 .* not what was written"),
         (["UPDATE audit_events SET record = replace(record, 'desk', 'disk')"], "names no audit event that ordered it"),
-        (["UPDATE secrets SET value = zeroblob(32)"], "not the secret that user ids were hashed with"),
+        (["UPDATE secrets SET value = zeroblob(32)"], "not the secret that it was at first"),
         (["UPDATE outcomes SET arrived = 99 WHERE decision_id = 'dec-3'"], "moved before an outcome that came earlier"),
         (
             ["INSERT INTO approvals SELECT 'new', decision_id, at, state, record FROM approvals LIMIT 1"],

@@ -17,7 +17,7 @@ from router_ml.faults import FaultServer, faulty_config
 from router_ml.serve.access.protocol import BoundedProtocol
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
-from router_ml.serve.logs import config_of_logs
+from router_ml.serve.observing.logs import config_of_logs
 from router_ml.serve.settings import Settings
 from router_ml.storage.eventlog import EventLog
 

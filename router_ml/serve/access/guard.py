@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.loopback import is_loopback, without_port
+from router_ml.serve.observing.watching import Watching
 from router_ml.serve.problems import refusal
 from router_ml.serve.settings import Settings
-from router_ml.serve.watching import Watching
 
 EXTRA = "router_ml.headers"
 """In a scope: headers that the answer is to carry, whoever makes it."""

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from router_ml.rollout import Rollout
 from router_ml.serve.asked import Allowed, MayAdmin, Served, whoever_calls
 from router_ml.serve.gateway import Gateway
-from router_ml.serve.readiness import waiting_bytes
-from router_ml.serve.scraping import CONTENT_TYPE
+from router_ml.serve.observing.readiness import waiting_bytes
+from router_ml.serve.observing.scraping import CONTENT_TYPE
 
 router = APIRouter(tags=["operations"])
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from router_ml.serve.console import (
-    approvals,
-    audit,
-    decisions,
-    keys,
-    live,
-    login,
-    pages,
-    releases,
-    reports,
-    switches,
-    trying,
-)
+from router_ml.serve.console import login, pages
 from router_ml.serve.console.pages import NAVIGATION
+from router_ml.serve.console.preview import trying
+from router_ml.serve.console.records import approvals, audit, decisions
 from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.service import keys, releases, reports, switches
+from router_ml.serve.console.traffic import live
 from router_ml.serve.console.viewer import Viewer
 
 home = console_router()

@@ -16,8 +16,8 @@ from fastapi.testclient import TestClient
 from router_ml import Executor, Router
 from router_ml.serve.access.keys import WantedKey, create_key
 from router_ml.serve.app import create_app
-from router_ml.serve.console import live
-from router_ml.serve.console.drifting import Drifting
+from router_ml.serve.console.traffic import live
+from router_ml.serve.console.traffic.drifting import Drifting
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.access import AccessTable

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from router_ml.serve.console.reports import report_file
+from router_ml.serve.console.service.reports import report_file
 from tests.serve.console.lived.conftest import Browser, Lived
 
 Keyed = Callable[[str], Browser]

@@ -1,0 +1,1 @@
+"""Pages of what was decided, what waits for people, and what they did."""

@@ -1,0 +1,1 @@
+"""Pages of what serves: releases, reports, keys, switches."""

@@ -1,0 +1,1 @@
+"""The live page: what happens now, and how the service stands."""

@@ -1,0 +1,1 @@
+"""The OpenAPI document, with what each endpoint takes and answers."""

@@ -1,0 +1,1 @@
+"""What can be seen of a gateway from outside: series, logs, whether it is ready."""
