@@ -41,15 +41,24 @@ class Keys:
         """
         return [key for key in self._table().keys().values() if caller.sees(key.org)]
 
-    def create(self, caller: Caller, wanted: Mapping[str, Any], *, why: str, now: datetime | None = None) -> NewKey:
-        """Make a key; limits and organisation that are left out are those of the caller.
+    def create(
+        self,
+        caller: Caller,
+        wanted: Mapping[str, Any],
+        *,
+        why: str,
+        now: datetime | None = None,
+        key_id: str | None = None,
+    ) -> NewKey:
+        """Make a key; limits and organisation that are left out are those of the caller; ``key_id``: see
+        ``create_key``.
 
         Raises:
             AccessError: it would have more than the caller has. InvalidRequestError: a field is wrong. LogError: it
                 cannot be kept.
         """
         asked = self._within(caller, WantedKey.parse(wanted), now or datetime.now(UTC))
-        made = create_key(self._table(), asked, who=caller.who, why=why, now=now)
+        made = create_key(self._table(), asked, who=caller.who, why=why, now=now, key_id=key_id)
         self.known.look()
         return made
 

@@ -25,6 +25,7 @@ from router_ml.serve.access.caller import Scope
 from router_ml.storage.access import AccessTable, StoredKey
 
 PREFIX = "rml_"
+_ID_BYTES = 8
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+$"
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_CONTROLS)]
 
@@ -86,16 +87,35 @@ def id_of(token: str) -> str:
     return key_id if f"{start}_" == PREFIX and secret else ""
 
 
-def create_key(table: AccessTable, wanted: WantedKey, *, who: str, why: str, now: datetime | None = None) -> NewKey:
-    """Make a key.
+def new_key_id() -> str:
+    """An id for a key that is still to be made."""
+    return secrets.token_hex(_ID_BYTES)
+
+
+def is_key_id(said: str) -> bool:
+    """Whether something looks like one."""
+    return len(said) == 2 * _ID_BYTES and set(said) <= set("0123456789abcdef")
+
+
+def create_key(
+    table: AccessTable,
+    wanted: WantedKey,
+    *,
+    who: str,
+    why: str,
+    now: datetime | None = None,
+    key_id: str | None = None,
+) -> NewKey:
+    """Make a key. ``key_id``: of ``new_key_id``, for whoever may ask twice and wants one key.
 
     Raises:
-        InvalidRequestError: it would have expired already, or who and why are not said. LogError: it cannot be kept.
+        InvalidRequestError: it would have expired already, or who and why are not said. LogRefusedError: there is one
+            with this id. LogError: it cannot be kept.
     """
     now = now or datetime.now(UTC)
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidRequestError("The key would have expired already. Give a later time.")
-    key_id = secrets.token_hex(8)
+    key_id = key_id or new_key_id()
     token = f"{PREFIX}{key_id}_{secrets.token_urlsafe(32)}"
     stored = StoredKey(
         key_id=key_id,

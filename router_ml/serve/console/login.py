@@ -50,13 +50,13 @@ async def log_out(request: Request, _: Viewer) -> Response:
 def local(path: str) -> str:
     """Where to go after logging in: a page of the console, whatever was asked for.
 
-    >>> local("/console/live"), local("//evil.example/console"), local("/console/../v1/keys")
-    ('/console/live', '/console', '/console')
+    >>> local("/console/live?window=1h"), local("//evil.example/console"), local("/console/../v1/keys")
+    ('/console/live?window=1h', '/console', '/console')
     """
     parts = urlsplit(path)
     inside = parts.path == HOME or parts.path.startswith(f"{HOME}/")
     plain = path.isascii() and path.isprintable() and not (parts.scheme or parts.netloc)
-    return path if inside and plain and not any(one in path for one in ("\\", "..", "//")) else HOME
+    return path if inside and plain and not any(one in parts.path for one in ("\\", "..", "//")) else HOME
 
 
 def _asked(request: Request, then: str, *, status: int = 200, problem: str = "") -> Response:

@@ -15,9 +15,16 @@ from starlette.responses import RedirectResponse, Response
 from router_ml.errors import RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
-from router_ml.serve.console.pages import page
+from router_ml.serve.console.pages import BY_NAME, page
 
-TITLES = {400: "That did not work", 403: "Not with this key", 404: "Not found", 429: "Too many requests"}
+TITLES = {
+    400: "That did not work",
+    403: "Not with this key",
+    404: "Not found",
+    405: "That cannot be done here",
+    429: "Too many requests",
+}
+FROM_ELSEWHERE = "not_from_here"
 
 
 class ConsoleRoute(APIRoute):
@@ -32,9 +39,10 @@ class ConsoleRoute(APIRoute):
                 return await inner(request)
             except AccessError as error:
                 if error.status == 401 and "x-fragment" not in request.headers:
-                    path = request.url.path if request.method == "GET" else "/console"
+                    path = _asked(request) if request.method == "GET" else "/console"
                     return RedirectResponse(f"/console/login?next={quote(path)}", 303)
-                return failed(request, error.status, str(error))
+                title = "This form is not from here, or too old" if error.code == FROM_ELSEWHERE else None
+                return failed(request, error.status, str(error), title=title)
             except HTTPException as error:
                 return failed(request, error.status_code, str(error.detail))
             except RequestValidationError as error:
@@ -46,10 +54,29 @@ class ConsoleRoute(APIRoute):
         return handled
 
 
-def failed(request: Request, status: int, words: str) -> Response:
-    """An error as a page, in words that hold nothing of a request."""
-    title = TITLES.get(status, "Something went wrong" if status >= 500 else TITLES[400])
-    return page(request, "error.html", status=status, title=title, words=words)
+def _asked(request: Request) -> str:
+    """What a browser asked for, with its search."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def failed(request: Request, status: int, words: str, *, title: str | None = None) -> Response:
+    """An error as a page, in words that hold nothing of a request, with a way back to where it was asked for."""
+    title = title or TITLES.get(status, "Something went wrong" if status >= 500 else TITLES[400])
+    name, _, rest = request.url.path.removeprefix("/console/").partition("/")
+    back = BY_NAME.get(name) if rest or request.method != "GET" else None
+    return page(request, "error.html", status=status, title=title, words=words, back=back)
+
+
+def status_of(error: Exception) -> int:
+    """How an act that was refused is answered."""
+    if isinstance(error, AccessError):
+        return error.status
+    return error.status_code if isinstance(error, HTTPException) else error_body(error)[0]
+
+
+def words_of(error: Exception) -> str:
+    """Why it was refused."""
+    return str(error.detail) if isinstance(error, HTTPException) else str(error)
 
 
 def console_router() -> APIRouter:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
 
 from router_ml.serve.console import login, pages
 from router_ml.serve.console.pages import NAVIGATION
@@ -24,9 +25,24 @@ async def first_page(who: Viewer) -> RedirectResponse:
     return RedirectResponse(next(one.path for one in NAVIGATION if one.name == name), 303)
 
 
+elsewhere = console_router()
+
+
+@elsewhere.get("/{rest:path}")
+async def no_page(_: Viewer) -> Response:
+    """There is none of this name."""
+    raise HTTPException(404, "There is no such page here.")
+
+
+@elsewhere.api_route("/{rest:path}", methods=["POST", "PUT", "PATCH", "DELETE"])
+async def no_act() -> Response:
+    """Nothing can be done here in this way."""
+    raise HTTPException(405, "There is no such page here, or it takes no such request.")
+
+
 def install(app: FastAPI) -> None:
     """Have an application show the console."""
     live.install(app)
     of_pages = (login, trying, live, decisions, approvals, releases, reports, keys, switches, audit)
-    for routes in (pages.router, home, *(one.router for one in of_pages)):
+    for routes in (pages.router, home, *(one.router for one in of_pages), elsewhere):
         app.include_router(routes)

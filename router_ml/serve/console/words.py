@@ -51,6 +51,15 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
+def counted(count: int, word: str) -> str:
+    """How many of something.
+
+    >>> counted(1, "file"), counted(0, "file"), counted(1200, "record")
+    ('1 file', '0 files', '1,200 records')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def duration(ms: float | None) -> str:
     """Milliseconds, in the unit that fits.
 
@@ -106,6 +115,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "percent": percent,
     "number": number,
+    "counted": counted,
     "duration": duration,
     "iso": iso,
     "ago": ago,

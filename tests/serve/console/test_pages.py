@@ -91,10 +91,34 @@ def test_whoever_has_not_logged_in_is_sent_to_do_so(as_key: Callable[[str], Visi
     assert part.status_code == 401
 
 
+def test_logging_in_keeps_the_search(as_key: Callable[[str], Visitor]) -> None:
+    stranger = as_key("operator")
+    stranger.client.cookies.clear()
+    answer = stranger.client.get("/console/decisions?q=class%3Asupport+lane%3Afast", follow_redirects=False)
+    where = answer.headers["location"]
+    assert where == "/console/login?next=/console/decisions%3Fq%3Dclass%253Asupport%2Blane%253Afast"
+    assert 'name="next" value="/console/decisions?q=class%3Asupport+lane%3Afast"' in stranger.client.get(where).text
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [
+    ("GET", "/console/nope", 404), ("GET", "/console/nope/a/b", 404), ("PUT", "/console/decisions", 405),
+    ("DELETE", "/console/nope", 405),
+])  # fmt: skip
+def test_what_is_not_there_is_a_page_too(visitor: Visitor, method: str, path: str, status: int) -> None:
+    answer = visitor.client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert 'href="/console' in answer.text.partition("<main")[2]
+
+
 def test_a_form_from_elsewhere_is_refused(visitor: Visitor) -> None:
     visitor.get("/console/try")
     assert visitor.client.post("/console/try", data={"text": "hello", "csrf": "0" * 64}).status_code == 403
-    assert visitor.client.post("/console/try", data={"text": "hello"}).status_code == 403
+    answer = visitor.client.post("/console/try", data={"text": "hello"})
+    assert answer.status_code == 403
+    assert "This form is not from here" in answer.text
+    assert "Not with this key" not in answer.text
+    assert '<a href="/console/try">Back to Try</a>' in answer.text
 
 
 def test_an_error_is_a_page_that_says_what_to_do(visitor: Visitor) -> None:

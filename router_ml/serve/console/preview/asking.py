@@ -16,6 +16,7 @@ from router_ml.serve.access.caller import Caller
 
 NUMBERS = {"max_cost_usd": "the largest cost", "max_latency_ms": "the longest latency"}
 LISTS = ("regions", "allow_lanes", "deny_lanes")
+KINDS = {list: "a list, [...],", dict: "an object, {...},"}
 CHANNELS = ("api", "web", "app", "batch")
 
 
@@ -48,6 +49,8 @@ class Typed:
             "channel": self.get("channel") or "api",
             "allowed_tools": self.several.get("tools", ()),
         }
+        if self.get("messages") and self.get("text"):
+            raise InvalidRequestError("There is a text and there are messages. Clear one of the two.")
         if self.get("messages"):
             fields["messages"] = _json(self.get("messages"), "messages", list)
         else:
@@ -110,5 +113,5 @@ def _json(text: str, what: str, kind: type) -> Any:
     except (ValueError, RecursionError):
         raise InvalidRequestError(f"The {what} are not JSON. Check brackets and quotes.") from None
     if not isinstance(found, kind):
-        raise InvalidRequestError(f"The {what} are a {type(found).__name__}, expected a {kind.__name__}.")
+        raise InvalidRequestError(f"The {what} have to be {KINDS[kind]} of JSON.")
     return found

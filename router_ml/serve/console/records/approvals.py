@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
@@ -23,6 +25,9 @@ from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Operates
 from router_ml.serve.gateway import Gateway
 
+if TYPE_CHECKING:
+    from router_ml.storage.about import About
+
 router = console_router()
 ROWS = 200
 SETTLED = 25
@@ -34,20 +39,26 @@ _DIRECTIONS = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *ran
 
 @dataclass(frozen=True)
 class Row:
-    """An approval that waits; ``waited``, ``left``: milliseconds; ``soon``: it expires soon."""
+    """An approval that waits; ``waited``, ``left``: milliseconds; ``soon``: it expires soon; ``about``: what it is of,
+    where that is known."""
 
     step: Approval
     waited: float
     left: float | None
     soon: bool
+    about: About | None = None
 
 
 @router.get("/approvals")
-def queue(request: Request, who: Operates, gateway: Served) -> Response:
-    """What waits, the first to expire first, and what was decided last."""
+def listed(request: Request, who: Operates, gateway: Served, queue: str = "") -> Response:
+    """What waits, the first to expire first, and what was decided last; ``queue``: what waits in that one alone."""
     now = datetime.now(UTC)
     waiting = own_steps(gateway, gateway.executor.reviews.pending(now), who)
-    shown: dict[str, Any] = {"rows": [_row(step, now) for step in waiting[:ROWS]], "more": len(waiting) > ROWS}
+    queues = sorted(Counter(step.queue for step in waiting if step.queue).items())
+    steps = [step for step in waiting if queue in ("", step.queue)]
+    known = _about(gateway, steps[:ROWS])
+    rows = [replace(_row(step, now), about=known.get(step.approval_id)) for step in steps[:ROWS]]
+    shown: dict[str, Any] = {"rows": rows, "waiting": len(steps), "queues": queues, "chosen": queue}
     settled: tuple[Approval, ...] = ()
     if gateway.log is not None:
         from router_ml.storage.audited import settled as last
@@ -77,6 +88,23 @@ def decide(request: Request, approval_id: str, word: str, who: Operates, gateway
         step = _own_step(gateway, approval_id, who)
         return _page(request, gateway, step, status=409, notice=str(error), notice_kind="bad")
     return RedirectResponse(f"/console/approvals/{step.approval_id}?done=1", 303)
+
+
+def _about(gateway: Gateway, steps: Sequence[Approval]) -> dict[str, About]:
+    """What approvals are of, by their id; what the log does not have yet is read from what waits."""
+    from router_ml.storage.about import About, about
+
+    ids = [step.decision_id for step in steps]
+    logged = {} if gateway.log is None else about(gateway.log, ids)
+    found: dict[str, About] = {}
+    for step in steps:
+        if step.decision_id in logged:
+            found[step.approval_id] = logged[step.decision_id]
+        elif (waits := suspended(gateway.executor.reviews, step.approval_id)) is not None:
+            said = waits.decision
+            org = said.circumstances.org
+            found[step.approval_id] = About(org, said.domain.label, said.intent.label, said.risk_tier)
+    return found
 
 
 def _page(request: Request, gateway: Gateway, step: Approval, *, status: int = 200, **values: Any) -> Response:

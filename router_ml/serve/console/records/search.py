@@ -49,6 +49,8 @@ def parsed(query: str) -> dict[str, str]:
                 raise InvalidRequestError(f"Found a name that is not known, expected one of: {', '.join(_names())}.")
             name, value = "id", word
         name = name.casefold()
+        if not value.strip():
+            raise InvalidRequestError(f"{name} needs a value, as {name}:VALUE.")
         if name in found:
             raise InvalidRequestError(f"Found {name} twice, expected it once.")
         found[name] = value

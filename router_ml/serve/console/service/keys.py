@@ -9,12 +9,13 @@ from typing import Any, get_args
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from router_ml.errors import InvalidRequestError, RouterError
+from router_ml.errors import InvalidRequestError, LogRefusedError, RouterError
 from router_ml.serve.access.caller import AccessError, Caller, Scope
+from router_ml.serve.access.keys import is_key_id, new_key_id
 from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form, why_of
 from router_ml.serve.console.pages import page
-from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.routes import console_router, status_of, words_of
 from router_ml.serve.console.viewer import Operates
 from router_ml.serve.gateway import Gateway
 
@@ -28,6 +29,12 @@ SCOPES = {
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
 
 
+MADE = (
+    "This form has made its key already, and no second one was made. The key was shown once: if it was not copied, "
+    "revoke it and make another."
+)
+
+
 @router.get("/access")
 def keys(request: Request, who: Operates, gateway: Served, done: str = "") -> Response:
     """All keys that the viewer may see, the newest first."""
@@ -39,17 +46,23 @@ def keys(request: Request, who: Operates, gateway: Served, done: str = "") -> Re
 def create(request: Request, who: Operates, gateway: Served, fields: Form) -> Response:
     """Make a key, and show it this once."""
     try:
-        made = gateway.keys.create(who, _wanted(fields), why=why_of(fields))
+        made = gateway.keys.create(who, _wanted(fields), why=why_of(fields), key_id=_once(fields))
+    except LogRefusedError:  # the page that showed it was loaded again
+        return _page(request, who, gateway, status=409, notice=MADE, notice_kind="warn")
     except (AccessError, RouterError) as error:
-        status = error.status if isinstance(error, AccessError) else 400
-        return _page(request, who, gateway, status=status, typed=fields, notice=str(error), notice_kind="bad")
+        refused = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
+        return _page(request, who, gateway, typed=fields, **refused)
     return _page(request, who, gateway, made=made)
 
 
 @router.post("/access/revoke")
 def revoke(request: Request, who: Operates, gateway: Served, fields: Form) -> Response:
     """End a key for good."""
-    gateway.keys.revoke(who, fields.get("key_id", ""), why=why_of(fields))
+    try:
+        gateway.keys.revoke(who, fields.get("key_id", ""), why=why_of(fields))
+    except (AccessError, RouterError) as error:
+        told = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
+        return _page(request, who, gateway, refused=fields, **told)
     return RedirectResponse("/console/access?done=1", 303)
 
 
@@ -62,6 +75,8 @@ def _page(request: Request, who: Caller, gateway: Gateway, *, status: int = 200,
         "ended": ended,
         "made": None,
         "typed": {},
+        "refused": {},
+        "once": new_key_id(),
         "has_log": gateway.log is not None,
     }
     may = [(scope, SCOPES[scope]) for scope in get_args(Scope) if who.may(scope)]
@@ -73,8 +88,12 @@ def _wanted(fields: Mapping[str, str]) -> dict[str, Any]:
     """The key that a form asks for; what is left empty is left out.
 
     Raises:
-        InvalidRequestError: a number is none.
+        InvalidRequestError: something is missing, or a number is none.
     """
+    if not fields.get("name", "").strip():
+        raise InvalidRequestError("Give the key a name: what uses it.")
+    if not any(fields.get(f"scope_{scope}") for scope in SCOPES):
+        raise InvalidRequestError("Choose at least one thing that the key may do.")
     days = fields.get("days", "")
     if days not in LIFETIMES:
         raise InvalidRequestError("Choose for how long the key holds.")
@@ -87,6 +106,18 @@ def _wanted(fields: Mapping[str, str]) -> dict[str, Any]:
         "expires_at": datetime.now(UTC) + timedelta(days=int(days)) if days else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _once(fields: Mapping[str, str]) -> str:
+    """The id that the form was given for its key, so that it makes one however often it is sent.
+
+    Raises:
+        InvalidRequestError: it has none.
+    """
+    found = fields.get("once", "")
+    if not is_key_id(found):
+        raise InvalidRequestError("This form is not whole. Load the page again.")
+    return found
 
 
 def _number(fields: Mapping[str, str], name: str, kind: type[int] | type[float]) -> float | None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from router_ml import drills
 from router_ml.contract import AuditEvent
-from router_ml.errors import InvalidRequestError
+from router_ml.errors import InvalidRequestError, RouterError
+from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form, why_of
 from router_ml.serve.console.own import log_of
 from router_ml.serve.console.pages import page
-from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.routes import console_router, status_of, words_of
 from router_ml.serve.console.service.served import routers
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
@@ -43,6 +46,10 @@ class Place:
 @router.get("/switches")
 def switches(request: Request, who: OperatesAll, gateway: Served, done: str = "") -> Response:
     """What is off, which overrides and drills hold, with who and why."""
+    return _page(request, gateway, notice=DONE.get(done), notice_kind="good")
+
+
+def _page(request: Request, gateway: Gateway, *, status: int = 200, **values: Any) -> Response:
     now = datetime.now(UTC)
     rules = routers(gateway)[0].rules
     running = None if gateway.log is None else drills.running_drill(gateway.log, now)
@@ -53,40 +60,63 @@ def switches(request: Request, who: OperatesAll, gateway: Served, done: str = ""
         "drill": running,
         "durations": list(DURATIONS.items()),
         "has_log": gateway.log is not None,
+        "typed": {},
     }
-    return page(request, "switches.html", notice=DONE.get(done), notice_kind="good", **shown)
+    return page(request, "switches.html", status=status, **{**shown, **values})
+
+
+def _done(
+    request: Request, gateway: Gateway, fields: Mapping[str, str], what: str, act: Callable[[], object]
+) -> Response:
+    """The page after an act, or with why it was refused and what was typed."""
+    try:
+        act()
+    except (RouterError, AccessError, HTTPException) as error:
+        return _page(request, gateway, status=status_of(error), notice=words_of(error), notice_kind="bad", typed=fields)
+    return RedirectResponse(f"/console/switches?done={what}", 303)
 
 
 @router.post("/switches/off")
 def turn_off(request: Request, who: OperatesAll, gateway: Served, fields: Form) -> Response:
     """Turn a place off in every process of the log."""
-    minutes, place = fields.get("minutes", ""), fields.get("place", "")
-    if minutes not in DURATIONS:
-        raise InvalidRequestError("Choose for how long.")
-    until = datetime.now(UTC) + timedelta(minutes=int(minutes)) if minutes else None
-    gateway.router.switch_off([place], who=who.who, why=why_of(fields), until=until)
-    return RedirectResponse("/console/switches?done=off", 303)
+    return _done(request, gateway, fields, "off", lambda: _turned_off(gateway, who, fields))
 
 
 @router.post("/switches/on")
 def turn_on(request: Request, who: OperatesAll, gateway: Served, fields: Form) -> Response:
     """Turn on again what one switch turned off."""
-    gateway.router.switch_on(fields.get("switch", ""), who=who.who, why=why_of(fields))
-    return RedirectResponse("/console/switches?done=on", 303)
+    named, act = fields.get("switch", ""), gateway.router.switch_on
+    return _done(request, gateway, fields, "on", lambda: act(named, who=who.who, why=why_of(fields)))
 
 
 @router.post("/switches/end-override")
 def end_override(request: Request, who: OperatesAll, gateway: Served, fields: Form) -> Response:
     """End an override of the rules."""
-    gateway.router.end_override(fields.get("event", ""), who=who.who, why=why_of(fields))
-    return RedirectResponse("/console/switches?done=override", 303)
+    named, act = fields.get("event", ""), gateway.router.end_override
+    return _done(request, gateway, fields, "override", lambda: act(named, who=who.who, why=why_of(fields)))
 
 
 @router.post("/switches/end-drill")
 def end_drill(request: Request, who: OperatesAll, gateway: Served, fields: Form) -> Response:
     """End a drill before its time."""
-    drills.end(log_of(gateway), fields.get("drill", ""), who=who.who, why=why_of(fields))
-    return RedirectResponse("/console/switches?done=drill", 303)
+    named = fields.get("drill", "")
+    return _done(
+        request,
+        gateway,
+        fields,
+        "drill",
+        lambda: drills.end(log_of(gateway), named, who=who.who, why=why_of(fields)),
+    )
+
+
+def _turned_off(gateway: Gateway, who: Caller, fields: Mapping[str, str]) -> None:
+    minutes, place = fields.get("minutes", ""), fields.get("place", "")
+    if minutes not in DURATIONS:
+        raise InvalidRequestError("Choose for how long.")
+    if place not in {one.name for one in places(gateway)}:
+        raise InvalidRequestError("Choose what to turn off: a lane, a provider or a failure domain of the list.")
+    until = datetime.now(UTC) + timedelta(minutes=int(minutes)) if minutes else None
+    gateway.router.switch_off([place], who=who.who, why=why_of(fields), until=until)
 
 
 def places(gateway: Gateway) -> list[Place]:

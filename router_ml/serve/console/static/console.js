@@ -98,7 +98,7 @@
     if (one.textContent !== said) one.textContent = said;
   });
 
-  // Rows: j and k move, Enter opens the first link.
+  // Rows: j and k move, Enter opens the first link, or the details of a row without one.
   let at = null;
   const move = (step) => {
     const rows = all("[data-rows] tr");
@@ -108,7 +108,9 @@
     at = rows[Math.max(0, Math.min(rows.length - 1, from + step))];
     at.classList.add("at");
     at.scrollIntoView({ block: "nearest" });
-    (at.querySelector("a") || at).focus({ preventScroll: true });
+    const opens = at.querySelector("a") || at.querySelector("summary");
+    if (!opens) at.tabIndex = -1;
+    (opens || at).focus({ preventScroll: true });
   };
 
   let goes = 0;
@@ -161,6 +163,9 @@
 
   const dress = (within) => { makeTabs(within); sayAgo(); };
   dress(document);
+  const current = document.querySelector(".nav [aria-current]");  // on a phone the pages are a bar that scrolls
+  const bar = current?.closest("nav");
+  if (bar) bar.scrollLeft = current.offsetLeft - bar.offsetLeft - (bar.clientWidth - current.clientWidth) / 2;
   setInterval(() => { if (!document.hidden) sayAgo(); }, 10000);
   all("[data-refresh]").forEach(refresh);
 })();

@@ -81,8 +81,8 @@ class Browser:
 
     def send(self, path: str, fields: dict[str, str], *, page: str, status: int = 303) -> str:
         """A form that stands on a page."""
-        token = re.search(r'name="csrf" value="(\w+)"', self.client.get(page).text)
-        sent = {**fields, "csrf": token[1] if token else ""}
+        hidden = re.findall(r'name="(csrf|once)" value="(\w+)"', self.client.get(page).text)
+        sent = {**dict(hidden), **fields}
         answer = self.client.post(path, data=sent, follow_redirects=False)
         assert answer.status_code == status, answer.text
         return answer.headers.get("location", answer.text)

@@ -29,6 +29,46 @@ def test_a_key_is_shown_once_and_written_down(as_key: Keyed, lived: Lived) -> No
     assert found[0] not in browser.page("/console/audit")
 
 
+def test_a_form_makes_one_key_however_often_it_is_sent(as_key: Keyed, lived: Lived) -> None:
+    """Whoever loads the page with the new key again has the form sent again."""
+    browser, once = as_key("all"), "0123456789abcdef"
+    assert "rml_0123456789abcdef_" in browser.send(PAGE, {**FORM, "once": once}, page=PAGE, status=200)
+    again = browser.send(PAGE, {**FORM, "once": once}, page=PAGE, status=409)
+    assert "no second one was made" in again
+    assert "rml_" not in again.partition("<main")[2]
+    assert [one.why for one in lived.log.audit_events()].count("A new shop.") == 1
+    for wrong in ("", "x", "0123456789ABCDEF", "a_b"):
+        browser.send(PAGE, {**FORM, "once": wrong}, page=PAGE, status=400)
+
+
+def test_the_organisation_of_a_key_is_its_makers(as_key: Keyed) -> None:
+    shown = as_key("acme").page(PAGE)
+    assert 'name="org"' not in shown
+    assert 'name="org"' in as_key("all").page(PAGE)
+
+
+def test_an_act_that_is_refused_keeps_what_was_typed(as_key: Keyed, lived: Lived) -> None:
+    """On the page that it was sent from: nobody has to choose and write again."""
+    browser, page = as_key("all"), "/console/switches"
+    typed = {"place": "openai", "minutes": "240", "why": "w" * 600}
+    said = browser.send(f"{page}/off", typed, page=page, status=400)
+    for words in ("Say why", '<option value="openai" selected>', '<option value="240" selected>', "w" * 600):
+        assert words in said
+    said = browser.send(f"{page}/off", {**typed, "place": "nowhere", "why": "It leaks."}, page=page, status=400)
+    assert "Choose what to turn off" in said
+    assert 'value="It leaks."' in said
+    lived.gateway.router.switch_off(["openai"], who="Ann", why="x")
+    (switch,) = lived.gateway.router.switched_off()
+    said = browser.send(f"{page}/on", {"switch": switch.id, "why": "y" * 600}, page=page, status=400)
+    assert '<details class="act" open>' in said
+    browser.send(f"{page}/end-drill", {"drill": "drl_none", "why": "x"}, page=page, status=400)
+    key_id = re.search(r'name="key_id" value="(\w+)"', browser.page(PAGE))
+    assert key_id is not None
+    said = browser.send(f"{PAGE}/revoke", {"key_id": key_id[1], "why": " "}, page=PAGE, status=400)
+    assert said.count('<details class="act" open>') == 1
+    assert "There is no key" in browser.send(f"{PAGE}/revoke", {"key_id": "x", "why": "y"}, page=PAGE, status=404)
+
+
 def test_nobody_gives_more_than_they_have(as_key: Keyed, lived: Lived) -> None:
     browser, before = as_key("acme"), len(lived.log.audit_events())
     assert "lacks" in browser.send(PAGE, FORM, page=PAGE, status=403)
@@ -44,6 +84,8 @@ def test_a_wrong_form_makes_no_key_and_keeps_what_was_typed(as_key: Keyed) -> No
         said = browser.send(PAGE, {**FORM, **wrong}, page=PAGE, status=400)
         assert "rml_" not in said.partition("<main")[2], wrong
         assert "name" in wrong or 'value="checkout"' in said
+        assert "String" not in said
+        assert "Frozenset" not in said
 
 
 def test_what_narrows_is_shown_and_ended(as_key: Keyed, lived: Lived) -> None:

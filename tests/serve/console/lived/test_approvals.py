@@ -25,6 +25,23 @@ def test_what_waits_is_shown_and_granted_once(as_key: Keyed, lived: Lived) -> No
     assert lived.gateway.executor.resume(lived.approval).text
 
 
+def test_the_queue_says_what_each_approval_is_of(as_key: Keyed, lived: Lived) -> None:
+    """Whose it is, what it is about and how much is at stake, and one queue at a time."""
+    browser = as_key("all")
+    decided = lived.log.decision(lived.waits)
+    assert decided is not None
+    shown = browser.page("/console/approvals").partition("Decided last")[0]
+    for words in ("acme", f"{decided.domain.label}, {decided.intent.label.replace('_', ' ')}"):
+        assert words in shown
+    assert f">{decided.risk_tier}</span>" in shown
+    (step,) = lived.gateway.executor.reviews.pending()
+    assert step.queue is not None
+    assert lived.approval in browser.page("/console/approvals", queue=step.queue)
+    other = browser.page("/console/approvals", queue="nosuch")
+    assert lived.approval not in other
+    assert "Nothing waits in this queue" in other
+
+
 def test_another_organisation_neither_sees_nor_decides(as_key: Keyed, lived: Lived) -> None:
     browser, place = as_key("globex"), f"/console/approvals/{lived.approval}"
     assert lived.approval not in browser.page("/console/approvals")

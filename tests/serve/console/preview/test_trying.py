@@ -74,7 +74,7 @@ def test_constraints_and_tools_of_the_form_are_those_of_the_request(visitor: Vis
 
 def test_messages_take_the_place_of_the_text(visitor: Visitor) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PRIVATE}]
-    shown = visitor.post("/console/try", {"messages": json.dumps(messages), "text": "ignored"})
+    shown = visitor.post("/console/try", {"messages": json.dumps(messages), "text": " "})
     assert '<mark class="hard" title="card">4111 1111 1111 1111' in shown
 
 
@@ -83,8 +83,9 @@ def test_messages_take_the_place_of_the_text(visitor: Visitor) -> None:
     [
         ({"text": "   "}, "There is no text in it"),
         ({"messages": "[1"}, "The messages are not JSON"),
-        ({"messages": "{}"}, "expected a list"),
-        ({"text": "hi", "metadata": "[]"}, "expected a dict"),
+        ({"messages": "{}"}, "have to be a list"),
+        ({"messages": '[{"role": "user", "content": "hi"}]', "text": "hi"}, "Clear one of the two"),
+        ({"text": "hi", "metadata": "[]"}, "have to be an object"),
         ({"text": "hi", "max_cost_usd": "cheap"}, "Found no number for the largest cost"),
         ({"text": "hi", "max_cost_usd": "-1"}, "greater than or equal to 0"),
         ({"text": "hi", "seed": "x"}, "The seed is no whole number"),

@@ -34,6 +34,12 @@ def test_another_organisation_cannot_be_named(query: str) -> None:
         looked_for(query, org="acme", now=NOW)
 
 
+@pytest.mark.parametrize("query", ["class:", "org:", "tier:high lane:", "since:''", "id: ", "'org: '"])
+def test_a_name_without_a_value_is_not_left_out_in_silence(query: str) -> None:
+    with pytest.raises(InvalidRequestError, match="needs a value"):
+        looked_for(query, org=None, now=NOW)
+
+
 hops = st.lists(st.tuples(st.none() | st.integers(-5000, 100_000), st.floats(0, 1e5)), max_size=8)
 
 
