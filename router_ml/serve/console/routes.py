@@ -67,14 +67,14 @@ def failed(request: Request, status: int, words: str, *, title: str | None = Non
     return page(request, "error.html", status=status, title=title, words=words, back=back)
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: RouterError | AccessError | HTTPException) -> int:
     """How an act that was refused is answered."""
     if isinstance(error, AccessError):
         return error.status
     return error.status_code if isinstance(error, HTTPException) else error_body(error)[0]
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: RouterError | AccessError | HTTPException) -> str:
     """Why it was refused."""
     return str(error.detail) if isinstance(error, HTTPException) else str(error)
 

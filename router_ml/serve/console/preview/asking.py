@@ -16,7 +16,7 @@ from router_ml.serve.access.caller import Caller
 
 NUMBERS = {"max_cost_usd": "the largest cost", "max_latency_ms": "the longest latency"}
 LISTS = ("regions", "allow_lanes", "deny_lanes")
-KINDS = {list: "a list, [...],", dict: "an object, {...},"}
+KINDS: dict[type, str] = {list: "a list, [...],", dict: "an object, {...},"}
 CHANNELS = ("api", "web", "app", "batch")
 
 

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from router_ml.serve.access.keys import WantedKey, create_key
+from router_ml.serve.console.service import releases
+from router_ml.serve.console.service.served import Registered
+from router_ml.storage.access import AccessTable
 from tests.offline.simulation.browser import find_chromium
 from tests.serve.console.browsing import CONTRAST, OVERFLOW, UNNAMED, chromium, opened, served
 from tests.serve.console.lived.conftest import Lived
@@ -49,6 +53,68 @@ def test_pages_fit_are_readable_and_complain_of_nothing(
         assert page.evaluate(OVERFLOW) <= 0, f"{path} is wider than the window"
         assert page.evaluate(CONTRAST) == [], path
         assert page.evaluate(UNNAMED) == [], path
+    assert complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_tables_with_acts_and_long_names_stay_within_the_page(
+    site: str, lived: Lived, browser: Any, size: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key, a switch and versions: headers for screen readers alone and names without a space widen nothing."""
+    row = {"aliases": [], "stage": "canary", "verdict": "promote", "against": "1", "approved_by": ["Ann"], "run_id": ""}
+    found = Registered(tuple({**row, "version": str(number), "bundle": "b" * 40} for number in (3, 2)))
+    monkeypatch.setattr(releases, "registered", lambda _: found)
+    lived.gateway.router.switch_off(["openai"], who="Ann", why="w" * 300)
+    name, admin = "k" * 200, frozenset({"route", "execute", "outcomes", "admin"})
+    table = AccessTable(lived.log)
+    wanted = WantedKey(name=name, scopes=admin)
+    token = create_key(table, wanted, who="o" * 100, why="to look").token
+    page, complaints = opened(browser, size)
+    page.goto(f"{site}/console/access")
+    page.get_by_label("API key").fill(token)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/console/access")
+    for path in ("access", "releases", "switches", "approvals"):
+        page.goto(f"{site}/console/{path}")
+        page.screenshot(path=tmp_path / f"acts-{path}-{size}.png", full_page=True)
+        assert page.evaluate(OVERFLOW) <= 0, f"{path} is wider than the window"
+        assert page.evaluate(UNNAMED) == [], path
+        current = page.locator(".nav [aria-current]").bounding_box()
+        assert 0 <= current["x"] <= current["x"] + current["width"] <= page.viewport_size["width"]
+    page.goto(f"{site}/console/access")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("textbox", name="Why").last.fill("Another.")
+    page.get_by_label("admin").check()
+    page.get_by_role("button", name="Make the key").click()
+    page.wait_for_selector(".made")
+    assert page.evaluate(OVERFLOW) <= 0, "the new key is wider than the window"
+    assert complaints == []
+    page.context.close()
+
+
+def test_rows_and_queues_are_within_reach_of_the_keyboard(
+    site: str, lived: Lived, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, complaints = opened(browser)
+    page.goto(f"{site}/console/audit")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    assert page.locator("tbody details[open]").count() == 1
+    page.goto(f"{site}/console/approvals")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "queue"
+    row = {"aliases": [], "stage": None, "verdict": None, "against": None, "approved_by": [], "run_id": ""}
+    found = Registered(({**row, "version": "2", "bundle": "abc-1"}, {**row, "version": "1", "bundle": None}))
+    monkeypatch.setattr(releases, "registered", lambda _: found)
+    page.goto(f"{site}/console/releases")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.tagName") == "TR"
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/decisions?q=bundle*")
+    assert page.input_value("#q") == "bundle:abc-1"
     assert complaints == []
     page.context.close()
 
