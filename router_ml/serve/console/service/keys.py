@@ -50,7 +50,7 @@ def create(request: Request, who: Operates, gateway: Served, fields: Form) -> Re
     except LogRefusedError:  # the page that showed it was loaded again
         return _page(request, who, gateway, status=409, notice=MADE, notice_kind="warn")
     except (AccessError, RouterError) as error:
-        refused = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
+        refused: dict[str, Any] = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
         return _page(request, who, gateway, typed=fields, **refused)
     return _page(request, who, gateway, made=made)
 
@@ -61,7 +61,7 @@ def revoke(request: Request, who: Operates, gateway: Served, fields: Form) -> Re
     try:
         gateway.keys.revoke(who, fields.get("key_id", ""), why=why_of(fields))
     except (AccessError, RouterError) as error:
-        told = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
+        told: dict[str, Any] = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
         return _page(request, who, gateway, refused=fields, **told)
     return RedirectResponse("/console/access?done=1", 303)
 
