@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pytest
-
 from router_ml.serve.access.caller import Caller
 from router_ml.serve.console.pages import BY_NAME, NAVIGATION, files, static
 from tests.serve.console.conftest import Visitor
@@ -32,15 +30,15 @@ def test_an_organisation_in_the_address_is_never_markup(visitor: Visitor) -> Non
     assert "<img src=x" not in shown
 
 
-@pytest.mark.parametrize("path", ["/console/try", "/console/live", "/console/login"])
-def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(visitor: Visitor, path: str) -> None:
+def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(visitor: Visitor) -> None:
     """What a strict content security policy refuses would not work, and what comes from elsewhere not offline."""
-    shown = visitor.get(path)
-    if path == "/console/try":
-        shown += visitor.post(path, {"text": "Refund order 8812 to card 4111 1111 1111 1111, please"})
-    assert not INLINE.findall(shown)
-    assert not ELSEWHERE.findall(shown)
-    assert "default-src 'self'" in visitor.client.get(path).headers["content-security-policy"]
+    for path in ("/console/try", "/console/live", "/console/login"):
+        shown = visitor.get(path)
+        if path == "/console/try":
+            shown += visitor.post(path, {"text": "Refund order 8812 to card 4111 1111 1111 1111, please"})
+        assert not INLINE.findall(shown), path
+        assert not ELSEWHERE.findall(shown), path
+        assert "default-src 'self'" in visitor.client.get(path).headers["content-security-policy"]
 
 
 def test_a_file_is_kept_for_good_under_its_own_hash_alone(visitor: Visitor) -> None:
@@ -52,11 +50,9 @@ def test_a_file_is_kept_for_good_under_its_own_hash_alone(visitor: Visitor) -> N
     assert other.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize(
-    "name", ["nothing.css", "..%2fpages.py", "%2e%2e%2fpages.py", "..", "console.css%00", "/etc/passwd"]
-)
-def test_no_other_file_is_served(visitor: Visitor, name: str) -> None:
-    assert visitor.client.get(f"/console/static/x/{name}").status_code == 404
+def test_no_other_file_is_served(visitor: Visitor) -> None:
+    for name in ("nothing.css", "..%2fpages.py", "%2e%2e%2fpages.py", "..", "console.css%00", "/etc/passwd"):
+        assert visitor.client.get(f"/console/static/x/{name}").status_code == 404, name
 
 
 def test_a_key_finds_the_pages_that_it_may_open(as_key: Callable[[str], Visitor]) -> None:
@@ -100,15 +96,15 @@ def test_logging_in_keeps_the_search(as_key: Callable[[str], Visitor]) -> None:
     assert 'name="next" value="/console/decisions?q=class%3Asupport+lane%3Afast"' in stranger.client.get(where).text
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/console/nope", 404), ("GET", "/console/nope/a/b", 404), ("PUT", "/console/decisions", 405),
-    ("DELETE", "/console/nope", 405),
-])  # fmt: skip
-def test_what_is_not_there_is_a_page_too(visitor: Visitor, method: str, path: str, status: int) -> None:
-    answer = visitor.client.request(method, path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"].startswith("text/html")
-    assert 'href="/console' in answer.text.partition("<main")[2]
+def test_what_is_not_there_is_a_page_too(visitor: Visitor) -> None:
+    missing = [("GET", "/console/nope"), ("GET", "/console/nope/a/b")]
+    refused = [("PUT", "/console/decisions"), ("DELETE", "/console/nope")]
+    for status, asked in ((404, missing), (405, refused)):
+        for method, path in asked:
+            answer = visitor.client.request(method, path)
+            assert answer.status_code == status, path
+            assert answer.headers["content-type"].startswith("text/html")
+            assert 'href="/console' in answer.text.partition("<main")[2]
 
 
 def test_a_form_from_elsewhere_is_refused(visitor: Visitor) -> None:
