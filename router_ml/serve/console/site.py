@@ -29,8 +29,10 @@ elsewhere = console_router()
 
 
 @elsewhere.get("/{rest:path}")
-async def no_page(_: Viewer) -> Response:
-    """There is none of this name."""
+async def no_page(rest: str, _: Viewer) -> Response:
+    """There is none of this name, or there is without the slash at its end."""
+    if not rest or rest.endswith("/"):
+        return RedirectResponse(f"/console/{rest}".rstrip("/"), 307)
     raise HTTPException(404, "There is no such page here.")
 
 

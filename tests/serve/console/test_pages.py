@@ -107,6 +107,14 @@ def test_what_is_not_there_is_a_page_too(visitor: Visitor) -> None:
             assert 'href="/console' in answer.text.partition("<main")[2]
 
 
+def test_a_slash_at_the_end_leads_to_the_page(visitor: Visitor) -> None:
+    for path, where in (("/console/", "/console"), ("/console/live/", "/console/live")):
+        assert (
+            visitor.client.get(path, follow_redirects=False).headers["location"].removeprefix("http://127.0.0.1:8080")
+            == where
+        )
+
+
 def test_a_form_from_elsewhere_is_refused(visitor: Visitor) -> None:
     visitor.get("/console/try")
     assert visitor.client.post("/console/try", data={"text": "hello", "csrf": "0" * 64}).status_code == 403

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.serve.console.lived.conftest import Browser, Lived
 
 Keyed = Callable[[str], Browser]
@@ -40,6 +42,15 @@ def test_the_queue_says_what_each_approval_is_of(as_key: Keyed, lived: Lived) ->
     other = browser.page("/console/approvals", queue="nosuch")
     assert lived.approval not in other
     assert "Nothing waits in this queue" in other
+
+
+def test_what_is_on_its_way_to_the_log_is_told_too(
+    as_key: Keyed, lived: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router_ml.storage.about.about", lambda *_: {})
+    shown = as_key("acme").page("/console/approvals").partition("<main")[2]
+    assert "acme" in shown
+    assert "not known here" not in shown
 
 
 def test_another_organisation_neither_sees_nor_decides(as_key: Keyed, lived: Lived) -> None:
