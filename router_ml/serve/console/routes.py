@@ -16,6 +16,7 @@ from router_ml.errors import RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.console.pages import BY_NAME, page
+from router_ml.serve.problems import said_of
 
 TITLES = {
     400: "That did not work",
@@ -67,16 +68,14 @@ def failed(request: Request, status: int, words: str, *, title: str | None = Non
     return page(request, "error.html", status=status, title=title, words=words, back=back)
 
 
-def status_of(error: RouterError | AccessError | HTTPException) -> int:
-    """How an act that was refused is answered."""
-    if isinstance(error, AccessError):
-        return error.status
-    return error.status_code if isinstance(error, HTTPException) else error_body(error)[0]
-
-
-def words_of(error: RouterError | AccessError | HTTPException) -> str:
-    """Why it was refused."""
-    return str(error.detail) if isinstance(error, HTTPException) else str(error)
+def refusal_of(error: RouterError | AccessError | HTTPException) -> dict[str, Any]:
+    """An act that was refused, as ``page`` tells of it: ``status``, ``notice`` and its kind."""
+    if isinstance(error, HTTPException):
+        status, words = error.status_code, str(error.detail)
+    else:
+        status, said = said_of(error)
+        words = said["error"]["message"]
+    return {"status": status, "notice": words, "notice_kind": "bad"}
 
 
 def console_router() -> APIRouter:

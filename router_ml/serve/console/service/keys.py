@@ -15,7 +15,7 @@ from router_ml.serve.access.keys import is_key_id, new_key_id
 from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form, why_of
 from router_ml.serve.console.pages import page
-from router_ml.serve.console.routes import console_router, status_of, words_of
+from router_ml.serve.console.routes import console_router, refusal_of
 from router_ml.serve.console.viewer import Operates
 from router_ml.serve.gateway import Gateway
 
@@ -50,8 +50,7 @@ def create(request: Request, who: Operates, gateway: Served, fields: Form) -> Re
     except LogRefusedError:  # the page that showed it was loaded again
         return _page(request, who, gateway, status=409, notice=MADE, notice_kind="warn")
     except (AccessError, RouterError) as error:
-        refused: dict[str, Any] = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
-        return _page(request, who, gateway, typed=fields, **refused)
+        return _page(request, who, gateway, typed=fields, **refusal_of(error))
     return _page(request, who, gateway, made=made)
 
 
@@ -61,8 +60,7 @@ def revoke(request: Request, who: Operates, gateway: Served, fields: Form) -> Re
     try:
         gateway.keys.revoke(who, fields.get("key_id", ""), why=why_of(fields))
     except (AccessError, RouterError) as error:
-        told: dict[str, Any] = {"status": status_of(error), "notice": words_of(error), "notice_kind": "bad"}
-        return _page(request, who, gateway, refused=fields, **told)
+        return _page(request, who, gateway, refused=fields, **refusal_of(error))
     return RedirectResponse("/console/access?done=1", 303)
 
 

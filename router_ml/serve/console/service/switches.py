@@ -19,7 +19,7 @@ from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form, why_of
 from router_ml.serve.console.own import log_of
 from router_ml.serve.console.pages import page
-from router_ml.serve.console.routes import console_router, status_of, words_of
+from router_ml.serve.console.routes import console_router, refusal_of
 from router_ml.serve.console.service.served import routers
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
@@ -72,7 +72,7 @@ def _done(
     try:
         act()
     except (RouterError, AccessError, HTTPException) as error:
-        return _page(request, gateway, status=status_of(error), notice=words_of(error), notice_kind="bad", typed=fields)
+        return _page(request, gateway, typed=fields, **refusal_of(error))
     return RedirectResponse(f"/console/switches?done={what}", 303)
 
 
