@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from router_ml.errors import LogError
 from router_ml.serve.access.caller import NOBODY, AccessError, Caller
+from router_ml.serve.access.entering import CALLER, admit, check_still
 from router_ml.serve.access.granting import caller_with
 from router_ml.serve.access.guard import EXTRA, check_local
 from router_ml.serve.access.sessions import HOURS
@@ -41,8 +42,11 @@ async def console_caller(request: Request) -> Caller:
         raise AccessError(503, "keys_unavailable", "The database of the event log is away. Try again.")
     else:
         raise AccessError(401, "not_logged_in", "Nobody has logged in here, or the session is over. Log in.")
+    request.scope[CALLER] = caller  # logs read it as well
+    admit(request, gateway, caller)
     if request.method not in SAFE:
         await check_form(request)
+        check_still(gateway, caller)
     return caller
 
 
@@ -75,7 +79,8 @@ async def check_form(request: Request) -> None:
     """
     gateway: Gateway = request.app.state.gateway
     cookie = _cookie(request)
-    given = request.headers.get(HEADER) or (await form_of(request)).get(FIELD)
+    form = await form_of(request)  # in any case, so that all of it has come once it counts
+    given = request.headers.get(HEADER) or form.get(FIELD)
     fits = isinstance(given, str) and bool(cookie)
     same = hmac.compare_digest(str(given).encode("utf-8", "replace"), gateway.sessions.form_token(cookie).encode())
     if not (fits and same and _from_here(request)):

@@ -92,6 +92,10 @@ class KnownKeys:
         in_force = known is not None and known.active(now or datetime.now(UTC))
         return known if same and in_force else None
 
+    def all(self) -> tuple[StoredKey, ...]:
+        """Those that are known, also what has ended."""
+        return () if self._seen is None else tuple(self._seen.keys.values())
+
     def get(self, key_id: str, now: datetime | None = None) -> StoredKey | None:
         """A key by its id, if it is in force."""
         known = self._seen.keys.get(key_id) if self.ready and self._seen is not None else None

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from router_ml.contract import describe
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.access.entering import must_be_of_all
 from router_ml.serve.asked import Body, MayAdmin, Served
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -44,9 +45,7 @@ async def of_all(caller: MayAdmin) -> Caller:
     Raises:
         AccessError: of one alone, who must not decide what the others are served by.
     """
-    if caller.org is not None:
-        raise AccessError(403, "wrong_org", "Switches hold for all organisations. Use a key that is of none.")
-    return caller
+    return must_be_of_all(caller)
 
 
 OfAll = Annotated[Caller, Depends(of_all)]
