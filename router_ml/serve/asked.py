@@ -57,7 +57,7 @@ class Allowed:
         return must_have(caller, self.scope)
 
 
-async def json_body(request: Request, caller: Called, gateway: Served) -> dict[str, Any]:
+async def json_body(request: Request, _: Called, gateway: Served) -> dict[str, Any]:
     """The body of a request, an object; read once it is known who sends it.
 
     Raises:
@@ -70,7 +70,7 @@ async def json_body(request: Request, caller: Called, gateway: Served) -> dict[s
             body += chunk
     except ClientDisconnect:
         raise AccessError(400, "disconnected", "The connection was closed before the body had come.") from None
-    check_still(gateway, caller)
+    check_still(request, gateway)
     return await asyncio.to_thread(read_object, body) if len(body) > LARGE_BYTES else read_object(body)
 
 

@@ -31,13 +31,18 @@ def read_object(body: bytes | bytearray) -> dict[str, Any]:
         raise InvalidRequestError("The body is not JSON. Send a JSON object, in UTF-8.") from None
     if not isinstance(found, dict):
         raise InvalidRequestError(f"The body is a {type(found).__name__}, expected a JSON object.")
-    _bound(found)
+    bound(found)
     return found
 
 
-def _bound(found: dict[str, Any]) -> None:
-    """Level by level, so that depth costs no stack."""
-    level, nodes = [found], 1
+def bound(found: dict[str, Any] | list[Any]) -> None:
+    """See to it that a value is of a bounded size; level by level, so that depth costs no stack.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    level: list[Any] = [found]
+    nodes = 1
     for _ in range(MOST_DEPTH):
         inside: list[Any] = []
         for one in level:

@@ -39,14 +39,14 @@ def admit(request: Request, gateway: Gateway, caller: Caller) -> None:
         request.scope[EXTRA].update(rate.headers())
 
 
-def check_still(gateway: Gateway, caller: Caller) -> None:
+def check_still(request: Request, gateway: Gateway) -> None:
     """See to it that a caller may still call: the key may have ended while the body was on its way.
 
     Raises:
         AccessError: it may not.
     """
-    known = gateway.keys.known
-    if known.open if caller is NOBODY else known.get(caller.key_id) is not None:
+    known, caller = gateway.keys.known, request.scope.get(CALLER)
+    if caller is None or (known.open if caller is NOBODY else known.get(caller.key_id) is not None):
         return
     if not known.ready:
         raise _away()

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.keys import id_of, revoke_key
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
@@ -199,3 +200,26 @@ def test_keys_that_vanish_from_the_database_open_nothing(
         gateway.keys.known.look()
         assert routed(client) == 401
         assert routed(client, key) == 200  # as while the database is away
+
+
+def test_others_are_not_served_where_all_keys_have_ended(
+    opened: Callable[..., Gateway], log: EventLog, make_key: Make
+) -> None:
+    key = make_key()
+    with client_of(create_app(gateway=opened(host="0.0.0.0"))):
+        pass
+    revoke_key(AccessTable(log), id_of(key), who="ops", why="over")
+    with (
+        pytest.raises(InvalidRequestError, match="no key is in force"),
+        client_of(create_app(gateway=opened(host="0.0.0.0"))),
+    ):
+        pass
+
+
+def test_how_the_service_stands_is_for_those_of_all_organisations(client: TestClient, make_key: Make) -> None:
+    """Its series and its state name what others do."""
+    for org, status in (("acme", 403), (None, 200)):
+        headers = {"authorization": f"Bearer {make_key('admin', org=org)}"}
+        time.sleep(0.3)  # between looks that requests ask for
+        for path in ("/metrics", "/v1/status"):
+            assert client.get(path, headers=headers).status_code == status
