@@ -127,3 +127,14 @@ def test_a_decision_is_unknown_although_something_came_of_it_before_it_arrived(c
     assert client("all").post("/v1/executions", json={"decision_id": "dec_later"}).status_code == 200
     answer = client("all").get("/v1/decisions/dec_later")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_decision")
+
+
+def test_an_organisation_sees_and_reports_on_what_was_decided_late(client: Client) -> None:
+    """Nothing of it was scanned, and the key says whose it is all the same."""
+    headers = {"x-router-ml-deadline-ms": "0"}
+    made = client("globex").post("/v1/route", json={"text": "What is a lien?"}, headers=headers).json()
+    assert made["guard_state"] == "unknown"
+    outcome = {"decision_id": made["decision_id"], "quality": 1.0}
+    assert client("globex").post("/v1/outcomes", json=outcome).status_code == 200
+    assert client("globex").get(f"/v1/decisions/{made['decision_id']}").status_code == 200
+    assert client("acme").get(f"/v1/decisions/{made['decision_id']}").status_code == 404
