@@ -119,7 +119,7 @@ LIMITS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(own=LIMITS, wanted=LIMITS)
 def test_nobody_gives_more_than_they_have(own: dict[str, Any], wanted: dict[str, Any]) -> None:
     with EventLog("sqlite://") as log:
