@@ -13,7 +13,7 @@ _PLAIN = " !#$&'()*+,/:;<=>?@[]^`{|}~"
 
 def of_decision(decision: RouteDecision) -> dict[str, str]:
     """``x-router-ml-decision-id``, ``-action``, ``-route``, ``-class``, ``-risk-tier``, ``-bundle``, ``-arm``,
-    ``-trace-id``, where there is one ``-lane``, and ``-degraded`` with why, where a decision was made by rules alone."""
+    ``-trace-id``, where there is one ``-lane``, and ``-degraded`` with why, where it was decided by rules alone."""
     degraded = decision.state.degraded
     said = {
         "decision-id": decision.decision_id,
