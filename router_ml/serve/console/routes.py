@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from router_ml.errors import RouterError
-from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.console.pages import BY_NAME, page
 from router_ml.serve.problems import said_of
@@ -50,7 +49,8 @@ class ConsoleRoute(APIRoute):
                 where = ", ".join(str(one["loc"][-1]) for one in error.errors())
                 return failed(request, 400, f"Wrong or missing: {where}.")
             except RouterError as error:
-                return failed(request, error_body(error)[0], str(error))
+                status, said = said_of(error)
+                return failed(request, status, said["error"]["message"])
 
         return handled
 
