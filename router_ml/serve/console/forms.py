@@ -22,12 +22,12 @@ Form = Annotated[dict[str, str], Depends(form)]
 
 
 def why_of(fields: Mapping[str, str]) -> str:
-    """Why somebody acts, for the audit log.
+    """Why somebody acts, for the log.
 
     Raises:
         InvalidRequestError: they do not say, or at length.
     """
     why = fields.get("why", "").strip()
     if not 0 < len(why) <= LONGEST_WHY:
-        raise InvalidRequestError(f"Say why, in at most {LONGEST_WHY} characters: it goes to the audit log.")
+        raise InvalidRequestError(f"Say why, in at most {LONGEST_WHY} characters: it is kept in the log.")
     return why
