@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import sys
 import time
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from router_ml.serve.background import low_priority
 from router_ml.serve.console.traffic.watching import utc_now
 
 logger = logging.getLogger(__name__)
@@ -81,8 +81,7 @@ class Drifting:
         self._keep(org, await self._made(url, org))
 
     async def _made(self, url: str, org: str | None) -> Drift:
-        nice = ("nice", "-n", "10") if shutil.which("nice") else ()
-        asked = (*nice, *self._command, *(() if org is None else ("--org", org)))
+        asked = (*low_priority(), *self._command, *(() if org is None else ("--org", org)))
         environment = {**os.environ, "ROUTER_ML_LOG": url, "NO_COLOR": "1", "COLUMNS": "500"}
         process = None
         try:
