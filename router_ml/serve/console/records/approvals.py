@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -50,8 +50,16 @@ class Row:
 
 
 @router.get("/approvals")
-def listed(request: Request, who: Operates, gateway: Served, queue: str = "") -> Response:
-    """What waits, the first to expire first, and what was decided last; ``queue``: what waits in that one alone."""
+def listed(
+    request: Request,
+    who: Operates,
+    gateway: Served,
+    queue: str = "",
+    q: Annotated[str, Query(max_length=200)] = "",
+    after: str = "",
+) -> Response:
+    """What waits, the first to expire first, and what was decided, newest first, to search in; ``queue``: what waits in
+    that one alone."""
     now = datetime.now(UTC)
     waiting = own_steps(gateway, gateway.executor.reviews.pending(now), who)
     queues = sorted(Counter(step.queue for step in waiting if step.queue).items())
@@ -60,11 +68,14 @@ def listed(request: Request, who: Operates, gateway: Served, queue: str = "") ->
     rows = [replace(_row(step, now), about=known.get(step.approval_id)) for step in steps[:ROWS]]
     shown: dict[str, Any] = {"rows": rows, "waiting": len(steps), "queues": queues, "chosen": queue}
     settled: tuple[Approval, ...] = ()
+    following = None
     if gateway.log is not None:
         from router_ml.storage.audited import settled as last
 
-        settled = last(gateway.log, org=recorded_org(who), limit=SETTLED)
-    return page(request, "approvals.html", settled=settled, **shown)
+        settled, following = last(
+            gateway.log, org=recorded_org(who), words=q.replace("\x00", ""), after=after or None, limit=SETTLED
+        )
+    return page(request, "approvals.html", settled=settled, after=following, q=q, first=not after, **shown)
 
 
 @router.get("/approvals/{approval_id}")
