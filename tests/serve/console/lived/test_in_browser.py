@@ -177,7 +177,7 @@ def test_a_report_is_shown_and_its_scripts_are_not_run(site: str, browser: Any) 
     page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
     page.goto(f"{site}/console/reports")
     page.get_by_role("link", name="A report").click()
-    assert page.frame_locator("iframe.report").get_by_text("Hold").is_visible()
+    page.frame_locator("iframe.report").get_by_text("Hold").wait_for()
     assert all("script" in one for one in complaints), complaints
     assert "a dialog" not in complaints
     page.context.close()
