@@ -70,7 +70,7 @@ ENDPOINTS: dict[str, Described] = {
         ("outcomes",),
         {"decision_id": _DECISION, "status": "answered", "final_lane": "fast", "cost_usd": 0.0004},
     ),
-    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("route", "admin")),
+    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("admin",)),
     "GET /v1/decisions/{decision_id}": Described(
         gives=(RouteDecision, a.DecisionStory, a.Explained), scopes=("route", "admin")
     ),

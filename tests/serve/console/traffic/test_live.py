@@ -146,3 +146,17 @@ def test_an_outcome_of_a_moment_ago_is_seen(routed: Gateway, log: EventLog, visi
     made = next(log.decisions())
     log.log_outcome(Outcome(decision_id=made.decision_id, quality=0.1, at=datetime.now(UTC)))
     assert "of 1 with 1 ratings" in visitor.get("/console/live")
+
+
+def test_what_the_service_does_inside_is_shown_to_those_who_look_after_all(
+    routed: Gateway, as_key: Callable[[str], Visitor]
+) -> None:
+    """To an organisation a lane is down, and that is all; whoever only reports sees nothing."""
+    provider = routed.router.config.lanes["fast"].provider
+    routed.router.report_health(provider, "down")
+    operator, acme = as_key("operator").get("/console/live"), as_key("acme").get("/console/live")
+    assert f"provider {provider}: reported down" in operator
+    assert "reported down" not in acme
+    assert "fast (down)" in acme
+    reporter = as_key("reporter")
+    assert (reporter.status("/console/live"), reporter.status("/console/live/fragment")) == (403, 403)
