@@ -170,16 +170,15 @@ class Budgets:
     def prime(self, costs: Iterable[Cost], *, known_usd: float = 0.0) -> None:
         """Charge what a log says was spent before this process started; of one class and day, of which ``known_usd``
         was charged here already."""
-        for cost in costs:
-            if cost.traffic_class not in self._ledgers:
-                continue
-            at = cost.at.astimezone(UTC)
-            with self._lock:
+        with self._lock:
+            found = [cost for cost in costs if cost.traffic_class in self._ledgers]
+            new = [cost for cost in found if cost.decision_id not in self._charges]
+            known_usd = max(known_usd - sum(cost.usd for cost in found) + sum(cost.usd for cost in new), 0.0)
+            for cost in new:
+                at = cost.at.astimezone(UTC)
                 day = self._ledgers[cost.traffic_class].day(at.date())
                 known = min(cost.usd, known_usd)
                 known_usd -= known
-                if cost.decision_id in self._charges:
-                    continue
                 day.spent += cost.usd - known
                 day.primed += cost.usd - known
                 day.requests[at.hour] += 1

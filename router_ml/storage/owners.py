@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Owned:
     """A decision that is known. ``org``: as rules read it; None where the request named none, where something was found
-    in its name, or where the record is not in the database: it is then in an ``archive``, or ``gone``. ``dearest_usd``: the
-    expected cost of the dearest lane that it weighed; None where the log was asked, which does not tell."""
+    in its name, or where the record is not in the database: it is then in an ``archive``, or ``gone``.
+    ``dearest_usd``: what the dearest lane that it weighed was expected to cost; None where the log was asked."""
 
     org: str | None
     where: Literal["here", "archive", "gone"] = "here"

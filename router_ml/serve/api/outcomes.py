@@ -127,11 +127,10 @@ def _executed(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dic
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "execution")) from None
     checked(gateway, caller, execution.decision_id)
-    costs = [execution.cost_usd, *(hop.cost_usd for hop in execution.hops)]
-    told = [usd for usd in costs if usd is not None]
-    if told:
+    told = [hop.cost_usd for hop in execution.hops if hop.cost_usd is not None]
+    if told or execution.cost_usd is not None:
         known = gateway.router.owners([execution.decision_id]).get(execution.decision_id)
-        usd = max(told[0], sum(told[1:]))
+        usd = max(execution.cost_usd or 0.0, sum(told))
         _check_cost(gateway, caller, execution.decision_id, usd, known=known)
     now = datetime.now(UTC)
     named = execution.model_copy(update={"execution_id": of_execution(execution, now).record_id})

@@ -105,7 +105,7 @@ def test_a_cost_is_one_that_the_decision_could_have_come_to(client: Client, rout
         for path, more in (("outcomes", {"cost_usd": 1.01 * most}), ("executions", {"cost_usd": 1.01 * most}),
                            ("executions", {"hops": [{**hop, "cost_usd": 0.6 * most}] * 2})):  # fmt: skip
             answer = client("globex").post(f"/v1/{path}", json={"decision_id": made.decision_id, **more})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request"), answer.text
+            assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error"), answer.text
         said = {"decision_id": made.decision_id, "cost_usd": 0.99 * most}
         assert client("globex").post("/v1/outcomes", json=said).status_code == 200
         router._recorder._known.clear()
