@@ -24,7 +24,7 @@ from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.deadline import Claim, GivenUpError, Stamp
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
-from router_ml.errors import InvalidRequestError, LogError, RouterError
+from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
@@ -39,7 +39,6 @@ from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.costs import Cost
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
@@ -218,16 +217,6 @@ class Decider(Concluder):
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
-
-    def _counted(self, decision_id: str) -> Cost | None:
-        """What the processes of the service count for a decision, by the log: any of them may have been told a cost.
-        None where there is one process alone, or that is not known."""
-        if self.log is None or not self._budgets.shared:
-            return None
-        try:
-            return self.log.cost(decision_id, traffic_classes=self._budgets.classes)
-        except LogError:
-            return None
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

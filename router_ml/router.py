@@ -27,6 +27,7 @@ from router_ml.rechecking import Read, Still, recheck
 from router_ml.recording import Ack, record_check
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
+from router_ml.storage.entries import of_outcome
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -225,10 +226,10 @@ class Router(Operated):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
-        before = None if outcome.cost_usd is None else self._counted(decision_id)
-        ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
-        if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
-            self._budgets.correct(outcome.decision_id, outcome.cost_usd, instead_of=before)
+        kept = self._keepable_outcome(outcome)
+        ack = self._recorder.write_outcome(kept)
+        if outcome.cost_usd is not None and ack != "database":  # which has told already what that changed
+            self._budgets.correct(decision_id, outcome.cost_usd, record=of_outcome(kept).record_id)
         if self._learner is not None:
             self._learner.learn(outcome)
         return ack
