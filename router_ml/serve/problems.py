@@ -43,7 +43,9 @@ def _shape(code: str, message: str) -> dict[str, Any]:
 
 def refusal(error: AccessError) -> JSONResponse:
     """A call that is refused."""
-    headers = {} if error.retry_after_s is None else {"retry-after": f"{math.ceil(max(error.retry_after_s, 1))}"}
+    headers = dict(error.headers)
+    if error.retry_after_s is not None:
+        headers["retry-after"] = f"{math.ceil(max(error.retry_after_s, 1))}"
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="router_ml"'
     if error.status == 408:

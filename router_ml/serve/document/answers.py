@@ -273,6 +273,20 @@ class SwitchEnded(_Shape):
     event_id: str
 
 
+class Alive(_Open):
+    """The process is alive."""
+
+    alive: bool
+
+
+class Readiness(_Open):
+    """Whether requests should be sent here; ``degraded``: what fails and costs nobody an answer yet."""
+
+    ready: bool
+    reasons: list[str]
+    degraded: list[str]
+
+
 class StatusShown(_Open):
     """What a worker serves, with which rules, and how its log stands."""
 

@@ -117,5 +117,8 @@ ENDPOINTS: dict[str, Described] = {
     "POST /v1/switches/{name}/end": Described(
         (TurnOn,), (a.SwitchEnded,), ("admin",), {"why": "The incident is over."}
     ),
+    "GET /healthz": Described(gives=(a.Alive,)),
+    "GET /readyz": Described(gives=(a.Readiness,), status=(200, 503)),
+    "GET /metrics": Described(scopes=("admin",), media=("text/plain",)),
     "GET /v1/status": Described(gives=(a.StatusShown,), scopes=("admin",)),
 }

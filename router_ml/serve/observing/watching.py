@@ -72,14 +72,13 @@ class _Answer:
             "bytes": self._bytes,
             **self._ids,
         }
-        state = scope.get("state", {})
-        said.update({name: state[name] for name in ("decision_id", "trace_id") if state.get(name)})
         caller = scope.get("router_ml.caller")
         if caller is not None:
             said.update(key=caller.key_id, org=caller.org)
         if not self._whole:
             said["broken_off"] = True
-        level = logging.DEBUG if route in PROBES else logging.INFO
+        quiet = route in PROBES and (self._status < 400 or self._status == 503)
+        level = logging.DEBUG if quiet else logging.INFO
         logger.log(level, "%s %s %d", said["method"], route, self._status, extra=said)
 
 

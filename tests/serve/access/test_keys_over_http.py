@@ -41,7 +41,7 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(client: TestClient, log: Event
     assert "digest" not in listed.text
     event = log.audit_events()[-1]
     assert (event.kind, event.who, event.why) == ("key_created", f"test (key {id_of(admin)})", "a new service")
-    secret = key.rpartition("_")[2]
+    secret = key.split("_", 2)[2]  # which may hold such a line itself
     with log.session.engine.connect() as connection:
         for table in ("api_keys", "audit_events", "chain"):
             rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
@@ -119,7 +119,7 @@ LIMITS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(own=LIMITS, wanted=LIMITS)
 def test_nobody_gives_more_than_they_have(own: dict[str, Any], wanted: dict[str, Any]) -> None:
     with EventLog("sqlite://") as log:
