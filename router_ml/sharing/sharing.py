@@ -78,7 +78,8 @@ class Sharing:
         self._rng = rng or random.Random()
         self._this = Process.this()
         self._telling = Telling(shared.health.clock)
-        self._hearsay = Hearsay(shared.health.clock, self._rng)
+        doubt = None if shared.breakers is None else shared.breakers.doubt
+        self._hearsay = Hearsay(shared.health.clock, self._rng, doubt=doubt)
         self._others: tuple[Process, ...] = ()
         self._published: dict[Counter, float] = {}
         self._based: frozenset[Counter] = frozenset()
