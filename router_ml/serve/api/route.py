@@ -14,6 +14,7 @@ from router_ml.errors import InvalidRequestError
 from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.asked import Body, MayRoute, Served
+from router_ml.serve.disclosing import disclosed
 from router_ml.serve.headers import of_decision
 
 router = APIRouter(prefix="/v1", tags=["route"])
@@ -40,7 +41,7 @@ async def route(
     """
     request = RouteRequest.parse(caller.stamped(body))
     decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
-    return _answer(decision, explain, plain=accept.startswith("text/plain"))
+    return _answer(disclosed(decision, caller), explain, plain=accept.startswith("text/plain"))
 
 
 @router.post("/route/batch")
@@ -61,7 +62,8 @@ async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response
     if len(requests) > 1:  # one call has been counted
         gateway.limits.admit(caller, calls=len(requests) - 1)
     decisions = await gateway.decider.decide_many(requests)
-    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
+    shown = [disclosed(decision, caller) for decision in decisions]
+    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in shown)}]}}')
 
 
 def _answer(decision: RouteDecision, explain: Audience | None, *, plain: bool) -> Response:

@@ -140,6 +140,7 @@ def test_a_database_that_is_away_makes_a_worker_unready_only_without_a_spool(
     try:
         with opened(bundle, log=server.url, spool=tmp_path / "spool" if spooled else None) as gateway:
             assert gateway.log is not None
+            gateway.keys.known.look()
             gateway.operations.database.ask(gateway.log)
             assert gateway.operations.readiness().reasons == ()
             server.stop()

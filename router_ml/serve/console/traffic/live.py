@@ -23,6 +23,7 @@ from router_ml.serve.console.traffic.drifting import Drift, Drifting
 from router_ml.serve.console.traffic.traffic import NO_LANE, WINDOWS, Window
 from router_ml.serve.console.traffic.watching import Answers, Slices, utc_now
 from router_ml.serve.console.viewer import Viewer
+from router_ml.serve.disclosing import operates_all
 from router_ml.serve.gateway import Gateway
 from router_ml.storage import overview
 
@@ -76,7 +77,8 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
         "whole": whole,
         "every": EVERY_S,
         "spent": standing.spending(gateway.router, utc_now()) if whole else None,
-        "lanes_standing": standing.lanes_standing(gateway.router),
+        "lanes_standing": standing.lanes_standing(gateway.router, whole=operates_all(who)),
+        "opens_switches": operates_all(who),
         "processes": standing.processes(gateway) if whole and who.may("admin") else (),
         "drift": _drift(watched, gateway, of) if who.may("admin") else None,
     }
