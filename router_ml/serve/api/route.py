@@ -15,6 +15,7 @@ from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.guard import EXTRA
 from router_ml.serve.asked import Body, MayRoute, Served
+from router_ml.serve.disclosing import disclosed
 from router_ml.serve.headers import of_decision
 
 router = APIRouter(prefix="/v1", tags=["route"])
@@ -41,7 +42,7 @@ async def route(
     """
     request = RouteRequest.parse(caller.stamped(body))
     decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
-    return _answer(decision, explain, plain=accept.startswith("text/plain"))
+    return _answer(disclosed(decision, caller), explain, plain=accept.startswith("text/plain"))
 
 
 @router.post("/route/batch")
@@ -68,7 +69,8 @@ async def route_batch(request: Request, body: Body, caller: MayRoute, gateway: S
     if len(requests) > 1 and (counted := gateway.limits.readmit(caller, calls=len(requests))) is not None:
         request.scope[EXTRA].update(counted.headers())
     decisions = await gateway.decider.decide_many(requests)
-    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
+    shown = [disclosed(decision, caller) for decision in decisions]
+    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in shown)}]}}')
 
 
 def _answer(decision: RouteDecision, explain: Audience | None, *, plain: bool) -> Response:
