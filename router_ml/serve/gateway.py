@@ -126,6 +126,7 @@ class Gateway:
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
         self.stop()
+        self.background.close()
         self.decider.close()
         self.executor.close()
         self.router.close()

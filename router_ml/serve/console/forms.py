@@ -22,7 +22,7 @@ Form = Annotated[dict[str, str], Depends(form)]
 
 
 def why_of(fields: Mapping[str, str]) -> str:
-    """Why somebody acts, for the audit log.
+    """Why somebody acts, for the log.
 
     Raises:
         InvalidRequestError: they do not say, or at length.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
+from router_ml.case import organisation
 from router_ml.drills import running_drill
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.serve.access.caller import Caller
@@ -66,7 +67,7 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
     chosen = next((one for one in WINDOWS if one.name == window), None)
     if chosen is None:
         raise InvalidRequestError(f"There is no such window. Choose {', '.join(one.name for one in WINDOWS)}.")
-    of = who.org if who.org is not None else org.strip() or None
+    of = organisation(org if who.org is None else who.org) if who.org or org.strip() else None
     watched: Watched = request.app.state.watched
     seen = await asyncio.to_thread(_seen, watched, gateway, chosen, of)
     whole = who.org is None and of is None
@@ -127,8 +128,10 @@ def _look(watched: Watched, gateway: Gateway, log: EventLog, window: Window, org
     groups = [group for part in decided.found for group in part]
     ratings = {rating.decision_id: rating for part in reversed(rated.found) for rating in part}
     ran = overview.executed(log, start, org=org)
+    total = sum(group.count for group in groups)
     return _pictured(gateway, groups, list(ratings.values()), ran) | {
-        "total": sum(group.count for group in groups),
+        "total": total,
+        "unheard": not total and org is not None and not overview.heard_of(log, org),
         "actions": _actions(groups, overview.unanswered(log, start, org=org)),
         "since": decided.since,
         "counted_whole": decided.whole and rated.whole,
