@@ -1,4 +1,5 @@
-"""Who a worker belongs to: it ends with its parent, and a gateway that runs alone outlives the shell that started it."""
+"""Who a worker belongs to: it ends with its parent, and a gateway that runs alone outlives the shell that started
+it."""
 
 from __future__ import annotations
 
