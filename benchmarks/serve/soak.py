@@ -1,9 +1,9 @@
 """A steady load for minutes: ``python -m benchmarks.serve.soak [--minutes 30] [--rate 20] [--workers 1] [--json]``.
 
 Decisions, chats and streamed chats in turns on the fault server, each decision with an outcome. A worker that leaks
-shows in its memory: MB per hour over the second half, with a 95% interval over blocks of neighbouring samples. Under ten
-minutes nothing is said of memory: what a worker remembers of its last decisions still fills. A worker that has not the
-processor for the rate refuses with 503, which counts as an error.
+shows in its memory: MB per hour over the second half, with a 95% interval over blocks of neighbouring samples. Under
+ten minutes nothing is said of memory: what a worker remembers of its last decisions still fills. A worker that has not
+the processor for the rate refuses with 503, which counts as an error.
 """
 
 from __future__ import annotations
