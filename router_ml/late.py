@@ -67,6 +67,7 @@ class Late(Decider, InTime):
         it is read off a signed pin, or counts as private.
         """
         no_shadow(decision_id)
+        self.memory.listener.look()
         rules, began = self.rules, telemetry.clock()
         at = stamped(seed, now, decision_id)
         understood = unlearned(request, sample=_SAMPLE)

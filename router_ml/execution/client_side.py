@@ -38,6 +38,11 @@ class ClientSide:
         found = tuple(one for one in reply.tool_requests if one.name in names)
         return found if self.parallel else found[:1]
 
+    def cut(self, reply: Reply) -> bool:
+        """Whether a reply ends at the ``max_tokens`` of the caller, and no other limit was lower."""
+        most, wished = reply.max_tokens, self.decoding.max_tokens
+        return reply.stop == "length" and wished is not None and most is not None and most >= wished
+
     def strings(self) -> tuple[str, ...]:
         """What lanes are sent of it beside the request, which rules have to look at first: one text for each tool, and
         the words that end an answer."""

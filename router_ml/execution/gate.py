@@ -91,11 +91,13 @@ class Parts:
 @dataclass(frozen=True)
 class Failed:
     """A step that gave no answer that holds; ``retry_after_ms``: how long its lane asked to be left alone; ``final``:
-    the lane would not have this request another time either."""
+    the lane would not have this request another time either; ``hopeless``: no lane could do better within what the
+    request itself allows, and nor could a person."""
 
     kind: FailureKind
     retry_after_ms: float | None = None
     final: bool = False
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -82,12 +83,12 @@ async def json_body(request: Request, _: Called) -> dict[str, Any]:
 
 
 def parsed(body: bytes | bytearray) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no infinity.
+    """JSON as RFC 8259 has it: no NaN, no infinity, and no number that becomes one, as ``1e999`` does.
 
     Raises:
         ValueError, RecursionError: it is none.
     """
-    return json.loads(body.decode("utf-8"), parse_constant=_refuse)
+    return json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
 
 
 def within_depth(value: Any, body: bytes | bytearray) -> bool:
@@ -101,6 +102,13 @@ def within_depth(value: Any, body: bytes | bytearray) -> bool:
         if not level:
             return True
     return False
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 def _refuse(constant: str) -> Any:

@@ -56,7 +56,6 @@ class Gateway:
         )
         self.keys = Keys(lambda: self.log, known)
         self.limits = Limits(self.counts)
-        self.executor.decide_by(self.decider.decide)
         self.sessions = Sessions(self._session_secret, known)
         self.operations = Operations(self)
         memory, served = self.router.memory, self.router.serves

@@ -56,6 +56,10 @@ def test_why_is_said_beside_the_decision_or_alone(client: TestClient) -> None:
     plain = client.post("/v1/route", json=body, headers={"accept": "text/plain"})
     assert plain.headers["content-type"].startswith("text/plain")
     assert plain.text.startswith(plain.headers["x-router-ml-decision-id"])
+    for accept in ("Text/Plain; charset=utf-8", "TEXT/PLAIN, */*"):
+        assert client.post("/v1/route", json=body, headers={"accept": accept}).text.startswith("dec_")
+    for accept in ("text/plainly", "application/json, text/plain"):
+        assert client.post("/v1/route", json=body, headers={"accept": accept}).text.startswith("{")
     assert client.post("/v1/route", params={"explain": "nobody"}, json=body).status_code == 400
 
 

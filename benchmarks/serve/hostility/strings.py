@@ -76,6 +76,8 @@ ODD = (
     "acme\x00",
     " acme ",
 )
+NUMBERS = (b"1e999", b"-1e999", b"9" * 400)
+"""Numbers of JSON that become none."""
 STRINGS = (*SQL, *TEMPLATES, *PAGES, *PATHS, *ODD)
 """All of them."""
 

@@ -40,7 +40,7 @@ async def route(
     """
     request = RouteRequest.parse(caller.stamped(body))
     decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
-    return _answer(decision, explain, plain=accept.startswith("text/plain"))
+    return _answer(decision, explain, plain=_wants_plain(accept))
 
 
 @router.post("/route/batch")
@@ -72,6 +72,11 @@ def _answer(decision: RouteDecision, explain: Audience | None, *, plain: bool) -
         return _json(decision.to_json(), headers)
     said = json.dumps(decision.explain(explain))
     return _json(f'{{"decision":{decision.to_json()},"explanation":{said}}}', headers)
+
+
+def _wants_plain(accept: str) -> bool:
+    """Whether the type that is named first is a plain text; names of types have no case."""
+    return accept.partition(",")[0].partition(";")[0].strip().lower() == "text/plain"
 
 
 def _json(text: str, headers: dict[str, str] | None = None) -> Response:

@@ -169,7 +169,8 @@ def _start(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def _send_json(send: Send, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    text = json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    body = text.encode("utf-8", "backslashreplace")
     own = {"content-type": "application/json", "content-length": str(len(body))}
     await send(_start(status, {**own, **headers}))
     await send({"type": "http.response.body", "body": body, "more_body": False})
