@@ -56,8 +56,11 @@ class LookUp(Protocol):
 class Decide(Protocol):
     """Decides a request beside an event loop: ``serve.deciding.Decider.decide``."""
 
-    def __call__(self, request: RouteRequest, *, left: Left | None = None) -> Awaitable[RouteDecision]:
-        """The decision; ``left`` is told of one that was recorded although nobody waits for it any more."""
+    def __call__(
+        self, request: RouteRequest, *, deadline_ms: float | None = None, left: Left | None = None
+    ) -> Awaitable[RouteDecision]:
+        """The decision, by the rules alone where it takes longer than ``deadline_ms``; ``left`` is told of one that was
+        recorded although nobody waits for it any more."""
         ...
 
 

@@ -70,6 +70,10 @@ def test_a_list_is_decided_in_its_order_or_not_at_all(client: TestClient) -> Non
     assert [one.language.code for one in found] == ["en", "en", found[2].language.code]
     assert len({one.decision_id for one in found}) == 3
     wrong = client.post("/v1/route/batch", json={"requests": [{"text": QUESTION}, {"words": "?"}]})
+    late = client.post(
+        "/v1/route/batch", json={"requests": [{"text": QUESTION}]}, headers={"x-router-ml-deadline-ms": "50"}
+    )
+    assert (late.status_code, "no deadline" in late.json()["error"]["message"]) == (400, True)
     assert (wrong.status_code, "Request 1" in wrong.json()["error"]["message"]) == (400, True)
 
 

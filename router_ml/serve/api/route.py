@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
 from router_ml.arguments import numbered
@@ -15,16 +15,17 @@ from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.asked import Body, MayRoute, Served
 from router_ml.serve.headers import of_decision
+from router_ml.serve.patience import Deadline, while_there
 
 router = APIRouter(prefix="/v1", tags=["route"])
 
-Deadline = Annotated[float | None, Header(alias="x-router-ml-deadline-ms", ge=0, le=600_000)]
 Explain = Annotated[Audience | None, Query()]
 Accept = Annotated[str, Header()]
 
 
 @router.post("/route")
 async def route(
+    asked: Request,
     body: Body,
     caller: MayRoute,
     gateway: Served,
@@ -39,13 +40,20 @@ async def route(
     the rules alone.
     """
     request = RouteRequest.parse(caller.stamped(body))
-    decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
+    decision = await while_there(asked, gateway.decider.decide(request, deadline_ms=deadline_ms))
     return _answer(decision, explain, plain=_wants_plain(accept))
 
 
 @router.post("/route/batch")
-async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response:
-    """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``."""
+async def route_batch(
+    called: Request, body: Body, caller: MayRoute, gateway: Served, deadline_ms: Deadline = None
+) -> Response:
+    """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``.
+
+    A list has no deadline: a request with ``x-router-ml-deadline-ms`` goes to ``/v1/route``.
+    """
+    if deadline_ms is not None:
+        raise InvalidRequestError("A list has no deadline. Leave x-router-ml-deadline-ms out, or use /v1/route.")
     asked, most = body.get("requests"), gateway.settings.max_list
     if set(body) != {"requests"} or not isinstance(asked, list) or not asked:
         raise InvalidRequestError('Expected an object with "requests", a list of at least one request, and no more.')
@@ -60,7 +68,7 @@ async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response
     requests = [numbered(index, read, one) for index, one in enumerate(asked)]
     if len(requests) > 1:  # one call has been counted
         gateway.limits.admit(caller, calls=len(requests) - 1)
-    decisions = await gateway.decider.decide_many(requests)
+    decisions = await while_there(called, gateway.decider.decide_many(requests))
     return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
 
 

@@ -24,6 +24,7 @@ from router_ml.serve.access.caller import AccessError
 from router_ml.serve.chat.call import Call
 from router_ml.serve.chat.headers import of_begun, of_completion, of_failure
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.patience import gone
 from router_ml.serve.problems import said_of
 
 KEEP_ALIVE_S = 15.0
@@ -45,14 +46,14 @@ class Answer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out and send what it comes to."""
         work = asyncio.ensure_future(self._streamed(send) if self._call.stream else self._whole(send))
-        gone = asyncio.ensure_future(_gone(receive))
+        leaving = asyncio.ensure_future(gone(receive))
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
+            leaving.cancel()
             if not work.done():
                 work.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
+            await asyncio.gather(work, leaving, return_exceptions=True)
         if not work.cancelled() and not isinstance(work.exception(), _GoneError):
             work.result()
 
@@ -155,12 +156,6 @@ class _Stream:
 
 class _GoneError(Exception):
     """Whoever asked reads no more."""
-
-
-async def _gone(receive: Receive) -> None:
-    """Wait until the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _start(status: int, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from router_ml.execution.lanes.reply import Reply
-from tests.execution.acting import Scene, failed, scene
+from tests.execution.acting import LANES, Scene, failed, scene
 from tests.serve.chat.test_completions import ASKED, client_of
 
 CUT = Reply(text="Rome was", stop="length")
@@ -19,7 +19,7 @@ REVIEWED = {"fallback": {"lanes": 2, "attempts": 1, "backoff_ms": 100, "finally"
 
 
 def everywhere(act: Any, **more: Any) -> Scene:
-    return scene(dict.fromkeys(("a", "b", "c", "own", "home"), [act]), **more)
+    return scene({name: [act] for name in LANES}, **more)
 
 
 def events(url: str, path: str, **sent: Any) -> list[dict[str, Any]]:
