@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from functools import partial
+from typing import Any, TypeVar
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
@@ -28,6 +28,7 @@ from router_ml.serve.line import OVERHEAD, Line, Waiting
 from router_ml.serve.shedding import RESERVED, overloaded
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TOGETHER = 8
 """Requests that are decided together at most: the first of them waits until the last is done."""
@@ -71,7 +72,7 @@ class Decider:
         self._short = Line("router-ml-deciding", self._answers, _tell, threads=threads, together=(together, CHARACTERS))
         self._long = Line("router-ml-long", self._answers, _tell, threads=1, together=(together, CHARACTERS))
         self._many = ThreadPoolExecutor(1, thread_name_prefix="router-ml-many")
-        self._lists: dict[Future[list[RouteDecision]], Claim] = {}
+        self._lists: dict[Future[Any], Claim] = {}
         self.degraded = 0
         self.refused: Counter[str] = Counter()
 
@@ -114,18 +115,29 @@ class Decider:
         """
         if (size := sum(map(size_of, requests))) > MOST_LONG:
             raise AccessError(413, "too_many", f"Found {size} characters to read, at most {MOST_LONG} are in one call.")
+        claim = Claim()
+        return await self.aside(lambda: self._router().predict_routes(requests, claim=claim), claim)
+
+    async def aside(self, work: Callable[[], T], claim: Claim | None = None) -> T:
+        """Do what decides several requests, or one without a trace, beside the others; one at a time.
+
+        Args:
+            claim: given up where nobody waits any more.
+
+        Raises:
+            AccessError: others wait, or this worker ends. RouterError: as ``work`` does.
+        """
         if self._closed:
             raise _leaving()
         if len(self._lists) >= _LISTS:
             self.refused["lists"] += 1
             raise overloaded("lists of requests", self.expected_seconds)
-        claim = Claim()
-        decide = partial(self._router().predict_routes, requests, claim=claim)
-        work = self._many.submit(copy_context().run, decide)
-        self._lists[work] = claim
-        work.add_done_callback(lambda done: self._lists.pop(done, None))
+        claim = claim or Claim()
+        doing = self._many.submit(copy_context().run, work)
+        self._lists[doing] = claim
+        doing.add_done_callback(lambda done: self._lists.pop(done, None))
         try:
-            return await asyncio.wrap_future(work)
+            return await asyncio.wrap_future(doing)
         except GivenUpError:
             raise _leaving() from None
         except asyncio.CancelledError:
