@@ -17,8 +17,10 @@ from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped, with_fields
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
+from router_ml.deadline import Claim
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
+from router_ml.late import in_turns
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.operated import Operated
@@ -100,14 +102,17 @@ class Router(Operated):
         seeds: Sequence[int] | None = None,
         now: datetime | None = None,
         decision_ids: Sequence[str] | None = None,
+        claim: Claim | None = None,
     ) -> list[RouteDecision]:
         """Decide many requests with one encoder pass: the same decisions as one by one.
 
         Args:
-            seeds, decision_ids: one per request.
+            seeds, decision_ids: one per request. claim: taken before anything is logged; once it is given up, nothing
+                more is read.
 
         Raises:
-            InvalidRequestError: names the first request that is wrong; nothing has been decided then.
+            InvalidRequestError: names the first request that is wrong; nothing has been decided then. GivenUpError: the
+                claim was given up.
         """
         if isinstance(requests, str) or not isinstance(requests, Sequence):
             raise InvalidRequestError(f"Expected a list of requests, found {type(requests).__name__}.")
@@ -116,11 +121,11 @@ class Router(Operated):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
         rules, began = self.rules, telemetry.clock()
-        understood = read(rules.base.config, self.bundle, parsed)
+        understood = in_turns(lambda some: read(rules.base.config, self.bundle, some), parsed, claim)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
         ]
-        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began)
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began, claim=claim)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
