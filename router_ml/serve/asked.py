@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from router_ml.contract.base import unpaired
+from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller, Scope
 from router_ml.serve.access.entering import caller_of, check_still, must_have
 from router_ml.serve.bodies import LARGE_BYTES, read_object
@@ -38,6 +40,7 @@ async def whoever_calls(request: Request, gateway: Served) -> Caller:
 
 
 Called = Annotated[Caller, Depends(whoever_calls)]
+_JSON_NAMES: dict[type, str] = {str: "text", dict: "JSON object", list: "list"}
 
 
 class Allowed:
@@ -57,8 +60,24 @@ class Allowed:
         return must_have(caller, self.scope)
 
 
-async def json_body(request: Request, _: Called, gateway: Served) -> dict[str, Any]:
-    """The body of a request, an object; read once it is known who sends it.
+async def json_body(request: Request, caller: Called, gateway: Served) -> dict[str, Any]:
+    """The body of a request, an object whose texts are whole; read once it is known who sends it.
+
+    Raises:
+        AccessError: as for ``json_items``. InvalidRequestError: that too, or it holds no text.
+    """
+    found = await json_items(request, caller, gateway)
+    if wrong := [value for key, value in found.items() if unpaired(key) or unpaired(value)]:
+        kind = _JSON_NAMES.get(type(wrong[0]), "name")
+        raise InvalidRequestError(
+            f"A {kind} in the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character. "
+            "Send whole characters."
+        )
+    return found
+
+
+async def json_items(request: Request, _: Called, gateway: Served) -> dict[str, Any]:
+    """``json_body`` where each of several items is judged by itself: its texts may hold halves of surrogate pairs.
 
     Raises:
         AccessError: it is too large or too slow, or the key has ended meanwhile. InvalidRequestError: it is not a JSON
@@ -75,6 +94,7 @@ async def json_body(request: Request, _: Called, gateway: Served) -> dict[str, A
 
 
 Body = Annotated[dict[str, Any], Depends(json_body)]
+Items = Annotated[dict[str, Any], Depends(json_items)]
 MayRoute = Annotated[Caller, Depends(Allowed("route"))]
 MayExecute = Annotated[Caller, Depends(Allowed("execute"))]
 MayReport = Annotated[Caller, Depends(Allowed("outcomes"))]

@@ -4,6 +4,7 @@ with its parts and not with its bytes alone."""
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from router_ml.errors import InvalidRequestError
@@ -20,13 +21,13 @@ LARGE_BYTES = 32_768
 
 
 def read_object(body: bytes | bytearray) -> dict[str, Any]:
-    """A JSON object (RFC 8259: no NaN, no infinity).
+    """A JSON object (RFC 8259: no NaN, no infinity, and no number that becomes one, as ``1e999`` does).
 
     Raises:
         InvalidRequestError: it is none, or larger than it may be.
     """
     try:
-        found = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+        found = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         raise InvalidRequestError("The body is not JSON. Send a JSON object, in UTF-8.") from None
     if not isinstance(found, dict):
@@ -67,3 +68,10 @@ def _bound_one(one: Any) -> None:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number

@@ -57,7 +57,6 @@ class Gateway:
         self.keys = Keys(lambda: self.log, known)
         self.router.memory.recent.organisations = known.organisations
         self.limits = Limits(self.counts)
-        self.executor.decide_by(self.decider.decide)
         self.sessions = Sessions(self._session_secret, known, counts=self.counts)
         self.operations = Operations(self)
         memory, served = self.router.memory, self.router.serves

@@ -388,3 +388,27 @@ def test_whose_a_late_one_is_stands_in_its_record_where_whoever_runs_this_has_na
         request = RouteRequest(text=QUESTION, metadata={"org": org})
         assert router.predict_degraded(request, LATE).circumstances.org == recorded
     assert not replay(log, bundle, configs=[bundle.config]).differences
+
+
+def test_a_late_one_that_breaks_costs_nothing_whatever_broke(
+    bundle: Bundle, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = with_budget(bundle, log)
+
+    def broken(_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(log, "write", broken)
+    with pytest.raises(ZeroDivisionError):
+        router.predict_degraded(RouteRequest(text=QUESTION), LATE, now=NOW)
+    assert spent(router) == 0.0
+
+
+def test_who_decides_late_alone_hears_of_changed_rules_too(
+    bundle: Bundle, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an override would not reach a process that is always too late."""
+    router, looked = Router(bundle.config, bundle=bundle, log=log), list[bool]()
+    monkeypatch.setattr(router.memory.listener, "look", lambda: looked.append(True))
+    router.predict_degraded(RouteRequest(text=QUESTION), LATE)
+    assert looked == [True]

@@ -18,6 +18,7 @@ from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.access.entering import must_have
 from router_ml.serve.api.owned import AnyOf, sees, unknown
 from router_ml.serve.asked import MayAdmin, Served
+from router_ml.serve.disclosing import disclosed
 from router_ml.serve.gateway import Gateway
 from router_ml.storage.browsing import browse
 from router_ml.storage.looked_for import NAMES, LookedFor
@@ -87,6 +88,7 @@ async def decision(
     if audience == "user" and view != "explain":
         raise InvalidRequestError("A user reads the explanation alone. Ask with view=explain, or for an operator.")
     found = await asyncio.to_thread(_found, gateway, caller, decision_id, view == "record")
+    found = replace(found, decision=disclosed(found.decision, caller))
     if view == "record":
         return Response(found.decision.to_json(), media_type="application/json")
     return JSONResponse(await asyncio.to_thread(_shown, found, view, audience))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from router_ml.serve.console.traffic.drifting import Drift, Drifting
 from router_ml.serve.console.traffic.traffic import NO_LANE, WINDOWS, Window
 from router_ml.serve.console.traffic.watching import Answers, Slices, utc_now
 from router_ml.serve.console.viewer import Sees
+from router_ml.serve.disclosing import operates_all
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.problems import said_of
 from router_ml.storage import overview
@@ -71,9 +71,7 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
     watched: Watched = request.app.state.watched
     seen = await asyncio.to_thread(_seen, watched, gateway, chosen, of)
     whole = who.org is None and of is None
-    lanes = standing.lanes_standing(gateway.router)
-    if who.org is not None or not who.may("admin"):  # what the service does inside is for those who look after it
-        lanes = [replace(one, why=one.state) for one in lanes]
+    if not operates_all(who):  # what the service does inside is for those who look after it
         seen = {**seen, "seen": seen["seen"] and {**seen["seen"], "drill": None}}
     return {
         **seen,
@@ -83,7 +81,8 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
         "whole": whole,
         "every": EVERY_S,
         "spent": standing.spending(gateway.router, utc_now()) if whole else None,
-        "lanes_standing": lanes,
+        "lanes_standing": standing.lanes_standing(gateway.router, whole=operates_all(who)),
+        "opens_switches": operates_all(who),
         "processes": standing.processes(gateway) if whole and who.may("admin") else (),
         "drift": _drift(watched, gateway, of) if who.may("admin") else None,
     }
