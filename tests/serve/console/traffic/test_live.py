@@ -13,6 +13,7 @@ from router_ml import Executor, Router
 from router_ml.config import TrafficClass
 from router_ml.contract import Execution, Outcome
 from router_ml.serve.app import create_app
+from router_ml.serve.console import words
 from router_ml.serve.console.traffic import standing, traffic
 from router_ml.serve.console.traffic.traffic import Cell
 from router_ml.serve.gateway import Gateway
@@ -66,6 +67,20 @@ def test_what_is_down_is_said_with_why(routed: Gateway, visitor: Visitor) -> Non
     shown = visitor.get("/console/live")
     assert "lanes get no traffic" in shown
     assert f"provider {provider}: reported down" in shown
+
+
+def test_what_was_switched_off_says_until_when_and_to_those_who_may_know_by_whom(
+    routed: Gateway, as_key: Callable[[str], Visitor]
+) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    switch = routed.router.switch_off(["code"], who="ada", why="vendor incident", until=until)
+    operator, acme = (as_key(who).get("/console/live") for who in ("operator", "acme"))
+    said = f"off until {words.clock(until)}"
+    assert f'<a href="/console/switches">{said} by ada: vendor incident</a>' in operator
+    assert f"code ({said})" in acme
+    assert not any(word in acme for word in ("ada", "vendor incident", "/console/switches", switch.id))
+    first, *_ = standing.lanes_standing(routed.router, whole=False)
+    assert (first.lane, first.state) == ("code", "off")
 
 
 def test_without_a_log_the_page_says_so(bundle: Bundle) -> None:
@@ -191,3 +206,17 @@ def test_an_outcome_of_a_moment_ago_is_seen(routed: Gateway, log: EventLog, visi
     made = next(log.decisions())
     log.log_outcome(Outcome(decision_id=made.decision_id, quality=0.1, at=datetime.now(UTC)))
     assert "of 1 with 1 ratings" in visitor.get("/console/live")
+
+
+def test_what_the_service_does_inside_is_shown_to_those_who_look_after_all(
+    routed: Gateway, as_key: Callable[[str], Visitor]
+) -> None:
+    """To an organisation a lane is down, and that is all; whoever only reports sees nothing."""
+    provider = routed.router.config.lanes["fast"].provider
+    routed.router.report_health(provider, "down")
+    operator, acme = as_key("operator").get("/console/live"), as_key("acme").get("/console/live")
+    assert f"provider {provider}: reported down" in operator
+    assert "reported down" not in acme
+    assert "fast (down)" in acme
+    reporter = as_key("reporter")
+    assert (reporter.status("/console/live"), reporter.status("/console/live/fragment")) == (403, 403)
