@@ -69,6 +69,19 @@ def test_pages_fit_are_readable_and_complain_of_nothing(
     page.context.close()
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_a_chart_that_does_not_fit_begins_at_its_newest_part(site: str, browser: Any, script: bool) -> None:
+    page, _ = opened(browser, "narrow", java_script_enabled=script)
+    page.goto(f"{site}/console/live")
+    shown = page.locator(".from-end .chart rect").last.bounding_box()  # drawn moments ago
+    assert 0 <= shown["x"] <= 390 - shown["width"]
+    hidden = page.locator(".from-end .chart .tick", has_text=":").first.bounding_box()
+    assert hidden["x"] < 0, "what is older is to the left"
+    page.locator(".from-end").evaluate("box => { box.scrollLeft = -box.scrollWidth }")
+    assert page.locator(".from-end .chart .tick", has_text=":").first.bounding_box()["x"] >= 0, "and within reach"
+    page.context.close()
+
+
 def test_everything_is_within_reach_of_the_keyboard(site: str, browser: Any) -> None:
     page, complaints = opened(browser)
     page.goto(f"{site}/console/live")

@@ -67,7 +67,7 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
     chosen = next((one for one in WINDOWS if one.name == window), None)
     if chosen is None:
         raise InvalidRequestError(f"There is no such window. Choose {', '.join(one.name for one in WINDOWS)}.")
-    of = organisation(org if who.org is None else who.org) if who.org or org.strip() else None
+    of = organisation(who.org if who.org is not None else org.strip() or None)
     watched: Watched = request.app.state.watched
     seen = await asyncio.to_thread(_seen, watched, gateway, chosen, of)
     whole = who.org is None and of is None

@@ -103,8 +103,8 @@ def _standing(
             return LaneStanding(name, lane.provider, "off", said + _switched(off[place], whole=whole), switched=True)
     for place, said in places.items():
         if place in down:
-            why = down[place].removeprefix("down").lstrip(": ") if whole else ""
-            return LaneStanding(name, lane.provider, "down", said + (why or "reported down"))
+            why = down[place].removeprefix("down").lstrip(": ") or "reported down"
+            return LaneStanding(name, lane.provider, "down", said + why if whole else "down")
     return LaneStanding(name, lane.provider, "up")
 
 
