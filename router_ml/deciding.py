@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Unpack
 from router_ml import telemetry
 from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
-from router_ml.case import contexts
+from router_ml.case import contexts, organisation_of
 from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
@@ -176,7 +176,7 @@ class Decider(Concluder):
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
-        self._recent.remember(decision.decision_id, private_risks(decision), request)
+        self._recent.remember(decision.decision_id, private_risks(decision), request, org=organisation_of(request))
         self.memory.drills.remember(decision)
         if decision.lane is not None:
             self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
@@ -208,11 +208,12 @@ class Decider(Concluder):
             health, drill = self.memory.drills.under(up, request, now=now, subject=subject)
         remembered = Remembered(
             health=health,
-            pinned=self._recent.risks(request.previous, self.log),
+            pinned=self._recent.risks(request.previous, self.log, org=organisation_of(request)),
             standing=lambda name: self._budgets.standing(name, now),
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
             drill=drill,
+            organisations=self._recent.organisations(),
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)

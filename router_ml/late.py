@@ -8,6 +8,7 @@ from typing import Unpack
 
 from router_ml import telemetry
 from router_ml.arguments import stamped
+from router_ml.case import organisation_of
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
 from router_ml.deadline import Claim, GivenUpError, InTime, Stamp
 from router_ml.deciding import Decider, no_shadow
@@ -72,15 +73,16 @@ class Late(Decider, InTime):
         understood = unlearned(request, sample=_SAMPLE)
         remembered = Remembered(
             health=self._health.snapshot,
-            pinned=self._recent.risks(request.previous, None),
+            pinned=self._recent.risks(request.previous, None, org=organisation_of(request)),
             standing=lambda name: self._budgets.standing(name, at[1]),
             probes={},
             explore_left=self._arms.left_usd,
+            organisations=self._recent.organisations(),
         )
         made = self.conclude(rules.at(at[1]), request, understood, remembered, stamp=at, draw=draw, degraded=why)
         self._recorder.refuse_other(made)
         self._budgets.charge(made)
-        self._recent.remember(made.decision_id, private_risks(made), request)
+        self._recent.remember(made.decision_id, private_risks(made), request, org=organisation_of(request))
         self.memory.drills.remember(made)
         try:
             self._record(rules, [Made(request, understood, made, named=decision_id is not None)])

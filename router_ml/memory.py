@@ -14,7 +14,7 @@ from router_ml.followed import FollowedOverrides
 from router_ml.health import Health
 from router_ml.listening import Listener
 from router_ml.sessions import Recent
-from router_ml.sharing.switches import Switches
+from router_ml.sharing.switched import Switches
 from router_ml.storage.recorder import Recorder
 
 

@@ -150,4 +150,5 @@ def error_body(error: RouterError) -> tuple[int, dict[str, Any]]:
         status, code = 503, "not_logged"
     else:
         status, code = 500, type(error).__name__
-    return status, {"error": {"message": str(error), "type": code, "code": code, "param": None, "router": details_}}
+    said: dict[str, Any] = {"message": str(error), "type": code, "code": code, "param": None}
+    return status, {"error": {**said, "router": details_} if details_ else said}

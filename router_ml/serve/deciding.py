@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
@@ -27,6 +28,7 @@ from router_ml.serve.access.caller import AccessError
 from router_ml.serve.shedding import RESERVED, overloaded
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TOGETHER = 8
 """Requests that are decided together at most: the first of them waits until the last is done."""
@@ -115,14 +117,21 @@ class Decider:
         Raises:
             AccessError: other lists wait. RouterError: names the first request that is wrong.
         """
+        return await self.aside(lambda: self._router().predict_routes(requests))
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what decides several requests, or one without a trace, beside the others; one at a time.
+
+        Raises:
+            AccessError: others wait. RouterError: as ``work`` does.
+        """
         if self._lists >= _LISTS:
             self.refused["lists"] += 1
             raise overloaded("lists of requests", self.expected_seconds)
         self._lists += 1
         try:
             context = copy_context()
-            work = self._many.submit(context.run, self._router().predict_routes, requests)
-            return await asyncio.wrap_future(work)
+            return await asyncio.wrap_future(self._many.submit(context.run, work))
         finally:
             self._lists -= 1
 

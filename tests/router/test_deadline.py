@@ -376,3 +376,15 @@ def test_a_record_that_is_refused_takes_no_other_with_it(
     assert [one.decision_id for one in records(log)] == [answers[0].decision_id, answers[2].decision_id]  # type: ignore[union-attr]
     kept = [one for one in answers if isinstance(one, RouteDecision)]
     assert spent(router, datetime.now(UTC)) == pytest.approx(sum(map(cost, kept)))
+
+
+def test_whose_a_late_one_is_stands_in_its_record_where_whoever_runs_this_has_named_them(
+    bundle: Bundle, log: EventLog
+) -> None:
+    """A name that was not scanned may be anything; one that a key is of is not the caller's to choose."""
+    router = Router(bundle.config, bundle=bundle, log=log)
+    router.memory.recent.organisations = lambda: frozenset({"acme"})
+    for org, recorded in (("Acme", "acme"), ("ann@acme.example", None)):
+        request = RouteRequest(text=QUESTION, metadata={"org": org})
+        assert router.predict_degraded(request, LATE).circumstances.org == recorded
+    assert not replay(log, bundle, configs=[bundle.config]).differences

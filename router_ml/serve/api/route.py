@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
 from router_ml.arguments import numbered
@@ -13,7 +13,9 @@ from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError
 from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
+from router_ml.serve.access.guard import EXTRA
 from router_ml.serve.asked import Body, MayRoute, Served
+from router_ml.serve.disclosing import disclosed
 from router_ml.serve.headers import of_decision
 
 router = APIRouter(prefix="/v1", tags=["route"])
@@ -40,11 +42,11 @@ async def route(
     """
     request = RouteRequest.parse(caller.stamped(body))
     decision = await gateway.decider.decide(request, deadline_ms=deadline_ms)
-    return _answer(decision, explain, plain=accept.startswith("text/plain"))
+    return _answer(disclosed(decision, caller), explain, plain=accept.startswith("text/plain"))
 
 
 @router.post("/route/batch")
-async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response:
+async def route_batch(request: Request, body: Body, caller: MayRoute, gateway: Served) -> Response:
     """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``."""
     asked, most = body.get("requests"), gateway.settings.max_list
     if set(body) != {"requests"} or not isinstance(asked, list) or not asked:
@@ -52,16 +54,23 @@ async def route_batch(body: Body, caller: MayRoute, gateway: Served) -> Response
     if len(asked) > most:
         raise AccessError(413, "too_many", f"Found {len(asked)} requests, at most {most} are decided in one call.")
 
+    rate = caller.requests_per_minute
+    if rate is not None and len(asked) > rate:
+        raise InvalidRequestError(
+            f"Found {len(asked)} requests, and the key makes at most {rate} a minute, each of them counted. Send fewer."
+        )
+
     def read(one: Any) -> RouteRequest:
         if not isinstance(one, dict):
             raise InvalidRequestError(f"It is a {type(one).__name__}, expected an object.")
         return RouteRequest.parse(caller.stamped(one))
 
     requests = [numbered(index, read, one) for index, one in enumerate(asked)]
-    if len(requests) > 1:  # one call has been counted
-        gateway.limits.admit(caller, calls=len(requests) - 1)
+    if len(requests) > 1 and (counted := gateway.limits.readmit(caller, calls=len(requests))) is not None:
+        request.scope[EXTRA].update(counted.headers())
     decisions = await gateway.decider.decide_many(requests)
-    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
+    shown = [disclosed(decision, caller) for decision in decisions]
+    return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in shown)}]}}')
 
 
 def _answer(decision: RouteDecision, explain: Audience | None, *, plain: bool) -> Response:

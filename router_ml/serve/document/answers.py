@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract.base import At
 from router_ml.serve.access.caller import Scope
 
 Ack = Literal["database", "spool"]
@@ -56,7 +57,7 @@ class DecisionExplained(_Shape):
 class OutcomeGiven(Outcome):
     """An outcome, whose ``at`` may be left out: it is then of this moment."""
 
-    at: datetime | None = None  # type: ignore[assignment]
+    at: At | None = None  # type: ignore[assignment]
 
 
 class OutcomesGiven(_Shape):
@@ -271,6 +272,20 @@ class SwitchEnded(_Shape):
 
     ended: list[str]
     event_id: str
+
+
+class Alive(_Open):
+    """The process is alive."""
+
+    alive: bool
+
+
+class Readiness(_Open):
+    """Whether requests should be sent here; ``degraded``: what fails and costs nobody an answer yet."""
+
+    ready: bool
+    reasons: list[str]
+    degraded: list[str]
 
 
 class StatusShown(_Open):

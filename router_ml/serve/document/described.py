@@ -70,7 +70,7 @@ ENDPOINTS: dict[str, Described] = {
         ("outcomes",),
         {"decision_id": _DECISION, "status": "answered", "final_lane": "fast", "cost_usd": 0.0004},
     ),
-    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("route", "admin")),
+    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("admin",)),
     "GET /v1/decisions/{decision_id}": Described(
         gives=(RouteDecision, a.DecisionStory, a.Explained), scopes=("route", "admin")
     ),
@@ -117,5 +117,8 @@ ENDPOINTS: dict[str, Described] = {
     "POST /v1/switches/{name}/end": Described(
         (TurnOn,), (a.SwitchEnded,), ("admin",), {"why": "The incident is over."}
     ),
+    "GET /healthz": Described(gives=(a.Alive,)),
+    "GET /readyz": Described(gives=(a.Readiness,), status=(200, 503)),
+    "GET /metrics": Described(scopes=("admin",), media=("text/plain",)),
     "GET /v1/status": Described(gives=(a.StatusShown,), scopes=("admin",)),
 }
