@@ -44,11 +44,12 @@ class Billed:
 @dataclass
 class _Bills:
     """Of one decision: ``told`` by outcomes, the latest last, and ``done`` by executions, each with its record's id;
-    ``replanned``: what executions of other plans were expected to cost, the latest last."""
+    ``replanned``: what executions of other plans were expected to cost, the latest last, ``again``: their ids."""
 
     told: list[tuple[str, float]] = field(default_factory=list)
     done: list[tuple[str, float | None]] = field(default_factory=list)
     replanned: list[float] = field(default_factory=list)
+    again: set[str] = field(default_factory=set)
 
     def usd(self, expected: float, *, but: Collection[str] = ()) -> float:
         """All in all; without some records."""
@@ -58,6 +59,8 @@ class _Bills:
         done = [usd for name, usd in self.done if name not in but]
         known = [usd for usd in done if usd is not None]
         expected = self.replanned[-1] if self.replanned else expected
+        if self.again and self.again.issubset(but):  # it was charged anew when it was let through
+            return expected
         if len(known) < len(done):  # a call whose price is not known was not free
             return max(expected, sum(known))
         return sum(known) if known else expected
@@ -156,6 +159,7 @@ def _bills(connection: sql.Connection, *where: sql.ColumnElement[bool]) -> dict[
             again = said.get("replanned")
             if again is not None:
                 bills.replanned.append(float(again["estimate"]["cost_usd"]))
+                bills.again.add(row.execution_id)
             bills.done.append((row.execution_id, _spent_by(said)))
         except (ValueError, KeyError, TypeError, AttributeError):  # of another contract, or damaged
             continue
