@@ -255,6 +255,13 @@ def test_a_body_of_many_parts_is_refused_before_work_on_it(client: TestClient, h
     assert "more than" in answer.json()["error"]["message"]
 
 
+def test_a_chat_of_many_messages_is_refused_before_work_on_it(client: TestClient) -> None:
+    said = [{"role": "user", "content": "x"}] * 501
+    for path, name in (("/v1/chat/completions", "messages"), ("/v1/responses", "input")):
+        answer = client.post(path, json={"model": "auto", name: said})
+        assert (answer.status_code, "500 messages" in answer.text) == (400, True)
+
+
 def test_a_body_of_as_many_parts_as_it_may_have_is_read(client: TestClient) -> None:
     messages = [{"role": "user", "content": f"What of it, {number}?"} for number in range(100)]
     assert client.post("/v1/route", json={"messages": messages}).status_code == 200
