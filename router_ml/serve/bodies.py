@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from router_ml.errors import InvalidRequestError
 
 MOST_DEPTH = 64
-MOST_NODES = 20_000
+MOST_NODES = 10_000
 """Values in a body, keys of objects not counted."""
 MOST_ITEMS = 2_000
 """Of a list, as messages are one."""
 MOST_FIELDS = 256
 """Of an object, as the metadata are one."""
+MOST_MESSAGES = 500
+MOST_METADATA = 256
+"""Values in the metadata of a request: each text of a request is scanned for itself, which takes milliseconds."""
 LARGE_BYTES = 32_768
 """From which on a body is read in a thread."""
 
@@ -36,7 +40,20 @@ def read_object(body: bytes | bytearray) -> dict[str, Any]:
     return found
 
 
-def bound(found: dict[str, Any] | list[Any]) -> None:
+def bound_request(fields: Mapping[str, Any]) -> None:
+    """See to it that one request has not too many texts.
+
+    Raises:
+        InvalidRequestError: it has.
+    """
+    messages, metadata = fields.get("messages"), fields.get("metadata")
+    if isinstance(messages, list) and len(messages) > MOST_MESSAGES:
+        raise InvalidRequestError(f"The request has more than {MOST_MESSAGES} messages. Leave out the oldest.")
+    if isinstance(metadata, dict):
+        bound(metadata, most=MOST_METADATA, what="The metadata hold")
+
+
+def bound(found: dict[str, Any] | list[Any], *, most: int = MOST_NODES, what: str = "The body holds") -> None:
     """See to it that a value is of a bounded size; level by level, so that depth costs no stack.
 
     Raises:
@@ -49,8 +66,8 @@ def bound(found: dict[str, Any] | list[Any]) -> None:
         for one in level:
             _bound_one(one)
             nodes += len(one)
-            if nodes > MOST_NODES:
-                raise InvalidRequestError(f"The body holds more than {MOST_NODES} values. Send less at a time.")
+            if nodes > most:
+                raise InvalidRequestError(f"{what} more than {most} values. Send less at a time.")
             children = one.values() if type(one) is dict else one
             inside.extend(child for child in children if type(child) in (dict, list))
         if not inside:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from router_ml.case import organisation
+from router_ml.serve.bodies import bound_request
 
 Scope = Literal["route", "execute", "outcomes", "admin"]
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
@@ -59,8 +60,9 @@ class Caller:
         """The fields of a request of its: with its organisation in the metadata, if it has one.
 
         Raises:
-            AccessError: the request says it is of another one.
+            AccessError: the request says it is of another one. InvalidRequestError: it has too many texts.
         """
+        bound_request(fields)
         metadata = fields.get("metadata")
         if self.org is None or not isinstance(metadata, Mapping | None):  # what is no mapping, the contract refuses
             return dict(fields)

@@ -13,6 +13,7 @@ from router_ml.integrations.asking import Asked
 from router_ml.integrations.chats import Stamp
 from router_ml.integrations.following import Piece
 from router_ml.serve.access.caller import Caller
+from router_ml.serve.bodies import bound_request
 from router_ml.serve.gateway import Gateway
 
 
@@ -77,6 +78,7 @@ class Call:
         stream = sent.get("stream")
         if not isinstance(stream, bool | None):
             raise InvalidRequestError("stream cannot be read. Give true or false.")
+        bound_request({"messages": sent.get("messages", sent.get("input"))})
         config = gateway.router.config
         asked = api.read(config, sent, stamped=caller.stamped)
         parent, state = headers.get("traceparent"), headers.get("tracestate")

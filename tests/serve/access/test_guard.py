@@ -243,9 +243,10 @@ def test_a_form_is_small_and_that_of_a_login_tiny(client: TestClient, make_key: 
     [
         {"text": "x", "metadata": {"a": [[[]] * 1000] * 100}},
         {"text": "x", "metadata": {f"k{number}": 1 for number in range(5000)}},
-        {"messages": [{"role": "user", "content": "x"}] * 5000},
+        {"messages": [{"role": "user", "content": "x"}] * 501},
+        {"text": "x", "metadata": {"a": ["x"] * 300}},
     ],
-    ids=["nodes", "fields", "messages"],
+    ids=["nodes", "fields", "messages", "metadata"],
 )
 def test_a_body_of_many_parts_is_refused_before_work_on_it(client: TestClient, held: dict[str, Any]) -> None:
     """Work on a request grows with its parts: one of 2 MB once held a worker for 13 seconds."""
@@ -254,6 +255,13 @@ def test_a_body_of_many_parts_is_refused_before_work_on_it(client: TestClient, h
     assert "more than" in answer.json()["error"]["message"]
 
 
+def test_a_chat_of_many_messages_is_refused_before_work_on_it(client: TestClient) -> None:
+    said = [{"role": "user", "content": "x"}] * 501
+    for path, name in (("/v1/chat/completions", "messages"), ("/v1/responses", "input")):
+        answer = client.post(path, json={"model": "auto", name: said})
+        assert (answer.status_code, "500 messages" in answer.text) == (400, True)
+
+
 def test_a_body_of_as_many_parts_as_it_may_have_is_read(client: TestClient) -> None:
-    messages = [{"role": "user", "content": f"What of it, {number}?"} for number in range(500)]
+    messages = [{"role": "user", "content": f"What of it, {number}?"} for number in range(100)]
     assert client.post("/v1/route", json={"messages": messages}).status_code == 200
