@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -40,6 +41,7 @@ async def whoever_calls(request: Request, gateway: Served) -> Caller:
 
 Called = Annotated[Caller, Depends(whoever_calls)]
 MOST_DEPTH = 64
+_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # the only way in which UTF-8 can tell of half a pair
 _JSON_NAMES: dict[type, str] = {str: "text", dict: "JSON object", list: "list"}
 
 
@@ -60,14 +62,15 @@ class Allowed:
         return must_have(caller, self.scope)
 
 
-async def json_body(request: Request, caller: Called) -> dict[str, Any]:
+async def json_body(request: Request, _: Called) -> dict[str, Any]:
     """The body of a request, an object whose texts are whole; read once it is known who sends it.
 
     Raises:
         AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object, or holds no text.
     """
-    found = await json_items(request, caller)
-    if wrong := [value for key, value in found.items() if unpaired(key) or unpaired(value)]:
+    found, body = await _object(request)
+    halves = found.items() if _ESCAPED.search(body) is not None else ()
+    if wrong := [value for key, value in halves if unpaired(key) or unpaired(value)]:
         kind = _JSON_NAMES.get(type(wrong[0]), "name")
         raise InvalidRequestError(
             f"A {kind} in the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character. "
@@ -82,6 +85,10 @@ async def json_items(request: Request, _: Called) -> dict[str, Any]:
     Raises:
         AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object.
     """
+    return (await _object(request))[0]
+
+
+async def _object(request: Request) -> tuple[dict[str, Any], bytearray]:
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -96,7 +103,7 @@ async def json_items(request: Request, _: Called) -> dict[str, Any]:
         raise InvalidRequestError(f"The body is a {type(found).__name__}, expected a JSON object.")
     if not within_depth(found, body):
         raise InvalidRequestError(f"The body is nested more than {MOST_DEPTH} deep. Send it flatter.")
-    return found
+    return found, body
 
 
 def parsed(body: bytes | bytearray) -> Any:
