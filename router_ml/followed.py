@@ -74,12 +74,10 @@ class FollowedOverrides:
 
 def fitted(config: RouterConfig, event: AuditEvent) -> tuple[Policy, ...]:
     """The policies of an override as they can be laid over a configuration: never fewer limits than they mean."""
-    said = event.detail.get("policies")
     found: list[Policy] = []
-    for each in said if isinstance(said, list) else [None]:
-        policy = _readable(each)
-        if policy is not None and policy in config.policies:
-            continue  # it was put into router.yaml since
+    for policy in written(event):
+        if policy is not None and (policy in config.policies or _only_elsewhere(config, policy)):
+            continue  # it was put into router.yaml since, or is about lanes that are not here
         laid = with_policies(config, found)
         fits = next((one for one in _readings(laid, policy, event) if _valid(laid, one)), None)
         if fits is None:
@@ -89,6 +87,20 @@ def fitted(config: RouterConfig, event: AuditEvent) -> tuple[Policy, ...]:
             logger.error("Override %s does not fit the rules here and holds as narrowly as it can.", event.event_id)
         found.append(fits)
     return tuple(found)
+
+
+def written(event: AuditEvent) -> tuple[Policy | None, ...]:
+    """The policies of an override as whoever laid it said; None for one that cannot be read."""
+    said = event.detail.get("policies")
+    return tuple(_readable(each) for each in said) if isinstance(said, list) else (None,)
+
+
+def _only_elsewhere(config: RouterConfig, policy: Policy) -> bool:
+    """Whether it does nothing but deny lanes, none of which is here."""
+    lanes = policy.then.lanes
+    if lanes is None or lanes.allow is not None or policy.then.model_copy(update={"lanes": None}) != Then():
+        return False
+    return not any(lane in config.lanes for lane in lanes.deny)
 
 
 def _readings(config: RouterConfig, policy: Policy | None, event: AuditEvent) -> Iterable[Policy]:

@@ -1,6 +1,7 @@
 """How a process hears of what others write into its log: audit events that are to hold in every router within seconds.
 
-A decision never waits for the log: once the last look is old, a thread looks again beside it.
+Once the last look is old, a thread looks again beside the decisions. Only where nobody has looked for long, as in a
+program that was idle, a decision waits for that look, and then not for long.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
+PATIENCE_SECONDS = 0.1
+_LONG = 3  # times ``poll_seconds``: then the last look is too old to decide by
+_AGAIN_SECONDS = 30.0  # after waiting for nothing
 Take = Callable[[Sequence[AuditEvent]], None]
 
 
@@ -39,7 +43,8 @@ class Listener:
         self._seen: tuple[int, int] | None = None  # which log, and how many events
         self._reading = threading.Lock()
         self._looking = threading.Lock()
-        self._look_at = 0.0
+        self._look_at, self._looked_at, self._wait_at = 0.0, time.monotonic(), 0.0
+        self._looked = threading.Event()
         self._failing = False
 
     @property
@@ -59,6 +64,7 @@ class Listener:
     def refresh(self) -> None:
         """Look into the log now; what cannot be read changes nothing."""
         self._look_at = time.monotonic() + self.poll_seconds
+        began = time.monotonic()
         with self._reading:  # an older look must not come after a newer one
             log = self._log()
             if log is None:
@@ -70,14 +76,19 @@ class Listener:
                     logger.warning("Drills, overrides and switches of the log cannot be followed for now: %s", error)
                 self._failing = True
             else:
-                self._failing = False
+                self._failing, self._looked_at = False, began
 
     def look(self) -> None:
-        """Have a thread look, if the last look is old; for whoever cannot wait."""
-        if time.monotonic() < self._look_at or not self._looking.acquire(blocking=False):
-            return
-        self._look_at = time.monotonic() + self.poll_seconds
-        threading.Thread(target=self._look, name="router-ml-listening", daemon=True).start()
+        """Have a thread look, if the last look is old; wait for it ``PATIENCE_SECONDS`` where it is very old, unless
+        that was just in vain."""
+        now = time.monotonic()
+        if now >= self._look_at and self._looking.acquire(blocking=False):
+            self._look_at = now + self.poll_seconds
+            self._looked = threading.Event()
+            threading.Thread(target=self._look, args=(self._looked,), name="router-ml-listening", daemon=True).start()
+        old = now - self._looked_at > _LONG * self.poll_seconds and self._log() is not None
+        if old and now >= self._wait_at and not self._looked.wait(PATIENCE_SECONDS):
+            self._wait_at = time.monotonic() + _AGAIN_SECONDS
 
     def _read(self, log: EventLog) -> None:
         kinds = [kind for some, _ in self._takers for kind in some]
@@ -89,8 +100,9 @@ class Listener:
             take([event for event in events if event.kind in some])
         self._seen = seen
 
-    def _look(self) -> None:
+    def _look(self, looked: threading.Event) -> None:
         try:
             self.refresh()
         finally:
             self._looking.release()
+            looked.set()

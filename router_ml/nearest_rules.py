@@ -14,7 +14,9 @@ from router_ml.contract import Estimate, RouteDecision
 from router_ml.taken import taken
 
 WHOLE = 1.0  # the size of a change that takes something away
-_SOURCE = re.compile(r"(policy [\w.-]+): |(constraints): |(health: \w+(?: domain)? \S+) is down|(cost|latency) ")
+_SOURCE = re.compile(
+    r"(policy [\w.-]+): |(constraints): |(health: \w+(?: domain)? \S+) (?:is|counts as) down|(cost|latency) "
+)
 _CEILING = re.compile(r"(?:cost \$|latency )([\d.]+)(?: ms)?, at most \$?([\d.]+)(?: ms)? allowed")
 
 

@@ -23,11 +23,15 @@ from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
 from router_ml.config.changes import added_policies, compare_rules, newer_rules, rules_from, with_policies
 from router_ml.contract import AuditEvent, Versions, describe
 from router_ml.errors import InvalidRequestError, LogError
-from router_ml.followed import FOLLOWED, FollowedOverrides, fitted
+from router_ml.followed import FOLLOWED, FollowedOverrides, fitted, written
 from router_ml.guardrails import references
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
+
+
+_NOT_YET = -1
+"""No stamp of what the log says: it has to be taken in."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Override:
     def holds(self, now: datetime) -> bool:
         """Whether it has not expired."""
         return self.event.expires_at is None or now < self.event.expires_at
+
+    @property
+    def as_written(self) -> bool:
+        """Whether it holds as whoever laid it said, and was not fitted to other lanes or labels."""
+        return self.policies == written(self.event)
 
 
 @dataclass(frozen=True)
@@ -203,14 +212,21 @@ class Governed:
         Raises:
             ConfigError: they do not fit the lanes or labels of this router; nothing has changed then.
         """
+        theirs = other.rules
         with self._changing:
-            theirs, base = other._rules, self._rules.base
+            base = self._rules.base
             if theirs.replaced:
                 base = base.changed(rules_from(base.config, theirs.base.config, also=references.issues))
-            for override in _laid(theirs.overrides):
-                policies = [policy.model_dump(mode="json") for policy in override.policies]
-                added_policies(base.config, {"policies": policies}, also=references.issues)
-            self._rules = Rules(base, theirs.overrides, theirs.replaced)
+            kept: list[Override] = []
+            for override in theirs.overrides:
+                laid = Rules(base, tuple(kept)).everything
+                if override.as_written:
+                    policies = [policy.model_dump(mode="json") for policy in override.policies]
+                    added_policies(base.config, {"policies": policies}, also=references.issues)
+                    kept.append(override)
+                else:  # it was narrowed to fit there, and may mean more here
+                    kept.append(Override(override.event, fitted(laid, override.event)))
+            self._rules, self._heeded = Rules(base, tuple(kept), theirs.replaced), _NOT_YET
 
     def _take_effect(
         self, event: AuditEvent, base: InForce, overrides: tuple[Override, ...], *, replaced: bool = False

@@ -167,6 +167,7 @@ def test_lanes_that_would_have_come_back_without_an_estimate_are_named(decision:
     [
         ("constraints: lane abroad is denied", "constraints", "without the caller's constraints"),
         ("health: provider openai is down", "health", "with provider openai up"),
+        ("health: provider openai counts as down, switched off, aud_1", "health", "with provider openai up"),
         ("cost $0.012000, at most $0.010000 allowed", "cost ceiling", "cost ceiling $0.01 -> $0.012"),
         ("latency 5500 ms, at most 5000 ms allowed", "latency ceiling", "latency ceiling 5000 ms -> 5500 ms"),
     ],

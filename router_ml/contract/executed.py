@@ -10,7 +10,7 @@ from router_ml.contract.base import At, Identifier, Milliseconds, Model, Reporte
 from router_ml.contract.decision import Narrowing, PolicyFired
 from router_ml.contract.state import Estimate, Versions
 
-ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
+ValidationStatus = Literal["passed", "repaired", "truncated", "failed", "not_checked"]
 
 FailureKind = Literal[
     "timeout",
@@ -116,7 +116,7 @@ class Lookup(Model):
 
 
 class Validation(Model):
-    """Whether the answer kept its output contract."""
+    """Whether the answer kept its output contract; ``truncated``: it ends where the request wanted it to end."""
 
     status: ValidationStatus = "not_checked"
     errors: tuple[str, ...] = ()

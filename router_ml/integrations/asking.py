@@ -92,10 +92,10 @@ def ask(
     try:
         wished = Decoding(**said)
         given = Constraints.model_validate(own.pop("constraints", None) or {})
+        if own.get("output_contract") is None:
+            own["output_contract"] = contract_of(response_format)
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "request")) from None
-    if own.get("output_contract") is None:
-        own["output_contract"] = contract_of(response_format)
     request = RouteRequest.parse({**own, "messages": sent, "constraints": _narrowed(config, given, model, needs)})
     return Asked(request, ClientSide(theirs, must_call, wished, parallel=parallel is not False))
 

@@ -12,8 +12,8 @@ _PLAIN = " !#$&'()*+,/:;<=>?@[]^`{|}~"
 
 
 def of_decision(decision: RouteDecision) -> dict[str, str]:
-    """``x-router-ml-decision-id``, ``-action``, ``-route``, ``-class``, ``-risk-tier``, ``-bundle``, ``-arm``, where
-    there is one ``-lane``, and ``-degraded`` with why, where a decision was made by rules alone."""
+    """``x-router-ml-decision-id``, ``-action``, ``-route``, ``-class``, ``-risk-tier``, ``-bundle``, ``-arm``,
+    ``-trace-id``, where there is one ``-lane``, and ``-degraded`` with why, where it was decided by rules alone."""
     degraded = decision.state.degraded
     said = {
         "decision-id": decision.decision_id,
@@ -24,6 +24,7 @@ def of_decision(decision: RouteDecision) -> dict[str, str]:
         "risk-tier": decision.risk_tier,
         "bundle": decision.versions.bundle,
         "arm": decision.state.arm,
+        "trace-id": decision.trace_id,
         "degraded": degraded.why if degraded is not None else None,
     }
     return {PREFIX + name: quote(value, safe=_PLAIN) for name, value in said.items() if value is not None}

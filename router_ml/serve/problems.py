@@ -11,11 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from router_ml.errors import RouterError
+from router_ml.errors import LogError, LogRefusedError, RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 
 logger = logging.getLogger(__name__)
+_INSIDE = "It cannot be done here as things stand. The log of the gateway says why."
+_LOG = "The event log does not answer, or is not open here. Try again; the log of the gateway says why."
 
 
 def problem(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -31,9 +33,10 @@ def said_of(error: RouterError | AccessError) -> tuple[int, dict[str, Any]]:
     status, said = error_body(error)
     if status == 500:
         logger.error("A request failed: %s: %s", type(error).__name__, error)
-        return status, error_shape(
-            type(error).__name__, "It cannot be done here as things stand. The log of the gateway says why."
-        )
+        return status, error_shape(type(error).__name__, _INSIDE)
+    if isinstance(error, LogError) and not isinstance(error, LogRefusedError):  # it may quote a driver, hosts included
+        logger.error("The event log failed a request: %s", error)
+        return status, error_shape(said["error"]["code"], _LOG)
     return status, said
 
 
@@ -44,7 +47,9 @@ def error_shape(code: str, message: str) -> dict[str, Any]:
 
 def refusal(error: AccessError) -> JSONResponse:
     """A call that is refused."""
-    headers = {} if error.retry_after_s is None else {"retry-after": f"{math.ceil(max(error.retry_after_s, 1))}"}
+    headers = dict(error.headers)
+    if error.retry_after_s is not None:
+        headers["retry-after"] = f"{math.ceil(max(error.retry_after_s, 1))}"
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="router_ml"'
     if error.status == 408:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from router_ml.budgets import Budgets
 from router_ml.errors import LogError
 from router_ml.health import Health
 from router_ml.listening import Listener
+from router_ml.sharing.bounded import TooLongError, within
 from router_ml.sharing.counts import Counter, Counts
 from router_ml.sharing.hearsay import Breakers, Hearsay, Telling
 from router_ml.sharing.processes import Process
+from router_ml.sharing.spending import SPEND, as_counters, as_spending, before, short
 
 if TYPE_CHECKING:
     from router_ml.storage.board import Beat, Board
@@ -29,9 +32,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = 1.0
-SPEND = "spend"
 _CLEAN_EVERY = 300
-_PATIENCE_S = 10.0
+_PATIENCE_S = 3.0
+_LATE = 5
+"""After so many periods without an answer what others do is not known."""
 
 Serves = Callable[[], Mapping[str, Mapping[str, str | None]]]
 """By arm the bundle that decides and its version."""
@@ -74,12 +78,14 @@ class Sharing:
         self._rng = rng or random.Random()
         self._this = Process.this()
         self._telling = Telling(shared.health.clock)
-        self._hearsay = Hearsay(shared.health.clock, self._rng)
+        doubt = None if shared.breakers is None else shared.breakers.doubt
+        self._hearsay = Hearsay(shared.health.clock, self._rng, doubt=doubt)
         self._others: tuple[Process, ...] = ()
         self._published: dict[Counter, float] = {}
         self._based: frozenset[Counter] = frozenset()
         self._board: tuple[EventLog, Board] | None = None
         self._ticks, self._failing, self._known = 0, False, False
+        self._late_s = _LATE * seconds
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -91,7 +97,7 @@ class Sharing:
 
     @property
     def failing(self) -> bool:
-        """Whether the last look could not be taken, so that what others did is not known."""
+        """Whether the last look could not be taken or takes long, so that what others did is not known."""
         return self._failing
 
     def start(self) -> None:
@@ -105,43 +111,65 @@ class Sharing:
 
     def tick(self) -> None:
         """Tell and hear once. What the database is to blame for is logged the first time, and changes nothing."""
-        with self._turn:
+        with self._turn, self._not_too_late():
             self.shared.listener.refresh()
             board = self._opened()
             if board is None:
                 return
             try:
                 self._known = True
-                self._tell(board)
-                self._hear(board)
+                try:
+                    self._tell(board)
+                finally:  # what cannot be told here is no reason not to listen
+                    self._hear(board)
                 self._clean(board)
             except LogError as error:
-                if not self._failing:
-                    logger.error("What other processes do is not known for now: %s", error)
-                self._failing = True
+                self._fails(str(error))
             else:
                 if self._failing:
                     logger.info("Other processes are heard again.")
                 self._failing = False
+
+    @contextmanager
+    def _not_too_late(self) -> Iterator[None]:
+        """Have it be known when this takes long: a network that swallows what is sent says nothing for minutes."""
+        late = threading.Timer(self._late_s, self._fails, ["the database does not answer."])
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
+
+    def _fails(self, why: str) -> None:
+        if not self._failing:
+            logger.error("What other processes do is not known for now: %s", why)
+        self._failing = True
 
     def processes(self) -> tuple[Process, ...]:
         """The processes that lived at the last look, this one first."""
         return (replace(self._this, serves=self.shared.serves()), *self._others)
 
     def close(self) -> None:
-        """Tell the last time what was counted, and live no more, until it starts again."""
+        """Tell the last time what was counted, and live no more, until it starts again; takes seconds at most."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_PATIENCE_S)
             self._thread = None
         board = self._opened() if self._known else None
-        if board is None or not self._turn.acquire(timeout=_PATIENCE_S):
+        if board is None:
             return
+        try:
+            within(_PATIENCE_S, lambda: self._leave(board))
+        except (LogError, TooLongError) as error:
+            logger.error("What was counted last could not be told to other processes: %s", error)
+
+    def _leave(self, board: Board) -> None:
+        if not self._turn.acquire(timeout=_PATIENCE_S):
+            raise TooLongError(f"The last look has taken more than {_PATIENCE_S:g} s.")
         try:
             board.leave(self.name, self._changed(self._counted(self._days())))
             self._known = False
-        except LogError as error:
-            logger.error("What was counted last could not be told to other processes: %s", error)
         finally:
             self._turn.release()
 
@@ -167,8 +195,7 @@ class Sharing:
         return today - timedelta(days=1), today, today + timedelta(days=1)
 
     def _counted(self, days: Iterable[date]) -> dict[Counter, float]:
-        spent = self.shared.budgets.own(days)
-        return {**self.shared.counts.own(), **{(SPEND, name, on.isoformat()): usd for (name, on), usd in spent.items()}}
+        return {**self.shared.counts.own(), **as_counters(self.shared.budgets.own(days))}
 
     def _changed(self, counted: Mapping[Counter, float]) -> dict[Counter, float]:
         return {counter: value for counter, value in counted.items() if self._published.get(counter) != value}
@@ -183,10 +210,15 @@ class Sharing:
         days = self._days()
         counted = self._counted(days)
         changed, told = self._changed(counted), self._describe()
-        bases = {(SPEND, name, on.isoformat()) for name in self.shared.budgets.classes for on in days[1:]}
+        bases = {(SPEND, short(name), on.isoformat()) for name in self.shared.budgets.classes for on in days[1:]}
         if new := bases - self._based:
             if wanted := board.wants(self.name, sorted(new)):
-                board.join(self.name, changed, self._before(wanted, days[1]), told=told)
+                board.join(
+                    self.name,
+                    changed,
+                    before(wanted, self.shared.budgets.classes, self.shared.listener.log, today=days[1]),
+                    told=told,
+                )
             else:
                 board.publish(self.name, changed, told=told)
             self._based = frozenset(bases)
@@ -194,21 +226,9 @@ class Sharing:
             board.publish(self.name, changed, told=told)
         self._published = counted
 
-    def _before(self, wanted: Iterable[Counter], today: date) -> dict[Counter, float]:
-        """What the log holds of some counters; nothing yet of tomorrow, whose base is laid while nobody counts."""
-        found = dict.fromkeys(wanted, 0.0)
-        names = [name for _, name, period in found if period == today.isoformat()]
-        log = self.shared.listener.log
-        if names and log is not None:
-            start = datetime.combine(today, time(), UTC)
-            for cost in log.costs(start, until=start + timedelta(days=1), traffic_classes=names):
-                found[SPEND, cost.traffic_class, today.isoformat()] += cost.usd
-        return found
-
     def _hear(self, board: Board) -> None:
         heard = board.others(self.name, since=self._now())
-        spent = {(name, date.fromisoformat(on)): usd for (kind, name, on), usd in heard.items() if kind == SPEND}
-        self.shared.budgets.hear(spent)
+        self.shared.budgets.hear(as_spending(heard, self.shared.budgets.classes))
         self.shared.counts.hear({counter: value for counter, value in heard.items() if counter[0] != SPEND})
         self._others = tuple(_living(board.processes(), self.name))
         breakers = self.shared.breakers

@@ -6,8 +6,6 @@ It only narrows: what is off is excluded as if it were down, whatever anybody re
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,17 +13,13 @@ from typing import TYPE_CHECKING, get_args
 
 from router_ml.contract import AuditEvent
 from router_ml.contract.audit import SwitchKind
-from router_ml.errors import InvalidRequestError, LogError
-from router_ml.health import Health, Word
-from router_ml.listening import Listener
+from router_ml.errors import InvalidRequestError
 from router_ml.overrides import audit_event
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-logger = logging.getLogger(__name__)
-
-_KINDS = get_args(SwitchKind)
+KINDS = get_args(SwitchKind)
 
 
 @dataclass(frozen=True)
@@ -77,9 +71,9 @@ def turn_off(
         InvalidRequestError: no place, one that is not known, a time that has passed, or who or why is missing.
         LogError: the event could not be written; nothing is off then.
     """
-    event = _off_event(places, who=who, why=why, until=until, known=known, now=now)
+    event = off_event(places, who=who, why=why, until=until, known=known, now=now)
     log.log_audit_event(event)
-    return Switch(event, _places(event))
+    return Switch(event, places_off(event))
 
 
 def turn_on(log: EventLog, name: str, *, who: str, why: str, now: datetime | None = None) -> AuditEvent:
@@ -89,7 +83,7 @@ def turn_on(log: EventLog, name: str, *, who: str, why: str, now: datetime | Non
         InvalidRequestError: nothing of this name is off, or who or why is missing. LogError: as for ``turn_off``.
     """
     now = now or datetime.now(UTC)
-    event = _on_event(switched_off(log, now), name, who=who, why=why, now=now)
+    event = on_event(switched_off(log, now), name, who=who, why=why, now=now)
     log.log_audit_event(event)
     return event
 
@@ -97,19 +91,19 @@ def turn_on(log: EventLog, name: str, *, who: str, why: str, now: datetime | Non
 def switched_off(log: EventLog, now: datetime | None = None) -> tuple[Switch, ...]:
     """What is off, oldest first."""
     now = now or datetime.now(UTC)
-    return tuple(switch for switch in switches_of(log.changes(_KINDS)) if switch.holds(now))
+    return tuple(switch for switch in switches_of(log.changes(KINDS)) if switch.holds(now))
 
 
 def switches_of(events: Sequence[AuditEvent]) -> tuple[Switch, ...]:
     """The switches that audit events tell of, oldest first, without what was turned on again."""
-    found = tuple(Switch(event, _places(event)) for event in events if event.kind == "place_off")
+    found = tuple(Switch(event, places_off(event)) for event in events if event.kind == "place_off")
     for event in events:
         if event.kind == "place_on":
-            found = _without(found, event)
+            found = without(found, event)
     return found
 
 
-def _without(switches: Sequence[Switch], ended: AuditEvent) -> tuple[Switch, ...]:
+def without(switches: Sequence[Switch], ended: AuditEvent) -> tuple[Switch, ...]:
     """Switches less the places that an event turned on."""
     said = ended.detail.get("switches")
     on = {name: _listed(places) for name, places in said.items()} if isinstance(said, dict) else {}
@@ -117,97 +111,7 @@ def _without(switches: Sequence[Switch], ended: AuditEvent) -> tuple[Switch, ...
     return tuple(one for one in left if one.places)
 
 
-class Switches:
-    """What is off in a process: by its log, and by itself where the log could not be written; thread safe.
-
-    Args:
-        health: of its lanes. listener: where it hears of switches.
-    """
-
-    def __init__(self, health: Health, listener: Listener) -> None:
-        self._health, self._listener = health, listener
-        self._of_log: tuple[Switch, ...] = ()
-        self._local: tuple[Switch, ...] = ()
-        self._ended: tuple[AuditEvent, ...] = ()  # written here: an older look must not turn them off again
-        self._lock = threading.Lock()
-        listener.tell(self._take, _KINDS)
-
-    def now(self) -> tuple[Switch, ...]:
-        """What is off here, as of the last look."""
-        now = datetime.now(UTC)
-        return tuple(switch for switch in (*self._of_log, *self._local) if switch.holds(now))
-
-    def off(self, places: Sequence[str], *, who: str, why: str, until: datetime | None = None) -> Switch:
-        """``turn_off``, here at once. Where the log cannot be written it holds in this process alone, and says so.
-
-        Raises:
-            InvalidRequestError: as for ``turn_off``.
-        """
-        event = _off_event(places, who=who, why=why, until=until, known=self._health.places)
-        log = self._listener.log
-        switch = Switch(event, _places(event), local=log is None)
-        if log is not None:
-            try:
-                log.log_audit_event(event)
-            except LogError as error:
-                logger.error("%s is off in this process alone, and until it ends: %s", ", ".join(places), error)
-                switch = replace(switch, local=True)
-            self._listener.refresh()
-        with self._lock:
-            if switch.local:
-                self._local = (*self._local, switch)
-            elif all(switch.id != one.id for one in self._of_log):
-                self._of_log = (*self._of_log, switch)
-            self._tell()
-        return switch
-
-    def on(self, name: str, *, who: str, why: str) -> AuditEvent:
-        """``turn_on``, here at once; of what is off in this process alone no event is written.
-
-        Raises:
-            InvalidRequestError, LogError: as for ``turn_on``.
-        """
-        self._listener.refresh()
-        now = datetime.now(UTC)
-        event = _on_event(self.now(), name, who=who, why=why, now=now)
-        said = event.detail["switches"]
-        assert isinstance(said, dict)
-        log = self._listener.log
-        if any(switch.id in said for switch in self._of_log):
-            if log is None:
-                raise LogError("The event log is away, so nobody could tell who turned this on. Try again.")
-            log.log_audit_event(event)
-        with self._lock:
-            self._of_log = _without(self._of_log, event)
-            self._ended = (*self._ended, event)
-            self._local = _without(self._local, event)
-            self._tell()
-        return event
-
-    def _take(self, events: Sequence[AuditEvent]) -> None:
-        with self._lock:
-            self._of_log = switches_of([*events, *self._ended])
-            self._tell()
-
-    def _tell(self) -> None:
-        """Have it count. Call with the lock held."""
-        now, clock = datetime.now(UTC), self._health.clock()
-        off: dict[str, Word] = {}
-        for switch in (*self._local, *self._of_log):
-            left = None if switch.until is None else (switch.until - now).total_seconds()
-            word = Word(f"switched off, {switch.id}", None if left is None else clock + left)
-            for place in switch.places:
-                off[place] = _longer(off.get(place), word)
-        self._health.switch(off)
-
-
-def _longer(one: Word | None, other: Word) -> Word:
-    if one is None or (one.until is not None and (other.until is None or other.until > one.until)):
-        return other
-    return one
-
-
-def _off_event(
+def off_event(
     places: Sequence[str],
     *,
     who: str,
@@ -216,6 +120,7 @@ def _off_event(
     known: Collection[str] | None,
     now: datetime | None = None,
 ) -> AuditEvent:
+    """The event that turns places off, checked as ``turn_off`` says."""
     now = now or datetime.now(UTC)
     until = until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
     expected = f" Known: {', '.join(sorted(known))}." if known is not None else ""
@@ -230,7 +135,7 @@ def _off_event(
     return audit_event("place_off", now, who, why, {"places": list(dict.fromkeys(places))}, until)
 
 
-def _on_event(off: Sequence[Switch], name: str, *, who: str, why: str, now: datetime) -> AuditEvent:
+def on_event(off: Sequence[Switch], name: str, *, who: str, why: str, now: datetime) -> AuditEvent:
     """Names each switch and place that it ends, so that no clock has to tell what came first."""
     found = {switch.id: [*switch.places] for switch in off if switch.id == name}
     found = found or {switch.id: [name] for switch in off if name in switch.places}
@@ -240,7 +145,8 @@ def _on_event(off: Sequence[Switch], name: str, *, who: str, why: str, now: date
     return audit_event("place_on", now, who, why, {"switches": found})
 
 
-def _places(event: AuditEvent) -> tuple[str, ...]:
+def places_off(event: AuditEvent) -> tuple[str, ...]:
+    """What an event turned off."""
     return _listed(event.detail.get("places"))
 
 

@@ -133,6 +133,7 @@ def test_formats_are_contracts() -> None:
         {"tools": [tool("a")], "tool_choice": 5},
         {"tool_choice": "required"},
         {"response_format": "x"},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"maximum": float("inf")}}}},
     ],
 )
 def test_what_cannot_be_read_is_an_error(config: RouterConfig, wrong: dict[str, Any]) -> None:

@@ -125,6 +125,16 @@ def test_lanes_that_are_not_here_need_no_rule(
     assert decide(other).eligible == tuple(lane for lane in left if lane != "mid" or "allow" in str(then))
 
 
+def test_denying_lanes_that_are_not_here_does_nothing_here(config: Config, policy: Made, log: EventLog) -> None:
+    """Whatever its condition; a rule that asks for more holds for that."""
+    one = Router(config(), log=log)
+    one.override(deny(policy, "big"), **WHO)
+    other = Router(without(config(), "big"), log=log)
+    assert (decide(other).policies, decide(other).eligible) == ((), ("house", "mid", "open"))
+    one.override(policy("more", {}, {"lanes": {"deny": ["big"]}, "boundary": "private"}), **WHO)
+    assert decide(told(other)).eligible == ("house",)
+
+
 def test_a_condition_that_cannot_be_judged_counts_as_met(
     config: Config, policy: Made, log: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,10 +34,10 @@ def by(decision: RouteDecision) -> str | None:
 def test_it_has_the_methods_of_a_router() -> None:
     """Code that holds one may be given the other; what is not there is about one bundle alone."""
     deciding = "decide decide_many decide_each decide_degraded"
-    inner = set(f"load {deciding} conclude certified estimate follow rehearse rules shadow".split())
+    inner = set(f"load {deciding} conclude certified estimate follow rehearse shadow".split())
     public = {name for name in dir(Router) if not name.startswith("_")}
     assert public - set(dir(Rollout)) == inner
-    for name in public - inner - {"config", "keeps", "log"}:
+    for name in public - inner - {"config", "keeps", "log", "rules"}:
         assert signature(getattr(Rollout, name)).parameters.keys() == signature(getattr(Router, name)).parameters.keys()
 
 
@@ -286,6 +286,27 @@ def test_rules_hold_for_every_arm_and_for_the_next_champion(shelf: Shelf, serve:
     assert [found.event_id for found in log.audit_events()] == [event.event_id]
     rollout.end_override(event.event_id, who="ada", why="over")
     assert "balanced" in rollout.predict_route(TEXT).eligible
+
+
+def test_an_override_of_another_process_outlives_the_champion_as_it_was_meant(
+    shelf: Shelf, serve: Serve, log: EventLog
+) -> None:
+    """Nobody decides between the news and the promotion, and the new champion has a lane that the old one lacked."""
+    shelf.without = {"1": "code"}
+    rollout = serve()
+    elsewhere = shelf.open("2", memory=None)
+    deny = {"lanes": {"deny": ["balanced", "code"]}}
+    policy = {"id": "stop", "version": "1", "owner": "ops", "rationale": "incident", "when": {}, "then": deny}
+    event = elsewhere.override(policy, who="ada", why="incident")
+    rollout.memory.listener.refresh()
+    shelf.aliases = {"champion": "3"}
+    assert rollout.refresh()
+    after = rollout.predict_route(TEXT)
+    assert by(after) == "router/3"
+    assert {"balanced", "code"}.isdisjoint(after.eligible)
+    assert after.versions.policy_sha256 == elsewhere.predict_route(TEXT).versions.policy_sha256
+    rollout.end_override(event.event_id, who="ada", why="over")
+    assert {"balanced", "code"} <= set(rollout.predict_route(TEXT).eligible)
 
 
 def test_a_bundle_that_does_not_take_the_rules_in_force_is_not_served(shelf: Shelf, serve: Serve) -> None:

@@ -18,6 +18,7 @@ def test_they_say_where_a_request_goes(make_decision: Callable[..., RouteDecisio
         "x-router-ml-risk-tier": "medium",
         "x-router-ml-bundle": "default-0a1b2c",
         "x-router-ml-arm": "champion",
+        "x-router-ml-trace-id": "0af7651916cd43dd8448eb211c80319c",
     }
 
 

@@ -16,6 +16,7 @@ def shown(found: dict[str, Any]) -> str:
     return "\n".join(f"{what}: {example}" for what, some in found["examples"].items() for example in some)
 
 
+@pytest.mark.slow
 def test_a_hundred_hostile_requests_achieve_nothing(tmp_path: Path) -> None:
     found = attack(100, seed=7, slow=0, folder=tmp_path)
     assert not found["failures"], shown(found)

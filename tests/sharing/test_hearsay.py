@@ -168,3 +168,55 @@ def test_breakers_tell_how_a_place_is(clock: Clock) -> None:
     assert watch.troubled()["p"] == Trouble("probing")
     watch.leave(probe, True)
     assert watch.troubled() == {}
+
+
+def spared(gap_s: float, *, well: str, seconds: float = 600.0) -> tuple[float, int]:
+    """The share of its calls that replica b keeps from a vendor, and how many of those that it makes fail, beside a
+    replica a; both get a request about every ``gap_s``. ``well``: the replicas whose calls to the vendor succeed."""
+
+    class Never:
+        def cancel(self) -> None:
+            pass
+
+    clock, rng = Clock(), random.Random(11)
+    replicas: dict[str, tuple[Health, Watch, Telling, Hearsay]] = {}
+    told: dict[str, tuple[float, dict[str, Said]]] = {}
+    ticks, calls = {"a": 1000.2, "b": 1000.6}, {"a": 1000.1, "b": 1000.3}
+    for name in "ab":
+        health = Health(CONFIG.lanes, clock=clock)
+        watch = Watch(CONFIG.lanes, CONFIG.execution, report=health.report, clock=clock, after=lambda *_: Never())
+        hearsay = Hearsay(clock, random.Random(ord(name)), doubt=watch.doubt)
+        replicas[name] = health, watch, Telling(clock), hearsay
+    asked = kept = failed = 0
+    while clock.now < 1000 + seconds:
+        clock.now += 0.1
+        for name, (health, watch, telling, hearsay) in replicas.items():
+            other = "b" if name == "a" else "a"
+            watch._look()
+            if clock.now >= ticks[name]:
+                ticks[name] += rng.uniform(0.75, 1.25)
+                told[name] = clock.now, telling.now(watch.troubled(), health.reported)
+                if other in told:
+                    at, said = told[other]
+                    health.hear(hearsay.believed({other: (clock.now - at, said)}, well=watch.last_well()))
+            if clock.now >= calls[name]:
+                calls[name] += rng.expovariate(1 / gap_s)
+                down = {"zeta", "other"} & health.snapshot.keys()
+                asked, kept = asked + (name == "b"), kept + (name == "b" and bool(down))
+                if not down:
+                    watch.leave(watch.enter("other"), name in well)
+                    failed += name == "b" and name not in well
+    return kept / asked, failed
+
+
+@pytest.mark.parametrize("gap_s", [0.2, 1.0, 5.0])
+def test_a_replica_whose_network_is_broken_takes_a_vendor_from_nobody_else(gap_s: float) -> None:
+    """It says so again and again, while requests keep coming to both."""
+    share, _ = spared(gap_s, well="b")
+    assert share < 0.05
+
+
+def test_a_vendor_that_is_down_for_all_is_tried_a_few_times_by_each() -> None:
+    share, failed = spared(0.2, well="")
+    assert share > 0.95
+    assert failed < 30

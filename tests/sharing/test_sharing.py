@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from router_ml.errors import LogError
 from router_ml.storage import board as boards
 from router_ml.storage.board import ALIVE_S, Board
 from tests.sharing.conftest import CONFIG, Replica, Service
@@ -174,6 +177,65 @@ def test_a_database_that_is_away_is_said_once_and_changes_nothing(
     assert caplog.text.count("What other processes do is not known for now") == 1
     assert (two.spent(), two.sharing.failing) == (pytest.approx(0.25), True)
     two.sharing.close()
+
+
+def test_a_database_that_never_answers_counts_as_away_and_holds_up_no_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("router_ml.sharing.sharing._PATIENCE_S", 0.05)
+    replica, answers = service.replica(), threading.Event()
+    listener, refresh = replica.router.memory.listener, replica.router.memory.listener.refresh
+
+    def stalled() -> None:
+        answers.wait(30)
+        refresh()
+
+    monkeypatch.setattr(listener, "refresh", stalled)
+    replica.sharing._late_s = 0.05
+    ticking = threading.Thread(target=replica.sharing.tick)
+    ticking.start()
+    until = time.monotonic() + 30
+    while not replica.sharing.failing:
+        assert time.monotonic() < until
+    began = time.monotonic()
+    replica.sharing.close()
+    assert time.monotonic() - began < 10
+    assert "does not answer" in caplog.text
+    answers.set()
+    ticking.join()
+    assert not replica.sharing.failing
+
+
+def test_a_class_with_a_long_name_shares_its_money(service: Service) -> None:
+    """Longer than a column of the board."""
+    classes = {
+        "c" * 250: {"floor": 0.4, "quality_per_usd": 1, "budget_usd_per_day": 1.0, "when": {"channel": ["batch"]}}
+    }
+    said = CONFIG.model_dump(mode="json", by_alias=True)
+    long = CONFIG.model_validate({**said, "traffic_classes": {**classes, **said["traffic_classes"]}})
+    one, two = service.replica(long), service.replica(long)
+    name, channel = ("default", "web") if "postgresql" in service.url else ("c" * 250, "batch")  # it logs no such name
+    cost = ask(one, channel=channel).estimates["best"].cost_usd
+    service.tick(one, two)
+    three = service.replica(long)
+    for replica in (one, two, three):
+        standing = replica.router.memory.budgets.standing(name, datetime.now(UTC))
+        assert standing is not None
+        assert standing.spent_usd == pytest.approx(cost)
+        assert not replica.sharing.failing
+
+
+def test_who_cannot_tell_hears(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = service.replica(), service.replica()
+    pay(one, 0.25)
+    service.tick(one)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise LogError("The database does not take it.")
+
+    monkeypatch.setattr(Board, "publish", refused)
+    service.tick(two)
+    assert (two.spent(), two.sharing.failing) == (pytest.approx(0.25), True)
 
 
 def test_a_class_that_gets_a_budget_later_counts_what_the_log_holds(service: Service) -> None:

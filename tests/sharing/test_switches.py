@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from router_ml import RouteDecision, Router
+from router_ml.contract import AuditEvent
+from router_ml.contract.audit import AuditKind
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.health import places_of
 from router_ml.offline.replay import replay
@@ -123,3 +126,81 @@ def test_where_the_log_cannot_be_written_it_holds_here_and_says_so(
     alone = Router(CONFIG)
     assert alone.switch_off(["acme"], **WHO).local
     assert decide(alone).lane == "other"
+
+
+def test_a_database_that_stalls_keeps_nobody_from_turning_off(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes effect here at once, and everywhere when the database answers after all."""
+    monkeypatch.setattr("router_ml.sharing.switched._WRITE_S", 0.05)
+    router, stalled, write = Router(CONFIG, log=log), threading.Event(), log.log_audit_event
+
+    def late(event: AuditEvent) -> None:
+        assert decide(router).lane == "other", "it holds before it is written"
+        stalled.wait(30)
+        write(event)
+
+    monkeypatch.setattr(log, "log_audit_event", late)
+    switch = router.switch_off(["acme"], **WHO)
+    assert switch.local
+    assert "in this process alone" in caplog.text
+    assert decide(router).lane == "other"
+    stalled.set()
+    until = time.monotonic() + 30
+    while not switched_off(log):
+        assert time.monotonic() < until
+    router.memory.listener.refresh()
+    assert [(one.id, one.local) for one in router.switched_off()] == [(switch.id, False)], "listed once"
+    stalled.clear()
+    with pytest.raises(LogError, match="stays so"):
+        router.switch_on("acme", **WHO)
+    assert decide(router).lane == "other"
+    stalled.set()
+
+
+def test_what_was_written_without_an_answer_is_one_switch_and_ends_for_all(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, write = Router(CONFIG, log=log), log.log_audit_event
+
+    def lost(event: AuditEvent) -> None:
+        write(event)
+        raise LogError("The answer was lost.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(log, "log_audit_event", lost)
+        switch = router.switch_off(["acme"], **WHO)
+    assert switch.local
+    router.memory.listener.refresh()
+    assert [(one.id, one.local) for one in router.switched_off()] == [(switch.id, False)]
+    router.switch_on(switch.id, **WHO)
+    assert (router.switched_off(), switched_off(log)) == ((), ())
+
+
+def test_a_router_that_was_idle_decides_by_what_was_switched_off_meanwhile(log: EventLog) -> None:
+    router = Router(CONFIG, log=log)
+    assert decide(router).lane == "best"
+    turn_off(log, ["acme"], **WHO)
+    router.memory.listener._look_at = router.memory.listener._looked_at = time.monotonic() - 60
+    assert decide(router).lane == "other"
+
+
+def test_an_idle_router_does_not_wait_for_a_database_that_is_away(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, answers, count = Router(CONFIG, log=log), threading.Event(), log.count_changes
+    decide(router)
+
+    def stalled(kinds: Sequence[AuditKind]) -> int:
+        answers.wait(30)
+        return count(kinds)
+
+    monkeypatch.setattr(log, "count_changes", stalled)
+    listener = router.memory.listener
+    listener._look_at = listener._looked_at = time.monotonic() - 60
+    decide(router)
+    waiting = listener._wait_at
+    assert waiting > time.monotonic(), "it has waited once, in vain"
+    decide(router)
+    assert listener._wait_at == waiting
+    answers.set()

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks.serve.hostility.estate import Estate
-from benchmarks.serve.hostility.strings import ORGS, PATHS, STRINGS, TIMES
+from benchmarks.serve.hostility.strings import NUMBERS, ORGS, PATHS, STRINGS, TIMES
 
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/route": {"text": "?", "metadata": {"org": "?", "user": "?"}, "traffic_class": "?", "request_id": "?"},
@@ -126,7 +126,10 @@ class Attacker:
 
     def _injection(self) -> Made:
         path, shape = self._post()
-        return _sent(self._request("POST", path, _json(self._filled(shape))))
+        body, word = _json(self._filled(shape)), _json(f"word {self._mark}")
+        if word in body and self._rng.random() < 0.2:
+            body = body.replace(word, self._rng.choice(NUMBERS), 1)
+        return _sent(self._request("POST", path, body))
 
     def _query(self) -> Made:
         shape = self._rng.choice(READ)

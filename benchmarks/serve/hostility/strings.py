@@ -84,6 +84,8 @@ TIMES = (
     "1e18",
 )
 """At the end of what dates can hold, and beyond it in UTC."""
+NUMBERS = (b"1e999", b"-1e999", b"9" * 400)
+"""Numbers of JSON that become none."""
 STRINGS = (*SQL, *TEMPLATES, *PAGES, *PATHS, *ODD)
 """All of them."""
 

@@ -121,6 +121,12 @@ def passed(
     return BreakerState("closed", 0, counts, state.until_ms, state.pause_ms, state.probing, state.turn)
 
 
+def doubted(state: BreakerState, now_ms: float, *, rules: Breaker) -> BreakerState:
+    """The state of a breaker whose next calls are probes, since somebody else says that they would fail; one that knows
+    of failures itself stays as it is."""
+    return _opened(state, rules.open_ms, now_ms - rules.open_ms) if state.phase == "closed" else state
+
+
 def _probed(state: BreakerState, ok: bool | None, now_ms: float, *, rules: Breaker) -> BreakerState:
     if ok is None:
         return replace(state, probing=max(state.probing - 1, 0))

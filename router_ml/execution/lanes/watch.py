@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from router_ml.config import Lane
 from router_ml.config.execution import ExecutionRules
 from router_ml.errors import InvalidRequestError
-from router_ml.execution.lanes.breaker import BreakerState, allow, passed, ready, record
+from router_ml.execution.lanes.breaker import BreakerState, allow, doubted, passed, ready, record
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.trouble import Trouble, trouble_of
 
@@ -179,6 +179,17 @@ class Watch:
                 name: [self._well[lane] for lane in lanes if lane in self._well] for name, lanes in self._covers.items()
             }
         return {name: max(times) for name, times in found.items() if times}
+
+    def doubt(self, name: str) -> None:
+        """Have a lane or provider tried by probes before calls go on as usual, since another process says that it is
+        not well."""
+        now = self._clock() * 1000
+        keys: list[Key] = [("lane", name)] if name in self._provider else []
+        keys += [("provider", name)] if name in self._provider.values() else []
+        with self._lock:
+            for key in keys:
+                self._states[key] = doubted(self._state(key), now, rules=self._rules.breaker)
+            self._tell()
 
     def close(self) -> None:
         """Report that everything is up, and nothing more."""

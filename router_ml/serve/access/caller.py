@@ -14,11 +14,20 @@ SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
 
 class AccessError(Exception):
     """A call that is refused before anything is done. ``status``: of HTTP; ``code``: for programs; ``retry_after_s``:
-    when it may be tried again."""
+    when it may be tried again; ``headers``: further ones of the answer."""
 
-    def __init__(self, status: int, code: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.retry_after_s = status, code, retry_after_s
+        self.headers = dict(headers or {})
 
 
 @dataclass(frozen=True)

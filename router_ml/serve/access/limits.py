@@ -64,7 +64,8 @@ class Limits:
             if last * (1 - gone) + this + calls > most:
                 wait = _wait_s(last, this, most - calls, gone)
                 said = f"The key makes more than {most} requests a minute. Try again in {math.ceil(wait)} s."
-                raise AccessError(429, "rate_limit_exceeded", said, retry_after_s=wait)
+                limits = Rate(most, 0, wait).headers()
+                raise AccessError(429, "rate_limit_exceeded", said, retry_after_s=wait, headers=limits)
             self._counts.add(CALLS, caller.key_id, minute, float(calls))
         left = most - (last * (1 - gone) + this + calls)
         return Rate(most, max(0, math.floor(left)), MINUTE_S * (2 - gone))

@@ -46,6 +46,7 @@ _ERRORS = {
 }
 
 
+_STATUS = {207: "Some were not taken.", 503: "Not now, with the reasons."}
 _OTHER: dict[str, dict[str, Any]] = {
     "text/plain": {"schema": {"type": "string"}},
     "text/event-stream": {"schema": {"description": "Events, as the OpenAI API sends them."}},
@@ -72,7 +73,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
             used |= set(operation.get("tags", ()))
-            _describe(operation, ENDPOINTS.get(f"{method.upper()} {path}"), names, is_ours=path.startswith("/v1"))
+            known = ENDPOINTS.get(f"{method.upper()} {path}")
+            _describe(operation, known, names, is_ours=path.startswith("/v1") or known is not None)
     found["components"] = {"schemas": dict(sorted({**own, **schemas}.items())), "securitySchemes": _KEYS}
     found["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items() if name in used]
     return found
@@ -99,7 +101,8 @@ def _describe(operation: dict[str, Any], known: Described | None, names: Names, 
         return
     problem = {"application/json": {"schema": names[Problem, "serialization"]}}
     operation["responses"] |= {code: {"description": text, "content": problem} for code, text in _ERRORS.items()}
-    operation["security"] = [{name: []} for name in _KEYS]
+    if known is None or known.scopes:
+        operation["security"] = [{name: []} for name in _KEYS]
     if known is None:
         return
     if known.scopes:
@@ -114,7 +117,7 @@ def _describe(operation: dict[str, Any], known: Described | None, names: Names, 
         if known.answer is not None and status != 207:
             said["example"] = known.answer
         content = {media: _OTHER.get(media, said) for media in known.media}
-        what = "Some were not taken." if status == 207 else "What was asked for."
+        what = _STATUS.get(status, "What was asked for.")
         operation["responses"][str(status)] = {"description": what, "content": content}
 
 

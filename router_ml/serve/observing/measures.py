@@ -8,7 +8,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 
 _REFUSED = {401: "no_key", 402: "budget", 403: "not_allowed", 413: "too_large", 429: "rate", 503: "unavailable"}
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 PROBES = frozenset(("/healthz", "/readyz", "/metrics"))
-"""Routes of whoever looks after the gateway: counted, and neither refused, timed nor logged."""
+"""Routes of whoever looks after the gateway: counted, not timed, and logged only where they are refused."""
 
 
 class Measures:
@@ -61,12 +61,12 @@ class Measures:
         end."""
         self._in_flight.dec()
         self._requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
+        if status in _REFUSED and not (route in PROBES and status == 503):  # a probe's 503 is its answer
+            self._refused.labels(_REFUSED[status]).inc()
         if route in PROBES:
             return
         self._seconds.labels(route).observe(seconds)
         if first is not None:
             self._first.labels(route).observe(first)
-        if status in _REFUSED:
-            self._refused.labels(_REFUSED[status]).inc()
         if not whole:
             self._broken_off.inc()

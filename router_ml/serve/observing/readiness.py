@@ -27,8 +27,8 @@ _KEPT = 10_000
 
 @dataclass(frozen=True)
 class Readiness:
-    """``reasons`` not to be sent anything, none: ready. ``degraded``: what fails and costs nobody an answer now:
-    ``database``, ``registry``, ``rules``."""
+    """``reasons`` not to be sent anything, none: ready; ``keys`` and ``switches``: those of the log are not known.
+    ``degraded``: what fails and costs nobody an answer now: ``database``, ``registry``, ``rules``."""
 
     reasons: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
@@ -94,9 +94,16 @@ def waiting_bytes(drain: Drain) -> int:
     return sum(max(size - segment.read, 0) for segment, size in drain.spool.waiting())
 
 
-def readiness(router: Router | Rollout, database: Database, *, leaving: bool, refused_rules: bool) -> Readiness:
-    """As of now; asks nobody, so that it can be called as often as anybody likes."""
+def readiness(
+    router: Router | Rollout, database: Database, *, leaving: bool, refused_rules: bool, knows_keys: bool
+) -> Readiness:
+    """As of now; asks nobody, so that it can be called as often as anybody likes. ``knows_keys``: without them nobody
+    is let in."""
     reasons = ["leaving"] if leaving else []
+    if not knows_keys:
+        reasons.append("keys")
+    if router.keeps and not router.memory.listener.heard:
+        reasons.append("switches")
     degraded = ["rules"] if refused_rules else []
     recorder = router.memory.recorder
     drain = recorder.drain

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router_ml.serve.observing.measures import PROBES
@@ -72,18 +75,26 @@ class _Answer:
             "bytes": self._bytes,
             **self._ids,
         }
-        state = scope.get("state", {})
-        said.update({name: state[name] for name in ("decision_id", "trace_id") if state.get(name)})
         caller = scope.get("router_ml.caller")
         if caller is not None:
             said.update(key=caller.key_id, org=caller.org)
         if not self._whole:
             said["broken_off"] = True
-        level = logging.DEBUG if route in PROBES else logging.INFO
+        quiet = route in PROBES and (self._status < 400 or self._status == 503)
+        level = logging.DEBUG if quiet else logging.INFO
         logger.log(level, "%s %s %d", said["method"], route, self._status, extra=said)
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path, which holds no id; of what matched nothing, no name."""
+    """The template of the path, which holds no id; of what matched nothing, no name. What was refused before it came
+    to its route, as too much, has the name of one that has no parameters."""
     path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
-    return str(path) if path else "unknown"
+    if path:
+        return str(path)
+    asked = scope["path"]
+    return asked if asked in _names(scope["app"]) else "unknown"
+
+
+@lru_cache(maxsize=8)
+def _names(app: FastAPI) -> frozenset[str]:
+    return frozenset(one.path for one in iter_route_contexts(app.routes) if one.path)

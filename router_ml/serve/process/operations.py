@@ -58,7 +58,14 @@ class Operations:
     def readiness(self) -> Readiness:
         """Whether this worker should be sent requests."""
         refused = self.following is not None and self.following.refused is not None
-        return readiness(self._gateway.router, self.database, leaving=self._gateway.leaving, refused_rules=refused)
+        gateway = self._gateway
+        return readiness(
+            gateway.router,
+            self.database,
+            leaving=gateway.leaving,
+            refused_rules=refused,
+            knows_keys=gateway.keys.known.ready,
+        )
 
     def rules_in_force(self) -> Versions:
         """What decisions of the champion say they are made with, overrides aside."""

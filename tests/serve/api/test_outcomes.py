@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from router_ml import Router
-from router_ml.serve.api.outcomes import MOST
+from router_ml.serve.api.outcomes import MOST, MOST_TIMES
 
 Client = Callable[..., TestClient]
 AT = "2026-03-01T12:00:00Z"
@@ -151,3 +151,27 @@ def test_what_breaks_in_one_of_several_is_its_answer(
     answer = client("globex").post("/v1/outcomes", json={"outcomes": given})
     assert [one.get("status", 200) for one in answer.json()["outcomes"]] == [200, 500, 200]
     assert "text of a request" not in answer.text
+
+
+def test_who_only_reports_cannot_spend_or_give_back_a_budget(client: Client, router: Router) -> None:
+    said = {"decision_id": decided(router)}
+    for usd in (0.0, 1e-6, 1e6):
+        answer = client("rater").post("/v1/outcomes", json={**said, "cost_usd": usd})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")
+        assert client("rater").post("/v1/executions", json={**said, "cost_usd": usd}).status_code == 403
+    assert client("rater").post("/v1/outcomes", json={**said, "quality": 1.0}).status_code == 200
+
+
+def test_a_cost_is_one_that_the_decision_could_have_come_to(client: Client, router: Router) -> None:
+    made = router.predict_route("What is a lien?", metadata={"org": "globex"})
+    most = MOST_TIMES * max(estimate.cost_usd for estimate in made.estimates.values())
+    hop = {"lane": "own", "provider": "vllm", "region": "eu", "boundary": "private"}
+    assert router.log is not None
+    for _ in range(2):  # as this process remembers it, then as the log has it
+        for path, more in (("outcomes", {"cost_usd": 1.01 * most}), ("executions", {"cost_usd": 1.01 * most}),
+                           ("executions", {"hops": [{**hop, "cost_usd": 0.6 * most}] * 2})):  # fmt: skip
+            answer = client("globex").post(f"/v1/{path}", json={"decision_id": made.decision_id, **more})
+            assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error"), answer.text
+        said = {"decision_id": made.decision_id, "cost_usd": 0.99 * most}
+        assert client("globex").post("/v1/outcomes", json=said).status_code == 200
+        router._recorder._known.clear()

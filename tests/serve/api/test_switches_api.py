@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from router_ml import Router
 from router_ml.execution.executor import Executor
+from router_ml.health import Word
 from router_ml.serve.access.caller import NOBODY
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
@@ -89,3 +90,32 @@ def test_one_organisation_does_not_switch_for_the_others(client: TestClient, gat
         headers = {"authorization": f"Bearer {key.token}"}
         assert client.post("/v1/switches", json=asked, headers=headers).status_code == status
     assert client.get("/v1/switches").status_code == 401
+
+
+def test_who_uses_the_service_reads_that_a_place_is_off_and_not_by_which_switch_or_host(
+    client: TestClient, gateway: Gateway, log: EventLog
+) -> None:
+    """The log and an administrator have the whole."""
+    admin = gateway.keys.create(NOBODY, {"name": "all", "scopes": ["admin", "route"]}, why="first")
+    of_one = gateway.keys.create(NOBODY, {"name": "one", "scopes": ["route"], "org": "acme"}, why="theirs")
+    theirs, all_ = ({"authorization": f"Bearer {key.token}"} for key in (of_one, admin))
+    switch = gateway.router.switch_off(["acme"], who="ada", why="leak")
+    gateway.router.memory.health.hear({"zeta": Word("heard from host-7-1234-abc")})
+    texts = []
+    for path in ("/v1/route", "/v1/route?explain=operator", "/v1/route/batch"):
+        body = {"text": "hello there"}
+        answer = client.post(path, json={"requests": [body]} if "batch" in path else body, headers=theirs)
+        assert answer.status_code == 200
+        texts.append(answer.text)
+    made = client.post("/v1/route", json={"text": "hello there"}, headers=theirs).json()
+    assert made["state"]["lane_health"] == {"acme": "down: switched off", "zeta": "down"}
+    assert made["excluded"]["best"] == ["health: provider acme counts as down, switched off"]
+    assert made["excluded"]["other"] == ["health: provider zeta counts as down"]
+    one = f"/v1/decisions/{made['decision_id']}"
+    texts += [client.get(f"{one}?view={view}", headers=theirs).text for view in ("record", "story", "explain")]
+    assert not any(switch.id in text or "host-7" in text for text in texts)
+    whole = client.get(one, headers=all_).json()
+    assert whole["state"]["lane_health"] == {
+        "acme": f"down: switched off, {switch.id}",
+        "zeta": "down: heard from host-7-1234-abc",
+    }

@@ -67,3 +67,9 @@ def test_every_series_of_the_guide_exists(names: set[str]) -> None:
     families = names | {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
     assert {name for name in asked if name not in families} <= {"router_ml_tool_calls_total"}, "only tools make those"
     assert len(asked) > 20
+
+
+@pytest.mark.parametrize("page", ["deciding_fast.md", "replicas.md", "gateway.md", "gateway_openai.md", "console.md"])
+def test_no_other_page_names_a_series_that_there_is_not(names: set[str], page: str) -> None:
+    asked = set(re.findall(r"`(router_ml_[a-z]+_[a-z_]+)`", (DOCS / page).read_text(encoding="utf-8")))
+    assert asked <= names, sorted(asked - names)

@@ -16,11 +16,14 @@ from starlette.testclient import TestClient
 
 from benchmarks.servers import LACKING, Postgres, installed
 from router_ml import Executor, Router
+from router_ml.errors import LogError
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.observing.readiness import Database
 from router_ml.serve.settings import Settings
+from router_ml.storage.access import AccessTable
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
 
 SECRET = "My card is 4111 1111 1111 1111, and I live in Wuppertal."
@@ -95,6 +98,15 @@ def test_requests_are_counted_by_route_and_decisions_by_lane(client: TestClient)
     assert not any("4111" in part for name in found for part in name)
 
 
+def test_what_is_refused_as_too_much_counts_against_its_route(client: TestClient, gateway: Gateway) -> None:
+    gateway.shedding.max_in_flight = 0
+    assert client.post("/v1/route", json={"text": "What is the capital of France?"}).status_code == 503
+    assert client.post(f"/v1/{SECRET}").status_code == 503
+    found = series(client)
+    assert found["router_ml_gateway_requests_total", "POST", "/v1/route", "503"] == 1
+    assert found["router_ml_gateway_requests_total", "POST", "unknown", "503"] == 1
+
+
 def test_what_is_down_and_what_waits_can_be_alerted_on(client: TestClient, gateway: Gateway) -> None:
     gateway.router.report_health("openai", "down")
     found = series(client)
@@ -137,6 +149,7 @@ def test_a_database_that_is_away_makes_a_worker_unready_only_without_a_spool(
     try:
         with opened(bundle, log=server.url, spool=tmp_path / "spool" if spooled else None) as gateway:
             assert gateway.log is not None
+            gateway.keys.known.look()
             gateway.operations.database.ask(gateway.log)
             assert gateway.operations.readiness().reasons == ()
             server.stop()
@@ -153,6 +166,24 @@ def test_a_database_that_is_away_makes_a_worker_unready_only_without_a_spool(
             assert gateway.operations.readiness().reasons == ()
     finally:
         server.close()
+
+
+def test_a_worker_that_knows_neither_keys_nor_switches_is_not_ready(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that started while the database is away: it would let nobody in, or use what somebody turned off."""
+
+    def away(*_: object) -> None:
+        raise LogError("The database is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(EventLog, "count_changes", away)
+        broken.setattr(AccessTable, "keys", away)
+        with opened(bundle, log=str(tmp_path / "log.sqlite"), spool=tmp_path / "spool") as gateway:
+            gateway.start()
+            assert gateway.operations.readiness().reasons == ("keys", "switches")
+            broken.undo()
+            until(lambda: gateway.operations.readiness().reasons == ())
 
 
 def test_a_database_that_never_answers_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import Request
@@ -21,6 +20,8 @@ from router_ml.serve.console.preview import echo, picture
 from router_ml.serve.console.preview.asking import Typed, choices
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Posted, Tries
+from router_ml.serve.disclosing import disclosed
+from router_ml.serve.problems import said_of
 
 router = console_router()
 MOST_WORDS = 12
@@ -38,11 +39,12 @@ async def tried(request: Request, who: Tries, gateway: Served, form: Posted) -> 
     typed = Typed.of(form)
     try:
         asked, seed = typed.request(who), typed.seed
-        shown = await asyncio.to_thread(_shown, gateway.router, asked, seed)
+        shown = await gateway.decider.aside(lambda: _shown(gateway.router, asked, seed, who))
     except AccessError as error:
         return _page(request, who, gateway.router, typed, status=error.status, problem=str(error))
     except RouterError as error:
-        return _page(request, who, gateway.router, typed, status=400, problem=str(error))
+        status, said = said_of(error)
+        return _page(request, who, gateway.router, typed, status=status, problem=said["error"]["message"])
     return _page(request, who, gateway.router, typed, shown=shown)
 
 
@@ -56,9 +58,9 @@ def _page(
 NOTHING = {"shown": None, "problem": None}
 
 
-def _shown(by: Router | Rollout, asked: RouteRequest, seed: int | None) -> dict[str, Any]:
+def _shown(by: Router | Rollout, asked: RouteRequest, seed: int | None, viewer: Caller) -> dict[str, Any]:
     """What is shown of a decision that nobody acts on."""
-    decision = by.preview(asked, seed=seed)
+    decision = disclosed(by.preview(asked, seed=seed), viewer)
     return {
         "decision": decision,
         "said": echo.said(asked, decision.findings),

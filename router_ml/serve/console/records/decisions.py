@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from router_ml.serve.console.records.search import EXAMPLES, looked_for
 from router_ml.serve.console.records.timeline import moments, runs_of
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Operates
+from router_ml.serve.disclosing import disclosed
 
 if TYPE_CHECKING:
     from router_ml.execution.story.story import Story
@@ -61,14 +63,16 @@ def listed(request: Request, who: Operates, gateway: Served, q: str = "", after:
 @router.get("/decisions/{decision_id:path}")  # callers may choose ids, also with a slash
 def one(request: Request, decision_id: str, who: Operates, gateway: Served) -> Response:
     """The whole story of a decision."""
-    return _story_page(request, own_story(gateway, decision_id, who), gateway)
+    found = own_story(gateway, decision_id, who)
+    return _story_page(request, replace(found, decision=disclosed(found.decision, who)), gateway)
 
 
 @router.post("/decisions/{decision_id:path}/replay")
 def replay(request: Request, decision_id: str, who: Operates, gateway: Served, fields: Form) -> Response:
     """Make a decision again from what was recorded, and say whether it comes out the same; nothing is written."""
     found = own_story(gateway, decision_id, who)
-    return _story_page(request, found, gateway, again=replayed(gateway, found.decision))
+    again = replayed(gateway, found.decision)
+    return _story_page(request, replace(found, decision=disclosed(found.decision, who)), gateway, again=again)
 
 
 def _status(problem: str | None) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from textwrap import shorten
 from typing import Any
 
 from router_ml.allocation.pacer import expected_share
 from router_ml.config import Lane
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.serve.console.words import clock
 from router_ml.serve.gateway import Gateway
+from router_ml.sharing.switches import Switch
 
 AT_CAP = {"cheapest": "the cheapest lane serves", "queue": "requests wait", "refuse": "requests are refused"}
 
@@ -54,12 +57,13 @@ class Spent:
 
 @dataclass(frozen=True)
 class LaneStanding:
-    """Whether a lane gets traffic. ``why``: what counts as down of it, in words; ``state``: up, down, off or drill."""
+    """Whether a lane gets traffic. ``state``: up, down or off; ``why``: in words; ``switched``: off by a switch."""
 
     lane: str
     provider: str
     state: str
     why: str = ""
+    switched: bool = False
 
 
 def spending(router: Router | Rollout, now: datetime) -> list[Spent]:
@@ -73,22 +77,41 @@ def spending(router: Router | Rollout, now: datetime) -> list[Spent]:
     return found
 
 
-def lanes_standing(router: Router | Rollout) -> list[LaneStanding]:
-    """Each lane, those that get no traffic first."""
-    down = dict(router.memory.health.snapshot)
-    found = [_standing(name, lane, down) for name, lane in router.config.lanes.items()]
+def lanes_standing(router: Router | Rollout, *, whole: bool) -> list[LaneStanding]:
+    """Each lane, those that get no traffic first. ``whole``: for somebody who may know who switched what off and which
+    process says that a place is down."""
+    down, off = dict(router.memory.health.snapshot), _longest(router.switched_off())
+    found = [_standing(name, lane, down, off, whole=whole) for name, lane in router.config.lanes.items()]
     return sorted(found, key=lambda one: (one.state == "up", one.lane))
 
 
-def _standing(name: str, lane: Lane, down: dict[str, str]) -> LaneStanding:
+def _longest(switches: Sequence[Switch]) -> dict[str, Switch]:
+    """By place the switch that holds it longest."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return {place: one for one in sorted(switches, key=lambda one: one.until or last) for place in one.places}
+
+
+def _standing(
+    name: str, lane: Lane, down: Mapping[str, str], off: Mapping[str, Switch], *, whole: bool
+) -> LaneStanding:
     if not lane.enabled:
         return LaneStanding(name, lane.provider, "off", "not enabled in router.yaml")
-    for place, kind in ((name, "lane"), (lane.provider, "provider"), (lane.failure_domain, "failure domain")):
+    places = {name: "", lane.provider: f"provider {lane.provider}: "}
+    places.setdefault(lane.failure_domain, f"failure domain {lane.failure_domain}: ")
+    for place, said in places.items():
+        if place in off:
+            return LaneStanding(name, lane.provider, "off", said + _switched(off[place], whole=whole), switched=True)
+    for place, said in places.items():
         if place in down:
-            why = down[place].removeprefix("down").lstrip(": ") or "reported down"
-            said = why if kind == "lane" else f"{kind} {place}: {why}"
-            return LaneStanding(name, lane.provider, "off" if "off" in why.split() else "down", said)
+            why = down[place].removeprefix("down").lstrip(": ") if whole else ""
+            return LaneStanding(name, lane.provider, "down", said + (why or "reported down"))
     return LaneStanding(name, lane.provider, "up")
+
+
+def _switched(switch: Switch, *, whole: bool) -> str:
+    until = "" if switch.until is None else f" until {clock(switch.until)}"
+    why = shorten(switch.event.why, 120, placeholder="…")
+    return f"off{until} by {switch.event.who}: {why}" if whole else f"off{until}"
 
 
 def processes(gateway: Gateway) -> Sequence[Any]:
