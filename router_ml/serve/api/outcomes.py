@@ -128,9 +128,10 @@ def _check_cost(gateway: Gateway, caller: Caller, decision_id: str, usd: float |
 def _outcome(given: Mapping[str, Any]) -> Outcome:
     at = given.get("at")
     try:
-        return Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
+        found = Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "outcome")) from None
+    return found if found.at.tzinfo else found.model_copy(update={"at": found.at.replace(tzinfo=UTC)})
 
 
 def _executed(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:

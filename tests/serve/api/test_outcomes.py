@@ -105,6 +105,11 @@ def test_what_no_log_can_hold_is_refused_before_it_is_acknowledged(client: Clien
         assert client("all").post("/v1/switches", json=wanted).status_code == 400
 
 
+def test_a_time_without_a_zone_is_in_utc_and_is_answered_so(client: Client, router: Router) -> None:
+    said = {"decision_id": decided(router), "at": "2026-03-01T12:00:00"}
+    assert client("globex").post("/v1/outcomes", json=said).json()["at"] == "2026-03-01T12:00:00+00:00"
+
+
 HALF = b'{"decision_id": "%s", "%s": "\\ud800"}'
 
 
