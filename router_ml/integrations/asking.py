@@ -70,8 +70,8 @@ def ask(
         InvalidRequestError: a message, a tool or a field cannot be read, or no lane has this model.
     """
     own = mapping(router, "router")
-    if unknown := sorted(own.keys() - set(_OWN)):
-        raise InvalidRequestError(f"The router has no fields {unknown}. Known: {', '.join(_OWN)}.")
+    if unknown := len(own.keys() - set(_OWN)):  # their names are a caller's words
+        raise InvalidRequestError(f"Found {unknown} fields in router that are unknown. Known: {', '.join(_OWN)}.")
     if not isinstance(model, str):
         raise InvalidRequestError(f"The model is of type {type(model).__name__}, expected a text.")
     if model in config.traffic_classes and model not in (*ANY, *config.lanes):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from router_ml.contract.base import unpaired
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller, Scope
 from router_ml.serve.access.entering import caller_of, must_have
@@ -40,6 +42,8 @@ async def whoever_calls(request: Request, gateway: Served) -> Caller:
 
 Called = Annotated[Caller, Depends(whoever_calls)]
 MOST_DEPTH = 64
+_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # the only way in which UTF-8 can tell of half a pair
+_JSON_NAMES: dict[type, str] = {str: "text", dict: "JSON object", list: "list"}
 
 
 class Allowed:
@@ -60,11 +64,32 @@ class Allowed:
 
 
 async def json_body(request: Request, _: Called) -> dict[str, Any]:
-    """The body of a request, an object; read once it is known who sends it.
+    """The body of a request, an object whose texts are whole; read once it is known who sends it.
+
+    Raises:
+        AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object, or holds no text.
+    """
+    found, body = await _object(request)
+    halves = found.items() if _ESCAPED.search(body) is not None else ()
+    if wrong := [value for key, value in halves if unpaired(key) or unpaired(value)]:
+        kind = _JSON_NAMES.get(type(wrong[0]), "name")
+        raise InvalidRequestError(
+            f"A {kind} in the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character. "
+            "Send whole characters."
+        )
+    return found
+
+
+async def json_items(request: Request, _: Called) -> dict[str, Any]:
+    """``json_body`` where each of several items is judged by itself: its texts may hold halves of surrogate pairs.
 
     Raises:
         AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object.
     """
+    return (await _object(request))[0]
+
+
+async def _object(request: Request) -> tuple[dict[str, Any], bytearray]:
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -79,7 +104,7 @@ async def json_body(request: Request, _: Called) -> dict[str, Any]:
         raise InvalidRequestError(f"The body is a {type(found).__name__}, expected a JSON object.")
     if not within_depth(found, body):
         raise InvalidRequestError(f"The body is nested more than {MOST_DEPTH} deep. Send it flatter.")
-    return found
+    return found, body
 
 
 def parsed(body: bytes | bytearray) -> Any:
@@ -116,6 +141,7 @@ def _refuse(constant: str) -> Any:
 
 
 Body = Annotated[dict[str, Any], Depends(json_body)]
+Items = Annotated[dict[str, Any], Depends(json_items)]
 MayRoute = Annotated[Caller, Depends(Allowed("route"))]
 MayExecute = Annotated[Caller, Depends(Allowed("execute"))]
 MayReport = Annotated[Caller, Depends(Allowed("outcomes"))]

@@ -22,7 +22,7 @@ from router_ml.storage.segments import DAMAGED, REFUSED, SEGMENT
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-_FROM_THE_ENTRY = (LogRefusedError, TypeError, ValueError)  # all else, as memory that ran out, may pass
+_FROM_THE_ENTRY = (LogRefusedError, TypeError, ValueError, OverflowError)  # all else, as memory that ran out, may pass
 Refused = list[tuple[bytes, Exception]]
 
 

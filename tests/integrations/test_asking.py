@@ -149,3 +149,10 @@ def test_messages_that_are_none(config: RouterConfig, messages: Any) -> None:
 
 def test_no_list_of_allowed_tools_is_an_empty_one(config: RouterConfig) -> None:
     assert ask(config, SAID, router={"allowed_tools": None}).request.allowed_tools == ()
+
+
+def test_names_of_fields_are_not_repeated(config: RouterConfig) -> None:
+    """A caller's word may be anything."""
+    with pytest.raises(InvalidRequestError, match=r"Found 2 fields .* unknown. Known: metadata") as caught:
+        ask(config, [{"role": "user", "content": "x"}], router={"jane@example.com": 1, "more": 2})
+    assert "jane" not in str(caught.value)

@@ -110,5 +110,8 @@ def test_a_list_counts_as_what_it_is_to_the_limit_of_its_key(bundle: Bundle) -> 
         client.app.dependency_overrides[whoever_calls] = lambda: caller  # type: ignore[attr-defined]
         assert client.post("/v1/route/batch", json=several).status_code == 200
         assert gateway.counts.own()
-        assert client.post("/v1/route/batch", json={"requests": [one] * 5}).status_code == 429
+        again = client.post("/v1/route/batch", json={"requests": [one] * 5})
+        assert (again.status_code, "retry-after" in again.headers) == (429, True)
+        never = client.post("/v1/route/batch", json={"requests": [one] * 6})
+        assert (never.status_code, "at most 5 a minute" in never.json()["error"]["message"]) == (400, True)
     gateway.close()

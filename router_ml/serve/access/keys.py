@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from router_ml.case import organisation
 from router_ml.contract import describe
+from router_ml.contract.base import At
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.overrides import audit_event
@@ -40,7 +41,7 @@ class WantedKey(BaseModel):
     org: Words | None = None
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
     usd_per_day: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
-    expires_at: datetime | None = None
+    expires_at: At | None = None
 
     @field_validator("org")
     @classmethod

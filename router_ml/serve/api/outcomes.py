@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,20 +15,24 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from router_ml.contract import Execution, Outcome, describe
+from router_ml.contract.base import LONGEST_ID
 from router_ml.errors import InvalidRequestError, LogRefusedError, RouterError
 from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.api.owned import checked, sees, unknown
-from router_ml.serve.asked import Body, MayReport, Served
+from router_ml.serve.asked import Body, Items, MayReport, Served
 from router_ml.serve.gateway import Gateway
-from router_ml.serve.problems import said_of
+from router_ml.serve.problems import error_shape, said_of
 from router_ml.storage.entries import of_execution
 
+logger = logging.getLogger(__name__)
+
 MOST = 500
+_MADE_HERE = re.compile(r"exe_[0-9a-f]{24,32}")
 router = APIRouter(prefix="/v1", tags=["outcomes"])
 
 
 @router.post("/outcomes")
-async def outcomes(body: Body, caller: MayReport, gateway: Served) -> Response:
+async def outcomes(body: Items, caller: MayReport, gateway: Served) -> Response:
     """Say what became of one decision, or of up to 500.
 
     The same outcome again, with the same `at`, changes nothing; without `at` it counts as one of this moment. Of
@@ -45,8 +52,9 @@ async def outcomes(body: Body, caller: MayReport, gateway: Served) -> Response:
 async def executions(body: Body, caller: MayReport, gateway: Served) -> Response:
     """Say what was done with a decision, for those who carry decisions out themselves.
 
-    With an `execution_id` of your own a repeated report changes nothing, and another under the same id is refused;
-    without one it gets its id from what it says.
+    With an `execution_id` of your own a repeated report changes nothing, and another of the same decision under the
+    same id is refused; without one it gets its id from what it says. Ids of your own hold within their decision: the
+    answer says the one under which it is kept.
     """
     return JSONResponse(await asyncio.to_thread(_executed, gateway, caller, body))
 
@@ -60,6 +68,10 @@ def _answer(gateway: Gateway, caller: Caller, given: Any) -> dict[str, Any]:
     except (RouterError, AccessError) as error:
         status, said = said_of(error)
         return {"status": status, **said}
+    except Exception:  # those before it are kept, which their sender has to be told
+        logger.exception("An outcome of several could not be taken.")
+        said = error_shape("internal_error", "Something went wrong here. The log of the gateway names it.")
+        return {"status": 500, **said}
 
 
 def _keep(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,9 +94,10 @@ def _keep(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[st
 def _outcome(given: Mapping[str, Any]) -> Outcome:
     at = given.get("at")
     try:
-        return Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
+        found = Outcome.model_validate({**given, "at": datetime.now(UTC) if at is None else at})
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "outcome")) from None
+    return found if found.at.tzinfo else found.model_copy(update={"at": found.at.replace(tzinfo=UTC)})
 
 
 def _executed(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +107,26 @@ def _executed(gateway: Gateway, caller: Caller, given: Mapping[str, Any]) -> dic
         raise InvalidRequestError(describe(error, "execution")) from None
     checked(gateway, caller, execution.decision_id)
     now = datetime.now(UTC)
+    execution = _within_its_decision(execution)
     named = execution.model_copy(update={"execution_id": of_execution(execution, now).record_id})
     ack = gateway.router.log_execution(named, now=now)
     return {"decision_id": named.decision_id, "execution_id": named.execution_id, "acknowledged": ack}
+
+
+def _within_its_decision(execution: Execution) -> Execution:
+    """The execution with its reporter's own ids made ids of its decision, so that nobody takes another's."""
+    return execution.model_copy(
+        update={
+            "execution_id": _own_id(execution.decision_id, execution.execution_id),
+            "resumes": _own_id(execution.decision_id, execution.resumes),
+        }
+    )
+
+
+def _own_id(decision_id: str, name: str | None) -> str | None:
+    ours = f"@{decision_id}"
+    if name is None or name.endswith(ours) or _MADE_HERE.fullmatch(name):  # it cannot be guessed
+        return name
+    if len(name) + len(ours) <= LONGEST_ID:
+        return name + ours
+    return f"exe_{hashlib.sha256(f'{name}{ours}'.encode()).hexdigest()[:32]}"

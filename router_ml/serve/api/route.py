@@ -13,6 +13,7 @@ from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError
 from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
+from router_ml.serve.access.guard import EXTRA
 from router_ml.serve.asked import Body, MayRoute, Served
 from router_ml.serve.headers import of_decision
 from router_ml.serve.patience import Deadline, while_there
@@ -46,7 +47,7 @@ async def route(
 
 @router.post("/route/batch")
 async def route_batch(
-    called: Request, body: Body, caller: MayRoute, gateway: Served, deadline_ms: Deadline = None
+    request: Request, body: Body, caller: MayRoute, gateway: Served, deadline_ms: Deadline = None
 ) -> Response:
     """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``.
 
@@ -60,15 +61,21 @@ async def route_batch(
     if len(asked) > most:
         raise AccessError(413, "too_many", f"Found {len(asked)} requests, at most {most} are decided in one call.")
 
+    rate = caller.requests_per_minute
+    if rate is not None and len(asked) > rate:
+        raise InvalidRequestError(
+            f"Found {len(asked)} requests, and the key makes at most {rate} a minute, each of them counted. Send fewer."
+        )
+
     def read(one: Any) -> RouteRequest:
         if not isinstance(one, dict):
             raise InvalidRequestError(f"It is a {type(one).__name__}, expected an object.")
         return RouteRequest.parse(caller.stamped(one))
 
     requests = [numbered(index, read, one) for index, one in enumerate(asked)]
-    if len(requests) > 1:  # one call has been counted
-        gateway.limits.admit(caller, calls=len(requests) - 1)
-    decisions = await while_there(called, gateway.decider.decide_many(requests))
+    if len(requests) > 1 and (counted := gateway.limits.readmit(caller, calls=len(requests))) is not None:
+        request.scope[EXTRA].update(counted.headers())
+    decisions = await while_there(request, gateway.decider.decide_many(requests))
     return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in decisions)}]}}')
 
 

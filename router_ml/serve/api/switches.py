@@ -4,7 +4,6 @@ organisations."""
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -12,6 +11,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from router_ml.contract import describe
+from router_ml.contract.base import At
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.asked import Body, MayAdmin, Served
@@ -27,7 +27,7 @@ class TurnOff(BaseModel):
 
     places: tuple[str, ...] = Field(min_length=1, max_length=100)
     why: str = Field(min_length=1, max_length=2000)
-    until: datetime | None = None
+    until: At | None = None
 
 
 class TurnOn(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract.base import At
 from router_ml.serve.access.caller import Scope
 from router_ml.serve.document.spoken import Open
 
@@ -57,7 +58,7 @@ class DecisionExplained(_Shape):
 class OutcomeGiven(Outcome):
     """An outcome, whose ``at`` may be left out: it is then of this moment."""
 
-    at: datetime | None = None  # type: ignore[assignment]
+    at: At | None = None  # type: ignore[assignment]
 
 
 class OutcomesGiven(_Shape):

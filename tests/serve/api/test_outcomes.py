@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from router_ml import Router
@@ -85,3 +87,67 @@ def test_an_organisation_is_known_although_something_was_found_beside_it(client:
     name = router.predict_route("What is a lien?", metadata=metadata).decision_id
     assert client("globex").post("/v1/outcomes", json={"decision_id": name, "quality": 1.0}).status_code == 200
     assert client("acme").post("/v1/outcomes", json={"decision_id": name, "quality": 1.0}).status_code == 404
+
+
+BEYOND = ("9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00")
+
+
+def test_what_no_log_can_hold_is_refused_before_it_is_acknowledged(client: Client, router: Router) -> None:
+    """One such record would stop the log of everybody, or be an error of the server."""
+    name = decided(router)
+    for at in BEYOND:
+        for path in ("/v1/outcomes", "/v1/executions"):
+            answer = client("globex").post(path, json={"decision_id": name, "at": at})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request_error")
+        wanted = {"name": "x", "scopes": ["route"], "why": "x", "expires_at": at}
+        assert client("all").post("/v1/keys", json=wanted).status_code == 400
+        wanted = {"places": ["fast"], "why": "x", "until": at}
+        assert client("all").post("/v1/switches", json=wanted).status_code == 400
+
+
+def test_a_time_without_a_zone_is_in_utc_and_is_answered_so(client: Client, router: Router) -> None:
+    said = {"decision_id": decided(router), "at": "2026-03-01T12:00:00"}
+    assert client("globex").post("/v1/outcomes", json=said).json()["at"] == "2026-03-01T12:00:00+00:00"
+
+
+HALF = b'{"decision_id": "%s", "%s": "\\ud800"}'
+
+
+def sent(client: TestClient, path: str, body: bytes) -> tuple[int, str]:
+    answer = client.post(path, content=body)
+    return answer.status_code, answer.text
+
+
+def test_half_a_character_is_refused_wherever_it_comes_in(client: Client, router: Router) -> None:
+    name = decided(router).encode()
+    assert sent(client("globex"), "/v1/outcomes", HALF % (name, b"source"))[0] == 400
+    for path in ("/v1/executions", "/v1/route", "/v1/chat/completions", "/v1/keys"):
+        status, said = sent(client("all"), path, HALF % (name, b"final_lane"))
+        assert (status, "A text in the body holds half" in said) == (400, True)
+
+
+def test_one_bad_outcome_of_several_is_refused_alone(client: Client, router: Router) -> None:
+    """Else whoever repeats the call records the good ones again."""
+    name = decided(router).encode()
+    items = b", ".join((b'{"decision_id": "%s"}' % name, HALF % (name, b"source"), b'{"decision_id": "%s"}' % name))
+    answer = client("globex").post("/v1/outcomes", content=b'{"outcomes": [%s]}' % items)
+    assert (answer.status_code, answer.json()["failed"]) == (207, 1)
+    assert [one.get("status", 200) for one in answer.json()["outcomes"]] == [200, 400, 200]
+
+
+def test_what_breaks_in_one_of_several_is_its_answer(
+    client: Client, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = decided(router)
+    keep = router.log_outcome
+
+    def breaks(decision_id: str, **fields: Any) -> Any:
+        if fields.get("source") == "bad":
+            raise ZeroDivisionError("text of a request")
+        return keep(decision_id, **fields)
+
+    monkeypatch.setattr(router, "log_outcome", breaks)
+    given = [{"decision_id": name, "source": source} for source in ("good", "bad", "user")]
+    answer = client("globex").post("/v1/outcomes", json={"outcomes": given})
+    assert [one.get("status", 200) for one in answer.json()["outcomes"]] == [200, 500, 200]
+    assert "text of a request" not in answer.text
