@@ -48,7 +48,7 @@ async def route(
 
 @router.post("/route/batch")
 async def route_batch(
-    called: Request, body: Body, caller: MayRoute, gateway: Served, deadline_ms: Deadline = None
+    request: Request, body: Body, caller: MayRoute, gateway: Served, deadline_ms: Deadline = None
 ) -> Response:
     """Decide a list of requests, all or none of them: ``{"requests": [...]}`` to ``{"decisions": [...]}``.
 
@@ -75,8 +75,8 @@ async def route_batch(
 
     requests = [numbered(index, read, one) for index, one in enumerate(asked)]
     if len(requests) > 1 and (counted := gateway.limits.readmit(caller, calls=len(requests))) is not None:
-        called.scope[EXTRA].update(counted.headers())
-    decisions = await while_there(called, gateway.decider.decide_many(requests))
+        request.scope[EXTRA].update(counted.headers())
+    decisions = await while_there(request, gateway.decider.decide_many(requests))
     shown = [disclosed(decision, caller) for decision in decisions]
     return _json(f'{{"decisions":[{",".join(decision.to_json() for decision in shown)}]}}')
 
