@@ -43,7 +43,8 @@ DEADLINE = "deadline"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What makes a decision this decision: identity, clock, seed, state, versions; and what selection was asked for."""
+    """What makes a decision this decision: identity, clock, seed, state, versions; what selection was asked for; and
+    the organisations that whoever runs this has named: such a name is recorded also where nothing was scanned."""
 
     decision_id: str
     now: datetime
@@ -51,6 +52,7 @@ class Stamp:
     state: State
     versions: Versions
     terms: Terms
+    organisations: frozenset[str] = frozenset()
 
 
 def assemble(
@@ -102,7 +104,7 @@ def assemble(
         findings=case.scanned.findings,
         guard_state=case.scanned.state,
         guard_reasons=case.scanned.reasons,
-        circumstances=_circumstances(case),
+        circumstances=_circumstances(case, stamp.organisations),
         lane=lane,
         model=config.lanes[lane].model if lane else None,
         decoding=plan.decoding,
@@ -218,13 +220,13 @@ def _request_id(case: Case) -> str | None:
     return None if found or case.scanned.state == "unknown" else case.request.request_id
 
 
-def _circumstances(case: Case) -> Circumstances:
-    """What rules looked at; of the organisation only where nothing was found in its name, nor in all values of the
-    metadata as one text, which may be a part of it."""
+def _circumstances(case: Case, organisations: frozenset[str]) -> Circumstances:
+    """What rules looked at; of the organisation only where it is a known one, or nothing was found in its name, nor in
+    all values of the metadata as one text, which may be a part of it."""
     parts = [finding.part for finding in case.scanned.findings]
     at = next((index for index, key in enumerate(case.request.metadata) if key == "org"), 0)
     in_org = any(part == "metadata" or part.startswith(f"metadata[{at}]") for part in parts)
-    named = case.scanned.state != "unknown" and not in_org
+    named = case.facts.org in organisations or (case.scanned.state != "unknown" and not in_org)
     return Circumstances(
         channel=case.facts.channel,
         org=case.facts.org if named else None,

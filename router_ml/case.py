@@ -58,7 +58,7 @@ def build_case(
         channel=request.channel,
         write_tool=write_tool,
     )
-    org, region = organisation(request.metadata.get("org")), _region(request.metadata.get("region"), config)
+    org, region = organisation_of(request), _region(request.metadata.get("region"), config)
     situation = Situation(
         intent=understood.intent_label.label,
         domain=understood.domain_label.label,
@@ -127,6 +127,11 @@ def features_vector(understood: Understanding) -> NDArray[np.float32]:
     """What the log keeps beside the embedding: surface, intent and domain probabilities, tokens in."""
     tokens = np.array([understood.tokens_in], np.float32)
     return np.concatenate([understood.surface, understood.intent, understood.domain, tokens])
+
+
+def organisation_of(request: RouteRequest) -> str | None:
+    """The organisation that a request names, as decisions record it."""
+    return organisation(request.metadata.get("org"))
 
 
 def organisation(value: object) -> str | None:

@@ -108,7 +108,7 @@ class Concluder(Recorded):
             chosen(config, ruling, estimates, asked, seed=seed),
             as_contract(estimates, list(config.lanes), (*ruling.eligible, learned)),
             learned_lane=learned,
-            stamp=Stamp(decision_id, now, seed, state, force.versions, asked),
+            stamp=Stamp(decision_id, now, seed, state, force.versions, asked, remembered.organisations),
             guess=self._guess(understood) if degraded is None else NO_GUESS,
         )
 

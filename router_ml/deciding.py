@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Unpack
 from router_ml import telemetry
 from router_ml.arguments import numbered, stamped
 from router_ml.arms import Arms
-from router_ml.case import contexts
+from router_ml.case import contexts, organisation_of
 from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
@@ -24,7 +24,7 @@ from router_ml.contract.base import SHADOW_SUFFIX
 from router_ml.deadline import Claim, GivenUpError, Stamp
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
-from router_ml.errors import InvalidRequestError, LogError, RouterError
+from router_ml.errors import InvalidRequestError
 from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.loading import versions_of
 from router_ml.memory import Memory
@@ -39,7 +39,6 @@ from router_ml.storage.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.costs import Cost
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
 
@@ -124,15 +123,18 @@ class Decider(Concluder):
         draws: Sequence[Draw] | None = None,
         numbers: Sequence[int] | None = None,
         began: int = 0,
+        claim: Claim | None = None,
     ) -> list[RouteDecision]:
         """``decide`` for many, all or none of which are logged.
 
         Args:
             stamps: seed, clock and id of each. numbers: what errors call them; by default 0, 1, 2, ...
-            began: when reading them began.
+            began: when reading them began. claim: on all of them, as for ``decide``.
         """
 
         def one(index: int) -> RouteDecision:
+            if claim is not None and claim.given_up:
+                raise GivenUpError
             draw = draws[index] if draws else CHAMPION
             return self._decide(rules, requests[index], understood[index], stamp=stamps[index], draw=draw)
 
@@ -140,6 +142,8 @@ class Decider(Concluder):
         with self._all_or_nothing(decisions):
             for index in range(len(requests)):
                 decisions.append(numbered(numbers[index] if numbers else index, one, index))
+            if claim is not None and not claim.take():
+                raise GivenUpError
             named = [stamp[2] is not None for stamp in stamps]
             self._record(rules, [Made(*each) for each in zip(requests, understood, decisions, named, strict=True)])
         for decision in decisions:
@@ -147,18 +151,18 @@ class Decider(Concluder):
         return decisions
 
     @contextmanager
-    def _all_or_nothing(self, decisions: Sequence[RouteDecision]) -> Iterator[None]:
-        """Money and probes of ``decisions`` are given back where an error keeps them from the caller."""
+    def _all_or_nothing(self, decisions: Sequence[RouteDecision], *, probes: bool = True) -> Iterator[None]:
+        """Money and ``probes`` of ``decisions`` are given back where anything keeps them from the caller."""
         try:
             yield
-        except RouterError:
+        except BaseException:
             for decision in decisions:
-                self._give_back(decision)
+                self._give_back(decision, probes=probes)
             raise
 
-    def _give_back(self, decision: RouteDecision) -> None:
+    def _give_back(self, decision: RouteDecision, *, probes: bool = True) -> None:
         self._budgets.release(decision.decision_id)
-        if decision.lane is not None:
+        if probes and decision.lane is not None:
             self._arms.release(decision.lane, decision.estimates[decision.lane].cost_usd)
 
     def _decide(
@@ -177,7 +181,7 @@ class Decider(Concluder):
         decision = self._weigh(rules, request, understood, stamp=stamp, draw=draw)
         self._recorder.refuse_other(decision)
         self._budgets.charge(decision)
-        self._recent.remember(decision.decision_id, private_risks(decision), request)
+        self._recent.remember(decision.decision_id, private_risks(decision), request, org=organisation_of(request))
         self.memory.drills.remember(decision)
         if decision.lane is not None:
             self._arms.count(decision.lane, decision.estimates[decision.lane].cost_usd)
@@ -209,24 +213,15 @@ class Decider(Concluder):
             health, drill = self.memory.drills.under(up, request, now=now, subject=subject)
         remembered = Remembered(
             health=health,
-            pinned=self._recent.risks(request.previous, self.log),
+            pinned=self._recent.risks(request.previous, self.log, org=organisation_of(request)),
             standing=lambda name: self._budgets.standing(name, now),
             probes=self._arms.probes(self.config.lanes),
             explore_left=self._arms.left_usd,
             drill=drill,
+            organisations=self._recent.organisations(),
         )
         stamp = (seed, now, decision_id)
         return self.conclude(rules.at(now), request, understood, remembered, stamp=stamp, draw=draw, reviewed=reviewed)
-
-    def _counted(self, decision_id: str) -> Cost | None:
-        """What the processes of the service count for a decision, by the log: any of them may have been told a cost.
-        None where there is one process alone, or that is not known."""
-        if self.log is None or not self._budgets.shared:
-            return None
-        try:
-            return self.log.cost(decision_id, traffic_classes=self._budgets.classes)
-        except LogError:
-            return None
 
     def _record(self, rules: Rules, made: Sequence[Made]) -> None:
         record(self._recorder, made, encoder=rules.base.versions.encoder, config=rules.base.config)

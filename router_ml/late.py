@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Unpack
 
 from router_ml import telemetry
 from router_ml.arguments import stamped
+from router_ml.case import organisation_of
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
 from router_ml.deadline import Claim, GivenUpError, InTime, Stamp
 from router_ml.deciding import Decider, no_shadow
@@ -23,7 +24,39 @@ from router_ml.understanding.understand import Understanding, unlearned
 Answer = RouteDecision | RouterError
 """What becomes of one of many requests: its decision, or why there is none."""
 
+_TURN = 8_000  # characters that are read before it is asked again whether anybody waits
 _SAMPLE = 4_000  # characters of a request whose language is told while its deadline has passed
+
+
+def size_of(request: RouteRequest) -> int:
+    """Characters of a request that are read to understand it; by far the most of what deciding it costs."""
+    return len(request.task) + sum(len(text) for text in request.context)
+
+
+def in_turns(
+    understand: Callable[[Sequence[RouteRequest]], list[Understanding]],
+    requests: Sequence[RouteRequest],
+    claim: Claim | None,
+) -> list[Understanding]:
+    """Understand many, a few at a time as long as somebody waits for them; all at once where nobody could say so.
+
+    Raises:
+        GivenUpError: nobody waits any more.
+    """
+    if claim is None:
+        return understand(requests)
+    found: list[Understanding] = []
+    while len(found) < len(requests):
+        size, some = 0, list[RouteRequest]()
+        for request in requests[len(found) :]:
+            size += size_of(request)
+            if some and size > _TURN:
+                break
+            some.append(request)
+        if claim.given_up:
+            raise GivenUpError
+        found += understand(some)
+    return found
 
 
 class Late(Decider, InTime):
@@ -67,26 +100,27 @@ class Late(Decider, InTime):
         it is read off a signed pin, or counts as private.
         """
         no_shadow(decision_id)
+        self.memory.listener.look()
         rules, began = self.rules, telemetry.clock()
         at = stamped(seed, now, decision_id)
         understood = unlearned(request, sample=_SAMPLE)
         remembered = Remembered(
             health=self._health.snapshot,
-            pinned=self._recent.risks(request.previous, None),
+            pinned=self._recent.risks(request.previous, None, org=organisation_of(request)),
             standing=lambda name: self._budgets.standing(name, at[1]),
             probes={},
             explore_left=self._arms.left_usd,
+            organisations=self._recent.organisations(),
         )
         made = self.conclude(rules.at(at[1]), request, understood, remembered, stamp=at, draw=draw, degraded=why)
-        self._recorder.refuse_other(made)
-        self._budgets.charge(made)
-        self._recent.remember(made.decision_id, private_risks(made), request)
-        self.memory.drills.remember(made)
-        try:
+        decisions: list[RouteDecision] = []
+        with self._all_or_nothing(decisions, probes=False):  # of which it counts none
+            self._recorder.refuse_other(made)
+            self._budgets.charge(made)
+            decisions.append(made)
+            self._recent.remember(made.decision_id, private_risks(made), request, org=organisation_of(request))
+            self.memory.drills.remember(made)
             self._record(rules, [Made(request, understood, made, named=decision_id is not None)])
-        except RouterError:
-            self._budgets.release(made.decision_id)
-            raise
         telemetry.decided(made, began)
         return made
 

@@ -34,8 +34,8 @@ class Standing:
 
 @dataclass
 class Day:
-    """``primed``: the part of ``spent`` that the log held; ``corrected``: what bills changed of decisions that another
-    process made."""
+    """``primed``: the part of ``spent`` that the log held; ``corrected``: what bills changed that is not in ``spent``,
+    as of decisions that another process made."""
 
     spent: float = 0.0
     primed: float = 0.0
@@ -62,6 +62,10 @@ class Ledger:
         """By all processes, as far as they are heard."""
         day, heard = self.days.get(on, _NO_DAY), self.heard.get(on)
         return day.spent if heard is None else max(day.spent - day.primed + day.corrected + heard, 0.0)
+
+    def spent_here(self, on: date) -> float:
+        """By this process, and by others before it as far as the log was asked."""
+        return self.days.get(on, _NO_DAY).spent
 
     def day(self, on: date) -> Day:
         """One to charge; the last ones are kept."""

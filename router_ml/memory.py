@@ -41,7 +41,9 @@ class Memory:
         listener.tell(overrides.take, get_args(OverrideKind))
         drills, switches = Drills(listener), Switches(health, listener)
         listener.refresh()
-        return cls(health, Recent(), Budgets(config), drills, switches, overrides, listener, recorder)
+        budgets = Budgets(config)
+        recorder.tell(budgets.settle)
+        return cls(health, Recent(), budgets, drills, switches, overrides, listener, recorder)
 
     def under(self, config: RouterConfig) -> Memory:
         """The same memory for a router with other lanes or budgets."""

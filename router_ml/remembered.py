@@ -19,7 +19,7 @@ from router_ml.contract import Drilled, RouteDecision, Session, Spending
 class Remembered:
     """``health``: ``down`` by place; ``pinned``: the risks that an earlier turn brings; ``standing``: the money of a
     traffic class by its name; ``probes``: probability that lanes are owed; ``explore_left``: USD they may cost;
-    ``drill``: the one that the request was drawn in."""
+    ``drill``: the one that the request was drawn in; ``organisations``: that whoever runs this has named."""
 
     health: Mapping[str, str]
     pinned: frozenset[str]
@@ -27,6 +27,7 @@ class Remembered:
     probes: Mapping[str, float]
     explore_left: float | None
     drill: Drilled | None = None
+    organisations: frozenset[str] = frozenset()
 
     @classmethod
     def of_record(cls, decision: RouteDecision, config: RouterConfig) -> Remembered:
@@ -48,6 +49,7 @@ class Remembered:
             probes={lane: config.lanes[lane].probe.share for lane in owed},
             explore_left=state.explore_left,
             drill=state.drill,
+            organisations=frozenset(org for org in (decision.circumstances.org,) if org is not None),
         )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from router_ml.arguments import stamped
 from router_ml.beside import Beside
+from router_ml.case import organisation_of
 from router_ml.contract import Approval, PolicyFired, RouteDecision, RouteRequest
 from router_ml.draws import Draw
 from router_ml.errors import InvalidRequestError
@@ -51,7 +52,7 @@ class Reviewed(Beside):
             again=decision.state,
         )
         self._budgets.charge(again)
-        self._recent.remember(again.decision_id, private_risks(again), request)
+        self._recent.remember(again.decision_id, private_risks(again), request, org=organisation_of(request))
         return again
 
 

@@ -17,8 +17,10 @@ from router_ml import telemetry
 from router_ml.answers import Answer, check_answer
 from router_ml.arguments import numbered, stamped, with_fields
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
+from router_ml.deadline import Claim
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan, pins
+from router_ml.late import in_turns
 from router_ml.loading import open_parts
 from router_ml.memory import Memory
 from router_ml.operated import Operated
@@ -27,6 +29,7 @@ from router_ml.rechecking import Read, Still, recheck
 from router_ml.recording import Ack, record_check
 from router_ml.rewards import rated
 from router_ml.sessions import private_risks
+from router_ml.storage.entries import of_outcome
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
@@ -99,14 +102,17 @@ class Router(Operated):
         seeds: Sequence[int] | None = None,
         now: datetime | None = None,
         decision_ids: Sequence[str] | None = None,
+        claim: Claim | None = None,
     ) -> list[RouteDecision]:
         """Decide many requests with one encoder pass: the same decisions as one by one.
 
         Args:
-            seeds, decision_ids: one per request.
+            seeds, decision_ids: one per request. claim: taken before anything is logged; once it is given up, nothing
+                more is read.
 
         Raises:
-            InvalidRequestError: names the first request that is wrong; nothing has been decided then.
+            InvalidRequestError: names the first request that is wrong; nothing has been decided then. GivenUpError: the
+                claim was given up.
         """
         if isinstance(requests, str) or not isinstance(requests, Sequence):
             raise InvalidRequestError(f"Expected a list of requests, found {type(requests).__name__}.")
@@ -115,11 +121,11 @@ class Router(Operated):
                 raise InvalidRequestError(f"Found {len(given)} {name} for {len(requests)} requests, expected as many.")
         parsed = [numbered(index, RouteRequest.parse, request) for index, request in enumerate(requests)]
         rules, began = self.rules, telemetry.clock()
-        understood = read(rules.base.config, self.bundle, parsed)
+        understood = in_turns(lambda some: read(rules.base.config, self.bundle, some), parsed, claim)
         stamps = [
             (seeds[i] if seeds else None, now, decision_ids[i] if decision_ids else None) for i in range(len(parsed))
         ]
-        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began)
+        return self.decide_many(parsed, understood, rules=rules, stamps=stamps, began=began, claim=claim)
 
     def understand(self, requests: Sequence[RouteRequest]) -> list[Understanding]:
         """Encode and classify; without a bundle, only sizes and language are known."""
@@ -225,10 +231,10 @@ class Router(Operated):
         except ValidationError as error:
             raise InvalidRequestError(describe(error, "outcome")) from None
         outcome = rated(outcome, self.rewards, lambda: self._recorder.look_up(decision_id))
-        before = None if outcome.cost_usd is None else self._counted(decision_id)
-        ack = self._recorder.write_outcome(self._keepable_outcome(outcome))
-        if outcome.cost_usd is not None:  # only now: an outcome that was not kept is reported again
-            self._budgets.correct(outcome.decision_id, outcome.cost_usd, instead_of=before)
+        kept = self._keepable_outcome(outcome)
+        ack = self._recorder.write_outcome(kept)
+        if outcome.cost_usd is not None and ack != "database":  # which has told already what that changed
+            self._budgets.correct(decision_id, outcome.cost_usd, record=of_outcome(kept).record_id)
         if self._learner is not None:
             self._learner.learn(outcome)
         return ack

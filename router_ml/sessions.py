@@ -2,7 +2,7 @@
 
 Which decision a request refers to is the caller's choice, so a slow database would be felt by whoever asks for what
 this process does not remember. A look into the log therefore has little time; what is not found in it is unknown, which
-counts as private.
+counts as private. So is one of another organisation: what it holds is nothing for this one to learn.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from router_ml.contract import Previous, RouteDecision, RouteRequest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SIZE = 10_000
 BUDGET_SECONDS = 0.25  # of a request, for one look into the log
 PAUSE_SECONDS = 5.0  # without a look, after one that took longer
+_OF_SEVERAL = "\0"  # no organisation
 _AT_ONCE = 4  # so that looks that hang leave connections to those who write
 
 
@@ -62,27 +64,33 @@ class Lookups:
 
 
 class Recent:
-    """A bounded memory of decision ids; forgets the oldest."""
+    """A bounded memory of decision ids; forgets the oldest. ``organisations``: those that whoever runs this has named,
+    as by giving them keys."""
 
     def __init__(self, size: int = _SIZE) -> None:
         self._size = size
+        self.organisations: Callable[[], frozenset[str]] = frozenset
         self._risks: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._orgs: dict[str, str | None] = {}
         self._asked: dict[str, int] = {}
         self._lock = threading.Lock()
         self.lookups = Lookups()
 
-    def remember(self, decision_id: str, risks: frozenset[str], request: RouteRequest) -> None:
-        """Keep what a decision's session holds, and a hash of what was asked that only this process can compare; an id
-        that is used again keeps what it had, and is of neither request."""
+    def remember(self, decision_id: str, risks: frozenset[str], request: RouteRequest, *, org: str | None) -> None:
+        """Keep what a decision's session holds, whose it is, and a hash of what was asked that only this process can
+        compare; an id that is used again keeps what it had, and is of neither request."""
         asked = hash(repr(request))
         with self._lock:
             again = decision_id in self._risks and self._asked.get(decision_id) != asked
             self._risks[decision_id] = risks | self._risks.get(decision_id, frozenset())
+            self._orgs[decision_id] = org if self._orgs.get(decision_id, org) == org else _OF_SEVERAL
             self._asked.pop(decision_id, None)
             if not again:
                 self._asked[decision_id] = asked
             while len(self._risks) > self._size:
-                self._asked.pop(self._risks.popitem(last=False)[0], None)
+                oldest = self._risks.popitem(last=False)[0]
+                self._asked.pop(oldest, None)
+                self._orgs.pop(oldest, None)
 
     def is_of(self, decision_id: str, request: RouteRequest) -> bool:
         """Whether a decision is one that was made here of this very request."""
@@ -90,15 +98,18 @@ class Recent:
             known = self._asked.get(decision_id)
         return known is not None and known == hash(repr(request))
 
-    def risks(self, previous: Previous | None, log: EventLog | None) -> frozenset[str]:
-        """The risks that an earlier turn brings: by this process, the log, or a signed pin; else it counts as pii."""
+    def risks(self, previous: Previous | None, log: EventLog | None, *, org: str | None) -> frozenset[str]:
+        """The risks that an earlier turn of an organisation brings: by this process, the log, or a signed pin; else it
+        counts as pii."""
         if previous is None:
             return frozenset()
         with self._lock:
-            known = self._risks.get(previous.decision_id)
+            ours = self._orgs.get(previous.decision_id) == org
+            known = self._risks.get(previous.decision_id) if ours else None
         if known is None and log is not None:
             logged = self.lookups.decision(previous.decision_id, log)
-            known = None if logged is None else private_risks(logged)
+            ours = logged is not None and logged.circumstances.org == org
+            known = private_risks(logged) if logged is not None and ours else None
         return pins.risks_of(previous.decision_id, previous.pin) if known is None else known
 
 

@@ -137,8 +137,8 @@ def measurements(found: Outlived) -> list[Measurement]:
     return rows
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 where a record was lost, a chain is broken or recovery took too long."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--rate", type=float, default=30.0, help="requests per second")
@@ -165,7 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(json.dumps({**asdict(found)}, indent=1) + "\n")
     else:
         show(measurements(found))
+    slowest = max(one.recovery_s for one in found.kills)
+    return int(found.lost > 0 or not found.verified or slowest > MOST_RECOVERY_S)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

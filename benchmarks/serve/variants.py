@@ -46,7 +46,7 @@ class Once:
     def __init__(self, decide: Decide) -> None:
         self._decide, self._known = decide, dict[str, RouteDecision]()
 
-    async def __call__(self, request: RouteRequest) -> RouteDecision:
+    async def __call__(self, request: RouteRequest, **_: Any) -> RouteDecision:
         """The decision."""
         said = str(request.messages[-1].content)
         if said not in self._known:

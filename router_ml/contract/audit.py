@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from router_ml.contract.base import Identifier, JsonObject, Model
+from router_ml.contract.base import At, Identifier, JsonObject, Model
 
 OverrideKind = Literal["override", "override_ended"]
 RulesKind = Literal[OverrideKind, "policies_replaced"]
@@ -35,11 +34,11 @@ class AuditEvent(Model):
     """
 
     event_id: Identifier
-    at: datetime
+    at: At
     kind: AuditKind
     who: Said
     why: Said
     detail: JsonObject = Field(default_factory=dict)
     policy_sha256_before: str = ""
     policy_sha256_after: str = ""
-    expires_at: datetime | None = None
+    expires_at: At | None = None

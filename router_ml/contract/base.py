@@ -5,9 +5,19 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 CONTRACT_VERSION = "1.6"
 
@@ -37,8 +47,22 @@ TIERS: tuple[RiskTier, ...] = ("low", "medium", "high", "restricted")
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-_LONGEST_ID = 128
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_ID, pattern=r"^[\w.:/@-]+$")]
+LONGEST_ID = 128
+_SURROGATE = re.compile("[\ud800-\udfff]")
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[\w.:/@-]+$")]
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        if at.tzinfo is not None:
+            at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is before the year 1 or after the year 9999 in UTC") from None
+    return at
+
+
+At = Annotated[datetime, AfterValidator(_in_utc)]
+"""A time that every database holds, whatever its zone."""
 
 
 class Model(BaseModel):
@@ -54,9 +78,19 @@ class Model(BaseModel):
     )
 
 
+class Reported(Model):
+    """What others report, to be stored as text."""
+
+    @model_validator(mode="after")
+    def _is_text(self) -> Self:
+        if wrong := [name for name, value in self.__dict__.items() if unpaired(value)]:
+            raise ValueError(f"half of a surrogate pair, which is no character, in: {', '.join(wrong)}")
+        return self
+
+
 def shadow_id(decision_id: str) -> str:
     """The id of what the shadow decided beside a decision."""
-    if len(decision_id) + len(SHADOW_SUFFIX) <= _LONGEST_ID:
+    if len(decision_id) + len(SHADOW_SUFFIX) <= LONGEST_ID:
         return decision_id + SHADOW_SUFFIX
     return hmac.digest(b"", decision_id.encode("utf-8", "surrogatepass"), "sha256")[:16].hex() + SHADOW_SUFFIX
 
@@ -84,6 +118,24 @@ def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
                 stack.append((f"{here}.key", str(key)))
         elif isinstance(item, list | tuple):
             stack.extend((f"{here}[{index}]", item[index]) for index in range(len(item) - 1, -1, -1))
+
+
+def unpaired(value: object) -> bool:
+    """Whether a string in it, keys included, holds half of a surrogate pair: no text that can be sent or stored."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if not item.isascii() and _SURROGATE.search(item) is not None:
+                return True
+        elif isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, BaseModel):
+            stack.append(item.__dict__)
+    return False
 
 
 def _digits(number: float) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from router_ml.contract.base import Identifier, Milliseconds, Model, Usd
+from router_ml.contract.base import At, Identifier, Milliseconds, Model, Reported, Usd
 from router_ml.contract.decision import Narrowing, PolicyFired
 from router_ml.contract.state import Estimate, Versions
 
-ValidationStatus = Literal["passed", "repaired", "failed", "not_checked"]
+ValidationStatus = Literal["passed", "repaired", "truncated", "failed", "not_checked"]
 
 FailureKind = Literal[
     "timeout",
@@ -64,7 +63,7 @@ class Hop(Model):
     served_model: str | None = None
     purpose: HopPurpose = "answer"
     attempt: int = Field(default=1, ge=1)
-    at: datetime | None = None
+    at: At | None = None
     kind: FailureKind | None = None
     error: str | None = None
     latency_ms: Milliseconds = 0
@@ -117,7 +116,7 @@ class Lookup(Model):
 
 
 class Validation(Model):
-    """Whether the answer kept its output contract."""
+    """Whether the answer kept its output contract; ``truncated``: it ends where the request wanted it to end."""
 
     status: ValidationStatus = "not_checked"
     errors: tuple[str, ...] = ()
@@ -134,7 +133,7 @@ class Replanned(Model):
     versions: Versions
 
 
-class Execution(Model):
+class Execution(Reported):
     """What was done, from the first call to the answer or the error.
 
     ``narrowing``: lanes that hard rules took away while it ran, as for personal data in the result of a tool.
@@ -146,7 +145,7 @@ class Execution(Model):
     """
 
     execution_id: Identifier | None = None
-    at: datetime | None = None
+    at: At | None = None
     decision_id: Identifier
     status: ExecutionStatus | None = None
     error: FailureKind | None = None
@@ -193,8 +192,8 @@ class Approval(Model):
     state: Literal["requested", "granted", "denied", "expired"]
     queue: str | None = None
     reason: str | None = None
-    expires_at: datetime | None = None
+    expires_at: At | None = None
     on_expiry: Literal["deny", "refuse", "static_answer"] = "deny"
     who: str | None = None
     why: str | None = None
-    at: datetime
+    at: At

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
-from router_ml.contract.base import Identifier, JsonObject, Milliseconds, Model, Probability, RetrievalStrategy, Usd
+from router_ml.contract.base import (
+    At,
+    Identifier,
+    JsonObject,
+    Milliseconds,
+    Model,
+    Probability,
+    Reported,
+    RetrievalStrategy,
+    Usd,
+)
 from router_ml.contract.executed import Validation
 
 
@@ -23,7 +31,7 @@ class OutcomeLabels(Model):
     missing: tuple[str, ...] | None = None
 
 
-class Outcome(Model):
+class Outcome(Reported):
     """What was learned later. ``quality`` None means not rated, which is not zero; ``rated_probability`` is the known
     chance that this decision was picked for rating; ``signals`` is what was observed (a thumb, an edit, a resolved
     ticket); where ``quality`` was worked out from them, ``rewards`` is the sha256 of the mapping that did."""
@@ -40,4 +48,4 @@ class Outcome(Model):
     validation: Validation | None = None
     refused: bool = False
     source: str = "user"
-    at: datetime
+    at: At

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router_ml.contract import OutputCheck, OutputContract, Validation
+from router_ml.contract.executed import ValidationStatus
 from router_ml.execution.dispatch import dispatch
 from router_ml.execution.gate import Asked, Failed, Halted, Parts, obey
 from router_ml.execution.lanes.reply import Reply, ToolRequest
@@ -20,6 +21,8 @@ from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Outlet
 from router_ml.execution.validation.checking import Checked, check, repair, to_scan
 
+CUT = "it ends at the max_tokens of the request"
+"""What the record says of an answer that was cut off as its caller wanted."""
 _ANY_TEXT = OutputContract(name="text")
 
 
@@ -84,7 +87,7 @@ async def _turn(parts: Parts, run: Run, step: _Step, outlet: Outlet | None) -> E
     if _wants_tools(reply):
         step.asked = Asked(purpose="tool_round")
         return await _tools(parts, run, step, reply, outlet)
-    if must_call or owed(run):
+    if owed(run) or (must_call and not run.client.cut(reply)):
         kind = check(_ANY_TEXT, reply).kind or "tool_failure"
         run.fault(kind)
         return Failed(kind)
@@ -98,7 +101,7 @@ async def _repair(
 ) -> Failed | None:
     """Have the lane correct an answer whose shape is wrong; None where it is to try."""
     if checked.kind != "schema" or step.repairs >= parts.config.execution.repairs:
-        return Failed(checked.kind or "schema")
+        return Failed(checked.kind or "schema", hopeless=checked.kind == "truncated" and run.client.cut(reply))
     if outlet is not None:
         await outlet.discard("schema")
     step.repairs += 1
@@ -113,12 +116,17 @@ async def judge(
 ) -> Answered | Failed | Checked:
     """Whether a reply keeps its contract and may be shown; ``Checked`` where its shape is wrong."""
     contract = run.decision.output_contract
-    checked = check(contract, reply, context_ids=run.context_ids, passages=run.passages, model=run.model)
+    cut = run.client.cut(reply)
+    checked = check(
+        contract, reply, context_ids=run.context_ids, passages=run.passages, model=run.model, cut_as_asked=cut
+    )
     if checked.kind is not None:
-        run.validation = Validation(status="failed", errors=checked.errors)
+        errors = (*checked.errors, *([CUT] if cut and checked.kind == "truncated" else ()))
+        run.validation = Validation(status="failed", errors=errors)
         run.fault(checked.kind)
         return checked
-    run.validation = Validation(status="repaired" if repaired else "passed")
+    held: ValidationStatus = "truncated" if checked.cut else "repaired" if repaired else "passed"
+    run.validation = Validation(status=held, errors=(CUT,) if checked.cut else ())
     run.citations = checked.citations
     found = await look_at(parts, run, to_scan(reply, checked))
     if found.action == "withhold":

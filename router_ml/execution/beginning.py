@@ -48,7 +48,7 @@ async def begun(
             prepare(asked.output_contract)
         began = telemetry.clock()
         with telemetry.carried_out():
-            decision = await _decide(parts, asked, began)
+            decision = await _decide(parts, asked, began, decide_ms=client.decide_ms if client else None)
         prepare(decision.output_contract)
         run = begin(asked, decision)
     else:
@@ -102,10 +102,12 @@ def _fits(asked: str | OutputContract | None, decided: OutputContract) -> None:
         )
 
 
-async def _decide(parts: Parts, asked: RouteRequest, began: int) -> RouteDecision:
+async def _decide(parts: Parts, asked: RouteRequest, began: int, *, decide_ms: float | None) -> RouteDecision:
     """The decision, made in a thread. Who goes away meanwhile cannot stop that, so what is decided gets its record."""
     if parts.decide is not None:
-        return await parts.decide(asked, left=lambda made: _record_left(parts, asked, made, began))
+        return await parts.decide(
+            asked, deadline_ms=decide_ms, left=lambda made: _record_left(parts, asked, made, began)
+        )
     deciding = _Deciding(parts, asked, began)
     try:
         return await asyncio.to_thread(deciding.decide)

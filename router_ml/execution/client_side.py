@@ -19,7 +19,8 @@ from router_ml.execution.lanes.reply import Reply, ToolRequest
 class ClientSide:
     """``tools`` in the OpenAI shape; ``must_call``: the lane has to ask for one of them, or for one of ours;
     ``decoding``: what the caller asks for; ``parallel``: whether several of its tools may be asked for at once;
-    ``traceparent``, ``tracestate``: the W3C trace context that it sent."""
+    ``traceparent``, ``tracestate``: the W3C trace context that it sent; ``decide_ms``: after which whoever decides for
+    many (``Executor.decide_by``) is to decide by the rules alone."""
 
     tools: tuple[JsonObject, ...] = ()
     must_call: bool = False
@@ -27,6 +28,7 @@ class ClientSide:
     parallel: bool = True
     traceparent: str | None = None
     tracestate: str | None = None
+    decide_ms: float | None = None
 
     def wanted(self, reply: Reply) -> tuple[ToolRequest, ...]:
         """The calls in a reply that are the caller's to make.
@@ -37,6 +39,11 @@ class ClientSide:
         names = {name_of(tool) for tool in self.tools}
         found = tuple(one for one in reply.tool_requests if one.name in names)
         return found if self.parallel else found[:1]
+
+    def cut(self, reply: Reply) -> bool:
+        """Whether a reply ends at the ``max_tokens`` of the caller, and no other limit was lower."""
+        most, wished = reply.max_tokens, self.decoding.max_tokens
+        return reply.stop == "length" and wished is not None and most is not None and most >= wished
 
     def strings(self) -> tuple[str, ...]:
         """What lanes are sent of it beside the request, which rules have to look at first: one text for each tool, and

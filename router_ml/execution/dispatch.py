@@ -66,6 +66,7 @@ async def _made(parts: Parts, run: Run, made: Ready, outlet: Outlet | None) -> R
             call = replace(call, headers=span.headers())
             reply = as_seen(await (_called(parts, call) if outlet is None else outlet.stream(parts.lanes, call)))
             span.set(of_use(reply.served_model, **asdict(reply.usage)))
+        reply = replace(reply, max_tokens=call.decoding.max_tokens)
         kind = "unbilled" if reply.usage.cost_usd is None else "billed"
         return reply
     except LaneFailure as failure:
@@ -102,7 +103,10 @@ async def _in_parts(parts: Parts, run: Run, call: LaneCall, asked: Asked) -> Rep
 
     def hold(reply: Reply) -> Checked:
         contract = run.decision.output_contract
-        return check(contract, reply, context_ids=run.context_ids, passages=run.passages, model=run.model)
+        asked = run.client.cut(reply)
+        return check(
+            contract, reply, context_ids=run.context_ids, passages=run.passages, model=run.model, cut_as_asked=asked
+        )
 
     def told(part: PartCall) -> None:
         _write(parts, run, part)

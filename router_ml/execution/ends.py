@@ -47,7 +47,7 @@ async def end(
     execution = run.execution(status, error=error)
     await keep(parts, run, execution)
     if outlet is not None:
-        await outlet.end(text, why=error or "changed")
+        await outlet.end(text, why=error or "changed", notice=status == "refused")
     return Completion(status, text, run.decision, execution)
 
 
@@ -83,21 +83,24 @@ async def suspend(parts: Parts, run: Run, asked: Suspension, outlet: Outlet | No
     )
     await keep(parts, run, execution)
     if outlet is not None:
-        await outlet.end(asked.reason, why="review")
+        await outlet.end(asked.reason, why="review", notice=True)
     return Completion("human_review", asked.reason, run.decision, execution, review_id=approval_id)
 
 
-async def nothing_left(parts: Parts, run: Run, outlet: Outlet | None = None) -> Completion:
+async def nothing_left(parts: Parts, run: Run, outlet: Outlet | None = None, *, ask: bool = True) -> Completion:
     """End as the fallback says where no lane gave an answer that holds.
 
+    Args:
+        ask: a person may be asked; else that is an error too.
+
     Raises:
-        ExecutionError: it says ``error``.
+        ExecutionError: it says ``error``, or a person may not be asked.
     """
     last = run.tried[-1].kind if run.tried else "unavailable"
     finally_ = run.decision.fallback.finally_
     if finally_ == "static_answer":
         return await end(parts, run, "static_answer", parts.config.execution.static_answer, outlet, error=last)
-    if finally_ == "human_review":
+    if finally_ == "human_review" and ask:
         return await suspend(parts, run, Suspension("No lane gave an answer that holds.", error=last), outlet)
     execution = run.execution("failed", error=last)
     await keep(parts, run, execution)

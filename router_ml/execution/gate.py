@@ -56,8 +56,11 @@ class LookUp(Protocol):
 class Decide(Protocol):
     """Decides a request beside an event loop: ``serve.deciding.Decider.decide``."""
 
-    def __call__(self, request: RouteRequest, *, left: Left | None = None) -> Awaitable[RouteDecision]:
-        """The decision; ``left`` is told of one that was recorded although nobody waits for it any more."""
+    def __call__(
+        self, request: RouteRequest, *, deadline_ms: float | None = None, left: Left | None = None
+    ) -> Awaitable[RouteDecision]:
+        """The decision, by the rules alone where it takes longer than ``deadline_ms``; ``left`` is told of one that was
+        recorded although nobody waits for it any more."""
         ...
 
 
@@ -91,11 +94,13 @@ class Parts:
 @dataclass(frozen=True)
 class Failed:
     """A step that gave no answer that holds; ``retry_after_ms``: how long its lane asked to be left alone; ``final``:
-    the lane would not have this request another time either."""
+    the lane would not have this request another time either; ``hopeless``: no lane could do better within what the
+    request itself allows, and nor could a person."""
 
     kind: FailureKind
     retry_after_ms: float | None = None
     final: bool = False
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ async def _carry_out(parts: Parts, run: Run, outlet: Outlet | None) -> Completio
             return await finish(parts, run, ended, outlet)
         run.tried.append(Tried(step.lane, ended.kind, ended.retry_after_ms, ended.final))
         run.refusal = run.refusal or ended.kind == "refusal"
+        if ended.hopeless:
+            return await nothing_left(parts, run, outlet, ask=False)
         if outlet is not None and await outlet.failed(run, ended.kind):
             await interrupted(parts, run, ended.kind, outlet)
     return await nothing_left(parts, run, outlet)

@@ -26,10 +26,18 @@ def noticed(completion: Completion) -> str:
 
 
 def finish_reason(completion: Completion) -> str:
-    """Why it ended, as OpenAI says it; ``content_filter`` where a rule or a person stands before the answer."""
+    """Why it ended, as OpenAI says it; ``content_filter`` where a rule or a person stands before the answer, ``length``
+    where it was cut off at the caller's own limit."""
     if completion.tool_requests:
         return "tool_calls"
+    if cut_short(completion):
+        return "length"
     return "content_filter" if completion.status in _BLOCKED else "stop"
+
+
+def cut_short(completion: Completion) -> bool:
+    """Whether the answer ends at the ``max_tokens`` of its caller."""
+    return completion.answered and completion.execution.validation.status == "truncated"
 
 
 def usage(completion: Completion) -> dict[str, int]:
@@ -127,6 +135,7 @@ def _head(completion: Completion, kind: str) -> dict[str, Any]:
 _STATUS: dict[str, tuple[int, str]] = {
     "rate_limit": (429, "rate_limit_exceeded"),
     "context_overflow": (400, "context_length_exceeded"),
+    "truncated": (400, "truncated"),
     "timeout": (504, "timeout"),
     "deadline": (504, "timeout"),
     "over_budget": (402, "over_budget"),

@@ -70,8 +70,8 @@ def ask(
         InvalidRequestError: a message, a tool or a field cannot be read, or no lane has this model.
     """
     own = mapping(router, "router")
-    if unknown := sorted(own.keys() - set(_OWN)):
-        raise InvalidRequestError(f"The router has no fields {unknown}. Known: {', '.join(_OWN)}.")
+    if unknown := len(own.keys() - set(_OWN)):  # their names are a caller's words
+        raise InvalidRequestError(f"Found {unknown} fields in router that are unknown. Known: {', '.join(_OWN)}.")
     if not isinstance(model, str):
         raise InvalidRequestError(f"The model is of type {type(model).__name__}, expected a text.")
     if model in config.traffic_classes and model not in (*ANY, *config.lanes):
@@ -92,10 +92,10 @@ def ask(
     try:
         wished = Decoding(**said)
         given = Constraints.model_validate(own.pop("constraints", None) or {})
+        if own.get("output_contract") is None:
+            own["output_contract"] = contract_of(response_format)
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "request")) from None
-    if own.get("output_contract") is None:
-        own["output_contract"] = contract_of(response_format)
     request = RouteRequest.parse({**own, "messages": sent, "constraints": _narrowed(config, given, model, needs)})
     return Asked(request, ClientSide(theirs, must_call, wished, parallel=parallel is not False))
 

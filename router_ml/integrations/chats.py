@@ -124,4 +124,4 @@ class Teller:
 
 
 def _event(said: Fields) -> bytes:
-    return b"data: " + json.dumps(said).encode() + b"\n\n"
+    return b"data: " + json.dumps(said, allow_nan=False).encode() + b"\n\n"

@@ -70,8 +70,8 @@ class Following:
         match event:
             case Started(decision):
                 self.decision = decision
-            case Delta(text) if self.void is None:
-                yield self._say(self.gap + text)
+            case Delta(text, notice=notice) if self.void is None:
+                yield self._say(self.gap + text, blocked=notice)
                 self.gap = ""
             case Restarted(why="tools", discarded=discarded) if discarded:
                 self.gap = "\n\n"  # what led up to a call of a tool was no answer, and does no harm where it stands
@@ -86,7 +86,7 @@ class Following:
             case _:
                 pass
 
-    def _say(self, text: str) -> Said:
+    def _say(self, text: str, *, blocked: bool = False) -> Said:
         assert self.decision is not None, "a stream begins with Started"
         self.sent.append(text)
-        return Said(text, self.decision.decision_id, self.decision.action in ("refuse", "human_review"))
+        return Said(text, self.decision.decision_id, blocked)

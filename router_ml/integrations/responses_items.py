@@ -75,7 +75,9 @@ def chosen(given: Any, tools: list[JsonObject]) -> tuple[Any, list[JsonObject]]:
             'The tool_choice cannot be read. Give auto, none, required, {"type": "function", "name": ...} or '
             '{"type": "allowed_tools", "mode": ..., "tools": [...]}.'
         )
-    names = {each.get("name") for each in objects(given.get("tools"), "tool_choice.tools")}
+    names = [each.get("name") for each in objects(given.get("tools"), "tool_choice.tools")]
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidRequestError("tool_choice.tools names a function by something else than a text.")
     return given.get("mode", "auto"), [tool for tool in tools if _named(tool) in names]
 
 

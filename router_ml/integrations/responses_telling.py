@@ -1,7 +1,8 @@
 """What came of a request, in the words of the Responses API, whole or as its events.
 
 A refusal is a whole response whose content is a refusal; what waits for a person is ``incomplete`` with the reason
-``content_filter``, since nobody knows yet what will be answered.
+``content_filter``, since nobody knows yet what will be answered. An answer that was cut off at ``max_output_tokens`` is
+``incomplete`` too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from router_ml.errors import ExecutionError, RouterError
 from router_ml.execution.completion import Completion
-from router_ml.integrations.answering import details, error_body, noticed, served_model, usage
+from router_ml.integrations.answering import cut_short, details, error_body, noticed, served_model, usage
 from router_ml.integrations.following import Piece, Said
 
 Fields = Mapping[str, Any]
@@ -43,14 +44,15 @@ def told(completion: Completion, sent: Fields, *, text: str | None = None) -> di
     Args:
         sent: the call. text: what was streamed, where a stream ends with it.
     """
-    waits = completion.status == "human_review"
+    partly = completion.status == "human_review" or cut_short(completion)
+    why = "max_output_tokens" if cut_short(completion) else "content_filter"
     tokens = usage(completion)
     cached = sum(hop.cached_tokens for hop in completion.execution.hops)
     return {
         **_head(completion.decision.decision_id, sent, created=completion.decision.created_at.timestamp()),
-        "status": "incomplete" if waits else "completed",
-        "completed_at": None if waits else int(time.time()),
-        "incomplete_details": {"reason": "content_filter"} if waits else None,
+        "status": "incomplete" if partly else "completed",
+        "completed_at": None if partly else int(time.time()),
+        "incomplete_details": {"reason": why} if partly else None,
         "model": served_model(completion),
         "output": list(_items(completion, noticed(completion) if text is None else text)),
         "usage": {
@@ -67,6 +69,9 @@ def told(completion: Completion, sent: Fields, *, text: str | None = None) -> di
 def _head(decision_id: str, sent: Fields, *, created: float) -> dict[str, Any]:
     """A response of which nothing is known yet but how it was asked for."""
     asked = {name: usual if sent.get(name) is None else sent[name] for name, usual in _ECHOED.items()}
+    for name, usual in _ECHOED.items():  # of an object with fields of its own, those that were read
+        if name in ("reasoning", "text"):
+            asked[name] = {field: asked[name].get(field) or nothing for field, nothing in usual.items()}
     return {
         "id": decision_id,
         "object": "response",
@@ -195,4 +200,4 @@ class Teller:
     def _event(self, kind: str, **said: Any) -> bytes:
         event = {"type": kind, "sequence_number": self._number, **said}
         self._number += 1
-        return f"event: {kind}\ndata: {json.dumps(event)}\n\n".encode()
+        return f"event: {kind}\ndata: {json.dumps(event, allow_nan=False)}\n\n".encode()

@@ -46,7 +46,7 @@ class ByArm(Delegating, InTime):
         draw = self._given.draw(arranged, request, None)
         decision = arranged.router(draw.arm).decide_degraded(request, why, draw=draw, **stamp)
         if arranged.shares is not None:
-            self._given.remember([(decision, draw)])
+            self._given.remember([(request, decision, draw)])
         return decision
 
     def predict_each(
@@ -87,7 +87,7 @@ class ByArm(Delegating, InTime):
     ) -> None:
         """Keep who was given what, and let the shadow see what the champion decided."""
         if arranged.shares is not None:
-            self._given.remember(zip(decisions, draws, strict=True))
+            self._given.remember(zip(requests, decisions, draws, strict=True))
         if arranged.shadow is not None and draws and draws[0].arm == "champion":
             by, shadow = arranged.champion.router, arranged.shadow.router
             for request, seen, decision in zip(requests, understood, decisions, strict=True):

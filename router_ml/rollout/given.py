@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from router_ml.contract import Previous, RouteDecision, RouteRequest
+from router_ml.case import organisation_of
+from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.draws import CHAMPION, Draw, Shares, session_name
 from router_ml.rollout.releases import Arrangement
 from router_ml.sessions import Lookups
@@ -23,7 +24,7 @@ class Given:
 
     def __init__(self, size: int = _SIZE) -> None:
         self._size = size
-        self._draws: OrderedDict[str, Draw] = OrderedDict()
+        self._draws: OrderedDict[str, tuple[Draw, str | None]] = OrderedDict()
         self._lock = threading.Lock()
 
     def draw(self, arranged: Arrangement, request: RouteRequest, log: EventLog | None) -> Draw:
@@ -33,29 +34,34 @@ class Given:
             return CHAMPION
         session = session_name(request, subject=arranged.champion.router.config.logging.subject)
         if session is None and request.previous is not None:
-            earlier = self._earlier(request.previous, log, arranged.champion.router.memory.recent.lookups)
+            earlier = self._earlier(
+                request, request.previous.decision_id, log, arranged.champion.router.memory.recent.lookups
+            )
             if earlier is not None and _given_in(earlier, arranged.shares):
                 return earlier
         return arranged.shares.draw(salt=arranged.salt, session=session)
 
-    def remember(self, pairs: Iterable[tuple[RouteDecision, Draw]]) -> None:
-        """Keep what decisions were drawn with."""
+    def remember(self, drawn: Iterable[tuple[RouteRequest, RouteDecision, Draw]]) -> None:
+        """Keep what decisions were drawn with, and whose they are."""
         with self._lock:
-            self._draws.update({decision.decision_id: draw for decision, draw in pairs})
+            for request, decision, draw in drawn:
+                self._draws[decision.decision_id] = draw, organisation_of(request)
             while len(self._draws) > self._size:
                 self._draws.popitem(last=False)
 
     def arm(self, decision_id: str) -> str:
         """The arm of a decision, as far as it is remembered; else the champion."""
-        return self._draws.get(decision_id, CHAMPION).arm
+        return self._draws.get(decision_id, (CHAMPION, None))[0].arm
 
-    def _earlier(self, previous: Previous, log: EventLog | None, lookups: Lookups) -> Draw | None:
-        """What an earlier turn was given: by this process, else by the log. Else it is a new session."""
-        known = self._draws.get(previous.decision_id)
-        if known is not None or log is None:
-            return known
-        logged = lookups.decision(previous.decision_id, log)
-        return None if logged is None else Draw.of(logged.state)
+    def _earlier(self, request: RouteRequest, earlier: str, log: EventLog | None, lookups: Lookups) -> Draw | None:
+        """What an earlier turn of the same organisation was given: by this process, else by the log. Else it is a new
+        session."""
+        draw, org = self._draws.get(earlier, (None, None))
+        if draw is not None and org == organisation_of(request):
+            return draw
+        logged = None if log is None else lookups.decision(earlier, log)
+        ours = logged is not None and logged.circumstances.org == organisation_of(request)
+        return Draw.of(logged.state) if logged is not None and ours else None
 
 
 def _given_in(earlier: Draw, shares: Shares) -> bool:

@@ -15,7 +15,9 @@ from router_ml import telemetry
 from router_ml.arguments import numbered, with_fields
 from router_ml.config import Policy, RouterConfig
 from router_ml.contract import AuditEvent, RouteDecision, RouteRequest
+from router_ml.deadline import Claim
 from router_ml.errors import InvalidRequestError, RegistryError
+from router_ml.late import in_turns
 from router_ml.loading import whole_model
 from router_ml.recording import Ack
 from router_ml.rollout.by_arm import ByArm
@@ -89,15 +91,17 @@ class Rollout(ByArm):
         seeds: Sequence[int] | None = None,
         now: datetime | None = None,
         decision_ids: Sequence[str] | None = None,
+        claim: Claim | None = None,
     ) -> list[RouteDecision]:
         """Decide many requests, each by the arm of its session, with one encoder pass per arm. The requests of an arm
         are decided all or none.
 
         Args:
-            seeds, decision_ids: one per request.
+            seeds, decision_ids: one per request. claim: taken before anything is logged; once it is given up, nothing
+                more is read.
 
         Raises:
-            InvalidRequestError: names the first request that is wrong.
+            InvalidRequestError: names the first request that is wrong. GivenUpError: the claim was given up.
         """
         if isinstance(requests, str) or not isinstance(requests, Sequence):
             raise InvalidRequestError(f"Expected a list of requests, found {type(requests).__name__}.")
@@ -116,7 +120,7 @@ class Rollout(ByArm):
             asked, drawn = [parsed[row] for row in rows], [draws[row] for row in rows]
             router = arranged.router(arm)
             rules, began = router.rules, telemetry.clock()
-            understood = router.understand(asked)
+            understood = in_turns(router.understand, asked, claim)
             made = router.decide_many(
                 asked,
                 understood,
@@ -125,6 +129,7 @@ class Rollout(ByArm):
                 draws=drawn,
                 numbers=rows,
                 began=began,
+                claim=claim,
             )
             self._remember(arranged, asked, understood, made, drawn)
             decided.update(zip(rows, made, strict=True))

@@ -37,8 +37,8 @@ def create_app(settings: Settings | None = None, *, gateway: Gateway | None = No
         await asyncio.to_thread(served.start)
         quieten()
         try:
-            if served.keys.known.open:
-                may_listen(settings.host, ())
+            if served.keys.known.ready:  # else nobody is let in before they were read
+                may_listen(settings.host, served.keys.known.all())
             with leaving_well(served):
                 yield
         finally:

@@ -1,16 +1,18 @@
-"""What comes in over HTTP: bounded in size and depth before anything looks at it, and never repeated in an error."""
+"""What comes in over HTTP: bounded in size before anything looks at it, and never repeated in an error."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from router_ml.contract.base import unpaired
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller, Scope
-from router_ml.serve.access.entering import caller_of, must_have
+from router_ml.serve.access.entering import caller_of, check_still, must_have
+from router_ml.serve.bodies import LARGE_BYTES, read_object
 from router_ml.serve.gateway import Gateway
 
 
@@ -38,7 +40,7 @@ async def whoever_calls(request: Request, gateway: Served) -> Caller:
 
 
 Called = Annotated[Caller, Depends(whoever_calls)]
-MOST_DEPTH = 64
+_JSON_NAMES: dict[type, str] = {str: "text", dict: "JSON object", list: "list"}
 
 
 class Allowed:
@@ -58,11 +60,28 @@ class Allowed:
         return must_have(caller, self.scope)
 
 
-async def json_body(request: Request, _: Called) -> dict[str, Any]:
-    """The body of a request, an object; read once it is known who sends it.
+async def json_body(request: Request, caller: Called, gateway: Served) -> dict[str, Any]:
+    """The body of a request, an object whose texts are whole; read once it is known who sends it.
 
     Raises:
-        AccessError: it is too large or too slow. InvalidRequestError: it is not a JSON object.
+        AccessError: as for ``json_items``. InvalidRequestError: that too, or it holds no text.
+    """
+    found = await json_items(request, caller, gateway)
+    if wrong := [value for key, value in found.items() if unpaired(key) or unpaired(value)]:
+        kind = _JSON_NAMES.get(type(wrong[0]), "name")
+        raise InvalidRequestError(
+            f"A {kind} in the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character. "
+            "Send whole characters."
+        )
+    return found
+
+
+async def json_items(request: Request, _: Called, gateway: Served) -> dict[str, Any]:
+    """``json_body`` where each of several items is judged by itself: its texts may hold halves of surrogate pairs.
+
+    Raises:
+        AccessError: it is too large or too slow, or the key has ended meanwhile. InvalidRequestError: it is not a JSON
+            object of a bounded size.
     """
     body = bytearray()
     try:
@@ -70,44 +89,12 @@ async def json_body(request: Request, _: Called) -> dict[str, Any]:
             body += chunk
     except ClientDisconnect:
         raise AccessError(400, "disconnected", "The connection was closed before the body had come.") from None
-    try:
-        found = parsed(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequestError("The body is not JSON. Send a JSON object, in UTF-8.") from None
-    if not isinstance(found, dict):
-        raise InvalidRequestError(f"The body is a {type(found).__name__}, expected a JSON object.")
-    if not within_depth(found, body):
-        raise InvalidRequestError(f"The body is nested more than {MOST_DEPTH} deep. Send it flatter.")
-    return found
-
-
-def parsed(body: bytes | bytearray) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no infinity.
-
-    Raises:
-        ValueError, RecursionError: it is none.
-    """
-    return json.loads(body.decode("utf-8"), parse_constant=_refuse)
-
-
-def within_depth(value: Any, body: bytes | bytearray) -> bool:
-    """Whether a value is nested at most ``MOST_DEPTH`` deep; level by level, so that depth costs no stack."""
-    if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
-        return True
-    level = [value]
-    for _ in range(MOST_DEPTH):
-        inside = (child for one in level for child in (one.values() if type(one) is dict else one))
-        level = [child for child in inside if type(child) in (dict, list)]
-        if not level:
-            return True
-    return False
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
+    check_still(request, gateway)
+    return await asyncio.to_thread(read_object, body) if len(body) > LARGE_BYTES else read_object(body)
 
 
 Body = Annotated[dict[str, Any], Depends(json_body)]
+Items = Annotated[dict[str, Any], Depends(json_items)]
 MayRoute = Annotated[Caller, Depends(Allowed("route"))]
 MayExecute = Annotated[Caller, Depends(Allowed("execute"))]
 MayReport = Annotated[Caller, Depends(Allowed("outcomes"))]

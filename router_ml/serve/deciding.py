@@ -1,48 +1,48 @@
 """Requests of one worker, decided in threads beside its event loop: those that wait together are decided together.
 
-Nobody waits for company: a free thread takes whatever waits, at most ``TOGETHER`` requests, in the order in which they
-came. They share one pass of the encoder and one write to the log; each is decided for itself, so what is wrong with one
-is that one's error, and who has gone away is not decided at all.
+Nobody waits for company: a free thread takes whatever waits, at most ``TOGETHER`` requests and ``CHARACTERS`` of them,
+in the order in which they came. They share one pass of the encoder and one write to the log; each is decided for
+itself, so what is wrong with one is that one's error, and who has gone away is not decided at all. Reading takes as
+long as a text is, so long texts are decided beside the short ones, one at a time, and so are lists.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
-from router_ml.deadline import Claim, Left, by_deadline, checked, degraded
-from router_ml.late import Answer
+from router_ml.deadline import Claim, GivenUpError, Left, by_deadline, checked, degraded
+from router_ml.late import Answer, size_of
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.caller import AccessError
+from router_ml.serve.line import OVERHEAD, Line, Waiting
 from router_ml.serve.shedding import RESERVED, overloaded
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TOGETHER = 8
 """Requests that are decided together at most: the first of them waits until the last is done."""
 
-_FIRST_GUESS_S = 0.01
+CHARACTERS = 8_000
+"""Characters that are decided together at most."""
+LONG = 4_000
+"""Characters from which on a request is decided beside the others."""
+MOST_LONG = 400_000
+"""Characters of long requests that wait at most, and of one list."""
+
+_USUAL = 150 + OVERHEAD  # characters of a request of which nothing is known
 _LISTS = 2  # one that is decided, and one that waits
-_FADE = 0.9  # what is known of the time of a request is worth that much after the next batch
-
-
-@dataclass(eq=False)
-class _Waiting:
-    request: RouteRequest
-    began: int
-    context: Context = field(default_factory=copy_context)
-    claim: Claim = field(default_factory=Claim)
-    answer: Future[RouteDecision] = field(default_factory=Future)
+_LAST_S = 2.0  # what was given up is done with after it
 
 
 class Decider:
@@ -52,7 +52,7 @@ class Decider:
         router: what decides now.
         deadline_ms: after which a request is decided by the rules alone; None: never.
         max_waiting: requests that wait; beyond, ``decide`` refuses.
-        threads: that decide at the same time; together: see ``TOGETHER``.
+        threads: that decide short requests at the same time; together: see ``TOGETHER``.
 
     Counted since the start: ``decided`` in so many ``batches``, ``degraded``, ``dropped`` since nobody waited any more,
     ``refused`` by reason.
@@ -68,16 +68,12 @@ class Decider:
         together: int = TOGETHER,
     ) -> None:
         self._router, self._deadline_ms, self._max_waiting = router, deadline_ms, max_waiting
-        self._threads, self._together = threads, together
-        self._waiting: deque[_Waiting] = deque()
-        self._more = threading.Condition()
         self._closed = False
-        self._seconds = _FIRST_GUESS_S  # of one request among others
-        self._deciding = 0
-        self._started: list[threading.Thread] = []
+        self._short = Line("router-ml-deciding", self._answers, _tell, threads=threads, together=(together, CHARACTERS))
+        self._long = Line("router-ml-long", self._answers, _tell, threads=1, together=(together, CHARACTERS))
         self._many = ThreadPoolExecutor(1, thread_name_prefix="router-ml-many")
-        self._lists = 0
-        self.decided = self.batches = self.degraded = self.dropped = 0
+        self._lists: dict[Future[Any], Claim] = {}
+        self.degraded = 0
         self.refused: Counter[str] = Counter()
 
     async def decide(
@@ -94,111 +90,120 @@ class Decider:
             AccessError: too many wait already. RouterError: as for ``predict_route``.
         """
         by = checked(deadline_ms if deadline_ms is not None else self._deadline_ms)
-        self._refuse_beyond(request)
+        size = size_of(request) + OVERHEAD
+        line = self._long if size > LONG + OVERHEAD else self._short
+        self._refuse_beyond(request, size, line)
 
         def degrade(why: Degraded) -> RouteDecision:
             self.degraded += 1
             return self._router().predict_degraded(request, why)
 
-        if by is not None and (by == 0 or (self.busy and 1000 * self.expected_seconds > by)):
+        if by is not None and (by == 0 or (line.busy and 1000 * line.expected_seconds(size) > by)):
             return await degraded(degrade, Degraded(why="load" if by else "deadline", deadline_ms=by), left=left)
-        one = _Waiting(request, telemetry.clock())
-        with self._more:
-            self._start()
-            self._waiting.append(one)
-            self._more.notify()
+        one = Waiting(request, telemetry.clock(), size)
+        if not line.put(one):
+            raise _leaving()
         return await by_deadline(one.answer, degrade, one.claim, deadline_ms=by, left=left)
 
     async def decide_many(self, requests: Sequence[RouteRequest]) -> list[RouteDecision]:
-        """Decide a list beside the others, all or none of it, as ``predict_routes``; one list at a time.
+        """Decide a list beside the others, all or none of it, as ``predict_routes``; one list at a time. Who is
+        cancelled before the records are written leaves no trace.
 
         Raises:
-            AccessError: other lists wait. RouterError: names the first request that is wrong.
+            AccessError: it is too long, other lists wait, or this worker ends. RouterError: names the first request
+                that is wrong.
         """
-        if self._lists >= _LISTS:
+        if (size := sum(map(size_of, requests))) > MOST_LONG:
+            raise AccessError(413, "too_many", f"Found {size} characters to read, at most {MOST_LONG} are in one call.")
+        claim = Claim()
+        return await self.aside(lambda: self._router().predict_routes(requests, claim=claim), claim)
+
+    async def aside(self, work: Callable[[], T], claim: Claim | None = None) -> T:
+        """Do what decides several requests, or one without a trace, beside the others; one at a time.
+
+        Args:
+            claim: given up where nobody waits any more.
+
+        Raises:
+            AccessError: others wait, or this worker ends. RouterError: as ``work`` does.
+        """
+        if self._closed:
+            raise _leaving()
+        if len(self._lists) >= _LISTS:
             self.refused["lists"] += 1
             raise overloaded("lists of requests", self.expected_seconds)
-        self._lists += 1
+        claim = claim or Claim()
+        doing = self._many.submit(copy_context().run, work)
+        self._lists[doing] = claim
+        doing.add_done_callback(lambda done: self._lists.pop(done, None))
         try:
-            context = copy_context()
-            work = self._many.submit(context.run, self._router().predict_routes, requests)
-            return await asyncio.wrap_future(work)
-        finally:
-            self._lists -= 1
+            return await asyncio.wrap_future(doing)
+        except GivenUpError:
+            raise _leaving() from None
+        except asyncio.CancelledError:
+            claim.give_up()
+            raise
 
     @property
     def busy(self) -> bool:
-        """Whether a request that comes now has to wait for others."""
-        return len(self._waiting) + self._deciding >= self._threads
+        """Whether a short request that comes now has to wait for others."""
+        return self._short.busy
 
     @property
     def waiting(self) -> int:
         """Requests that nobody has begun with."""
-        return len(self._waiting)
+        return len(self._short) + len(self._long)
 
     @property
     def expected_seconds(self) -> float:
-        """Until a request that comes now is decided, if those before it take as long as the last ones did."""
-        ahead = len(self._waiting) + self._deciding
-        return self._seconds * (1 + ahead / self._threads)
+        """Until a short request that comes now is decided, if those before it take as long as the last ones did."""
+        return self._short.expected_seconds(_USUAL)
 
-    def close(self) -> None:
-        """Decide what waits, and end."""
-        with self._more:
-            self._closed = True
-            self._more.notify_all()
-        for thread in self._started:
-            thread.join()
-        self._many.shutdown()
+    @property
+    def decided(self) -> int:
+        """Requests that were decided whole."""
+        return self._short.decided + self._long.decided
 
-    def _refuse_beyond(self, request: RouteRequest) -> None:
+    @property
+    def batches(self) -> int:
+        """Times that some were decided together."""
+        return self._short.batches + self._long.batches
+
+    @property
+    def dropped(self) -> int:
+        """Requests that nobody waited for any more when their turn came."""
+        return self._short.dropped + self._long.dropped
+
+    def close(self, *, seconds: float = 10.0) -> None:
+        """Decide what waits, for so long, and end; what is not decided by then is refused."""
+        self._closed = True
+        until = time.monotonic() + seconds
+        for line in (self._short, self._long):
+            line.end()
+        left = [one for line in (self._short, self._long) for one in line.join(until)]
+        for one in left:
+            if one.claim.give_up():
+                _tell(one, _leaving())
+        lists = dict(self._lists)
+        wait(lists, timeout=max(0.0, until - time.monotonic()))
+        for claim in lists.values():
+            claim.give_up()
+        wait(lists, timeout=_LAST_S)
+        self._many.shutdown(wait=False, cancel_futures=True)
+
+    def _refuse_beyond(self, request: RouteRequest, size: int, line: Line) -> None:
         low = request.channel == "batch"
         most = self._max_waiting * (1 - RESERVED) if low else self._max_waiting
-        if len(self._waiting) >= most:
-            self.refused["batch_waiting" if low and len(self._waiting) < self._max_waiting else "waiting"] += 1
-            raise overloaded("requests that wait to be decided", self.expected_seconds)
         if self._closed:
-            raise AccessError(503, "leaving", "This worker is about to end. Try again.", retry_after_s=1)
+            raise _leaving()
+        if self.waiting >= most:
+            self.refused["batch_waiting" if low and self.waiting < self._max_waiting else "waiting"] += 1
+            raise overloaded("requests that wait to be decided", self.expected_seconds)
+        if line is self._long and line.characters and line.characters + size > MOST_LONG:
+            self.refused["long_waiting"] += 1
+            raise overloaded("long requests that wait to be decided", line.expected_seconds(0))
 
-    def _start(self) -> None:
-        """Start the threads with the first request, in the process that serves."""
-        while len(self._started) < self._threads:
-            thread = threading.Thread(target=self._work, name="router-ml-deciding", daemon=True)
-            self._started.append(thread)
-            thread.start()
-
-    def _work(self) -> None:
-        while batch := self._next():
-            began = time.perf_counter()
-            answers = self._answers(batch)
-            took = (time.perf_counter() - began) / len(batch)
-            with self._more:
-                self._deciding -= len(batch)
-                self._seconds = _FADE * self._seconds + (1 - _FADE) * took
-                self.batches += 1
-                self.decided += sum(isinstance(answer, RouteDecision) for answer in answers)
-            for one, answer in zip(batch, answers, strict=True):
-                _tell(one, answer)
-
-    def _next(self) -> list[_Waiting]:
-        """What is decided together next; nothing once all is decided and nothing more comes."""
-        with self._more:
-            batch: list[_Waiting] = []
-            while not batch:
-                while not self._waiting and not self._closed:
-                    self._more.wait()
-                if not self._waiting:
-                    return []
-                while self._waiting and len(batch) < self._together:
-                    one = self._waiting.popleft()
-                    if one.claim.given_up:
-                        self.dropped += 1
-                    else:
-                        batch.append(one)
-            self._deciding += len(batch)
-            return batch
-
-    def _answers(self, batch: Sequence[_Waiting]) -> Sequence[Answer | Exception]:
+    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Answer | Exception]:
         try:
             return self._router().predict_each([one.request for one in batch], [one.claim for one in batch])
         except Exception as error:
@@ -208,7 +213,11 @@ class Decider:
             return [self._answers([one])[0] for one in batch]  # one of them broke it; the others must not feel it
 
 
-def _tell(one: _Waiting, answer: Answer | Exception) -> None:
+def _leaving() -> AccessError:
+    return AccessError(503, "leaving", "This worker is about to end. Try again.", retry_after_s=1)
+
+
+def _tell(one: Waiting, answer: Answer | Exception) -> None:
     if isinstance(answer, RouteDecision):
         one.context.run(telemetry.decided, answer, one.began)
     if not one.answer.set_running_or_notify_cancel():

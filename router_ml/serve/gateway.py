@@ -55,9 +55,9 @@ class Gateway:
             keep_seconds=self.settings.keep_keys_seconds,
         )
         self.keys = Keys(lambda: self.log, known)
+        self.router.memory.recent.organisations = known.organisations
         self.limits = Limits(self.counts)
-        self.executor.decide_by(self.decider.decide)
-        self.sessions = Sessions(self._session_secret, known)
+        self.sessions = Sessions(self._session_secret, known, counts=self.counts)
         self.operations = Operations(self)
         memory, served = self.router.memory, self.router.serves
         memory.listener.poll_seconds = self.settings.poll_seconds
@@ -125,6 +125,7 @@ class Gateway:
     def close(self) -> None:
         """Deliver what waits, and let go of everything."""
         self.stop()
+        self.background.close()
         self.decider.close()
         self.executor.close()
         self.router.close()

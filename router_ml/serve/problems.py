@@ -11,33 +11,37 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from router_ml.errors import RouterError
+from router_ml.errors import LogError, LogRefusedError, RouterError
 from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 
 logger = logging.getLogger(__name__)
+_INSIDE = "It cannot be done here as things stand. The log of the gateway says why."
+_LOG = "The event log does not answer, or is not open here. Try again; the log of the gateway says why."
 
 
 def problem(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error in the shape of the OpenAI API."""
-    return JSONResponse(_shape(code, message), status, headers=headers)
+    return JSONResponse(error_shape(code, message), status, headers=headers)
 
 
 def said_of(error: RouterError | AccessError) -> tuple[int, dict[str, Any]]:
     """An error as a status and a body. What went wrong inside is named and not described: its message is for the log
     of the gateway, not for whoever calls."""
     if isinstance(error, AccessError):
-        return error.status, _shape(error.code, str(error))
+        return error.status, error_shape(error.code, str(error))
     status, said = error_body(error)
     if status == 500:
         logger.error("A request failed: %s: %s", type(error).__name__, error)
-        return status, _shape(
-            type(error).__name__, "It cannot be done here as things stand. The log of the gateway says why."
-        )
+        return status, error_shape(type(error).__name__, _INSIDE)
+    if isinstance(error, LogError) and not isinstance(error, LogRefusedError):  # it may quote a driver, hosts included
+        logger.error("The event log failed a request: %s", error)
+        return status, error_shape(said["error"]["code"], _LOG)
     return status, said
 
 
-def _shape(code: str, message: str) -> dict[str, Any]:
+def error_shape(code: str, message: str) -> dict[str, Any]:
+    """The body of an error."""
     return {"error": {"message": message, "type": code, "code": code, "param": None}}
 
 

@@ -1,13 +1,15 @@
 """What a worker does not take on: requests beyond what it can hold, the least urgent first, before any work on them.
 
 A worker holds ``max_in_flight`` requests at a time; a fifth of that is reserved for those that do not say
-``x-router-ml-priority: low``. Beyond, the answer is 503 with ``Retry-After``, without a look at the body. Whether it is
-alive, ready and how it fares is always answered.
+``x-router-ml-priority: low``. Beyond, the answer is 503 with ``Retry-After``, without a look at the body. A request
+takes its place once its caller is known, so that no stranger takes one. Whether it is alive, ready and how it fares is
+always answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +25,7 @@ RESERVED = 0.2
 
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 _PRIORITY = b"x-router-ml-priority"
+_PLACE = "router_ml.place"
 
 
 class Shedding:
@@ -55,8 +58,44 @@ def overloaded(what: str, expected_seconds: float) -> AccessError:
     )
 
 
+@dataclass
+class Place:
+    """That of one request, once it has one."""
+
+    gateway: Gateway
+    low: bool
+    taken: bool = False
+
+    def free(self) -> None:
+        """See to it that it could be taken.
+
+        Raises:
+            AccessError: too much is under way.
+        """
+        self.gateway.shedding.refuse_beyond(low=self.low, expected_seconds=self.gateway.decider.expected_seconds)
+
+    def leave(self) -> None:
+        """Give it back."""
+        if self.taken:
+            self.gateway.shedding.in_flight -= 1
+            self.taken = False
+
+
+def take_place(scope: Scope) -> None:
+    """Count a request whose caller is known, until it is answered.
+
+    Raises:
+        AccessError: too much is under way.
+    """
+    place: Place | None = scope.get(_PLACE)
+    if place is not None and not place.taken:
+        place.free()
+        place.gateway.shedding.in_flight += 1
+        place.taken = True
+
+
 class SheddingMiddleware:
-    """Counts what is under way, from the first byte to the last, and refuses what is too much."""
+    """Refuses what is too much, and gives back the places of what was answered to the last byte."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -66,16 +105,14 @@ class SheddingMiddleware:
         if scope["type"] != "http" or scope["path"] in ALWAYS:
             await self.app(scope, receive, send)
             return
-        gateway: Gateway = scope["app"].state.gateway
-        shedding = gateway.shedding
         low = any(name == _PRIORITY and value.strip().lower() == b"low" for name, value in scope["headers"])
+        place = scope[_PLACE] = Place(scope["app"].state.gateway, low)
         try:
-            shedding.refuse_beyond(low=low, expected_seconds=gateway.decider.expected_seconds)
+            place.free()
         except AccessError as error:
             await refusal(error)(scope, receive, send)
             return
-        shedding.in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            shedding.in_flight -= 1
+            place.leave()

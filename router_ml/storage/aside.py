@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +20,10 @@ from router_ml.storage.frames import frame, frames, unpack
 from router_ml.storage.segments import DAMAGED, REFUSED, SEGMENT
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Billed
     from router_ml.storage.eventlog import EventLog
 
-_FROM_THE_ENTRY = (LogRefusedError, TypeError, ValueError)  # all else, as memory that ran out, may pass
+_FROM_THE_ENTRY = (LogRefusedError, TypeError, ValueError, OverflowError)  # all else, as memory that ran out, may pass
 Refused = list[tuple[bytes, Exception]]
 
 
@@ -77,8 +78,13 @@ def retry(folder: Path, log: EventLog) -> int:
     return taken
 
 
-def deliver(log: EventLog, payloads: Sequence[bytes]) -> Refused:
+def deliver(
+    log: EventLog, payloads: Sequence[bytes], *, tell: Callable[[Sequence[Billed]], None] | None = None
+) -> Refused:
     """Write payloads of a spool; those that would be refused each time, each with what was said of it.
+
+    Args:
+        tell: is told what that changed of the costs of decisions.
 
     Raises:
         LogError: the database fails. Anything else that is no fault of one entry is raised as it is.
@@ -92,9 +98,9 @@ def deliver(log: EventLog, payloads: Sequence[bytes]) -> Refused:
             refused.append((payload, error))
         else:
             entries.append((payload, entry if user is None else replace(entry, subject=log.subject_of(user))))
-    if entries and _refusal(log, [entry for _, entry in entries]) is not None:
+    if entries and _refusal(log, [entry for _, entry in entries], tell) is not None:
         for payload, entry in entries:
-            if (refusal := _refusal(log, [entry])) is not None:
+            if (refusal := _refusal(log, [entry], tell)) is not None:
                 refused.append((payload, refusal))
     return refused
 
@@ -111,12 +117,16 @@ def set_aside(path: Path, payload: bytes) -> None:
             data = data[os.write(handle, data) :]
 
 
-def _refusal(log: EventLog, entries: Sequence[Entry]) -> Exception | None:
+def _refusal(
+    log: EventLog, entries: Sequence[Entry], tell: Callable[[Sequence[Billed]], None] | None
+) -> Exception | None:
     """Write entries; what is said of them where the database would say it again."""
     try:
-        log.write(entries)
+        billed = log.write(entries)
     except _FROM_THE_ENTRY as error:
         return error
+    if tell is not None:
+        tell(billed)
     return None
 
 

@@ -43,20 +43,28 @@ def audit_page(
     return tuple(event for event in read if event is not None), end
 
 
-def settled(log: EventLog, *, org: str | None = None, limit: int = 50) -> tuple[Approval, ...]:
-    """Approvals that were granted, denied or expired, newest first.
+def settled(
+    log: EventLog, *, org: str | None = None, words: str = "", after: str | None = None, limit: int = 50
+) -> tuple[tuple[Approval, ...], str | None]:
+    """Approvals that were granted, denied or expired, newest first, with the cursor of the next page.
 
     Args:
-        org: of decisions of this organisation alone.
+        org: of decisions of this organisation alone. words: those that hold this, whatever its case.
 
     Raises:
-        LogError: the log cannot be read.
+        InvalidRequestError: the cursor is none of ours. LogError: the log cannot be read.
     """
-    query = sql.select(APPROVALS.step_id, APPROVALS.record).where(APPROVALS.state != "requested")
+    key = from_cursor(after)
+    query = sql.select(APPROVALS.step_id, APPROVALS.at, APPROVALS.record).where(APPROVALS.state != "requested")
     if org is not None:
         decided = tables.decisions.c
         query = query.join(tables.decisions, decided.decision_id == APPROVALS.decision_id).where(decided.org == org)
+    if words:
+        query = query.where(sql.func.lower(APPROVALS.record).contains(words.lower(), autoescape=True))
+    if key is not None:
+        query = query.where((APPROVALS.at < key[0]) | ((APPROVALS.at == key[0]) & (APPROVALS.step_id < key[1])))
     with log.session.read() as connection:
-        rows = connection.execute(query.order_by(APPROVALS.at.desc(), APPROVALS.step_id.desc()).limit(limit)).all()
-    read = (records.readable(Approval, row.record) for row in rows)
-    return tuple(step for step in read if step is not None)
+        rows = connection.execute(query.order_by(APPROVALS.at.desc(), APPROVALS.step_id.desc()).limit(limit + 1)).all()
+    read = (records.readable(Approval, row.record) for row in rows[:limit])
+    end = to_cursor((rows[limit - 1].at, rows[limit - 1].step_id)) if len(rows) > limit else None
+    return tuple(step for step in read if step is not None), end

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from router_ml.storage.aside import deliver
 from router_ml.storage.spool import Batch, Spool
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Billed
     from router_ml.storage.eventlog import EventLog
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Drain:
     ) -> None:
         self.spool = spool
         self.log = log
+        self.tell: Callable[[Sequence[Billed]], None] | None = None  # what deliveries changed of costs
         self._reopen = reopen
         self._closed = False
         self._prepare()
@@ -144,7 +146,7 @@ class Drain:
             self._moved.notify_all()
 
     def _deliver(self, batch: Batch) -> None:
-        for payload, error in deliver(self.opened(), batch.payloads):
+        for payload, error in deliver(self.opened(), batch.payloads, tell=self.tell):
             path = self.spool.set_aside(payload)
             self._aside.add(path)
             logger.error("The event log refuses an entry, which is kept in %s: %s", path, _told(error))

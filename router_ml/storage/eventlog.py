@@ -23,12 +23,13 @@ from router_ml.errors import LogError
 from router_ml.storage import entries as entry
 from router_ml.storage import reading, records, tables
 from router_ml.storage.chain import Writer
-from router_ml.storage.costs import Cost, read_cost, read_costs
+from router_ml.storage.costs import Billed, Cost, billed, read_costs, with_bills
 from router_ml.storage.entries import Entry
 from router_ml.storage.erasure import Erasure, erase
 from router_ml.storage.migrations import prepare, secret_digest, secret_of_subjects
 from router_ml.storage.reading import Wanted
 from router_ml.storage.records import Features, LoggedData
+from router_ml.storage.rows import Stored
 from router_ml.storage.session import Session
 from router_ml.storage.tables import SCHEMA_VERSION
 from router_ml.storage.writing import distinct, key_rows, write_entries
@@ -56,12 +57,12 @@ class EventLog:
         self.session = Session(str(url))
         self.session.prepare(prepare)
 
-    def write(self, entries: Iterable[Entry]) -> None:
+    def write(self, entries: Iterable[Entry]) -> list[Billed]:
         """Keep entries, in one transaction: all or none. Repeating it changes nothing; another record under the same id
         is a ``LogError``. Outcomes and the like may come before their decision. What is about a decision that was
-        erased or has expired is not kept."""
+        erased or has expired is not kept. Returns what that changed of the costs of decisions."""
         new = distinct(entries)
-        self.session.write(lambda connection, chain: write_entries(connection, new, chain))
+        return self.session.write(lambda connection, chain: _write(connection, new, chain))
 
     def log_decision(self, decision: RouteDecision, *, features: Features | None = None) -> None:
         """Keep a decision, and what it was made from where that may be kept. Repeating it changes nothing; another
@@ -72,18 +73,18 @@ class EventLog:
         """``log_decision`` for many, in one transaction: all or none."""
         self.write(entry.of_decision(decision, features=features) for decision, features in pairs)
 
-    def log_outcome(self, outcome: Outcome) -> None:
+    def log_outcome(self, outcome: Outcome) -> list[Billed]:
         """Keep an outcome. All that differ are kept; when they are read, the latest rating counts, the latest cost, and
         so on: what an outcome leaves out changes nothing that an earlier one said. ``LogError`` when the decision was
-        never logged."""
-        self.log_outcomes([outcome])
+        never logged. Returns what that changed of the cost of the decision."""
+        return self.log_outcomes([outcome])
 
-    def log_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+    def log_outcomes(self, outcomes: Iterable[Outcome]) -> list[Billed]:
         """``log_outcome`` for many, in one transaction: all or none."""
         new = distinct(map(entry.of_outcome, outcomes))
         ids = list(dict.fromkeys(str(one.decision_id) for one in new))
 
-        def add(connection: sql.Connection, chain: Writer) -> None:
+        def add(connection: sql.Connection, chain: Writer) -> list[Billed]:
             known = reading.records_of(connection, ids).keys()
             archived = {key for key, row in key_rows(connection, ids).items() if row.archive is not None}
             if missing := [key for key in ids if key not in known and key not in archived]:
@@ -91,9 +92,9 @@ class EventLog:
                     f"{len(missing)} of {len(ids)} decisions are not in this log, first {missing[0]}. Log a decision "
                     "before its outcome, and check that both go to the same log."
                 )
-            write_entries(connection, new, chain)
+            return _write(connection, new, chain)
 
-        self.session.write(add)
+        return self.session.write(add)
 
     def log_output_check(self, check: OutputCheck) -> None:
         """Keep what was found in an answer. Repeating it changes nothing; another under its id is a ``LogError``."""
@@ -196,11 +197,6 @@ class EventLog:
         with self.session.read() as connection:
             return read_costs(connection, since, until, traffic_classes)
 
-    def cost(self, decision_id: str, *, traffic_classes: Sequence[str]) -> Cost | None:
-        """``costs`` of one decision; None where it cost nothing, is of another class or is not there."""
-        with self.session.read() as connection:
-            return read_cost(connection, decision_id, traffic_classes)
-
     def counts(self) -> dict[str, int]:
         """How many of each kind there are; of decisions also those drawn from several lanes, with an embedding, and
         with a rating."""
@@ -256,3 +252,9 @@ class EventLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _write(connection: sql.Connection, new: Sequence[Stored], chain: Writer) -> list[Billed]:
+    """Write entries, one transaction at a time per decision that has a bill among them: none counts twice."""
+    key_rows(connection, with_bills(new), lock="update")
+    return billed(connection, write_entries(connection, new, chain))

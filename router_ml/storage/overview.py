@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sql
 from pydantic_core import from_json
 
+from router_ml.contract.executed import NOT_CALLED
 from router_ml.storage import records, tables
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of one execution. ``planned``: the lane of its first hop; ``failures``: kinds of failed hops."""
+    """What became of one execution. ``planned``: the lane of its first hop; ``failures``: kinds of failed hops;
+    ``called``: whether anything was sent to a lane."""
 
     at: datetime
     traffic_class: str
@@ -59,6 +61,17 @@ class Ran:
     failures: tuple[str, ...]
     latency_ms: float | None
     cost_usd: float | None
+    called: bool
+
+    @property
+    def with_person(self) -> bool:
+        """Whether it stopped for a person; what comes of it is an execution of its own."""
+        return self.status == "human_review"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says how the lanes are: one was called, or none could be."""
+        return not self.with_person and (self.called or self.status == "failed")
 
     @property
     def fell_back(self) -> bool:
@@ -143,6 +156,12 @@ def rated(log: EventLog, start: datetime, end: datetime, *, org: str | None = No
     return list(latest.values())
 
 
+def heard_of(log: EventLog, org: str) -> bool:
+    """Whether any decision of an organisation is in the log, by its name as decisions record it."""
+    with log.session.read() as connection:
+        return connection.scalar(sql.select(DECISIONS.decision_id).where(DECISIONS.org == org).limit(1)) is not None
+
+
 def slices(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
     """When slices of time begin, the latest first: whole multiples of ``step``, the first of which holds ``start``."""
     seconds = step.total_seconds()
@@ -194,4 +213,5 @@ def _ran(row: Any) -> Ran:
         failures=failures,
         latency_ms=record.get("latency_ms"),
         cost_usd=record.get("cost_usd"),
+        called=any(hop.get("kind") not in NOT_CALLED for hop in hops),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sql
 
+from router_ml.contract import RouteDecision
 from router_ml.storage import tables
 from router_ml.storage.writing import chunks, key_rows
 
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Owned:
     """A decision that is known. ``org``: as rules read it; None where the request named none, where something was found
-    in its name, or where the record is not in the database: it is then in an ``archive``, or ``gone``."""
+    in its name, or where the record is not in the database: it is then in an ``archive``, or ``gone``.
+    ``dearest_usd``: what the dearest lane that it weighed was expected to cost; None where the log was asked."""
 
     org: str | None
     where: Literal["here", "archive", "gone"] = "here"
+    dearest_usd: float | None = field(default=None, compare=False)
+
+
+def dearest(decision: RouteDecision) -> float:
+    """The expected cost of the dearest lane that a decision weighed, in USD."""
+    return max((estimate.cost_usd for estimate in decision.estimates.values()), default=0.0)
 
 
 def owners(log: EventLog, decision_ids: Sequence[str]) -> dict[str, Owned]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from router_ml.errors import LogError, LogRefusedError
 from router_ml.storage.entries import Entry, of_outcome
 
 if TYPE_CHECKING:
+    from router_ml.storage.costs import Billed
     from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
     from router_ml.storage.owners import Owned
@@ -38,6 +39,7 @@ class _Known:
     record: int
     level: LogLevel
     org: str | None
+    dearest_usd: float
     ack: Ack | None = None
 
 
@@ -50,9 +52,17 @@ class Recorder:
     def __init__(self, log: EventLog | None, drain: Drain | None = None) -> None:
         self._log, self._drain = log, drain
         self._unspooled = False
+        self._tell: Callable[[Sequence[Billed]], None] = _nobody
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._late: OrderedDict[str, RouteDecision] = OrderedDict()
         self._lock = threading.Lock()
+
+    def tell(self, hear: Callable[[Sequence[Billed]], None]) -> None:
+        """Have somebody hear what the records that come to the database by this way change of the costs of decisions,
+        once it has them."""
+        self._tell = hear
+        if self._drain is not None:
+            self._drain.tell = hear
 
     @property
     def log(self) -> EventLog | None:
@@ -91,7 +101,8 @@ class Recorder:
         if log is None:
             return None
         named = zip(entries, about, strict=True)
-        log.write([entry if user is None else replace(entry, subject=log.subject_of(user)) for entry, user in named])
+        kept = [entry if user is None else replace(entry, subject=log.subject_of(user)) for entry, user in named]
+        self._tell(log.write(kept))
         return "database"
 
     def _spooled(self, drain: Drain, entries: Sequence[Entry], users: Sequence[str | None]) -> bool:
@@ -121,8 +132,11 @@ class Recorder:
         Raises:
             LogRefusedError: this process has kept another decision under one of the ids.
         """
+        from router_ml.storage.owners import dearest
+
         claimed = self._claim(
-            (entry.record_id, _Known(hash(entry.record), one.log_level, one.circumstances.org)) for one, entry in pairs
+            (entry.record_id, _Known(hash(entry.record), one.log_level, one.circumstances.org, dearest(one)))
+            for one, entry in pairs
         )
         try:
             ack = self.write([entry for _, entry in pairs], users=users, direct=direct)
@@ -172,7 +186,7 @@ class Recorder:
             LogError: as for ``write``; without a spool also where the decision is not in the log.
         """
         if self._drain is None and self._log is not None:
-            self._log.log_outcome(outcome)
+            self._tell(self._log.log_outcome(outcome))
             return "database"
         return self.write([of_outcome(outcome)])
 
@@ -255,10 +269,10 @@ class Recorder:
         from router_ml.storage.owners import Owned, owners
 
         with self._lock:
-            here = {name: known.org for name in decision_ids if (known := self._known.get(name)) is not None}
+            here = {name: known for name in decision_ids if (known := self._known.get(name)) is not None}
         left = [name for name in decision_ids if name not in here]
         asked = owners(self.log, left) if left and self.log is not None else {}
-        return {**asked, **{name: Owned(org) for name, org in here.items()}}
+        return {**asked, **{name: Owned(known.org, dearest_usd=known.dearest_usd) for name, known in here.items()}}
 
     def flush(self, timeout: float) -> bool:
         """Wait until the database has all that was kept so far; whether it has after ``timeout`` seconds. It does not
@@ -275,3 +289,7 @@ class Recorder:
 
 def _taken(decision_id: str) -> LogRefusedError:
     return LogRefusedError(f"Another decision is already logged as {decision_id}. Give each decision its own id.")
+
+
+def _nobody(_: Sequence[Billed]) -> None:
+    """Where no money is counted."""

@@ -47,8 +47,8 @@ def distinct(entries: Iterable[Entry]) -> list[Stored]:
     return list(found.values())
 
 
-def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer: chain.Writer) -> None:
-    """Write what is not there yet; ``writer`` has begun.
+def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer: chain.Writer) -> list[Stored]:
+    """Write what is not there yet, and say what that was; ``writer`` has begun.
 
     Raises:
         LogError: another record is kept under an id, or one is not of this contract.
@@ -68,6 +68,7 @@ def write_entries(connection: sql.Connection, entries: Sequence[Stored], writer:
         digest = chain.keyed_digest(key, entry.payload)
         writer.add(entry.kind, entry.record_id, entry.decision_id, digest)
     writer.flush(connection)
+    return new
 
 
 def key_rows(

@@ -35,6 +35,11 @@ def test_not_rated_is_none_and_zero_is_zero() -> None:
         {"decision_id": "two words"},
         {"validation": {"status": "fine"}},
         {"score": 1},
+        {"at": "9999-12-31T23:59:59-23:00"},
+        {"at": "0001-01-01T00:00:00+23:00"},
+        {"source": "\ud800"},
+        {"signals": {"a": [{"\udfff": 1}]}},
+        {"labels": {"intent": "\ud800"}},
     ],
     ids=str,
 )
@@ -52,3 +57,24 @@ def test_outcome_and_execution_survive_json() -> None:
     assert Execution.model_validate_json(execution.model_dump_json()) == execution
     with pytest.raises(ValidationError):
         execution.final_lane = "premium"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at": "9999-12-31T23:59:59-23:00"},
+        {"final_lane": "\ud800"},
+        {"tool_calls": [{"name": "a", "version": "1", "arguments": {"\ud800": 1}}]},
+        {"hops": [{"lane": "a", "provider": "b", "region": "c", "boundary": "d", "at": "0001-01-01T00:00:00+23:00"}]},
+    ],
+    ids=str,
+)
+def test_an_execution_that_no_log_can_hold_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Execution.model_validate({"decision_id": "d", **wrong})
+
+
+def test_times_at_either_end_and_whole_characters_are_taken() -> None:
+    for at in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:00"):
+        said = {"decision_id": "d", "at": at, "source": "\U0001f600", "signals": {"\u00e9": ["\U0001f600"]}}
+        assert Outcome.model_validate(said).source == "\U0001f600"

@@ -133,6 +133,7 @@ def test_formats_are_contracts() -> None:
         {"tools": [tool("a")], "tool_choice": 5},
         {"tool_choice": "required"},
         {"response_format": "x"},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"maximum": float("inf")}}}},
     ],
 )
 def test_what_cannot_be_read_is_an_error(config: RouterConfig, wrong: dict[str, Any]) -> None:
@@ -148,3 +149,10 @@ def test_messages_that_are_none(config: RouterConfig, messages: Any) -> None:
 
 def test_no_list_of_allowed_tools_is_an_empty_one(config: RouterConfig) -> None:
     assert ask(config, SAID, router={"allowed_tools": None}).request.allowed_tools == ()
+
+
+def test_names_of_fields_are_not_repeated(config: RouterConfig) -> None:
+    """A caller's word may be anything."""
+    with pytest.raises(InvalidRequestError, match=r"Found 2 fields .* unknown. Known: metadata") as caught:
+        ask(config, [{"role": "user", "content": "x"}], router={"jane@example.com": 1, "more": 2})
+    assert "jane" not in str(caught.value)

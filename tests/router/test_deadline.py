@@ -376,3 +376,39 @@ def test_a_record_that_is_refused_takes_no_other_with_it(
     assert [one.decision_id for one in records(log)] == [answers[0].decision_id, answers[2].decision_id]  # type: ignore[union-attr]
     kept = [one for one in answers if isinstance(one, RouteDecision)]
     assert spent(router, datetime.now(UTC)) == pytest.approx(sum(map(cost, kept)))
+
+
+def test_whose_a_late_one_is_stands_in_its_record_where_whoever_runs_this_has_named_them(
+    bundle: Bundle, log: EventLog
+) -> None:
+    """A name that was not scanned may be anything; one that a key is of is not the caller's to choose."""
+    router = Router(bundle.config, bundle=bundle, log=log)
+    router.memory.recent.organisations = lambda: frozenset({"acme"})
+    for org, recorded in (("Acme", "acme"), ("ann@acme.example", None)):
+        request = RouteRequest(text=QUESTION, metadata={"org": org})
+        assert router.predict_degraded(request, LATE).circumstances.org == recorded
+    assert not replay(log, bundle, configs=[bundle.config]).differences
+
+
+def test_a_late_one_that_breaks_costs_nothing_whatever_broke(
+    bundle: Bundle, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = with_budget(bundle, log)
+
+    def broken(_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(log, "write", broken)
+    with pytest.raises(ZeroDivisionError):
+        router.predict_degraded(RouteRequest(text=QUESTION), LATE, now=NOW)
+    assert spent(router) == 0.0
+
+
+def test_who_decides_late_alone_hears_of_changed_rules_too(
+    bundle: Bundle, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an override would not reach a process that is always too late."""
+    router, looked = Router(bundle.config, bundle=bundle, log=log), list[bool]()
+    monkeypatch.setattr(router.memory.listener, "look", lambda: looked.append(True))
+    router.predict_degraded(RouteRequest(text=QUESTION), LATE)
+    assert looked == [True]

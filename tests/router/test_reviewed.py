@@ -130,4 +130,4 @@ def test_what_was_let_through_is_in_the_evidence_and_in_the_budget(router: Route
     costs = log.costs(
         decision.created_at - day, until=decision.created_at + day, traffic_classes=[decision.traffic_class]
     )
-    assert [(cost.decision_id, cost.usd) for cost in costs] == [(decision.decision_id, again.estimate.cost_usd)]
+    assert [(cost.decision_id, cost.usd) for cost in costs] == [(decision.decision_id, done.execution.cost_usd)]

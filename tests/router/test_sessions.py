@@ -12,6 +12,7 @@ from router_ml.config import parse_config
 from router_ml.contract import RouteDecision
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.entries import of_decision
+from router_ml.storage.eventlog import EventLog
 from router_ml.storage.rows import row_of, stored
 
 LANE = """
@@ -103,3 +104,19 @@ def test_a_lane_that_is_not_configured_any_more_holds_nobody(bundle: Bundle) -> 
 def test_the_bundle_that_ships_keeps_sessions(bundle: Bundle) -> None:
     """What a deployment gets that changes nothing."""
     assert bundle.config.stability.session_margin > 0
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_what_another_organisation_asked_is_as_unknown_as_what_nobody_did(bundle: Bundle, remembered: bool) -> None:
+    """Else an id would tell whether the other's turn held something private."""
+    with EventLog("sqlite://") as log:
+        decided = Router(bundle.config, bundle=bundle, log=log)
+        theirs = decided.predict_route(QUESTION, metadata={"org": "Globex"})
+        asked = decided if remembered else Router(bundle.config, bundle=bundle, log=log)
+        seen = []
+        for org, name in (("acme", theirs.decision_id), ("acme", "made-up"), ("globex", theirs.decision_id)):
+            made = asked.predict_route(QUESTION, metadata={"org": org}, previous={"decision_id": name}, seed=1)
+            assert made.state.session is not None
+            seen.append((made.state.session.risks, made.risk_tier, made.eligible, made.lane, made.policies))
+    assert seen[0] == seen[1] != seen[2]
+    assert [risks for risks, *_ in seen] == [("pii",), ("pii",), ()]

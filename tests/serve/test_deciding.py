@@ -18,8 +18,9 @@ from router_ml.contract import RouteDecision, RouteRequest
 from router_ml.deadline import Claim
 from router_ml.errors import InvalidRequestError
 from router_ml.execution import Executor
+from router_ml.reading import read
 from router_ml.serve.access.caller import AccessError
-from router_ml.serve.deciding import Decider
+from router_ml.serve.deciding import LONG, Decider
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 
@@ -229,7 +230,7 @@ def test_where_the_queue_alone_takes_longer_nobody_waits_for_the_deadline(
 def test_idle_it_always_tries_whatever_it_expects(decider: Callable[..., Decider]) -> None:
     """Else one slow moment would have everything decided by the rules for ever."""
     one = decider()
-    one._seconds = 100.0
+    one._short.seconds = one._long.seconds = 100.0
     found = asyncio.run(one.decide(RouteRequest(text=QUESTION), deadline_ms=60_000))
     assert found.state.degraded is None
 
@@ -256,6 +257,136 @@ def test_a_list_is_decided_as_a_whole_or_not_at_all(decider: Callable[..., Decid
     assert len(asyncio.run(one.decide_many(asked[:1] * 3))) == 3
     with pytest.raises(InvalidRequestError, match="Request 1"):
         asyncio.run(one.decide_many(asked))
+
+
+PROSE = "The committee read what had been written on the matter and put it off again. "
+
+
+def of(characters: int) -> str:
+    return (PROSE * (characters // len(PROSE) + 1))[:characters]
+
+
+def test_long_texts_are_decided_beside_short_ones(decider: Callable[..., Decider], watched: Watched) -> None:
+    """Else a question of one line would wait for all that others have pasted."""
+    one = decider()
+
+    async def ask() -> int:
+        watched.go_on.clear()
+        long = [asyncio.create_task(one.decide(RouteRequest(text=of(LONG + 500)))) for _ in range(3)]
+        await until(lambda: one.waiting == 2)
+        assert not one.busy
+        short = asyncio.create_task(one.decide(RouteRequest(text=QUESTION)))
+        await until(lambda: [QUESTION] in watched.batches)
+        waiting = one.waiting
+        watched.go_on.set()
+        await asyncio.gather(short, *long)
+        return waiting
+
+    assert asyncio.run(ask()) == 2
+    assert [len(batch) for batch in watched.batches] == [1, 1, 1, 1], "one long text at a time"
+
+
+def test_what_is_decided_together_is_bounded_by_its_characters(
+    decider: Callable[..., Decider], watched: Watched
+) -> None:
+    one = decider()
+
+    async def ask() -> None:
+        tasks = await while_busy(one, watched, *[of(3_000)] * 5)
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert [len(batch) for batch in watched.batches] == [1, 2, 2, 1]
+
+
+def test_what_is_expected_follows_from_what_waits(decider: Callable[..., Decider], watched: Watched) -> None:
+    one = decider()
+
+    async def ask() -> tuple[float, float]:
+        tasks = await while_busy(one, watched, *[of(20)] * 5)
+        few = one.expected_seconds
+        tasks += [asyncio.create_task(one.decide(RouteRequest(text=of(3_000)))) for _ in range(5)]
+        await until(lambda: one.waiting == 10)
+        many = one.expected_seconds
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+        return few, many
+
+    few, many = asyncio.run(ask())
+    assert many > 5 * few
+
+
+def test_long_texts_that_wait_are_bounded(
+    decider: Callable[..., Decider], watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router_ml.serve.deciding.MOST_LONG", 12_000)
+    one = decider()
+
+    async def ask() -> None:
+        watched.go_on.clear()
+        tasks = [asyncio.create_task(one.decide(RouteRequest(text=of(5_000)))) for _ in range(2)]
+        await until(lambda: one.waiting == 1)
+        with pytest.raises(AccessError) as refused:
+            await one.decide(RouteRequest(text=of(5_000)))
+        assert refused.value.status == 503
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert dict(one.refused) == {"long_waiting": 1}
+
+
+def test_a_list_ends_with_whoever_asked_for_it(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody waits for any more is read no further, and leaves no record."""
+    with EventLog("sqlite://") as log:
+        router, reading, go_on = Router(bundle.config, bundle=bundle, log=log), threading.Event(), threading.Event()
+        one, turns = Decider(lambda: router), list[int]()
+
+        def slow(_: Any, __: Any, requests: Sequence[RouteRequest]) -> Any:
+            turns.append(len(requests))
+            reading.set()
+            assert go_on.wait(PATIENCE_S)
+            return read(bundle.config, None, requests)
+
+        monkeypatch.setattr("router_ml.router.read", slow)
+
+        async def leave() -> None:
+            asked = asyncio.create_task(one.decide_many([RouteRequest(text=of(3_000))] * 6))
+            await until(reading.is_set)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            go_on.set()
+            await until(lambda: not one._lists)
+
+        asyncio.run(leave())
+        one.close()
+        assert turns == [2]
+        assert not list(log.decisions())
+
+
+def test_a_list_is_bounded_by_its_characters(decider: Callable[..., Decider]) -> None:
+    with pytest.raises(AccessError) as refused:
+        asyncio.run(decider().decide_many([RouteRequest(text=of(50_000))] * 9))
+    assert refused.value.status == 413
+
+
+def test_closing_takes_no_longer_than_it_may(watched: Watched) -> None:
+    """A worker that ends must not be held up by what it has taken on, and who waits is told."""
+    one = Decider(lambda: watched)
+
+    async def ask() -> list[Any]:
+        tasks = await while_busy(one, watched, "a", "b")
+        began = time.monotonic()
+        await asyncio.to_thread(one.close, seconds=0.1)
+        assert time.monotonic() - began < PATIENCE_S / 2
+        watched.go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *refused = asyncio.run(ask())
+    assert isinstance(first, RouteDecision)
+    assert [(type(each), each.code) for each in refused] == [(AccessError, "leaving")] * 2
 
 
 @settings(max_examples=10)

@@ -56,6 +56,10 @@ def test_why_is_said_beside_the_decision_or_alone(client: TestClient) -> None:
     plain = client.post("/v1/route", json=body, headers={"accept": "text/plain"})
     assert plain.headers["content-type"].startswith("text/plain")
     assert plain.text.startswith(plain.headers["x-router-ml-decision-id"])
+    for accept in ("Text/Plain; charset=utf-8", "TEXT/PLAIN, */*"):
+        assert client.post("/v1/route", json=body, headers={"accept": accept}).text.startswith("dec_")
+    for accept in ("text/plainly", "application/json, text/plain"):
+        assert client.post("/v1/route", json=body, headers={"accept": accept}).text.startswith("{")
     assert client.post("/v1/route", params={"explain": "nobody"}, json=body).status_code == 400
 
 
@@ -66,6 +70,10 @@ def test_a_list_is_decided_in_its_order_or_not_at_all(client: TestClient) -> Non
     assert [one.language.code for one in found] == ["en", "en", found[2].language.code]
     assert len({one.decision_id for one in found}) == 3
     wrong = client.post("/v1/route/batch", json={"requests": [{"text": QUESTION}, {"words": "?"}]})
+    late = client.post(
+        "/v1/route/batch", json={"requests": [{"text": QUESTION}]}, headers={"x-router-ml-deadline-ms": "50"}
+    )
+    assert (late.status_code, "no deadline" in late.json()["error"]["message"]) == (400, True)
     assert (wrong.status_code, "Request 1" in wrong.json()["error"]["message"]) == (400, True)
 
 
@@ -102,5 +110,8 @@ def test_a_list_counts_as_what_it_is_to_the_limit_of_its_key(bundle: Bundle) -> 
         client.app.dependency_overrides[whoever_calls] = lambda: caller  # type: ignore[attr-defined]
         assert client.post("/v1/route/batch", json=several).status_code == 200
         assert gateway.counts.own()
-        assert client.post("/v1/route/batch", json={"requests": [one] * 5}).status_code == 429
+        again = client.post("/v1/route/batch", json={"requests": [one] * 5})
+        assert (again.status_code, "retry-after" in again.headers) == (429, True)
+        never = client.post("/v1/route/batch", json={"requests": [one] * 6})
+        assert (never.status_code, "at most 5 a minute" in never.json()["error"]["message"]) == (400, True)
     gateway.close()

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
-from router_ml.serve.shedding import RESERVED, Shedding, SheddingMiddleware
+from router_ml.serve.shedding import RESERVED, Shedding, SheddingMiddleware, take_place
 
 MOST = 5
 
@@ -29,7 +29,9 @@ class Held:
         self.app.add_api_route("/v1/wait", self.wait, methods=["POST"])
         self.app.add_api_route("/healthz", self.health)
 
-    async def wait(self) -> dict[str, Any]:
+    async def wait(self, request: Request) -> dict[str, Any]:
+        if "stranger" not in request.headers:
+            take_place(request.scope)  # as for a caller who is known
         self.read += 1
         await self.go_on.wait()
         return {}
@@ -41,8 +43,11 @@ class Held:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://worker")
 
 
-async def under_way(held: Held, client: httpx.AsyncClient, count: int) -> list[asyncio.Task[httpx.Response]]:
-    tasks = [asyncio.create_task(client.post("/v1/wait")) for _ in range(count)]
+async def under_way(
+    held: Held, client: httpx.AsyncClient, count: int, *, more: int | None = None
+) -> list[asyncio.Task[httpx.Response]]:
+    """Until so many are worked on, of which it sends ``more`` itself; by default all."""
+    tasks = [asyncio.create_task(client.post("/v1/wait")) for _ in range(count if more is None else more)]
     for _ in range(1000):
         if held.read == count:
             return tasks
@@ -90,7 +95,8 @@ def test_what_breaks_gives_its_place_back() -> None:
     async def ask() -> None:
         held = Held(MOST)
 
-        async def breaks() -> None:
+        async def breaks(request: Request) -> None:
+            take_place(request.scope)
             raise ZeroDivisionError
 
         held.app.add_api_route("/v1/breaks", breaks)
@@ -98,6 +104,22 @@ def test_what_breaks_gives_its_place_back() -> None:
             for _ in range(MOST + 1):
                 with pytest.raises(ZeroDivisionError):
                     await client.get("/v1/breaks")
+        assert held.shedding.in_flight == 0
+
+    asyncio.run(ask())
+
+
+def test_whoever_is_not_known_takes_no_place() -> None:
+    """Else a few idle connections of strangers would stop a worker."""
+
+    async def ask() -> None:
+        held = Held(MOST)
+        async with held.client() as client:
+            strangers = [asyncio.create_task(client.post("/v1/wait", headers={"stranger": "1"})) for _ in range(9)]
+            tasks = await under_way(held, client, 9, more=0) or await under_way(held, client, 9 + MOST, more=MOST)
+            assert held.shedding.in_flight == MOST
+            held.go_on.set()
+            assert {answer.status_code for answer in await asyncio.gather(*tasks, *strangers)} == {200}
         assert held.shedding.in_flight == 0
 
     asyncio.run(ask())

@@ -71,8 +71,11 @@ class Service:
     def replica(self, config: RouterConfig = CONFIG, *, now: Callable[[], datetime] | None = None) -> Replica:
         log = EventLog(self.url)
         self.opened.append(log)
-        router, counts = Router(config, log=log), Counts()
-        memory = router.memory
+        return self.around(Router(config, log=log), now=now)
+
+    def around(self, router: Router, *, now: Callable[[], datetime] | None = None) -> Replica:
+        """A replica of a router that is open already."""
+        memory, counts = router.memory, Counts()
         shared = Shared(memory.health, memory.budgets, memory.listener, counts, router.serves)
         more = {} if now is None else {"now": now}
         sharing = Sharing(shared, rng=random.Random(7), **more)  # type: ignore[arg-type]

@@ -48,6 +48,8 @@ class Fake:
             raise LogRefusedError(f"Another record is already logged as {bad}.")
         if "broken" in new:
             raise TypeError("text of a request")
+        if "never" in new:
+            raise OverflowError("date value out of range")
         self.kept += new
 
     def subject_of(self, user: str) -> str:
@@ -116,7 +118,7 @@ def test_waiting_grows_longer_between_tries(drain: Drain, fake: Fake, monkeypatc
     assert max(pauses[:11]) == draining.LONGEST_PAUSE_S  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize("bad", ["taken", "broken"])
+@pytest.mark.parametrize("bad", ["taken", "broken", "never"])
 def test_one_record_that_is_refused_does_not_stop_the_others(
     drain: Drain, fake: Fake, caplog: pytest.LogCaptureFixture, bad: str
 ) -> None:
@@ -327,3 +329,19 @@ def _outcome(decision_id: str) -> Entry:
 @pytest.fixture(autouse=True)
 def _said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
+
+
+def test_a_spool_that_holds_a_time_beyond_all_dates_heals(tmp_path: Path) -> None:
+    """Else one record would keep all others from the log, also after a restart."""
+    spool = Spool(tmp_path / "spool")
+    never = datetime.fromisoformat("9999-12-31T23:59:59-23:00")
+    spool.append([Entry("outcome", "a", "d", never, "{}"), of_outcome(Outcome(decision_id="d", at=NOON))])
+    spool.close()
+    with EventLog(tmp_path / "log.sqlite") as log:
+        again = Drain(Spool(tmp_path / "spool"), log)
+        again.spool.adopt()
+        again.wake()
+        assert not again.flush(10), "one is set aside"
+        again.close()
+        assert [outcome.at for outcome in log.outcomes()] == [NOON]
+    assert waiting_in(tmp_path / "spool").refused == 1

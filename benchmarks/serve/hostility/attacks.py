@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks.serve.hostility.estate import Estate
-from benchmarks.serve.hostility.strings import ORGS, PATHS, STRINGS
+from benchmarks.serve.hostility.strings import NUMBERS, ORGS, PATHS, STRINGS, TIMES
 
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/route": {"text": "?", "metadata": {"org": "?", "user": "?"}, "traffic_class": "?", "request_id": "?"},
@@ -85,6 +85,7 @@ class Attacker:
             "nested or huge": (self._huge, 3),
             "framing": (self._framing, 9),
             "headers": (self._headers, 6),
+            "reports": (self._reports, 8),
         }
 
     def attacks(self, count: int, *, slow: int) -> Iterator[Attack]:
@@ -125,7 +126,10 @@ class Attacker:
 
     def _injection(self) -> Made:
         path, shape = self._post()
-        return _sent(self._request("POST", path, _json(self._filled(shape))))
+        body, word = _json(self._filled(shape)), _json(f"word {self._mark}")
+        if word in body and self._rng.random() < 0.2:
+            body = body.replace(word, self._rng.choice(NUMBERS), 1)
+        return _sent(self._request("POST", path, body))
 
     def _query(self) -> Made:
         shape = self._rng.choice(READ)
@@ -252,6 +256,19 @@ class Attacker:
         )
         body, headers = rng.choice(bodies)
         return _sent(self._request("POST", path, body, headers=headers))
+
+    def _reports(self) -> Made:
+        """Of a decision of the sender's own, so that they get as far as the log."""
+        rng, decision = self._rng, self._estate.ours_decision
+        half = f"\ud800{self._mark}"
+        wrong = rng.choice(
+            (*({"at": at} for at in TIMES), {"signals": {half: half}}, {"execution_id": half}, {"final_lane": half})
+        )
+        said = {"decision_id": decision, **wrong}
+        if "signals" in wrong or ("at" in wrong and rng.random() < 0.7):
+            several = {"outcomes": [said, {"decision_id": decision, "source": half}, {"decision_id": decision}]}
+            return _sent(self._request("POST", "/v1/outcomes", _json(rng.choice((said, several)))))
+        return _sent(self._request("POST", "/v1/executions", _json(said)))
 
     def _huge(self) -> Made:
         path, rng = self._post()[0], self._rng

@@ -76,6 +76,16 @@ ODD = (
     "acme\x00",
     " acme ",
 )
+TIMES = (
+    "9999-12-31T23:59:59-23:00",
+    "0001-01-01T00:00:00+23:00",
+    "9999-12-31T23:59:59.999999Z",
+    "0001-01-01T00:00:00",
+    "1e18",
+)
+"""At the end of what dates can hold, and beyond it in UTC."""
+NUMBERS = (b"1e999", b"-1e999", b"9" * 400)
+"""Numbers of JSON that become none."""
 STRINGS = (*SQL, *TEMPLATES, *PAGES, *PATHS, *ODD)
 """All of them."""
 

@@ -9,6 +9,7 @@ the request.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,6 +44,8 @@ _FILTER = re.compile(
     re.IGNORECASE,
 )
 _UNREAD = re.compile(r"converting to valid response", re.IGNORECASE)
+_WRITERS = frozenset(("encode_request", "encode_json", "openapi_dumps", "dumps"))
+"""Functions that write the body of a request: of httpx, of OpenAI's client, and of the standard library."""
 _CREDENTIALS = re.compile(r"missing (?:credentials|\w+ api key)", re.IGNORECASE)
 
 
@@ -59,8 +62,10 @@ def failure_of(error: BaseException, *, partial: str = "", now: datetime | None 
     answered = next((one for one, known in zip(chain, names, strict=True) if "HTTPStatusError" in known), None)
     response = getattr(answered, "response", None)
     status = getattr(response, "status_code", None)
-    kind, of_request = _kind(every, status, str(error))
     told = " ".join(str(part) for part in (type(error).__name__, status) if part is not None)
+    if status is None and _unwritten(chain[-1]):
+        return LaneFailure("server_error", told, partial=partial, of_request=True)
+    kind, of_request = _kind(every, status, str(error))
     return LaneFailure(
         kind,
         told,
@@ -68,6 +73,11 @@ def failure_of(error: BaseException, *, partial: str = "", now: datetime | None 
         partial=partial,
         of_request=of_request,
     )
+
+
+def _unwritten(first: BaseException) -> bool:
+    """Whether the request could not even be written, so that nothing was sent: half of a surrogate pair, for one."""
+    return any(frame.name in _WRITERS for frame in traceback.extract_tb(first.__traceback__))
 
 
 def _kind(names: frozenset[str], status: int | None, text: str) -> tuple[FailureKind, bool]:

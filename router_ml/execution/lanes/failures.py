@@ -39,7 +39,8 @@ OF_THE_PROVIDER: frozenset[FailureKind] = frozenset(
 class LaneFailure(Exception):  # noqa: N818 - a failure of a lane that the fallback is there for, not an error of ours
     """A call to a lane gave no usable answer. ``detail`` begins with the class or status of the error and never holds
     text of the request; ``retry_after_ms``: how long the provider asks to be left alone; ``partial``: what had been
-    streamed; ``of_request``: the provider answered, and would not have this request."""
+    streamed; ``of_request``: the provider answered, and would not have this request, or it could not even be
+    written."""
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 PURPOSES = {"repair": " to repair its answer", "tool_round": " with the results of tools", "check": " as a check"}
+_KEPT = {"passed": "kept", "repaired": "kept after a repair", "truncated": "kept so far", "failed": "broken"}
 ENDS: dict[str | None, str] = {
     "static_answer": "ended with the static answer",
     "clarify": "asked back",
@@ -152,7 +153,7 @@ def _validation(found: Story, run: Execution) -> Iterator[str]:
     if checked.status == "not_checked":
         return
     errors = f" ({'; '.join(checked.errors)})" if checked.errors else ""
-    said = {"passed": "kept", "repaired": "kept after a repair", "failed": "broken"}[checked.status]
+    said = _KEPT[checked.status]
     planned = f" {contract.name} ({contract.type})" if found.decision.action == "route" else ""
     yield f"  Output contract{planned}: {said}{errors}."
 

@@ -70,11 +70,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Delta:
-    """More of the answer: ``offset`` characters stand before it; ``attempt`` is the hop that it comes from."""
+    """More of the answer: ``offset`` characters stand before it; ``attempt`` is the hop that it comes from; ``notice``:
+    it is of no answer, but says why there is none."""
 
     text: str
     attempt: int
     offset: int
+    notice: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,11 @@ class Outlet:
             return
         await self._deliver(whole[:end])
 
-    async def _deliver(self, text: str) -> None:
+    async def _deliver(self, text: str, *, notice: bool = False) -> None:
         more, offset = text[len(self.delivered) :], len(self.delivered)
         if more:
             self.delivered = text  # first: who is cut off in the middle of a send may have got it
-            await self._send(Delta(more, self._attempt, offset))
+            await self._send(Delta(more, self._attempt, offset, notice))
 
     async def used(self, call: ToolCall) -> None:
         """A tool was called."""
@@ -195,11 +197,11 @@ class Outlet:
         await self.discard(kind)
         return False
 
-    async def end(self, text: str, *, why: Why = "changed") -> None:
-        """Deliver what has not been yet of a text that may be shown."""
-        if not text.startswith(self.delivered):
+    async def end(self, text: str, *, why: Why = "changed", notice: bool = False) -> None:
+        """Deliver what has not been yet of a text that may be shown; a ``notice`` stands in the place of an answer."""
+        if not text.startswith(self.delivered) or (notice and self.delivered):
             await self._forget(why)
-        await self._deliver(text)
+        await self._deliver(text, notice=notice)
 
     async def _forget(self, why: Why) -> None:
         count, self.delivered, self._base = len(self.delivered), "", ""

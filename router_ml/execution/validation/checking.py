@@ -33,14 +33,15 @@ from router_ml.execution.validation.structured import errors_of_model
 @dataclass(frozen=True)
 class Checked:
     """An answer looked at: ``kind`` and ``errors`` are empty where it is valid; ``value`` is the parsed JSON, the label
-    or the text. ``warnings``: what is doubtful about a valid one. Errors never hold text of the answer, but an invented
-    citation that looks like an id."""
+    or the text. ``warnings``: what is doubtful about a valid one; ``cut``: it ends where it was to end. Errors never
+    hold text of the answer, but an invented citation that looks like an id."""
 
     kind: FailureKind | None = None
     errors: tuple[str, ...] = ()
     value: JsonValue = None
     citations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    cut: bool = False
 
 
 _DECLINED = Checked("refusal", ("the answer declines",))
@@ -66,6 +67,7 @@ def check(
     context_ids: Collection[str] = (),
     passages: Sequence[Passage] = (),
     model: type[BaseModel] | None = None,
+    cut_as_asked: bool = False,
 ) -> Checked:
     """Whether a reply is an answer, and one of the shape that was asked for.
 
@@ -73,12 +75,17 @@ def check(
         context_ids: of the passages that the lane was given; a citation of anything else is invented.
         passages: those passages; with them it is looked at whether they support what cites them.
         model: a pydantic model that the value has to fit as well, with its own validators.
+        cut_as_asked: it was cut off where whoever asked wanted it to be; as a text it stands, even if nothing is left.
 
     Raises:
         InvalidRequestError: the schema of the contract cannot be used; ``prepare`` says so earlier.
     """
     reply = as_seen(reply)
-    text = reply.text.strip()
+    text, cut = reply.text.strip(), cut_as_asked and contract.type == "text"
+    if cut:
+        reply = replace(reply, stop="end")
+        if blank(text) and reply.refusal is None:
+            return Checked(value=text, cut=True)
     if (failed := _no_answer(contract, reply, text)) is not None:
         return failed
     given = frozenset((*context_ids, *(one.id for one in passages)))
@@ -94,7 +101,7 @@ def check(
         errors += doubts
     if errors:
         return Checked("schema", tuple(errors), citations=cited.known)
-    return replace(checked, citations=cited.known, warnings=doubts)
+    return replace(checked, citations=cited.known, warnings=doubts, cut=cut)
 
 
 def _no_answer(contract: OutputContract, reply: Reply, text: str) -> Checked | None:

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from router_ml.errors import LogError
 from router_ml.serve.access.caller import NOBODY, AccessError, Caller
+from router_ml.serve.access.entering import CALLER, admit, check_still
 from router_ml.serve.access.granting import caller_with
 from router_ml.serve.access.guard import EXTRA, check_local
 from router_ml.serve.access.sessions import HOURS
@@ -31,7 +32,7 @@ async def console_caller(request: Request) -> Caller:
     """
     gateway = await prepared(request)
     known = gateway.keys.known
-    key = gateway.sessions.key_of(_cookie(request))
+    key = gateway.sessions.key_of(cookie_of(request))
     if key is not None:
         caller = caller_with(key)
     elif known.open:
@@ -41,8 +42,11 @@ async def console_caller(request: Request) -> Caller:
         raise AccessError(503, "keys_unavailable", "The database of the event log is away. Try again.")
     else:
         raise AccessError(401, "not_logged_in", "Nobody has logged in here, or the session is over. Log in.")
+    request.scope[CALLER] = caller  # logs read it as well
+    admit(request, gateway, caller)
     if request.method not in SAFE:
         await check_form(request)
+        check_still(request, gateway)
     return caller
 
 
@@ -64,7 +68,7 @@ def csrf(request: Request) -> str:
     """The token that a form on this page has to send as ``csrf``, or a script as ``X-CSRF-Token``. A browser without a
     cookie gets one with the page."""
     gateway: Gateway = request.app.state.gateway
-    return gateway.sessions.form_token(_cookie(request) or _new_cookie(request))
+    return gateway.sessions.form_token(cookie_of(request) or _new_cookie(request))
 
 
 async def check_form(request: Request) -> None:
@@ -74,8 +78,9 @@ async def check_form(request: Request) -> None:
         AccessError: it does not.
     """
     gateway: Gateway = request.app.state.gateway
-    cookie = _cookie(request)
-    given = request.headers.get(HEADER) or (await form_of(request)).get(FIELD)
+    cookie = cookie_of(request)
+    form = await form_of(request)  # in any case, so that all of it has come once it counts
+    given = request.headers.get(HEADER) or form.get(FIELD)
     fits = isinstance(given, str) and bool(cookie)
     same = hmac.compare_digest(str(given).encode("utf-8", "replace"), gateway.sessions.form_token(cookie).encode())
     if not (fits and same and _from_here(request)):
@@ -105,7 +110,8 @@ def _from_here(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _cookie(request: Request) -> str:
+def cookie_of(request: Request) -> str:
+    """The one that a browser sent, or that it is about to be given."""
     found: str = request.scope.get(_MADE) or request.cookies.get(_name(request), "")
     return found
 

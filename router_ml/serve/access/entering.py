@@ -8,8 +8,9 @@ from router_ml.serve.access.caller import NOBODY, AccessError, Caller, Scope
 from router_ml.serve.access.granting import caller_with
 from router_ml.serve.access.guard import EXTRA, check_local
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.shedding import take_place
 
-_CALLER = "router_ml.caller"  # in a scope: who it is, once that is known; logs read it as well
+CALLER = "router_ml.caller"  # in a scope: who it is, once that is known; logs read it as well
 _SAID = "There is no such key, or it is not in force. Send a key as Authorization: Bearer rml_..."
 
 
@@ -19,13 +20,37 @@ async def caller_of(request: Request, gateway: Gateway) -> Caller:
     Raises:
         AccessError: no key that is in force, one that calls too often, or keys cannot be looked up.
     """
-    found: Caller | None = request.scope.get(_CALLER)
+    found: Caller | None = request.scope.get(CALLER)
     if found is None:
-        found = request.scope[_CALLER] = await _look_up(request, gateway)
-        rate = gateway.limits.admit(found)
-        if rate is not None:
-            request.scope[EXTRA].update(rate.headers())
+        found = request.scope[CALLER] = await _look_up(request, gateway)
+        admit(request, gateway, found)
     return found
+
+
+def admit(request: Request, gateway: Gateway, caller: Caller) -> None:
+    """Let a caller in that is known by now: the request takes a place, and counts as a call.
+
+    Raises:
+        AccessError: too much is under way, or the key calls too often.
+    """
+    take_place(request.scope)
+    rate = gateway.limits.admit(caller)
+    if rate is not None:
+        request.scope[EXTRA].update(rate.headers())
+
+
+def check_still(request: Request, gateway: Gateway) -> None:
+    """See to it that a caller may still call: the key may have ended while the body was on its way.
+
+    Raises:
+        AccessError: it may not.
+    """
+    known, caller = gateway.keys.known, request.scope.get(CALLER)
+    if caller is None or (known.open if caller is NOBODY else known.get(caller.key_id) is not None):
+        return
+    if not known.ready:
+        raise _away()
+    raise AccessError(401, "invalid_api_key", _SAID)
 
 
 def must_have(caller: Caller, scope: Scope) -> Caller:
@@ -52,9 +77,24 @@ async def _look_up(request: Request, gateway: Gateway) -> Caller:
         check_local(request.scope, request.headers, gateway.settings.origins)
         return NOBODY
     if not known.ready:
-        said = "Keys cannot be looked up: the database of the event log is away. Try again."
-        raise AccessError(503, "keys_unavailable", said, retry_after_s=5.0)
+        raise _away()
     raise AccessError(401, "invalid_api_key", _SAID)
+
+
+def must_be_of_all(caller: Caller) -> Caller:
+    """The caller.
+
+    Raises:
+        AccessError: it is of one organisation, and this is of all of them.
+    """
+    if caller.org is not None:
+        raise AccessError(403, "wrong_org", "This is of all organisations. Use a key that is of none.")
+    return caller
+
+
+def _away() -> AccessError:
+    said = "Keys cannot be looked up: the database of the event log is away. Try again."
+    return AccessError(503, "keys_unavailable", said, retry_after_s=5.0)
 
 
 def _token(request: Request) -> str:

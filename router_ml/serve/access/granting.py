@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from router_ml.errors import LogError
-from router_ml.serve.access.caller import SCOPES, AccessError, Caller, Scope
+from router_ml.serve.access.caller import NOBODY, SCOPES, AccessError, Caller, Scope
 from router_ml.serve.access.keys import NewKey, WantedKey, create_key, revoke_key
 from router_ml.serve.access.known import KnownKeys
 from router_ml.storage.access import AccessTable, StoredKey
@@ -60,6 +60,7 @@ class Keys:
             AccessError: there is none that the caller may see. InvalidRequestError: why is not said. LogError: the
                 database fails.
         """
+        self._own(caller, now or datetime.now(UTC))
         table = self._table()
         found = table.keys().get(key_id)
         if found is None or not caller.sees(found.org):
@@ -74,7 +75,7 @@ class Keys:
             raise AccessError(403, "missing_scope", f"Nobody gives more than they have; this key lacks: {missing}.")
         if not caller.sees(wanted.org or caller.org):
             raise AccessError(403, "wrong_org", "The new key is of another organisation than this one. Leave it out.")
-        own = self.known.get(caller.key_id, now)
+        own = self._own(caller, now)
         changes: dict[str, Any] = {"org": wanted.org or caller.org}
         for name in _LIMITS if own is not None else ():
             most, asked = getattr(own, name), getattr(wanted, name)
@@ -82,6 +83,17 @@ class Keys:
                 raise AccessError(403, "beyond_limit", f"Nobody gives more than they have; lower {name}.")
             changes[name] = most if asked is None else asked
         return wanted.model_copy(update=changes)
+
+    def _own(self, caller: Caller, now: datetime) -> StoredKey | None:
+        """The key of a caller; None where there are none yet.
+
+        Raises:
+            AccessError: it has ended since.
+        """
+        own = self.known.get(caller.key_id, now)
+        if own is None and caller is not NOBODY:
+            raise AccessError(401, "invalid_api_key", "The key that asks for this is no longer in force.")
+        return own
 
     def _table(self) -> AccessTable:
         log = self.log()

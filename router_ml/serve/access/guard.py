@@ -7,6 +7,7 @@ Pure ASGI, so that streams and context variables pass through untouched.
 from __future__ import annotations
 
 import asyncio
+import re
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router_ml.serve.access.caller import AccessError
-from router_ml.serve.access.loopback import is_loopback, without_port
+from router_ml.serve.access.loopback import host_of, is_loopback
 from router_ml.serve.observing.watching import Watching
 from router_ml.serve.problems import refusal
 from router_ml.serve.settings import Settings
@@ -34,7 +35,13 @@ ALWAYS = {
     "cache-control": "no-store",
 }
 HSTS = "max-age=31536000; includeSubDomains"
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+FORWARDED = re.compile(
+    r"x-forwarded.*|x-original-.*|x-envoy-.*|x-amzn?-.*|cf-.*|fly-.*|(x-)?forwarded(-for)?|via|x-real-ip"
+    r"|x-proxyuser-ip|x-rewrite-url|x-(cluster-)?client-ip|true-client-ip|fastly-client-ip|x-appengine-.*"
+)
+"""Headers that proxies set. A client that sends one by itself is refused as well, as long as there is no key."""
+LOGIN, LOGIN_BYTES, LOGIN_SECONDS = "/console/login", 8_192, 5.0
+FORM_BYTES = 262_144
 
 
 class Application(FastAPI):
@@ -64,20 +71,21 @@ class Guard:
             return
         scope[EXTRA] = {}
         headers, guarded = Headers(scope=scope), _with_headers(scope, send)
+        most, seconds = self._bounds(scope["path"])
         try:
-            self._bound(headers)
+            _check_length(headers, most)
             await self._admit(scope, headers)
         except AccessError as error:
             await refusal(error)(scope, receive, guarded)
             return
-        await self._app(scope, _Bounded(receive, self._settings), guarded)
+        await self._app(scope, _Bounded(receive, most=most, seconds=seconds), guarded)
 
-    def _bound(self, headers: Headers) -> None:
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()):
-            raise AccessError(400, "invalid_request_error", "The Content-Length is no number of bytes.")
-        if len(length) > 18 or int(length) > self._settings.max_body_bytes:
-            raise _too_large(self._settings.max_body_bytes)
+    def _bounds(self, path: str) -> tuple[int, float]:
+        """Bytes and seconds of a body: whoever logs in is a stranger, and a form is read byte by byte."""
+        most, seconds = self._settings.max_body_bytes, self._settings.body_seconds
+        if path == LOGIN:
+            return min(most, LOGIN_BYTES), min(seconds, LOGIN_SECONDS)
+        return (min(most, FORM_BYTES), seconds) if path.startswith("/console") else (most, seconds)
 
     async def _admit(self, scope: Scope, headers: Headers) -> None:
         known = scope["app"].state.gateway.keys.known
@@ -91,6 +99,14 @@ class Guard:
                 raise
 
 
+def _check_length(headers: Headers, most: int) -> None:
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise AccessError(400, "invalid_request_error", "The Content-Length is no number of bytes.")
+    if len(length) > 18 or int(length) > most:
+        raise _too_large(most)
+
+
 def check_local(scope: Scope, headers: Headers, origins: tuple[str, ...] = ()) -> None:
     """See to it that a request comes from this machine, and meant it: not by way of a name that somebody else has
     pointed here, a page from elsewhere, or a proxy.
@@ -98,12 +114,11 @@ def check_local(scope: Scope, headers: Headers, origins: tuple[str, ...] = ()) -
     Raises:
         AccessError: it does not.
     """
-    hosts = headers.getlist("host")
-    origin = headers.get("origin")
+    hosts, origins_of = headers.getlist("host"), headers.getlist("origin")
     ends = [end[0] for end in (scope.get("client"), scope.get("server")) if end and end[1] is not None]
-    here = all(map(is_loopback, ends)) and len(hosts) == 1 and is_loopback(without_port(hosts[0]))
-    ours = origin is None or origin in origins or is_loopback(without_port(origin.partition("://")[2]))
-    if not here or not ours or any(name in headers for name in FORWARDED):
+    here = all(map(is_loopback, ends)) and len(hosts) == 1 and is_loopback(host_of(hosts[0]))
+    ours = not origins_of or (len(origins_of) == 1 and _ours(origins_of[0], origins))
+    if not here or not ours or any(FORWARDED.fullmatch(name) for name in headers):
         raise AccessError(
             403,
             "local_only",
@@ -112,12 +127,17 @@ def check_local(scope: Scope, headers: Headers, origins: tuple[str, ...] = ()) -
         )
 
 
+def _ours(origin: str, origins: tuple[str, ...]) -> bool:
+    scheme, _, netloc = origin.partition("://")
+    return origin in origins or (scheme in ("http", "https") and is_loopback(host_of(netloc)))
+
+
 class _Bounded:
     """A body of a bounded size, which has to come within a time that begins when it is first asked for."""
 
-    def __init__(self, receive: Receive, settings: Settings) -> None:
+    def __init__(self, receive: Receive, *, most: int, seconds: float) -> None:
         self._receive = receive
-        self._most, self._seconds = settings.max_body_bytes, settings.body_seconds
+        self._most, self._seconds = most, seconds
         self._size, self._until, self._whole = 0, 0.0, False
 
     async def __call__(self) -> Message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from router_ml.case import organisation
 from router_ml.contract import describe
+from router_ml.contract.base import At
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.overrides import audit_event
 from router_ml.serve.access.caller import Scope
+from router_ml.serve.access.words import checked_why, shown_as_written
 from router_ml.storage.access import AccessTable, StoredKey
 
 PREFIX = "rml_"
@@ -40,7 +43,17 @@ class WantedKey(BaseModel):
     org: Words | None = None
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
     usd_per_day: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
-    expires_at: datetime | None = None
+    expires_at: At | None = None
+
+    @field_validator("name", "org")
+    @classmethod
+    def _imitates_nothing(cls, word: str | None) -> str | None:
+        """The audit log has an id in brackets behind a name."""
+        if word is not None and (
+            not shown_as_written(word) or any(one in "()" for one in unicodedata.normalize("NFKC", word))
+        ):
+            raise ValueError("holds brackets, marks of direction or what cannot be seen")
+        return word
 
     @field_validator("org")
     @classmethod
@@ -92,7 +105,7 @@ def create_key(table: AccessTable, wanted: WantedKey, *, who: str, why: str, now
     Raises:
         InvalidRequestError: it would have expired already, or who and why are not said. LogError: it cannot be kept.
     """
-    now = now or datetime.now(UTC)
+    now, why = now or datetime.now(UTC), checked_why(why)
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidRequestError("The key would have expired already. Give a later time.")
     key_id = secrets.token_hex(8)
@@ -119,7 +132,7 @@ def revoke_key(table: AccessTable, key_id: str, *, who: str, why: str, now: date
     Raises:
         InvalidRequestError: there is no such key, or who and why are not said. LogError: the database fails.
     """
-    event = audit_event("key_revoked", now or datetime.now(UTC), who, why, {"key_id": key_id[:32]})
+    event = audit_event("key_revoked", now or datetime.now(UTC), who, checked_why(why), {"key_id": key_id[:32]})
     table.revoke(key_id, event)
     found = table.keys().get(key_id)
     if found is None:

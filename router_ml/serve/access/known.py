@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from router_ml.errors import LogError
 from router_ml.serve.access.keys import digest_of, id_of
@@ -31,6 +32,10 @@ _NOBODYS = bytes(32)
 class _Seen:
     keys: Mapping[str, StoredKey]
     at: float
+
+    @cached_property
+    def organisations(self) -> frozenset[str]:
+        return frozenset(key.org for key in self.keys.values() if key.org is not None)
 
 
 class KnownKeys:
@@ -91,6 +96,14 @@ class KnownKeys:
         same = hmac.compare_digest(digest_of(token), _NOBODYS if known is None else known.digest)
         in_force = known is not None and known.active(now or datetime.now(UTC))
         return known if same and in_force else None
+
+    def all(self) -> tuple[StoredKey, ...]:
+        """Those that are known, also what has ended."""
+        return () if self._seen is None else tuple(self._seen.keys.values())
+
+    def organisations(self) -> frozenset[str]:
+        """Those that keys are of."""
+        return frozenset() if self._seen is None else self._seen.organisations
 
     def get(self, key_id: str, now: datetime | None = None) -> StoredKey | None:
         """A key by its id, if it is in force."""

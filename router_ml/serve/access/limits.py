@@ -47,8 +47,7 @@ class Limits:
         self._minute = ""
 
     def admit(self, caller: Caller, *, calls: int = 1) -> Rate | None:
-        """Count a call, or as many as one does the work of; None where the key has no limit. What is refused does not
-        count.
+        """Count a call, or as many as one does the work of, all or none; None where the key has no limit.
 
         Raises:
             AccessError: it comes too soon.
@@ -63,13 +62,27 @@ class Limits:
             self._forget(minute, before)
             last, this = (self._counts.total(CALLS, caller.key_id, period) for period in (before, minute))
             if last * (1 - gone) + this + calls > most:
-                wait = _wait_s(last, this + calls - 1, most, gone)
+                wait = _wait_s(last, this, most - calls, gone)
                 said = f"The key makes more than {most} requests a minute. Try again in {math.ceil(wait)} s."
                 limits = Rate(most, 0, wait).headers()
                 raise AccessError(429, "rate_limit_exceeded", said, retry_after_s=wait, headers=limits)
             self._counts.add(CALLS, caller.key_id, minute, float(calls))
         left = most - (last * (1 - gone) + this + calls)
         return Rate(most, max(0, math.floor(left)), MINUTE_S * (2 - gone))
+
+    def readmit(self, caller: Caller, *, calls: int) -> Rate | None:
+        """Count a call that has been let in as so many. What is refused no longer counts at all, or whoever tries again
+        as told would never get in.
+
+        Raises:
+            AccessError: they come too soon.
+        """
+        if caller.requests_per_minute is not None:
+            with self._lock:
+                minute = _minute(self._clock())
+                if self._counts.total(CALLS, caller.key_id, minute) >= 1:  # else it was let in before this minute
+                    self._counts.add(CALLS, caller.key_id, minute, -1.0)
+        return self.admit(caller, calls=calls)
 
     def within_budget(self, caller: Caller) -> None:
         """See to it that a key may still spend.
@@ -102,11 +115,11 @@ class Limits:
 
 
 def _wait_s(last: float, this: float, most: int, gone: float) -> float:
-    """Seconds until one more call fits, if no other one comes."""
-    if this + 1 <= most and last > 0:  # later in this minute, when less of the last one counts
-        return max(0.0, (1 - (most - 1 - this) / last - gone) * MINUTE_S)
+    """Seconds until no more than ``most`` calls count, if no other one comes."""
+    if this <= most and last > 0:  # later in this minute, when less of the last one counts
+        return max(0.0, (1 - (most - this) / last - gone) * MINUTE_S)
     left = (1 - gone) * MINUTE_S  # only in the next one, of which this is the last
-    return left + max(0.0, 1 - (most - 1) / this) * MINUTE_S if this else left
+    return left + max(0.0, 1 - most / this) * MINUTE_S if this else left
 
 
 def _minute(at: float) -> str:

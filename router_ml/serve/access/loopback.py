@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+
+_NETLOC = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))(:[0-9]{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -22,12 +25,11 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def without_port(netloc: str) -> str:
-    """The host of a ``Host`` header.
+def host_of(netloc: str) -> str:
+    """The host of a ``Host`` header or of an origin, without its port; empty where it is anything but those two.
 
-    >>> without_port("[::1]:8080"), without_port("localhost:8080"), without_port("127.0.0.1")
-    ('::1', 'localhost', '127.0.0.1')
+    >>> host_of("[::1]:8080"), host_of("localhost:8080"), host_of("127.0.0.1"), host_of("localhost:1@evil.example")
+    ('::1', 'localhost', '127.0.0.1', '')
     """
-    if netloc.startswith("["):
-        return netloc[1:].partition("]")[0]
-    return netloc.rpartition(":")[0] if netloc.count(":") == 1 else netloc
+    found = _NETLOC.fullmatch(netloc)
+    return "" if found is None else found["v6"] or found["name"]

@@ -15,6 +15,7 @@ from router_ml.errors import InvalidRequestError, ReviewError
 from router_ml.execution.reviews.reviews import Reviews
 from router_ml.integrations.answering import body as answered
 from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.access.words import checked_why
 from router_ml.serve.api.owned import AnyOf, sees
 from router_ml.serve.asked import Body, MayAdmin, MayExecute, Served
 from router_ml.serve.chat.headers import of_completion
@@ -67,6 +68,7 @@ async def _decide(
     why = given.get("why")
     if set(given) != {"why"} or not isinstance(why, str):
         raise InvalidRequestError("Expected an object with 'why', a text, and nothing else: it is kept in the log.")
+    why = checked_why(why)
 
     def do() -> Approval:
         _state(gateway, caller, approval_id)

@@ -15,8 +15,9 @@ from router_ml.errors import InvalidRequestError, LogError
 from router_ml.execution.story.story import Story, story
 from router_ml.execution.story.words import told
 from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.access.entering import must_have
 from router_ml.serve.api.owned import AnyOf, sees, unknown
-from router_ml.serve.asked import Served
+from router_ml.serve.asked import MayAdmin, Served
 from router_ml.serve.disclosing import disclosed
 from router_ml.serve.gateway import Gateway
 from router_ml.storage.browsing import browse
@@ -47,8 +48,8 @@ _PARAMETERS = [
 
 
 @router.get("/decisions", openapi_extra={"parameters": _PARAMETERS})
-async def decisions(request: Request, caller: Reader, gateway: Served) -> Response:
-    """Decisions that are in the log, the newest first, each in a line.
+async def decisions(request: Request, caller: MayAdmin, gateway: Served) -> Response:
+    """Decisions that are in the log, the newest first, each in a line. Takes the scope admin.
 
     `next` is the cursor of the page after, null where there is none. A page that took too long to fill is shorter:
     `looked_to` says how far back it looked, and `next` goes on from there.
@@ -77,11 +78,13 @@ async def decision(
     """A decision: its `record`, its `story` with all that came of it, or an explanation in words.
 
     `audience` says for whom: a user reads the explanation alone, and none of lanes, prices or rules; what an auditor
-    reads takes the scope admin. What was decided moments ago may not be known everywhere: the answer is 404 then, with
-    the code `unknown_decision`, and it is worth repeating.
+    reads, and the story, take the scope admin. What was decided moments ago may not be known everywhere: the answer is
+    404 then, with the code `unknown_decision`, and it is worth repeating.
     """
     if audience == "auditor" and not caller.may("admin"):
         raise AccessError(403, "missing_scope", "The key lacks the scope admin, which the view of an auditor takes.")
+    if view == "story":
+        must_have(caller, "admin")
     if audience == "user" and view != "explain":
         raise InvalidRequestError("A user reads the explanation alone. Ask with view=explain, or for an operator.")
     found = await asyncio.to_thread(_found, gateway, caller, decision_id, view == "record")

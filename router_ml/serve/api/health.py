@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from router_ml.rollout import Rollout
+from router_ml.serve.access.entering import must_be_of_all
 from router_ml.serve.asked import Allowed, MayAdmin, Served, whoever_calls
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.observing.readiness import waiting_bytes
@@ -34,15 +35,17 @@ async def readyz(gateway: Served) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request, gateway: Served) -> Response:
-    """All workers' series, as Prometheus reads them. Takes a key with the scope admin, unless ``open_metrics``."""
+    """All workers' series, as Prometheus reads them. Takes a key with the scope admin that is of no organisation,
+    unless ``open_metrics``."""
     if not gateway.settings.open_metrics:
-        await Allowed("admin")(await whoever_calls(request, gateway), gateway)
+        must_be_of_all(await Allowed("admin")(await whoever_calls(request, gateway), gateway))
     return Response(await asyncio.to_thread(gateway.operations.shared.exposition), media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/status")
 async def status(gateway: Served, caller: MayAdmin) -> Response:
-    """What this worker serves, with which rules, and how its log stands."""
+    """What this worker serves, with which rules, and how its log stands; for administrators of all organisations."""
+    must_be_of_all(caller)
     return JSONResponse(await asyncio.to_thread(_status, gateway))
 
 

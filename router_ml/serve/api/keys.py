@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from router_ml.errors import InvalidRequestError
+from router_ml.serve.access.words import checked_why
 from router_ml.serve.asked import Body, MayAdmin, Served
 
 router = APIRouter(prefix="/v1", tags=["keys"])
@@ -41,7 +42,4 @@ async def revoke_key(key_id: str, body: Body, caller: MayAdmin, gateway: Served)
 
 def _why(body: dict[str, Any]) -> str:
     """Taken out of the body."""
-    found = body.pop("why", None)
-    if not isinstance(found, str) or not found.strip():
-        raise InvalidRequestError("Say why: it is kept in the audit log.")
-    return found
+    return checked_why(body.pop("why", None))

@@ -9,15 +9,20 @@ from router_ml.integrations import responses as responses_api
 from router_ml.serve.asked import Body, MayExecute, Served
 from router_ml.serve.chat.answer import Answer
 from router_ml.serve.chat.call import Call
+from router_ml.serve.patience import Deadline
 
 router = APIRouter(prefix="/v1", tags=["chat"])
 
 
 @router.post("/responses")
-async def responses(request: Request, body: Body, caller: MayExecute, gateway: Served) -> Response:
+async def responses(
+    request: Request, body: Body, caller: MayExecute, gateway: Served, deadline_ms: Deadline = None
+) -> Response:
     """Answer ``input``: a text, or the items of a conversation. See ``/v1/chat/completions``.
 
     No responses are kept: ``store``, ``previous_response_id``, ``conversation`` and ``background`` are refused.
     """
-    call = Call.read(responses_api, body, headers=request.headers, caller=caller, gateway=gateway)
+    call = Call.read(
+        responses_api, body, headers=request.headers, caller=caller, gateway=gateway, decide_ms=deadline_ms
+    )
     return Answer(gateway, call)

@@ -4,7 +4,6 @@ organisations."""
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -12,8 +11,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from router_ml.contract import describe
+from router_ml.contract.base import At
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import AccessError, Caller
+from router_ml.serve.access.entering import must_be_of_all
+from router_ml.serve.access.words import checked_why
 from router_ml.serve.asked import Body, MayAdmin, Served
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -27,7 +29,7 @@ class TurnOff(BaseModel):
 
     places: tuple[str, ...] = Field(min_length=1, max_length=100)
     why: str = Field(min_length=1, max_length=2000)
-    until: datetime | None = None
+    until: At | None = None
 
 
 class TurnOn(BaseModel):
@@ -44,9 +46,7 @@ async def of_all(caller: MayAdmin) -> Caller:
     Raises:
         AccessError: of one alone, who must not decide what the others are served by.
     """
-    if caller.org is not None:
-        raise AccessError(403, "wrong_org", "Switches hold for all organisations. Use a key that is of none.")
-    return caller
+    return must_be_of_all(caller)
 
 
 OfAll = Annotated[Caller, Depends(of_all)]
@@ -81,6 +81,8 @@ async def turn_on(name: str, body: Body, caller: OfAll, gateway: Served) -> dict
 
 def _read(model: type[Asked], body: dict[str, Any]) -> Asked:
     try:
-        return model.model_validate(body)
+        asked = model.model_validate(body)
+        checked_why(body["why"])
+        return asked
     except ValidationError as error:
         raise InvalidRequestError(describe(error, "switch")) from None

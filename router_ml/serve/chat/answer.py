@@ -24,6 +24,7 @@ from router_ml.serve.access.caller import AccessError
 from router_ml.serve.chat.call import Call
 from router_ml.serve.chat.headers import of_begun, of_completion, of_failure
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.patience import gone
 from router_ml.serve.problems import said_of
 
 KEEP_ALIVE_S = 15.0
@@ -45,14 +46,14 @@ class Answer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out and send what it comes to."""
         work = asyncio.ensure_future(self._streamed(send) if self._call.stream else self._whole(send))
-        gone = asyncio.ensure_future(_gone(receive))
+        leaving = asyncio.ensure_future(gone(receive))
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
+            leaving.cancel()
             if not work.done():
                 work.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
+            await asyncio.gather(work, leaving, return_exceptions=True)
         if not work.cancelled() and not isinstance(work.exception(), _GoneError):
             work.result()
 
@@ -157,19 +158,14 @@ class _GoneError(Exception):
     """Whoever asked reads no more."""
 
 
-async def _gone(receive: Receive) -> None:
-    """Wait until the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 def _start(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
     said = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return {"type": "http.response.start", "status": status, "headers": said}
 
 
 async def _send_json(send: Send, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    text = json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    body = text.encode("utf-8", "backslashreplace")
     own = {"content-type": "application/json", "content-length": str(len(body))}
     await send(_start(status, {**own, **headers}))
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -56,9 +56,19 @@ class Call:
 
     @classmethod
     def read(
-        cls, api: Api, sent: Mapping[str, Any], *, headers: Mapping[str, str], caller: Caller, gateway: Gateway
+        cls,
+        api: Api,
+        sent: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str],
+        caller: Caller,
+        gateway: Gateway,
+        decide_ms: float | None = None,
     ) -> Call:
         """A call as it came in.
+
+        Args:
+            decide_ms: after which it is decided by the rules alone.
 
         Raises:
             InvalidRequestError: it cannot be read, or asks for what no lane promises. AccessError: it says it is of
@@ -70,5 +80,5 @@ class Call:
         config = gateway.router.config
         asked = api.read(config, sent, stamped=caller.stamped)
         parent, state = headers.get("traceparent"), headers.get("tracestate")
-        client = replace(asked.client, traceparent=parent, tracestate=state)
+        client = replace(asked.client, traceparent=parent, tracestate=state, decide_ms=decide_ms)
         return cls(api, sent, replace(asked, client=client), caller, bool(stream))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from router_ml.errors import InvalidRequestError
+from router_ml.serve.access.words import checked_why
 from router_ml.serve.console.viewer import Posted
 
 LONGEST_WHY = 500
@@ -22,12 +22,9 @@ Form = Annotated[dict[str, str], Depends(form)]
 
 
 def why_of(fields: Mapping[str, str]) -> str:
-    """Why somebody acts, for the audit log.
+    """Why somebody acts, for the log.
 
     Raises:
         InvalidRequestError: they do not say, or at length.
     """
-    why = fields.get("why", "").strip()
-    if not 0 < len(why) <= LONGEST_WHY:
-        raise InvalidRequestError(f"Say why, in at most {LONGEST_WHY} characters: it goes to the audit log.")
-    return why
+    return checked_why(fields.get("why"), longest=LONGEST_WHY)

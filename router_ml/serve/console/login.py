@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from router_ml.serve.access.browser import check_form, csrf, form_of, keep_session, prepared
+from router_ml.serve.access.browser import check_form, cookie_of, csrf, form_of, keep_session, prepared
+from router_ml.serve.asked import Served
 from router_ml.serve.console.pages import page
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Viewer
@@ -41,8 +42,9 @@ async def log_in(request: Request) -> Response:
 
 
 @router.post("/logout")
-async def log_out(request: Request, _: Viewer) -> Response:
-    """Take the cookie away."""
+async def log_out(request: Request, _: Viewer, gateway: Served) -> Response:
+    """End the session, and take the cookie away."""
+    gateway.sessions.log_out(cookie_of(request))
     keep_session(request, None)
     return RedirectResponse(f"{HOME}/login", 303)
 

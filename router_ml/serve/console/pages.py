@@ -23,8 +23,8 @@ SHEETS = ("console.css", "charts.css", "try.css", "live.css", "pages.css")
 
 @dataclass(frozen=True)
 class Page:
-    """``letter``: after ``g``, opens it. ``scope``: that a key needs, None: any. ``whole``: only for keys of all
-    organisations."""
+    """``letter``: after ``g``, opens it. ``scope``: that a key needs, None: route or admin. ``whole``: only for keys of
+    all organisations."""
 
     name: str
     title: str
@@ -45,7 +45,8 @@ class Page:
 
     def open_to(self, caller: Caller) -> bool:
         """Whether someone finds it among the pages."""
-        return (self.scope is None or caller.may(self.scope)) and not (self.whole and caller.org is not None)
+        fits = caller.may(self.scope) if self.scope is not None else caller.may("route") or caller.may("admin")
+        return fits and not (self.whole and caller.org is not None)
 
 
 NAVIGATION = (

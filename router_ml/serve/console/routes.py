@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from router_ml.errors import RouterError
-from router_ml.integrations.answering import error_body
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.console.pages import page
+from router_ml.serve.problems import said_of
 
 TITLES = {400: "That did not work", 403: "Not with this key", 404: "Not found", 429: "Too many requests"}
 
@@ -41,7 +41,8 @@ class ConsoleRoute(APIRoute):
                 where = ", ".join(str(one["loc"][-1]) for one in error.errors())
                 return failed(request, 400, f"Wrong or missing: {where}.")
             except RouterError as error:
-                return failed(request, error_body(error)[0], str(error))
+                status, said = said_of(error)
+                return failed(request, status, said["error"]["message"])
 
         return handled
 

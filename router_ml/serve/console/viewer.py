@@ -46,13 +46,25 @@ class May:
         return who
 
 
+async def sees(who: Viewer) -> Caller:
+    """Whoever looks, if they send requests or look after those who do.
+
+    Raises:
+        AccessError: they do neither.
+    """
+    if not (who.may("route") or who.may("admin")):
+        raise AccessError(403, "missing_scope", "This page needs a key with the scope 'route' or 'admin'.")
+    return who
+
+
+Sees = Annotated[Caller, Depends(sees)]
 Tries = Annotated[Caller, Depends(May("route"))]
 Operates = Annotated[Caller, Depends(May("admin"))]
 OperatesAll = Annotated[Caller, Depends(May("admin", whole=True))]
 
 
 async def posted(request: Request, _: Viewer) -> FormData:
-    """The form of a POST, once it is known to come from a page of ours.
+    """The form of a POST, once it is known to come from a page of ours, and whoever sent it may still.
 
     Raises:
         AccessError: the form is too large, or its token is missing or another's.

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from router_ml.contract import Approval, Execution, Outcome, OutputCheck, RouteDecision, RouteRequest
+from router_ml.contract.base import At
 from router_ml.serve.access.caller import Scope
+from router_ml.serve.document.spoken import Open
 
 Ack = Literal["database", "spool"]
 
@@ -56,7 +58,7 @@ class DecisionExplained(_Shape):
 class OutcomeGiven(Outcome):
     """An outcome, whose ``at`` may be left out: it is then of this moment."""
 
-    at: datetime | None = None  # type: ignore[assignment]
+    at: At | None = None  # type: ignore[assignment]
 
 
 class OutcomesGiven(_Shape):
@@ -160,66 +162,6 @@ class Why(_Shape):
     why: str = Field(min_length=1, max_length=2000)
 
 
-class _Open(BaseModel):
-    """Of another API, which has more fields than are named here."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class ChatGiven(_Open):
-    """The body of OpenAI's chat completions. ``model``: ``auto``, a traffic class, a lane or a lane's model.
-    ``router``: fields of a ``RouteRequest``."""
-
-    messages: list[dict[str, Any]] = Field(min_length=1)
-    model: str = "auto"
-    stream: bool | None = False
-    router: dict[str, Any] | None = None
-
-
-class ChatAnswer(_Open):
-    """A ``chat.completion``: its id is that of the decision, and ``router`` holds what was decided and done. With
-    ``stream`` it comes as server-sent events."""
-
-    id: str
-    object: str
-    created: int
-    model: str
-    choices: list[dict[str, Any]]
-    usage: dict[str, Any] | None = None
-    router: dict[str, Any] | None = None
-
-
-class ResponseGiven(_Open):
-    """The body of OpenAI's Responses API; nothing is stored."""
-
-    input: str | list[dict[str, Any]]
-    model: str = "auto"
-    stream: bool | None = False
-
-
-class ResponseAnswer(_Open):
-    """A ``response``."""
-
-    id: str
-    object: str
-    status: str | None = None
-    output: list[dict[str, Any]]
-
-
-class ModelNamed(_Open):
-    """What may stand as ``model``."""
-
-    id: str
-    object: Literal["model"]
-
-
-class ModelsNamed(_Open):
-    """All of them."""
-
-    object: Literal["list"]
-    data: list[ModelNamed]
-
-
 class KeyWanted(_Shape):
     """A key to be made; limits and organisation that are left out are those of the caller's key."""
 
@@ -232,7 +174,7 @@ class KeyWanted(_Shape):
     why: str = Field(min_length=1, max_length=2000)
 
 
-class KeyShown(_Open):
+class KeyShown(Open):
     """What anybody may know of a key."""
 
     key_id: str
@@ -253,13 +195,13 @@ class KeysShown(_Shape):
     keys: list[KeyShown]
 
 
-class SwitchShown(_Open):
+class SwitchShown(Open):
     """What is off, since when, by whom and why."""
 
     places: list[str]
 
 
-class SwitchesShown(_Open):
+class SwitchesShown(Open):
     """What is off; ``places``: what can be turned off."""
 
     switches: list[SwitchShown]
@@ -273,13 +215,13 @@ class SwitchEnded(_Shape):
     event_id: str
 
 
-class Alive(_Open):
+class Alive(Open):
     """The process is alive."""
 
     alive: bool
 
 
-class Readiness(_Open):
+class Readiness(Open):
     """Whether requests should be sent here; ``degraded``: what fails and costs nobody an answer yet."""
 
     ready: bool
@@ -287,7 +229,7 @@ class Readiness(_Open):
     degraded: list[str]
 
 
-class StatusShown(_Open):
+class StatusShown(Open):
     """What a worker serves, with which rules, and how its log stands."""
 
     ready: bool

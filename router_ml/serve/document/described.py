@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from router_ml.contract import Approval, Execution, RouteDecision, RouteRequest
 from router_ml.serve.api.switches import TurnOff, TurnOn
 from router_ml.serve.document import answers as a
+from router_ml.serve.document import spoken
 
 _DECISION = "dec_6b61cdd5d5daa5652bb64d80"
 _APPROVAL = {
@@ -54,8 +55,8 @@ ENDPOINTS: dict[str, Described] = {
         ("route",),
         {"requests": [{"text": "What is a lien?"}, {"text": "Sum 2 and 3"}]},
     ),
-    "GET /v1/models": Described(gives=(a.ModelsNamed,), scopes=("execute",)),
-    "GET /v1/models/{model}": Described(gives=(a.ModelNamed,), scopes=("execute",)),
+    "GET /v1/models": Described(gives=(spoken.ModelsNamed,), scopes=("execute",)),
+    "GET /v1/models/{model}": Described(gives=(spoken.ModelNamed,), scopes=("execute",)),
     "POST /v1/outcomes": Described(
         (a.OutcomeGiven, a.OutcomesGiven),
         (a.OutcomeKept, a.OutcomesKept),
@@ -70,7 +71,7 @@ ENDPOINTS: dict[str, Described] = {
         ("outcomes",),
         {"decision_id": _DECISION, "status": "answered", "final_lane": "fast", "cost_usd": 0.0004},
     ),
-    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("route", "admin")),
+    "GET /v1/decisions": Described(gives=(a.Decisions,), scopes=("admin",)),
     "GET /v1/decisions/{decision_id}": Described(
         gives=(RouteDecision, a.DecisionStory, a.Explained), scopes=("route", "admin")
     ),
@@ -80,17 +81,17 @@ ENDPOINTS: dict[str, Described] = {
     "GET /v1/approvals/{approval_id}": Described(gives=(a.ApprovalSeen,), scopes=("admin", "execute")),
     "POST /v1/approvals/{approval_id}/grant": Described(**_SAYS_WHY),
     "POST /v1/approvals/{approval_id}/deny": Described(**_SAYS_WHY),
-    "POST /v1/approvals/{approval_id}/resume": Described(gives=(a.ChatAnswer,), scopes=("execute",)),
+    "POST /v1/approvals/{approval_id}/resume": Described(gives=(spoken.ChatAnswer,), scopes=("execute",)),
     "POST /v1/chat/completions": Described(
-        (a.ChatGiven,),
-        (a.ChatAnswer,),
+        (spoken.ChatGiven,),
+        (spoken.ChatAnswer,),
         ("execute",),
         {"model": "auto", "messages": [{"role": "user", "content": "What is a lien?"}]},
         media=("application/json", "text/event-stream"),
     ),
     "POST /v1/responses": Described(
-        (a.ResponseGiven,),
-        (a.ResponseAnswer,),
+        (spoken.ResponseGiven,),
+        (spoken.ResponseAnswer,),
         ("execute",),
         {"model": "auto", "input": "What is a lien?"},
         media=("application/json", "text/event-stream"),

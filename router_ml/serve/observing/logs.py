@@ -25,7 +25,7 @@ _FRAMES = 8
 
 
 class Lines(logging.Formatter):
-    """One line for each record; ``extra`` fields of a record become fields of the line."""
+    """One line for each record; ``extra`` fields of this package's records become fields of the line."""
 
     def __init__(self, style: str = "json") -> None:
         super().__init__()
@@ -49,7 +49,8 @@ class Lines(logging.Formatter):
             "worker": os.environ.get("ROUTER_ML_WORKER"),
             "pid": record.process,
         }
-        fields.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
+        if record.name.partition(".")[0] == OURS[0]:
+            fields.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = told(record.exc_info[1])
         return {key: value for key, value in fields.items() if value is not None}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router_ml.serve.observing.measures import PROBES
@@ -83,6 +86,15 @@ class _Answer:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path, which holds no id; of what matched nothing, no name."""
+    """The template of the path, which holds no id; of what matched nothing, no name. What was refused before it came
+    to its route, as too much, has the name of one that has no parameters."""
     path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
-    return str(path) if path else "unknown"
+    if path:
+        return str(path)
+    asked = scope["path"]
+    return asked if asked in _names(scope["app"]) else "unknown"
+
+
+@lru_cache(maxsize=8)
+def _names(app: FastAPI) -> frozenset[str]:
+    return frozenset(one.path for one in iter_route_contexts(app.routes) if one.path)

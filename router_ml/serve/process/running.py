@@ -48,7 +48,7 @@ def run(settings: Settings) -> int:
         host, port = listening.getsockname()[:2]
         where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         logger.info("Listening on %s with %d workers.", where, told.workers, extra={"url": where})
-        return _run_alone(config, listening) if told.workers == 1 else _run_workers(config, listening)
+        return _run_alone(config, listening) if told.workers == 1 else _run_workers(told, config, listening)
 
 
 def _run_alone(config: Config, listening: socket.socket) -> int:
@@ -62,8 +62,8 @@ def _run_alone(config: Config, listening: socket.socket) -> int:
     return 0 if server.started else _FAILED
 
 
-def _run_workers(config: Config, listening: socket.socket) -> int:
-    workers = Workers(config, [listening])
+def _run_workers(settings: Settings, config: Config, listening: socket.socket) -> int:
+    workers = Workers(config, [listening], under_way_s=settings.drain_seconds + settings.grace_seconds)
     workers.run()
     return _FAILED if workers.failed else 0
 

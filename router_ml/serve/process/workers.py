@@ -9,8 +9,12 @@ import logging
 import os
 import signal
 import time
+from socket import socket
 
+from uvicorn import Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from router_ml.serve.process.leaving import ONCE_S
 
 logger = logging.getLogger(__name__)
 
@@ -19,21 +23,31 @@ SLOT_VARIABLE = "ROUTER_ML_WORKER"
 _PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 _LONG_S = 60.0
 _ANSWER_S = 1.0
+_CLOSE_S = 20.0
+"""That a worker may take to deliver what waits, once nothing is under way in it."""
 
 
 class Workers(Multiprocess):
     """uvicorn's supervisor, with numbered workers. One that cannot start, such as while a database is away, is tried
-    again as long as another one serves or has served; at the very first start it ends everything."""
+    again as long as another one serves or has served; at the very first start it ends everything.
+
+    Args:
+        under_way_s: that a worker may take to end what is under way in it, from the signal on.
+    """
 
     ready = False
     failed = False
-    _begun: dict[int, float]
-    _heard: dict[int, float]
-    _failures: dict[int, int]
+
+    def __init__(self, config: Config, sockets: list[socket], *, under_way_s: float) -> None:
+        super().__init__(config, sockets)
+        self._leave_s = under_way_s + _CLOSE_S
+        self._begun: dict[int, float] = {}
+        self._heard: dict[int, float] = {}
+        self._failures: dict[int, int] = {}
+        self._retired: list[Process] = []
 
     def init_processes(self) -> None:
         """As uvicorn's."""
-        self._begun, self._heard, self._failures = {}, {}, {}
         for slot in range(self.processes_num):
             self.processes.append(self._start(slot))
 
@@ -92,20 +106,54 @@ class Workers(Multiprocess):
                 new.join()
                 logger.error("The restart ends here, without a new worker %d; the others serve on.", slot)
                 return
-            old.terminate()
-            old.join()
             self.processes[slot] = new
+            self._retired.append(old)
+            old.terminate()
+            if not self._ended(old, time.monotonic() + self._leave_s):
+                return
+            self._retired.remove(old)
         logger.info("All workers have been replaced.")
 
     def _starts(self, new: Process) -> bool:
         """Whether a worker begins to serve in time; a signal to end is heeded meanwhile."""
         until = time.monotonic() + self.config.timeout_worker_healthcheck
         while time.monotonic() < until and new.process.is_alive():
-            if any(number in (signal.SIGTERM, signal.SIGINT) for number in self.signal_queue):
+            if self._told_to_end():
                 return False
             if new.wait_until_ready(1.0, self.should_exit):
                 return True
         return False
+
+    def terminate_all(self) -> None:
+        """As uvicorn's; and whoever connects when the last worker takes no more is refused, not left to wait."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
+
+    def join_all(self) -> None:
+        """Until all have ended; those that take too long, or all at a second signal, are killed. What they had
+        acknowledged is in their spool or in the database."""
+        began = time.monotonic()
+        for process in (*self._retired, *self.processes):
+            while not (ended := self._ended(process, began + self._leave_s)) and time.monotonic() - began < ONCE_S:
+                self.signal_queue.clear()
+            if not ended:
+                process.kill()
+                process.join()
+
+    def _ended(self, process: Process, until: float) -> bool:
+        """Whether a worker that was told to has ended; one that hangs is killed. False at a signal to end."""
+        while process.process.is_alive():
+            if self._told_to_end():
+                return False
+            if time.monotonic() > until:
+                logger.error("A worker did not end in time and is killed.", extra={"killed": process.pid})
+                process.kill()
+            process.process.join(0.1)
+        return True
+
+    def _told_to_end(self) -> bool:
+        return any(number in (signal.SIGTERM, signal.SIGINT) for number in self.signal_queue)
 
     def handle_ttin(self) -> None:
         """The number of workers is that of the settings."""

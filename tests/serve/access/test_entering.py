@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.keys import id_of, revoke_key
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
@@ -102,13 +103,24 @@ def test_the_first_key_closes_the_gateway_and_ending_it_opens_nothing(
         ({"host": "rebound.example.com"}, 403),
         ({"host": "127.0.0.1.nip.io"}, 403),
         ({"host": "localhost.evil.com:8080"}, 403),
-        ({"host": "[::1].evil.com"}, 200),  # no client can be led there by that name
+        ({"host": "[::1].evil.com"}, 403),
+        ({"host": "localhost:1@evil.com"}, 403),
+        ({"host": "localhost:80:80"}, 403),
         ({"host": ""}, 403),
         ({"origin": "http://localhost:3000"}, 200),
         ({"origin": "https://evil.com"}, 403),
         ({"origin": "null"}, 403),
         ({"x-forwarded-for": "127.0.0.1"}, 403),
+        ({"origin": "http://127.0.0.1:80@evil.com"}, 403),
+        ({"origin": "http://[::1]evil.com"}, 403),
+        ({"origin": "http://127.0.0.1:80/evil.com"}, 403),
         ({"via": "1.1 proxy"}, 403),
+        ({"x-forwarded-proto": "https"}, 403),
+        ({"x-forwarded-prefix": "/router"}, 403),
+        ({"x-original-host": "router.example"}, 403),
+        ({"cf-connecting-ip": "192.0.2.7"}, 403),
+        ({"true-client-ip": "192.0.2.7"}, 403),
+        ({"x-client-ip": "192.0.2.7"}, 403),
     ],
 )
 def test_without_a_key_only_this_machine_is_served(client: TestClient, headers: dict[str, str], status: int) -> None:
@@ -188,3 +200,26 @@ def test_keys_that_vanish_from_the_database_open_nothing(
         gateway.keys.known.look()
         assert routed(client) == 401
         assert routed(client, key) == 200  # as while the database is away
+
+
+def test_others_are_not_served_where_all_keys_have_ended(
+    opened: Callable[..., Gateway], log: EventLog, make_key: Make
+) -> None:
+    key = make_key()
+    with client_of(create_app(gateway=opened(host="0.0.0.0"))):
+        pass
+    revoke_key(AccessTable(log), id_of(key), who="ops", why="over")
+    with (
+        pytest.raises(InvalidRequestError, match="no key is in force"),
+        client_of(create_app(gateway=opened(host="0.0.0.0"))),
+    ):
+        pass
+
+
+def test_how_the_service_stands_is_for_those_of_all_organisations(client: TestClient, make_key: Make) -> None:
+    """Its series and its state name what others do."""
+    for org, status in (("acme", 403), (None, 200)):
+        headers = {"authorization": f"Bearer {make_key('admin', org=org)}"}
+        time.sleep(0.3)  # between looks that requests ask for
+        for path in ("/metrics", "/v1/status"):
+            assert client.get(path, headers=headers).status_code == status

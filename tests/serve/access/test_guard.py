@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
+from router_ml.serve.access.keys import id_of, revoke_key
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
+from router_ml.storage.access import AccessTable
+from router_ml.storage.eventlog import EventLog
 from tests.serve.access.conftest import Make
 from tests.serve.clients import HERE, client_of
 
@@ -112,14 +115,16 @@ def test_a_body_is_an_object_in_json_of_bounded_depth(client: TestClient, body: 
         assert "999" not in answer.text
 
 
-def asgi(app: FastAPI, method: str, path: str, *, body: AsyncIterator[bytes]) -> Any:
+def asgi(
+    app: FastAPI, method: str, path: str, *, body: AsyncIterator[bytes], headers: dict[str, str] | None = None
+) -> Any:
     """A request whose body comes in parts."""
 
     async def sent() -> httpx.Response:
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app, client=HERE)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                return await client.request(method, path, content=body)
+                return await client.request(method, path, content=body, headers=headers)
 
     return asyncio.run(sent())
 
@@ -181,3 +186,74 @@ def test_an_answer_may_take_longer_than_a_body_may(opened: Callable[..., Gateway
 
     with client_of(app) as client:
         assert client.post("/stream", content=b"x").text == "01234"
+
+
+def revoking(gateway: Gateway, log: EventLog, key: str, *parts: bytes) -> AsyncIterator[bytes]:
+    """A body during which its key is revoked."""
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield parts[0]
+        revoke_key(AccessTable(log), id_of(key), who="ops", why="leaked")
+        gateway.keys.known.look()
+        yield parts[1]
+
+    return sent()
+
+
+def test_a_key_that_ends_while_its_body_comes_does_nothing(
+    app: FastAPI, gateway: Gateway, log: EventLog, make_key: Make
+) -> None:
+    """Whoever is revoked would else have the time of a body to make another key."""
+    key, _ = make_key(), make_key()
+    body = revoking(gateway, log, key, b'{"name": "mine", ', b'"scopes": ["admin"], "why": "x"}')
+    answer = asgi(app, "POST", "/v1/keys", body=body, headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 401
+    assert len(AccessTable(log).keys()) == 2
+
+
+@pytest.mark.parametrize("in_header", [True, False])
+def test_a_form_whose_key_ends_while_it_comes_does_nothing(
+    app: FastAPI, gateway: Gateway, log: EventLog, make_key: Make, in_header: bool
+) -> None:
+    key, _ = make_key(), make_key()
+    gateway.keys.known.look()
+    gateway.sessions.prepare()
+    cookie = gateway.sessions.log_in(key)
+    assert cookie is not None
+    csrf = gateway.sessions.form_token(cookie)
+    headers = {"cookie": f"router_ml={cookie}", "content-type": "application/x-www-form-urlencoded"}
+    headers |= {"x-csrf-token": csrf} if in_header else {}
+    body = revoking(gateway, log, key, f"csrf={csrf}&name=mine".encode(), b"&scope_admin=1&why=x&days=")
+    answer = asgi(app, "POST", "/console/access", body=body, headers=headers)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/login")
+    assert len(AccessTable(log).keys()) == 2
+
+
+def test_a_form_is_small_and_that_of_a_login_tiny(client: TestClient, make_key: Make) -> None:
+    """Forms are read byte by byte, and whoever logs in is a stranger."""
+    make_key()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert client.post("/console/login", content=b"&" * 10_000, headers=form).status_code == 413
+    assert client.post("/console/try", content=b"&" * 300_000, headers=form).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"text": "x", "metadata": {"a": [[[]] * 1000] * 100}},
+        {"text": "x", "metadata": {f"k{number}": 1 for number in range(5000)}},
+        {"messages": [{"role": "user", "content": "x"}] * 5000},
+    ],
+    ids=["nodes", "fields", "messages"],
+)
+def test_a_body_of_many_parts_is_refused_before_work_on_it(client: TestClient, held: dict[str, Any]) -> None:
+    """Work on a request grows with its parts: one of 2 MB once held a worker for 13 seconds."""
+    answer = client.post("/v1/route", json=held)
+    assert answer.status_code == 400
+    assert "more than" in answer.json()["error"]["message"]
+
+
+def test_a_body_of_as_many_parts_as_it_may_have_is_read(client: TestClient) -> None:
+    messages = [{"role": "user", "content": f"What of it, {number}?"} for number in range(500)]
+    assert client.post("/v1/route", json={"messages": messages}).status_code == 200

@@ -153,3 +153,29 @@ def test_a_key_that_spent_its_budget_calls_no_lane(opened: Callable[..., Gateway
         refused = client.post("/v1/chat/completions", json=asked)
         assert (refused.status_code, refused.json()["error"]["code"]) == (402, "over_budget")
         assert int(refused.headers["retry-after"]) <= 86_400
+
+
+@given(most=st.integers(2, 20), before=st.integers(0, 20), seconds=st.floats(0, 59), data=st.data())
+def test_a_list_gets_in_by_waiting_as_told(most: int, before: int, seconds: float, data: st.DataObject) -> None:
+    """Also one as long as the limit: what was refused must not count against its next try."""
+    clock = Clock()
+    limits, who = Limits(Counts(), clock=clock), caller(requests_per_minute=most)
+    for _ in range(before):
+        refused(limits, most)
+    clock.now += seconds
+    calls, tries = data.draw(st.integers(2, most)), 0
+
+    def wait() -> float | None:
+        try:
+            limits.admit(who)
+            limits.readmit(who, calls=calls)
+        except AccessError as error:
+            return error.retry_after_s
+        return None
+
+    while (pause := wait()) is not None:
+        tries += 1
+        assert tries <= 3
+        clock.now += pause + 1e-3
+    minute = max(period for _, _, period in limits._counts.own())
+    assert limits._counts.total("key_calls", "k1", minute) >= calls

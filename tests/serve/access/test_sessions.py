@@ -208,3 +208,27 @@ def test_a_cookie_ends_after_its_hours(made: tuple[Sessions, str, list[float]]) 
 def test_logging_in_leads_nowhere_else(path: str) -> None:
     assert local(path) == "/console"
     assert local("/console/decisions?q=lane:fast") == "/console/decisions?q=lane:fast"
+
+
+def test_a_cookie_opens_nothing_once_its_user_has_logged_out(
+    opened: Callable[..., Gateway], key: str, make_key: Make
+) -> None:
+    """Also in another process of the log, which hears of it as of what keys have called."""
+    one, other = opened(), opened()
+    with client_of(create_app(gateway=one)) as browser, client_of(create_app(gateway=other)) as elsewhere:
+        log_in(browser, key)
+        cookie = browser.cookies["router_ml"]
+        elsewhere.cookies.set("router_ml", cookie)
+        assert elsewhere.get("/console/try").status_code == 200
+        browser.post("/console/logout", data={"csrf": token_on(browser.get("/console/try").text)})
+        browser.cookies.set("router_ml", cookie)
+        assert browser.get("/console/try").status_code == 303
+        other.counts.hear(one.counts.own())
+        assert elsewhere.get("/console/try").status_code == 303
+
+
+def test_pages_count_as_calls_of_their_key(app: FastAPI, make_key: Make) -> None:
+    """Else a limit would be one of programs alone."""
+    with client_of(app) as browser:
+        log_in(browser, make_key(requests_per_minute=3))
+        assert [browser.get("/console/try").status_code for _ in range(4)] == [200, 200, 200, 429]

@@ -28,6 +28,7 @@ WANTED = {
     "acme-admin": WantedKey(name="acme's lawyer", scopes=frozenset({"admin"}), org="Acme"),
     "globex": WantedKey(name="globex's product", scopes=WORK, org="globex"),
     "globex-admin": WantedKey(name="globex's boss", scopes=frozenset({"admin"}), org="globex"),
+    "rater": WantedKey(name="thumbs", scopes=frozenset({"outcomes"}), org="globex"),
     "all": WantedKey(name="operator", scopes=ALL),
 }
 """Keys, by the name that tests call them."""

@@ -79,9 +79,10 @@ def world(gateway: Gateway, router: Router) -> World:
     mine = WantedKey(name="globex", scopes=SCOPES, org="Globex")
     theirs = WantedKey(name=f"{CANARY} key", scopes=WORK, org="Acme")
     keys = [create_key(table, one, who="test", why="x").token for one in (mine, theirs)]
-    decided = router.predict_route({"text": "What is a lien?", "metadata": {"org": THEIRS}})
+    said = {"metadata": {"org": THEIRS}, "request_id": f"{CANARY}-request"}
+    decided = router.predict_route({"text": "What is a lien?", **said})
     router.log_outcome(decided.decision_id, quality=0.25, source=f"{CANARY} source")
-    waits = gateway.executor.complete("What is a lien?", metadata={"org": THEIRS})
+    waits = gateway.executor.complete("What is a lien?", **said)
     assert waits.review_id is not None
     return World(create_app(gateway=gateway), router, *keys, decided.decision_id, waits.review_id)
 
@@ -140,6 +141,51 @@ def test_no_endpoint_shows_or_changes_what_is_anothers(world: World) -> None:
     assert world.kept() == before
 
 
+def test_what_is_anothers_is_answered_as_what_there_is_not(world: World) -> None:
+    """Even a record without a word of theirs would tell that it is there."""
+    made_up = {"decision_id": f"dec_{'0' * 24}", "approval_id": f"apr_{'0' * 24}", "key_id": "0" * 16}
+    with client_of(world.app, world.key) as client:
+        log_in(client, world.key)
+        for method, path in endpoints(world.app):
+            for body in [{"why": "x"}, {}] if method == "POST" else [None]:
+                if any(f"{{{place}" in path for place in made_up):
+                    real = answered(send(client, method, world.filled(path), body))
+                    assert real == answered(send(client, method, world.filled(path, **made_up), body)), path
+                    assert real[0] in (303, 400, 404), path
+        for path in ("/v1/outcomes", "/v1/executions"):
+            real, none = (client.post(path, json={"decision_id": name}) for name in (world.decision_id, "dec_none"))
+            assert answered(real) == answered(none)
+
+
+def answered(answer: Any) -> tuple[int, str]:
+    """Without what differs from answer to answer."""
+    text = re.sub(r"dec_\w+|apr_\w+|\b[0-9a-f]{16}\b", "ID", answer.text)
+    return answer.status_code, re.sub(r'value="[0-9a-f]{32,}"', "", text)
+
+
+def test_nobody_takes_the_id_of_anothers_execution(world: World) -> None:
+    """Ids that people choose are words as ``run-1``; another's must be neither taken nor known."""
+    mine = world.router.predict_route({"text": "What is a lien?", "metadata": {"org": "globex"}}).decision_id
+    kept = []
+    for key, name in ((world.key, mine), (world.theirs, world.decision_id)):
+        with client_of(world.app, key) as client:
+            said = {"decision_id": name, "execution_id": "run-1", "final_lane": "own"}
+            answer = client.post("/v1/executions", json=said)
+            assert answer.status_code == 200, answer.text
+            kept.append(answer.json()["execution_id"])
+            again = client.post("/v1/executions", json={**said, "execution_id": kept[-1], "resumes": "run-0"})
+            assert again.status_code == 409, "what stands under it is another one"
+            longest = client.post("/v1/executions", json={**said, "execution_id": "x" * 128})
+            assert longest.status_code == 200
+            assert longest.json()["execution_id"].startswith("exe_")
+            gone_on = {**said, "execution_id": "run-2", "resumes": "run-1"}
+            assert client.post("/v1/executions", json=gone_on).status_code == 200
+    assert kept == [f"run-1@{mine}", f"run-1@{world.decision_id}"]
+    assert world.router.log is not None
+    runs = {run.execution_id: run for run in world.router.log.executions(mine)}
+    assert runs[f"run-2@{mine}"].resumes == f"run-1@{mine}"
+
+
 def test_whoever_may_sees_what_the_other_does_not(world: World) -> None:
     """Otherwise the test above could not fail."""
     table = AccessTable(world.router.log)  # type: ignore[arg-type]
@@ -170,8 +216,9 @@ def send(client: TestClient, method: str, url: str, sent: Any) -> Any:
 
 
 def nothing_of_theirs(world: World, answer: Any, *, said: str) -> None:
-    """What the caller has said itself it may be told."""
+    """An id that the caller has said itself it may be told, and nothing else that is theirs."""
     assert answer.status_code < 500 or answer.status_code == 503
     text = answer.text + str(answer.headers)
-    for theirs in (CANARY, world.decision_id, world.approval_id, id_of(world.theirs)):
+    assert CANARY not in text, f"{answer.request.method} {answer.request.url} tells what another said."
+    for theirs in (world.decision_id, world.approval_id, id_of(world.theirs)):
         assert theirs in said or theirs not in text, f"{answer.request.method} {answer.request.url} tells of another."

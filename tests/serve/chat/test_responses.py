@@ -228,6 +228,13 @@ def test_a_stream_that_breaks_off_for_good_ends_as_failed(client: openai.OpenAI,
         ({"input": 3}, "expected a list"),
         ({"instructions": ["x"]}, "instructions"),
         ({"text": {"format": {"type": "grammar"}}}, "response_format"),
+        (
+            {
+                "tools": [{"type": "function", "name": "f"}],
+                "tool_choice": {"type": "allowed_tools", "tools": [{"name": []}]},
+            },
+            "tool_choice.tools",
+        ),
         ({"reasoning": {"effort": "as much as you like"}}, "reasoning_effort"),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -141,3 +142,40 @@ def test_a_lane_waits_for_its_reader_and_one_who_takes_nothing_is_gone(monkeypat
     assert lanes.closed
     assert lanes.said < 100
     assert it.kept[0].status == "cancelled"
+
+
+def test_who_hangs_up_before_a_decision_is_not_decided(
+    serve: Callable[..., str], until: Callable[[Callable[[], bool]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, asked, ended = scene(), threading.Event(), threading.Event()
+    where = urlsplit(serve(it.executor))
+
+    async def never(*_: Any, **__: Any) -> Any:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("router_ml.serve.deciding.Decider.decide", never)
+    monkeypatch.setattr("router_ml.serve.deciding.Decider.decide_many", never)
+    one = b'{"text": "What is new?"}'
+    for path, body in (("/v1/route", one), ("/v1/route/batch", b'{"requests": [' + one + b"]}")):
+        asked.clear()
+        ended.clear()
+        head = f"POST {path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+            connection.sendall(head.encode() + body)
+            until(asked.is_set)
+        until(ended.is_set)
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+def test_a_deadline_of_the_decision_comes_in_a_header(url: str, path: str) -> None:
+    body = {"chat/completions": {"messages": ASKED}, "responses": {"input": ASKED[0]["content"]}}[path]
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    headers = {"content-type": "application/json", "x-router-ml-deadline-ms": "0"}
+    connection.request("POST", f"/v1/{path}", json.dumps(body), headers)
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    assert response.headers["x-router-ml-degraded"] == "deadline"

@@ -33,6 +33,12 @@ def test_fields_of_a_record_are_fields_of_its_line() -> None:
     assert (said["route"], said["status"], said["level"]) == ("/v1/route", 200, "error")
 
 
+def test_what_libraries_hang_on_their_records_stays_there() -> None:
+    """LiteLLM hangs on what it was asked."""
+    for name in ("LiteLLM", "httpx", "uvicorn.error"):
+        assert "4111" not in line(name, "It failed.", litellm_redacted=SECRET)
+
+
 def test_a_line_of_text_says_the_same() -> None:
     said = line("router_ml.serve", "It serves.", style="text", route="/v1/route")
     assert "It serves." in said

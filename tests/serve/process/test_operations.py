@@ -98,6 +98,15 @@ def test_requests_are_counted_by_route_and_decisions_by_lane(client: TestClient)
     assert not any("4111" in part for name in found for part in name)
 
 
+def test_what_is_refused_as_too_much_counts_against_its_route(client: TestClient, gateway: Gateway) -> None:
+    gateway.shedding.max_in_flight = 0
+    assert client.post("/v1/route", json={"text": "What is the capital of France?"}).status_code == 503
+    assert client.post(f"/v1/{SECRET}").status_code == 503
+    found = series(client)
+    assert found["router_ml_gateway_requests_total", "POST", "/v1/route", "503"] == 1
+    assert found["router_ml_gateway_requests_total", "POST", "unknown", "503"] == 1
+
+
 def test_what_is_down_and_what_waits_can_be_alerted_on(client: TestClient, gateway: Gateway) -> None:
     gateway.router.report_health("openai", "down")
     found = series(client)

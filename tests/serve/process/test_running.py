@@ -17,7 +17,7 @@ import yaml
 from benchmarks.serve.kill import Postgres, kill_rounds
 from benchmarks.serve.load import Ask, Load
 from benchmarks.serve.running import Serving, on_faults, serving
-from benchmarks.serve.soak import STREAM
+from benchmarks.serve.soak import chat
 from benchmarks.servers import LACKING, installed
 from router_ml.faults import Fault, FaultServer
 from router_ml.storage.bundle import Bundle
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.slow
 
 ROUTE = Ask("route", "/v1/route", lambda text: {"text": text})
 TEXTS = ("What is the capital of France?", "Refund order 8812 and tell the customer.")
+STREAM = Ask("streamed", "/v1/chat/completions", lambda _: chat(TEXTS[0], stream=True))
 RATE = 20.0
+DRAIN_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,7 @@ def place(bundle: Bundle, upstream: FaultServer, tmp_path_factory: pytest.TempPa
 def gateway(place: Path) -> Iterator[Serving]:
     """Two workers, a log and a spool."""
     arguments = ("--workers", "2", "--config", str(place / "router.yaml"), "--log", str(place / "log.sqlite"))
+    arguments = (*arguments, "--drain", str(DRAIN_S))
     more = {"ROUTER_ML_SPOOL": str(place / "spool"), "ROUTER_ML_SERVE_POLL_SECONDS": "0.3"}
     with serving(*arguments, environ=more) as running:
         yield running
@@ -114,7 +117,7 @@ def test_a_hang_up_replaces_all_workers_and_no_request_fails(gateway: Serving) -
     with Load(gateway.url, [ROUTE], RATE, TEXTS) as load:
         time.sleep(1)
         gateway.process.send_signal(signal.SIGHUP)
-        until(lambda: len(after := set(gateway.workers())) == 2 and not after & before, seconds=180)
+        until(lambda: len(after := set(gateway.workers())) == 2 and not after & before, seconds=240)
         time.sleep(1)
     assert [one for one in load.answered if not one.ok] == []
     assert len(load.answered) == load.sent > 2 * RATE
@@ -137,17 +140,20 @@ def test_a_worker_that_is_killed_is_replaced_under_its_number(gateway: Serving) 
 def test_a_signal_to_end_is_obeyed_without_losing_a_request_or_a_record(
     gateway: Serving, place: Path, upstream: FaultServer
 ) -> None:
-    """As a load balancer sees it: requests are sent until ``/readyz`` says no more; streams that take longer than the
-    gateway serves end as they would have."""
+    """As a load balancer sees it: requests are sent for a while after ``/readyz`` says no more; streams that take
+    longer than the gateway serves end as they would have. The signal goes to each process, as systemd sends it."""
     upstream.script("*", [Fault("slow_stream", delay_ms=900)])
     with Load(gateway.url, [ROUTE, ROUTE, ROUTE, STREAM], RATE, TEXTS) as load:
         time.sleep(2)
-        gateway.process.send_signal(signal.SIGTERM)
-        until(lambda: gateway.get("/readyz")[0] == 503)
+        for pid in (gateway.process.pid, *gateway.workers()):
+            os.kill(pid, signal.SIGTERM)
         left = time.monotonic()
-    assert gateway.stop() == 0
+        until(lambda: gateway.get("/readyz")[0] == 503)
+        time.sleep(max(0.0, left + DRAIN_S / 2 - time.monotonic()))
+        assert gateway.get("/healthz")[0] == 200, "it does not serve on"
+    assert gateway.process.wait(60) == 0
     streamed = [one for one in load.answered if one.name == STREAM.name]
-    assert any(one.began + one.seconds > left + 1.0 for one in streamed), "none was under way in the end"
+    assert any(one.began + one.seconds > left + DRAIN_S + 1.0 for one in streamed), "none was under way in the end"
     assert [one for one in load.answered if not one.ok] == []
     assert len(load.answered) == load.sent > RATE
     with EventLog(place / "log.sqlite") as log:

@@ -13,6 +13,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.caller import Caller
+from router_ml.serve.bodies import bound
 
 NUMBERS = {"max_cost_usd": "the largest cost", "max_latency_ms": "the longest latency"}
 LISTS = ("regions", "allow_lanes", "deny_lanes")
@@ -104,11 +105,12 @@ def choices(config: RouterConfig) -> dict[str, Any]:
     }
 
 
-def _json(text: str, what: str, kind: type) -> Any:
+def _json(text: str, what: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidRequestError(f"The {what} are not JSON. Check brackets and quotes.") from None
     if not isinstance(found, kind):
         raise InvalidRequestError(f"The {what} are a {type(found).__name__}, expected a {kind.__name__}.")
+    bound(found)
     return found

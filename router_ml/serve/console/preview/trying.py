@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import Request
@@ -22,6 +21,7 @@ from router_ml.serve.console.preview.asking import Typed, choices
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Posted, Tries
 from router_ml.serve.disclosing import disclosed
+from router_ml.serve.problems import said_of
 
 router = console_router()
 MOST_WORDS = 12
@@ -39,11 +39,12 @@ async def tried(request: Request, who: Tries, gateway: Served, form: Posted) -> 
     typed = Typed.of(form)
     try:
         asked, seed = typed.request(who), typed.seed
-        shown = await asyncio.to_thread(_shown, gateway.router, asked, seed, who)
+        shown = await gateway.decider.aside(lambda: _shown(gateway.router, asked, seed, who))
     except AccessError as error:
         return _page(request, who, gateway.router, typed, status=error.status, problem=str(error))
     except RouterError as error:
-        return _page(request, who, gateway.router, typed, status=400, problem=str(error))
+        status, said = said_of(error)
+        return _page(request, who, gateway.router, typed, status=status, problem=said["error"]["message"])
     return _page(request, who, gateway.router, typed, shown=shown)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -43,17 +43,26 @@ class Row:
 
 
 @router.get("/approvals")
-def queue(request: Request, who: Operates, gateway: Served) -> Response:
-    """What waits, the first to expire first, and what was decided last."""
+def queue(
+    request: Request,
+    who: Operates,
+    gateway: Served,
+    q: Annotated[str, Query(max_length=200)] = "",
+    after: str = "",
+) -> Response:
+    """What waits, the first to expire first, and what was decided, newest first, to search in."""
     now = datetime.now(UTC)
     waiting = own_steps(gateway, gateway.executor.reviews.pending(now), who)
     shown: dict[str, Any] = {"rows": [_row(step, now) for step in waiting[:ROWS]], "more": len(waiting) > ROWS}
     settled: tuple[Approval, ...] = ()
+    following = None
     if gateway.log is not None:
         from router_ml.storage.audited import settled as last
 
-        settled = last(gateway.log, org=recorded_org(who), limit=SETTLED)
-    return page(request, "approvals.html", settled=settled, **shown)
+        settled, following = last(
+            gateway.log, org=recorded_org(who), words=q.replace("\x00", ""), after=after or None, limit=SETTLED
+        )
+    return page(request, "approvals.html", settled=settled, after=following, q=q, first=not after, **shown)
 
 
 @router.get("/approvals/{approval_id}")

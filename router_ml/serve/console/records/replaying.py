@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from router_ml.errors import RouterError
 from router_ml.serve.console.service.served import routers
+from router_ml.serve.problems import said_of
 
 if TYPE_CHECKING:
     from router_ml.contract import RouteDecision
@@ -43,7 +44,7 @@ def replayed(gateway: Gateway, decision: RouteDecision) -> Again:
     try:
         report = replay(log, made_by.bundle or made_by.config, ids=[decision.decision_id], configs=[made_by.config])
     except RouterError as error:
-        return Again(None, str(error))
+        return Again(None, said_of(error)[1]["error"]["message"])
     if report.not_replayed:
         return Again(None, f"It cannot be made again: {next(iter(report.not_replayed))}.")
     source = next((name for name in ("text", "embedding", "estimates") if getattr(report, f"from_{name}")), "estimates")

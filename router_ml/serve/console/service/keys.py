@@ -17,6 +17,7 @@ from router_ml.serve.console.pages import page
 from router_ml.serve.console.routes import console_router
 from router_ml.serve.console.viewer import Operates
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.problems import said_of
 
 router = console_router()
 SCOPES = {
@@ -41,8 +42,9 @@ def create(request: Request, who: Operates, gateway: Served, fields: Form) -> Re
     try:
         made = gateway.keys.create(who, _wanted(fields), why=why_of(fields))
     except (AccessError, RouterError) as error:
-        status = error.status if isinstance(error, AccessError) else 400
-        return _page(request, who, gateway, status=status, typed=fields, notice=str(error), notice_kind="bad")
+        status, said = said_of(error)
+        words = said["error"]["message"]
+        return _page(request, who, gateway, status=status, typed=fields, notice=words, notice_kind="bad")
     return _page(request, who, gateway, made=made)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
@@ -13,23 +12,19 @@ from starlette.responses import RedirectResponse, Response
 from router_ml.contract.audit import ReleaseKind
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.asked import Served
-from router_ml.serve.background import Job
 from router_ml.serve.console.forms import Form
 from router_ml.serve.console.own import log_of
 from router_ml.serve.console.pages import fragment, page
 from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.service import working
 from router_ml.serve.console.service.served import arms, model_name, registered, routers, status_of
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
-
-if TYPE_CHECKING:
-    from router_ml.offline.gate import Verdict
-    from router_ml.storage.bundle import Bundle
+from router_ml.storage.overview import address_of
 
 router = console_router()
 JUDGING = "gate"
 EVENTS = 20
-PARTS = 8  # of the traffic, the worst first
 
 
 @router.get("/releases")
@@ -37,7 +32,12 @@ def releases(request: Request, who: OperatesAll, gateway: Served) -> Response:
     """What is served, the versions in the registry, the last verdict that was asked for here, and what happened."""
     job = gateway.background.last(JUDGING)
     shown: dict[str, Any] = {"arms": arms(gateway), "rollout": status_of(gateway), "found": registered(gateway)}
-    shown |= {"model": model_name(gateway), "job": job, "verdict": _shown(job), "history": _history(gateway)}
+    shown |= {
+        "model": model_name(gateway),
+        "job": job,
+        "verdict": None if job is None else job.result,
+        "history": _history(gateway),
+    }
     return page(request, "releases.html", commands=_commands(gateway), **shown)
 
 
@@ -47,7 +47,7 @@ def judging(request: Request, who: OperatesAll, gateway: Served) -> Response:
     job = gateway.background.last(JUDGING)
     if job is None:
         raise HTTPException(404, "No verdict was asked for here.")
-    return fragment(request, "releases_job.html", job=job, verdict=_shown(job))
+    return fragment(request, "releases_job.html", job=job, verdict=job.result)
 
 
 @router.post("/releases/judge")
@@ -62,41 +62,17 @@ def judge(request: Request, who: OperatesAll, gateway: Served, fields: Form) -> 
     return RedirectResponse("/console/releases#verdict", 303)
 
 
-def _judged(gateway: Gateway, version: str) -> Verdict:
-    """The verdict; its page goes to the folder of reports, where there is one."""
-    from router_ml.offline.gate import evaluate
-    from router_ml.offline.gate_report import write_report
-
-    name = model_name(gateway)
-    found = evaluate(_opened(gateway, f"models:/{name}/{version}"), routers(gateway)[0].bundle, log_of(gateway))
-    if (folder := gateway.settings.reports) is not None:
-        write_report(found, folder / f"gate-{name}-{version}-{datetime.now(UTC):%Y%m%dT%H%M%S}.html")
-    return found
-
-
-def _opened(gateway: Gateway, uri: str) -> Bundle:
-    from router_ml.storage.bundle import Bundle
-    from router_ml.storage.registry import fetch
-
-    return Bundle.load(fetch(uri, tracking_uri=gateway.settings.tracking_uri)[0])
-
-
-def _shown(job: Job | None) -> dict[str, Any] | None:
-    """A verdict as the page shows it; None where there is none."""
-    if job is None or job.result is None:
-        return None
-    from router_ml.offline.gate_words import STATES, differences, headline, left_out
-
-    found: Verdict = job.result
-    kinds = {True: "good", None: "unknown", False: "bad"}
-    return {
-        "word": found.verdict,
-        "headline": headline(found),
-        "checks": [(check, STATES[check.passed], kinds[check.passed]) for check in found.checks],
-        "differences": list(differences(found)),
-        "slices": found.slices[:PARTS],
-        "notes": [note for note in (left_out(found), *found.notes) if note],
+def _judged(gateway: Gateway, version: str) -> Any:
+    """The verdict as the page shows it; its own page goes to the folder of reports, where there is one."""
+    log, reports = address_of(log_of(gateway)), gateway.settings.reports
+    if log is None:
+        raise InvalidRequestError("The event log is in memory, where no other process can read it. Give it a file.")
+    asked: dict[str, Any] = {"work": "judge", "name": model_name(gateway), "version": version, "log": log}
+    asked |= {
+        "bundle": working.served_bundle(routers(gateway)[0].bundle),
+        "tracking_uri": gateway.settings.tracking_uri,
     }
+    return gateway.background.beside(working.COMMAND, {**asked, "reports": None if reports is None else str(reports)})
 
 
 def _history(gateway: Gateway) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from router_ml.serve.asked import Served
 from router_ml.serve.console.forms import Form
 from router_ml.serve.console.pages import fragment, page
 from router_ml.serve.console.routes import console_router
+from router_ml.serve.console.service import working
 from router_ml.serve.console.service.served import routers
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
@@ -140,19 +141,8 @@ def _scenarios() -> tuple[str, ...]:
 
 
 def _simulated(gateway: Gateway, folder: Path, scenario: str) -> str:
-    from router_ml.offline import simulate as simulator
-    from router_ml.offline.simulation.page.page import page as written
-    from router_ml.offline.simulation.scenarios.loading import load_scenario
-
-    bundle = routers(gateway)[0].bundle
+    bundle = working.served_bundle(routers(gateway)[0].bundle)
     if bundle is None:
         raise InvalidRequestError("What is served has learned nothing, so there is nothing to simulate.")
-    chosen = simulator.sized(load_scenario(scenario, config=bundle.config), count=REQUESTS, days=None)
-    study = simulator.simulate(bundle, chosen, policies=POLICIES, source=simulator.Source(count=REQUESTS), seed=0)
-    name = f"simulation-{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
-    folder.mkdir(parents=True, exist_ok=True)
-    line = (
-        f"router-ml simulate --scenario {scenario} --count {REQUESTS} --policies {','.join(POLICIES)} --html page.html"
-    )
-    (folder / name).write_text(written(study, command_line=line), encoding="utf-8")
-    return name
+    asked = {"work": "simulate", "bundle": bundle, "scenario": scenario, "count": REQUESTS, "policies": POLICIES}
+    return str(gateway.background.beside(working.COMMAND, {**asked, "reports": str(folder)}))

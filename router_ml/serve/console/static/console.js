@@ -116,7 +116,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = event.target.closest("form");
-      if (form) { event.preventDefault(); form.requestSubmit(); }
+      if (form?.matches("[data-keys]")) { event.preventDefault(); form.requestSubmit(); }
       return;
     }
     if (event.key === "Escape") { awaits(false); if (writes(event.target)) event.target.blur(); return; }

@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import sys
 import time
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from router_ml.serve.background import low_priority
 from router_ml.serve.console.traffic.watching import utc_now
 
 logger = logging.getLogger(__name__)
@@ -26,15 +26,18 @@ FOUND = (0, 3)  # exit codes: nothing has changed, something has
 KEPT_S = 1800.0
 LONGEST_S = 600.0
 MOST = 50  # organisations
+TOO_LITTLE = "There are too few decisions in the last 7 days, or in the 21 before, to compare them."
 WINDOWS = ("--reference", "21d", "--recent", "7d")
 COMMAND = (sys.executable, "-m", "router_ml.cli", "drift", "--json", *WINDOWS)
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What is known of drift. ``report``: as ``DriftReport.to_dict``; ``why``: why there is none."""
+    """What is known of drift. ``report``: as ``DriftReport.to_dict``; ``why``: why there is none; ``waits``: it is
+    looked at once what is being looked at is done."""
 
     running: bool = False
+    waits: bool = False
     at: datetime | None = None
     report: Mapping[str, Any] | None = None
     why: str = ""
@@ -65,19 +68,20 @@ class Drifting:
             url: of the event log.
         """
         at, known = self._known.get(org, (-KEPT_S, Drift()))
-        idle = self._task is None or self._task.done()
-        if idle and self._clock() - at >= KEPT_S:
-            known = replace(known, running=True)
-            self._keep(org, known)
-            self._task = asyncio.get_running_loop().create_task(self._look(url, org))
+        if self._clock() - at < KEPT_S:
+            return known
+        if self._task is not None and not self._task.done():
+            return known if known.running else replace(known, waits=True)
+        known = replace(known, running=True)
+        self._keep(org, known)
+        self._task = asyncio.get_running_loop().create_task(self._look(url, org))
         return known
 
     async def _look(self, url: str, org: str | None) -> None:
         self._keep(org, await self._made(url, org))
 
     async def _made(self, url: str, org: str | None) -> Drift:
-        nice = ("nice", "-n", "10") if shutil.which("nice") else ()
-        asked = (*nice, *self._command, *(() if org is None else ("--org", org)))
+        asked = (*low_priority(), *self._command, *(() if org is None else ("--org", org)))
         environment = {**os.environ, "ROUTER_ML_LOG": url, "NO_COLOR": "1", "COLUMNS": "500"}
         process = None
         try:
@@ -92,7 +96,7 @@ class Drifting:
                 out, error = await process.communicate()
             if process.returncode in FOUND:
                 return Drift(at=utc_now(), report=json.loads(out))
-            return Drift(at=utc_now(), why=error.decode("utf-8", "replace").strip()[:500] or "It ended without a word.")
+            return Drift(at=utc_now(), why=for_page(error.decode("utf-8", "replace")))
         except (OSError, ValueError, TimeoutError) as failure:
             logger.warning("Drift could not be looked for: %s", type(failure).__name__)
             return Drift(at=utc_now(), why=f"It could not be looked for: {type(failure).__name__}.")
@@ -106,3 +110,15 @@ class Drifting:
         self._known.move_to_end(org)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
+
+
+def for_page(error: str) -> str:
+    """What the command line said, for whoever cannot choose its windows.
+
+    >>> for_page("router-ml: No decision was logged from then to now UTC. Choose another window.") == TOO_LITTLE
+    True
+    >>> for_page("router-ml: Install router-ml[offline].")
+    'Install router-ml[offline].'
+    """
+    said = error.strip().removeprefix("router-ml:").strip()
+    return TOO_LITTLE if "Choose" in said and "window" in said else said[:500] or "It ended without a word."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
+from router_ml.case import organisation
 from router_ml.drills import running_drill
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.serve.access.caller import Caller
@@ -22,9 +23,10 @@ from router_ml.serve.console.traffic import standing, traffic
 from router_ml.serve.console.traffic.drifting import Drift, Drifting
 from router_ml.serve.console.traffic.traffic import NO_LANE, WINDOWS, Window
 from router_ml.serve.console.traffic.watching import Answers, Slices, utc_now
-from router_ml.serve.console.viewer import Viewer
+from router_ml.serve.console.viewer import Sees
 from router_ml.serve.disclosing import operates_all
 from router_ml.serve.gateway import Gateway
+from router_ml.serve.problems import said_of
 from router_ml.storage import overview
 
 if TYPE_CHECKING:
@@ -48,14 +50,14 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/live")
-async def live(request: Request, who: Viewer, gateway: Served, window: str = "1h", org: str = "") -> HTMLResponse:
+async def live(request: Request, who: Sees, gateway: Served, window: str = "1h", org: str = "") -> HTMLResponse:
     """The whole page."""
     return page(request, "live.html", **await _values(request, who, gateway, window, org))
 
 
 @router.get("/live/fragment")
 async def live_fragment(
-    request: Request, who: Viewer, gateway: Served, window: str = "1h", org: str = ""
+    request: Request, who: Sees, gateway: Served, window: str = "1h", org: str = ""
 ) -> HTMLResponse:
     """What refreshes itself of it."""
     return fragment(request, "live_shown.html", **await _values(request, who, gateway, window, org))
@@ -65,10 +67,12 @@ async def _values(request: Request, who: Caller, gateway: Gateway, window: str, 
     chosen = next((one for one in WINDOWS if one.name == window), None)
     if chosen is None:
         raise InvalidRequestError(f"There is no such window. Choose {', '.join(one.name for one in WINDOWS)}.")
-    of = who.org if who.org is not None else org.strip() or None
+    of = organisation(org if who.org is None else who.org) if who.org or org.strip() else None
     watched: Watched = request.app.state.watched
     seen = await asyncio.to_thread(_seen, watched, gateway, chosen, of)
     whole = who.org is None and of is None
+    if not operates_all(who):  # what the service does inside is for those who look after it
+        seen = {**seen, "seen": seen["seen"] and {**seen["seen"], "drill": None}}
     return {
         **seen,
         "window": chosen,
@@ -98,7 +102,7 @@ def _seen(watched: Watched, gateway: Gateway, window: Window, org: str | None) -
     try:
         seen = watched.answers.of((window.name, org), lambda: _look(watched, gateway, log, window, org))
     except LogError as error:
-        return {"seen": None, "silent": str(error)}
+        return {"seen": None, "silent": said_of(error)[1]["error"]["message"]}
     return {"seen": seen, "silent": None}
 
 
@@ -124,8 +128,10 @@ def _look(watched: Watched, gateway: Gateway, log: EventLog, window: Window, org
     groups = [group for part in decided.found for group in part]
     ratings = {rating.decision_id: rating for part in reversed(rated.found) for rating in part}
     ran = overview.executed(log, start, org=org)
+    total = sum(group.count for group in groups)
     return _pictured(gateway, groups, list(ratings.values()), ran) | {
-        "total": sum(group.count for group in groups),
+        "total": total,
+        "unheard": not total and org is not None and not overview.heard_of(log, org),
         "actions": _actions(groups, overview.unanswered(log, start, org=org)),
         "since": decided.since,
         "counted_whole": decided.whole and rated.whole,

@@ -74,9 +74,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Executions:
-    """The newest executions: how many, and how they went."""
+    """How the newest executions went: ``count`` of those that called a lane or could call none, and ``with_person``
+    of those that stopped for a person. Those that were asked back or refused before a call are in neither."""
 
     count: int = 0
+    with_person: int = 0
     answered: int = 0
     fell_back: int = 0
     p50_ms: float | None = None
@@ -119,7 +121,7 @@ def lane_shares(groups: Sequence[Group], ran: Sequence[Ran]) -> list[LaneShare]:
     every = sum(count for _, count in totals) or 1
     took: dict[str, list[float]] = defaultdict(list)
     tried, failed = Counter[str](), Counter[str]()
-    for one in ran:
+    for one in (one for one in ran if one.counts):
         if one.planned is not None:
             tried[one.planned] += 1
             failed[one.planned] += one.final_lane != one.planned
@@ -143,12 +145,14 @@ def executions(ran: Sequence[Ran]) -> Executions:
     """How the newest executions went; ``ran`` is newest first."""
     if not ran:
         return Executions()
-    took = [one.latency_ms for one in ran if one.latency_ms is not None]
+    tried = [one for one in ran if one.counts]
+    took = [one.latency_ms for one in tried if one.called and one.latency_ms is not None]
     kinds = Counter(kind for one in ran for kind in one.failures)
     return Executions(
-        count=len(ran),
-        answered=sum(one.status in ("answered", "static_answer") for one in ran),
-        fell_back=sum(one.fell_back for one in ran),
+        count=len(tried),
+        with_person=sum(one.with_person for one in ran),
+        answered=sum(one.status in ("answered", "static_answer") for one in tried),
+        fell_back=sum(one.fell_back for one in tried),
         p50_ms=quantile(took, 0.5),
         p95_ms=quantile(took, 0.95),
         failures=tuple(kinds.most_common(8)),

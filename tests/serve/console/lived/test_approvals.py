@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tests.serve.console.lived.conftest import Browser, Lived
@@ -23,6 +24,32 @@ def test_what_waits_is_shown_and_granted_once(as_key: Keyed, lived: Lived) -> No
     assert lived.gateway.executor.reviews.state(lived.approval).state == "granted"
     assert "It is fine." in browser.page("/console/approvals")
     assert lived.gateway.executor.resume(lived.approval).text
+
+
+def test_what_was_decided_is_found_by_who_and_why(as_key: Keyed, lived: Lived) -> None:
+    browser, queue = as_key("acme"), "/console/approvals"
+    browser.send(
+        f"{queue}/{lived.approval}/deny", {"why": "Not without a 100% check."}, page=f"{queue}/{lived.approval}"
+    )
+    for words in ("100% CHECK", "lawyer", lived.approval):
+        assert lived.approval in browser.page(queue, q=words), words
+    for words in ("100_ check", "somebody else"):
+        assert lived.approval not in browser.page(queue, q=words), words
+    assert lived.approval in as_key("all").page(queue, q="lawyer")
+    assert lived.approval not in as_key("globex").page(queue, q="lawyer")
+    assert browser.client.get(queue, params={"after": "no cursor"}).status_code == 400
+
+
+def test_only_a_button_of_its_own_grants(as_key: Keyed, lived: Lived) -> None:
+    """Enter sends no form whose first button is disabled, and both acts have a form and a second step of their own."""
+    said = as_key("acme").page(f"/console/approvals/{lived.approval}").partition("<main")[2].partition("</main")[0]
+    forms = re.findall(r"<form.*?</form>", said, re.DOTALL)
+    assert len(forms) == 2
+    assert len(re.findall(r'<details class="act">', said)) == 2
+    for form in forms:
+        assert re.findall(r"<button[^>]*>", form)[0] == "<button disabled hidden>"
+        assert "data-keys" not in form
+        assert "formaction" not in form
 
 
 def test_another_organisation_neither_sees_nor_decides(as_key: Keyed, lived: Lived) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from router_ml.serve.console.words import clock
 from tests.serve.console.lived.conftest import HOSTILE, Browser, Lived
 
 Keyed = Callable[[str], Browser]
@@ -35,6 +37,17 @@ def test_the_story_is_told_for_three_readers_and_every_value_is_escaped(as_key: 
         assert words in said
     assert "<script>alert" not in said
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}" in said
+
+
+def test_the_list_says_when_and_which_and_a_story_how_its_times_add_up(as_key: Keyed, lived: Lived) -> None:
+    listed = as_key("all").page("/console/decisions")
+    made = lived.log.decision(lived.answered)
+    assert made is not None
+    assert f'<p class="under">{clock(made.created_at)}</p>' in listed
+    assert f'title="{lived.answered}">{lived.answered[:16]}…</p>' in listed
+    told = as_key("all").page(f"/console/decisions/{lived.answered}")
+    assert re.search(r"[\d.]+ m?s as a whole, [\d.]+ m?s of calls; the rest", told)
+    assert "is in no record" in told
 
 
 def test_names_and_queries_are_escaped_in_the_list(as_key: Keyed) -> None:

@@ -79,11 +79,30 @@ def test_a_person_decides_without_a_script(site: str, lived: Lived, browser: Any
     page, _ = opened(browser, java_script_enabled=False)
     page.goto(f"{site}/console/approvals")
     page.get_by_role("link", name="request").first.click()
-    page.get_by_label("Why").fill("A lawyer has looked.")
+    page.locator("summary", has_text="Deny").click()
+    page.get_by_label("Why").filter(visible=True).fill("A lawyer has looked.")
     page.get_by_role("button", name="Deny").click()
     page.wait_for_url("**done=1")
     assert page.get_by_text("A lawyer has looked.").first.is_visible()
     assert lived.gateway.executor.reviews.state(lived.approval).state == "denied"
+    page.context.close()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_no_key_grants_but_the_button(site: str, lived: Lived, browser: Any, script: bool) -> None:
+    page, _ = opened(browser, java_script_enabled=script)
+    page.goto(f"{site}/console/approvals/{lived.approval}")
+    page.locator("summary", has_text="Grant").click()
+    why = page.get_by_label("Why").filter(visible=True)
+    why.fill("No, it names a customer")
+    page.get_by_label("I have read what waits").check()
+    for keys in ("Enter", "Control+Enter", "Meta+Enter"):
+        why.press(keys)
+        page.wait_for_timeout(150)
+    assert lived.gateway.executor.reviews.state(lived.approval).state == "requested"
+    page.get_by_role("button", name="Grant").click()
+    page.wait_for_url("**done=1")
+    assert lived.gateway.executor.reviews.state(lived.approval).state == "granted"
     page.context.close()
 
 

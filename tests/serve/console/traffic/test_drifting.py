@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from router_ml.serve.console.traffic.drifting import KEPT_S, Drift, Drifting
+import pytest
+
+from router_ml.errors import OfflineDataError
+from router_ml.serve.console.traffic.drifting import KEPT_S, TOO_LITTLE, Drift, Drifting, for_page
 from router_ml.storage import overview
 from router_ml.storage.eventlog import EventLog
 
@@ -63,6 +67,28 @@ def test_a_look_that_fails_says_why(tmp_path: Path) -> None:
             assert found.why
 
     asyncio.run(look())
+
+
+def test_while_another_is_looked_at_it_waits_for_its_turn(tmp_path: Path) -> None:
+    async def look() -> None:
+        drifting = Drifting(command=_saying(json.dumps(REPORT), code=0))
+        assert drifting.of(str(tmp_path / "asked"), None).running
+        turned = drifting.of(str(tmp_path / "asked"), "acme")
+        assert (turned.waits, turned.running, turned.report) == (True, False, None)
+        await _settled(drifting, str(tmp_path / "asked"))
+        assert drifting.of(str(tmp_path / "asked"), "acme").running
+        assert (await _settled(drifting, str(tmp_path / "asked"), "acme")).report == REPORT
+
+    asyncio.run(look())
+
+
+def test_a_log_with_too_little_is_told_without_words_of_the_command_line(tmp_path: Path) -> None:
+    from router_ml.offline.drift_windows import parse_window, read_windows
+
+    window = parse_window("7d", end=datetime.now(UTC))
+    with EventLog(tmp_path / "log.db") as log, pytest.raises(OfflineDataError) as said:
+        read_windows(log, [window])
+    assert for_page(f"router-ml: {said.value}") == TOO_LITTLE
 
 
 def test_what_is_under_way_ends_with_the_worker(tmp_path: Path) -> None:

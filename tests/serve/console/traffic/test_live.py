@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from router_ml import Executor, Router
 from router_ml.config import TrafficClass
-from router_ml.contract import Outcome
+from router_ml.contract import Execution, Outcome
 from router_ml.serve.app import create_app
 from router_ml.serve.console import words
 from router_ml.serve.console.traffic import standing, traffic
@@ -145,19 +145,78 @@ def test_a_rating_counts_for_as_many_as_it_was_picked_out_of() -> None:
     assert traffic.weighted_mean(often)[0] == 1.0
 
 
-def test_executions_are_told_by_how_they_ended() -> None:
-    def ran(planned: str, final: str | None, latency: float, *failures: str) -> Ran:
-        return Ran(NOW, "c", "answered" if final else "failed", planned, final, failures, latency, 0.5)
+def _ran(
+    status: str, planned: str | None, final: str | None, latency: float, *failures: str, called: bool = True
+) -> Ran:
+    return Ran(NOW, "c", status, planned, final, failures, latency, 0.5, called)
 
-    found = traffic.executions(
-        [ran("a", "a", 10), ran("a", "b", 30, "timeout"), ran("a", None, 20, "timeout", "schema")]
-    )
+
+def test_executions_are_told_by_how_they_ended() -> None:
+    ran = [
+        _ran("answered", "a", "a", 10),
+        _ran("answered", "a", "b", 30, "timeout"),
+        _ran("failed", "a", None, 20, "timeout", "schema"),
+    ]
+    found = traffic.executions(ran)
     assert (found.count, found.answered, found.fell_back, found.p50_ms, found.p95_ms) == (3, 2, 1, 20, 30)
     assert dict(found.failures) == {"timeout": 2, "schema": 1}
     assert traffic.executions([]).p50_ms is None
+
+
+def test_what_stopped_for_a_person_is_no_failure() -> None:
+    """Neither before a call nor after one; a request for which no lane could be called is."""
+    ran = [
+        _ran("answered", "a", "a", 10),
+        _ran("human_review", None, None, 0.3, called=False),
+        _ran("human_review", "a", None, 5_000),
+        _ran("clarify", None, None, 0.2, called=False),
+        _ran("refused", None, None, 0.2, called=False),
+    ]
+    found = traffic.executions(ran)
+    assert (found.count, found.answered, found.with_person, found.p50_ms, found.p95_ms) == (1, 1, 2, 10, 10)
+    down = traffic.executions([*ran, _ran("failed", "a", None, 0.1, "unavailable", called=False)])
+    assert (down.count, down.answered, down.p50_ms) == (2, 1, 10)
+    (lane,) = traffic.lane_shares([Group(NOW, "c", "i", "d", "low", "a", False, 5)], ran)
+    assert (lane.ran, lane.failed, lane.p95_ms) == (1, 0, 10)
+
+
+def test_requests_that_all_wait_for_a_person_make_no_alarm(gateway: Gateway, visitor: Visitor) -> None:
+    made = gateway.router.predict_route(ETF)
+    gateway.router.flush()
+    stopped = Execution(decision_id=made.decision_id, status="human_review", latency_ms=0.3, at=datetime.now(UTC))
+    gateway.router.log_execution(stopped)
+    gateway.router.flush()
+    shown = visitor.get("/console/live")
+    assert "no lane was called" in shown
+    assert re.search(r'Stopped for a person</p><p class="stat-value">1<', shown)
+    assert re.search(r'Latency p50</p><p class="stat-value">–<', shown)
+    assert 'class="stat bad"' not in shown
+    assert "Reported cost" in shown, "it stands there also where no call failed"
+    assert "No call failed" in shown
+
+
+def test_an_organisation_is_found_however_it_is_typed(routed: Gateway, visitor: Visitor) -> None:
+    for typed in ("ACME", " acme ", "Acme"):
+        assert _requests(visitor.get("/console/live", org=typed)) == 4
+    assert "Nothing was ever seen of acne" in visitor.get("/console/live", org="Acne")
+    assert "ever seen" not in visitor.get("/console/live", org="acme")
 
 
 def test_an_outcome_of_a_moment_ago_is_seen(routed: Gateway, log: EventLog, visitor: Visitor) -> None:
     made = next(log.decisions())
     log.log_outcome(Outcome(decision_id=made.decision_id, quality=0.1, at=datetime.now(UTC)))
     assert "of 1 with 1 ratings" in visitor.get("/console/live")
+
+
+def test_what_the_service_does_inside_is_shown_to_those_who_look_after_all(
+    routed: Gateway, as_key: Callable[[str], Visitor]
+) -> None:
+    """To an organisation a lane is down, and that is all; whoever only reports sees nothing."""
+    provider = routed.router.config.lanes["fast"].provider
+    routed.router.report_health(provider, "down")
+    operator, acme = as_key("operator").get("/console/live"), as_key("acme").get("/console/live")
+    assert f"provider {provider}: reported down" in operator
+    assert "reported down" not in acme
+    assert "fast (down)" in acme
+    reporter = as_key("reporter")
+    assert (reporter.status("/console/live"), reporter.status("/console/live/fragment")) == (403, 403)
