@@ -14,8 +14,9 @@ from router_ml.config import RouterConfig
 from router_ml.execution.lanes.admission import PerMinute, Slots
 from router_ml.execution.lanes.calls import LaneCall, Lanes
 from router_ml.execution.lanes.failures import OF_THE_PROVIDER, LaneFailure
+from router_ml.execution.lanes.later import After, after
 from router_ml.execution.lanes.reply import Piece, Reply
-from router_ml.execution.lanes.watch import After, Watch, after
+from router_ml.execution.lanes.watch import Watch
 
 _PATIENCE = 0.1
 """Share of a call's time that it may wait to be let in; after that another lane is the better answer."""

@@ -11,37 +11,18 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from router_ml.config import Lane
 from router_ml.config.execution import ExecutionRules
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.breaker import BreakerState, allow, doubted, passed, ready, record
 from router_ml.execution.lanes.failures import LaneFailure
+from router_ml.execution.lanes.later import After, Handle, after
 from router_ml.execution.lanes.trouble import Trouble, trouble_of
 
 Kind = Literal["provider", "lane"]
 Key = tuple[Kind, str]
-
-
-class Handle(Protocol):
-    """Something that will happen, unless it is cancelled."""
-
-    def cancel(self) -> object:
-        """Let it not happen."""
-        ...
-
-
-After = Callable[[float, Callable[[], None]], Handle]
-"""Has something done in so many seconds."""
-
-
-def after(seconds: float, work: Callable[[], None]) -> Handle:
-    """In a thread of its own, since an event loop may be gone by then, and no request may come without it."""
-    timer = threading.Timer(seconds, work)
-    timer.daemon = True
-    timer.start()
-    return timer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.config import RouterConfig
-from router_ml.execution.lanes.watch import Handle, Watch
+from router_ml.execution.lanes.later import Handle
+from router_ml.execution.lanes.watch import Watch
 from router_ml.offline.simulation.playing.calls import Calls, Terms, behaviours
 from router_ml.offline.simulation.playing.flight import Flight, Sky
 from router_ml.offline.simulation.playing.flights import Flights

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from router_ml.execution.lanes.watch import Handle, Watch
+from router_ml.execution.lanes.later import Handle
+from router_ml.execution.lanes.watch import Watch
 from router_ml.offline.simulation.playing.passing import _LEAST, Passed
 from tests.offline.simulation.small_worlds import LANES, SHIPPED, lanes
 
