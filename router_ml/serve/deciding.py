@@ -51,7 +51,8 @@ class Decider:
     Args:
         router: what decides now.
         deadline_ms: after which a request is decided by the rules alone; None: never.
-        max_waiting: requests that wait; beyond, ``decide`` refuses.
+        max_waiting: requests that wait; beyond, ``decide`` refuses. max_wait_seconds: likewise, that a short request
+            without a deadline is expected to wait: whoever would give up anyway is told at once.
         threads: that decide short requests at the same time; together: see ``TOGETHER``.
 
     Counted since the start: ``decided`` in so many ``batches``, ``degraded``, ``dropped`` since nobody waited any more,
@@ -64,10 +65,12 @@ class Decider:
         *,
         deadline_ms: float | None = None,
         max_waiting: int = 256,
+        max_wait_seconds: float = 5.0,
         threads: int = 1,
         together: int = TOGETHER,
     ) -> None:
-        self._router, self._deadline_ms, self._max_waiting = router, deadline_ms, max_waiting
+        self._router, self._deadline_ms = router, deadline_ms
+        self._max_waiting, self._max_wait_s = max_waiting, max_wait_seconds
         self._closed = False
         self._short = Line("router-ml-deciding", self._answers, _tell, threads=threads, together=(together, CHARACTERS))
         self._long = Line("router-ml-long", self._answers, _tell, threads=1, together=(together, CHARACTERS))
@@ -98,6 +101,9 @@ class Decider:
             self.degraded += 1
             return self._router().predict_degraded(request, why)
 
+        if by is None and line is self._short and line.busy and line.expected_seconds(size) > self._max_wait_s:
+            self.refused["too_long"] += 1
+            raise overloaded("requests that wait to be decided", line.expected_seconds(size))
         if by is not None and (by == 0 or (line.busy and 1000 * line.expected_seconds(size) > by)):
             return await degraded(degrade, Degraded(why="load" if by else "deadline", deadline_ms=by), left=left)
         one = Waiting(request, telemetry.clock(), size)

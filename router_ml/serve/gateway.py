@@ -95,6 +95,7 @@ class Gateway:
             lambda: self.router,
             deadline_ms=settings.decide_ms,
             max_waiting=settings.max_waiting,
+            max_wait_seconds=settings.max_wait_seconds,
             threads=settings.deciding_threads,
             together=settings.decide_together,
         )

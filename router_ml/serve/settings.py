@@ -25,7 +25,8 @@ class Settings(BaseModel):
 
     ``max_body_bytes``: of a request, which has to come within ``body_seconds``. ``keep_keys_seconds``: that known keys
     go on while the database is away. ``max_in_flight``: requests at a time of one worker, and ``max_waiting`` of
-    requests that wait to be decided: beyond, the answer is 503. ``decide_ms``: after which a request is decided by
+    requests that wait to be decided, ``max_wait_seconds`` that one without a deadline is expected to wait: beyond, the
+    answer is 503. ``decide_ms``: after which a request is decided by
     rules alone; None: never. ``drain_seconds``: that a worker which is to end still serves, and is not ready.
     ``deciding_threads``: that decide at a time, ``decide_together``: requests that they take at once at most;
     ``max_list``: requests in one call of ``/v1/route/batch``.
@@ -56,6 +57,7 @@ class Settings(BaseModel):
     keep_keys_seconds: float = Field(default=300.0, ge=0, le=86_400)
     max_in_flight: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=256, ge=1)
+    max_wait_seconds: float = Field(default=5.0, gt=0)
     decide_ms: float | None = Field(default=None, gt=0)
     deciding_threads: int = Field(default=1, ge=1, le=16)
     decide_together: int = Field(default=8, ge=1, le=256)

@@ -192,6 +192,22 @@ def test_beyond_what_may_wait_it_refuses_batches_first(decider: Callable[..., De
     assert one.decided == 6
 
 
+def test_who_would_wait_too_long_is_told_at_once(decider: Callable[..., Decider], watched: Watched) -> None:
+    one = decider(max_wait_seconds=0.02)
+
+    async def ask() -> None:
+        tasks = await while_busy(one, watched, "a")
+        one._short.seconds = 0.001  # a character
+        with pytest.raises(AccessError) as refused:
+            await one.decide(RouteRequest(text="b" * 100))
+        assert (refused.value.status, refused.value.code) == (503, "overloaded")
+        watched.go_on.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert dict(one.refused) == {"too_long": 1}
+
+
 def test_what_waits_past_its_deadline_is_decided_by_the_rules(
     decider: Callable[..., Decider], watched: Watched
 ) -> None:
@@ -419,10 +435,10 @@ def test_of_a_record_that_nobody_waited_for_somebody_is_told(bundle: Bundle, mon
         one = Decider(lambda: router)
         writing, go_on, told = threading.Event(), threading.Event(), list[RouteDecision]()
 
-        def slow(entries: Any) -> None:
+        def slow(entries: Any) -> Any:
             writing.set()
             assert go_on.wait(PATIENCE_S)
-            write(entries)
+            return write(entries)
 
         monkeypatch.setattr(log, "write", slow)
 
