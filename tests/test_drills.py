@@ -176,7 +176,7 @@ def test_a_slow_log_that_a_drill_looks_into_makes_no_session_private(
     drills.begin(log, ["zeta"], share=0.5, minutes=5, **WHO)
     router.memory.drills.refresh()
     # a session of which this process knows the risks, and not what it was drawn
-    router.memory.recent.remember(first.decision_id, frozenset(), RouteRequest(text="hello there"))
+    router.memory.recent.remember(first.decision_id, frozenset(), RouteRequest(text="hello there"), org=None)
     monkeypatch.setattr(sessions, "BUDGET_SECONDS", 0.01)
     monkeypatch.setattr(log, "decision", lambda name: look(name) if answers.wait(60) else None)
     decide(router, previous={"decision_id": first.decision_id, "lane": "best"})

@@ -157,10 +157,10 @@ def test_one_that_is_being_written_is_waited_for(
     writing, go_on = threading.Event(), threading.Event()
     write = log.write
 
-    def slow(entries: Any) -> None:
+    def slow(entries: Any) -> Any:
         writing.set()
         assert go_on.wait(PATIENCE_S)
-        write(entries)
+        return write(entries)
 
     monkeypatch.setattr(log, "write", slow)
 
@@ -361,12 +361,12 @@ def test_a_record_that_is_refused_takes_no_other_with_it(
     router, write = with_budget(bundle, log), log.write
     tried: list[int] = []
 
-    def refuses(entries: Any) -> None:
+    def refuses(entries: Any) -> Any:
         entries = list(entries)
         tried.append(len(entries))
         if len(entries) > 1 or len(tried) == 3:
             raise LogRefusedError("Another decision has this id.")
-        write(entries)
+        return write(entries)
 
     monkeypatch.setattr(log, "write", refuses)
     asked = [RouteRequest(text=QUESTION, traffic_class="default")] * 3

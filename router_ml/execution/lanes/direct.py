@@ -34,10 +34,10 @@ _LISTENING = (
     "failure_callback",
     "_async_success_callback",
     "_async_failure_callback",
-    "headers",
-    "organization",
-    "cache",
 )
+_CHANGING = ("headers", "organization", "cache")
+_ITSELF = "cache"
+"""LiteLLM adds it to the lists of who listens with its first call; without a ``cache`` it does nothing."""
 
 
 def passed_on(litellm: Any, model: str, provider: str) -> bool:
@@ -57,7 +57,10 @@ def parameters(litellm: Any, arguments: Mapping[str, Any]) -> dict[str, Any] | N
     client, said = arguments.get("client"), {key: value for key, value in arguments.items() if key not in _OURS}
     if client is None or not said.keys() <= _TRIED.keys() or not _texts(arguments["messages"]):
         return None
-    return None if any(getattr(litellm, name, None) for name in _LISTENING) else said
+    listening = (one for name in _LISTENING for one in getattr(litellm, name, None) or ())
+    if any(one != _ITSELF for one in listening) or any(getattr(litellm, name, None) for name in _CHANGING):
+        return None
+    return said
 
 
 async def complete(arguments: Mapping[str, Any], said: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ def lane(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Lane:
     end = {"base_url": server.openai_url, "key_env": "DIRECT_KEY"}
     return Lane.model_validate(
         {
-            "model": "openai/gpt-4.1",
+            "model": "openai/gpt-4.1-mini",  # LiteLLM keeps the prices of a model that another test counts with
             "provider": "openai",
             "failure_domain": "openai",
             "region": "us",

@@ -23,7 +23,7 @@ from tests.serve.clients import client_of
 
 PUBLIC = {"/openapi.json", "/healthz", "/readyz", "/console/login", "/console/static/{digest}/{name}"}
 """They say nothing of any request."""
-PLACES = ("decision_id", "approval_id", "key_id", "name", "digest", "model", "word")
+PLACES = ("decision_id", "approval_id", "key_id", "name", "digest", "model", "word", "rest")
 """What is in a path: a new one has to be filled in by ``World.filled``."""
 CANARY = "canary"
 THEIRS = "acme"  # of whose requests a person looks at some
@@ -54,7 +54,8 @@ class World:
     def filled(self, path: str, **others: str) -> str:
         """A path that names what the other organisation has."""
         values = {"decision_id": self.decision_id, "approval_id": self.approval_id, "key_id": id_of(self.theirs)}
-        values |= {"name": self.decision_id, "digest": "0", "model": "auto", "word": "grant", **others}
+        values |= {"name": self.decision_id, "digest": "0", "model": "auto", "word": "grant", "rest": "nowhere"}
+        values |= others
         return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], path)
 
     def kept(self) -> dict[str, list[Any]]:
