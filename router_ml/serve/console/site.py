@@ -37,7 +37,7 @@ async def no_page(rest: str, _: Viewer) -> Response:
 
 
 @elsewhere.api_route("/{rest:path}", methods=["POST", "PUT", "PATCH", "DELETE"])
-async def no_act(_: Viewer) -> Response:
+async def no_act() -> Response:
     """Nothing can be done here in this way."""
     raise HTTPException(405, "There is no such page here, or it takes no such request.")
 
