@@ -65,6 +65,7 @@ MAY_WRITE = {"text": "hello there", "allowed_tools": ["refund"], "metadata": {}}
 SHARED = EventLog("sqlite://")
 
 
+@pytest.mark.slow
 @given(RULES, st.tuples(WHEN, THEN), ASKED)
 @example([({"write_tool": True}, {"boundary": "private"})], ({}, {"tools": "read_only"}), MAY_WRITE)
 def test_no_override_widens_anything(

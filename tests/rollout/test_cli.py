@@ -34,6 +34,7 @@ def run(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
+@pytest.mark.slow
 def test_a_release_from_the_shell(run: Run, tmp_path: Path) -> None:
     assert run("promote", "--version", "1", *SAID)[0] == 0
     code, _, error = run("promote", "--version", "2", *SAID)

@@ -25,6 +25,7 @@ def place(tmp_path: Path) -> str:
     return str(tmp_path / "log.sqlite")
 
 
+@pytest.mark.slow
 def test_a_release_under_load(store: str, place: str) -> None:
     """Promotion, rollback and a lost registry while requests go on: none is dropped, and each comes from one bundle."""
     with EventLog(place) as events:
@@ -67,6 +68,7 @@ def test_a_release_under_load(store: str, place: str) -> None:
         assert set(events.logged().decision_ids.tolist()) >= {decision.decision_id for decision in seen[:50]}
 
 
+@pytest.mark.slow
 def test_a_byte_that_was_flipped_is_not_served(store: str, place: str, shelf_of_mlflow: Path, tmp_path: Path) -> None:
     with EventLog(place) as events:
         release = Lifecycle(events, tracking_uri=store)
@@ -87,6 +89,7 @@ def test_a_byte_that_was_flipped_is_not_served(store: str, place: str, shelf_of_
                 )
 
 
+@pytest.mark.slow
 def test_the_aliases_that_steps_set_are_the_arms_that_serve(store: str, place: str) -> None:
     with EventLog(place) as events:
         release = Lifecycle(events, tracking_uri=store)

@@ -41,6 +41,7 @@ def test_without_online_an_outcome_changes_no_decision(models: Path) -> None:
     assert after.state == before.state
 
 
+@pytest.mark.slow
 def test_a_lane_that_breaks_is_left_within_its_ratings(models: Path) -> None:
     """120 ratings, as 400 requests bring at 30%, are enough to believe a lane's new quality, evidence and all."""
     bundle = Bundle.load(models)

@@ -301,6 +301,7 @@ assert all(not handler.filters[1:] for handler in logging.getLogger("mlflow").ha
 """
 
 
+@pytest.mark.slow
 def test_a_first_run_is_silent_and_leaves_nothing_but_the_store(bundle: Path, tmp_path: Path) -> None:
     """No log lines, no progress bars, no report to MLflow's makers, no stray database in the working directory, and
     nothing of it decided for the rest of the process. Importing costs none of the slow libraries."""

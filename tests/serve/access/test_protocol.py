@@ -117,6 +117,7 @@ def test_a_body_that_nobody_waits_for_does_not_hold_the_connection(talk: Talk) -
     assert 0.4 < seconds < 5
 
 
+@pytest.mark.slow
 def test_whoever_keeps_to_it_is_served_on_one_connection(port: int) -> None:
     """Slow answers, pauses between requests and large bodies are nobody's fault."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
@@ -126,6 +127,7 @@ def test_whoever_keeps_to_it_is_served_on_one_connection(port: int) -> None:
         assert client.get("/").text == "ok"
 
 
+@pytest.mark.slow
 def test_requests_in_a_row_are_answered_in_a_row(talk: Talk) -> None:
     one = b"POST /late HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na"
     heard, _ = talk(one + one)

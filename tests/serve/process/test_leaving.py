@@ -50,9 +50,11 @@ def after_its_parent(folder: Path, how: str) -> str:
     return found.read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_parent_died_before_it_served_ends(tmp_path: Path) -> None:
     assert after_its_parent(tmp_path, "worker") == "told to end"
 
 
+@pytest.mark.slow
 def test_a_gateway_alone_outlives_the_shell_that_started_it(tmp_path: Path) -> None:
     assert after_its_parent(tmp_path, "alone") == "goes on"
