@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
+import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 ORPHANED = """
 import multiprocessing, os, pathlib, signal, sys, time
