@@ -108,5 +108,10 @@ def opened(browser: Any, size: str = "wide", **context: Any) -> tuple[Any, list[
         "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("requestfailed", lambda asked: complaints.append(f"failed: {asked.url}") if broke(asked.failure) else None)
     return page, complaints
+
+
+def broke(failure: str | None) -> bool:
+    """Whether a request failed, and was not just given up as the next page was opened."""
+    return failure is None or "ERR_ABORTED" not in failure

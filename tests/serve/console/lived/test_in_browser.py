@@ -71,7 +71,11 @@ def test_tables_with_acts_and_long_names_stay_within_the_page(
     wanted = WantedKey(name=name, scopes=admin)
     token = create_key(table, wanted, who="o" * 100, why="to look").token
     page, complaints = opened(browser, size)
-    page.goto(f"{site}/console/access")
+    for _ in range(100):  # until the gateway has heard that there is a key
+        page.goto(f"{site}/console/access")
+        if "/console/login" in page.url:
+            break
+        page.wait_for_timeout(100)
     page.get_by_label("API key").fill(token)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/console/access")
