@@ -12,8 +12,8 @@ demo: $(VENV)/.demo  ## route, log, learn, evaluate, promote, simulate: the whol
 test: $(VENV)/.test  ## the quick suite
 	$(BIN)/python -m pytest -q -m "not slow" -n 2
 
-test-all: $(VENV)/.train  ## everything, with training (torch), the built wheel and the demo
-	$(BIN)/python -m pytest -q -n 2
+test-all: $(VENV)/.train  ## everything, with training (torch), the built wheel and the demo; ONLY=slow: what test leaves out
+	$(BIN)/python -m pytest -q -n 2 $(if $(ONLY),-m "$(ONLY)")
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
