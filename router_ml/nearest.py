@@ -26,6 +26,7 @@ LARGEST = 1000.0  # times a price or a lambda: what needs more is no small chang
 _STEPS = tuple(10 ** (power / 8) for power in range(-24, 25))  # relative, .001 to 1000
 _BESIDE = 1e-9  # relative: just past a value at which two lanes are worth the same
 _HALVINGS = 60
+_TINY = 1e-290
 _ROUNDED = 0.1  # of the change: how much farther a short number may go than the threshold
 
 Moves = Callable[[float], str | None]
@@ -188,6 +189,8 @@ def _change(kind: str, here: float, exact: float, moves: Moves, said: str) -> Ch
 
 def _short(here: float, exact: float, moves: Moves) -> float:
     """The shortest decimal number past a threshold that moves it as well, and is not much farther away."""
+    if 0 < exact < _TINY:  # its scale would be no number
+        return exact
     away = math.ceil if exact > here else math.floor
     for digits in range(16):
         scale = 10.0 ** (digits - (math.floor(math.log10(exact)) if exact > 0 else 0))
