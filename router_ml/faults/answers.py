@@ -21,8 +21,11 @@ UNKNOWN_TOOL, UNKNOWN_PASSAGE, UNKNOWN_LABEL = "no_such_tool", "no-such-passage"
 
 @dataclass(frozen=True)
 class Said:
-    """An answer before it takes a vendor's shape. ``calls``: names of tools with their arguments; ``nothing``: not even
-    an empty answer."""
+    """An answer before it takes a vendor's shape.
+
+    ``calls``: names of tools with their arguments; ``nothing``: not even an empty answer; ``served_model``,
+    ``fingerprint``: what the server says it is, by default the model that was asked for, and nothing.
+    """
 
     text: str = ""
     thinking: str = ""
@@ -32,11 +35,13 @@ class Said:
     nothing: bool = False
     tokens_in: int = 0
     tokens_out: int = 0
+    served_model: str | None = None
+    fingerprint: str | None = None
 
 
-def answer(asked: Asked, fault: Fault) -> Said:
-    """The answer to a request under a fault that lets one through."""
-    said = _bent(asked, fault, good(asked))
+def answer(asked: Asked, fault: Fault, said: Said | None = None) -> Said:
+    """The answer to a request under a fault that lets one through; ``said`` instead of one that suits the request."""
+    said = _bent(asked, fault, good(asked) if said is None else said)
     if fault.text is not None and not said.nothing:
         said = replace(said, text=fault.text, calls=(), stop="end" if said.stop == "tools" else said.stop)
     thinking = fault.thinking if fault.thinking is not None else ("Let me think." if asked.thinks else "")
@@ -44,8 +49,8 @@ def answer(asked: Asked, fault: Fault) -> Said:
     return replace(
         said,
         thinking=thinking,
-        tokens_in=asked.tokens if fault.tokens_in is None else fault.tokens_in,
-        tokens_out=1 + written // 4 if fault.tokens_out is None else fault.tokens_out,
+        tokens_in=said.tokens_in or asked.tokens if fault.tokens_in is None else fault.tokens_in,
+        tokens_out=said.tokens_out or 1 + written // 4 if fault.tokens_out is None else fault.tokens_out,
     )
 
 

@@ -19,7 +19,7 @@ def body(asked: Asked, said: Said, number: int) -> Json:
     """The answer as one object."""
     choice = {"index": 0, "message": _message(said, number), "finish_reason": _STOPS[said.stop], "logprobs": None}
     return {
-        **_head(asked, number, "chat.completion"),
+        **_head(asked, number, "chat.completion", said),
         "choices": [] if said.nothing else [choice],
         "usage": _usage(said),
     }
@@ -27,7 +27,7 @@ def body(asked: Asked, said: Said, number: int) -> Json:
 
 def events(asked: Asked, said: Said, number: int) -> Iterator[bytes]:
     """The answer as server-sent events."""
-    head = _head(asked, number, "chat.completion.chunk")
+    head = _head(asked, number, "chat.completion.chunk", said)
 
     def chunk(delta: Json, reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
@@ -79,8 +79,10 @@ def _errors(asked: Asked) -> dict[str, tuple[str, str, str | None]]:
     }
 
 
-def _head(asked: Asked, number: int, kind: str) -> Json:
-    return {"id": f"chatcmpl-{number}", "object": kind, "created": 1_767_225_600 + number, "model": asked.model}
+def _head(asked: Asked, number: int, kind: str, said: Said) -> Json:
+    head = {"id": f"chatcmpl-{number}", "object": kind, "created": 1_767_225_600 + number}
+    served: Json = {"model": said.served_model or asked.model}
+    return head | served | ({"system_fingerprint": said.fingerprint} if said.fingerprint else {})
 
 
 def _message(said: Said, number: int) -> Json:

@@ -8,16 +8,19 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from router_ml.errors import InvalidRequestError
 from router_ml.faults import http, serving
+from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
 from router_ml.faults.fault import Fault, Kind
 
 ANY = "*"
+Play = Callable[[Asked], tuple[Fault, Said | None]]
+"""What a model does with a request: a fault, ``good`` for none, and what is said under it (None: what suits)."""
 _GOOD = Fault("good")
 _PATIENCE_S = 10.0
 _BACKLOG = 1024
@@ -75,6 +78,7 @@ class FaultServer:
         self._count: Counter[tuple[str, Kind]] = Counter()
         self._scripts: dict[str, _Script] = {}
         self._rates: dict[str, _Rate] = {}
+        self._plays: dict[str, Play] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -134,26 +138,41 @@ class FaultServer:
         with self._lock:
             self._rates[model] = _Rate(share, read, random.Random(f"{seed} {model}"))
 
-    def reset(self) -> None:
-        """Forget scripts, rates and calls."""
+    def play(self, model: str, play: Play | None) -> None:
+        """Let a function say what a model does with each call that no script or rate is for; None takes it away. It
+        runs in the server's loop, so it must not wait for anything."""
         with self._lock:
-            for kept in (self._scripts, self._rates, self._calls, self._count):
+            self._plays.pop(model, None)
+            if play is not None:
+                self._plays[model] = play
+
+    def reset(self) -> None:
+        """Forget scripts, rates, plays and calls."""
+        with self._lock:
+            for kept in (self._scripts, self._rates, self._plays, self._calls, self._count):
                 kept.clear()
 
-    def next_fault(self, incoming: http.Incoming, asked: Asked) -> tuple[Fault, int]:
-        """The fault of a call that has come, and the number of the call. For the connection that serves it."""
-        model = asked.model
+    def next_fault(self, incoming: http.Incoming, asked: Asked) -> serving.Met:
+        """What a call that has come meets. For the connection that serves it."""
+        model, said = asked.model, None
         with self._lock:
             source = next(
                 (known[name] for name in (model, ANY) for known in (self._scripts, self._rates) if name in known), None
             )
-            fault = source.next() if source is not None else _GOOD
+            play = self._plays.get(model) or self._plays.get(ANY)
+        if source is None and play is not None:
+            fault, said = play(asked)
+        with self._lock:
+            if source is not None:
+                fault = source.next()
+            elif play is None:
+                fault = _GOOD
             self._count[model, fault.kind] += 1
             body = incoming.read() if self._bodies else {}
             headers = {name: value for name, value in incoming.headers.items() if name not in _SECRET}
             at = time.monotonic() - self._started
             self._calls.append(Call(at, model, fault.kind, incoming.path, asked.stream, headers, body))
-            return fault, self._count.total()
+            return serving.Met(fault, self._count.total(), said)
 
     def look(self, path: str) -> dict[str, object] | None:
         """What is told about the server itself: ``/health``, ``/v1/models``, and ``/faults/calls``, which counts."""
@@ -161,7 +180,8 @@ class FaultServer:
             return {"status": "ok"}
         if path.endswith("/models"):
             with self._lock:
-                names = dict.fromkeys([*self._scripts, *self._rates, *(model for model, _ in self._count)])
+                named = (*self._scripts, *self._rates, *self._plays, *(model for model, _ in self._count))
+                names = dict.fromkeys(named)
             listed = [{"id": name, "object": "model", "owned_by": "faults"} for name in names if name != ANY]
             return {"object": "list", "data": listed}
         if path == "/faults/calls":

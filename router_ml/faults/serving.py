@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from time import time
 from types import ModuleType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from router_ml.faults import anthropic_shape, http, openai_shape
-from router_ml.faults.answers import answer
+from router_ml.faults.answers import Said, answer
 from router_ml.faults.asked import Asked, NotARequestError, read_anthropic, read_openai
 from router_ml.faults.fault import Fault
 from router_ml.faults.fitting import NotASchemaError
@@ -24,11 +24,19 @@ _TRICKLES = 8
 _ERRORS = ("rate_limit", "server_error", "unauthorized", "context_overflow")
 
 
+class Met(NamedTuple):
+    """What a call meets: a fault, its number, and what is said under the fault (None: what suits the request)."""
+
+    fault: Fault
+    number: int
+    said: Said | None = None
+
+
 class Director(Protocol):
     """Who says what happens to a call, and writes it down."""
 
-    def next_fault(self, incoming: http.Incoming, asked: Asked) -> tuple[Fault, int]:
-        """The fault of this call, and its number."""
+    def next_fault(self, incoming: http.Incoming, asked: Asked) -> Met:
+        """What this call meets."""
         ...
 
     def look(self, path: str) -> dict[str, object] | None:
@@ -67,21 +75,21 @@ async def _respond(
             return True
     except NotARequestError as error:
         return _refuse(writer, error)
-    fault, number = director.next_fault(incoming, asked)
+    met = director.next_fault(incoming, asked)
     try:
-        return await _under(fault, number, shape, asked, reader, writer)
+        return await _under(met, shape, asked, reader, writer)
     except NotASchemaError as error:  # nothing has been written by then
         return _refuse(writer, error)
 
 
 async def _under(
-    fault: Fault,
-    number: int,
+    met: Met,
     shape: ModuleType,
     asked: Asked,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> bool:
+    fault, number = met.fault, met.number
     if fault.delay_ms and fault.kind != "slow_stream":
         await asyncio.sleep(fault.delay_ms / 1000)
     if fault.kind == "hang":
@@ -97,7 +105,7 @@ async def _under(
         status = 400 if fault.kind == "content_filter" else fault.status
         _send(writer, _error(shape, fault, asked), status=status, headers=_again(fault))
         return True
-    said = answer(asked, fault)
+    said = answer(asked, fault, met.said)
     if asked.stream:
         return await _stream(fault, shape.events(asked, said, number), writer)
     return await _whole(fault, json.dumps(shape.body(asked, said, number), ensure_ascii=False).encode(), writer)

@@ -1,0 +1,1 @@
+"""The commands of ``python -m training.evals``: a module each, with a function ``command``."""

@@ -1,0 +1,1 @@
+"""The judges under their names as checks."""

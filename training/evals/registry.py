@@ -1,0 +1,106 @@
+"""Checks by name. A check is a plain function of what was asked and what was done; ``across`` looks at many results.
+
+    @check("max_words")
+    def max_words(seen: Seen, *, most: int) -> Verdict: ...
+
+A check takes what ``suite.yaml`` or the case gives it as keywords, so a wrong key is an error that names the check. It
+may block: it runs in a thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from router_ml.errors import OfflineDataError
+from training.evals.attempt import Attempt
+from training.evals.bench import Bench
+from training.evals.case import Case, Expect
+from training.evals.result import Result, Verdict
+from training.evals.suite import Suite
+
+MODULES = (
+    "training.evals.checks.contract",
+    "training.evals.checks.groundedness",
+    "training.evals.checks.tools",
+    "training.evals.checks.safety",
+    "training.evals.checks.budgets",
+    "training.evals.judges.known",
+)
+"""Where checks are, read when the first one is looked up."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a check looks at: the case, its suite, the attempt, and what it may use."""
+
+    suite: Suite
+    case: Case
+    attempt: Attempt
+    bench: Bench
+
+
+Check = Callable[..., Verdict | Sequence[Verdict]]
+Across = Callable[..., Sequence[Verdict]]
+_checks: dict[str, Check] = {}
+_across: dict[str, Across] = {}
+
+
+def check(name: str) -> Callable[[Check], Check]:
+    """Register a check of one attempt: ``(Seen, **given) -> Verdict or several``."""
+
+    def registered(function: Check) -> Check:
+        _checks[name] = function
+        return function
+
+    return registered
+
+
+def across(name: str) -> Callable[[Across], Across]:
+    """Register a check of many results: ``(Suite, Sequence[Result], Bench, **given) -> Verdicts``."""
+
+    def registered(function: Across) -> Across:
+        _across[name] = function
+        return function
+
+    return registered
+
+
+def run_check(seen: Seen, expect: Expect) -> tuple[Verdict, ...]:
+    """What a check says of an attempt.
+
+    Raises:
+        OfflineDataError: there is no such check, or it does not take what it is given.
+    """
+    found = _found(_checks, expect, "check")(seen, **_given(_checks[expect.check], expect))
+    return (found,) if isinstance(found, Verdict) else tuple(found)
+
+
+def run_across(suite: Suite, results: Sequence[Result], bench: Bench, expect: Expect) -> tuple[Verdict, ...]:
+    """What a check says of many results.
+
+    Raises:
+        OfflineDataError: as ``run_check``.
+    """
+    function = _found(_across, expect, "check across results")
+    return tuple(function(suite, results, bench, **_given(function, expect)))
+
+
+def _found(known: dict[str, Any], expect: Expect, what: str) -> Any:
+    for module in MODULES:
+        importlib.import_module(module)
+    if expect.check not in known:
+        raise OfflineDataError(f"There is no {what} {expect.check!r}. Known: {', '.join(sorted(known))}.")
+    return known[expect.check]
+
+
+def _given(function: Callable[..., Any], expect: Expect) -> dict[str, Any]:
+    takes = {name for name, one in inspect.signature(function).parameters.items() if one.kind == one.KEYWORD_ONLY}
+    if stray := sorted(set(expect.given) - takes):
+        raise OfflineDataError(
+            f"Check {expect.check} does not know {', '.join(stray)}. It takes: {', '.join(sorted(takes)) or 'nothing'}."
+        )
+    return expect.given

@@ -1,0 +1,72 @@
+"""What checks say of attempts, and what is kept of it: one line of a results file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from training.evals.attempt import Attempt
+from training.evals.case import Case
+
+ROUTER = "router"
+"""What stands in the place of a lane in results of cases that the router itself decides."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check says. ``passed`` None: it could not be judged, which is neither. ``failure``: one of those that
+    the suite ``catches``; ``score``: 0..1, how good, where the check grades; ``detail``: for a reader, never a value
+    that is private; ``cost_usd``: what judging cost."""
+
+    check: str
+    passed: bool | None
+    failure: str = ""
+    score: float | None = None
+    detail: str = ""
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Which lane exactly: ``model`` and ``version`` as configured, and what the provider says it serves."""
+
+    lane: str
+    model: str
+    version: str
+    served_model: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case on one lane. ``case``: as it was asked; ``attempt`` None where the router decided; ``judged_usd``: what
+    the judges cost; ``run``: id of the run; ``suite_digest``: of the suite as it was; ``repeat``: from 0."""
+
+    run: str
+    suite: str
+    suite_digest: str
+    case: Case
+    arm: Arm
+    attempt: Attempt | None
+    verdicts: tuple[Verdict, ...]
+    at: datetime
+    repeat: int = 0
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether every check passed; None where none could judge."""
+        said = [one.passed for one in self.verdicts if one.passed is not None]
+        return all(said) if said else None
+
+    @property
+    def quality(self) -> float | None:
+        """0..1: 0 where a check failed, else the mean of the scores, 1 without any; None where nothing was judged."""
+        if self.passed is None:
+            return None
+        scores = [one.score for one in self.verdicts if one.score is not None]
+        return 0.0 if not self.passed else sum(scores) / len(scores) if scores else 1.0
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """How it failed, each once."""
+        return tuple(dict.fromkeys(one.failure for one in self.verdicts if one.passed is False))
