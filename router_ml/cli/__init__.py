@@ -3,7 +3,8 @@
 from router_ml.cli.app import main
 from router_ml.cli.audit import audit_events, proof
 from router_ml.cli.check import CheckReport, check
-from router_ml.cli.document import contract_page, write_schemas
+from router_ml.cli.contract_page import contract_page
+from router_ml.cli.document import write_schemas
 from router_ml.cli.inputs import build_request, logged_decision
 from router_ml.cli.policy_run import PolicyTestReport, policy_test
 

@@ -15,7 +15,8 @@ from router_ml.cli.approvals import app as approvals
 from router_ml.cli.audit import audit
 from router_ml.cli.batch import app as batch
 from router_ml.cli.check import check as check_config
-from router_ml.cli.document import contract_page, contract_record, write_schemas
+from router_ml.cli.contract_page import contract_page, contract_record
+from router_ml.cli.document import write_schemas
 from router_ml.cli.drift import drift
 from router_ml.cli.evaluate import evaluate
 from router_ml.cli.explain import explain
@@ -145,7 +146,7 @@ def contract(
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print lanes, policies, classes and fallback rules as Markdown, or write the JSON Schemas."""
+    """Print the routing contract of a configuration on a page, for review; or write the JSON Schemas."""
     if schema is not None:
         written = [str(path) for path in write_schemas(schema)]
         write_json({"written": written}) if as_json else write("\n".join(written))
