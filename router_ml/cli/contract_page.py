@@ -73,7 +73,8 @@ def _head(config: RouterConfig) -> Iterator[str]:
     yield f"# Routing contract {CONTRACT_VERSION}\n"
     yield (
         "What happens to every request: hard rules take lanes away first; among those left, what was learned picks the "
-        "best quality for the money that keeps the promise of the traffic class. What cannot be checked counts as found."
+        "best quality for the money that keeps the promise of the traffic class. What cannot be checked counts as "
+        "found."
     )
     yield f"\nConfiguration `{config_sha256(config)[:12]}`, rules `{policy_sha256(config)[:12]}`."
     places = f"Regions: {', '.join(config.regions)}. " if config.regions else ""

@@ -22,9 +22,24 @@ def test_the_contract_page_names_everything_that_is_promised(small: str, run: Ru
     for name in (*config.lanes, *config.traffic_classes, "pii-private (1)", "risk pii", config.fallback.finally_):
         assert name in page
     assert "stays \\| on" in page, "a bar would start another column"
-    widths = {line.replace("\\|", "").count("|") for line in page.split("## Policies")[1].splitlines() if "|" in line}
-    assert len(widths) == 1, "policies and classes have six columns each, in every row"
+    for table in page.split("\n\n"):
+        rows = [line for line in table.splitlines() if line.startswith("|")]
+        assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1, "every row has the columns of its table"
+    for heading in (
+        "comes in",
+        "is decided",
+        "Lanes",
+        "Tools",
+        "Policies",
+        "Traffic",
+        "Fallback",
+        "be logged",
+        "Owners",
+    ):
+        assert f"{heading}\n" in page or f"{heading} classes\n" in page
+    assert "| privacy | pii-private |" in page, "a reviewer finds who answers for a rule"
     record = json.loads(run("contract", yaml, "--json")[1])
+    assert record["owners"] == {"privacy": ["pii-private"]}
     assert list(record["lanes"]) == list(config.lanes)
 
 
