@@ -20,6 +20,7 @@ from router_ml.cli.document import write_schemas
 from router_ml.cli.drift import drift
 from router_ml.cli.evaluate import evaluate
 from router_ml.cli.explain import explain
+from router_ml.cli.init import init
 from router_ml.cli.inputs import build_request, open_config
 from router_ml.cli.judge import next_prompts, savings, slices
 from router_ml.cli.keys import app as keys
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 for commands in (policy, log_commands, tools, approvals, lane, batch, keys):
     app.add_typer(commands)
+app.command()(init)
 app.command()(savings)
 app.command()(evaluate)
 app.command()(slices)

@@ -1,0 +1,76 @@
+"""The files of ``router-ml init``, made, tried and then written: all of them or none."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from router_ml.cli.check import CheckReport, check
+from router_ml.cli.policy_run import policy_test
+from router_ml.cli.starter.answers import Answers
+from router_ml.cli.starter.configuration import configuration
+from router_ml.cli.starter.evaluations import evaluations
+from router_ml.cli.starter.examples import policy_tests
+from router_ml.errors import InvalidRequestError
+from router_ml.loading import shipped_bundle
+
+CONFIG, TESTS = "router.yaml", "policy_tests.yaml"
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was written, and what ``router-ml check`` says of the configuration."""
+
+    files: tuple[Path, ...]
+    report: CheckReport
+    examples: int
+
+
+def starter(answers: Answers) -> dict[str, str]:
+    """The files for some answers, by name relative to their folder."""
+    shipped = (shipped_bundle() / CONFIG).read_text(encoding="utf-8")
+    return {CONFIG: configuration(answers, shipped), TESTS: policy_tests(answers), **evaluations(answers)}
+
+
+def start(answers: Answers, folder: str | Path, *, force: bool = False) -> Started:
+    """Write the files for some answers to a folder, which is made if absent.
+
+    Args:
+        force: write over files that are there.
+
+    Raises:
+        InvalidRequestError: one of them is there already; nothing was written.
+        OSError: the folder cannot be written to.
+    """
+    target = Path(folder)
+    files = starter(answers)
+    if not force and (there := [name for name in files if (target / name).exists()]):
+        raise InvalidRequestError(
+            f"{target} has {', '.join(there)} already. Give another folder, or --force to write over them."
+        )
+    with tempfile.TemporaryDirectory() as made:
+        _put(Path(made), files)
+        report, examples = _tried(Path(made))
+    _put(target, files)
+    return Started(tuple(target / name for name in files), report, examples)
+
+
+def _tried(folder: Path) -> tuple[CheckReport, int]:
+    report = check(folder / CONFIG)
+    examples = policy_test(folder / TESTS, config=folder / CONFIG)
+    if not report.ok or not examples.ok:
+        wrong = [*map(str, report.problems), *(one.name for one in examples.results if one.mismatches)]
+        raise AssertionError(f"what init writes does not pass its own tests: {'; '.join(wrong)}")
+    return report, len(examples.results)
+
+
+def _put(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
