@@ -10,7 +10,7 @@ from typing import Any
 
 from router_ml.cli.markdown import conditions, listed, table
 from router_ml.config import RouterConfig, config_sha256, policy_sha256
-from router_ml.config.rules import OutputThen
+from router_ml.config.rules import OutputPolicy, OutputThen, Policy
 from router_ml.contract import CONTRACT_VERSION, TIERS
 from router_ml.offline.coverage import policy_lanes
 from router_ml.recording import must_be_kept
@@ -64,9 +64,10 @@ def contract_page(config: RouterConfig) -> str:
 def owners(config: RouterConfig) -> dict[str, tuple[str, ...]]:
     """The rules of each owner, those on requests before those on answers."""
     found: dict[str, list[str]] = {}
-    for rule in (*config.policies, *config.output_policies):
+    rules: list[Policy | OutputPolicy] = [*config.policies, *config.output_policies]
+    for rule in rules:
         found.setdefault(rule.owner, []).append(rule.id)
-    return {owner: tuple(rules) for owner, rules in sorted(found.items())}
+    return {owner: tuple(named) for owner, named in sorted(found.items())}
 
 
 def _head(config: RouterConfig) -> Iterator[str]:

@@ -40,8 +40,8 @@ def init(  # noqa: PLR0913 - a command line has as many options as it has
     """Ask a few questions and write a commented router.yaml, policy tests and evaluations to start from."""
     asking = not yes and not as_json
     answers = Answers(
-        vendors=_vendors(vendor, asking),  # type: ignore[arg-type] - checked by it, as are users
-        users=_said(users, asking, "Where are your users (eu, elsewhere, both)?", _USUAL.users),  # type: ignore[arg-type]
+        vendors=_vendors(vendor, asking),
+        users=_said(users, asking, "Where are your users (eu, elsewhere, both)?", _USUAL.users),
         regulated=_agreed(
             regulated, asking, "Do medical, legal, financial or personnel questions come?", _USUAL.regulated
         ),

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from router_ml.errors import InvalidRequestError
 
-Vendor = Literal["own", "openai", "anthropic", "google", "mistral"]
-Users = Literal["eu", "elsewhere", "both"]
-
-VENDORS: tuple[Vendor, ...] = get_args(Vendor)
-USERS: tuple[Users, ...] = get_args(Users)
-LANES: dict[Vendor, tuple[str, ...]] = {
+USERS = ("eu", "elsewhere", "both")
+LANES: dict[str, tuple[str, ...]] = {
     "own": ("private", "code"),
     "openai": ("openai",),
     "anthropic": ("anthropic",),
@@ -21,7 +16,8 @@ LANES: dict[Vendor, tuple[str, ...]] = {
 }
 """The lanes of the configuration that ships which each vendor brings."""
 
-EUROPEAN: tuple[Vendor, ...] = ("own", "mistral")
+VENDORS = tuple(LANES)
+EUROPEAN = ("own", "mistral")
 """Whose lanes are in the EU there."""
 
 
@@ -35,8 +31,8 @@ class Answers:
     ``log``: path or URL of the event log.
     """
 
-    vendors: tuple[Vendor, ...] = ("own", "mistral", "openai")
-    users: Users = "both"
+    vendors: tuple[str, ...] = ("own", "mistral", "openai")
+    users: str = "both"
     regulated: bool = True
     tools: bool = False
     documents: str | None = None
