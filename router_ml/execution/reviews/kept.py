@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
+import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -20,6 +23,7 @@ from router_ml.guardrails.withholding import withheld
 from router_ml.storage.held import Held, State
 
 REMEMBERED = 10_000  # approvals that are over, so that their state can still be asked for
+LOOK_AGAIN_S = 5.0
 NOT_KEPT = "(not kept)"
 """The text of a request whose words are kept elsewhere, or no longer."""
 
@@ -98,6 +102,41 @@ def _adapter() -> TypeAdapter[Suspended]:
     return TypeAdapter(Suspended)
 
 
+class Words:
+    """Requests that wait for a person and are kept in this process alone. They may be many and wait for a day, so each
+    is packed: some 3 kB instead of 25."""
+
+    def __init__(self) -> None:
+        self._packed: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def put(self, suspended: Suspended) -> None:
+        """Keep one."""
+        self._packed[suspended.approval_id] = zlib.compress(suspended.to_json().encode())
+
+    def get(self, approval_id: str) -> Suspended | None:
+        """One that is kept, None where it is not."""
+        packed = self._packed.get(approval_id)
+        return None if packed is None else Suspended.from_json(zlib.decompress(packed))
+
+    def pop(self, approval_id: str) -> Suspended | None:
+        """``get``, and let go of it."""
+        found = self.get(approval_id)
+        self.drop(approval_id)
+        return found
+
+    def drop(self, *approval_ids: str) -> None:
+        """Let go of some, where they are there."""
+        for name in approval_ids:
+            self._packed.pop(name, None)
+
+    def names(self) -> set[str]:
+        """All that are kept."""
+        return set(self._packed)
+
+
 @dataclass
 class InMemory:
     """A ``Keeps`` in this process alone: without a log, or while it cannot be opened.
@@ -107,8 +146,17 @@ class InMemory:
 
     rows: dict[str, Held] = field(default_factory=dict)
     said: dict[str, list[Approval]] = field(default_factory=dict)
-    words: dict[str, Suspended] = field(default_factory=dict)
+    words: Words = field(default_factory=Words)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    looked: float = -math.inf
+
+    def due(self) -> bool:
+        """Whether it is time to look again which words are still needed."""
+        with self.lock:
+            now = time.monotonic()
+            due = now - self.looked >= LOOK_AGAIN_S
+            self.looked = now if due else self.looked
+        return due
 
     def hold(self, step: Approval, kept: bytes, *, until: datetime) -> None:
         """See ``Keeps.hold``."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from router_ml.contract import Approval
-from router_ml.errors import LogError, ReviewError
+from router_ml.errors import ReviewError
 from router_ml.execution.reviews.kept import InMemory, Suspended, unpacked
 from router_ml.execution.reviews.steps import decided, expired, is_hidden, requested, told
 from router_ml.rollout import Rollout
@@ -83,14 +83,10 @@ class Reviews:
             self._memory.hold(step, _bytes(suspended), until=until)
             self._router.log_approval(step)
         else:
-            self._forget()
-            if hide:
-                self._memory.words[suspended.approval_id] = suspended
-            try:
-                _in(self._log).hold(step, _bytes(suspended.bare() if hide else suspended), until=until)
-            except LogError:
-                self._memory.words.pop(suspended.approval_id, None)
-                raise
+            self._forget(often=False)
+            _in(self._log).hold(step, _bytes(suspended.bare() if hide else suspended), until=until)
+            if hide:  # after its row, or whoever looks which words are still needed would find none for these
+                self._memory.words.put(suspended)
         return step
 
     def decide(self, approval_id: str, granted: bool, *, who: str, why: str, now: datetime | None = None) -> Approval:
@@ -165,7 +161,7 @@ class Reviews:
         """
         row = next(iter(self._keeps(approval_id).held(approval_id)), None)
         if row is None:
-            self._memory.words.pop(approval_id, None)
+            self._memory.words.drop(approval_id)
             raise ReviewError(f"Nothing waits as {approval_id}: it was never asked for, was taken or is over.")
         return self._read(row)
 
@@ -189,7 +185,7 @@ class Reviews:
         kept = keeps.take(approval_id, now, state=last.state)
         if kept is None:
             raise ReviewError(told(self.state(approval_id, now), taken=not keeps.held(approval_id)))
-        words = self._memory.words.pop(approval_id, None)
+        words = self._memory.words.pop(approval_id)
         return words if words is not None and last.state == "granted" else unpacked(approval_id, kept)
 
     def _end(self, keeps: Keeps, row: Held, now: datetime) -> Approval | None:
@@ -211,7 +207,7 @@ class Reviews:
         keeps = self._keeps(step.approval_id)
         done = keeps.settle(step, kept, until=until)
         if done and kept is not None:
-            self._memory.words.pop(step.approval_id, None)
+            self._memory.words.drop(step.approval_id)
         if done and keeps is self._memory and self._router is not None:
             self._router.log_approval(step)
         return done
@@ -247,12 +243,13 @@ class Reviews:
             for row in keeps.held():
                 yield from ((row, step) for step in keeps.steps(row.approval_id)[-1:])
 
-    def _forget(self) -> None:
-        """Words whose rows are gone: another process decided, or a person was erased."""
-        if self._log is not None and self._memory.words:
-            left = {row.approval_id for row in _in(self._log).held() if row.is_open}
-            for name in [name for name in self._memory.words if name not in left]:
-                del self._memory.words[name]
+    def _forget(self, *, often: bool = True) -> None:
+        """Words whose rows are gone: another process decided, or a person was erased. All rows have to be read for it,
+        so whoever asks much does it not ``often``, but every few seconds."""
+        if self._log is None or not self._memory.words or not (often or self._memory.due()):
+            return
+        there = self._memory.words.names()
+        self._memory.words.drop(*there.difference(row.approval_id for row in _in(self._log).held() if row.is_open))
 
 
 def _bytes(suspended: Suspended) -> bytes:

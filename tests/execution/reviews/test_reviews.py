@@ -270,7 +270,7 @@ def test_private_words_do_not_outlive_their_expiry_elsewhere(router: Router, tmp
     with opened(tmp_path) as other:
         Reviews(other).expire(NOW + 9 * HOUR)
     assert reviews.pending() == []
-    assert reviews._memory.words == {}
+    assert reviews._memory.words.names() == set()
 
 
 def test_what_waits_is_not_compacted(router: Router, tmp_path: Path) -> None:
@@ -298,3 +298,34 @@ def test_an_approval_names_the_call_as_its_record_does(router: Router) -> None:
     ]
     expected = arguments_sha256({"order": "XYZZY-1", "cents": 5})
     assert [step.arguments_sha256 for step in steps] == [expected, expected]
+
+
+def test_a_private_request_that_waits_takes_little_memory(router: Router) -> None:
+    """Many may wait for a day: as objects each took ten times this, which looked like a leak under load."""
+    reviews = Reviews(router)
+    stopped = suspended(router, asked(PRIVATE))
+    name = reviews.ask(stopped, subject="tool", reason="x").approval_id
+    kept = sum(map(len, reviews._memory.words._packed.values()))
+    assert kept < 6_000
+    assert reviews.suspended(name) == stopped, "and comes back whole"
+
+
+def test_many_that_wait_do_not_make_asking_slower(router: Router) -> None:
+    """Looking which words are still needed reads all rows; each request that stops would read those of all others."""
+    reviews, looked = Reviews(router), []
+    log = router.log
+    assert log is not None
+    before = type(reviews)._forget
+
+    class Counted(Reviews):
+        def _forget(self, *, often: bool = True) -> None:
+            if often or self._memory.due():
+                looked.append(1)
+            before(self, often=False)
+
+    counted = Counted(router)
+    for number in range(6):
+        stopped = suspended(router, asked(PRIVATE))
+        counted.ask(Suspended(f"apr_{number}", stopped.decision, stopped.request, (), stopped.execution),
+                    subject="tool", reason="x")  # fmt: skip
+    assert len(looked) <= 2
