@@ -29,6 +29,7 @@ from router_ml.config.execution import Tool
 from router_ml.config.section import Fraction, Section
 from router_ml.errors import OfflineDataError
 from router_ml.execution.retrieval.passages import Passage
+from router_ml.execution.tools.arguments import Checker
 from training.evals.case import Case, Expect
 
 SUITES = Path(__file__).parent / "suites"
@@ -88,6 +89,15 @@ class Suite:
             [(one.id, one.text) for one in self.passages.values()],
         )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def checker(self) -> Checker:
+        """The schemas of its tools.
+
+        Raises:
+            ConfigError: one is not valid JSON Schema. MissingExtraError: jsonschema is not installed.
+        """
+        return Checker(self.file)
 
     def passages_of(self, case: Case) -> tuple[Passage, ...]:
         """What a lane is given with a case, in its order."""
