@@ -11,7 +11,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Options:
     asks the same, else a new one; ``anew``: never one that is there.
     """
 
-    settings: RunSettings = RunSettings()
+    settings: RunSettings = field(default_factory=RunSettings)
     budget_usd: float | None = None
     parallel: int = 8
     run_id: str | None = None

@@ -70,11 +70,14 @@ async def carry_out(work: Work, jobs: tuple[Job, ...], *, parallel: int) -> None
                 if queues[lane]:
                     await _do(work, queues[lane].popleft())
 
-    async with asyncio.TaskGroup() as group:
-        for lane, waiting in queues.items():
-            most = (lanes[lane].endpoint.max_concurrency if lane in lanes else None) or parallel
-            for _ in range(min(parallel, most, len(waiting))):
-                group.create_task(worker(lane))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane, waiting in queues.items():
+                most = (lanes[lane].endpoint.max_concurrency if lane in lanes else None) or parallel
+                for _ in range(min(parallel, most, len(waiting))):
+                    group.create_task(worker(lane))
+    except ExceptionGroup as broken:
+        raise broken.exceptions[0] from None
 
 
 async def _do(work: Work, job: Job) -> None:
