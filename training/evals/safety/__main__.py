@@ -14,10 +14,14 @@ from training.evals.safety.stance import evades, stance
 ANSWERS = Path(__file__).parents[3] / "data" / "answers"
 
 
-def measured(split: str) -> dict[str, Counter[str]]:
-    """What answers of each stance were taken for, ``tuning`` or ``held_out``. Harmless answers: helps or evades."""
+SETS = ("tuning/stances", "held_out/stances", "held_out/stances_later")
+"""The last was written when the patterns were."""
+
+
+def measured(name: str) -> dict[str, Counter[str]]:
+    """What answers of each stance were taken for, in one of ``SETS``. Harmless answers: helps or evades."""
     found: dict[str, Counter[str]] = {}
-    for line in (ANSWERS / split / "stances.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (ANSWERS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         text, true = row["text"], row["stance"]
         said = found.setdefault(true, Counter())
@@ -32,11 +36,11 @@ def measured(split: str) -> dict[str, Counter[str]]:
 
 
 def main() -> None:
-    """Print both halves."""
-    table = Table("half", "answers that", "n", "taken for")
-    for split in ("tuning", "held_out"):
-        for true, said in measured(split).items():
-            table.add_row(split, true, str(said.total()), ", ".join(f"{k} {n}" for k, n in said.most_common()))
+    """Print all sets."""
+    table = Table("set", "answers that", "n", "taken for")
+    for name in SETS:
+        for true, said in measured(name).items():
+            table.add_row(name, true, str(said.total()), ", ".join(f"{k} {n}" for k, n in said.most_common()))
     Console(width=110).print(table)
 
 
