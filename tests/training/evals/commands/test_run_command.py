@@ -59,7 +59,20 @@ def test_what_is_tolerated_is_no_alarm(server: FaultServer, tmp_path: Path) -> N
     server.script("gpt-4.1", ["context_overflow", "good"])
     made = called(server, tmp_path, "--json")
     assert made.exit_code == 0, made.output
-    assert json.loads(made.stdout)["counts"][0]["failures"] == {"error": 1}
+    (row,) = json.loads(made.stdout)["rows"]
+    assert [(one["name"], one["count"], one["alarm"]) for one in row["failures"]] == [("error", 1, False)]
+
+
+def test_results_become_outcomes_of_a_log(server: FaultServer, tmp_path: Path) -> None:
+    """Where one is named; a second time changes nothing."""
+    from router_ml.storage.eventlog import EventLog
+    from training.evals.reporting.logged import evaluations
+
+    log = str(tmp_path / "log.db")
+    for _ in range(2):
+        assert called(server, tmp_path, "--log", log, "--run", "mine").exit_code == 0
+    with EventLog(log) as events:
+        assert len(list(evaluations(events))) == 10
 
 
 def test_a_dry_run_sends_nothing_and_prices_it(server: FaultServer, tmp_path: Path) -> None:
