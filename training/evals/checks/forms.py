@@ -19,6 +19,7 @@ _SLACK = 1.05  # of counts of words, since a hyphen or a dash may or may not par
 _ABBREVIATION = re.compile(r"(?i)\b(?:e\.g|i\.e|z\.b|d\.h|dr|mr|mrs|ms|st|no|nr|approx|ca|etc|vs|u\.s|a\.m|p\.m)\.")
 _SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]{0,3}(?=\s+\S|\s*$)")
 _SQL = re.compile(r"(?is)^\s*(?:with|select|insert|update|delete|create)\b.*?;?\s*$")
+_NO_WORDS = re.compile(r"\{[^{}]{0,80}\}|`[^`]{0,200}`|https?://\S+|[\d*#]+")
 _SHORTEST = 25  # characters of which a language is told
 
 
@@ -88,7 +89,8 @@ def sentences(text: str) -> int:
 
 
 def _other_language(text: str, wanted: str) -> bool:
-    return len(text) >= _SHORTEST and detect(text) not in (wanted, UNDETERMINED)
+    plain = _NO_WORDS.sub(" ", text).strip()
+    return len(plain) >= _SHORTEST and detect(plain) not in (wanted, UNDETERMINED)
 
 
 def _code_alone(text: str, form: Form) -> bool:
