@@ -1,4 +1,4 @@
-"""Checks of the suite ``contract``: the shape that the product itself checks, what it forgives, and the values in it."""
+"""Checks of the suite ``contract``: the shape that the product itself checks, what it forgives, and its values."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""``python -m training.evals.judges.calibrate``: the threshold of ``similar``, from ``pairs.jsonl``, and how often it is
-wrong on the half of the pairs that it is not chosen on.
+"""``python -m training.evals.judges.calibrate``: the threshold of ``similar``, from ``pairs.jsonl``, and how often it
+is wrong on the half of the pairs that it is not chosen on.
 
 Each text has a paraphrase (``alike``), one on the same subject that says something else (``wrong``) and one on another
 subject (``other``). The threshold is the one with the best balance of paraphrases kept and others left out, on the
@@ -65,7 +65,7 @@ def main(model: Path = Path("models/default")) -> None:
     """Calibrate on the bundle that ships."""
     bundle = Bundle.load(model)
     embed = Embedding(bundle.encoder)
-    found = calibrate(FOLDER / "pairs.jsonl", lambda texts: embed(texts), encoder=bundle.encoder.sha256)
+    found = calibrate(FOLDER / "pairs.jsonl", embed, encoder=bundle.encoder.sha256)
     said = found.model_dump_json(indent=2) + "\n"
     (FOLDER / "calibration.json").write_text(said, encoding="utf-8")
     sys.stdout.write(said)

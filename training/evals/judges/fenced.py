@@ -1,6 +1,6 @@
 """Runs inside the fence: a script of its own, started by ``sandbox`` as ``python -I -S``, importing nothing of ours.
 
-It reads from its input a JSON object {token, answer, tests, cpu_s, memory, reads}, puts up the fence, runs the answer and
+It reads from its input a JSON object {token, answer, tests, cpu_s, memory, reads}, puts up the fence, runs the answer,
 then its tests, and writes to its output one JSON object {token, status, fences}. The token is known to it alone, so an
 answer that ends the process, or writes to the output, has not passed.
 """
@@ -20,8 +20,56 @@ from typing import Any
 # System calls of x86-64 that fail inside: sockets, processes, programs, signals, and whatever changes files.
 _DENIED = (
     *(29, 41, 42, 43, 44, 46, 49, 50, 53, 56, 57, 58, 59, 62, 76, 77, 82, 83, 84, 85, 86, 87, 88, 90, 91, 92, 93, 94),
-    *(101, 109, 112, 132, 133, 155, 160, 161, 165, 166, 200, 234, 235, 248, 249, 250, 258, 259, 260, 261, 263, 264, 265),
-    *(266, 268, 272, 280, 285, 288, 302, 308, 310, 311, 316, 317, 319, 321, 322, 424, 425, 426, 427, 434, 435, 437, 438),
+    *(
+        101,
+        109,
+        112,
+        132,
+        133,
+        155,
+        160,
+        161,
+        165,
+        166,
+        200,
+        234,
+        235,
+        248,
+        249,
+        250,
+        258,
+        259,
+        260,
+        261,
+        263,
+        264,
+        265,
+    ),
+    *(
+        266,
+        268,
+        272,
+        280,
+        285,
+        288,
+        302,
+        308,
+        310,
+        311,
+        316,
+        317,
+        319,
+        321,
+        322,
+        424,
+        425,
+        426,
+        427,
+        434,
+        435,
+        437,
+        438,
+    ),
 )
 _OPENS = ((2, 24), (257, 32))  # open and openat, with the place of their flags
 _ALLOW, _EPERM, _KILL = 0x7FFF0000, 0x00050001, 0x80000000

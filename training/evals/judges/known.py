@@ -52,7 +52,9 @@ def exact(
 
 
 @check("regex")
-def regex(seen: Seen, *, pattern: str, whole: bool = False, absent: bool = False, failure: str = "wrong_value") -> Verdict:
+def regex(
+    seen: Seen, *, pattern: str, whole: bool = False, absent: bool = False, failure: str = "wrong_value"
+) -> Verdict:
     """Whether a pattern is in the answer, is the ``whole`` of it, or is ``absent``; not judged after a second."""
     if (empty := _empty("regex", seen)) is not None:
         return empty
@@ -109,7 +111,9 @@ def numeric(  # noqa: PLR0913 - a number has as many sides
     if (empty := _empty("numeric", seen)) is not None:
         return empty
     numbers = numbers_in(seen.attempt.text, locale=locale)
-    looked = {"first": numbers[:1], "last": numbers[-1:], "only": numbers if len(numbers) == 1 else []}.get(which, numbers)
+    looked = {"first": numbers[:1], "last": numbers[-1:], "only": numbers if len(numbers) == 1 else []}.get(
+        which, numbers
+    )
 
     def right(one: Number) -> bool:
         if unit is not None and not one.unit.casefold().startswith(unit.casefold()):
@@ -144,7 +148,9 @@ def similar(
         raise OfflineDataError(f"Case {seen.case.id}: similar needs references, or a reference.")
     value = max(likeness(seen.bench.embed, seen.attempt.text, one) for one in wanted)
     enough = calibrated().threshold if least is None else least
-    return _said("similar", value >= enough, failure, f"likeness {value:.2f} of {enough:.2f}", min(max(value, 0.0), 1.0))
+    return _said(
+        "similar", value >= enough, failure, f"likeness {value:.2f} of {enough:.2f}", min(max(value, 0.0), 1.0)
+    )
 
 
 @check("pairwise")
@@ -169,7 +175,7 @@ def pairwise(
 def rubric(
     seen: Seen, *, criteria: str, judge: str | None = None, least: int = 4, failure: str = "below_rubric"
 ) -> Verdict:
-    """Whether a lane gives the answer ``least`` of 5 points under some criteria; ``score`` is 0 for 1 point, 1 for 5."""
+    """Whether a lane gives the answer ``least`` of 5 points under some criteria; ``score``: 0 for 1, 1 for 5."""
     if (empty := _empty("rubric", seen)) is not None:
         return empty
     said: Rating = rate(

@@ -77,7 +77,8 @@ def compare(
         f"{_DATA} Answer with one JSON value and nothing else: "
         '{"reason": one sentence, "winner": "A" or "B" or "tie"}.'
     )
-    orders, cost = [], 0.0
+    orders: list[str] = []
+    cost = 0.0
     for one, other in ((first, second), (second, first)):
         said, paid = _ask(bench, told, {"question": question, "answer A": one, "answer B": other}, _PAIR, judge)
         cost += paid

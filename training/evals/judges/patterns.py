@@ -31,7 +31,7 @@ def found(pattern: str, text: str, *, whole: bool = False, limit_s: float = LIMI
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> Any:
     try:
-        import regex
+        import regex  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtraError("regex", "execute") from None
     try:

@@ -7,15 +7,16 @@ on Linux on x86-64 a filter of system calls, under which sockets, processes, oth
 change of a file fail. Hooks of the interpreter refuse the same on other systems, and reading any file outside the
 standard library.
 
-What it does not hold. The hooks are Python's own (PEP 578 says that they are no sandbox): an answer written to break out
-may find a way round them and *read* what the user who runs the evaluation may read; the filter then keeps it from
-sending or writing it anywhere. Off x86-64 Linux there are the hooks, the limits and perhaps the namespace, no filter. An
-answer shares its process with its tests and might forge that it passed. A lane that you believe to be hostile is
+What it does not hold. The hooks are Python's own (PEP 578 says that they are no sandbox): an answer written to break
+out may find a way round them and *read* what the user who runs the evaluation may read; the filter then keeps it from
+sending or writing it anywhere. Off x86-64 Linux there are the hooks, the limits and perhaps the namespace, no filter.
+An answer shares its process with its tests and might forge that it passed. A lane that you believe to be hostile is
 evaluated in a container or a virtual machine. ``Ran.fences`` says which fences stood.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -65,9 +66,7 @@ def python_of(text: str) -> str | None:
     return text
 
 
-def run_tests(
-    text: str, tests: str, *, wall_s: float = 10.0, cpu_s: int = 5, memory: int = 512 * 1024 * 1024
-) -> Ran:
+def run_tests(text: str, tests: str, *, wall_s: float = 10.0, cpu_s: int = 5, memory: int = 512 * 1024 * 1024) -> Ran:
     """Run the Python of an answer, then ``tests`` with its names: they pass where nothing is raised.
 
     Args:
@@ -124,10 +123,8 @@ def _talk(process: subprocess.Popen[bytes], job: bytes, *, until: float) -> tupl
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:

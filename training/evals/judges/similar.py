@@ -1,8 +1,8 @@
 """Likeness in meaning, by the encoder of the bundle, with a threshold that is calibrated on authored pairs.
 
-An embedding tells the subject better than the truth: "opens at nine" and "opens at ten" are almost the same to it. So a
-likeness above the threshold says that an answer is about the right thing in about the right way, and only exact, numeric
-or grounded checks beside it say that it is right. ``calibration.json`` holds how often it is wrong, on pairs that the
+An embedding tells the subject, not the truth: "opens at nine" and "opens at eleven" are almost the same to it, and on
+our pairs closer to each other than to a free paraphrase. So a likeness above the threshold says that an answer is about
+the right thing, nothing more; exact, numeric or grounded checks beside it say whether it is right. ``calibration.json`` holds how often it is wrong, on pairs that the
 threshold was not chosen on; ``python -m training.evals.judges.calibrate`` makes it from ``pairs.jsonl``.
 """
 

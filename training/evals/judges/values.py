@@ -44,7 +44,7 @@ def fits(value: JsonValue, wanted: Any) -> bool:
     if isinstance(wanted, bool) or wanted is None:
         return value is wanted
     if isinstance(wanted, int | float):
-        return _is_number(value) and abs(value - wanted) <= 1e-9 * max(1.0, abs(wanted))  # type: ignore[operator]
+        return _near(value, wanted, 1e-9 * max(1.0, abs(wanted)))
     return not any(differences(value, wanted))
 
 
@@ -52,7 +52,7 @@ def _free(value: JsonValue, wanted: Mapping[str, Any]) -> bool:
     if "any_of" in wanted:
         return any(fits(value, one) for one in wanted["any_of"])
     if "about" in wanted:
-        return _is_number(value) and abs(value - wanted["about"]) <= wanted.get("within", 0.0) + 1e-9  # type: ignore[operator]
+        return _near(value, float(wanted["about"]), float(wanted.get("within", 0.0)) + 1e-9)
     if not isinstance(value, str):
         return False
     if "exactly" in wanted:
@@ -63,8 +63,8 @@ def _free(value: JsonValue, wanted: Mapping[str, Any]) -> bool:
     return all(normal(word) in seen for word in wanted.get("words", ()))
 
 
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _near(value: JsonValue, wanted: float, within: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value - wanted) <= within
 
 
 def differences(
@@ -123,7 +123,10 @@ def _of_array(
         yield Difference(path or "$", "invented_value" if len(value) > len(wanted) else "missing_field")
         return
     places = [
-        [list(differences(one, inside, path=f"{path}[{n}]", unordered=unordered, **how)) for n, inside in enumerate(wanted)]
+        [
+            list(differences(one, inside, path=f"{path}[{n}]", unordered=unordered, **how))
+            for n, inside in enumerate(wanted)
+        ]
         for one in value
     ]
     if path not in unordered:
