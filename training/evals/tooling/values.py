@@ -1,6 +1,8 @@
-"""Whether an argument is what it has to be: a value, ``{"pattern": REGEX}`` or ``{"any_of": [VALUES]}``.
+"""Whether an argument is what it has to be: a value, or one of
 
-Beside a pattern may stand an ``example``, which fits it: what a good lane could write.
+{"pattern": REGEX}      a text that all of the pattern fits; beside it may stand an ``example``: what a good lane writes
+{"any_of": [VALUES]}    one of them, which may be patterns; null among them: it may be left out
+{"any_order": [ITEMS]}  a list of these items, in whatever order
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
     if isinstance(expected, dict):
         if set(expected) == {"any_of"} and isinstance(listed := expected["any_of"], list):
             return any(fits(one, found) for one in listed)
+        if set(expected) == {"any_order"} and isinstance(items := expected["any_order"], list):
+            return isinstance(found, list) and _same_items(items, found)
         if isinstance(pattern := expected.get("pattern"), str) and set(expected) <= {"pattern", "example"}:
             return isinstance(found, str) and _whole(pattern, found)
         if not isinstance(found, dict) or expected.keys() != found.keys():
@@ -74,8 +78,18 @@ def wrong(expected: JsonObject, found: JsonObject, *, defaults: Mapping[str, Jso
     """
     given = {name: value for name, value in found.items() if name in expected or not _default(name, value, defaults)}
     said = {**{name: value for name, value in defaults.items() if name in expected and name not in found}, **given}
-    names = [name for name, value in expected.items() if name not in said or not fits(value, said[name])]
+    names = [name for name, value in expected.items() if not fits(value, said.get(name))]
     return (*names, *(name for name in said if name not in expected))
+
+
+def _same_items(items: list[JsonValue], found: list[JsonValue]) -> bool:
+    left = list(found)
+    for item in items:
+        place = next((index for index, value in enumerate(left) if fits(item, value)), None)
+        if place is None:
+            return False
+        del left[place]
+    return not left
 
 
 def _default(name: str, value: JsonValue, defaults: Mapping[str, JsonValue]) -> bool:
