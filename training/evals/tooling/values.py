@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import regex
+import regex  # type: ignore[import-untyped]
 from pydantic import JsonValue
 
 from router_ml.contract.base import JsonObject
@@ -45,19 +45,19 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
     Raises:
         OfflineDataError: a pattern is no regular expression, or searches for too long.
     """
-    if isinstance(expected, dict):
-        if set(expected) == {"any_of"} and isinstance(listed := expected["any_of"], list):
-            return any(fits(one, found) for one in listed)
-        if set(expected) == {"any_order"} and isinstance(items := expected["any_order"], list):
-            return isinstance(found, list) and _same_items(items, found)
-        if isinstance(pattern := expected.get("pattern"), str) and set(expected) <= {"pattern", "example"}:
-            return isinstance(found, str) and _whole(pattern, found)
-        if not isinstance(found, dict) or expected.keys() != found.keys():
-            return False
-        return all(fits(value, found[key]) for key, value in expected.items())
     if isinstance(expected, list):
         return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
-    return same(expected, found)
+    if not isinstance(expected, dict):
+        return same(expected, found)
+    match expected:
+        case {"any_of": list(listed), **others} if not others:
+            return any(fits(one, found) for one in listed)
+        case {"any_order": list(items), **others} if not others:
+            return isinstance(found, list) and _same_items(items, found)
+        case {"pattern": str(pattern), **others} if set(others) <= {"example"}:
+            return isinstance(found, str) and _whole(pattern, found)
+    alike = isinstance(found, dict) and expected.keys() == found.keys()
+    return alike and all(fits(value, found[key]) for key, value in expected.items())
 
 
 def holds(expected: JsonObject, found: JsonObject) -> bool:
