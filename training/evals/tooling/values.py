@@ -56,8 +56,9 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
             return isinstance(found, list) and _same_items(items, found)
         case {"pattern": str(pattern), **others} if set(others) <= {"example"}:
             return isinstance(found, str) and _whole(pattern, found)
-    alike = isinstance(found, dict) and expected.keys() == found.keys()
-    return alike and all(fits(value, found[key]) for key, value in expected.items())
+    if not isinstance(found, dict) or expected.keys() != found.keys():
+        return False
+    return all(fits(value, found[key]) for key, value in expected.items())
 
 
 def holds(expected: JsonObject, found: JsonObject) -> bool:
