@@ -6,9 +6,10 @@ tolerated                failure -> share of the cases that may fail so (0 by de
 quality                  whether passing counts for the quality of a lane (a slow answer is not a worse one)
 authored                 whether all of it is made up, so that it may be sent anywhere; else the rules are asked
 depends_on               what makes its results stale when it changes: lanes, indexes, prompts, tools, policies
-system, decoding         of all cases that have none of their own
+system                   of all cases that have none of their own
+streamed                 whether lanes are asked for streams, so that the first byte has a time
 cases, passages          JSONL files; tools: a mapping as under ``tools`` in router.yaml
-checks                   of every attempt;  across: of all attempts of a lane together, or of all lanes
+checks                   of every attempt;  across: of all attempts of a lane together
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class SuiteFile(Section):
     authored: bool = False
     depends_on: tuple[Depends, ...] = ("lanes",)
     system: str | None = None
+    streamed: bool = False
     cases: tuple[str, ...] = ("cases.jsonl",)
     passages: tuple[str, ...] = ()
     tools: dict[str, Tool] = Field(default_factory=dict)
