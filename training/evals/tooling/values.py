@@ -45,10 +45,6 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
     Raises:
         OfflineDataError: a pattern is no regular expression, or searches for too long.
     """
-    if isinstance(expected, list):
-        return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
-    if not isinstance(expected, dict):
-        return same(expected, found)
     match expected:
         case {"any_of": list(listed), **others} if not others:
             return any(fits(one, found) for one in listed)
@@ -56,9 +52,12 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
             return isinstance(found, list) and _same_items(items, found)
         case {"pattern": str(pattern), **others} if set(others) <= {"example"}:
             return isinstance(found, str) and _whole(pattern, found)
-    if not isinstance(found, dict) or expected.keys() != found.keys():
-        return False
-    return all(fits(value, found[key]) for key, value in expected.items())
+        case dict():
+            named = isinstance(found, dict) and expected.keys() == found.keys()
+            return named and holds(expected, found if isinstance(found, dict) else {})
+        case list():
+            return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
+    return same(expected, found)
 
 
 def holds(expected: JsonObject, found: JsonObject) -> bool:
@@ -77,10 +76,16 @@ def wrong(expected: JsonObject, found: JsonObject, *, defaults: Mapping[str, Jso
     >>> wrong({"id": "1"}, {"id": "2", "limit": 10, "all": True}, defaults={"limit": 10})
     ('id', 'all')
     """
-    given = {name: value for name, value in found.items() if name in expected or not _default(name, value, defaults)}
-    said = {**{name: value for name, value in defaults.items() if name in expected and name not in found}, **given}
-    names = [name for name, value in expected.items() if not fits(value, said.get(name))]
-    return (*names, *(name for name in said if name not in expected))
+    names = [name for name, value in expected.items() if not _given(name, value, found, defaults)]
+    asked = {name for name, value in found.items() if name in defaults and same(defaults[name], value)} | set(expected)
+    return (*names, *(name for name in found if name not in asked))
+
+
+def _given(name: str, expected: JsonValue, found: JsonObject, defaults: Mapping[str, JsonValue]) -> bool:
+    """Whether an argument is as expected, or is left out and its default, or nothing at all, is."""
+    if name in found:
+        return fits(expected, found[name])
+    return fits(expected, None) or (name in defaults and fits(expected, defaults[name]))
 
 
 def _same_items(items: list[JsonValue], found: list[JsonValue]) -> bool:
@@ -91,10 +96,6 @@ def _same_items(items: list[JsonValue], found: list[JsonValue]) -> bool:
             return False
         del left[place]
     return not left
-
-
-def _default(name: str, value: JsonValue, defaults: Mapping[str, JsonValue]) -> bool:
-    return name in defaults and same(defaults[name], value)
 
 
 def _whole(pattern: str, text: str) -> bool:
