@@ -1,4 +1,4 @@
-"""The suite ``budgets`` finds what is slow, verbose, expensive or turned down, and rings for no lane on a busy machine."""
+"""The suite ``budgets`` finds what is slow, verbose, expensive or turned down, and rings for no lane that is not."""
 
 from __future__ import annotations
 
