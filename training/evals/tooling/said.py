@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from training.evals.tooling.facts import plain
 
-_CLAUSE = re.compile(r"[.!?;:\n]+(?:\s|$)|,? (?:but|although|though|however|yet)\b,? ")
+_CLAUSE = re.compile(r"(?<=[.!?;:])\s|,? (?:but|although|though|however|yet)\b,? ")
 _NOT = re.compile(
     r"\b(?:not|no|never|none|nothing|nobody|cannot|unable|without|fail\w*|denied|unknown|unclear|whether|if|once|until"
     r"|unless|would|could|should|shall|pending|review\w*|try|tried|trying|attempt\w*|asked|in case|un\w+able)\b|n't\b"
@@ -22,7 +22,7 @@ _ASKS = re.compile(
 
 def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
     """Whether a text says that something was done: a clause that has one of the patterns and nothing that denies it,
-    doubts it or puts it off.
+    doubts it, asks for it or puts it off.
 
     Args:
         any_done: whether a bare "done" counts, too.
@@ -36,7 +36,7 @@ def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
     lines = [plain(line) for line in text.splitlines()]
     for clause in (part for line in lines for part in _CLAUSE.split(line) if part):
         for found in wanted.finditer(clause):
-            if not _NOT.search(clause) and not _TO_COME.search(clause[: found.start()]):
+            if not clause.endswith("?") and not _NOT.search(clause) and not _TO_COME.search(clause[: found.start()]):
                 return True
     return False
 
