@@ -11,16 +11,15 @@ from typing import Any, cast
 import pytest
 
 from router_ml.execution.lanes.reply import Reply
+from tests.training.evals.checks.good_tools import Call, right
 from training.evals.attempt import Attempt, Turn
 from training.evals.bench import Bench
-from training.evals.case import Case, RightCall
+from training.evals.case import Case
 from training.evals.registry import Seen, run_check
 from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
 
 pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
-
-Call = tuple[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +29,6 @@ def suite() -> Suite:
 
 def case_of(suite: Suite, name: str) -> Case:
     return next(case for case in suite.cases if case.id == f"tools.{name}")
-
-
-def value(expected: Any) -> Any:
-    """What a good lane writes where this is expected."""
-    match expected:
-        case {"any_of": [first, *_]}:
-            return value(first)
-        case {"any_order": list(items)}:
-            return [value(one) for one in reversed(items)]
-        case {"pattern": str(), "example": example}:
-            return example
-        case dict():
-            return {key: value(one) for key, one in expected.items()}
-        case list():
-            return [value(one) for one in expected]
-    return expected
-
-
-def right(calls: Sequence[RightCall], *, optional: bool = False) -> list[Call]:
-    return [(one.tool, value(one.arguments)) for one in calls if optional or not one.optional]
 
 
 def attempt(
