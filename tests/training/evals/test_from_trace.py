@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from router_ml.contract import Execution, ToolCall
 from router_ml.errors import OfflineDataError
 from router_ml.execution.lanes.reply import Reply
+from router_ml.storage import entries
+from router_ml.storage.eventlog import EventLog
 from training.evals.__main__ import build
 from training.evals.attempt import Attempt
 from training.evals.bench import Bench
@@ -23,6 +27,7 @@ from training.evals.suite import Suite, load_suite
 
 pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
 
+AT = datetime(2026, 11, 12, tzinfo=UTC)
 CELL = Cell("trace.one", "action", "support")
 
 
@@ -151,3 +156,22 @@ def test_the_command_writes_a_suite_that_can_be_run(tmp_path: Path) -> None:
     assert [case.id for case in suite.cases] == ["trace.mira", "trace.mira.fault2"]
     assert set(suite.file.tools) == {"find_user", "issue_refund"}
     assert failures(suite, suite.cases[0]) == set()
+
+
+def test_the_command_takes_an_execution_from_the_log(tmp_path: Path) -> None:
+    """By the id of its decision, with what was asked given beside it; without that, or without one, it says why."""
+    call = ToolCall(name="get_order", version="1", arguments={"order_id": "ORD-6100"}, result={"status": "open"})
+    log, out = tmp_path / "log.db", tmp_path / "logged"
+    with EventLog(log) as events:
+        events.write([entries.of_execution(Execution(execution_id="e-1", decision_id="d-1", tool_calls=(call,)), AT)])
+    suite = yaml.safe_load((load_suite("tools").folder / "suite.yaml").read_text(encoding="utf-8"))
+    (out / "suite.yaml").parent.mkdir()
+    kept = {**suite, "name": "logged", "cases": ["cases.jsonl"]}
+    (out / "suite.yaml").write_text(yaml.safe_dump(kept), encoding="utf-8")
+    given = ["trace", "d-1", "--log", str(log), "--out", str(out), "--intent", "qa", "--domain", "support"]
+    ran = CliRunner().invoke(build(), [*given, "--ask", "Where is ORD-6100?"])
+    assert ran.exit_code == 0, ran.output
+    assert [step.result for step in load_suite(out).cases[0].script] == [{"status": "open"}]
+    assert "--ask" in str(CliRunner().invoke(build(), given).exception)
+    other = CliRunner().invoke(build(), ["trace", "d-2", *given[2:], "--ask", "x"])
+    assert "no execution of d-2" in str(other.exception)

@@ -19,7 +19,7 @@ from router_ml.contract import RiskTier
 from router_ml.errors import OfflineDataError
 from training.evals.case import Case
 from training.evals.from_trace import Cell, Effect, of_conversation, of_execution, with_fault
-from training.evals.suite import load_suite
+from training.evals.suite import SuiteFile, load_suite
 
 CASES, SUITE = "cases.jsonl", "suite.yaml"
 _CHECKS = ("tool_calls", "tool_order", "tool_loops", "tool_answer")
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Turn a trace into a case that replays it. Read it before you keep it: a trace is of somebody."""
     cell = Cell(name or f"trace.{Path(trace).stem}", intent, domain, _tier(tier))
-    tools = dict(load_config(config).tools) if config is not None else {}
+    tools = _known(out) | (dict(load_config(config).tools) if config is not None else {})
     if Path(trace).is_file():
         said, offered = _conversation(Path(trace))
         case, tools = of_conversation(said, cell=cell), {**offered, **tools}
@@ -51,7 +51,9 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
             raise OfflineDataError(f"There is no file {trace}. For a logged decision give --ask with what was asked.")
         case = of_execution(_logged(trace, log), ask=ask, cell=cell, reference=answer)
     if unknown := [one for one in case.tools if one not in tools]:
-        raise OfflineDataError(f"Nothing says what {', '.join(unknown)} takes. Give --config, or a file with tools.")
+        raise OfflineDataError(
+            f"Nothing says what {', '.join(unknown)} takes: neither {out / SUITE}, nor --config, nor tools in the file."
+        )
     if fail is not None:
         effects: dict[str, Effect] = {one: tool.effect for one, tool in tools.items()}
         case = with_fault(case, step=fail, error=error, effects=effects)
@@ -74,6 +76,14 @@ def _add(folder: Path, case: Case, tools: Mapping[str, Tool]) -> None:
     path.write_text(yaml.safe_dump(suite, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
     (folder / CASES).write_text("\n".join([*kept, said]) + "\n", encoding="utf-8")
     load_suite(folder)
+
+
+def _known(folder: Path) -> dict[str, Tool]:
+    """The tools of the suite that is there already."""
+    path = folder / SUITE
+    return (
+        dict(SuiteFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).tools) if path.is_file() else {}
+    )
 
 
 def _begun(name: str) -> dict[str, Any]:

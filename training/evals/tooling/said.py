@@ -9,7 +9,8 @@ from training.evals.tooling.facts import plain
 
 _CLAUSE = re.compile(r"(?<=[.!?;:])\s|,? (?:but|although|though|however|yet)\b,? ")
 _NOT = re.compile(
-    r"\b(?:not|no(?! problem| worries)|never|none|nothing|nobody|cannot|unable|without|fail\w*|denied|unknown|unclear|whether|if|once|until"
+    r"\b(?:not|no(?! problem| worries)|never|none|nothing|nobody|cannot|unable|without|fail\w*|denied"
+    r"|unknown|unclear|whether|if|once|until"
     r"|unless|would|could|should|shall|pending|review\w*|try|tried|trying|attempt\w*|asked|in case"
     r"|un(?:success|avail|able)\w*|refus\w+|reject\w+|declin\w+|errors?|timed out|time-?out|still|instead|too late)\b"
     r"|n't\b"
