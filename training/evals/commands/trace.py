@@ -81,9 +81,12 @@ def _add(folder: Path, case: Case, tools: Mapping[str, Tool]) -> None:
 def _known(folder: Path) -> dict[str, Tool]:
     """The tools of the suite that is there already."""
     path = folder / SUITE
-    return (
-        dict(SuiteFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).tools) if path.is_file() else {}
-    )
+    if not path.is_file():
+        return {}
+    try:
+        return dict(SuiteFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).tools)
+    except (ValidationError, yaml.YAMLError):
+        raise OfflineDataError(f"{path} is no suite. Mend it, or give another folder.") from None
 
 
 def _begun(name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _ASKS = re.compile(
     r"\?|\b(?:please|kindly|could you|can you|would you)\b.{0,40}\b(?:give|tell|share|send|provide|confirm|specify|name"
     r"|enter|say|let)\b|\blet me know\b|\b(?:i|we) (?:still )?need\b|\bwhich (?:one|of)\b"
 )
+_CLOSING = re.compile(r"anything else|any (?:other|further|more) questions|let me know if|else i can|further help")
 
 
 def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
@@ -47,13 +48,15 @@ def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
 
 
 def asks(text: str, about: Sequence[str]) -> bool:
-    """Whether a text asks for something, and names one of what it should ask about.
+    """Whether a text asks for something, and names one of what it should ask about. What people say to close with is
+    no question.
 
-    >>> asks("Which order is it?", ["order"]), asks("I have refunded it.", ["order"])
+    >>> asks("Which order is it?", ["order"]), asks("Your order is on its way. Anything else?", ["order"])
     (True, False)
     """
     found = plain(text)
-    return _ASKS.search(found) is not None and (not about or any(plain(one) in found for one in about))
+    asking = any(_ASKS.search(one) and not _CLOSING.search(one) for one in _CLAUSE.split(found) if one)
+    return asking and (not about or any(plain(one) in found for one in about))
 
 
 def tells(text: str, value: str) -> bool:

@@ -71,6 +71,17 @@ def test_a_good_lane_passes_every_case(suite: Suite, optional: bool) -> None:
     assert bad == {}
 
 
+@pytest.mark.parametrize(
+    "frame",
+    ["Sure! {}", "**{}**", "{} Let me know if there is anything else I can do.", "Of course.\n\n> {}\n\nKind regards"],
+)
+def test_polite_words_around_an_answer_change_nothing(suite: Suite, frame: str) -> None:
+    """The reference is as good inside the phrases that models put around their answers."""
+    for case in suite.cases:
+        text = frame.format(case.reference)
+        assert failures(suite, case, attempt(suite, case, right(case.calls), text)) == set(), case.id
+
+
 def test_every_check_of_a_good_lane_judges(suite: Suite) -> None:
     """A good lane is judged by every check: none of them holds back."""
     held = [
