@@ -25,8 +25,6 @@ from training.evals.registry import Seen, run_check
 from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
 
-pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
-
 AT = datetime(2026, 11, 12, tzinfo=UTC)
 CELL = Cell("trace.one", "action", "support")
 

@@ -12,8 +12,6 @@ from training.evals.case import Case, Step
 from training.evals.replay import NOT_OFFERED, NOT_THERE, Replay
 from training.evals.suite import Suite, load_suite
 
-pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
-
 ORDER = {"order_id": "ORD-6100"}
 
 

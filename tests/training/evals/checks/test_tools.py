@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +12,13 @@ from typing import Any, cast
 import pytest
 
 from router_ml.execution.lanes.reply import Reply
-from tests.training.evals.checks.good_tools import Call, right
+from tests.training.evals.checks.good_tools import Call, in_some_way, right
 from training.evals.attempt import Attempt, Turn
 from training.evals.bench import Bench
 from training.evals.case import Case
 from training.evals.registry import Seen, run_check
 from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
-
-pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +99,18 @@ def test_calls_that_do_not_wait_for_each_other_may_come_in_any_order(suite: Suit
             calls = right(case.calls)
             assert failures(suite, case, attempt(suite, case, calls[::-1])) == set(), case.id
             assert failures(suite, case, attempt(suite, case, calls, at_once=True)) == set(), case.id
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_good_lanes_that_work_in_other_ways_have_no_failure(suite: Suite, seed: int) -> None:
+    """Whatever may be left out, done at once, in another order, or written otherwise, no failure is seen."""
+    rng = random.Random(seed)
+    for case in suite.cases:
+        replay = Replay(suite, case)
+        made = in_some_way(case.calls, suite.file.tools, rng)
+        turns = tuple(replay.answer(tool, json.dumps(given), round=number) for number, tool, given in made)
+        tried = Attempt("lane", case.id, Reply(text=case.reference or ""), turns=turns, rounds=len(turns))
+        assert failures(suite, case, tried) == set(), (case.id, made)
 
 
 def test_defaults_and_spellings_are_as_good(suite: Suite) -> None:

@@ -19,8 +19,6 @@ from training.evals.record import RunSettings
 from training.evals.running import Options, run_in
 from training.evals.suite import Suite, load_suite
 
-pytest.importorskip("litellm", reason="lanes are called through litellm, of the extra execute")
-
 Play = Callable[[Asked], tuple[Fault, Said | None]]
 
 
