@@ -56,10 +56,11 @@ _NAME = re.compile(r"(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]*\w\b")
 _COPY = 0.7  # share of the words of both that a claim and a sentence have in common to be one and the same
 _WORD = re.compile(r"[a-z]+")
 _PAIRS = (
-    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|rise fall|"
-    "rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|included excluded|"
-    "open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|before during|"
-    "longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|accepted refused|with without"
+    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|"
+    "rise fall|rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|"
+    "included excluded|open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|"
+    "before during|longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|"
+    "accepted refused|with without"
 )
 _OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.split()), tuple(reversed(one.split()))))
 
@@ -75,13 +76,14 @@ def pieces(text: str) -> list[str]:
 
 
 def contradicts(claim: str, text: str) -> bool:
-    """Whether a claim is all but a sentence of a text with a "not" more or less, or with the opposite word."""
-    claim = _YES_NO.sub("", claim)
-    wanted = _bare(claim)
-    for piece in pieces(text):
-        there = _bare(piece)
-        if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1):
-            return negated(claim) != negated(piece) or _opposite(claim, piece)
+    """Whether a part of a claim is all but a sentence of a text with a "not" more or less, or with an opposite word,
+    and no sentence says the same."""
+    known = [(piece, _bare(piece)) for piece in pieces(text)]
+    for part in pieces(_YES_NO.sub("", claim)):
+        wanted = _bare(part)
+        near = [piece for piece, there in known if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1)]
+        if near and all(negated(part) != negated(piece) or _opposite(part, piece) for piece in near):
+            return True
     return False
 
 

@@ -60,18 +60,14 @@ class Judge:
         The right answer counts as said by the sources: what follows from them, as a sum, is not in their words. So do
         the numbers of the question.
         """
-        told = set(ids) & set(self.case.sources)
         text = "\n".join(self.passages[name] for name in ids)
-        excused = numbers(f"{self.case.ask or ''} {self.case.reference or ''}") if told else frozenset()
-        if contradicts(claim, text):
+        if not set(ids) & set(self.case.sources):
+            return 0.0 if contradicts(claim, text) else self.model.probability(claim, text, self.embed)
+        right = " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
+        if contradicts(claim, both := f"{text}\n{right}"):
             return 0.0
-        found = self.model.probability(claim, text, self.embed, excused=excused)
-        if told and self.case.reference:
-            right = " ".join(one.text for one in read(self.case.reference, self.case.passages))
-            if contradicts(claim, right):
-                return 0.0
-            found = max(found, self.model.probability(claim, f"{text}\n{right}", self.embed, excused=excused))
-        return found
+        excused = numbers(f"{self.case.ask or ''} {right}")
+        return max(self.model.probability(claim, one, self.embed, excused=excused) for one in (text, both))
 
     def judge(self, reply: Reply) -> Judged:
         """What is wrong with an answer."""
