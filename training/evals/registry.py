@@ -24,6 +24,7 @@ from training.evals.suite import Suite
 
 MODULES = (
     "training.evals.checks.contract",
+    "training.evals.checks.forms",
     "training.evals.checks.groundedness",
     "training.evals.checks.tools",
     "training.evals.checks.safety",
