@@ -87,6 +87,12 @@ def contradicts(claim: str, text: str) -> bool:
     return False
 
 
+def strangers(claim: str, text: str) -> set[str]:
+    """Names in a claim, lower-cased, that a text does not have; short ones in capitals, as "EU", are let pass."""
+    names = {one for one in _NAME.findall(claim) if len(one) > 3 or not one.isupper()}
+    return {one.casefold() for one in names if one.casefold() not in text.casefold()}
+
+
 def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> NDArray[np.float64]:
     """Features (len(LEXICAL),) that need no encoder. ``excused``: numbers that the text need not have, as those of the
     question or of a sum."""
@@ -97,8 +103,6 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
     windows = [stems[at] | (stems[at + 1] if at + 1 < len(stems) else set()) for at in range(len(stems))]
     every = set().union(*stems)
     said, there = numbers(claim) - excused, numbers(text)
-    names = {one.casefold() for one in _NAME.findall(claim)}
-    missing = {one for one in names if one not in text.casefold()}
     near = max(pieces(text), key=lambda part: len(wanted & set(stem_words(part))))
     window = max(len(wanted & one) for one in windows) / share
     turned = float(negated(claim) != negated(near))
@@ -112,7 +116,7 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
             float(said <= there and not any(said <= numbers(part) for part in parts)),
             turned,
             float(bool({*_lower(_SWEEPS, claim)} - {*_lower(_SWEEPS, text)})),
-            float(bool(missing)),
+            float(bool(strangers(claim, text))),
             dropped,
             float(bool(_STRICT.search(claim)) and not _CONDITION.search(near)),
             turned * window,
