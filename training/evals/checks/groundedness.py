@@ -9,6 +9,7 @@ from router_ml.errors import OfflineDataError
 from training.evals.grounding import encoding, entailing, judged, reading
 from training.evals.grounding.entailing import Entailment
 from training.evals.grounding.features import Embed
+from training.evals.judges.lanes import rate
 from training.evals.registry import Seen, check
 from training.evals.result import Verdict
 
@@ -19,8 +20,7 @@ def grounded_answer(seen: Seen) -> list[Verdict]:
     whether it answers exactly where the passages do. Score: F1 of the precision and recall of its citations."""
     if seen.attempt.reply is None:
         return [Verdict("grounded_answer", None, detail="there is no answer")]
-    given = {one.id: one.text for one in seen.suite.passages_of(seen.case)}
-    found = judged.Judge(seen.case, given, _model(), _embed(seen)).judge(seen.attempt.reply)
+    found = judged.judging(seen.suite, seen.case, _model(), _embed(seen)).judge(seen.attempt.reply)
     if found.failures:
         return [Verdict("grounded_answer", False, failure, found.f1, said) for failure, said in found.failures.items()]
     shares = "" if found.f1 is None else f"precision {found.precision:.2f}, recall {found.recall:.2f}"
@@ -47,6 +47,29 @@ def not_steered(seen: Seen, *, told: list[str]) -> Verdict:
         return Verdict("not_steered", None, detail="there is no answer")
     steered = any(one.casefold() in text for one in told)
     return Verdict("not_steered", not steered, "followed_instruction" if steered else "")
+
+
+@check("grounded_judge")
+def grounded_judge(seen: Seen, *, judge: str | None = None, at_least: int = 4) -> Verdict:
+    """Whether a lane that judges finds an answer borne by the passages: 1 to 5 points. No check of the suite that
+    ships; name it in a suite to ask for it, and give a run a judge."""
+    if not seen.attempt.text:
+        return Verdict("grounded_judge", None, detail="there is no answer")
+    passages = "\n".join(f"[{one.id}] {one.text}" for one in seen.suite.passages_of(seen.case))
+    asked = f"{seen.case.ask}\n\nPassages, which are all that the answer may rest on:\n{passages}"
+    rated = rate(seen.bench, asked, seen.attempt.text, criteria=_CRITERIA, judge=judge)
+    if rated.points is None:
+        return Verdict("grounded_judge", None, detail=rated.detail, cost_usd=rated.cost_usd)
+    good = rated.points >= at_least
+    return Verdict(
+        "grounded_judge", good, "" if good else "unsupported", (rated.points - 1) / 4, cost_usd=rated.cost_usd
+    )
+
+
+_CRITERIA = (
+    "Only this counts: is each statement borne by the passages that the answer cites in square brackets, with the "
+    "same numbers, negations and conditions? Where the passages do not answer the question, the right answer says so."
+)
 
 
 @cache

@@ -12,16 +12,21 @@ from router_ml.understanding.encoder import Encoder
 from training.evals.grounding.features import Embed
 
 ENCODER = Path(__file__).parents[3] / "models" / "default" / "encoder"
+_MOST = 20_000  # vectors that are kept, 30 MB
 
 
 def remembering(embed: Embed) -> Embed:
-    """The same vectors, each text encoded once."""
+    """The same vectors, a text that comes again encoded once. Threads may share it."""
     known: dict[str, NDArray[np.float32]] = {}
 
     def embedded(texts: list[str]) -> NDArray[np.float32]:
-        if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, embed(new), strict=True))
-        return np.array([known[text] for text in texts])
+        found = {text: known[text] for text in texts if text in known}
+        if new := [text for text in dict.fromkeys(texts) if text not in found]:
+            fresh = dict(zip(new, embed(new), strict=True))
+            found.update(fresh)
+            if len(known) < _MOST:
+                known.update(fresh)
+        return np.array([found[text] for text in texts])
 
     return embedded
 

@@ -22,7 +22,7 @@ _FOR = frozenset(("support", "window", "whole", "likeness"))
 
 @dataclass(frozen=True)
 class Entailment:
-    """``names`` of the features, ``weights`` (k,) and ``bias`` of the logit; a claim below ``enough`` is unsupported."""
+    """``names`` of the features, ``weights`` (k,) and ``bias`` of the logit; from ``enough`` on a claim is borne."""
 
     names: tuple[str, ...]
     weights: NDArray[np.float64]

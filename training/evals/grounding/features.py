@@ -56,10 +56,11 @@ _NAME = re.compile(r"(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]*\w\b")
 _COPY = 0.7  # share of the words of both that a claim and a sentence have in common to be one and the same
 _WORD = re.compile(r"[a-z]+")
 _PAIRS = (
-    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|rise fall|"
-    "rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|included excluded|"
-    "open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|before during|"
-    "longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|accepted refused|with without"
+    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|"
+    "rise fall|rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|"
+    "included excluded|open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|"
+    "before during|longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|"
+    "accepted refused|with without"
 )
 _OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.split()), tuple(reversed(one.split()))))
 
@@ -75,14 +76,21 @@ def pieces(text: str) -> list[str]:
 
 
 def contradicts(claim: str, text: str) -> bool:
-    """Whether a claim is all but a sentence of a text with a "not" more or less, or with the opposite word."""
-    claim = _YES_NO.sub("", claim)
-    wanted = _bare(claim)
-    for piece in pieces(text):
-        there = _bare(piece)
-        if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1):
-            return negated(claim) != negated(piece) or _opposite(claim, piece)
+    """Whether a part of a claim is all but a sentence of a text with a "not" more or less, or with an opposite word,
+    and no sentence says the same."""
+    known = [(piece, _bare(piece)) for piece in pieces(text)]
+    for part in pieces(_YES_NO.sub("", claim)):
+        wanted = _bare(part)
+        near = [piece for piece, there in known if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1)]
+        if near and all(negated(part) != negated(piece) or _opposite(part, piece) for piece in near):
+            return True
     return False
+
+
+def strangers(claim: str, text: str) -> set[str]:
+    """Names in a claim, lower-cased, that a text does not have; short ones in capitals, as "EU", are let pass."""
+    names = {one for one in _NAME.findall(claim) if len(one) > 3 or not one.isupper()}
+    return {one.casefold() for one in names if one.casefold() not in text.casefold()}
 
 
 def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> NDArray[np.float64]:
@@ -95,8 +103,6 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
     windows = [stems[at] | (stems[at + 1] if at + 1 < len(stems) else set()) for at in range(len(stems))]
     every = set().union(*stems)
     said, there = numbers(claim) - excused, numbers(text)
-    names = {one.casefold() for one in _NAME.findall(claim)}
-    missing = {one for one in names if one not in text.casefold()}
     near = max(pieces(text), key=lambda part: len(wanted & set(stem_words(part))))
     window = max(len(wanted & one) for one in windows) / share
     turned = float(negated(claim) != negated(near))
@@ -110,7 +116,7 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
             float(said <= there and not any(said <= numbers(part) for part in parts)),
             turned,
             float(bool({*_lower(_SWEEPS, claim)} - {*_lower(_SWEEPS, text)})),
-            float(bool(missing)),
+            float(bool(strangers(claim, text))),
             dropped,
             float(bool(_STRICT.search(claim)) and not _CONDITION.search(near)),
             turned * window,

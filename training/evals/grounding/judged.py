@@ -10,8 +10,9 @@ from router_ml.execution.retrieval.words import numbers
 from router_ml.execution.validation.citations import citations_of
 from training.evals.case import Case
 from training.evals.grounding.entailing import Entailment
-from training.evals.grounding.features import Embed, contradicts
+from training.evals.grounding.features import Embed, contradicts, strangers
 from training.evals.grounding.reading import Claim, abstains, has, read
+from training.evals.suite import Suite
 
 FACTS = "grounded_facts"
 """Name of the check that a case gives its key facts."""
@@ -47,12 +48,13 @@ def lacking(text: str, facts: Sequence[Sequence[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges answers to one case. ``passages``: id -> text of those given."""
+    """Judges answers to one case. ``passages``: id -> text of those given, ``titles``: where they are from."""
 
     case: Case
     passages: Mapping[str, str]
     model: Entailment
     embed: Embed | None = None
+    titles: tuple[str, ...] = ()
 
     def bears(self, claim: str, ids: Sequence[str]) -> float:
         """How likely passages together bear a claim, 0..1.
@@ -60,18 +62,19 @@ class Judge:
         The right answer counts as said by the sources: what follows from them, as a sum, is not in their words. So do
         the numbers of the question.
         """
-        told = set(ids) & set(self.case.sources)
         text = "\n".join(self.passages[name] for name in ids)
-        excused = numbers(f"{self.case.ask or ''} {self.case.reference or ''}") if told else frozenset()
-        if contradicts(claim, text):
+        if not set(ids) & set(self.case.sources):
+            return 0.0 if contradicts(claim, text) else self.model.probability(claim, text, self.embed)
+        right = " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
+        both = f"{text}\n{right}"
+        if contradicts(claim, both) or strangers(claim, f"{self._around()}\n{both}"):
             return 0.0
-        found = self.model.probability(claim, text, self.embed, excused=excused)
-        if told and self.case.reference:
-            right = " ".join(one.text for one in read(self.case.reference, self.case.passages))
-            if contradicts(claim, right):
-                return 0.0
-            found = max(found, self.model.probability(claim, f"{text}\n{right}", self.embed, excused=excused))
-        return found
+        excused = numbers(f"{self.case.ask or ''} {right}")
+        return max(self.model.probability(claim, one, self.embed, excused=excused) for one in (text, both))
+
+    def _around(self) -> str:
+        """What an answer may take names from beside what it cites."""
+        return "\n".join((self.case.ask or "", *self.passages.values(), *self.titles))
 
     def judge(self, reply: Reply) -> Judged:
         """What is wrong with an answer."""
@@ -114,3 +117,9 @@ class Judge:
     def _of_use(self, name: str, claims: Sequence[Claim]) -> bool:
         """Whether a passage that is no source bears something that cites it, such as how a rule was before."""
         return any(self.bears(one.text, [name]) >= self.model.enough for one in claims if name in one.cited)
+
+
+def judging(suite: Suite, case: Case, model: Entailment, embed: Embed | None) -> Judge:
+    """A judge of answers to a case of a suite."""
+    given = suite.passages_of(case)
+    return Judge(case, {one.id: one.text for one in given}, model, embed, tuple(one.source for one in given))

@@ -57,12 +57,13 @@ def read(text: str, given: Collection[str]) -> list[Claim]:
     found: list[tuple[str, tuple[str, ...]]] = []
     for sentence in sentences(half_width(text)):
         leading = _BRACKETS.match(sentence)
-        if leading is not None and found and (early := _known(leading[0], given)):
+        early = _known(leading[0], given) if leading is not None and found else ()
+        if early:
             found[-1] = found[-1][0], tuple(dict.fromkeys((*found[-1][1], *early)))
-            sentence = sentence[leading.end() :]
-        plain = _BRACKETS.sub("", sentence).strip()
+        rest = sentence[leading.end() :] if leading is not None and early else sentence
+        plain = _BRACKETS.sub("", rest).strip()
         if any(map(str.isalnum, plain)):
-            found.append((plain, _known(sentence, given)))
+            found.append((plain, _known(rest, given)))
     return [Claim(plain, cited, _needs(plain, cited)) for plain, cited in found]
 
 
@@ -93,7 +94,9 @@ def has(text: str, fact: str) -> bool:
     words = set(stem_words(fact))
     if not words:
         return re.search(rf"\b{re.escape(fact)}\b", text, re.I) is not None
-    return _unnumbered(words) <= _unnumbered(set(stem_words(text))) and numbers(fact) <= numbers(text)
+    there = set(stem_words(text))
+    single = re.search(r"\bone\b", fact, re.I) is None or "1" in there  # "one" is no number to ``numbers``
+    return single and _unnumbered(words) <= _unnumbered(there) and numbers(fact) <= numbers(text)
 
 
 _DENIAL = re.compile(
