@@ -1,4 +1,4 @@
-"""What evidence a lane lacks to be known to reach a floor: the bound of ``allocation.quality.believe``, solved for its weight.
+"""What evidence a lane lacks to be known to reach a floor: the bound of ``quality.believe``, solved for its weight.
 
 Wilson's bounds at a mean m and a weight w are the roots of (p - m)^2 = z^2 p (1 - p) / w (Wilson 1927). Solved for w at
 p = floor, that is the weight at which the lower bound is the floor; and both bounds together give back m and w:

@@ -138,6 +138,6 @@ def check_labels(priors: CellPriors | None, *, intents: tuple[str, ...], domains
     """
     if priors is not None and (priors.intents, priors.domains) != (intents, domains):
         raise BundleFormatError(
-            f"{where}: its priors are of {len(priors.intents)} x {len(priors.domains)} cells of other labels than those "
-            "of its classifier. Make them for this bundle: python -m training.evals priors --model."
+            f"{where}: its priors are of {len(priors.intents)} x {len(priors.domains)} cells, of other labels than "
+            "its classifier has. Make them for this bundle: python -m training.evals priors --model."
         )

@@ -72,14 +72,16 @@ def of_results(results: Iterable[Result], suites: Mapping[str, Suite], *, since:
     for one in results:
         if one.suite not in suites:
             raise OfflineDataError(
-                f"Found results of suite {one.suite!r}, which is not given. Known: {', '.join(sorted(suites)) or 'none'}. "
+                f"Found results of suite {one.suite!r}, which is not given. Known: "
+                f"{', '.join(sorted(suites)) or 'none'}. "
                 "Give its folder with --suite."
             )
         reason = _reason(one, suites[one.suite], since)
         if reason:
             found.left_out[reason] += 1
             continue
-        assert one.attempt is not None and one.quality is not None
+        assert one.attempt is not None
+        assert one.quality is not None
         found.rows.append(
             Answer(
                 lane=one.arm.lane,

@@ -3,8 +3,8 @@
 An answer weighs ``2^(-age / half-life)``, times ``OTHER_VERSION`` where another model or version of the lane gave it or
 where the lane was found to be worse since, times the weight of its suite: a power prior (Ibrahim & Chen 2000), so the
 weights are counts. Repeats of a case are one answer, their mean. The m cases of a group are worth m / (1 + (m - 1) r)
-(Kish 1965), r their correlation. A judge of sensitivity Se and specificity Sp is corrected for (Rogan & Gladen 1978):
-q = (p + Sp - 1) / J with J = Se + Sp - 1, which is worth n J^2 q (1 - q) / (p (1 - p)) answers of a perfect judge.
+(Kish 1965), r their correlation. What each judge counted is kept apart: how far it is to be trusted is a matter of the
+likelihood.
 """
 
 from __future__ import annotations
@@ -20,26 +20,11 @@ from router_ml.allocation.priors import OTHER_VERSION
 from router_ml.config import Lane
 from router_ml.errors import OfflineDataError
 from training.evals.priors.answers import Answer
+from training.evals.priors.likelihood import PERFECT, Reliability
 
 LITTLE = 10.0  # groups that the assumption "they are one answer" is worth
 DAY_S = 86_400.0
 Cell = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How often a judge passes what is right, and fails what is wrong."""
-
-    sensitivity: float = 1.0
-    specificity: float = 1.0
-
-    @property
-    def informative(self) -> float:
-        """J = sensitivity + specificity - 1 (Youden 1950): 1 for a perfect judge, 0 for a coin."""
-        return self.sensitivity + self.specificity - 1
-
-
-PERFECT = Reliability()
 
 
 @dataclass(frozen=True)
@@ -69,11 +54,22 @@ class Discounts:
 
 @dataclass(frozen=True)
 class Count:
-    """Of a lane in a cell: ``answers`` as they are, ``counted`` after discounts, ``successes`` of the latter."""
+    """Of a lane in a cell: ``answers`` as they are, and by judge how many they are after discounts and groups, and how
+    many of these passed."""
 
     answers: int
-    counted: float
-    successes: float
+    by_judge: Mapping[Reliability, tuple[float, float]]
+
+    @property
+    def counted(self) -> float:
+        """After discounts, whoever judged."""
+        return sum(n for n, _ in self.by_judge.values())
+
+    @property
+    def observed(self) -> float:
+        """Mean quality, corrected for judges that err, 0..1."""
+        parts = (n * ((s / n - 1 + j.specificity) / j.informative) for j, (n, s) in self.by_judge.items())
+        return min(max(sum(parts) / self.counted, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -108,11 +104,11 @@ def count(
         total = sums[group.cell][group.judge]
         total[0] += worth
         total[1] += worth * group.mean
-    found = {}
-    for cell, by_judge in sums.items():
-        parts = [_corrected(n, s, judge) for judge, (n, s) in by_judge.items() if n > 0]
-        found[cell] = Count(raw[cell], sum(n for n, _ in parts), sum(s for _, s in parts))
-    return found, correlation
+    found = {
+        cell: Count(raw[cell], {judge: (n, min(s, n)) for judge, (n, s) in by_judge.items() if n > 0})
+        for cell, by_judge in sums.items()
+    }
+    return {cell: one for cell, one in found.items() if one.by_judge}, correlation
 
 
 def _groups(answers: Sequence[Answer], lanes: Mapping[str, Lane], discounts: Discounts) -> list[_Group]:
@@ -156,18 +152,6 @@ def _served_now(answers: Iterable[Answer]) -> dict[str, str]:
 
 def _judge(checks: tuple[str, ...], known: Mapping[str, Reliability]) -> Reliability:
     return min((known[name] for name in checks if name in known), key=lambda one: one.informative, default=PERFECT)
-
-
-def _corrected(count: float, successes: float, judge: Reliability) -> tuple[float, float]:
-    """Count and successes that a perfect judge's would be."""
-    if judge == PERFECT:
-        return count, successes
-    j, passes = judge.informative, 1 - judge.specificity
-    quality = float(np.clip((successes / count - passes) / j, 0, 1))
-    likely = (count * quality + 1) / (count + 2)  # away from 0 and 1, where no judge would seem to err
-    seen = judge.sensitivity * likely + passes * (1 - likely)
-    worth = count * j * j * likely * (1 - likely) / (seen * (1 - seen))
-    return worth, worth * quality
 
 
 def within_groups(groups: Sequence[_Group]) -> float:

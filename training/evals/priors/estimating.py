@@ -21,9 +21,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Row:
-    """A lane in a cell that was evaluated. ``answers`` as they are, ``counted`` after discounts, their mean
-    ``observed``; posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth,
-    before and after the cap; ``shrunk``: weight, 0..1, of what was not seen in the cell itself."""
+    """A lane in a cell that was evaluated.
+
+    ``answers`` as they are, ``counted`` after discounts, as answers of a perfect judge, their mean ``observed``;
+    posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth, ``given`` after the
+    cap; ``shrunk``: weight, 0..1, of what was not seen in the cell itself.
+    """
 
     lane: str
     intent: str
@@ -87,14 +90,13 @@ def estimate_priors(
     def table(name: str) -> Floats:
         return np.stack([getattr(found[lane], name).reshape(shape) for lane in lanes], axis=2)
 
-    counted = np.stack([_table(counts, lane, intents, domains)[0].reshape(shape) for lane in lanes], axis=2)
     priors = CellPriors(
         lanes=lanes,
         intents=intents,
         domains=domains,
         quality=table("quality"),
         strength=np.minimum(table("strength"), cap),
-        counted=counted,
+        counted=table("counted"),
         low=table("low"),
         high=table("high"),
         level=LEVEL,
@@ -105,13 +107,6 @@ def estimate_priors(
     return Estimated(priors, rows, dict(known.left_out), correlation)
 
 
-def _table(
-    counts: Mapping[Cell, Count], lane: str, intents: tuple[str, ...], domains: tuple[str, ...]
-) -> tuple[Floats, Floats]:
-    cells = [counts.get((lane, intent, domain), Count(0, 0.0, 0.0)) for intent in intents for domain in domains]
-    return np.array([one.counted for one in cells]), np.array([one.successes for one in cells])
-
-
 def _lane(
     lane: str,
     counts: Mapping[Cell, Count],
@@ -119,10 +114,22 @@ def _lane(
     intents: tuple[str, ...],
     domains: tuple[str, ...],
 ) -> Cells:
-    counted, successes = _table(counts, lane, intents, domains)
-    rows, columns = np.divmod(np.arange(len(counted)), len(domains))
+    cells = [counts.get((lane, intent, domain)) for intent in intents for domain in domains]
+    judges = tuple(dict.fromkeys(judge for one in cells if one is not None for judge in one.by_judge))
+    table = np.array(
+        [[(0.0, 0.0) if one is None else one.by_judge.get(judge, (0.0, 0.0)) for judge in judges] for one in cells]
+    )
+    rows, columns = np.divmod(np.arange(len(cells)), len(domains))
     believed = config.lanes[lane].prior
-    return shrink(successes, counted, intents=rows, domains=columns, prior=believed.quality, worth=believed.strength)
+    return shrink(
+        table[:, :, 1],
+        table[:, :, 0],
+        intents=rows,
+        domains=columns,
+        prior=believed.quality,
+        worth=believed.strength,
+        judges=judges,
+    )
 
 
 def _rows(
@@ -137,23 +144,23 @@ def _rows(
         for at in range(len(cells.quality)):
             intent, domain = intents[at // len(domains)], domains[at % len(domains)]
             seen = counts.get((lane, intent, domain))
-            if seen is None or not seen.counted > 0:
+            if seen is None:
                 continue
-            strength = float(cells.strength[at])
+            counted, strength = float(cells.counted[at]), float(cells.strength[at])
             rows.append(
                 Row(
                     lane=lane,
                     intent=intent,
                     domain=domain,
                     answers=seen.answers,
-                    counted=seen.counted,
-                    observed=seen.successes / seen.counted,
+                    counted=counted,
+                    observed=seen.observed,
                     quality=float(cells.quality[at]),
                     low=float(cells.low[at]),
                     high=float(cells.high[at]),
                     strength=strength,
                     given=min(strength, cap),
-                    shrunk=max(1 - seen.counted / strength, 0.0),
+                    shrunk=max(1 - counted / strength, 0.0),
                 )
             )
     return rows

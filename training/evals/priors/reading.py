@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from router_ml.config.section import Fraction, Section
 from router_ml.errors import OfflineDataError
-from training.evals.priors.counting import Reliability
+from training.evals.priors.likelihood import Reliability
 from training.evals.suite import NAMES, SUITES, Suite, load_suite
 
 

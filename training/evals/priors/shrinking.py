@@ -9,23 +9,29 @@ point is (Rasmussen & Williams 2006, algorithm 3.1), and of each cell the cavity
 cavity times the cell's own binomial likelihood is then integrated exactly, as in nested Laplace approximations (Rue et
 al. 2009). Empirical Bayes would take the best point of the grid for true, and be too sure where few cells are known.
 
-Counts may be fractions: a quality between 0 and 1 is a share of a success, whose variance is at most that of a coin.
+Counts may be fractions: a quality between 0 and 1 is a share of a success, whose variance is at most that of a coin. A
+judge that errs is part of the likelihood, so that what it cannot tell stays open.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evals.priors.likelihood import PERFECT, Reliability, Seen, logistic
+
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 SPREADS = (0.05, 0.2, 0.45, 0.9, 1.6)  # of intents and of domains, in logits
 OWN = (0.05, 0.2, 0.4, 0.7, 1.1, 1.7, 2.6)  # of a cell of its own
 RATE = 1.5  # of the exponential priors of spreads: P(spread > 2) = 5%
+NOT_TOLD_APART = 0.01  # an end so close to 0 or 1 is put there: logits tell apart what no suite can
 _STEPS = 30
+_LONGEST = 2.0
 _CONVERGED = 1e-6
 _NEGLIGIBLE = 1e-3
 _POINTS = 161
@@ -36,13 +42,14 @@ _LEAST_STRENGTH = 0.5
 @dataclass(frozen=True)
 class Cells:
     """Posterior of one lane by cell, (c,) each: mean, equal-tailed interval at ``LEVEL``, the strength of the Beta with
-    the same mean and variance, and what all other cells say of the cell: ``without``, a mean."""
+    the same mean and variance, and how many answers of a perfect judge were ``counted``. Ends within
+    ``NOT_TOLD_APART`` of 0 or 1 are 0 or 1."""
 
     quality: Floats
     low: Floats
     high: Floats
     strength: Floats
-    without: Floats
+    counted: Floats
 
 
 def shrink(
@@ -53,28 +60,30 @@ def shrink(
     domains: NDArray[np.intp],
     prior: float,
     worth: float,
+    judges: Sequence[Reliability] = (PERFECT,),
 ) -> Cells:
     """The posterior of one lane.
 
     Args:
-        successes, counts: (c,) by cell; 0 <= successes <= counts; a count of 0 is a cell that was not evaluated.
+        successes, counts: (c, j) by cell and judge, or (c,) of a perfect one; 0 <= successes <= counts; a count of 0 is
+            a cell that was not evaluated.
         intents, domains: (c,) of each cell. prior, worth: mean in 0..1 and answers of the configured prior.
+        judges: (j,) who counted.
     """
+    seen_by = Seen.of(successes, counts, judges)
     prior = min(max(prior, 0.01), 0.99)
     centre, width = np.log(prior / (1 - prior)), 1 / (worth * prior * (1 - prior))
     grid = np.array(list(product(SPREADS, SPREADS, OWN)))
     like = (intents[:, None] == intents).astype(float), (domains[:, None] == domains).astype(float)
-    parts = np.stack([*like, np.eye(len(counts))])
-    seen = np.flatnonzero(counts > 0)
-    near = parts[:, seen][:, :, seen]
-    kernel = np.tensordot(grid**2, near, axes=1) + width
-    f, slope, curve, evidence = _laplace(successes[seen], counts[seen], kernel, centre)
+    parts = np.stack([*like, np.eye(len(intents))])
+    known = np.flatnonzero(seen_by.counts.sum(axis=1) > 0)
+    kernel = np.tensordot(grid**2, parts[:, known][:, :, known], axes=1) + width
+    f, slope, curve, evidence = _laplace(seen_by.take(known), kernel, centre)
     weight = evidence - RATE * grid.sum(axis=1) + np.log(_measure())
     weight = np.exp(weight - weight.max())
-    weight /= weight.sum()
-    kept = weight > _NEGLIGIBLE * weight.max()
-    mean, variance = _cavities(grid[kept], parts, seen, width, centre, f[kept], slope[kept], curve[kept])
-    return _integrated(mean, variance, weight[kept] / weight[kept].sum(), successes, counts)
+    kept = weight > _NEGLIGIBLE
+    mean, variance = _cavities(grid[kept], parts, known, width, centre, f[kept], slope[kept], curve[kept])
+    return _integrated(mean, variance, weight[kept] / weight[kept].sum(), seen_by)
 
 
 def _measure() -> Floats:
@@ -83,35 +92,29 @@ def _measure() -> Floats:
     return np.array([a * b * c for a, b, c in product(*sizes)])
 
 
-def _laplace(successes: Floats, counts: Floats, kernel: Floats, centre: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Modes (g, c), gradients and curvatures of the likelihood there, and the log evidence (g,), for each kernel
-    (g, c, c). Newton's steps on a concave function."""
-    size = len(counts)
+def _laplace(seen: Seen, kernel: Floats, centre: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Modes (g, c), gradients and expected curvatures of the likelihood there, and the log evidence (g,), for each
+    kernel (g, c, c), by Fisher scoring."""
     f = np.full(kernel.shape[:2], centre)
-    identity = np.eye(size)
-    if not size:
-        return f, f, f, np.zeros(len(kernel))
     a = np.zeros_like(f)
+    if not f.shape[1]:
+        return f, f, f, np.zeros(len(kernel))
+    identity = np.eye(f.shape[1])
     for _ in range(_STEPS):
-        p = _logistic(f)
-        curve = np.maximum(counts * p * (1 - p), 1e-10)
+        slope, curve, _ = seen.likelihood(f)
         root = np.sqrt(curve)
         inner = identity + root[:, :, None] * kernel * root[:, None, :]
-        b = curve * (f - centre) + successes - counts * p
+        b = curve * (f - centre) + slope
         right = root * np.einsum("gij,gj->gi", kernel, b)
         a = b - root * np.linalg.solve(inner, right[:, :, None])[:, :, 0]
-        new = centre + np.einsum("gij,gj->gi", kernel, a)
-        moved = np.clip(new - f, -2.0, 2.0)
-        f = f + moved
+        moved = np.clip(centre + np.einsum("gij,gj->gi", kernel, a) - f, -_LONGEST, _LONGEST)
+        f += moved
         if np.abs(moved).max() < _CONVERGED:
             break
-    p = _logistic(f)
-    curve = np.maximum(counts * p * (1 - p), 1e-10)
+    slope, curve, log = seen.likelihood(f)
     root = np.sqrt(curve)
-    inner = identity + root[:, :, None] * kernel * root[:, None, :]
-    likelihood = (successes * f - counts * np.logaddexp(0, f)).sum(axis=1)
-    evidence = likelihood - 0.5 * (a * (f - centre)).sum(axis=1) - 0.5 * np.linalg.slogdet(inner)[1]
-    return f, successes - counts * p, curve, evidence
+    size = np.linalg.slogdet(identity + root[:, :, None] * kernel * root[:, None, :])[1]
+    return f, slope, curve, log - 0.5 * (a * (f - centre)).sum(axis=1) - 0.5 * size
 
 
 def _cavities(
@@ -142,41 +145,32 @@ def _cavities(
     return mean, variance
 
 
-def _integrated(mean: Floats, variance: Floats, weight: Floats, successes: Floats, counts: Floats) -> Cells:
+def _integrated(mean: Floats, variance: Floats, weight: Floats, seen: Seen) -> Cells:
     """Posterior by cell from cavities (g, C), their weights (g,), and the cells' own counts."""
-    found = [
-        _one(mean[:, cell], variance[:, cell], weight, successes[cell], counts[cell]) for cell in range(len(counts))
-    ]
-    return Cells(*(np.array(column) for column in zip(*found, strict=True)))
+    found = [_one(mean[:, at], variance[:, at], weight, seen.take(np.array([at]))) for at in range(len(seen.counts))]
+    quality, low, high, strength = (np.array(column) for column in zip(*found, strict=True))
+    return Cells(quality, low, high, strength, seen.worth(quality))
 
 
-def _one(
-    mean: Floats, variance: Floats, weight: Floats, success: float, count: float
-) -> tuple[float, float, float, float, float]:
-    # the weights of the grid already hold the cell's own likelihood, so each part is normalised by itself
+def _one(mean: Floats, variance: Floats, weight: Floats, seen: Seen) -> tuple[float, float, float, float]:
     precision = 1 / variance
-    start = np.clip((success + 0.5) / (count + 1), 1e-3, 1 - 1e-3)
-    own = count * start * (1 - start)
-    middle = (mean * precision + own * np.log(start / (1 - start))) / (precision + own)
+    start, own = seen.rough()
+    middle = (mean * precision + own * start) / (precision + own)
     deviation = np.sqrt(1 / (precision + own))
     low, high = (middle - _REACH * deviation).min() - 1, (middle + _REACH * deviation).max() + 1
     at = np.linspace(low, high, max(_POINTS, int((high - low) / (deviation.min() / 4)) + 1))
-    log = -0.5 * (at - mean[:, None]) ** 2 * precision[:, None]
-    before = np.exp(log)
-    log += success * at - count * np.logaddexp(0, at)
+    log = seen.likelihood(at[:, None])[2] - 0.5 * (at - mean[:, None]) ** 2 * precision[:, None]
     density = np.exp(log - log.max(axis=1, keepdims=True))
+    # the weights of the grid hold the cell's own likelihood already, so each part is normalised by itself
     share = weight @ (density / density.sum(axis=1, keepdims=True))
-    q = _logistic(at)
+    q = logistic(at)
     centre = float(share @ q)
     spread = float(share @ (q - centre) ** 2)
-    cumulated = np.cumsum(share) - share / 2
-    ends = np.interp([(1 - LEVEL) / 2, (1 + LEVEL) / 2], cumulated, q)
+    ends = np.interp([(1 - LEVEL) / 2, (1 + LEVEL) / 2], np.cumsum(share) - share / 2, q)
     strength = max(centre * (1 - centre) / max(spread, 1e-12) - 1, _LEAST_STRENGTH)
-    total = before.sum(axis=1, keepdims=True)
-    without = float(weight @ (before / np.maximum(total, 1e-300)) @ q)
-    return centre, float(ends[0]), float(ends[1]), strength, without
-
-
-def _logistic(x: Floats) -> Floats:
-    result: Floats = 0.5 * (1 + np.tanh(0.5 * x))
-    return result
+    return (
+        centre,
+        0.0 if ends[0] < NOT_TOLD_APART else float(ends[0]),
+        1.0 if ends[1] > 1 - NOT_TOLD_APART else float(ends[1]),
+        strength,
+    )
