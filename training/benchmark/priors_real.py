@@ -70,8 +70,10 @@ def _sums(pack: Pack, cell: NDArray[np.intp], rows: NDArray[np.bool_], column: i
     quality = pack.quality[:, column]
     some = np.flatnonzero(rows & np.isfinite(quality))
     keys, place = np.unique(np.stack([cell[some], pack.group[some]]), axis=1, return_inverse=True)
-    mean = np.bincount(place.ravel(), quality[some]) / np.bincount(place.ravel())
-    return np.bincount(keys[0], minlength=size).astype(float), np.bincount(keys[0], mean, minlength=size)
+    mean: Floats = np.bincount(place.ravel(), quality[some]) / np.bincount(place.ravel())
+    counts: Floats = np.bincount(keys[0], minlength=size).astype(np.float64)
+    sums: Floats = np.bincount(keys[0], mean, minlength=size).astype(np.float64)
+    return counts, sums
 
 
 def _expected(s: Floats, n: Floats, domains: int) -> dict[str, tuple[Floats, Floats]]:

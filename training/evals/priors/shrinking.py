@@ -95,11 +95,12 @@ def _measure() -> Floats:
 def _laplace(seen: Seen, kernel: Floats, centre: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Modes (g, c), gradients and expected curvatures of the likelihood there, and the log evidence (g,), for each
     kernel (g, c, c), by Fisher scoring."""
-    f = np.full(kernel.shape[:2], centre)
+    size = kernel.shape[1]
+    f = np.full((len(kernel), size), centre)
     a = np.zeros_like(f)
-    if not f.shape[1]:
+    if not size:
         return f, f, f, np.zeros(len(kernel))
-    identity = np.eye(f.shape[1])
+    identity = np.eye(size)
     for _ in range(_STEPS):
         slope, curve, _ = seen.likelihood(f)
         root = np.sqrt(curve)
@@ -113,8 +114,8 @@ def _laplace(seen: Seen, kernel: Floats, centre: float) -> tuple[Floats, Floats,
             break
     slope, curve, log = seen.likelihood(f)
     root = np.sqrt(curve)
-    size = np.linalg.slogdet(identity + root[:, :, None] * kernel * root[:, None, :])[1]
-    return f, slope, curve, log - 0.5 * (a * (f - centre)).sum(axis=1) - 0.5 * size
+    volume = np.linalg.slogdet(identity + root[:, :, None] * kernel * root[:, None, :])[1]
+    return f, slope, curve, log - 0.5 * (a * (f - centre)).sum(axis=1) - 0.5 * volume
 
 
 def _cavities(
