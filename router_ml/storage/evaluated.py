@@ -22,8 +22,6 @@ from router_ml.storage.writing import IDS_PER_QUERY
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
-SOURCE = "eval:"
-"""How the source of an outcome of an evaluation begins; the name of its suite follows."""
 
 
 def read_evaluated(log: EventLog, since: datetime | None = None) -> Iterator[tuple[RouteDecision, Outcome]]:

@@ -1,4 +1,4 @@
-"""Ask one lane one case, tools included, and write down what it did. A lane that fails is an attempt, never an error."""
+"""Ask one lane one case, tools included, and write down what it did. How a lane fails is an attempt, never an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 from router_ml.config import RouterConfig
 from router_ml.contract import FailureKind, ToolCall
@@ -16,7 +16,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.execution.allowance import assumed_usd
 from router_ml.execution.lanes.calls import LaneCall, Lanes
 from router_ml.execution.lanes.failures import LaneFailure
-from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.messages import answers, with_ids
 from training.evals.attempt import Attempt, Turn
 from training.evals.case import Case
@@ -90,7 +90,7 @@ class _Tally:
             tokens_in=self.tokens_in,
             tokens_out=self.tokens_out,
             cost_usd=self.cost_usd if known else None,
-            assumed_usd=self.assumed_usd,
+            assumed_usd=self.assumed_usd + (0.0 if known else self.cost_usd),
             retries=self.retries,
             served_model=None if reply is None else reply.served_model,
             fingerprint=None if reply is None else reply.fingerprint,
@@ -147,8 +147,7 @@ class LaneTarget:
         Raises:
             LaneFailure: there is none.
         """
-        async with self._slots.place(call.lane):
-            return await self._lanes.call(call)
+        return await self._tried(call, _Tally(call.lane, 0.0), streamed=False)
 
     async def _rounds(
         self, call: LaneCall, case: Case, replay: Replay | None, tally: _Tally, *, streamed: bool
@@ -170,7 +169,7 @@ class LaneTarget:
             for request in reply.tool_requests:
                 turn = replay.answer(request.name, request.arguments, round=tally.rounds)
                 tally.turns.append(turn)
-                messages.append(answers(request, _told(turn)))
+                messages.append(told(request, turn))
             call = replace(call, must_call=False)
 
     async def _tried(self, call: LaneCall, tally: _Tally, *, streamed: bool) -> Reply:
@@ -212,7 +211,7 @@ class LaneTarget:
 
     def _pause_s(self, asked_ms: float, *, tried: int) -> float:
         own = self._config.fallback.backoff_ms * 2**tried
-        return max(asked_ms, own) * self._rng.uniform(1.0, 1.5) / 1000
+        return float(max(asked_ms, own)) * self._rng.uniform(1.0, 1.5) / 1000
 
 
 def askable(config: RouterConfig) -> tuple[str, ...]:
@@ -220,7 +219,8 @@ def askable(config: RouterConfig) -> tuple[str, ...]:
     return tuple(name for name, lane in config.lanes.items() if lane.cascade is None)
 
 
-def _told(turn: Turn) -> ToolCall:
+def told(request: ToolRequest, turn: Turn) -> JsonObject:
     """What a lane is told of a call, in the words of executions."""
-    status = "done" if turn.error is None else "failed"
-    return ToolCall(name=turn.tool, version="1", result=turn.result, status=status, error=turn.error)
+    status: Literal["done", "failed"] = "done" if turn.error is None else "failed"
+    call = ToolCall(name=turn.tool, version="1", result=turn.result, status=status, error=turn.error)
+    return answers(request, call)

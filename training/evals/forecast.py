@@ -1,4 +1,4 @@
-"""What an attempt at a case is expected to cost, before it is made: from lengths alone, then from what came of others."""
+"""What an attempt at a case is expected to cost, before it is made: by lengths, then by what came of others."""
 
 from __future__ import annotations
 
@@ -49,9 +49,12 @@ class Forecast:
         judged, n = self._judged.get(suite, (0.0, 0))
         return plain_usd * max(ratio, 0.5) + (judged / n if n else 0.0)
 
-    def learn(self, suite: str, lane: str, *, plain_usd: float, paid_usd: float, judged_usd: float) -> None:
-        """Take in what an attempt and its judges came to."""
+    def learn(self, suite: str, lane: str, *, plain_usd: float, paid_usd: float) -> None:
+        """Take in what an attempt came to."""
         self._paid[suite, lane] += paid_usd
         self._said[suite, lane] += plain_usd
-        judged, n = self._judged.get(suite, (0.0, 0))
-        self._judged[suite] = (judged + judged_usd, n + 1)
+
+    def judged(self, suite: str, usd: float) -> None:
+        """Take in what judging an attempt came to."""
+        before, n = self._judged.get(suite, (0.0, 0))
+        self._judged[suite] = (before + usd, n + 1)

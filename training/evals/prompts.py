@@ -1,4 +1,4 @@
-"""What a lane is sent with a case: built by the functions that executions use, so that what is measured is what runs."""
+"""What a lane is sent with a case, built by the functions of executions: what is measured is what runs."""
 
 from __future__ import annotations
 

@@ -89,6 +89,20 @@ def run_across(suite: Suite, results: Sequence[Result], bench: Bench, expect: Ex
     return tuple(function(suite, results, bench, **_given(function, expect)))
 
 
+def settle(expect: Expect, *, across: bool = False) -> None:
+    """See that a check could be run, without running it.
+
+    Raises:
+        OfflineDataError: there is no such check, or it does not take what it is given, or needs what it is not given.
+    """
+    function = _found(_across, expect, "check across results") if across else _found(_checks, expect, "check")
+    given = _given(function, expect)
+    wanted = inspect.signature(function).parameters.values()
+    needed = {one.name for one in wanted if one.kind == one.KEYWORD_ONLY and one.default is one.empty}
+    if missing := sorted(needed - set(given)):
+        raise OfflineDataError(f"Check {expect.check} needs {', '.join(missing)}, which is not given.")
+
+
 def _found(known: dict[str, Any], expect: Expect, what: str) -> Any:
     for module in MODULES:
         importlib.import_module(module)

@@ -9,7 +9,7 @@ depends_on               what makes its results stale when it changes: lanes, in
 system                   of all cases that have none of their own
 streamed                 whether lanes are asked for streams, so that the first byte has a time
 cases, passages          JSONL files; tools: a mapping as under ``tools`` in router.yaml
-checks                   of every attempt;  across: of all attempts of a lane together, or of all lanes
+checks                   of every attempt;  across: of all attempts of a lane together
 """
 
 from __future__ import annotations
