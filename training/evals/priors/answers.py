@@ -19,7 +19,8 @@ LOWERED = ("lower", "block")
 @dataclass(frozen=True)
 class Answer:
     """A judged answer. ``quality``: 0..1; ``case`` and ``cluster``: what it answers, and what that stands and falls
-    with, within its suite; ``checks``: that judged it; ``cost_usd``: None where it is not known."""
+    with, within its suite; ``checks``: that judged it; ``cost_usd``: None where it is not known; ``run``, ``repeat``:
+    where it is from."""
 
     lane: str
     model: str
@@ -34,6 +35,13 @@ class Answer:
     checks: tuple[str, ...] = ()
     served_model: str | None = None
     cost_usd: float | None = None
+    run: str = ""
+    repeat: int = 0
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for the same answer, wherever it was kept."""
+        return self.run, self.suite, self.case, self.lane, self.model, self.version, self.repeat
 
 
 @dataclass
@@ -44,8 +52,13 @@ class Answers:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def joined(self, other: Answers) -> Answers:
-        """These and the others."""
-        return Answers([*self.rows, *other.rows], self.left_out + other.left_out)
+        """These and those of the others that are not among them already."""
+        known = {row.key for row in self.rows}
+        new = [row for row in other.rows if row.key not in known]
+        left = self.left_out + other.left_out
+        if len(new) < len(other.rows):
+            left["in the log and in results files, counted once"] += len(other.rows) - len(new)
+        return Answers([*self.rows, *new], left)
 
     def within(self, intents: Iterable[str], domains: Iterable[str], lanes: Iterable[str]) -> Answers:
         """Those of cells and lanes that are known; the others are counted."""
@@ -97,6 +110,8 @@ def of_results(results: Iterable[Result], suites: Mapping[str, Suite], *, since:
                 checks=tuple(dict.fromkeys(verdict.check for verdict in one.verdicts if verdict.passed is not None)),
                 served_model=one.arm.served_model,
                 cost_usd=one.attempt.cost_usd,
+                run=one.run,
+                repeat=one.repeat,
             )
         )
     return found

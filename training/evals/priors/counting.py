@@ -135,7 +135,7 @@ def _groups(answers: Sequence[Answer], lanes: Mapping[str, Lane], discounts: Dis
 def _weight(one: Answer, lane: Lane, newest: Mapping[str, str], discounts: Discounts) -> float:
     days = max((discounts.now - one.at).total_seconds(), 0.0) / DAY_S
     weight: float = discounts.suites.get(one.suite, 1.0) * 0.5 ** (days / discounts.half_life_days)
-    configured = one.model == lane.model and one.version in ("", lane.version)  # a log knows no version
+    configured = (one.model, one.version) == (lane.model, lane.version)
     served = one.served_model is None or one.served_model == newest.get(one.lane, one.served_model)
     before = one.lane in discounts.lowered and one.at < discounts.lowered[one.lane]
     return weight * (1.0 if configured and served and not before else discounts.other_version)

@@ -72,8 +72,11 @@ def shrink(
     """
     seen_by = Seen.of(successes, counts, judges)
     prior = min(max(prior, 0.01), 0.99)
-    centre, width = np.log(prior / (1 - prior)), 1 / (worth * prior * (1 - prior))
+    width = 1 / (worth * prior * (1 - prior))
     grid = np.array(list(product(SPREADS, SPREADS, OWN)))
+    # the mean of a logistic normal is nearer to 1/2 than its middle (MacKay 1992): it is to be the configured one
+    shift = np.sqrt(1 + np.pi / 8 * (width + (grid**2).sum(axis=1)))
+    centre = np.log(prior / (1 - prior)) * shift[:, None]
     like = (intents[:, None] == intents).astype(float), (domains[:, None] == domains).astype(float)
     parts = np.stack([*like, np.eye(len(intents))])
     known = np.flatnonzero(seen_by.counts.sum(axis=1) > 0)
@@ -82,7 +85,7 @@ def shrink(
     weight = evidence - RATE * grid.sum(axis=1) + np.log(_measure())
     weight = np.exp(weight - weight.max())
     kept = weight > _NEGLIGIBLE
-    mean, variance = _cavities(grid[kept], parts, known, width, centre, f[kept], slope[kept], curve[kept])
+    mean, variance = _cavities(grid[kept], parts, known, width, centre[kept], f[kept], slope[kept], curve[kept])
     return _integrated(mean, variance, weight[kept] / weight[kept].sum(), seen_by)
 
 
@@ -92,11 +95,11 @@ def _measure() -> Floats:
     return np.array([a * b * c for a, b, c in product(*sizes)])
 
 
-def _laplace(seen: Seen, kernel: Floats, centre: float) -> tuple[Floats, Floats, Floats, Floats]:
+def _laplace(seen: Seen, kernel: Floats, centre: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Modes (g, c), gradients and expected curvatures of the likelihood there, and the log evidence (g,), for each
     kernel (g, c, c), by Fisher scoring."""
     size = kernel.shape[1]
-    f = np.full((len(kernel), size), centre)
+    f = np.repeat(centre, size, axis=1)
     a = np.zeros_like(f)
     if not size:
         return f, f, f, np.zeros(len(kernel))
@@ -123,7 +126,7 @@ def _cavities(
     parts: Floats,
     seen: NDArray[np.intp],
     width: float,
-    centre: float,
+    centre: Floats,
     f: Floats,
     slope: Floats,
     curve: Floats,
@@ -133,7 +136,7 @@ def _cavities(
     own = (grid**2).sum(axis=1)[:, None] + width
     if not len(seen):
         shape = len(grid), parts.shape[1]
-        return np.full(shape, centre), np.broadcast_to(own, shape).copy()
+        return np.broadcast_to(centre, shape).copy(), np.broadcast_to(own, shape).copy()
     root = np.sqrt(curve)
     inner = np.eye(len(seen)) + root[:, :, None] * cross[:, seen] * root[:, None, :]
     solved = np.linalg.solve(inner, root[:, :, None] * np.swapaxes(cross, 1, 2))
