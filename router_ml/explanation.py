@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from router_ml.errors import InvalidRequestError
+from router_ml.missing import missing
 
 if TYPE_CHECKING:
     from router_ml.contract.decision import RouteDecision
@@ -25,7 +26,7 @@ def explain(decision: RouteDecision, audience: Audience) -> str:
     if audience == "user":
         return _for_user(decision)
     lines = [_headline(decision), *_understanding(decision), *_guardrails(decision)]
-    lines += [*_terms(decision), *_lanes(decision)]
+    lines += [*_terms(decision), *_lanes(decision), *_missing(decision)]
     if audience == "auditor":
         lines += _proof(decision)
     return "\n".join(lines)
@@ -108,6 +109,22 @@ def _lanes(decision: RouteDecision) -> Iterator[str]:
         )
     for lane, reasons in decision.excluded.items():
         yield f" x {lane}: {'; '.join(reasons)}"
+
+
+def _missing(decision: RouteDecision) -> Iterator[str]:
+    """Which lanes are not known to reach the floor, and what evidence each lacks."""
+    cell = f"({decision.intent.label}, {decision.domain.label})"
+    for lane in decision.eligible:
+        estimate = decision.estimates.get(lane)
+        if estimate is None:
+            continue
+        lacks = missing(estimate.quality_low, estimate.quality_high, decision.floor)
+        if lacks is None and estimate.evidence > 0:
+            continue
+        bound = f"lower bound {estimate.quality_low:.2f} against floor {decision.floor:.2f} of {decision.traffic_class}"
+        known = f"{estimate.evidence:.0f} answers" if estimate.evidence >= 1 else "no evidence"
+        wants = "any answer" if lacks is None else lacks.words
+        yield f"Not known to reach the floor: {lane}: {bound} in {cell}: {known}; missing: {wants}."
 
 
 def _proof(decision: RouteDecision) -> Iterator[str]:

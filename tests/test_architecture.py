@@ -21,6 +21,7 @@ TRAINING = sorted((ROOT / "training").rglob("*.py"))
 # Lowest first. A unit is a file or folder of router_ml; it imports only from lower rows.
 ORDER = (
     {"errors"},
+    {"missing"},
     {"explanation"},
     {"contract"},
     {"config"},

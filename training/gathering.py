@@ -11,11 +11,13 @@ from typing import Any
 
 from rich.progress import Progress
 
+from router_ml.allocation.priors import CellPriors
 from router_ml.config import RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.planning.head import PlanHead
 from router_ml.storage.bundle import Manifest, digests, taxonomy
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.priors import check_labels, digest, load_priors, read_priors
 from router_ml.storage.records import utc
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
@@ -34,7 +36,8 @@ from training.plan_head import plan_from_log
 @dataclass(frozen=True)
 class Gathered:
     """Outcomes to learn from: those of a pack and of a log, over the configured lanes, with what is known of the log as
-    a whole, its checks, and what its labels say of the classifier; ``plan``: heads that its labels of plans taught."""
+    a whole, its checks, and what its labels say of the classifier; ``plan``: heads that its labels of plans taught;
+    ``priors``: what evaluations say of lanes by cell."""
 
     base: Path
     parent: Manifest
@@ -51,6 +54,7 @@ class Gathered:
     seed: int
     most: int = MOST_ROWS
     plan: PlanHead | None = None
+    priors: CellPriors | None = None
 
     @property
     def parts(self) -> list[Outcomes]:
@@ -94,6 +98,7 @@ class Gathered:
             "settings_sha256": hashlib.sha256(self.settings.read_bytes()).hexdigest(),
             "classifier": {name: found.reason for name, found in self.corrections.items()},
             "seed": self.seed,
+            **({} if self.priors is None else {"priors_sha256": digest(self.priors)}),
         }
 
     @property
@@ -115,20 +120,26 @@ def gather(  # noqa: PLR0913 - what is not given has a default
     window: Window | None = None,
     seed: int = 0,
     most: int = MOST_ROWS,
+    priors: Path | None = None,
     progress: Progress | None = None,
 ) -> Gathered:
     """Read and check everything that would be learned from.
 
     Args:
         archive: folder that decisions of the log were compacted into.
+        priors: file of ``training.evals priors``; by default those of the base, where it has any.
         progress: shows how many decisions have been read.
 
     Raises:
         EncoderMismatchError: the pack was embedded by another encoder.
         OfflineDataError: no lane names a column of the pack, or the log holds no decision of the window, or was written
             with other features.
+        BundleFormatError: the priors cannot be read, or are of other labels than the base's classifier has.
     """
     encoder, classifier, window = fingerprint(base / "encoder"), Classifier.load(base), window or Window()
+    evaluations = load_priors(base) if priors is None else read_priors(priors)
+    spec = classifier.spec
+    check_labels(evaluations, intents=spec.intent.labels, domains=spec.domain.labels, where=str(priors or base))
     settings = settings or base / "router.yaml"
     config = load_config(settings, taxonomy(classifier))
     parent = Manifest("router", "", encoder, digests(base))
@@ -164,6 +175,7 @@ def gather(  # noqa: PLR0913 - what is not given has a default
         seed=seed,
         most=most,
         plan=plan,
+        priors=evaluations,
     )
 
 

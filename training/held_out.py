@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Allocation
+from router_ml.allocation.priors import before_outcomes
 from router_ml.config import RouterConfig
 from training.allocation import Outcomes
 from training.fitting import Learning
@@ -63,7 +64,7 @@ def lane_errors(
 
 def _predicted(base: Allocation, outcomes: Outcomes, config: RouterConfig) -> Floats:
     """Quality (n, L) by the base's batch model, the prior of lanes that it does not know."""
-    result = np.repeat([[lane.prior.quality for lane in config.lanes.values()]], len(outcomes.contexts), axis=0)
+    result = before_outcomes(base.priors, config.lanes, outcomes.contexts).quality
     known = [(at, list(config.lanes).index(name)) for at, name in enumerate(base.quality.lanes) if name in config.lanes]
     for start in range(0, len(outcomes.contexts), _ROWS):
         some = slice(start, start + _ROWS)

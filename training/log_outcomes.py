@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.allocation.priors import OTHER_VERSION
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.offline.champion import logged_contexts
 from router_ml.storage.records import LoggedData
@@ -14,7 +15,6 @@ from router_ml.understanding.classifier import Classifier, ClassifierSpec
 from router_ml.understanding.surface import NAMES
 from training.allocation import Outcomes
 from training.fitting import Unplaced
-from training.pack_outcomes import OTHER_VERSION
 
 NO_LANE = "no lane answered"
 NOT_CONFIGURED = "lane not configured"

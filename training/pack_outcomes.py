@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.allocation.priors import OTHER_VERSION
 from router_ml.config import Lane, RouterConfig
 from router_ml.errors import OfflineDataError
 from training.allocation import Outcomes
 from training.outcomes import Pack
 
 FIRST_VERSION = "1"
-OTHER_VERSION = 0.2  # how much an outcome counts that another version of the lane made
 
 
 def from_pack(pack: Pack, config: RouterConfig) -> tuple[Outcomes, dict[str, int]]:

@@ -52,6 +52,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
     now: datetime | None = None,
     work: Path | None = None,
     most: int = MOST_ROWS,
+    priors: Path | None = None,
 ) -> tuple[Manifest, Learned]:
     """Learn from a pack, a log, or both, and write the new bundle to ``out``.
 
@@ -66,6 +67,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
         work: folder of finished steps, in which a run that was killed goes on, and of the report. Without it there is
             neither.
         most: decisions of the log to fit to; further ones count as evidence.
+        priors: file of ``training.evals priors``; by default those of the base, where it has any.
 
     Raises:
         OfflineDataError: there is too little to learn from, it cannot be read, or the log holds no decision of the
@@ -83,6 +85,7 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
             window=window,
             seed=seed,
             most=most,
+            priors=priors,
             progress=progress,
         )
         task = progress.add_task("fitting quality, cost, bandit", total=STEPS)
@@ -175,6 +178,9 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
     work: Annotated[
         Path | None, typer.Option(help="Folder of finished steps and of the report; with a log, OUT.work by default.")
     ] = None,
+    priors: Annotated[
+        Path | None, typer.Option(help="Priors that training.evals made; default: the base's, where it has any.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be learned from; write nothing.")] = False,
     annotate: Annotated[
         tuple[int, Path] | None, typer.Option(help="Write so many decisions that should be labelled to a CSV file.")
@@ -197,6 +203,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
                 archive=archive,
                 window=window,
                 seed=seed,
+                priors=priors,
                 progress=progress,
             )
         if annotate is not None:
@@ -217,6 +224,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command line has as many options as it h
         org=org,
         seed=seed,
         work=folder,
+        priors=priors,
     )
     show(manifest, learned, out, console)
     if register_it:

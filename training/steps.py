@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from router_ml.allocation.estimate import Allocation
+from router_ml.config import RouterConfig
 from router_ml.planning.head import FILES as PLAN_FILES
 from router_ml.storage.bundle import Manifest, load_allocation, save_allocation
 from router_ml.storage.promises import Promises, load_promises, save_promises
 from training.allocation import Outcomes
 from training.certification import FOLDS, certify_all, cross_fit
-from training.fitting import MIN_OUTCOMES, Learning, learn, learn_all
+from training.fitting import MIN_OUTCOMES, Learning, learn_all
+from training.fitting import learn as fit
 from training.gathering import Gathered
 from training.held_out import LaneError, lane_errors
 from training.identical import same_request
@@ -35,7 +40,8 @@ def fitted(stages: Stages, found: Gathered) -> Learning:
 
     folder = stages.run("fit", {"gathered": found.digest}, make)
     arrays = load_file(folder / "held_out.safetensors")
-    return Learning(load_allocation(folder), arrays["held_out"], tuple(arrays["columns"].tolist()))
+    allocation = replace(load_allocation(folder), priors=found.priors)
+    return Learning(allocation, arrays["held_out"], tuple(arrays["columns"].tolist()))
 
 
 def certified(stages: Stages, found: Gathered) -> tuple[Promises, dict[str, str]]:
@@ -52,6 +58,10 @@ def certified(stages: Stages, found: Gathered) -> tuple[Promises, dict[str, str]
 
 def _certify(found: Gathered) -> tuple[Promises, dict[str, str]]:
     pack, config, seed = found.pack, found.config, found.seed
+
+    def learn(parts: Sequence[Outcomes], config: RouterConfig, *, seed: int) -> Allocation:
+        return replace(fit(parts, config, seed=seed), priors=found.priors)
+
     if pack is not None and found.evaluated is not None:
         if len(np.unique(pack.group)) < FOLDS * MIN_OUTCOMES:
             return Promises(), {}

@@ -14,6 +14,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import CostModel, latency, price
 from router_ml.allocation.known import Known, columns_of, look_up
 from router_ml.allocation.posterior import Drift
+from router_ml.allocation.priors import CellPriors
 from router_ml.allocation.quality import EVIDENCE_CAP, Belief, QualityModel, believe
 from router_ml.allocation.select import Rule, best
 from router_ml.config import Lane
@@ -27,13 +28,15 @@ REMOVED_COST_USD = 1e-4  # of a lane that the bandit knows and the configuration
 class Allocation:
     """The learned parts of allocation; retraining replaces them together. Quality and cost share one similarity.
 
-    ``blend`` is the weight, 0..1, of the bandit beside the batch model.
+    ``blend`` is the weight, 0..1, of the bandit beside the batch model. ``priors``: what evaluations say of lanes by
+    cell; None where each has the prior that is configured.
     """
 
     quality: QualityModel
     cost: CostModel
     bandit: Bandit
     blend: float
+    priors: CellPriors | None = None
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,9 @@ def assess(
         cell = np.clip(cell + drift.shift, 0, 1)
         per_outcome = np.maximum(predicted * (1 - predicted), LEAST_VARIANCE)  # of one that is 0 or 1
         evidence = np.minimum(evidence, EVIDENCE_CAP) * drift.retained + drift.precision * per_outcome
-    prior = np.array([lane.prior.quality for lane in places])
-    strength = np.array([lane.prior.strength for lane in places])
-    belief = believe(predicted, evidence, prior=prior, strength=strength, cell=cell)
-    usual = believe(cell, evidence, prior=prior, strength=strength).quality
+    belief = believe(predicted, evidence, prior=known.prior, strength=known.strength, cell=cell)
+    belief = replace(belief, evidence=belief.evidence + known.counted)  # what was evaluated is in the prior's strength
+    usual = believe(cell, evidence, prior=known.prior, strength=known.strength).quality
     watched = dict(zip(allocation.cost.lanes, allocation.cost.pace.tolist(), strict=True)) if allocation else {}
     pace = np.array([watched.get(lane, 1.0) for lane in lanes])
     slow = latency(places, known.tokens_out, pace)
@@ -164,7 +166,7 @@ def assess(
     made = cascades(lanes)
     if not made:
         return found
-    own = unknown(made, lanes, allocation.quality.lanes if allocation else ())
+    own = unknown(made, lanes, _known_lanes(allocation))
 
     def judged(part: Parts) -> tuple[Floats, Floats]:
         """USD and milliseconds of a judge, (n,): it reads the request and the draft, and writes a few tokens."""
@@ -228,7 +230,7 @@ def _learned(
     allocation: Allocation | None, lanes: Mapping[str, Lane], known: Known, cost: Floats, online: Online
 ) -> Floats:
     """Predicted quality, (n, L); the prior for lanes that the models do not know."""
-    predicted = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(cost), axis=0)
+    predicted = known.prior.copy()
     if allocation is None:
         return predicted
     theirs, ours = columns_of(allocation, lanes)
@@ -237,3 +239,11 @@ def _learned(
     mixed = (1 - allocation.blend) * known.quality + allocation.blend * online(their_cost)
     predicted[:, ours] = mixed[:, theirs]
     return predicted
+
+
+def _known_lanes(allocation: Allocation | None) -> tuple[str, ...]:
+    """The lanes that outcomes or evaluations have spoken of."""
+    if allocation is None:
+        return ()
+    evaluated = () if allocation.priors is None else allocation.priors.lanes
+    return (*allocation.quality.lanes, *evaluated)

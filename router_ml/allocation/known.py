@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.cost import expected_tokens_out
+from router_ml.allocation.priors import before_outcomes
 from router_ml.config import Lane
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Known:
     """What the fitted models say of requests, whatever lanes cost and outcomes have said since.
 
     tokens_out, cell_tokens_out, cell, evidence: (n, L) of the request, and of a typical one of its cell, per configured
-    lane. quality: (n, l) of the lanes that the models know.
+    lane. quality: (n, l) of the lanes that the models know. prior, strength, counted: (n, L) what is believed of each
+    lane before any outcome, how many answers that is worth, and how many were evaluated in the cell.
     """
 
     tokens_out: Floats
@@ -33,6 +35,9 @@ class Known:
     cell: Floats
     evidence: Floats
     quality: NDArray[np.float32]
+    prior: Floats
+    strength: Floats
+    counted: Floats
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Known:
         """The chosen rows."""
@@ -51,7 +56,8 @@ def look_up(allocation: Allocation | None, lanes: Mapping[str, Lane], contexts: 
     observed = allocation.cost.lanes if allocation else ()
     tokens = allocation.cost.tokens_out(contexts, near) if allocation else None
     typical = allocation.cost.of_cell(contexts) if allocation else None
-    cell = np.repeat([[lane.prior.quality for lane in lanes.values()]], len(contexts), axis=0)
+    before = before_outcomes(allocation.priors if allocation else None, lanes, contexts)
+    cell = before.quality.copy()
     evidence = np.zeros(cell.shape)
     quality = np.zeros((len(contexts), 0), np.float32)
     if allocation is not None:
@@ -65,6 +71,9 @@ def look_up(allocation: Allocation | None, lanes: Mapping[str, Lane], contexts: 
         cell=cell,
         evidence=evidence,
         quality=quality,
+        prior=before.quality,
+        strength=before.strength,
+        counted=before.counted,
     )
 
 

@@ -80,7 +80,7 @@ def believe(
     Args:
         predicted: (n, L) expected quality; ignored where evidence is 0.
         evidence: (n, L) outcomes behind it, capped at ``EVIDENCE_CAP``.
-        prior, strength: (L,) mean and weight of the Beta prior.
+        prior, strength: (L,) or (n, L) mean and weight of the Beta prior.
         cell: (n, L) expected average in the request's cell, which the evidence is about; by default ``predicted``.
 
     The interval is Wilson's (1927) score interval at the posterior mean of the cell and total weight, which stays

@@ -31,6 +31,7 @@ from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.guardrails.entities import Tagger
 from router_ml.planning.head import FILES as PLAN_FILES
 from router_ml.planning.head import PlanHead
+from router_ml.storage.priors import check_labels, load_priors, save_priors
 from router_ml.storage.promises import Promises, load_promises
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder, Floats
@@ -113,6 +114,7 @@ class Bundle:
         tagger = Tagger.load(folder) if ENTITY_FILES[0] in manifest.files else None
         learned, certified = load_allocation(folder), load_promises(folder)
         spec = classifier.spec
+        check_labels(learned.priors, intents=spec.intent.labels, domains=spec.domain.labels, where=str(folder))
         seen = learned.quality.similarity.landmarks.shape[1] + len(spec.intent.labels) + len(spec.domain.labels)
         plan = PlanHead.load(folder, features=seen) if PLAN_FILES[0] in manifest.files else None
         return cls(folder, manifest, config, encoder, classifier, learned, tagger, certified, plan)
@@ -219,7 +221,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def save_allocation(folder: Path, allocation: Allocation) -> None:
-    """Write ``ALLOCATION_FILES``."""
+    """Write ``ALLOCATION_FILES``, and ``priors.json`` where it has priors."""
     quality, cost, bandit = allocation.quality, allocation.cost, allocation.bandit
     parts: dict[str, Similarity | QualityModel | CostModel | Projection] = {
         "similarity": quality.similarity,
@@ -237,10 +239,11 @@ def save_allocation(folder: Path, allocation: Allocation) -> None:
     record = {"format": ALLOCATION_FORMAT, "lanes": list(quality.lanes), "blend": allocation.blend}
     (folder / "allocation.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
     bandit.save(folder)
+    save_priors(allocation.priors, folder)
 
 
 def load_allocation(folder: Path) -> Allocation:
-    """Read ``ALLOCATION_FILES``.
+    """Read ``ALLOCATION_FILES`` and the priors beside them.
 
     Raises:
         BundleFormatError: a file is missing or was written in another format.
@@ -259,4 +262,5 @@ def load_allocation(folder: Path) -> Allocation:
     lanes, similarity = tuple(record["lanes"]), Similarity(**part("similarity"))
     quality = QualityModel(lanes=lanes, similarity=similarity, **part("quality"))
     cost = CostModel(lanes=lanes, similarity=similarity, **part("cost"))
-    return Allocation(quality, cost, Bandit.load(folder, Projection(**part("projection"))), record["blend"])
+    bandit = Bandit.load(folder, Projection(**part("projection")))
+    return Allocation(quality, cost, bandit, record["blend"], load_priors(folder))

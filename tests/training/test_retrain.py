@@ -17,6 +17,7 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.allocation.estimate import estimate
+from router_ml.allocation.priors import OTHER_VERSION
 from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
@@ -30,7 +31,7 @@ from training.gathering import gather
 from training.log_batches import Window
 from training.log_outcomes import from_log
 from training.outcomes import Pack, load_pack
-from training.pack_outcomes import OTHER_VERSION, from_pack
+from training.pack_outcomes import from_pack
 from training.retrain import register, retrain
 
 ROOT = Path(__file__).parents[2]

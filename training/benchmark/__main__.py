@@ -16,6 +16,7 @@ from training.benchmark.log_sizes import main as log_sizes
 from training.benchmark.online import main as online
 from training.benchmark.ope import main as ope
 from training.benchmark.plan import main as plan
+from training.benchmark.priors import main as priors
 from training.benchmark.promise import main as promise
 from training.benchmark.relabelling import main as relabelling
 from training.benchmark.routing import main as routing
@@ -31,6 +32,7 @@ app.command("guardrails")(guardrails)
 app.command("savings")(savings)
 app.command("plan")(plan)
 app.command("promise")(promise)
+app.command("priors")(priors)
 app.command("online")(online)
 app.command("drift")(drift)
 app.command("gate")(gate)

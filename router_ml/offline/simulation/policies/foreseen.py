@@ -155,6 +155,6 @@ def check_read(bundle: Bundle, kinds: Kinds) -> None:
         )
 
 
-def _looked_up(lanes: Mapping[str, Lane]) -> list[tuple[str, int, float]]:
+def _looked_up(lanes: Mapping[str, Lane]) -> list[tuple[object, ...]]:
     """What of the lanes the looking up depends on."""
-    return [(name, lane.max_output_tokens, lane.prior.quality) for name, lane in lanes.items()]
+    return [(name, one.max_output_tokens, one.prior, one.model, one.version) for name, one in lanes.items()]
