@@ -22,7 +22,7 @@ from training.evals.watching.stale import Stale, stale
 STALE = 1
 
 
-def command(  # noqa: PLR0913 - a command line has as many options as it has
+def command(
     suites: Annotated[list[str] | None, typer.Argument(help="Names or folders; all that ship by default.")] = None,
     *,
     lane: Annotated[list[str] | None, typer.Option(help="With --run: lanes to ask; default those asked last.")] = None,
