@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -29,6 +30,7 @@ SMALLEST = 0.03
 """Of agreement (0..1) that has to be lost, on average over the prompts."""
 DRAWS = 4_999
 FEWEST = 10
+Grams = frozenset[str | tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -86,28 +88,38 @@ def agreement(one: str, other: str) -> float:
     >>> agreement("The answer is 391.", "the answer is  391"), agreement("yes", "no")
     (1.0, 0.0)
     """
-    first, second = _grams(one), _grams(other)
-    if not first and not second:
-        return 1.0
-    return 2 * len(first & second) / (len(first) + len(second))
+    return _dice(_grams(one), _grams(other))
 
 
-def _grams(text: str) -> set[tuple[str, ...]]:
+def _dice(one: Grams, other: Grams) -> float:
+    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
+
+
+def _grams(text: str) -> Grams:
     words = re.findall(r"\w+", text.casefold())
-    return {(word,) for word in words} | set(pairwise(words))
+    return frozenset({*words, *pairwise(words)})
 
 
 def _splits(before: Sequence[str], after: Sequence[str]) -> NDArray[np.float64]:
     """For each way to call as many of all answers new, the real one first: mean agreement among the old ones, and of
     the new ones with these. Shape (ways, 2)."""
     answers = [*before, *after]
-    alike = np.array([[agreement(one, other) for other in answers] for one in answers])
-    everything = range(len(answers))
-    real = tuple(range(len(before), len(answers)))
-    ways = [real, *(new for new in combinations(everything, len(after)) if new != real)]
-    rows = []
-    for new in ways:
-        old = [index for index in everything if index not in new]
-        among = alike[np.ix_(old, old)][np.triu_indices(len(old), 1)]
-        rows.append((float(among.mean()), float(alike[np.ix_(old, list(new))].mean())))
-    return np.array(rows)
+    grams = [_grams(answer) for answer in answers]
+    alike = np.eye(len(answers))
+    for one, other in combinations(range(len(answers)), 2):
+        alike[one, other] = alike[other, one] = _dice(grams[one], grams[other])
+    new = _ways(len(before), len(after))  # (ways, answers), 1 for a new one
+    old = 1 - new
+    among = (np.einsum("wi,ij,wj->w", old, alike, old) - len(before)) / (len(before) * (len(before) - 1))
+    across = np.einsum("wi,ij,wj->w", old, alike, new) / (len(before) * len(after))
+    return np.column_stack([among, across])
+
+
+@cache
+def _ways(before: int, after: int) -> NDArray[np.float64]:
+    real = tuple(range(before, before + after))
+    chosen = [real, *(new for new in combinations(range(before + after), after) if new != real)]
+    ways = np.zeros((len(chosen), before + after))
+    for row, new in zip(ways, chosen, strict=True):
+        row[list(new)] = 1
+    return ways

@@ -23,7 +23,7 @@ from training.evals.suite import Suite
 from training.evals.watching.baseline import Baseline, baseline_of, notices, read_baseline, write_baseline
 from training.evals.watching.behaviour import Behaviour, compare_answers
 from training.evals.watching.probes import Heard, ask_probes
-from training.evals.watching.upgrade import Upgrade, Verdict, judge, keep, name_of, triggers_of
+from training.evals.watching.upgrade import Upgrade, Verdict, judge, keep, name_of, read_upgrades, triggers_of
 
 AT_BASELINE, AT_LOOK = 4, 2
 """How often each probe is asked."""
@@ -78,13 +78,23 @@ class Watcher:
     def _judged(
         self, lane: str, suites: Sequence[Suite], triggers: Sequence[str]
     ) -> tuple[Verdict, tuple[str, ...], str]:
-        old = earlier(self.out, lane, suites)
+        old = earlier(self.out, lane, suites, before=self._good_until(lane))
         ran = run_in(suites, [lane], bench=self.bench, out=self.out, options=self.options, calls=self.calls)
         new = [one for one in ran.results if one.arm.lane == lane]
         before: Summary | None = summarise(old, suites) if old else None
         after = summarise(new, suites, across=ran.across)
         verdict, evidence = judge(triggers, compare(old, new), before=before, after=after)
         return verdict, evidence, ran.record.run
+
+    def _good_until(self, lane: str) -> datetime | None:
+        """When the run began that first found the lane broken since its baseline: what it did from then on is no
+        yardstick."""
+        baseline = read_baseline(self.out, lane)
+        for upgrade in read_upgrades(self.out):
+            known = upgrade.lane == lane and upgrade.verdict == "block" and upgrade.run is not None
+            if known and baseline is not None and upgrade.at > baseline.at and (self.out / str(upgrade.run)).is_dir():
+                return read_record(self.out / str(upgrade.run)).started
+        return None
 
     def _hear(self, lane: str, times: int) -> Heard:
         if lane not in askable(self.bench.config):
@@ -97,11 +107,13 @@ class Watcher:
         return heard
 
 
-def earlier(out: Path, lane: str, suites: Sequence[Suite]) -> list[Result]:
-    """The latest results of a lane, of each suite from the last run that has any of it."""
+def earlier(out: Path, lane: str, suites: Sequence[Suite], *, before: datetime | None = None) -> list[Result]:
+    """The latest results of a lane, of each suite from the last run that has any of it, and began before a time."""
     missing, found = {one.name for one in suites}, list[Result]()
     for folder in reversed(folders(out)):
         record = read_record(folder)
+        if before is not None and record.started >= before:
+            continue
         of_it = missing & {one.name for one in record.suites}
         if not of_it or lane not in {arm.lane for arm in record.arms} or not (folder / FILE).is_file():
             continue

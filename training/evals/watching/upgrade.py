@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from router_ml.errors import OfflineDataError
 from training.evals.reporting.comparing import Difference
 from training.evals.reporting.summary import Summary
 from training.evals.watching.baseline import Baseline, Notice
@@ -89,6 +90,29 @@ def keep(out: Path, upgrade: Upgrade) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return path
+
+
+def read_upgrades(out: Path) -> list[Upgrade]:
+    """Verdicts that were kept, oldest first; none where there is no file.
+
+    Raises:
+        OfflineDataError: a line of it is no verdict.
+    """
+    path, found = out / FILE, list[Upgrade]()
+    if not path.is_file():
+        return found
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            said = json.loads(line)
+            at = datetime.fromisoformat(said["at"])
+            found.append(
+                Upgrade(
+                    said["lane"], at, said["verdict"], said["from"], said["to"], tuple(said["evidence"]), said["run"]
+                )
+            )
+        except (ValueError, KeyError, TypeError):
+            raise OfflineDataError(f"{path}, line {number} is no verdict on a lane. Restore or remove it.") from None
+    return found
 
 
 def triggers_of(noticed: Sequence[Notice], behaviour: Behaviour) -> list[str]:
