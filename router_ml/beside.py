@@ -4,6 +4,7 @@ somebody only wants to try."""
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from router_ml.contract import RouteDecision, RouteRequest
@@ -43,3 +44,19 @@ class Beside(Late):
         understood = read(rules.base.config, self.bundle, [request])[0]
         stamp = (seed, now, f"preview_{secrets.token_hex(8)}")
         return self._weigh(rules, request, understood, stamp=stamp, draw=CHAMPION)
+
+    def made_beside(
+        self, requests: Sequence[RouteRequest], *, stamps: Sequence[tuple[int, datetime, str]]
+    ) -> list[Made]:
+        """What would be decided of many requests, and what that was made from, without a trace.
+
+        Args:
+            stamps: seed, clock and id of each.
+        """
+        rules = self.rules
+        understood = read(rules.base.config, self.bundle, requests)
+        parts = zip(requests, understood, stamps, strict=True)
+        return [
+            Made(request, seen, self._weigh(rules, request, seen, stamp=stamp, draw=CHAMPION))
+            for request, seen, stamp in parts
+        ]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
     from router_ml.storage.owners import Owned
 
-__all__ = ["Ack", "Made", "Recorded", "must_be_kept", "record", "record_check"]
+__all__ = ["Ack", "Made", "Recorded", "entry_of", "must_be_kept", "record", "record_check"]
 
 logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept", bound=Model)
@@ -164,7 +164,7 @@ def record(recorder: Recorder, made: Sequence[Made], *, encoder: str, config: Ro
     try:
         about = [_user(each.request, config.logging.subject) for each in made]
         subjects = [None if user is None else recorder.subject_of(user) for user in about]
-        entries = [_entry(each, encoder, config, subject) for each, subject in zip(made, subjects, strict=True)]
+        entries = [entry_of(each, encoder, config, subject) for each, subject in zip(made, subjects, strict=True)]
         unknown = [user if subject is None else None for user, subject in zip(about, subjects, strict=True)]
         direct = any(each.named and each.decision.risk_tier == "restricted" for each in made)
         pairs = [(each.decision, entry) for each, entry in zip(made, entries, strict=True)]
@@ -208,8 +208,12 @@ def _held(decision: RouteDecision, config: RouterConfig) -> bool:
     return must_be_kept(config, decision.traffic_class, decision.risk_tier)
 
 
-def _entry(made: Made, encoder: str, config: RouterConfig, subject: str | None) -> Entry:
-    """A decision with what may be kept beside it; of a private one neither text nor embedding, whatever it says."""
+def entry_of(made: Made, encoder: str, config: RouterConfig, subject: str | None) -> Entry:
+    """A decision with what may be kept beside it; of a private one neither text nor embedding, whatever it says.
+
+    Args:
+        encoder: sha256 of the one that read it. subject: the keyed hash of the person that it is about.
+    """
     from router_ml.storage.entries import of_decision
     from router_ml.storage.records import Features
 

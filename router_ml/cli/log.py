@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from router_ml.cli.importing import import_log
 from router_ml.cli.inputs import event_log, spool_of
 from router_ml.cli.output import AsJson, render, write, write_json
 
 if TYPE_CHECKING:
     from router_ml.storage.erasure import Erasure
 
-app = typer.Typer(name="log", no_args_is_help=True, help="Verify an event log, and take out of it what has to go.")
+app = typer.Typer(
+    name="log",
+    no_args_is_help=True,
+    help="Verify an event log, import what others logged, and take out of it what has to go.",
+)
+app.command("import")(import_log)
 
 Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Archive = Annotated[str | None, typer.Option(help="Where log compact wrote to.")]

@@ -61,6 +61,7 @@ _ABOUT = {  # by kind of event: what its detail says
     "drill_ended": "{drill}",
     "drill": "{place} for {share} of sessions",
     **dict.fromkeys(("erased", "expired", "compacted"), "{decisions} decisions"),
+    "imported": "{source}, {decisions} decisions",
     "key_created": "{key_id}, {name}",
     "key_revoked": "{key_id}",
 }

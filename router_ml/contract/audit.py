@@ -13,7 +13,7 @@ RulesKind = Literal[OverrideKind, "policies_replaced"]
 ReleaseKind = Literal[
     "registered", "judged", "shadowed", "canary_started", "canary_stopped", "promoted", "rolled_back", "approved"
 ]
-LogKind = Literal["erased", "expired", "compacted"]
+LogKind = Literal["erased", "expired", "compacted", "imported"]
 DrillKind = Literal["drill", "drill_ended"]
 SwitchKind = Literal["place_off", "place_on"]
 AccessKind = Literal["key_created", "key_revoked"]
@@ -26,9 +26,9 @@ class AuditEvent(Model):
     took effect.
 
     ``detail``: the policies that were added, the ids of those added, removed and changed, or the event that was ended;
-    of a release the versions before and after; of the log what was taken out; of a drill what counts as down, and for
-    which share of sessions; of a switch the places that are off; of a key its id, name, scopes, organisation and
-    limits. ``policy_sha256_before`` and
+    of a release the versions before and after; of the log what was taken out or brought in; of a drill what counts as
+    down, and for which share of sessions; of a switch the places that are off; of a key its id, name, scopes,
+    organisation and limits. ``policy_sha256_before`` and
     ``policy_sha256_after`` are those that decisions record, empty where rules were not touched. ``expires_at``: until
     when an override, a drill or a switch holds; None until it is ended.
     """

@@ -10,6 +10,7 @@ import sqlalchemy as sql
 
 from router_ml.contract import RouteDecision
 from router_ml.storage import tables
+from router_ml.storage.entries import Kind
 from router_ml.storage.writing import chunks, key_rows
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ def owners(log: EventLog, decision_ids: Sequence[str]) -> dict[str, Owned]:
         LogError: the log cannot be read.
     """
     return dict(_found(log, list(dict.fromkeys(decision_ids))))
+
+
+def held(log: EventLog, kind: Kind, record_ids: Sequence[str]) -> set[str]:
+    """Which records of a kind the database of a log holds, of those with these ids.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    _, key = tables.RECORDS[kind]
+    found: set[str] = set()
+    with log.session.read(snapshot=True) as connection:
+        for some in chunks(list(record_ids)):
+            found.update(connection.execute(sql.select(key).where(key.in_(some))).scalars())
+    return found
 
 
 def _found(log: EventLog, ids: Sequence[str]) -> Iterator[tuple[str, Owned]]:

@@ -1,0 +1,145 @@
+"""The rows of a file, one after the other, with the line on which each begins."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from router_ml.errors import MissingExtraError, OfflineDataError
+from router_ml.offline.importing.exports import litellm_row, mlflow_row
+from router_ml.offline.importing.mapping import Format, Read
+
+_BLOCK = 1 << 20
+_PARQUET_ROWS = 1000
+Numbered = tuple[int, dict[str, Any] | None]
+"""A line, counted from 1, and its row; None where it is not one."""
+
+
+def rows_of(path: str | Path, *, kind: Format = "csv", read: Read | None = None) -> Iterator[Numbered]:
+    """The rows of a file, or of the traces of an MLflow store (``mlflow:EXPERIMENT``).
+
+    ``litellm`` and ``mlflow`` files may be JSONL, one JSON list, CSV or Parquet; what is nested there, or has other
+    names in other releases, comes under the names that the presets map.
+
+    Raises:
+        OfflineDataError: it cannot be read as what it is said to be. MissingExtraError: reading it needs an extra.
+    """
+    if kind == "mlflow" and str(path).startswith("mlflow:"):
+        from router_ml.storage.registry.traces import read_traces
+
+        yield from ((number, mlflow_row(row)) for number, row in enumerate(read_traces(str(path)[7:]), 1))
+        return
+    path = Path(path)
+    if not path.is_file():
+        raise OfflineDataError(f"There is no file at {path}. Give the path of the export.")
+    for line, row in _plain(path, _written_as(path, kind), read or Read()):
+        if row is not None and kind == "litellm":
+            yield line, litellm_row(row)
+        elif row is not None and kind == "mlflow":
+            yield line, mlflow_row(row)
+        else:
+            yield line, row
+
+
+def kind_of(path: str | Path) -> Format:
+    """The format that the name of a file suggests; JSON lines where it says nothing."""
+    known: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+    return "mlflow" if str(path).startswith("mlflow:") else known.get(Path(path).suffix.lower(), "jsonl")
+
+
+def file_sha256(path: str | Path) -> str:
+    """sha256 of a file; of its name where it is none."""
+    if str(path).startswith("mlflow:"):
+        return hashlib.sha256(str(path).encode()).hexdigest()
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _written_as(path: Path, kind: Format) -> Format:
+    return kind_of(path) if kind in ("litellm", "mlflow") else kind
+
+
+def _plain(path: Path, kind: Format, read: Read) -> Iterator[Numbered]:
+    try:
+        if kind == "parquet":
+            yield from _parquet(path)
+        elif kind == "csv":
+            yield from _csv(path, read)
+        else:
+            yield from _json(path)
+    except UnicodeDecodeError:
+        raise OfflineDataError(
+            f"{path} is not {read.encoding}. Name its encoding: read: {{encoding: cp1252}}."
+        ) from None
+    except LookupError:
+        raise OfflineDataError(f"{read.encoding} is no encoding that Python knows. Correct read.encoding.") from None
+    except csv.Error as error:
+        raise OfflineDataError(f"{path} is no CSV file: {error}. Check read.delimiter and the quotes.") from None
+
+
+def _csv(path: Path, read: Read) -> Iterator[Numbered]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a prompt may be longer than the 128 KiB of the default
+    with path.open(encoding=read.encoding, newline="") as file:
+        reader = csv.DictReader(file, delimiter=read.delimiter)
+        names = reader.fieldnames
+        if not names or len(set(names)) < len(names):
+            raise OfflineDataError(f"{path} needs a first line that names its columns, each once.")
+        line = reader.line_num + 1
+        for cells in reader:
+            whole = None not in cells and None not in cells.values()
+            yield line, dict(cells) if whole else None
+            line = reader.line_num + 1
+
+
+def _json(path: Path) -> Iterator[Numbered]:
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.read(1)
+        while first.isspace():
+            first = file.read(1)
+        file.seek(0)
+        if first == "[":  # one list: what a browser of the database exports
+            yield from enumerate((_row(item) for item in _whole(file.read(), path)), 1)
+            return
+        for line, text in enumerate(file, 1):
+            if text.strip():
+                try:
+                    yield line, _row(json.loads(text))
+                except (ValueError, RecursionError):
+                    yield line, None
+
+
+def _whole(text: str, path: Path) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise OfflineDataError(f"{path} begins like a JSON list and is none. Write one object per line.") from None
+    return value if isinstance(value, list) else []
+
+
+def _row(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _parquet(path: Path) -> Iterator[Numbered]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise MissingExtraError("pyarrow", "archive") from None
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except ArrowException:
+        raise OfflineDataError(f"{path} is no Parquet file that can be read. Export it again.") from None
