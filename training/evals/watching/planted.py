@@ -38,10 +38,14 @@ class PlantedLane:
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
 
+    def moves(self, prompt: str) -> bool:
+        """Whether it answers a prompt as another model would."""
+        return _place(prompt) < self.changed
+
     def say(self, prompt: str) -> str:
         """An answer to a prompt."""
         words = _words(f"first {prompt}")
-        if _place(prompt) < self.changed:
+        if self.moves(prompt):
             words = _words(f"second {prompt}")
         if self._rng.random() < self.noise:
             for _ in range(_OTHERWISE):

@@ -37,11 +37,11 @@ def test_a_lane_that_stays_as_noisy_as_it_was_is_not_changed() -> None:
 
 @pytest.mark.parametrize("noise", [0.0, 0.2, 0.5])
 def test_a_lane_that_answers_some_prompts_otherwise_is(noise: float) -> None:
-    """From a third of the prompts on, whatever its own noise; and the prompts that moved are named."""
+    """Where half of the prompts move, whatever its own noise; and those that moved are named."""
     for seed in range(5):
         lane = PlantedLane(noise=noise, seed=seed)
         before = heard(lane, 4)
-        lane.changed = 0.35
+        lane.changed = 0.5
         found = compare_answers(before, heard(lane, 2), seed=seed)
         assert found.changed
         assert found.p_value <= LEVEL
