@@ -147,6 +147,10 @@ def other(value: Any) -> Any:
         ("code-python-median", "```python\ndef median(values):\n    return sorted(values)[0]\n```", "wrong_code"),
         ("code-regex", "[A-Z]+-[0-9]+", "wrong_code"),
         ("reason-number-only", "4.5", "wrong_value"),
+        ("qa-cited-json", {"answer": "At 18:00.", "closes": "18:00"}, "missing_citation"),
+        ("qa-cited-json", {"answer": "At 18:00 [pool-sundays].", "closes": "18:00"}, "missing_citation"),
+        ("qa-cited-json", {"answer": "At 21:30 [pool-hours].", "closes": "21:30"}, "wrong_value"),
+        ("qa-cited-text", "She pays 6.50 euros and her son swims free.", "missing_citation"),
     ],
 )
 def test_each_failure_has_its_name(name: str, answer: Any, failure: str, config: RouterConfig) -> None:
