@@ -203,3 +203,13 @@ def test_other_right_answers_pass(name: str, answer: str, config: RouterConfig) 
 def test_suites_are_suites(tmp_path: Path) -> None:
     """The suite is read from its folder as from its name."""
     assert isinstance(load_suite(SUITE.folder), Suite)
+
+
+def test_what_is_tolerated_is_what_the_suite_says() -> None:
+    """Three wrong values of all cases are no alarm, four are; one that is made up is."""
+    from training.evals.checks.budgets import above
+
+    share, n = SUITE.file.tolerated["wrong_value"], len(SUITE.cases)
+    assert not above(3, n, share=share)
+    assert above(4, n, share=share)
+    assert "invented_value" not in SUITE.file.tolerated
