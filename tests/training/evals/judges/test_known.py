@@ -78,8 +78,9 @@ def test_right_and_wrong(
     assert judged(name, "", **given).passed is None
 
 
-def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict]) -> None:
+def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pattern that backtracks for ever is given up."""
+    monkeypatch.setattr("training.evals.judges.patterns.LIMIT_S", 0.05)
     found = judged("regex", "a" * 80 + "!", pattern=r"^(?:a|aa)+$")
     assert found.passed is None
     with pytest.raises(OfflineDataError, match="no regular expression"):

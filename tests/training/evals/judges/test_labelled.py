@@ -99,6 +99,7 @@ def test_the_command(tmp_path: Path) -> None:
     said = CliRunner().invoke(build(), [*run, "--json"])
     assert said.exit_code == 0, said.output
     assert json.loads(said.stdout)["verdicts"]["raw"]["value"] == 1
-    table = CliRunner().invoke(build(), run)
+    table = CliRunner().invoke(build(), [*run, "--apply", str(tmp_path / "run")])
     assert table.exit_code == 0
     assert "Cohen's kappa" in table.stdout
+    assert "right answers of fast, corrected" in table.stdout
