@@ -226,6 +226,23 @@ def test_a_loop_that_was_stopped_is_one(suite: Suite) -> None:
     assert failures(suite, case, tried) == {"loop"}
 
 
+def test_a_lane_that_was_stopped_without_repeating_itself_made_too_many_calls(suite: Suite) -> None:
+    """Where rounds ran out over calls that are all others."""
+    case = case_of(suite, "endless-pages")
+    calls: list[Call] = [
+        ("search_articles", {"query": f"asbestos {word}"}) for word in ("roof", "pipe", "tile", "wall")
+    ]
+    tried = replace(attempt(suite, case, [("search_articles", {"query": "asbestos"}), *calls], ""), looped=True)
+    assert "too_many_calls" in failures(suite, case, tried)
+
+
+def test_an_answer_that_never_came_through_is_none(suite: Suite) -> None:
+    """A lane whose last answer was empty on the wire gave no final answer."""
+    case = case_of(suite, "status-only")
+    tried = replace(attempt(suite, case, right(case.calls)), reply=None, error="empty")
+    assert failures(suite, case, tried) == {"no_final_answer"}
+
+
 def test_a_lane_that_was_not_reached_is_not_judged(suite: Suite) -> None:
     """An outage is no wrong use of tools."""
     case = case_of(suite, "status-only")
