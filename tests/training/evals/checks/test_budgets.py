@@ -1,4 +1,4 @@
-"""The suite ``budgets`` finds what is slow, verbose, expensive or turned down, and rings for no lane on a busy machine."""
+"""The suite ``budgets`` finds what is slow, verbose, expensive or turned down, and rings for no lane that is not."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_each_class_and_length_has_cases(config: RouterConfig) -> None:
         ({"latency_ms": 46_000.0}, "too_slow"),
         ({"cost_usd": 0.3}, "too_expensive"),
         ({"reply": Reply(text="word " * 900), "tokens_out": 900}, "verbose"),
-        ({"tokens_out": 900}, "thinking_too_long"),
+        ({"tokens_out": 1900}, "thinking_too_long"),
         ({"turns": (Turn("stock", "{}", {}),) * 5}, "too_many_tool_calls"),
         ({"reply": None, "error": "rate_limit", "retries": 2}, "rate_limited"),
         ({"reply": None, "error": "timeout"}, "timed_out"),

@@ -51,12 +51,15 @@ def test_all_that_is_told_is_caught() -> None:
     assert len({case.domain for case in SUITE.cases}) == 9
 
 
+IDRIS = {"name": "Idris", "relation": "neighbour", "town": "Brixholm"}
+ROSALIND = {"name": "Rosalind", "relation": "aunt", "town": "Carrow"}
+TOMASZ = {"name": "Tomasz", "relation": "brother", "town": "Brixholm"}
 JSON_CASES = [case.id for case in SUITE.cases if case.output_contract and case.output_contract.type == "json"]
 
 
 @pytest.mark.parametrize("name", JSON_CASES)
 def test_shapes(name: str, config: RouterConfig) -> None:
-    """Of any JSON case: prose, a fence, what is cut off, an empty answer, a refusal and an error fail by their names."""
+    """Of any JSON case: prose, a fence, a cut, an empty answer, a refusal and an error fail by their names."""
     case, right = CASES[name], str(CASES[name].reference)
     assert "fenced_json" in failures(case, f"```json\n{right}\n```", config)
     assert "prose_around_json" in failures(case, f"Here it is: {right}", config)
@@ -175,7 +178,7 @@ def test_each_failure_has_its_name(name: str, answer: Any, failure: str, config:
         ("rewrite-french", "Votre commande a été envoyée et arrivera mardi."),
         (
             "summary-german",
-            "Der Vermieter muss die Kaution innerhalb von sechs Monaten zurückzahlen, darf aber für offene Heizkosten einen Teil behalten.",
+            "Der Vermieter muss die Kaution in sechs Monaten zurückzahlen, darf für Heizkosten aber etwas behalten.",
         ),
         ("code-only-sql", "select c.city, count(c.id) as n\nfrom customers c\ngroup by c.city\norder by n desc"),
         ("code-regex", "^[A-Z]{2}-\\d{4}$"),
@@ -183,7 +186,7 @@ def test_each_failure_has_its_name(name: str, answer: Any, failure: str, config:
         ("reason-number-only", "2."),
         (
             "extract-people-nested",
-            '{"people":[{"name":"Idris","relation":"neighbour","town":"Brixholm"},{"name":"Rosalind","relation":"aunt","town":"Carrow"},{"name":"Tomasz","relation":"brother","town":"Brixholm"}]}',
+            json.dumps({"people": [IDRIS, ROSALIND, TOMASZ]}),
         ),
         ("code-review-json", '{"line":4,"kind":"logic","fix":"        result = result + price"}'),
     ],

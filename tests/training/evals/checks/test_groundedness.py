@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from router_ml.router import Router
 from training.evals.attempt import Attempt
 from training.evals.bench import Bench
 from training.evals.case import Case, Expect
-from training.evals.registry import Seen, run_check
-from training.evals.result import Verdict
+from training.evals.registry import Seen, run_across, run_check
+from training.evals.result import Arm, Result, Verdict
 from training.evals.suite import load_suite
 
 SUITE = load_suite("groundedness")
@@ -83,9 +84,38 @@ def test_an_order_in_a_passage_that_is_followed_is_found(case: Case, bench: Benc
 def test_the_score_is_that_of_the_citations(bench: Bench) -> None:
     """A second passage that bears nothing halves precision, and the score says so."""
     case = CASES["g001"]
-    (found,) = [one for one in verdicts(case, f"{case.reference} [travel-2026#4]", bench) if one.score is not None]
-    assert found.failure == "wrong_source"
-    assert found.score == pytest.approx(2 / 3)
+    said = {one.check: one for one in verdicts(case, f"{case.reference} [travel-2026#4]", bench)}
+    assert said["grounded_answer"].failure == "wrong_source"
+    assert said["grounded_answer"].score == pytest.approx(2 / 3)
+    assert (said["citation_precision"].score, said["citation_recall"].score) == (0.5, 1.0)
+
+
+def test_a_lane_has_shares_of_its_own(bench: Bench) -> None:
+    """Over all answers of a lane, precision and recall are means; a question without an answer counts in neither."""
+    texts = {
+        "g001": CASES["g001"].reference,
+        "g002": "It costs everybody 99 euros more [travel-2026#4].",
+        UNANSWERABLE[0].id: "No.",
+    }
+    results = [
+        Result(
+            "run",
+            SUITE.name,
+            SUITE.digest,
+            CASES[name],
+            Arm("lane", "model", "1"),
+            Attempt("lane", name, Reply(text=text or "")),
+            tuple(verdicts(CASES[name], text, bench)),
+            datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        for name, text in texts.items()
+    ]
+    found = run_across(SUITE, results, bench, SUITE.file.across[0])
+    assert [(one.check, one.score, one.passed) for one in found] == [
+        ("citation_precision", 0.5, None),
+        ("citation_recall", 0.5, None),
+    ]
+    assert found[0].detail == "0.500 over 2 answers"
 
 
 def test_no_answer_is_not_judged(bench: Bench) -> None:

@@ -80,7 +80,7 @@ def test_right_and_wrong(
 
 def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict]) -> None:
     """A pattern that backtracks for ever is given up."""
-    found = judged("regex", "a" * 60 + "!", pattern=r"^(a|a?)+$")
+    found = judged("regex", "a" * 80 + "!", pattern=r"^(?:a|aa)+$")
     assert found.passed is None
     with pytest.raises(OfflineDataError, match="no regular expression"):
         judged("regex", "a", pattern="(")
