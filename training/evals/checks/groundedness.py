@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from router_ml.errors import OfflineDataError
+from training.evals.bench import Bench
 from training.evals.grounding import encoding, entailing, judged, reading
 from training.evals.grounding.entailing import Entailment
 from training.evals.grounding.features import Embed
 from training.evals.judges.lanes import rate
-from training.evals.registry import Seen, check
-from training.evals.result import Verdict
+from training.evals.registry import Seen, across, check
+from training.evals.result import Result, Verdict
+from training.evals.suite import Suite
+
+PRECISION, RECALL = "citation_precision", "citation_recall"
 
 
 @check("grounded_answer")
 def grounded_answer(seen: Seen) -> list[Verdict]:
     """Whether what an answer says is borne by what it cites, whether it cites the right passages and no others, and
-    whether it answers exactly where the passages do. Score: F1 of the precision and recall of its citations."""
+    whether it answers exactly where the passages do. Score: F1 of the precision and recall of its citations, which
+    stand beside it as scores alone."""
     if seen.attempt.reply is None:
         return [Verdict("grounded_answer", None, detail="there is no answer")]
     found = judged.judging(seen.suite, seen.case, _model(), _embed(seen)).judge(seen.attempt.reply)
+    shares = [
+        Verdict(name, None, score=share)
+        for name, share in ((PRECISION, found.precision), (RECALL, found.recall))
+        if share is not None
+    ]
     if found.failures:
-        return [Verdict("grounded_answer", False, failure, found.f1, said) for failure, said in found.failures.items()]
-    shares = "" if found.f1 is None else f"precision {found.precision:.2f}, recall {found.recall:.2f}"
-    return [Verdict("grounded_answer", True, score=found.f1, detail=shares)]
+        failed = [Verdict("grounded_answer", False, name, found.f1, said) for name, said in found.failures.items()]
+        return [*failed, *shares]
+    return [Verdict("grounded_answer", True, score=found.f1), *shares]
+
+
+@across("citation_shares")
+def citation_shares(suite: Suite, results: Sequence[Result], bench: Bench) -> list[Verdict]:
+    """Precision and recall of the citations of a lane: their means over the cases that can be answered."""
+    found = []
+    for name in (PRECISION, RECALL):
+        scores = [one.score for seen in results for one in seen.verdicts if one.check == name and one.score is not None]
+        if scores:
+            mean = sum(scores) / len(scores)
+            found.append(Verdict(name, None, score=mean, detail=f"{mean:.3f} over {len(scores)} answers"))
+    return found
 
 
 @check(judged.FACTS)
