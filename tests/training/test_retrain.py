@@ -17,7 +17,7 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.allocation.estimate import estimate
-from router_ml.allocation.priors import OTHER_VERSION
+from router_ml.allocation.priors import OTHER_VERSION, CellPriors
 from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
@@ -26,6 +26,7 @@ from router_ml.learning import versions_learned
 from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.priors import as_json, digest
 from training.fitting import Unplaced, learn
 from training.gathering import gather
 from training.log_batches import Window
@@ -57,6 +58,32 @@ def test_retraining_is_byte_identical(pack: Pack, tmp_path: Path) -> None:
     )
     assert one == two
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in ALLOCATION_FILES)
+
+
+@pytest.mark.slow
+def test_priors_are_sealed_into_what_is_retrained_and_kept_by_what_follows(
+    bundle: Bundle, pack: Pack, tmp_path: Path
+) -> None:
+    """Evaluations go on counting beside outcomes: a challenger is certified with them, and the next one keeps them."""
+    lane, labels = bundle.config.lanes["code"], bundle.taxonomy
+    shape = len(labels["intents"]), len(labels["domains"]), 1
+    tables = {"quality": 0.9, "strength": 30.0, "counted": 12.0, "low": 0.8, "high": 0.95}
+    priors = CellPriors(
+        ("code",),
+        labels["intents"],
+        labels["domains"],
+        level=0.95,
+        arms={"code": (lane.model, lane.version)},
+        **{name: np.full(shape, value) for name, value in tables.items()},
+    )
+    path = tmp_path / "priors.json"
+    path.write_text(as_json(priors))
+    one, _ = retrain(base=shipped_bundle(), out=tmp_path / "one", pack=pack, log=None, now=NOW, priors=path)
+    assert one.training["priors_sha256"] == digest(priors)
+    two, _ = retrain(base=tmp_path / "one", out=tmp_path / "two", pack=pack, log=None, now=NOW)
+    assert two.training["priors_sha256"] == digest(priors)
+    new = Bundle.load(tmp_path / "two")
+    assert Router(new.config, bundle=new).predict_route(TEXTS[0]).estimates["code"].evidence == pytest.approx(12)
 
 
 def test_a_log_alone_teaches_and_private_requests_are_counted(bundle: Bundle, tmp_path: Path) -> None:

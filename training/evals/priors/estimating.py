@@ -17,6 +17,7 @@ from training.evals.priors.counting import Cell, Count, Discounts, count
 from training.evals.priors.shrinking import LEVEL, Cells, shrink
 
 Floats = NDArray[np.float64]
+BORROWED = 1.0  # answers of other cells that each of a cell's own may bring with it
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Row:
     """A lane in a cell that was evaluated.
 
     ``answers`` as they are, ``counted`` after discounts, as answers of a perfect judge, their mean ``observed``;
-    posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth, ``given`` after the
-    cap; ``shrunk``: weight, 0..1, of what was not seen in the cell itself.
+    posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth, ``given``: those that
+    the router takes it for; ``shrunk``: weight, 0..1, of what was not seen in the cell itself.
     """
 
     lane: str
@@ -85,17 +86,19 @@ def estimate_priors(
     if not lanes:
         raise OfflineDataError("Every answer has weight 0. Give suites a weight, or a longer half-life.")
     found = {lane: _lane(lane, counts, config, intents, domains) for lane in lanes}
+    given = {lane: _given(cells, config.lanes[lane].prior.strength, cap) for lane, cells in found.items()}
     shape = len(intents), len(domains)
 
     def table(name: str) -> Floats:
-        return np.stack([getattr(found[lane], name).reshape(shape) for lane in lanes], axis=2)
+        each = [given[lane] if name == "given" else getattr(found[lane], name) for lane in lanes]
+        return np.stack([one.reshape(shape) for one in each], axis=2)
 
     priors = CellPriors(
         lanes=lanes,
         intents=intents,
         domains=domains,
         quality=table("quality"),
-        strength=np.minimum(table("strength"), cap),
+        strength=table("given"),
         counted=table("counted"),
         low=table("low"),
         high=table("high"),
@@ -103,7 +106,7 @@ def estimate_priors(
         arms={lane: (config.lanes[lane].model, config.lanes[lane].version) for lane in lanes},
         made=dict(made or {}),
     )
-    rows = tuple(_rows(counts, found, intents, domains, cap))
+    rows = tuple(_rows(counts, found, given, intents, domains))
     return Estimated(priors, rows, dict(known.left_out), correlation)
 
 
@@ -132,12 +135,20 @@ def _lane(
     )
 
 
+def _given(cells: Cells, configured: float, cap: float) -> Floats:
+    """The strength that the router is given, (c,): capped, and in each cell at most what is configured and its own
+    answers with as many of other cells. What other cells say moves the mean of a cell that was not evaluated, but
+    does not let the lane reach a floor there."""
+    own = configured + (1 + BORROWED) * cells.counted
+    return np.minimum(np.minimum(cells.strength, own), cap)
+
+
 def _rows(
     counts: Mapping[Cell, Count],
     found: Mapping[str, Cells],
+    given: Mapping[str, Floats],
     intents: tuple[str, ...],
     domains: tuple[str, ...],
-    cap: float,
 ) -> list[Row]:
     rows = []
     for lane, cells in found.items():
@@ -159,7 +170,7 @@ def _rows(
                     low=float(cells.low[at]),
                     high=float(cells.high[at]),
                     strength=strength,
-                    given=min(strength, cap),
+                    given=float(given[lane][at]),
                     shrunk=max(1 - counted / strength, 0.0),
                 )
             )

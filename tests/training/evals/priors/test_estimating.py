@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from router_ml import Router
+from router_ml.allocation.quality import believe
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle, verify
@@ -110,6 +111,24 @@ def test_strength_is_capped_for_the_router_and_told_whole_in_the_report(bundle: 
     assert estimated(bundle, many(bundle.config, 400, 0.9), cap=20.0).priors.strength.max() == 20
     assert row.low < 0.9 < row.high
     assert row.shrunk < 0.2
+
+
+def test_a_lane_reaches_no_floor_in_a_cell_where_it_was_not_evaluated(bundle: Bundle) -> None:
+    """Perfect everywhere else is a reason to try it there, not to trust it."""
+    labels = bundle.taxonomy
+    cells = [(intent, domain) for intent in labels["intents"] for domain in labels["domains"]][:-1]
+    answers = [
+        answer(bundle.config, number, 1.0, lane="code", intent=intent, domain=domain)
+        for intent, domain in cells
+        for number in range(5)
+    ]
+    priors = estimated(bundle, answers).priors
+    here = priors.quality[-1, -1, :], priors.strength[-1, -1, :]
+    assert here[0] > 0.85
+    assert priors.counted[-1, -1, 0] == 0
+    believed = believe(np.zeros((1, 1)), np.zeros((1, 1)), prior=here[0], strength=here[1])
+    assert believed.low[0, 0] < 0.7
+    assert believed.high[0, 0] > 0.9
 
 
 def test_the_same_answers_give_the_same_file(bundle: Bundle) -> None:
