@@ -72,7 +72,7 @@ KINDS = {
         "year. Where is break-even? {feel}",
     ),
 }
-PRIVATE = " Their address is {name}.{n}@example.com and the phone is 555 01{n}."
+PRIVATE = " Their address is {name}.{n}@wheelhouse-rentals.eu and they want to be told by mail."
 NAMES = ["alva", "boris", "chike", "dana", "emre", "fay"]
 HEADER = "ticket asked_at question answered_by chances thumb cost_usd seconds employee team".split()
 

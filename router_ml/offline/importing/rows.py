@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,22 +18,10 @@ from router_ml.errors import InvalidRequestError
 from router_ml.offline.importing.mapping import Fixed, Given, Mapping
 from router_ml.offline.importing.paths import from_json, look_up
 from router_ml.offline.importing.propensities import propensities_of
+from router_ml.offline.importing.troubles import Cautious, Trouble
 from router_ml.offline.importing.values import UnreadableError, absent, moment, number, quality_of
 
 _ID = re.compile(r"[\w.:/@-]{1,128}")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What is wrong with a row. ``fatal``: it is left out; else only this value of it is."""
-
-    line: int
-    column: str
-    expected: str
-    fatal: bool
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class RowReader:
 
     def read(self, line: int, cells: Table[str, Any]) -> tuple[Row | None, tuple[Trouble, ...]]:
         """The row, None where it has to be left out; and what is wrong with it."""
-        cautious = _Cautious(line)
+        cautious = Cautious(line)
         mapping, told = self.mapping, self.mapping.time
         at = cautious.needs(told.column, lambda: moment(look_up(cells, told.column), told))
         lane = cautious.needs(mapping.lane.column, lambda: self._lane(cells))
@@ -216,33 +204,6 @@ class RowReader:
             return OutcomeLabels(**said) if said else None
         except ValidationError:
             raise UnreadableError("labels", "expected names") from None
-
-
-@dataclass
-class _Cautious:
-    line: int
-    troubles: list[Trouble] = field(default_factory=list)
-
-    def tries(self, read: Any) -> Any:
-        """What ``read`` gives; None, and a trouble, where it cannot be read."""
-        try:
-            return read()
-        except UnreadableError as error:
-            self.troubles.append(Trouble(self.line, error.column, error.expected, fatal=False))
-            return None
-
-    def needs(self, column: str, read: Any) -> Any:
-        """``tries``, of what no row can do without."""
-        try:
-            found = read()
-        except UnreadableError as error:
-            column, expected = error.column, error.expected
-        else:
-            if found is not None:
-                return found
-            expected = "expected a value, found nothing"
-        self.troubles.append(Trouble(self.line, column, expected, fatal=True))
-        return None
 
 
 def _messages(value: Any) -> Any:

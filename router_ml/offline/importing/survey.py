@@ -14,8 +14,9 @@ from router_ml.errors import MissingExtraError, OfflineDataError
 from router_ml.offline.importing.files import rows_of
 from router_ml.offline.importing.findings import Finding, learnable, missing
 from router_ml.offline.importing.mapping import Mapping
-from router_ml.offline.importing.rows import Row, RowReader, Trouble
+from router_ml.offline.importing.rows import Row, RowReader
 from router_ml.offline.importing.tally import LaneTally, Ratings
+from router_ml.offline.importing.troubles import Trouble
 from router_ml.sessions import is_private
 
 if TYPE_CHECKING:

@@ -1,0 +1,70 @@
+"""Rows come out of a file as they went in, with the line on which each begins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from router_ml.errors import OfflineDataError
+from router_ml.offline.importing.files import kind_of, rows_of
+from router_ml.offline.importing.mapping import Read
+from router_ml.offline.importing.paths import look_up
+
+
+def test_quoted_line_ends_do_not_shift_lines(tmp_path: Path) -> None:
+    """A person looks for the row at the line that a problem names."""
+    path = tmp_path / "a.csv"
+    path.write_bytes('q;n\n"one\ntwo; three";1\nfour;2\nfive\n'.encode("cp1252"))
+    found = list(rows_of(path, read=Read(delimiter=";", encoding="cp1252")))
+    assert found == [(2, {"q": "one\ntwo; three", "n": "1"}), (4, {"q": "four", "n": "2"}), (5, None)]
+
+
+def test_a_wrong_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("q\ngrün\n".encode("cp1252"))
+    with pytest.raises(OfflineDataError, match="Name its encoding"):
+        list(rows_of(path))
+    with pytest.raises(OfflineDataError, match="no encoding that Python knows"):
+        list(rows_of(path, read=Read(encoding="utf-9")))
+
+
+@pytest.mark.parametrize("text", ["", "a,a\n1,2\n"])
+def test_columns_need_names(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(OfflineDataError, match="names its columns"):
+        list(rows_of(path))
+
+
+def test_json_lines_and_one_list(tmp_path: Path) -> None:
+    """A broken line is one row less, not the end of the file."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": {"b": [{"c": 1}]}}\n\nbroken\n[2]\n{"a": 2}\n')
+    found = list(rows_of(path, kind="jsonl"))
+    assert found == [(1, {"a": {"b": [{"c": 1}]}}), (3, None), (4, None), (5, {"a": 2})]
+    assert look_up(found[0][1] or {}, "a.b[0].c") == 1
+    assert look_up(found[0][1] or {}, "a.b[7].c") is None
+    path.write_text(json.dumps([{"a": 1}, {"a": 2}]))
+    assert [row for _, row in rows_of(path, kind="jsonl")] == [{"a": 1}, {"a": 2}]
+
+
+def test_parquet_keeps_types(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra 'archive'")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"q": ["x", "y"], "n": [1.5, None]}), path)
+    assert list(rows_of(path, kind="parquet")) == [(1, {"q": "x", "n": 1.5}), (2, {"q": "y", "n": None})]
+    path.write_bytes(b"not parquet")
+    with pytest.raises(OfflineDataError, match="no Parquet file"):
+        list(rows_of(path, kind="parquet"))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OfflineDataError, match="There is no file"):
+        list(rows_of(tmp_path / "none.csv"))
+    assert [kind_of(name) for name in ("a.TSV", "a.parquet", "a.log", "mlflow:x")] == [
+        *("csv", "parquet", "jsonl", "mlflow")
+    ]

@@ -1,0 +1,49 @@
+"""A mapping file says where it is wrong, and what is only claimed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router_ml.errors import ConfigError
+from router_ml.offline.importing.mapping import load_mapping, parse_mapping
+from tests.offline.importing.conftest import TABLE
+
+
+def problem(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_mapping(text)
+    return str(caught.value.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("thumb, as: thumbs", "thumb, as: stars"), "mapping.yaml:6: quality.as"),
+        (("lane: lane", "lan: lane"), "mapping.yaml:1: lane: a required key is missing"),
+        (("time: at", "time: {column: at, zone: Mars/Base}"), "is no zone that is known here"),
+        (("text: question\n", ""), "give text or messages"),
+        (("source: desk", "source: desk\nuser_name: x"), "mapping.yaml:3: user_name: unknown key"),
+        (("version: 1", "version: 1\npropensity: {epsilon: 0.1, around: a}"), "need over"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(change: tuple[str, str], expected: str) -> None:
+    assert expected in problem(TABLE.replace(*change))
+
+
+def test_the_digest_is_of_what_is_said_and_not_of_comments() -> None:
+    """Two imports by the same rules are seen to be by the same rules."""
+    plain = parse_mapping(TABLE)
+    assert parse_mapping("# why\n" + TABLE).sha256 == plain.sha256
+    assert parse_mapping(TABLE.replace("desk", "floor")).sha256 != plain.sha256
+
+
+def test_what_no_column_says_is_a_claim() -> None:
+    told = parse_mapping(TABLE + "rated_probability: 0.5\npropensity: {uniform: [onsite, expert]}\n")
+    assert told.claims == ("drawn evenly from onsite, expert", "P(rated) is 0.5")
+    assert parse_mapping(TABLE).claims == ()
+
+
+def test_the_example_can_be_read(example: Path) -> None:
+    assert load_mapping(example / "mapping.yaml").source == "wheelhouse-2026"
