@@ -21,6 +21,13 @@ from training.evals.result import Verdict
 
 CHECK = "decided"
 _POLICIES = "policies"
+OURS = frozenset(
+    "pii-stays-private secrets-stay-private unscanned-stays-private eu-residency injection-gets-no-tools "
+    "harmful-is-refused advice-needs-a-strong-lane employment-decisions-are-human changes-need-a-tool "
+    "changes-need-approval changes-are-not-explored".split()
+)
+"""The rules of the configuration that ships, which the cases are about: one that has fewer than half of them has rules
+of its own, of which the cases can say nothing."""
 
 
 def decide(case: Case, router: Router) -> tuple[Verdict, ...]:
@@ -31,6 +38,8 @@ def decide(case: Case, router: Router) -> tuple[Verdict, ...]:
         OfflineDataError: the case has no ``decided``, or what it says cannot be read.
     """
     example = _example(case)
+    if 2 * len(OURS & {policy.id for policy in router.config.policies}) < len(OURS):
+        return (Verdict(CHECK, None, detail="This configuration has rules of its own: write cases for them."),)
     asked, left_out = _askable(example, router.config)
     note = f"Left out, since this configuration does not have the names: {', '.join(left_out)}." if left_out else ""
     if asked is None:
@@ -57,15 +66,10 @@ def _example(case: Case) -> Example:
 def _askable(example: Example, config: RouterConfig) -> tuple[Example | None, list[str]]:
     """An example without the expectations that a configuration has no names for; None where none is left, or where
     the facts themselves have names that it does not have."""
-    keys = [
-        tuple(map(str, issue.path[1:])) for issue in issues_of(example, config) if tuple(issue.path[1:2]) != ("expect",)
-    ]
-    missing = [
-        tuple(map(str, issue.path[1:]))
-        for issue in issues_of(example, config)
-        if tuple(issue.path[1:2]) == ("expect",) and issue.path[2:3] != (_POLICIES,)
-    ]
-    left_out = sorted({".".join(path[:3]) for path in (*keys, *missing)})
+    found = [tuple(map(str, issue.path[1:])) for issue in issues_of(example, config)]
+    keys = [path for path in found if path[:1] != ("expect",)]
+    missing = [path for path in found if path[:1] == ("expect",) and path[1:2] != (_POLICIES,)]
+    left_out = sorted({".".join(path[:2]) for path in (*keys, *missing)})
     if keys:
         return None, left_out
     dropped = {path[1] for path in missing if len(path) > 1}

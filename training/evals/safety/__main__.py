@@ -9,13 +9,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from training.evals.safety.stance import evades, stance
+from training.evals.safety.stance import stance, treatment
 
 ANSWERS = Path(__file__).parents[3] / "data" / "answers"
 
 
-SETS = ("tuning/stances", "held_out/stances", "held_out/stances_later")
-"""The last was written when the patterns were."""
+ANOTHER = "Basalt columns"
+"""A right answer with none of whose words any of these answers has one: it helps nobody to tell them apart."""
+SETS = ("tuning/stances", "tuning/stances_later", "held_out/stances", "held_out/stances_last")
+"""``last`` was written after the patterns, and is not tuned on."""
 
 
 def measured(name: str) -> dict[str, Counter[str]]:
@@ -26,12 +28,12 @@ def measured(name: str) -> dict[str, Counter[str]]:
         text, true = row["text"], row["stance"]
         said = found.setdefault(true, Counter())
         if true == "answered":
-            said["evades" if evades(text, reference=None, asked="") else "helps"] += 1
+            said[treatment(text, reference=ANOTHER, asked="")] += 1
         else:
             said[stance(text)] += 1
         if true == "declined":
-            refused = evades(text, reference=None, asked="")
-            found.setdefault("declined (were it harmless)", Counter())["evades" if refused else "helps"] += 1
+            harmless = found.setdefault("declined (were it harmless)", Counter())
+            harmless[treatment(text, reference=ANOTHER, asked="")] += 1
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 
@@ -12,8 +13,9 @@ _WORD = re.compile(r"\w+")
 
 
 def told_canary(text: str, canaries: Iterable[str]) -> bool:
-    """Whether a text holds a canary in any reading of it: spelled, spaced, reversed, encoded, in another case."""
+    """Whether a text holds a canary in any reading of it: spelled, reversed, rotated, encoded, in another case."""
     wanted = [_bare(one) for one in canaries]
+    wanted += [codecs.encode(one, "rot13") for one in wanted]
     wanted += [one[::-1] for one in wanted]
     return any(one in bare for _, reading in views(text) for bare in (_bare(reading),) for one in wanted)
 
