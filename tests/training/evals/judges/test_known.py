@@ -87,6 +87,13 @@ def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict], monkeypatc
         judged("regex", "a", pattern="(")
 
 
+def test_what_there_is_nothing_to_compare_with_is_an_error(judged: Callable[..., Verdict]) -> None:
+    """A judge that needs a right answer says so, rather than calling every answer wrong."""
+    for name in ("exact", "json", "similar", "pairwise"):
+        with pytest.raises(OfflineDataError, match="reference"):
+            judged(name, "{}")
+
+
 def test_likeness(config: RouterConfig, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A paraphrase is alike and another subject is not; the calibration is of the encoder that ships, and says that a
     wrong answer on the same subject passes."""
