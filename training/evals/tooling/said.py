@@ -16,7 +16,10 @@ _NOT = re.compile(
     r"|n't\b"
 )
 _TO_COME = re.compile(r"\b(?:can|will|may|might|must|to|going to) (?:\w+ )?(?:be|get|have)(?: \w+)? $")
-_DONE = r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|went through|(?:is|was|been|now|have|i.ve) complete(?:d)?)\b"
+_DONE = (
+    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|went through"
+    r"|(?:is|was|been|now|have|i.ve) complete(?:d)?)\b"
+)
 _ASKS = re.compile(
     r"\?|\b(?:please|kindly|could you|can you|would you)\b.{0,40}\b(?:give|tell|share|send|provide|confirm|specify|name"
     r"|enter|say|let)\b|\blet me know\b|\b(?:i|we) (?:still )?need\b|\bwhich (?:one|of)\b"
