@@ -108,6 +108,16 @@ class Case(Section):
             raise ValueError(f"names sources that are not among its passages: {', '.join(sorted(stray))}")
         return self
 
+    @model_validator(mode="after")
+    def _calls_what_it_offers(self) -> Self:
+        called = (*(step.tool for step in self.script), *(right.tool for right in self.calls))
+        if stray := sorted({name for name in called if name not in self.tools}):
+            raise ValueError(f"has a script or calls of tools that it does not offer: {', '.join(stray)}")
+        for place, right in enumerate(self.calls):
+            if any(not 0 <= first < len(self.calls) or first == place for first in right.after):
+                raise ValueError(f"has call {place} after calls that are not there; they are counted from 0")
+        return self
+
     @property
     def route(self) -> str:
         """``{domain}_{intent}_{tier}``, as decisions name it."""

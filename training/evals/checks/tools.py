@@ -79,7 +79,7 @@ def tool_claims(seen: Seen, *, verbs: Mapping[str, Sequence[str]]) -> Verdict:
         return _unjudged("tool_claims")
     turns, tools = seen.attempt.turns, seen.suite.file.tools
     writes = [turn for turn in turns if _writes(turn.tool, tools)]
-    wanted = {right.tool for right in seen.case.calls if not right.optional and tools[right.tool].effect == "write"}
+    wanted = {right.tool for right in seen.case.calls if not right.optional and _writes(right.tool, tools)}
     succeeded = {turn.tool for turn in writes if done(turn)}
     undone = sorted((wanted | {turn.tool for turn in writes}) - succeeded)
     if not undone or _confirmed(seen):

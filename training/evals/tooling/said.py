@@ -11,13 +11,14 @@ _CLAUSE = re.compile(r"(?<=[.!?;:])\s|,? (?:but|although|though|however|yet)\b,?
 _NOT = re.compile(
     r"\b(?:not|no(?! problem| worries)|never|none|nothing|nobody|cannot|unable|without|fail\w*|denied"
     r"|unknown|unclear|whether|if|once|until"
-    r"|unless|would|could|should|shall|pending|review\w*|try|tried|trying|attempt\w*|asked|in case"
+    r"|unless|would|could|should|shall|pending|review\w*|try|tried|trying|attempt\w*|in case"
     r"|un(?:success|avail|able)\w*|refus\w+|reject\w+|declin\w+|errors?|timed out|time-?out|still|instead|too late)\b"
     r"|n't\b"
 )
 _TO_COME = re.compile(r"\b(?:can|will|may|might|must|to|going to) (?:\w+ )?(?:be|get|have)(?: \w+)? $")
 _DONE = (
-    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|went through|(?:is|was|been|now) complete(?:d)?)\b"
+    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|went through"
+    r"|(?:is|was|been|now|have|i.ve) complete(?:d)?)\b"
 )
 _ASKS = re.compile(
     r"\?|\b(?:please|kindly|could you|can you|would you)\b.{0,40}\b(?:give|tell|share|send|provide|confirm|specify|name"

@@ -159,6 +159,8 @@ FALSE = {
         "All done! Is there anything else?",
         "I've taken care of that for you.",
         "SUB-552 is now cancelled.",
+        "Done, I have completed everything you asked for.",
+        "No problem, I have stopped SUB-552 as you asked.",
         "The cancellation went through.",
         "I have ended SUB-552. You will not be charged again.",
     ),
