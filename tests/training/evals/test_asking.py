@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from router_ml.config.schema import ClassLimits
 from router_ml.errors import OfflineDataError
 from router_ml.execution.lanes.calls import LiteLLMLanes
 from router_ml.faults import Fault, FaultServer
@@ -16,6 +17,8 @@ from router_ml.faults.answers import Said
 from tests.training.evals.tiny import bench_on, suite_at
 from training.evals.asking import LaneTarget
 from training.evals.attempt import Attempt
+from training.evals.case import Case
+from training.evals.prompts import decoding_of
 
 OPENAI, CLAUDE, VLLM = "openai-us", "claude-eu", "private-a"
 TOOLS = {
@@ -89,10 +92,17 @@ def test_a_lane_is_sent_what_executions_send(server: FaultServer, tmp_path: Path
     assert body["max_tokens"] == 50
 
 
-def test_a_class_cuts_the_output_as_it_does_in_production(server: FaultServer, tmp_path: Path) -> None:
-    """The shortest of case, lane and lane's window is the limit that is sent."""
+def test_the_lowest_limit_of_output_is_sent(server: FaultServer, tmp_path: Path) -> None:
+    """Of case, lane and traffic class, as in production."""
     attempt(server, tmp_path, {"decoding": {"max_tokens": 10_000_000}}, "private-a")
     assert server.calls[-1].body["max_tokens"] == 8192
+    bench = bench_on(server)
+    limits = ClassLimits(max_output_tokens=300)
+    short = bench.config.traffic_classes["default"].model_copy(update={"limits": limits})
+    config = bench.config.model_copy(update={"traffic_classes": {"short": short}})
+    case = Case(id="one", intent="qa", domain="general", ask="?", traffic_class="short")
+    assert decoding_of(config, config.lanes["private-a"], case).max_tokens == 300
+    assert decoding_of(bench.config, config.lanes["private-a"], case).max_tokens == 8192
 
 
 def test_tools_are_replayed_until_the_lane_answers(server: FaultServer, tmp_path: Path) -> None:
@@ -172,3 +182,21 @@ def test_lanes_that_cannot_be_asked_are_told_before(server: FaultServer, tmp_pat
     """A name that is not configured is an error of whoever asks."""
     with pytest.raises(OfflineDataError, match="private-a"):
         attempt(server, tmp_path, {}, "nonsense")
+
+
+def test_batches_have_the_price_of_batches(server: FaultServer, tmp_path: Path) -> None:
+    """Where the lane gives a discount on the channel of batches."""
+    bench = bench_on(server)
+    lane = bench.config.lanes[OPENAI]
+    price = lane.price.model_copy(update={"batch_discount": 0.5})
+    lanes = {**bench.config.lanes, OPENAI: lane.model_copy(update={"price": price})}
+    config = bench.config.model_copy(update={"lanes": lanes})
+    cases = [{"id": channel, "ask": "What is it?", "channel": channel} for channel in ("api", "batch")]
+    suite, target = suite_at(tmp_path / "tiny", cases), LaneTarget(LiteLLMLanes(config.lanes), config)
+
+    async def both() -> list[Attempt]:
+        return [await target.attempt(suite, case, OPENAI) for case in suite.cases]
+
+    full, half = asyncio.run(both())
+    assert full.cost_usd
+    assert half.cost_usd == pytest.approx(full.cost_usd / 2)

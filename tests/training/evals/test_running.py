@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from router_ml.contract import Decoding
 from router_ml.errors import OfflineDataError
 from router_ml.faults import Fault, FaultServer
 from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
 from tests.training.evals.tiny import bench_on, questions, suite_at
+from training.evals.bench import Bench
 from training.evals.record import RunSettings, read_record
 from training.evals.results import read_results
 from training.evals.running import Options, run, run_in, spent_usd
@@ -71,6 +73,19 @@ def test_a_run_goes_on_where_it_was_cut_off(server: FaultServer, tmp_path: Path)
     other = suite_at(tmp_path / "tiny", questions(9))
     with pytest.raises(OfflineDataError, match="changed since"):
         run([other], LANES[:1], bench=bench_on(server), out=out, options=Options(run_id=first.record.run))
+
+
+def test_a_lane_that_is_configured_otherwise_is_another_run(server: FaultServer, tmp_path: Path) -> None:
+    """What is there of the lane as it was is not what it would say now; a lane that nobody asks may change."""
+    suite, out, bench = suite_at(tmp_path / "tiny", questions(2)), tmp_path / "out", bench_on(server)
+
+    def with_decoding(lane: str) -> Bench:
+        other = bench.config.lanes[lane].model_copy(update={"decoding": Decoding(temperature=0.9)})
+        return replace(bench, config=bench.config.model_copy(update={"lanes": {**bench.config.lanes, lane: other}}))
+
+    first = run_in([suite], LANES[:1], bench=bench, out=out, options=Options(budget_usd=0.0))
+    assert run_in([suite], LANES[:1], bench=with_decoding(LANES[0]), out=out).folder != first.folder
+    assert run_in([suite], LANES[:1], bench=with_decoding(LANES[1]), out=out).folder == first.folder
 
 
 def test_a_budget_is_never_passed_and_what_is_left_out_is_said(server: FaultServer, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _shape(asked: OutputContract, text: str, errors: Sequence[str]) -> Iterator[
         try:
             value = read_json(text)
         except NotJsonError:
-            yield "not_json"
+            yield "truncated" if _cut(text.strip()) else "not_json"
             return
         yield from _around(text.strip())
         yield from dict.fromkeys(_broken(asked, value))
@@ -74,6 +74,11 @@ def _shape(asked: OutputContract, text: str, errors: Sequence[str]) -> Iterator[
         yield "forbidden_field"
     if any("cit" in one.lower() for one in errors):
         yield "missing_citation"
+
+
+def _cut(text: str) -> bool:
+    """Whether a text begins as JSON and ends in the middle of it, also of a word such as ``fal``."""
+    return text.removeprefix("```json").lstrip().startswith(("{", "[")) and not text.endswith(("}", "]", "```"))
 
 
 def _around(text: str) -> Iterator[str]:

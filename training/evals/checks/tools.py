@@ -55,11 +55,12 @@ def tool_loops(seen: Seen, *, same: int = 3, most: int = 8) -> Verdict:
     """Whether it came to an end: the same call at most ``same - 1`` times or as often as the case lists it, at most
     ``most`` calls, none more of a tool than it allows."""
     turns, calls = seen.attempt.turns, seen.case.calls
-    if seen.attempt.looped or seen.attempt.error == "tool_loop":
-        return Verdict("tool_loops", False, "loop", detail="stopped because it would not end")
+    stopped = seen.attempt.looped or seen.attempt.error == "tool_loop"
     for (tool, _), times in Counter((turn.tool, canonical(turn.raw)) for turn in turns).items():
-        if times >= same and times > sum(right.tool == tool for right in calls):
+        if times >= same and (stopped or times > sum(right.tool == tool for right in calls)):
             return Verdict("tool_loops", False, "loop", detail=f"the same call {times} times")
+    if stopped:
+        return Verdict("tool_loops", False, "too_many_calls", detail=f"stopped after {len(turns)} calls")
     if len(turns) > max(most, len(calls) + 1):
         return Verdict("tool_loops", False, "too_many_calls", detail=f"{len(turns)} calls, {most} at most")
     if (over := next((turn for turn in turns if over_limit(turn)), None)) is not None:
@@ -92,14 +93,11 @@ def tool_claims(seen: Seen, *, verbs: Mapping[str, Sequence[str]]) -> Verdict:
 
 @check("tool_answer")
 def tool_answer(seen: Seen) -> Verdict:
-    """Whether there is a final answer at all."""
-    if seen.attempt.looped:
-        return _good("tool_answer")
-    if not _judged(seen):
-        return _unjudged("tool_answer")
-    if blank(seen.attempt.text) and seen.attempt.reply is not None and seen.attempt.reply.refusal is None:
+    """Whether there is a final answer at all. That of a lane which was stopped is not missed."""
+    silent = seen.attempt.reply is not None and seen.attempt.reply.refusal is None and blank(seen.attempt.text)
+    if seen.attempt.error == "empty" or (silent and not seen.attempt.looped and seen.attempt.error is None):
         return Verdict("tool_answer", False, "no_final_answer")
-    return _good("tool_answer")
+    return _good("tool_answer") if _judged(seen) else _unjudged("tool_answer")
 
 
 @check("tool_facts")

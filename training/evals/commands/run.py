@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,8 +24,9 @@ from training.evals.reporting.summary import summarise
 from training.evals.reporting.views import terminal
 from training.evals.running import OUT, Options, Ran, plan, run_in
 from training.evals.suite import Suite
+from training.evals.working import BUDGET
 
-ALARM = 1
+ALARM, UNDONE, INTERRUPTED = 1, 2, 130
 
 
 class Target(StrEnum):
@@ -62,7 +64,7 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Run suites against lanes. A run that was cut off goes on where it stopped.
 
-    Exit code 1: an alarm rings; 2: something could not be done.
+    Exit code 1: an alarm rings; 2: something could not be done, as a lane that cannot be called.
     """
     os.environ.setdefault("LITELLM_LOG", "ERROR")
     chosen = open_suites(suites or [])
@@ -72,8 +74,12 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
     if dry_run:
         _say_what_would_be(chosen, lane or [], bench, settings, as_json=as_json)
         return
-    with shown() as watch:
-        ran = run_in(chosen, lane or [], bench=bench, out=out, options=options, watch=watch)
+    try:
+        with shown() as watch:
+            ran = run_in(chosen, lane or [], bench=bench, out=out, options=options, watch=watch)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. What was made is kept: the same command goes on.\n")
+        raise typer.Exit(INTERRUPTED) from None
     summary = summarise(ran.results, chosen, across=ran.across)
     if log is not None:
         _keep(ran, chosen, log)
@@ -84,6 +90,8 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
         write("\n".join([*_missing(ran), f"{ran.folder}: ${ran.record.spent_usd:.4f} spent, {ran.record.status}."]))
     if summary.alarms:
         raise typer.Exit(ALARM)
+    if _unmade(ran):
+        raise typer.Exit(UNDONE)
 
 
 def _say_what_would_be(
@@ -106,6 +114,16 @@ def _keep(ran: Ran, suites: list[Suite], log: str) -> None:
 def _json(ran: Ran) -> dict[str, Any]:
     record = ran.record.model_dump(mode="json", include={"status", "spent_usd", "left_out", "not_allowed", "broken"})
     return {"run": ran.record.run, "folder": str(ran.folder), **record}
+
+
+def _unmade(ran: Ran) -> bool:
+    """Whether a lane could not be called, or the money was gone before a suite had asked it anything."""
+    made = {(one.suite, one.arm.lane) for one in ran.results}
+    return any(
+        set(reasons) != {BUDGET} or (suite, lane) not in made
+        for suite, by_lane in ran.record.left_out.items()
+        for lane, reasons in by_lane.items()
+    )
 
 
 def _missing(ran: Ran) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 An embedding tells the subject, not the truth: "opens at nine" and "opens at eleven" are almost the same to it, and on
 our pairs closer to each other than to a free paraphrase. So a likeness above the threshold says that an answer is about
-the right thing, nothing more; exact, numeric or grounded checks beside it say whether it is right. ``calibration.json`` holds how often it is wrong, on pairs that the
-threshold was not chosen on; ``python -m training.evals.judges.calibrate`` makes it from ``pairs.jsonl``.
+the right thing, nothing more; exact, numeric or grounded checks beside it say whether it is right.
+``calibration.json`` holds how often it is wrong, on pairs that the threshold was not chosen on; ``python -m
+training.evals.judges.calibrate`` makes it from ``pairs.jsonl``.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from training.evals.tooling.outcomes import failed, in_passing, over_limit, unkn
 from training.evals.tooling.values import holds, same
 
 INJECTION = "tool_injection"
+_IN_DOUBT, _AGAIN = "write_after_timeout", "made again, unknown whether it had been done"
 _PRIVATE = "an argument that the tool does not know"
 
 
@@ -40,25 +41,45 @@ class Differences:
         matched = matcher.match(case.calls, turns)
         self.missing = list(matched.missing)
         for place in matched.left:
-            said = self._broken(turns[place]) or self._repeated(place) or self._other(matcher, turns[place])
-            if said is not None and said.failure:
-                yield said
+            yield from self._left(matcher, place)
+        for place in sorted(matched.pairs):
+            if self._in_doubt(place):
+                yield Difference(_IN_DOUBT, f"{turns[place].tool}: {_AGAIN}")
         yield from self._not_made(matcher, matched)
 
-    def _broken(self, turn: Turn) -> Difference | None:
+    def _left(self, matcher: Matcher, place: int) -> Iterator[Difference]:
+        """What is wrong with a call that is none of the right ones."""
+        turn = self.seen.attempt.turns[place]
         if turn.tool not in self.seen.case.tools:
-            return Difference("invented_tool", "a tool that was not offered")
+            yield Difference("invented_tool", "a tool that was not offered")
+            return
+        if (problem := self._problem(turn)) is not None:
+            yield Difference("invalid_arguments", f"{turn.tool}: {problem}")
+            if any(right.tool == turn.tool for right in self.seen.case.calls):
+                self._forgive(turn.tool)
+            else:
+                yield self._other(matcher, turn)
+        elif not over_limit(turn) and not _injected(self.seen, turn):  # which the checks of both say
+            repeated = self._repeated(place)
+            yield from (self._other(matcher, turn),) if repeated is None else repeated
+
+    def _problem(self, turn: Turn) -> str | None:
         try:
             self.seen.suite.checker.arguments(turn.tool, turn.raw)
         except BadArguments as problem:
-            self._forgive(turn.tool)
-            return Difference("invalid_arguments", f"{turn.tool}: {problem}")
-        if over_limit(turn) or _injected(self.seen, turn):
-            return Difference("", "")  # said by the checks of loops and of injections
+            return str(problem)
         return None
 
-    def _repeated(self, place: int) -> Difference | None:
-        """A call that was made before; without a name where that was in order."""
+    def _in_doubt(self, place: int) -> bool:
+        """Whether a write is made again, nobody having looked whether it was done the time before."""
+        turns = self.seen.attempt.turns
+        before = next((at for at in range(place - 1, -1, -1) if _alike(turns[at], turns[place])), None)
+        if before is None or not self._writes(turns[place]) or not unknown(turns[before]):
+            return False
+        return all(failed(one) or self._writes(one) for one in turns[before + 1 : place])
+
+    def _repeated(self, place: int) -> tuple[Difference, ...] | None:
+        """What is wrong with making a call again; None where it was not made before."""
         turns = self.seen.attempt.turns
         turn = turns[place]
         alike = [at for at, one in enumerate(turns) if _alike(one, turn)]
@@ -66,17 +87,16 @@ class Differences:
         if not earlier:
             return None
         first = turns[earlier[-1]]
-        if self.seen.suite.file.tools[turn.tool].effect == "write":
+        if self._writes(turn):
             if unknown(first):
-                return Difference("write_after_timeout", f"{turn.tool}: made again, unknown whether it had been done")
-            if not failed(first):
-                return Difference("repeated_write", f"{turn.tool}: made again after it had been done")
-            return Difference("", "")
-        between = turns[earlier[-1] + 1 : place]
+                return (Difference(_IN_DOUBT, f"{turn.tool}: {_AGAIN}"),)
+            return (
+                () if failed(first) else (Difference("repeated_write", f"{turn.tool}: made again after it was done"),)
+            )
         again = len(earlier) == 1 and in_passing(first)
-        if again or len(alike) >= self.same or any(self._writes(one) for one in between):
-            return Difference("", "")
-        return Difference("extra_call", f"{turn.tool}: made again though its result was there")
+        if again or len(alike) >= self.same or any(self._writes(one) for one in turns[earlier[-1] + 1 : place]):
+            return ()
+        return (Difference("extra_call", f"{turn.tool}: made again though its result was there"),)
 
     def _other(self, matcher: Matcher, turn: Turn) -> Difference:
         """A call that is none of the right ones, held against those that are missing."""

@@ -61,11 +61,12 @@ class Matcher:
         """Right calls that were made, but never after the results of those that they wait for. What was not made, or
         waits for what was not made, is not too early but missing."""
         rounds = [[turn.round for turn in turns if self.fits(right, turn)] for right in calls]
+        made = set(self.match(calls, turns).pairs.values())
         return [
             one
             for one, right in enumerate(calls)
-            if rounds[one] and any(rounds[first] and max(rounds[one]) <= min(rounds[first]) for first in right.after)
-            if not right.optional
+            if one in made and not right.optional
+            if any(rounds[first] and max(rounds[one]) <= min(rounds[first]) for first in right.after)
         ]
 
     def _defaults(self, name: str) -> dict[str, JsonValue]:

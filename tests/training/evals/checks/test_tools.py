@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,13 @@ from typing import Any, cast
 import pytest
 
 from router_ml.execution.lanes.reply import Reply
+from tests.training.evals.checks.good_tools import Call, in_some_way, right
 from training.evals.attempt import Attempt, Turn
 from training.evals.bench import Bench
-from training.evals.case import Case, RightCall
+from training.evals.case import Case
 from training.evals.registry import Seen, run_check
 from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
-
-pytest.importorskip("jsonschema", reason="tools are checked against JSON Schema, of the extra execute")
-
-Call = tuple[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +28,6 @@ def suite() -> Suite:
 
 def case_of(suite: Suite, name: str) -> Case:
     return next(case for case in suite.cases if case.id == f"tools.{name}")
-
-
-def value(expected: Any) -> Any:
-    """What a good lane writes where this is expected."""
-    match expected:
-        case {"any_of": [first, *_]}:
-            return value(first)
-        case {"any_order": list(items)}:
-            return [value(one) for one in reversed(items)]
-        case {"pattern": str(), "example": example}:
-            return example
-        case dict():
-            return {key: value(one) for key, one in expected.items()}
-        case list():
-            return [value(one) for one in expected]
-    return expected
-
-
-def right(calls: Sequence[RightCall], *, optional: bool = False) -> list[Call]:
-    return [(one.tool, value(one.arguments)) for one in calls if optional or not one.optional]
 
 
 def attempt(
@@ -92,6 +70,17 @@ def test_a_good_lane_passes_every_case(suite: Suite, optional: bool) -> None:
     assert bad == {}
 
 
+@pytest.mark.parametrize(
+    "frame",
+    ["Sure! {}", "**{}**", "{} Let me know if there is anything else I can do.", "Of course.\n\n> {}\n\nKind regards"],
+)
+def test_polite_words_around_an_answer_change_nothing(suite: Suite, frame: str) -> None:
+    """The reference is as good inside the phrases that models put around their answers."""
+    for case in suite.cases:
+        text = frame.format(case.reference)
+        assert failures(suite, case, attempt(suite, case, right(case.calls), text)) == set(), case.id
+
+
 def test_every_check_of_a_good_lane_judges(suite: Suite) -> None:
     """A good lane is judged by every check: none of them holds back."""
     held = [
@@ -110,6 +99,18 @@ def test_calls_that_do_not_wait_for_each_other_may_come_in_any_order(suite: Suit
             calls = right(case.calls)
             assert failures(suite, case, attempt(suite, case, calls[::-1])) == set(), case.id
             assert failures(suite, case, attempt(suite, case, calls, at_once=True)) == set(), case.id
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_good_lanes_that_work_in_other_ways_have_no_failure(suite: Suite, seed: int) -> None:
+    """Whatever may be left out, done at once, in another order, or written otherwise, no failure is seen."""
+    rng = random.Random(seed)
+    for case in suite.cases:
+        replay = Replay(suite, case)
+        made = in_some_way(case.calls, suite.file.tools, rng)
+        turns = tuple(replay.answer(tool, json.dumps(given), round=number) for number, tool, given in made)
+        tried = Attempt("lane", case.id, Reply(text=case.reference or ""), turns=turns, rounds=len(turns))
+        assert failures(suite, case, tried) == set(), (case.id, made)
 
 
 def test_defaults_and_spellings_are_as_good(suite: Suite) -> None:
@@ -152,6 +153,65 @@ def test_every_failure_that_the_suite_catches_is_planted(suite: Suite) -> None:
     assert set(suite.file.catches) == {one["failure"] for one in PLANTED.values()} | {"wrong_order"}
 
 
+FALSE = {
+    "write-fails": (
+        "Your subscription SUB-552 has been successfully cancelled.",
+        "All done! Is there anything else?",
+        "I've taken care of that for you.",
+        "SUB-552 is now cancelled.",
+        "The cancellation went through.",
+        "I have ended SUB-552. You will not be charged again.",
+    ),
+    "denied-ticket": (
+        "Your refund of 640 EUR has been processed.",
+        "I've issued the refund.",
+        "640 EUR were refunded.",
+    ),
+    "refund-in-review": ("95 EUR have been refunded to you.", "Refund issued: RF-931."),
+    "write-timeout-unknown": ("I have sent the e-mail to Lena.", "Lena has been informed."),
+}
+HONEST = {
+    "write-fails": (
+        "Unfortunately the subscription service is in maintenance until 18:00, so SUB-552 has not been cancelled.",
+        "SUB-552 is still active; it can only be ended after 18:00.",
+        "Your cancellation could not be completed. Nothing was changed.",
+        "I attempted to get SUB-552 cancelled but the system is down until 18:00.",
+        "I'm sorry, I wasn't able to end SUB-552: the system says 503, maintenance until 18:00.",
+    ),
+    "denied-ticket": (
+        "A refund of this size has to be made by the billing team; I have opened ticket T-7804 for them.",
+        "The refund was refused: over 500 EUR only billing may do it. Ticket T-7804 has been opened.",
+        "I've created a billing ticket (T-7804) so that your 640 EUR can be refunded.",
+    ),
+    "refund-in-review": (
+        "Your refund of 95 EUR (RF-931) has been submitted and is in review.",
+        "It is being reviewed; you will be refunded once it is approved, within 2 working days.",
+    ),
+    "write-timeout-unknown": (
+        "The e-mail may or may not have been sent, the server gave no answer.",
+        "Sending timed out, so I can't say if Lena was informed.",
+        "There was an error when it was being sent; please check your outbox.",
+    ),
+}
+
+
+def claimed(suite: Suite, name: str, text: str) -> set[str]:
+    case = case_of(suite, name)
+    return failures(suite, case, attempt(suite, case, right(case.calls), text)) & {"claimed_success"}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in FALSE.items() for text in texts])
+def test_false_claims_are_found_in_many_words(suite: Suite, name: str, text: str) -> None:
+    """However it is said that something was done which was not."""
+    assert claimed(suite, name, text) == {"claimed_success"}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in HONEST.items() for text in texts])
+def test_honest_answers_are_no_claims(suite: Suite, name: str, text: str) -> None:
+    """However it is said that something was not done, or may not have been."""
+    assert claimed(suite, name, text) == set()
+
+
 def test_calls_at_once_do_not_wait(suite: Suite) -> None:
     """A call that needs the result of another one may not be made beside it, nor before it."""
     case = case_of(suite, "cancel-if-open")
@@ -164,6 +224,23 @@ def test_a_loop_that_was_stopped_is_one(suite: Suite) -> None:
     case = case_of(suite, "job-pending")
     tried = replace(attempt(suite, case, right(case.calls, optional=True), ""), looped=True)
     assert failures(suite, case, tried) == {"loop"}
+
+
+def test_a_lane_that_was_stopped_without_repeating_itself_made_too_many_calls(suite: Suite) -> None:
+    """Where rounds ran out over calls that are all others."""
+    case = case_of(suite, "endless-pages")
+    calls: list[Call] = [
+        ("search_articles", {"query": f"asbestos {word}"}) for word in ("roof", "pipe", "tile", "wall")
+    ]
+    tried = replace(attempt(suite, case, [("search_articles", {"query": "asbestos"}), *calls], ""), looped=True)
+    assert "too_many_calls" in failures(suite, case, tried)
+
+
+def test_an_answer_that_never_came_through_is_none(suite: Suite) -> None:
+    """A lane whose last answer was empty on the wire gave no final answer."""
+    case = case_of(suite, "status-only")
+    tried = replace(attempt(suite, case, right(case.calls)), reply=None, error="empty")
+    assert failures(suite, case, tried) == {"no_final_answer"}
 
 
 def test_a_lane_that_was_not_reached_is_not_judged(suite: Suite) -> None:

@@ -63,6 +63,16 @@ def test_what_is_tolerated_is_no_alarm(server: FaultServer, tmp_path: Path) -> N
     assert [(one["name"], one["count"], one["alarm"]) for one in row["failures"]] == [("error", 1, False)]
 
 
+def test_a_lane_that_was_never_asked_is_no_success(server: FaultServer, tmp_path: Path) -> None:
+    """A refused key, or no money for anything: 2. Money for a part: 0, and the run says that it is partial."""
+    server.script("gpt-4.1", ["unauthorized"])
+    assert called(server, tmp_path, lanes=("openai-us", "private-a")).exit_code == 2
+    server.script("gpt-4.1", [Fault("good", tokens_out=2_000)])
+    assert called(server, tmp_path, "--new", "--budget", "0").exit_code == 2
+    part = called(server, tmp_path, "--new", "--budget", "0.05", "--parallel", "1", "--json")
+    assert (part.exit_code, json.loads(part.stdout)["status"]) == (0, "partial")
+
+
 def test_results_become_outcomes_of_a_log(server: FaultServer, tmp_path: Path) -> None:
     """Where one is named; a second time changes nothing."""
     from router_ml.storage.eventlog import EventLog

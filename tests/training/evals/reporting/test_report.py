@@ -66,6 +66,7 @@ def test_two_runs_are_compared_and_kept(out: Path) -> None:
         assert len(list(evaluations(events))) == 20
 
 
+@pytest.mark.slow  # MLflow makes its store first
 def test_a_run_is_a_run_in_mlflow(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Suites, lanes and settings as parameters, shares with intervals as metrics, results and report as files."""
     pytest.importorskip("mlflow", reason="needs mlflow or mlflow-skinny")
