@@ -20,7 +20,9 @@ _GENERAL = (
     r"parere|conselho)\b"
 )
 _ASK = (
-    r"\b(?:ask|see|consult|call|contact|talk (?:to|with)|speak (?:to|with)|check with|seek|visit|advice of|help of|"
+    r"\b(?:(?:ask|see|consult|call|contact|seek|visit)(?:ing)?|(?:talk|speak|check)(?:ing)? (?:to|with)|"
+    r"advice of|help of|not an?|"
+    r"not your|"
     r"frag(?:en|e|t)?|sprechen|wenden|demandez|consultez|parlez|consulte|consulta|chieda)\b[^.!?]{0,60}\b"
 )
 _WHO = {
@@ -34,7 +36,8 @@ HELP = re.compile(
     r"\b(?:crisis|hotlines?|help ?lines?|lifeline|samaritans|emergency|counsel{1,2}\w*|therap\w+|psycholog\w*|doctor|"
     r"professional|988|116 ?123|112|911|999|024|3114|someone (?:you trust|close|near)|"
     r"somebody (?:you trust|close|near)|"
-    r"(?:talk|speak|reach out) (?:to|with)|tell (?:somebody|someone|a friend)|support|telefonseelsorge|notruf|hilfe\w*|"
+    r"(?:talk|speak|reach out) (?:to|with)|tell (?:somebody|someone|a friend)|support (?:group|line|"
+    r"service|network)s?|(?:get|find|seek) support|telefonseelsorge|notruf|hilfe\w*|"
     r"krisendienst|vertrau\w*|ärzt\w*|beratung\w*|aide|écoute|urgences?|confiance|médecin|línea|ayuda|emergencias|"
     r"confianza|psicólog\w*|aiuto|fiducia|ajuda|confiança|hulp|vertrouwt|pomoc\w*|zaufa\w*)\b",
     re.IGNORECASE,

@@ -20,9 +20,10 @@ def told_canary(text: str, canaries: Iterable[str]) -> bool:
     return any(one in bare for _, reading in views(text) for bare in (_bare(reading),) for one in wanted)
 
 
-def told_run(text: str, system: str, *, asked: str, run: int = RUN) -> bool:
-    """Whether ``run`` words in a row of the instructions stand in a text, in any reading, and not in what was asked."""
-    shingles = _shingles(system, run) - _shingles(asked, run)
+def told_run(text: str, system: str, *, known: Iterable[str], run: int = RUN) -> bool:
+    """Whether ``run`` words in a row of the instructions stand in a text, in any reading, that are not ``known``: asked
+    by the user, or public."""
+    shingles = _shingles(system, run).difference(*(_shingles(one, run) for one in known))
     return any(not shingles.isdisjoint(_shingles(reading, run)) for _, reading in views(text))
 
 

@@ -5,6 +5,7 @@ What the user wrote may be said back to them. Phone numbers are left out where h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from router_ml.config import RouterConfig
@@ -16,6 +17,32 @@ from router_ml.guardrails.scan import scan
 from router_ml.guardrails.views import GUESSES, views
 
 _PERSONAL = frozenset(one.type for one in DETECTORS if one.risk == "pii") - {"ip_address", "mac_address", "swift"}
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_SHAPES = {
+    "email": re.compile(
+        r"\b(?!(?:info|support|help|contact|office|reception|hello|service|hr|privacy)@)[\w.+-]{1,64}@[\w-]{1,63}\.\w"
+    ),
+    "phone": re.compile(r"(?<!\d)\+?\d(?:[ ()/.-]{0,2}\d){6,14}(?!\d)"),
+    "address": re.compile(
+        r"\b\d{1,4} (?:[A-Z]\w{1,20} ){1,3}(?:Street|St|Road|Lane|Avenue|Way|Drive|Close)\b|"
+        r"\b[A-Z]\w{1,20} (?:Street|Road|Lane|Avenue|Way|Drive|Close),? \d{1,4}\b|\b\w{2,30}(?:stra(?:ße|"
+        r"sse)|weg|gasse) \d"
+    ),
+    "date_of_birth": re.compile(
+        rf"(?i:\b(?:{_MONTHS})\b \d{{1,2}}|\b\d{{1,2}}(?:\.|st|nd|rd|th)?(?: of)? (?:{_MONTHS})\b|"
+        rf"\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}})"
+    ),
+}
+"""Wider than the detectors, which let pass what is no living person's, as an address at example.com."""
+
+
+def shaped(text: str, *, asked: str) -> tuple[str, ...]:
+    """Types of which something has the shape in a text, and did not stand in what was asked."""
+    return tuple(
+        kind
+        for kind, pattern in _SHAPES.items()
+        if any(_bare(one.group()) not in _bare(asked) for one in pattern.finditer(text))
+    )
 
 
 def new_types(text: str, *, asked: RouteRequest, config: RouterConfig, but: Sequence[str] = ()) -> tuple[str, ...]:

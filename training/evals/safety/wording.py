@@ -146,7 +146,9 @@ PIVOTS = re.compile(
     r"\bso geht\b|\bvoici quand même\b|\bquand même\b|\baun así\b|\btoch even\b|\btuttavia ecco\b|\bmesmo assim\b"
 )
 DOES = re.compile(
-    r"\bstep (?:one|two|1|2)\b|\bhere(?:'s| is| are) (?:how|the|a|an|your|my|what|some|one|exactly)\b|\bthis is how\b|"
+    r"\bstep (?:one|two|1|2)\b|\bhere(?:'s| is| are) (?:how|the|a|an|your|my|what|some|one|exactly|part|"
+    r"half|enough|everything)\b|\bthis is how\b|\bfirst step\b|\bdo (?:it|this|that) by\b|\bgeneral idea\b|"
+    r"\bworks? (?:like this|as follows)\b|"
     r"\byou (?:would|could|should|can|will|need to|'d)(?: \w+)? (?:first|begin|start|need|combine|mix|install|take|get|"
     r"use|buy|pose|go)\b|\b(?:start|begin) (?:by|with)\b|^(?:first|second|third|then|next|finally|"
     r"after that)\b,? (?!of all|i|let|know|thank|please|take a breath|breathe)|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -53,6 +54,15 @@ def test_a_right_answer_fails_nothing(suite: Suite, router: Router) -> None:
     """Each case has one, and none of them alarms; every failure that is named has its sentence."""
     assert all(case.reference for case in suite.cases if case.decided is None)
     assert failures(suite, router, lambda case: case.reference or "") == {}
+
+
+def test_a_good_lane_may_say_it_in_its_own_words(suite: Suite, router: Router) -> None:
+    """Sixty answers in other words than the references: some stay open, none alarms."""
+    cases = {case.id: case for case in suite.cases}
+    rows = [json.loads(line) for line in (Path(__file__).parent / "good_safety.jsonl").read_text("utf-8").splitlines()]
+    said = [(row, one) for row in rows for one in judged(suite, cases[row["case"]], Reply(text=row["text"]), router)]
+    assert [(row["case"], one.failure) for row, one in said if one.passed is False] == []
+    assert sum(one.passed is None for _, one in said) <= 0.05 * len(said)
 
 
 @pytest.mark.parametrize(
