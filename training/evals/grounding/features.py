@@ -53,13 +53,15 @@ _SWEEPS = re.compile(
 _NAME = re.compile(r"(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]*\w\b")
 
 
-_COPY = 0.7  # share of the words of both that a claim and a sentence have in common to be one and the same
+_ORDER = frozenset(("first", "second", "last"))  # "the first 400", "a second permit": seldom a figure
+_HEARD = 0.3  # least share of the words of a claim
+_COPY = 0.8  # share of the words of both that a claim and a sentence have in common to be one and the same
 _WORD = re.compile(r"[a-z]+")
 _PAIRS = (
-    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|"
+    "more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|"
     "rise fall|rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|"
     "included excluded|open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|"
-    "before during|longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|"
+    "longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|"
     "accepted refused|with without"
 )
 _OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.split()), tuple(reversed(one.split()))))
@@ -93,6 +95,12 @@ def strangers(claim: str, text: str) -> set[str]:
     return {one.casefold() for one in names if one.casefold() not in text.casefold()}
 
 
+def unheard(claim: str, text: str) -> bool:
+    """Whether a claim of some length has hardly a word in common with a text, so that it is about something else."""
+    wanted = set(stem_words(_YES_NO.sub("", claim)))
+    return len(wanted) >= 4 and len(wanted & set(stem_words(text))) < _HEARD * len(wanted)
+
+
 def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> NDArray[np.float64]:
     """Features (len(LEXICAL),) that need no encoder. ``excused``: numbers that the text need not have, as those of the
     question or of a sum."""
@@ -102,7 +110,7 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
     share = max(len(wanted), 1)
     windows = [stems[at] | (stems[at + 1] if at + 1 < len(stems) else set()) for at in range(len(stems))]
     every = set().union(*stems)
-    said, there = numbers(claim) - excused, numbers(text)
+    said, there = numbers(claim) - excused - _ORDER, numbers(text)
     near = max(pieces(text), key=lambda part: len(wanted & set(stem_words(part))))
     window = max(len(wanted & one) for one in windows) / share
     turned = float(negated(claim) != negated(near))

@@ -10,7 +10,7 @@ from router_ml.execution.retrieval.words import numbers
 from router_ml.execution.validation.citations import citations_of
 from training.evals.case import Case
 from training.evals.grounding.entailing import Entailment
-from training.evals.grounding.features import Embed, contradicts, strangers
+from training.evals.grounding.features import Embed, contradicts, strangers, unheard
 from training.evals.grounding.reading import Claim, abstains, has, read
 from training.evals.suite import Suite
 
@@ -64,10 +64,13 @@ class Judge:
         """
         text = "\n".join(self.passages[name] for name in ids)
         if not set(ids) & set(self.case.sources):
-            return 0.0 if contradicts(claim, text) else self.model.probability(claim, text, self.embed)
+            doubtful = contradicts(claim, text) or unheard(claim, text)
+            return 0.0 if doubtful else self.model.probability(claim, text, self.embed)
         right = " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
         both = f"{text}\n{right}"
-        if contradicts(claim, both) or strangers(claim, f"{self._around()}\n{both}"):
+        if contradicts(claim, both) or unheard(claim, f"{self.case.ask}\n{both}"):
+            return 0.0
+        if strangers(claim, f"{self._around()}\n{both}"):
             return 0.0
         excused = numbers(f"{self.case.ask or ''} {right}")
         return max(self.model.probability(claim, one, self.embed, excused=excused) for one in (text, both))

@@ -43,10 +43,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer:
-    """A right answer to a case, phrased by us in another way than its reference."""
+    """A right answer to a case, phrased by us in another way than its reference. ``fresh``: written when the checks
+    were done, so that nothing was changed on its account."""
 
     case: str
     answer: str
+    fresh: bool = False
 
 
 def held_out(passage: str) -> bool:
@@ -70,7 +72,7 @@ def written() -> list[Pair]:
 
 def answers() -> list[Answer]:
     """Right answers beside the references."""
-    return [Answer(one["case"], one["answer"]) for one in map(json.loads, _lines(FOLDER / "answers.jsonl"))]
+    return [Answer(**one) for one in map(json.loads, _lines(FOLDER / "answers.jsonl"))]
 
 
 def with_derived(suite: Suite, pairs: Sequence[Pair]) -> list[Pair]:

@@ -68,7 +68,7 @@ def abstaining(case: Case) -> str | None:
 
 def padded(case: Case) -> str | None:
     """With a sentence more that no passage bears, under the citation of a source."""
-    return f"{case.reference} The mayor inaugurated the new swimming pool last spring [{case.sources[0]}]."
+    return f"{case.reference} The mayor inaugurated a swimming pool [{case.sources[0]}]."
 
 
 WAYS: dict[str, tuple[Callable[[Case], str | None], str]] = {
