@@ -25,8 +25,8 @@ class Row:
     """A lane in a cell that was evaluated.
 
     ``answers`` as they are, ``counted`` after discounts, as answers of a perfect judge, their mean ``observed``;
-    posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth, ``given``: those that
-    the router takes it for; ``shrunk``: weight, 0..1, of what was not seen in the cell itself.
+    posterior mean ``quality`` with its interval; ``strength``: answers that the posterior is worth, ``given``: those
+    that the router takes it for; ``shrunk``: weight, 0..1, of what was not seen in the cell itself.
     """
 
     lane: str
