@@ -182,3 +182,21 @@ def test_lanes_that_cannot_be_asked_are_told_before(server: FaultServer, tmp_pat
     """A name that is not configured is an error of whoever asks."""
     with pytest.raises(OfflineDataError, match="private-a"):
         attempt(server, tmp_path, {}, "nonsense")
+
+
+def test_batches_have_the_price_of_batches(server: FaultServer, tmp_path: Path) -> None:
+    """Where the lane gives a discount on the channel of batches."""
+    bench = bench_on(server)
+    lane = bench.config.lanes[OPENAI]
+    price = lane.price.model_copy(update={"batch_discount": 0.5})
+    lanes = {**bench.config.lanes, OPENAI: lane.model_copy(update={"price": price})}
+    config = bench.config.model_copy(update={"lanes": lanes})
+    cases = [{"id": channel, "ask": "What is it?", "channel": channel} for channel in ("api", "batch")]
+    suite, target = suite_at(tmp_path / "tiny", cases), LaneTarget(LiteLLMLanes(config.lanes), config)
+
+    async def both() -> list[Attempt]:
+        return [await target.attempt(suite, case, OPENAI) for case in suite.cases]
+
+    full, half = asyncio.run(both())
+    assert full.cost_usd
+    assert half.cost_usd == pytest.approx(full.cost_usd / 2)

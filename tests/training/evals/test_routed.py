@@ -42,9 +42,10 @@ def test_the_lane_that_answered_is_written_down(server: FaultServer, tmp_path: P
 
 
 def test_a_fallback_is_part_of_what_is_measured(server: FaultServer, tmp_path: Path) -> None:
-    """Where the first lane fails another one answers, which counts as a retry."""
+    """Where the first lane fails another one answers, which counts as a retry; also of a class that the router does
+    not have."""
     server.script("*", ["server_error", "good"])
-    suite = suite_at(tmp_path / "tiny", questions(1))
+    suite = suite_at(tmp_path / "tiny", [{**questions(1)[0], "traffic_class": "not-here"}])
     (made,) = run_in([suite], [], bench=bench_on(server), out=tmp_path / "out", options=ROUTE).results
     assert made.passed
     assert made.attempt is not None
