@@ -11,13 +11,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.execution.setting import config_on
 from router_ml.execution.lanes.calls import LiteLLMLanes
 from router_ml.faults import FaultServer
 from router_ml.faults.configured import model_of
-from training.evals.watching.behaviour import compare_answers
-from training.evals.watching.looking import AT_BASELINE, AT_LOOK
+from training.evals.watching.behaviour import confirmed
+from training.evals.watching.looking import AT_BASELINE, AT_CONFIRMED, AT_LOOK
 from training.evals.watching.planted import PlantedLane
 from training.evals.watching.probes import PROBES, ask_probes
 
@@ -49,7 +50,8 @@ def alone(looks: int, seen: int) -> Iterator[dict[str, object]]:
                 lane = PlantedLane(noise=noise, seed=seed)
                 before = _said(lane, AT_BASELINE)
                 lane.changed = changed
-                alarms += compare_answers(before, _said(lane, AT_LOOK), seed=seed).changed
+                heard = _said(lane, AT_LOOK)
+                alarms += confirmed(before, heard, partial(_said, lane, AT_CONFIRMED), seed=seed).changed
             probes = sum(PlantedLane(changed=changed).moves(probe) for probe in PROBES)
             yield {"noise": noise, "prompts_changed": probes, "looks": count, "alarms": alarms}
 
@@ -62,15 +64,19 @@ def served(looks: int, seen: int) -> Iterator[dict[str, object]]:
         lane = config.lanes[LANE].model_copy(update={"endpoint": patient})
         config = config.model_copy(update={"lanes": {**config.lanes, LANE: lane}})
         calls = LiteLLMLanes(config.lanes)
+
+        def hear(times: int) -> Heard:
+            return asyncio.run(ask_probes(calls, config, LANE, times=times)).answers
+
         for noise in NOISES:
             planted = PlantedLane(noise=noise, seed=7)
             server.play(model_of(lane), planted.play)
-            before = asyncio.run(ask_probes(calls, config, LANE, times=AT_BASELINE)).answers
+            before = hear(AT_BASELINE)
             for changed in (0.0, 0.35):
                 planted.changed, alarms = changed, 0
                 for seed in range(looks if changed == 0 else seen):
-                    heard = asyncio.run(ask_probes(calls, config, LANE, times=AT_LOOK))
-                    alarms += compare_answers(before, heard.answers, seed=seed).changed
+                    heard = hear(AT_LOOK)
+                    alarms += confirmed(before, heard, partial(hear, AT_CONFIRMED), seed=seed).changed
                 probes = sum(planted.moves(probe) for probe in PROBES)
                 count = looks if changed == 0 else seen
                 yield {"noise": noise, "prompts_changed": probes, "looks": count, "alarms": alarms}

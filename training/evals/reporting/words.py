@@ -19,7 +19,7 @@ METHOD = (
     f"together. An alarm: more failures than the tolerated share explains (exact binomial test at {LEVEL:.0%}); where "
     "none is tolerated, any one."
 )
-_MOST = 6
+_MOST = 4
 
 
 def verdict(summary: Summary) -> str:

@@ -21,12 +21,12 @@ from training.evals.results import FILE, read_results
 from training.evals.running import Options, run_in
 from training.evals.suite import Suite
 from training.evals.watching.baseline import Baseline, baseline_of, notices, read_baseline, write_baseline
-from training.evals.watching.behaviour import Behaviour, compare_answers
+from training.evals.watching.behaviour import Behaviour, confirmed
 from training.evals.watching.probes import Heard, ask_probes
 from training.evals.watching.upgrade import Upgrade, Verdict, judge, keep, name_of, read_upgrades, triggers_of
 
-AT_BASELINE, AT_LOOK = 4, 2
-"""How often each probe is asked."""
+AT_BASELINE, AT_LOOK, AT_CONFIRMED = 4, 2, 4
+"""How often each probe is asked; a third time only where a look finds a change."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Watcher:
         if baseline is None:
             raise OfflineDataError(f"Lane {lane} has no baseline of these probes. Take one first, with --baseline.")
         heard, config = self._hear(lane, AT_LOOK), self.bench.config
-        behaviour = compare_answers(baseline.answers, heard.answers)
+        behaviour = confirmed(baseline.answers, heard.answers, lambda: self._hear(lane, AT_CONFIRMED).answers)
         triggers = triggers_of(notices(baseline, config, heard, logged=logged), behaviour)
         was, now = name_of(baseline), name_of(baseline_of(config, lane, heard, at=self.clock()))
         if not triggers:
