@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from router_ml.cli.inputs import log_url
+from router_ml.cli.inputs import log_url, open_config
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from router_ml.config import RouterConfig
     from router_ml.offline.importing.mapping import Mapping
     from router_ml.router import Router
 
@@ -49,13 +50,14 @@ def import_log(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Import outcomes as decisions: exit 1 where rows were left out, or where a mapping file was guessed."""
     place = mapping or Path(f"{file.replace(':', '_')}.mapping.yaml")
-    router = _router(model, config)
     if guess or (mapping is None and not place.is_file()):
-        _guess(file, place, router, kind=kind, as_json=as_json)
+        _guess(file, place, open_config(config, model=model)[1], kind=kind, as_json=as_json)
         raise typer.Exit(0 if guess else 1)
+    if not dry_run and not (who.strip() and why.strip()):
+        raise InvalidRequestError("An import is an event of the log: say who with --who and why with --why.")
     from router_ml.offline.importing.mapping import load_mapping
 
-    told = load_mapping(place)
+    told, router = load_mapping(place), _router(model, config)
     if dry_run:
         left_out = _survey(file, told, router, read=read, commands=_Next(file, place, log, config), as_json=as_json)
     else:
@@ -89,12 +91,12 @@ def _router(model: str | None, config: Path | None) -> Router:
     return Router(parts.config, bundle=parts.bundle, registry=parts.registry, guards=guards, rewards=parts.rewards)
 
 
-def _guess(file: str, place: Path, router: Router, *, kind: Kind | None, as_json: bool) -> None:
+def _guess(file: str, place: Path, config: RouterConfig, *, kind: Kind | None, as_json: bool) -> None:
     from router_ml.offline.importing.guessing import guess
     from router_ml.offline.importing.mapping import Format
 
     form: Format | None = kind.value if kind else None
-    text = guess(file, router.config, kind=form)
+    text = guess(file, config, kind=form)
     if place.exists():
         raise InvalidRequestError(f"{place} exists and is not written over. Remove it, or name another --mapping.")
     place.write_text(text, encoding="utf-8")
@@ -120,8 +122,6 @@ def _survey(file: str, told: Mapping, router: Router, *, read: int, commands: _N
 
 
 def _write(file: str, told: Mapping, router: Router, *, log: str | None, said: tuple[str, str], as_json: bool) -> int:
-    if not all(text.strip() for text in said):
-        raise InvalidRequestError("An import is an event of the log: say who with --who and why with --why.")
     from router_ml.offline.importing.running import import_file
     from router_ml.storage.eventlog import EventLog
 

@@ -17,7 +17,7 @@ from router_ml.offline.importing.mapping import Format, Read
 from router_ml.offline.importing.paths import look_up
 from router_ml.offline.importing.values import UnreadableError, absent, quality_of
 
-_ROWS = 300
+_ROWS = 2000
 _FEW = 30  # different names of lanes in so many rows; more are no names of lanes
 _NAMES = {  # what each part is called elsewhere, the surest first
     "messages": r"messages|conversation|chat",

@@ -10,7 +10,8 @@ from router_ml.offline.importing.mapping import Propensity
 from router_ml.offline.importing.paths import from_json, look_up
 from router_ml.offline.importing.values import UnreadableError, absent, number
 
-SUM_TOLERANCE = 1e-3  # of what others rounded; the sum is made 1 exactly
+SUM_TOLERANCE = 1e-3  # of what others rounded; the sum is made 1 then
+ROUNDING = 1e-9
 
 
 def propensities_of(
@@ -34,7 +35,8 @@ def propensities_of(
         raise UnreadableError(column, "expected probabilities that sum to 1")
     if not found.get(lane):
         raise UnreadableError(column, "expected a probability above 0 of the lane that was chosen")
-    return {name: value / total for name, value in found.items() if value > 0}
+    scale = total if abs(total - 1) > ROUNDING else 1.0  # what was exact stays as it was logged
+    return {name: value / scale for name, value in found.items() if value > 0}
 
 
 def _said(

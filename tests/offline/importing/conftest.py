@@ -67,5 +67,5 @@ def write_rows(tmp_path: Path) -> Written:
 def row_of(number: int, **more: Any) -> dict[str, Any]:
     """One row of the table."""
     at = f"2026-10-{1 + number // 24:02d}T{number % 24:02d}:00:00Z"
-    text = f"How many {('locks', 'pumps', 'bells')[number % 3]} are in the van of tour {number}?"
+    text = f"What are the opening hours of the {('harbour', 'station', 'ferry')[number % 3]} shop on day {number}?"
     return {"id": f"r{number}", "question": text, "lane": "onsite", "thumb": "up", "at": at, **more}
