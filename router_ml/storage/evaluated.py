@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 
-
 def read_evaluated(log: EventLog, since: datetime | None = None) -> Iterator[tuple[RouteDecision, Outcome]]:
     """Each evaluated case with its latest outcome, oldest first; without those that have none yet, and what was
     compacted.

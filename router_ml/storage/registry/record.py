@@ -98,7 +98,9 @@ def log_run(
         MissingExtraError: MLflow is not installed.
     """
     with opened(tracking_uri, create=True) as (client, uri):
-        run_id = str(client.create_run(_experiment(client, name, artifact_root(uri)), tags=dict(tags or {})).info.run_id)
+        run_id = str(
+            client.create_run(_experiment(client, name, artifact_root(uri)), tags=dict(tags or {})).info.run_id
+        )
         status = "FAILED"
         try:
             _log_numbers(client, run_id, None, params or {}, metrics or {})
