@@ -137,6 +137,7 @@ class LaneTarget:
             place.endpoint.timeout_ms / 1000,
             tools=tuple(replay.offered()) if replay is not None else (),
             must_call=case.must_call,
+            batch=case.channel == "batch",
         )
         tally = _Tally(lane, expected_usd(self._config, suite, case, lane))
         return await self._rounds(call, case, replay, tally, streamed=suite.file.streamed)

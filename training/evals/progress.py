@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from training.evals.result import Result
 from training.evals.running import Unwatched
 from training.evals.working import Watch
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
@@ -30,11 +34,11 @@ def shown() -> Iterator[Callable[[int, int], Watch]]:
 
 
 class _Bar:
-    def __init__(self, bar: object, task: object) -> None:
+    def __init__(self, bar: Progress, task: TaskID) -> None:
         self._bar, self._task, self._failed, self._left = bar, task, 0, 0
 
     def made(self, result: Result | None, *, spent_usd: float) -> None:
         """Move it on."""
         self._failed += result is not None and result.passed is False
         self._left += result is None
-        self._bar.update(self._task, advance=1, spent=spent_usd, failed=self._failed, left=self._left)  # type: ignore[attr-defined]
+        self._bar.update(self._task, advance=1, spent=spent_usd, failed=self._failed, left=self._left)

@@ -76,12 +76,17 @@ class RunRecord(Section):
         return self.status != "done"
 
     def same_as(self, other: RunRecord) -> bool:
-        """Whether both ask the same of the same."""
-        mine, theirs = (
-            (sorted((s.name, s.digest) for s in one.suites), sorted((a.lane, a.model, a.version) for a in one.arms))
-            for one in (self, other)
-        )
-        return mine == theirs and self.settings == other.settings
+        """Whether both ask the same of the same, as it is configured."""
+        return self._asks() == other._asks()
+
+    def _asks(self) -> tuple[object, ...]:
+        known = self.dependencies if isinstance(self.dependencies, dict) else {}
+        lanes = known.get("lanes")
+        used = {*(arm.lane for arm in self.arms), self.settings.judge}
+        own = {name: one for name, one in lanes.items() if name in used} if isinstance(lanes, dict) else lanes
+        suites = sorted((one.name, one.digest) for one in self.suites)
+        arms = sorted((one.lane, one.model, one.version) for one in self.arms)
+        return suites, arms, self.settings, {**known, "lanes": own}
 
 
 def of_suite(suite: Suite, cases: int) -> RunSuite:

@@ -24,6 +24,7 @@ from training.evals.suite import Suite
 
 MODULES = (
     "training.evals.checks.contract",
+    "training.evals.checks.forms",
     "training.evals.checks.groundedness",
     "training.evals.checks.tools",
     "training.evals.checks.safety",
@@ -47,6 +48,7 @@ Check = Callable[..., Verdict | Sequence[Verdict]]
 Across = Callable[..., Sequence[Verdict]]
 _checks: dict[str, Check] = {}
 _across: dict[str, Across] = {}
+_over_lanes: set[str] = set()
 
 
 def check(name: str) -> Callable[[Check], Check]:
@@ -59,14 +61,27 @@ def check(name: str) -> Callable[[Check], Check]:
     return registered
 
 
-def across(name: str) -> Callable[[Across], Across]:
-    """Register a check of many results: ``(Suite, Sequence[Result], Bench, **given) -> Verdicts``."""
+def across(name: str, *, over_lanes: bool = False) -> Callable[[Across], Across]:
+    """Register a check of many results: ``(Suite, Sequence[Result], Bench, **given) -> Verdicts``. Of one lane at a
+    time; ``over_lanes``: of all lanes of a run together, since it compares them."""
 
     def registered(function: Across) -> Across:
         _across[name] = function
+        if over_lanes:
+            _over_lanes.add(name)
         return function
 
     return registered
+
+
+def compares_lanes(expect: Expect) -> bool:
+    """Whether a check across results has to be given those of all lanes together.
+
+    Raises:
+        OfflineDataError: there is no such check.
+    """
+    _found(_across, expect, "check across results")
+    return expect.check in _over_lanes
 
 
 def run_check(seen: Seen, expect: Expect) -> tuple[Verdict, ...]:

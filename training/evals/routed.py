@@ -41,11 +41,11 @@ class RouteTarget:
         while True:
             client = ClientSide(tools=tools, must_call=case.must_call and not story.rounds, decoding=case.decoding)
             try:
-                made = await self._executor.acomplete(_request(case, messages), client=client)
+                made = await self._executor.acomplete(_request(case, messages, self._config), client=client)
             except ExecutionError as error:
                 return story.ended(None, error=story.broken(error.completion))
             except RouterError as error:
-                return story.ended(None, error="not_allowed", detail=type(error).__name__)
+                return story.ended(None, error="server_error", detail=type(error).__name__)
             story.done.append(made.execution)
             reply = _reply(made)
             if replay is None or not made.tool_requests:
@@ -107,12 +107,13 @@ class _Story:
         )
 
 
-def _request(case: Case, messages: Sequence[JsonObject]) -> RouteRequest:
+def _request(case: Case, messages: Sequence[JsonObject], config: RouterConfig) -> RouteRequest:
+    """A request as product code would make it; a class that this router does not have is left for it to find."""
     return RouteRequest(
         messages=tuple(Message.model_validate(one) for one in messages),
         channel=case.channel,
         metadata={"region": case.region} if case.region is not None else {},
-        traffic_class=case.traffic_class,
+        traffic_class=case.traffic_class if case.traffic_class in config.traffic_classes else None,
         output_contract=contract_of(case) if case.output_contract is not None else None,
     )
 

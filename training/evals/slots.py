@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -12,9 +12,16 @@ from router_ml.execution.lanes.admission import PerMinute
 
 
 class LaneSlots:
-    """Of one event loop."""
+    """Of one event loop. ``clock`` in seconds and ``sleep``: for tests."""
 
-    def __init__(self, config: RouterConfig) -> None:
+    def __init__(
+        self,
+        config: RouterConfig,
+        *,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
         ends = {name: lane.endpoint for name, lane in config.lanes.items()}
         self._places = {
             name: asyncio.Semaphore(end.max_concurrency) for name, end in ends.items() if end.max_concurrency
@@ -40,6 +47,6 @@ class LaneSlots:
         rate = self._rates.get(lane)
         if rate is None:
             return
-        while (wait := rate.wait_s(monotonic())) > 0:
-            await asyncio.sleep(wait)
-        rate.take(monotonic())
+        while (wait := rate.wait_s(self._clock())) > 0:
+            await self._sleep(wait)
+        rate.take(self._clock())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from router_ml.errors import OfflineDataError
 from training.evals.bench import Bench
 from training.evals.case import Expect
-from training.evals.registry import Seen, run_across, run_check, settle
+from training.evals.registry import Seen, compares_lanes, run_across, run_check, settle
 from training.evals.result import Result, Verdict
 from training.evals.suite import Suite
 
@@ -28,13 +28,16 @@ def verdicts_of(seen: Seen) -> tuple[Verdict, ...]:
 
 
 def across_of(suite: Suite, results: Iterable[Result], bench: Bench) -> tuple[Verdict, ...]:
-    """Of the checks that look at many results: those of one lane after another, so that each verdict is of a lane."""
+    """Of the checks that look at many results: those of one lane after another, so that each verdict is of a lane; of
+    all lanes together for those that compare them, which say themselves which lane a verdict is of."""
+    all_of_them = list(results)
     by_lane: dict[str, list[Result]] = {}
-    for one in results:
+    for one in all_of_them:
         by_lane.setdefault(one.arm.lane, []).append(one)
     found: list[Verdict] = []
     for expect in suite.file.across:
-        for lane, seen in by_lane.items():
+        together = {"": all_of_them} if compares_lanes(expect) else by_lane
+        for lane, seen in together.items():
             try:
                 said = run_across(suite, seen, bench, expect)
             except Exception as error:  # noqa: BLE001 - as above

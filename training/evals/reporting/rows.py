@@ -92,7 +92,7 @@ def row_of(name: str, lane: str, rows: Sequence[Result], suite: Suite | None, ac
         costs=_costs(rows),
         not_judged=len(rows) - len(judged),
         left_out=_left_out(lane, rows, suite),
-        errors=Counter(str(one.attempt.error) for one in rows if one.attempt is not None and one.attempt.error),
+        errors=dict(Counter(str(one.attempt.error) for one in rows if one.attempt is not None and one.attempt.error)),
         digests=tuple(dict.fromkeys(one.suite_digest for one in rows)),
     )
 
@@ -143,7 +143,7 @@ def _parts(by: str, named: Callable[[Result], str], judged: Sequence[Result]) ->
     for one in judged:
         grouped.setdefault(named(one), []).append(one)
     return [
-        Part(by, name, _share(some), Counter(how for one in some for how in _named(one)))
+        Part(by, name, _share(some), dict(Counter(how for one in some for how in _named(one))))
         for name, some in sorted(grouped.items())
     ]
 

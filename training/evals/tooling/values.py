@@ -1,13 +1,15 @@
-"""Whether an argument is what it has to be: a value, ``{"pattern": REGEX}`` or ``{"any_of": [VALUES]}``.
+"""Whether an argument is what it has to be: a value, or one of
 
-Beside a pattern may stand an ``example``, which fits it: what a good lane could write.
+{"pattern": REGEX}      a text that all of the pattern fits; beside it may stand an ``example``: what a good lane writes
+{"any_of": [VALUES]}    one of them, which may be patterns; null among them: it may be left out
+{"any_order": [ITEMS]}  a list of these items, in whatever order
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import regex
+import regex  # type: ignore[import-untyped]
 from pydantic import JsonValue
 
 from router_ml.contract.base import JsonObject
@@ -43,16 +45,18 @@ def fits(expected: JsonValue, found: JsonValue) -> bool:
     Raises:
         OfflineDataError: a pattern is no regular expression, or searches for too long.
     """
-    if isinstance(expected, dict):
-        if set(expected) == {"any_of"} and isinstance(listed := expected["any_of"], list):
+    match expected:
+        case {"any_of": list(listed), **others} if not others:
             return any(fits(one, found) for one in listed)
-        if isinstance(pattern := expected.get("pattern"), str) and set(expected) <= {"pattern", "example"}:
+        case {"any_order": list(items), **others} if not others:
+            return isinstance(found, list) and _same_items(items, found)
+        case {"pattern": str(pattern), **others} if set(others) <= {"example"}:
             return isinstance(found, str) and _whole(pattern, found)
-        if not isinstance(found, dict) or expected.keys() != found.keys():
-            return False
-        return all(fits(value, found[key]) for key, value in expected.items())
-    if isinstance(expected, list):
-        return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
+        case dict():
+            named = isinstance(found, dict) and expected.keys() == found.keys()
+            return named and holds(expected, found if isinstance(found, dict) else {})
+        case list():
+            return isinstance(found, list) and len(expected) == len(found) and all(map(fits, expected, found))
     return same(expected, found)
 
 
@@ -72,14 +76,26 @@ def wrong(expected: JsonObject, found: JsonObject, *, defaults: Mapping[str, Jso
     >>> wrong({"id": "1"}, {"id": "2", "limit": 10, "all": True}, defaults={"limit": 10})
     ('id', 'all')
     """
-    given = {name: value for name, value in found.items() if name in expected or not _default(name, value, defaults)}
-    said = {**{name: value for name, value in defaults.items() if name in expected and name not in found}, **given}
-    names = [name for name, value in expected.items() if name not in said or not fits(value, said[name])]
-    return (*names, *(name for name in said if name not in expected))
+    names = [name for name, value in expected.items() if not _given(name, value, found, defaults)]
+    asked = {name for name, value in found.items() if name in defaults and same(defaults[name], value)} | set(expected)
+    return (*names, *(name for name in found if name not in asked))
 
 
-def _default(name: str, value: JsonValue, defaults: Mapping[str, JsonValue]) -> bool:
-    return name in defaults and same(defaults[name], value)
+def _given(name: str, expected: JsonValue, found: JsonObject, defaults: Mapping[str, JsonValue]) -> bool:
+    """Whether an argument is as expected, or is left out and its default, or nothing at all, is."""
+    if name in found:
+        return fits(expected, found[name])
+    return fits(expected, None) or (name in defaults and fits(expected, defaults[name]))
+
+
+def _same_items(items: list[JsonValue], found: list[JsonValue]) -> bool:
+    left = list(found)
+    for item in items:
+        place = next((index for index, value in enumerate(left) if fits(item, value)), None)
+        if place is None:
+            return False
+        del left[place]
+    return not left
 
 
 def _whole(pattern: str, text: str) -> bool:

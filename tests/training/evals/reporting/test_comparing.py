@@ -52,13 +52,13 @@ def test_a_lane_can_stand_against_another(make_result: MakeResult) -> None:
 
 
 def test_where_nothing_changed_a_change_is_rarely_claimed(make_result: MakeResult) -> None:
-    """Two runs of a lane with the same luck: intervals without 0 in at most 5% of 300, give or take chance."""
+    """Two runs of a lane with the same luck: intervals without 0 in at most 5% of 150, give or take chance."""
     rng, claimed = np.random.default_rng(11), 0
-    for _ in range(300):
+    for _ in range(150):
         one, two = (
             [make_result(number, failure="x" if failed else None) for number, failed in enumerate(rng.random(40) < 0.2)]
             for _ in range(2)
         )
         (found,) = compare(one, two)
         claimed += not found.low <= 0 <= found.high
-    assert claimed <= 300 * 0.05 + 3 * (300 * 0.05 * 0.95) ** 0.5
+    assert claimed <= 150 * 0.05 + 3 * (150 * 0.05 * 0.95) ** 0.5

@@ -1,0 +1,151 @@
+"""A change triggers the suites that depend on it, says what it was, and triggers no others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from router_ml.config.execution import Index, Tool
+from router_ml.faults import FaultServer
+from tests.training.evals.tiny import bench_on, questions, suite_at
+from training.evals.__main__ import build
+from training.evals.bench import Bench
+from training.evals.running import run_in
+from training.evals.suite import Suite
+from training.evals.watching.dependencies import Fingerprints, dependencies_of
+from training.evals.watching.stale import Stale, stale
+
+EVERYTHING = ["lanes", "indexes", "prompts", "tools", "policies"]
+TOOL = {"version": "1", "effect": "read", "description": "Looks an order up.", "parameters": {"type": "object"}}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    """Where lanes are."""
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    """The folder of an index."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in ("leave.md", "travel.md", "notes.pdf"):
+        (folder / name).write_text(f"# {name}\n\nWhat is said about it.\n")
+    return folder
+
+
+@pytest.fixture
+def bench(server: FaultServer, documents: Path) -> Bench:
+    """Lanes, one index in a folder and one tool."""
+    tools = {"order_lookup": Tool.model_validate(TOOL)}
+    return bench_on(server, indexes={"policies": Index(folder=str(documents))}, tools=tools)
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """A suite that depends on everything."""
+    return suite_at(tmp_path / "tiny", questions(2), depends_on=EVERYTHING)
+
+
+def reasons(found: Stale | None) -> tuple[str, ...]:
+    """Why a suite is stale."""
+    return () if found is None else found.reasons
+
+
+def look(suite: Suite, before: Fingerprints, bench: Bench) -> tuple[str, ...]:
+    """What has changed of what a suite depends on."""
+    now = dependencies_of(bench.config, [suite], bench.router)
+    kept = json.loads(json.dumps(before))  # as run.json holds it
+    return reasons(stale(suite, before=kept, now=now, run="r", lanes=["openai-us"]))
+
+
+def test_nothing_changed_is_nothing_stale(bench: Bench, suite: Suite) -> None:
+    """Fingerprints of the same things are the same."""
+    assert look(suite, dependencies_of(bench.config, [suite], bench.router), bench) == ()
+
+
+def test_documents_of_an_index_are_counted(bench: Bench, suite: Suite, documents: Path) -> None:
+    """One changed, one new; what the index does not read changes nothing."""
+    before = dependencies_of(bench.config, [suite], bench.router)
+    (documents / "notes.pdf").write_text("another")
+    assert look(suite, before, bench) == ()
+    (documents / "leave.md").write_text("# Leave\n\nThirty days.\n")
+    (documents / "sick.md").write_text("# Sick\n\nCall before nine.\n")
+    assert look(suite, before, bench) == ("index policies changed: 2 documents",)
+
+
+def test_a_tool_says_its_versions(bench: Bench, suite: Suite) -> None:
+    """A new version, with another description."""
+    before = dependencies_of(bench.config, [suite], bench.router)
+    tool = Tool.model_validate({**TOOL, "version": "2", "description": "Finds an order."})
+    changed = Bench(bench.config.model_copy(update={"tools": {"order_lookup": tool}}), bench.router)
+    assert look(suite, before, changed) == ("tool order_lookup changed: description and schema, version 1 to 2",)
+
+
+def test_only_lanes_that_were_asked_count(bench: Bench, suite: Suite) -> None:
+    """Another temperature of one of them does; of another one it does not."""
+    before = dependencies_of(bench.config, [suite], bench.router)
+    for name, expected in (("private-a", ()), ("openai-us", ("lane openai-us changed",))):
+        lane = bench.config.lanes[name].model_copy(update={"version": "9"})
+        changed = bench.config.model_copy(update={"lanes": {**bench.config.lanes, name: lane}})
+        assert look(suite, before, Bench(changed, bench.router)) == expected
+
+
+def test_a_prompt_of_a_suite_concerns_that_suite_alone(bench: Bench, tmp_path: Path) -> None:
+    """Its system prompt is part of what its results depend on, and of no other's."""
+    one, other = (suite_at(tmp_path / name, questions(2), depends_on=["prompts"]) for name in ("one", "other"))
+    before = dependencies_of(bench.config, [one, other])
+    again = suite_at(tmp_path / "one", questions(2), depends_on=["prompts"], system="Be brief.")
+    now = dependencies_of(bench.config, [again, other])
+    assert reasons(stale(again, before=before, now=now, run="r", lanes=[])) == (
+        "the suite itself changed",
+        "prompt suite one changed",
+    )
+    assert stale(other, before=before, now=now, run="r", lanes=[]) is None
+
+
+def test_what_a_suite_does_not_depend_on_does_not_trigger_it(bench: Bench, tmp_path: Path, documents: Path) -> None:
+    """An index is none of the business of a suite of contracts."""
+    narrow = suite_at(tmp_path / "narrow", questions(2), depends_on=["lanes"])
+    before = dependencies_of(bench.config, [narrow], bench.router)
+    (documents / "leave.md").write_text("another")
+    assert look(narrow, before, bench) == ()
+
+
+def test_no_fingerprint_holds_what_it_is_of(bench: Bench, suite: Suite) -> None:
+    """Neither addresses nor prompts nor documents: digests, versions and names of files."""
+    text = json.dumps(dependencies_of(bench.config, [suite], bench.router))
+    assert "127.0.0.1" not in text
+    assert "What is said" not in text
+    assert "Looks an order up" not in text
+
+
+def test_the_command_runs_exactly_what_is_stale(
+    bench: Bench, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two suites the one that depends on the index; exit code 1 before, nothing stale after."""
+    import training.evals.commands.changed as module
+
+    monkeypatch.setattr(module, "open_bench", lambda model, config: bench)
+    suites = [
+        suite_at(tmp_path / "asks", questions(2), depends_on=["indexes"]),
+        suite_at(tmp_path / "shapes", questions(2), depends_on=["lanes"]),
+    ]
+    out, names = tmp_path / "runs", [str(one.folder) for one in suites]
+    never = CliRunner().invoke(build(), ["changed", *names, "--out", str(out), "--json"])
+    assert [one["reasons"] for one in json.loads(never.stdout)] == [["it was never run"]] * 2
+    run_in(suites, ["openai-us"], bench=bench, out=out)
+    (documents / "leave.md").write_text("another")
+    found = CliRunner().invoke(build(), ["changed", *names, "--out", str(out)])
+    assert found.exit_code == 1
+    assert found.stdout == "asks: index policies changed: 1 document.\n"
+    again = CliRunner().invoke(build(), ["changed", *names, "--out", str(out), "--run"])
+    assert again.exit_code == 0, again.output
+    after = CliRunner().invoke(build(), ["changed", *names, "--out", str(out)])
+    assert (after.exit_code, after.stdout) == (0, "Nothing has changed that a suite depends on.\n")

@@ -1,0 +1,154 @@
+"""What can be said of a claim beside a text that may bear it: words, numbers, negations, names, conditions, likeness.
+
+All features lie in 0..1. Those that count doubts are 1 where there is a reason to doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_ml.execution.retrieval.words import numbers, sentences, stem_words
+from router_ml.execution.validation.grounded import support
+
+Embed = Callable[[list[str]], NDArray[np.float32]]
+"""Texts -> unit vectors (n, d)."""
+
+LEXICAL = (
+    "support",
+    "window",
+    "whole",
+    "number_missing",
+    "number_apart",
+    "turned",
+    "sweeping",
+    "name_missing",
+    "condition_dropped",
+    "condition_added",
+    "turned_copy",
+    "dropped_copy",
+    "opposite",
+)
+NAMES = (*LEXICAL, "likeness")
+
+_YES_NO = re.compile(r"^\s*(?:yes|no|correct|right|indeed)\s*[,.:;-]\s*", re.I)
+_NEGATION = re.compile(r"\b(?:not?|never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b", re.I)
+_CONDITION = re.compile(
+    r"\b(?:if|only|unless|except|provided|as long as|on condition|until|once|when|where|after|because|since|for those|"
+    r"more than|longer than|at least|fewer than|under|over|above|with|who|whoever|given|limited|in|from)\b",
+    re.I,
+)
+_STRICT = re.compile(
+    r"\b(?:if|only|unless|except|provided|as long as|condition|when|once|more than|fewer than|who have|before|after)\b",
+    re.I,
+)
+_SWEEPS = re.compile(
+    r"\b(?:always|all|every|any|whatever|under no circumstances|under any circumstances|ever|everyone|everybody|"
+    r"at any time|certainly|alone)\b",
+    re.I,
+)
+_NAME = re.compile(r"(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]*\w\b")
+
+
+_COPY = 0.7  # share of the words of both that a claim and a sentence have in common to be one and the same
+_WORD = re.compile(r"[a-z]+")
+_PAIRS = (
+    "before after|more less|more fewer|above below|over under|least most|minimum maximum|first last|rose fell|rise fall|"
+    "rises falls|higher lower|increased decreased|doubled halved|gained lost|allowed forbidden|included excluded|"
+    "open closed|buyer seller|tenant landlord|employer employee|adults children|free charged|before during|"
+    "longer shorter|larger smaller|earlier later|early late|winter summer|paid unpaid|accepted refused|with without"
+)
+_OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.split()), tuple(reversed(one.split()))))
+
+
+def negated(text: str) -> bool:
+    """Whether a text denies something."""
+    return _NEGATION.search(_YES_NO.sub("", text)) is not None
+
+
+def pieces(text: str) -> list[str]:
+    """The sentences of a text, those with a semicolon in two: each may deny what the other says."""
+    return [piece for part in sentences(text) for piece in part.split("; ")] or [""]
+
+
+def contradicts(claim: str, text: str) -> bool:
+    """Whether a claim is all but a sentence of a text with a "not" more or less, or with the opposite word."""
+    claim = _YES_NO.sub("", claim)
+    wanted = _bare(claim)
+    for piece in pieces(text):
+        there = _bare(piece)
+        if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1):
+            return negated(claim) != negated(piece) or _opposite(claim, piece)
+    return False
+
+
+def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> NDArray[np.float64]:
+    """Features (len(LEXICAL),) that need no encoder. ``excused``: numbers that the text need not have, as those of the
+    question or of a sum."""
+    claim = _YES_NO.sub("", claim)
+    parts, wanted = list(sentences(text)) or [""], set(stem_words(claim))
+    stems = [set(stem_words(part)) for part in parts]
+    share = max(len(wanted), 1)
+    windows = [stems[at] | (stems[at + 1] if at + 1 < len(stems) else set()) for at in range(len(stems))]
+    every = set().union(*stems)
+    said, there = numbers(claim) - excused, numbers(text)
+    names = {one.casefold() for one in _NAME.findall(claim)}
+    missing = {one for one in names if one not in text.casefold()}
+    near = max(pieces(text), key=lambda part: len(wanted & set(stem_words(part))))
+    window = max(len(wanted & one) for one in windows) / share
+    turned = float(negated(claim) != negated(near))
+    dropped = float(bool(_STRICT.search(near)) and not _CONDITION.search(claim))
+    return np.array(
+        [
+            support(claim, text),
+            window,
+            len(wanted & every) / share,
+            float(not said <= there),
+            float(said <= there and not any(said <= numbers(part) for part in parts)),
+            turned,
+            float(bool({*_lower(_SWEEPS, claim)} - {*_lower(_SWEEPS, text)})),
+            float(bool(missing)),
+            dropped,
+            float(bool(_STRICT.search(claim)) and not _CONDITION.search(near)),
+            turned * window,
+            dropped * window,
+            float(_opposite(claim, near)),
+        ]
+    )
+
+
+def features(
+    claim: str, text: str, embed: Embed | None, *, excused: frozenset[str] = frozenset()
+) -> NDArray[np.float64]:
+    """All features (len(NAMES),), or without an encoder (len(LEXICAL),).
+
+    ``likeness``: the highest cosine of the claim and a window of two sentences, 0 where it is negative.
+    """
+    plain = lexical(claim, text, excused=excused)
+    if embed is None:
+        return plain
+    parts = list(sentences(text)) or [""]
+    vectors = embed([claim, *(" ".join(parts[at : at + 2]) for at in range(max(len(parts) - 1, 1))), *parts])
+    return np.append(plain, max(float((vectors[1:] @ vectors[0]).max()), 0.0))
+
+
+def matrix(pairs: Sequence[tuple[str, str]], embed: Embed | None) -> NDArray[np.float64]:
+    """Features (n, k) of n pairs of claim and text."""
+    return np.array([features(claim, text, embed) for claim, text in pairs])
+
+
+def _opposite(claim: str, near: str) -> bool:
+    """Whether a claim has one of two opposite words where the sentence nearest to it has the other alone."""
+    said, there = ({*_WORD.findall(text.casefold())} for text in (claim, near))
+    return any((one in said and one not in there and other in there and other not in said) for one, other in _OPPOSITES)
+
+
+def _bare(text: str) -> set[str]:
+    return {word for word in stem_words(text) if not _NEGATION.fullmatch(word)}
+
+
+def _lower(pattern: re.Pattern[str], text: str) -> list[str]:
+    return [one.casefold() for one in pattern.findall(text)]

@@ -1,0 +1,116 @@
+"""What is wrong with the grounding of an answer, against the passages, the sources and the right answer of its case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router_ml.execution.lanes.reply import Reply
+from router_ml.execution.retrieval.words import numbers
+from router_ml.execution.validation.citations import citations_of
+from training.evals.case import Case
+from training.evals.grounding.entailing import Entailment
+from training.evals.grounding.features import Embed, contradicts
+from training.evals.grounding.reading import Claim, abstains, has, read
+
+FACTS = "grounded_facts"
+"""Name of the check that a case gives its key facts."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """``failures`` -> what to tell a reader. ``precision``: share of the passages cited that bear what cites them;
+    ``recall``: share of the claims that a passage cited in the answer bears; None where there is nothing to count."""
+
+    failures: Mapping[str, str] = field(default_factory=dict)
+    precision: float | None = None
+    recall: float | None = None
+
+    @property
+    def f1(self) -> float | None:
+        """The harmonic mean of both."""
+        if self.precision is None or self.recall is None:
+            return None
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+
+def facts_of(case: Case) -> list[list[str]]:
+    """The key facts of the right answer to a case, each in the ways in which it may be put."""
+    return [fact for one in case.checks if one.check == FACTS for fact in one.given.get("facts", [])]
+
+
+def lacking(text: str, facts: Sequence[Sequence[str]]) -> list[str]:
+    """The key facts that a text has in none of the ways given, each in the first of them."""
+    return [ways[0] for ways in facts if not any(has(text, way) for way in ways)]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges answers to one case. ``passages``: id -> text of those given."""
+
+    case: Case
+    passages: Mapping[str, str]
+    model: Entailment
+    embed: Embed | None = None
+
+    def bears(self, claim: str, ids: Sequence[str]) -> float:
+        """How likely passages together bear a claim, 0..1.
+
+        The right answer counts as said by the sources: what follows from them, as a sum, is not in their words. So do
+        the numbers of the question.
+        """
+        told = set(ids) & set(self.case.sources)
+        text = "\n".join(self.passages[name] for name in ids)
+        excused = numbers(f"{self.case.ask or ''} {self.case.reference or ''}") if told else frozenset()
+        if contradicts(claim, text):
+            return 0.0
+        found = self.model.probability(claim, text, self.embed, excused=excused)
+        if told and self.case.reference:
+            right = " ".join(one.text for one in read(self.case.reference, self.case.passages))
+            if contradicts(claim, right):
+                return 0.0
+            found = max(found, self.model.probability(claim, f"{text}\n{right}", self.embed, excused=excused))
+        return found
+
+    def judge(self, reply: Reply) -> Judged:
+        """What is wrong with an answer."""
+        cited = citations_of(reply, self.case.passages, required=self.case.answerable)
+        claims = read(reply.text, self.case.passages)
+        failures: dict[str, str] = {}
+        if cited.invented:
+            failures["invented_citation"] = f"cites {', '.join(cited.invented[:3])}"
+        silent = abstains(reply.text)
+        if not self.case.answerable:
+            if not silent:
+                failures["no_abstention"] = "gives an answer that the passages do not have"
+            return Judged(failures)
+        if silent and not (set(cited.known) & set(self.case.sources) and not lacking(reply.text, facts_of(self.case))):
+            return Judged({**failures, "over_abstention": "says that the passages do not answer the question"})
+        return self._held_against(claims, cited.known, failures)
+
+    def _held_against(self, claims: Sequence[Claim], known: tuple[str, ...], failures: dict[str, str]) -> Judged:
+        needing = [one for one in claims if one.needs]
+        if not known:
+            failures.setdefault("uncited", "cites no passage that it was given")
+            return Judged(failures, 0.0, 0.0)
+        borne = 0
+        for one in needing:
+            enough = self.bears(one.text, one.cited or known) >= self.model.enough
+            borne += enough
+            if not enough:
+                failures.setdefault(
+                    *("unsupported", f"{', '.join(one.cited)} does not bear: {one.text[:120]}")
+                    if one.cited
+                    else ("uncited", f"no passage cited bears: {one.text[:120]}")
+                )
+        precise = [name for name in known if name in self.case.sources or self._of_use(name, claims)]
+        if stray := [name for name in known if name not in precise]:
+            failures["wrong_source"] = f"{', '.join(stray)} does not answer the question"
+        elif not set(known) & set(self.case.sources):
+            failures["wrong_source"] = f"cites {', '.join(known)}, not {', '.join(self.case.sources)}"
+        return Judged(failures, len(precise) / len(known), borne / len(needing) if needing else 1.0)
+
+    def _of_use(self, name: str, claims: Sequence[Claim]) -> bool:
+        """Whether a passage that is no source bears something that cites it, such as how a rule was before."""
+        return any(self.bears(one.text, [name]) >= self.model.enough for one in claims if name in one.cited)

@@ -1,0 +1,117 @@
+"""An answer taken apart: its sentences, what each cites, and whether it says that the passages do not tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from router_ml.execution.retrieval.words import numbers, sentences, stem_words
+from router_ml.execution.validation.brackets import half_width, in_brackets
+from router_ml.execution.validation.refusals import is_refusal
+
+_BRACKETS = re.compile(r"\s*\[[^\[\]\n]{1,400}\]")
+_SOURCES = re.compile(
+    r"\b(?:passages?|documents?|documentation|leaflets?|excerpts?|texts?|sources?|context|information|handbooks?|"
+    r"polic(?:y|ies)|report|study|summary|rules?|terms|agreement|key facts|list|manual|notices?|answer|they|it|this|"
+    r"that|what i was given|material)\b",
+    re.I,
+)
+_SILENT = re.compile(
+    r"\b(?:(?:do|does|did|is|are|was|were|can|could)(?:\s+not|n['’]t)|cannot|can['’]t|never|nowhere|nothing|none|no)\b"
+    r"[^.!?\n]{0,60}?\b(?:say|says|said|state|states|stated|mention|mentions|mentioned|specif\w+|cover|covers|covered|"
+    r"contain|contains|include|includes|included|give|gives|given|name|names|named|address\w*|describ\w+|discuss\w*|"
+    r"tell|tells|told|provid\w+|answer\w*|determin\w+|list|lists|listed|appear|appears|found|find|know|known|possible|"
+    r"information|indicat\w+|in the (?:given |provided )?passages|part of|clear|disclos\w+|reveal\w*|detail\w*)\b"
+    r"|\b(?:silent on|unknown|unclear|remains open|unable to (?:say|tell|answer|find|determine)|not in the passages|"
+    r"no (?:mention|information|answer|details?)|(?:says?|said|state|states|mention|mentions?) (?:nothing|no\b)|"
+    r"(?:lacks?|missing from|absent from|beyond) (?:the |these )?(?:passages|documents|information|sources)|"
+    r"only (?:cover|give|mention|describe|state|list|name)s?|"
+    r"nothing (?:on|about)|anything (?:on|about))\b",
+    re.I,
+)
+_FIRST = re.compile(r"\bi\b|\bi['’]m\b|\bme\b", re.I)
+_FILLER = re.compile(
+    r"^(?:sure|certainly|of course|hello|hi|thanks?|thank you|here (?:is|are)|let me know|i hope|please|"
+    r"according to the passages:?$|in short:?$|sorry|unfortunately,?$|is there anything)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence. ``text``: without its brackets; ``cited``: ids that it cites; ``needs``: whether it states a fact
+    that has to be borne out, which a greeting, a bare "no" or "the passages do not say" does not."""
+
+    text: str
+    cited: tuple[str, ...]
+    needs: bool
+
+
+def read(text: str, given: Collection[str]) -> list[Claim]:
+    """The sentences of an answer. A bracket behind a full stop belongs to the sentence before it.
+
+    >>> [(one.text, one.cited) for one in read("Yes. It lasts ten days. [a#1]", ["a#1"])]
+    [('Yes.', ()), ('It lasts ten days.', ('a#1',))]
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for sentence in sentences(half_width(text)):
+        leading = _BRACKETS.match(sentence)
+        if leading is not None and found and (early := _known(leading[0], given)):
+            found[-1] = found[-1][0], tuple(dict.fromkeys((*found[-1][1], *early)))
+            sentence = sentence[leading.end() :]
+        plain = _BRACKETS.sub("", sentence).strip()
+        if any(map(str.isalnum, plain)):
+            found.append((plain, _known(sentence, given)))
+    return [Claim(plain, cited, _needs(plain, cited)) for plain, cited in found]
+
+
+def abstains(text: str) -> bool:
+    """Whether an answer says that it cannot be given from the passages.
+
+    >>> abstains("The passages do not mention a price."), abstains("No price is charged for children.")
+    (True, False)
+    """
+    plain = _BRACKETS.sub("", half_width(text))
+    return is_refusal(plain) or any(map(silent, sentences(plain)))
+
+
+def silent(sentence: str) -> bool:
+    """Whether a sentence says that a source, or who speaks, has nothing to say."""
+    found = _SILENT.search(sentence) is not None
+    return found and (_SOURCES.search(sentence) is not None or _FIRST.search(sentence) is not None)
+
+
+def has(text: str, fact: str) -> bool:
+    """Whether a text has a fact: the numbers and words of it, in any order; "no" is any denial.
+
+    >>> has("It takes two days.", "2 days"), has("It takes 3 days.", "2 days"), has("You may not.", "no")
+    (True, False, True)
+    """
+    if fact.casefold() in ("no", "not"):
+        return _DENIAL.search(text) is not None
+    words = set(stem_words(fact))
+    if not words:
+        return re.search(rf"\b{re.escape(fact)}\b", text, re.I) is not None
+    return _unnumbered(words) <= _unnumbered(set(stem_words(text))) and numbers(fact) <= numbers(text)
+
+
+_DENIAL = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|neither|nor|without|cannot|forbidden|prohibited|impossible|refused|"
+    r"excluded|unsupported|ineligible|unable|fail|failed|expired)\b|n['’]t\b",
+    re.I,
+)
+
+
+def _unnumbered(words: set[str]) -> set[str]:
+    return {word for word in words if not any(map(str.isdigit, word))}
+
+
+def _known(text: str, given: Collection[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.name for one in in_brackets(text, given) if one.name in given))
+
+
+def _needs(plain: str, cited: tuple[str, ...]) -> bool:
+    if (silent(plain) and not cited) or plain.endswith("?") or (plain.endswith(":") and not cited):
+        return False
+    return len(set(stem_words(plain))) >= (2 if cited else 3) and _FILLER.match(plain) is None
