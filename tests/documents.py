@@ -3,7 +3,8 @@
 In a how-to, a comment in front of a block says what to do with it::
 
     <!-- file: router.yaml -->     write it into the folder of the how-to
-    <!-- append: router.yaml -->   add it at the end of a file that is there
+    <!-- into: router.yaml -->     put its sections into a file of YAML that is there
+    <!-- append: tests.yaml -->    add it at the end of a file that is there
     <!-- run -->                   run it: Python in one namespace, ``router-ml`` and ``training.evals`` in this process
     <!-- run: exit 1 -->           the same, and its last command ends with this code
     <!-- run slow -->              in ``test-all`` only
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^(?P<mark>(?:<!--[^\n]*-->\n)?)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```", re.M | re.S)
@@ -134,6 +136,18 @@ def _evals() -> Any:
     return typer.main.get_command(build())
 
 
+def merged(base: Any, over: Any) -> Any:
+    """Two readings of YAML as one: mappings by key, rules one after the other, the later of anything else. A tool whose
+    contract lies elsewhere takes the place of one of its name."""
+    if not (isinstance(base, dict) and isinstance(over, dict)) or "contract" in over:
+        return over
+    found = {**base, **{key: merged(base[key], value) if key in base else value for key, value in over.items()}}
+    for key in ("policies", "output_policies"):
+        if key in base and key in over:
+            found[key] = [*base[key], *over[key]]
+    return found
+
+
 class HowTo:
     """A how-to that is being followed in a folder of its own. ``said``: what its last command printed."""
 
@@ -154,6 +168,10 @@ class HowTo:
                 place = self.folder / rest
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(block.text, encoding="utf-8")
+            elif word == "into:":
+                place = self.folder / rest
+                whole = merged(yaml.safe_load(place.read_text(encoding="utf-8")), yaml.safe_load(block.text))
+                place.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), encoding="utf-8")
             elif word == "append:":
                 with (self.folder / rest).open("a", encoding="utf-8") as file:
                     file.write("\n" + block.text)

@@ -12,7 +12,7 @@ import yaml
 
 from router_ml.config import RouterConfig
 from router_ml.config.load import load_config
-from tests.documents import HowTo, anchors, blocks, commands, documents, links, wrong_in
+from tests.documents import HowTo, anchors, blocks, commands, documents, links, merged, wrong_in
 
 DOCUMENTS = documents()
 HOW_TOS = [path for path in DOCUMENTS if path.parent.name == "howto" and path.name != "README.md"]
@@ -55,17 +55,6 @@ def test_what_is_not_there_is_noticed() -> None:
     assert wrong_in(["python", "-m", "training.teleport"])
     assert wrong_in(["python", "-m", "training.retrain", "--sideways"])
     assert wrong_in(["router-ml", "policy", "test", "table.yaml", "--json"]) is None
-
-
-def merged(base: Any, over: Any) -> Any:
-    """Two readings of YAML as one: mappings by key, rules one after the other, the later of anything else."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
-        return over
-    found = {**base, **{key: merged(base[key], value) if key in base else value for key, value in over.items()}}
-    for key in ("policies", "output_policies"):
-        if key in base and key in over:
-            found[key] = [*base[key], *over[key]]
-    return found
 
 
 def configuration(path: Path) -> list[dict[str, Any]]:
