@@ -20,7 +20,7 @@ from router_ml.concluding import Concluder
 from router_ml.config import RouterConfig
 from router_ml.config.rewards import Rewards, shipped_rewards
 from router_ml.contract import PolicyFired, RouteDecision, RouteRequest, State
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import UNACTED_SUFFIXES, is_unacted
 from router_ml.deadline import Claim, GivenUpError, Stamp
 from router_ml.draws import CHAMPION, Draw
 from router_ml.drills import as_recorded
@@ -228,6 +228,7 @@ class Decider(Concluder):
 
 
 def no_shadow(decision_id: str | None) -> None:
-    """Raise InvalidRequestError where a caller's id is one that only shadows have."""
-    if str(decision_id).endswith(SHADOW_SUFFIX):
-        raise InvalidRequestError(f"Found a decision_id that ends in {SHADOW_SUFFIX}, which only shadows have.")
+    """Raise InvalidRequestError where a caller's id is one that only shadows have, or evaluations."""
+    if is_unacted(str(decision_id)):
+        ends = " or ".join(UNACTED_SUFFIXES)
+        raise InvalidRequestError(f"Found a decision_id that ends in {ends}, which only shadows have, or evaluations.")

@@ -121,11 +121,13 @@ class Table:
         return [
             Problem(self._source.file, self._source.line(issue.path), dotted(issue.path), issue.message, issue.fix)
             for index, example in enumerate(self.examples)
-            for issue in _issues(index, example, config)
+            for issue in issues_of(example, config, index=index)
         ]
 
 
-def _issues(index: int, example: Example, config: RouterConfig) -> Iterator[Issue]:
+def issues_of(example: Example, config: RouterConfig, *, index: int = 0) -> Iterator[Issue]:
+    """What is wrong with one example: names that the configuration does not have, or nothing given or expected.
+    ``index``: of the example in its table, with which each path begins."""
     expect, given, request = example.expect, example.facts, example.request
     if given is None and request is None:
         yield Issue((index,), "neither a request nor facts are given.", "Add 'request' or 'facts'.")

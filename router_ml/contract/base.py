@@ -35,9 +35,20 @@ SHADOW_SUFFIX = ".shadow"
 """How the ids of decisions end that nobody acted on: what a shadow would have decided beside the champion."""
 
 
+EVAL_SUFFIX = ".eval"
+"""How the ids of decisions end that an evaluation made: a lane was asked a case, for nobody."""
+
+UNACTED_SUFFIXES = (SHADOW_SUFFIX, EVAL_SUFFIX)
+
+
 def is_shadow(decision_id: str) -> bool:
     """Whether a shadow made a decision. Its id alone says so: a caller cannot choose one that ends like it."""
     return decision_id.endswith(SHADOW_SUFFIX)
+
+
+def is_unacted(decision_id: str) -> bool:
+    """Whether nobody acted on a decision: a shadow or an evaluation made it. As for shadows, its id alone says so."""
+    return decision_id.endswith(UNACTED_SUFFIXES)
 
 
 JsonObject = dict[str, JsonValue]

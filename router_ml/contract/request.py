@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from router_ml.contract.base import (
-    SHADOW_SUFFIX,
+    UNACTED_SUFFIXES,
     Channel,
     Identifier,
     JsonObject,
@@ -17,6 +17,7 @@ from router_ml.contract.base import (
     OutputType,
     Usd,
     describe,
+    is_unacted,
     walk_strings,
 )
 from router_ml.errors import InvalidRequestError
@@ -118,8 +119,9 @@ class Previous(Model):
     @field_validator("decision_id")
     @classmethod
     def _was_acted_on(cls, value: str) -> str:
-        if value.endswith(SHADOW_SUFFIX):
-            raise ValueError(f"ends in {SHADOW_SUFFIX}, which only shadows have, and nobody acted on one")
+        if is_unacted(value):
+            ends = " or ".join(UNACTED_SUFFIXES)
+            raise ValueError(f"ends in {ends}, which only shadows have, or evaluations, and nobody acted on one")
         return value
 
 

@@ -18,12 +18,12 @@ _STOPS = {"end": "end_turn", "tools": "tool_use", "length": "max_tokens", "filte
 
 def body(asked: Asked, said: Said, number: int) -> Json:
     """The answer as one object."""
-    return {**_head(asked, number), "content": _content(said, number), **_end(said), "usage": _usage(said)}
+    return {**_head(asked, number, said), "content": _content(said, number), **_end(said), "usage": _usage(said)}
 
 
 def events(asked: Asked, said: Said, number: int) -> Iterator[bytes]:
     """The answer as server-sent events."""
-    start = {**_head(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
+    start = {**_head(asked, number, said), "content": [], "stop_reason": None, "stop_sequence": None}
     start["usage"] = {"input_tokens": said.tokens_in, "output_tokens": 1}
     yield event({"type": "message_start", "message": start}, "message_start")
     for at, block in enumerate(_content(said, number)):
@@ -56,8 +56,9 @@ def _errors(asked: Asked) -> dict[str, tuple[str, str]]:
     }
 
 
-def _head(asked: Asked, number: int) -> Json:
-    return {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": asked.model}
+def _head(asked: Asked, number: int, said: Said) -> Json:
+    model = said.served_model or asked.model
+    return {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": model}
 
 
 def _content(said: Said, number: int) -> list[Json]:

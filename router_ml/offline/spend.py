@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
-from router_ml.contract.base import is_shadow
+from router_ml.contract.base import is_shadow, is_unacted
 from router_ml.errors import InvalidRequestError, MissingExtraError
 from router_ml.offline.pricing import check_baseline, price, provider
 from router_ml.offline.sums import RuleCost, RuleSums, SpendRow, Sums
@@ -79,8 +79,8 @@ def spent(stories: Iterable[Story], *, by: Sequence[str] = ("org", "class"), bas
     for story in stories:
         decision = story.decision
         seen.update(decision.estimates, decision.excluded)
-        if is_shadow(decision.decision_id):
-            shadow += 1
+        if is_unacted(decision.decision_id):
+            shadow += is_shadow(decision.decision_id)
             continue
         priced = price(story, baseline=baseline)
         unpriced += priced.unpriced

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from router_ml.contract import RouteDecision
-from router_ml.contract.base import is_shadow
+from router_ml.contract.base import is_shadow, is_unacted
 from router_ml.offline.condition import Condition, Values, comparisons, holds
 from router_ml.offline.facts import facts, planned
 from router_ml.offline.visits import Breach, is_reported, visits
@@ -53,8 +53,8 @@ class Tally:
         """Look at a decision and at every place that it went to."""
         decision = story.decision
         told = is_reported(story)
-        if is_shadow(decision.decision_id) and not told:
-            return  # nobody acted on it
+        if is_unacted(decision.decision_id) and not (told and is_shadow(decision.decision_id)):
+            return  # nobody acted on it; the cases of an evaluation are nobody's data
         self.decisions += 1
         self._see("--where", facts(decision))
         for lane in {*decision.places, *decision.excluded} if self.unseen else ():

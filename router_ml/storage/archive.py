@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from router_ml.contract import AuditEvent
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import is_unacted
 from router_ml.errors import LogError
 from router_ml.storage import chain, tables
 from router_ml.storage.archive_files import Folder, Placed, month_of, read_file, write_file
@@ -95,7 +95,7 @@ def read_archive(
     attribution_days: float = 30.0,
 ) -> Iterator[LoggedData]:
     """What ``EventLog.batches`` gives, of an archive: one batch per file, oldest first, the same lanes in each; nothing
-    that a shadow decided.
+    that a shadow or an evaluation decided.
 
     Args:
         log: the log that was compacted. With it, the files that it names are read, each with its digest. Without it,
@@ -118,7 +118,7 @@ def read_archive(
         decided = [
             SimpleNamespace(**row_of(entry), **{name: getattr(entry, name) for name in BESIDE})
             for entry in entries
-            if entry.kind == "decision" and not entry.record_id.endswith(SHADOW_SUFFIX)
+            if entry.kind == "decision" and not is_unacted(entry.record_id)
         ]
         came = [SimpleNamespace(**row_of(entry)) for entry in entries if entry.kind == "outcome"]
         came = [one for one in came if source is None or one.source == source]

@@ -152,7 +152,7 @@ class EventLog:
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000, shadows: bool = True
     ) -> Iterator[RouteDecision]:
         """Decisions, oldest first, read in pages between which nothing is held open; with ``shadows`` also what a
-        shadow decided, whose ids end in ``.shadow``."""
+        shadow decided, whose ids end in ``.shadow``; never what an evaluation did (see ``evaluated``)."""
         found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=shadows), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 

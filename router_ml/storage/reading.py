@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck
 from router_ml.contract.audit import AuditKind
+from router_ml.contract.base import EVAL_SUFFIX
 from router_ml.storage import records, tables
 from router_ml.storage.arrays import Reading, to_arrays
 from router_ml.storage.entries import Kind
@@ -39,7 +40,7 @@ KINDS: dict[type[Any], tuple[Kind, str, str]] = {  # kind of entry, what orders 
 @dataclass(frozen=True)
 class Wanted:
     """Which decisions to read: from ``since`` on, of one ``bundle``, one ``org``; outcomes of one ``source``; also what
-    ``shadows`` decided, which happened to nobody."""
+    ``shadows`` decided, which happened to nobody. What evaluations did is not among them: see ``evaluated``."""
 
     since: datetime | None = None
     bundle: str | None = None
@@ -54,7 +55,7 @@ class Wanted:
         after = [] if self.since is None else [DECISIONS.c.created_at >= records.utc(self.since)]
         of_bundle = [] if self.bundle is None else [DECISIONS.c.bundle == self.bundle]
         of_org = [] if self.org is None else [DECISIONS.c.org == self.org]
-        return [*after, *of_bundle, *of_org, *([] if self.shadows else [tables.acted_on()])]
+        return [*after, *of_bundle, *of_org, ~tables.ends_in(EVAL_SUFFIX) if self.shadows else tables.acted_on()]
 
     @property
     def learned(self) -> list[sql.ColumnElement[bool]]:

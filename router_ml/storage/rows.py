@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import is_unacted
 from router_ml.errors import LogRefusedError
 from router_ml.storage.chain import joined
 from router_ml.storage.entries import Entry, Kind
@@ -176,7 +176,7 @@ def _decision(key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         "lane": record["lane"],
         "propensity": record["propensity"],
         "explored": record["explored"],
-        "randomised": record["propensity"] is not None and drawable > 1 and not key.endswith(SHADOW_SUFFIX),
+        "randomised": record["propensity"] is not None and drawable > 1 and not is_unacted(key),
         "bundle": record["versions"]["bundle"],
         "org": _plain(record.get("circumstances", {}).get("org")),
         "lanes": _SEPARATOR.join(sorted(lanes)),

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from router_ml.contract import Execution, Outcome, RouteDecision
+from router_ml.contract.base import EVAL_SUFFIX
 from router_ml.storage import records, tables
 from router_ml.storage.audit_trail import ArchiveFile, audit_trail
 from router_ml.storage.eventlog import EventLog
@@ -128,7 +129,9 @@ def _times(at: Any, since: datetime, until: datetime | None) -> list[sql.ColumnE
 def _earlier(log: EventLog, since: datetime, until: datetime | None) -> Iterator[Story]:
     decided = tables.decisions.c
     query = sql.select(decided.decision_id).where(
-        decided.created_at < records.utc(since), decided.decision_id.in_(_executed_in(since, until))
+        decided.created_at < records.utc(since),
+        decided.decision_id.in_(_executed_in(since, until)),
+        ~tables.ends_in(EVAL_SUFFIX),
     )
     with log.session.read() as connection:
         ids = list(connection.scalars(query.order_by(decided.created_at, decided.decision_id)))
@@ -157,6 +160,7 @@ def _archived(
     for file in archived_files(log, since=since, until=until, executed=executed):
         entries = [placed.entry for placed in read_file(folder, file.file, sha256=file.sha256)]
         page = [_parsed(RouteDecision, each.record, each.record_id) for each in entries if each.kind == "decision"]
+        page = [decision for decision in page if not decision.decision_id.endswith(EVAL_SUFFIX)]
         page = [decision for decision in page if _within(decision.created_at, None if executed else since, until)]
         page.sort(key=lambda decision: (decision.created_at, decision.decision_id))
         done = [_parsed(Execution, each.record, each.decision_id) for each in entries if each.kind == "execution"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import UNACTED_SUFFIXES
 from router_ml.storage.entries import Kind
 
 SCHEMA_VERSION = 5
@@ -170,6 +170,11 @@ OF_DECISION = (outcomes, executions, approvals, output_checks, features, texts, 
 
 
 def acted_on() -> sql.ColumnElement[bool]:
-    """Decisions that somebody acted on: not those of a shadow."""
-    key, length = decisions.c.decision_id, len(SHADOW_SUFFIX)
-    return sql.func.substr(key, sql.func.length(key) - (length - 1)) != SHADOW_SUFFIX  # LIKE of SQLite ignores case
+    """Decisions that somebody acted on: not those of a shadow or an evaluation."""
+    return sql.and_(*(~ends_in(suffix) for suffix in UNACTED_SUFFIXES))
+
+
+def ends_in(suffix: str) -> sql.ColumnElement[bool]:
+    """Decisions whose ids end like this."""
+    key = decisions.c.decision_id
+    return sql.func.substr(key, sql.func.length(key) - (len(suffix) - 1)) == suffix  # LIKE of SQLite ignores case

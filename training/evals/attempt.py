@@ -31,8 +31,9 @@ class Attempt:
     ``reply``: the last answer, None where there was none; then ``error`` says why, as hops do. ``turns``: calls of
     tools, in order; ``rounds``: answers that asked for tools; ``looped``: it was stopped because it would not end.
     ``latency_ms``: of all its calls, ``first_ms`` to the first byte where it was streamed; ``tokens_in``,
-    ``tokens_out``, ``cost_usd``: of all its calls, the last None where one did not say. ``retries``: calls that failed
-    in passing before. ``served_model``, ``fingerprint``: what the provider says it was.
+    ``tokens_out``, ``cost_usd``: of all its calls, the last None where one did not say; ``assumed_usd``: what calls
+    that failed, or did not say, may have cost beside. ``retries``: calls that failed in passing before.
+    ``served_model``, ``fingerprint``: what the provider says it was.
     """
 
     lane: str
@@ -48,6 +49,7 @@ class Attempt:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: float | None = None
+    assumed_usd: float = 0.0
     retries: int = 0
     served_model: str | None = None
     fingerprint: str | None = None

@@ -44,11 +44,13 @@ class Step(Section):
 
 class RightCall(Section):
     """A call that a good lane makes. ``arguments``: what each has to be, as a value, as ``{"pattern": REGEX}`` or as
-    ``{"any_of": [VALUES]}``; ``optional``: it may be left out; others may not be made unless they are listed."""
+    ``{"any_of": [VALUES]}``; ``optional``: it may be left out; others may not be made unless they are listed.
+    ``after``: positions, from 0, of the calls whose results it waits for; without it, in any order or at once."""
 
     tool: str
     arguments: JsonObject = Field(default_factory=dict)
     optional: bool = False
+    after: tuple[int, ...] = ()
 
 
 class Decided(Section):

@@ -48,6 +48,7 @@ Check = Callable[..., Verdict | Sequence[Verdict]]
 Across = Callable[..., Sequence[Verdict]]
 _checks: dict[str, Check] = {}
 _across: dict[str, Across] = {}
+_over_lanes: set[str] = set()
 
 
 def check(name: str) -> Callable[[Check], Check]:
@@ -60,14 +61,27 @@ def check(name: str) -> Callable[[Check], Check]:
     return registered
 
 
-def across(name: str) -> Callable[[Across], Across]:
-    """Register a check of many results: ``(Suite, Sequence[Result], Bench, **given) -> Verdicts``."""
+def across(name: str, *, over_lanes: bool = False) -> Callable[[Across], Across]:
+    """Register a check of many results: ``(Suite, Sequence[Result], Bench, **given) -> Verdicts``. Of one lane at a
+    time; ``over_lanes``: of all lanes of a run together, since it compares them."""
 
     def registered(function: Across) -> Across:
         _across[name] = function
+        if over_lanes:
+            _over_lanes.add(name)
         return function
 
     return registered
+
+
+def compares_lanes(expect: Expect) -> bool:
+    """Whether a check across results has to be given those of all lanes together.
+
+    Raises:
+        OfflineDataError: there is no such check.
+    """
+    _found(_across, expect, "check across results")
+    return expect.check in _over_lanes
 
 
 def run_check(seen: Seen, expect: Expect) -> tuple[Verdict, ...]:
@@ -88,6 +102,20 @@ def run_across(suite: Suite, results: Sequence[Result], bench: Bench, expect: Ex
     """
     function = _found(_across, expect, "check across results")
     return tuple(function(suite, results, bench, **_given(function, expect)))
+
+
+def settle(expect: Expect, *, across: bool = False) -> None:
+    """See that a check could be run, without running it.
+
+    Raises:
+        OfflineDataError: there is no such check, or it does not take what it is given, or needs what it is not given.
+    """
+    function = _found(_across, expect, "check across results") if across else _found(_checks, expect, "check")
+    given = _given(function, expect)
+    wanted = inspect.signature(function).parameters.values()
+    needed = {one.name for one in wanted if one.kind == one.KEYWORD_ONLY and one.default is one.empty}
+    if missing := sorted(needed - set(given)):
+        raise OfflineDataError(f"Check {expect.check} needs {', '.join(missing)}, which is not given.")
 
 
 def _found(known: dict[str, Any], expect: Expect, what: str) -> Any:

@@ -16,7 +16,7 @@ ROUTER = "router"
 class Verdict:
     """What one check says. ``passed`` None: it could not be judged, which is neither. ``failure``: one of those that
     the suite ``catches``; ``score``: 0..1, how good, where the check grades; ``detail``: for a reader, never a value
-    that is private; ``cost_usd``: what judging cost."""
+    that is private; ``cost_usd``: what judging cost; ``lane``: of a check across results, the lane that it is about."""
 
     check: str
     passed: bool | None
@@ -24,6 +24,7 @@ class Verdict:
     score: float | None = None
     detail: str = ""
     cost_usd: float = 0.0
+    lane: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ tolerated                failure -> share of the cases that may fail so (0 by de
 quality                  whether passing counts for the quality of a lane (a slow answer is not a worse one)
 authored                 whether all of it is made up, so that it may be sent anywhere; else the rules are asked
 depends_on               what makes its results stale when it changes: lanes, indexes, prompts, tools, policies
-system, decoding         of all cases that have none of their own
+system                   of all cases that have none of their own
+streamed                 whether lanes are asked for streams, so that the first byte has a time
 cases, passages          JSONL files; tools: a mapping as under ``tools`` in router.yaml
-checks                   of every attempt;  across: of all attempts of a lane together, or of all lanes
+checks                   of every attempt;  across: of all attempts of a lane together
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from router_ml.config.execution import Tool
 from router_ml.config.section import Fraction, Section
 from router_ml.errors import OfflineDataError
 from router_ml.execution.retrieval.passages import Passage
+from router_ml.execution.tools.arguments import Checker
 from training.evals.case import Case, Expect
 
 SUITES = Path(__file__).parent / "suites"
@@ -48,6 +50,7 @@ class SuiteFile(Section):
     authored: bool = False
     depends_on: tuple[Depends, ...] = ("lanes",)
     system: str | None = None
+    streamed: bool = False
     cases: tuple[str, ...] = ("cases.jsonl",)
     passages: tuple[str, ...] = ()
     tools: dict[str, Tool] = Field(default_factory=dict)
@@ -86,6 +89,15 @@ class Suite:
             [(one.id, one.text) for one in self.passages.values()],
         )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def checker(self) -> Checker:
+        """The schemas of its tools.
+
+        Raises:
+            ConfigError: one is not valid JSON Schema. MissingExtraError: jsonschema is not installed.
+        """
+        return Checker(self.file)
 
     def passages_of(self, case: Case) -> tuple[Passage, ...]:
         """What a lane is given with a case, in its order."""

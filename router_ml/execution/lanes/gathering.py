@@ -33,11 +33,14 @@ class Gathered:
         self._annotations: list[Any] = []
         self._finish: str | None = None
         self._model: str | None = None
+        self._served: str | None = None
+        self._fingerprint: str | None = None
         self._usage: dict[str, Any] = {}
 
     def add(self, chunk: Any) -> str:
         """Take a chunk in; what of the text can be shown now."""
         self._model = getattr(chunk, "model", None) or self._model
+        self._fingerprint = getattr(chunk, "system_fingerprint", None) or self._fingerprint
         usage = getattr(chunk, "usage", None)
         if usage is not None:
             self._usage = usage.model_dump()
@@ -49,7 +52,10 @@ class Gathered:
         return self._delta(delta) if delta is not None else ""
 
     def overhear(self, chunk: Any) -> None:
-        """Take in of a chunk as the lane sent it what LiteLLM drops: the words of a refusal."""
+        """Take in of a chunk as the lane sent it what LiteLLM drops: the words of a refusal, and which model it says it
+        is, in whose place LiteLLM puts the one that was asked for."""
+        served = getattr(chunk, "model", None)
+        self._served = served if isinstance(served, str) and served else self._served
         for choice in (getattr(chunk, "choices", None) or ())[:1]:
             refusal = getattr(getattr(choice, "delta", None), "refusal", None)
             if isinstance(refusal, str):
@@ -81,7 +87,8 @@ class Gathered:
             "provider_specific_fields": self._extra,
         }
         choice = {"message": message, "finish_reason": self._finish or received}
-        return from_openai({"model": self._model, "choices": [choice], "usage": self._usage}, tagged=self._tagged)
+        told = {"model": self._served or self._model, "system_fingerprint": self._fingerprint, "usage": self._usage}
+        return from_openai({**told, "choices": [choice]}, tagged=self._tagged)
 
     @property
     def unopened(self) -> bool:

@@ -68,6 +68,7 @@ def from_openai(answer: object, *, tagged: bool = False) -> Reply:
             served_model=_said(whole.get("model")) or None,
             usage=_openai_usage(_optional(whole.get("usage"))),
             thinking_blocks=blocks,
+            fingerprint=_said(whole.get("system_fingerprint")) or None,
         ),
         tagged=tagged,
     )

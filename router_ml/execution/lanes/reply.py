@@ -44,7 +44,8 @@ class Reply:
 
     ``text``: what a reader sees, without thinking; ``refusal``: what it said instead of answering, if it says so apart;
     ``citations``: ids of passages that it names; ``thinking_blocks``: thinking as its vendor signed it, which it wants
-    back after the results of tools; ``max_tokens``: the most that it was allowed, where that is known.
+    back after the results of tools; ``max_tokens``: the most that it was allowed, where that is known;
+    ``fingerprint``: of what served it, as OpenAI and servers like it say it; others say nothing.
     """
 
     text: str = ""
@@ -57,6 +58,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     thinking_blocks: tuple[JsonObject, ...] = field(default=(), compare=False, repr=False)
     max_tokens: int | None = field(default=None, compare=False, repr=False)
+    fingerprint: str | None = field(default=None, compare=False)
 
     @property
     def empty(self) -> bool:

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 from pydantic import JsonValue
 
-from router_ml.config import RouterConfig
+from router_ml.config.execution import Tool
 from router_ml.contract.base import JsonObject
 from router_ml.errors import ConfigError, MissingExtraError, Problem
 from router_ml.execution.validation.keywords import STEPS, TooMuchWorkError, budgeted
@@ -30,6 +30,15 @@ class BadArguments(Exception):  # noqa: N818 - an answer to the lane
     """Arguments that a tool cannot take; the message holds none of their values."""
 
 
+class HasTools(Protocol):
+    """Whatever configures tools: ``router.yaml``, or a suite of evaluations."""
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """By name."""
+        ...
+
+
 class Checker:
     """The schemas of all configured tools.
 
@@ -38,7 +47,7 @@ class Checker:
         MissingExtraError: jsonschema is not installed.
     """
 
-    def __init__(self, config: RouterConfig) -> None:
+    def __init__(self, config: HasTools) -> None:
         self._arguments: dict[str, Any] = {}
         self._results: dict[str, Any] = {}
         problems: list[Problem] = []

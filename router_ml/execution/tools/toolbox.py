@@ -125,7 +125,7 @@ class ConfiguredTools:
     def offered(self, decision: RouteDecision, allowed: Sequence[str]) -> list[JsonObject]:
         """See ``Toolbox.offered``."""
         return [
-            _as_offer(tool.name, self._config.tools[tool.name]) for tool in decision.tools if self._can(tool, allowed)
+            as_offer(tool.name, self._config.tools[tool.name]) for tool in decision.tools if self._can(tool, allowed)
         ]
 
     async def call(
@@ -233,7 +233,8 @@ def _refused(request: ToolRequest, error: str, *, known: Container[str] = ()) ->
     return ToolCall(name=name, version="?", call_id=request.id, status="refused", error=error, attempts=0)
 
 
-def _as_offer(name: str, tool: Tool) -> JsonObject:
+def as_offer(name: str, tool: Tool) -> JsonObject:
+    """A tool as lanes are offered it, in the OpenAI shape."""
     parameters: JsonObject = {"type": "object", "properties": {}, **tool.parameters}
     return {"type": "function", "function": {"name": name, "description": tool.description, "parameters": parameters}}
 
@@ -246,4 +247,5 @@ __all__ = [
     "ToolFunction",
     "Toolbox",
     "arguments_sha256",
+    "as_offer",
 ]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
-from router_ml.contract.base import is_shadow
+from router_ml.contract.base import is_unacted
 from router_ml.drills import Drill, drills_of
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.verdict import NO_LANE
@@ -95,7 +95,7 @@ def judged(drill: Drill, told: Iterable[Story]) -> DrillReport:
         drilled = story.decision.state.drill
         if drilled is None or drilled.drill != drill.id or not _due(story.decision):
             continue
-        if is_shadow(story.decision.decision_id):  # happened to nobody
+        if is_unacted(story.decision.decision_id):  # happened to nobody
             continue
         arms[drilled.inside].add(story)
         floors[story.decision.traffic_class] = story.decision.floor

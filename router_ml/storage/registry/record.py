@@ -82,6 +82,7 @@ def log_run(
     metrics: Mapping[str, float] | None = None,
     datasets: Mapping[str, str] | None = None,
     files: Sequence[Path] = (),
+    tags: Mapping[str, str] | None = None,
     tracking_uri: str | None = None,
 ) -> str:
     """Record one MLflow run without a bundle, such as a benchmark; what fails on the way leaves a failed run.
@@ -97,7 +98,7 @@ def log_run(
         MissingExtraError: MLflow is not installed.
     """
     with opened(tracking_uri, create=True) as (client, uri):
-        run_id = str(client.create_run(_experiment(client, name, artifact_root(uri))).info.run_id)
+        run_id = str(client.create_run(_experiment(client, name, artifact_root(uri)), tags=dict(tags or {})).info.run_id)
         status = "FAILED"
         try:
             _log_numbers(client, run_id, None, params or {}, metrics or {})

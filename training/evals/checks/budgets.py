@@ -19,7 +19,6 @@ from training.evals.suite import Suite
 
 LEVEL = 0.01
 _PER_TOKEN = 3.0  # characters of text per token, at least; of scripts with more tokens per letter, one
-_MARGIN = 40  # tokens around an answer that nobody sees
 _TRIES = ("rate_limit",)
 _ERRORS = {"rate_limit": "rate_limited", "timeout": "timed_out", "empty": "empty", "truncated": "truncated"}
 
@@ -58,15 +57,20 @@ def budget(
     seen: Seen,
     *,
     tokens_out: int | None = None,
+    thinking: int | None = None,
     tool_calls: int | None = None,
     cost_usd: float | None = None,
     latency_ms: float | None = None,
 ) -> list[Verdict]:
     """Whether an answer stays within the ceilings of its case and of its class. What a lane does not tell (its price)
-    is not judged; an attempt without an answer is judged by what it cost all the same, but not by its time."""
+    is not judged; an attempt without an answer is judged by what it cost all the same, but not by its time.
+
+    Args:
+        tokens_out: of what is shown. thinking: of what is not. tool_calls, cost_usd, latency_ms: of the whole attempt.
+    """
     attempt, limits = seen.attempt, limits_of(seen)
     calls = int(least(tool_calls, limits.max_tool_calls) or 0)
-    said = [_tokens(attempt, least(tokens_out, limits.max_output_tokens))]
+    said = list(_tokens(attempt, least(tokens_out, limits.max_output_tokens), thinking))
     said.append(_within("too_many_tool_calls", float(len(attempt.turns)), float(calls), "calls"))
     said.append(_within("too_expensive", attempt.cost_usd, least(cost_usd, limits.max_cost_usd), "USD"))
     took = attempt.latency_ms if attempt.error is None else None
@@ -81,16 +85,12 @@ def _within(failure: str, value: float | None, most: float | None, unit: str) ->
     return Verdict("budget", right, "" if right else failure, detail=f"{value:.6g} of at most {most:.6g} {unit}")
 
 
-def _tokens(attempt: Attempt, most: float | None) -> Verdict:
-    """More tokens than allowed are a long answer where its text explains them, and long thinking else."""
-    if most is None or attempt.tokens_out <= 0:
-        return Verdict("budget", None, detail="tokens not known, or without a ceiling")
-    if attempt.tokens_out <= most:
-        return Verdict("budget", True, detail=f"{attempt.tokens_out} of at most {most:g} tokens")
-    seen_tokens = shown_tokens(attempt)
-    failure = "verbose" if seen_tokens > most or seen_tokens + _MARGIN >= attempt.tokens_out else "thinking_too_long"
-    detail = f"{attempt.tokens_out} of at most {most:g} tokens, about {seen_tokens:.0f} of them to be seen"
-    return Verdict("budget", False, failure, detail=detail)
+def _tokens(attempt: Attempt, most: float | None, thinking: int | None) -> Iterator[Verdict]:
+    """What is shown, and what is not, apart. The latter is what the usage has more than the text explains, so it is
+    not known where a provider tells no usage."""
+    shown, told = shown_tokens(attempt), attempt.tokens_out
+    yield _within("verbose", min(shown, told) if told > 0 else shown, most, "tokens shown")
+    yield _within("thinking_too_long", max(told - shown, 0.0) if told > 0 else None, thinking, "tokens not shown")
 
 
 def shown_tokens(attempt: Attempt) -> float:

@@ -16,7 +16,10 @@ from training.evals.registry import Seen, check
 from training.evals.result import Verdict
 
 _SLACK = 1.05  # of counts of words, since a hyphen or a dash may or may not part two
-_ABBREVIATION = re.compile(r"(?i)\b(?:e\.g|i\.e|z\.b|d\.h|dr|mr|mrs|ms|st|no|nr|approx|ca|etc|vs|u\.s|a\.m|p\.m)\.")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?i:dr|mr|mrs|ms|st|prof|e\.g|i\.e|z\.b|d\.h|vs|approx|ca)|\b(?i:a\.m|p\.m|etc|u\.s)(?!\.\s+[A-Z]|\.$)|"
+    r"\b(?i:no|nr)(?=\.\s*\d))\."
+)
 _SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]{0,3}(?=\s+\S|\s*$)")
 _SQL = re.compile(r"(?is)^\s*(?:with|select|insert|update|delete|create)\b.*?;?\s*$")
 _NO_WORDS = re.compile(r"\{[^{}]{0,80}\}|`[^`]{0,200}`|https?://\S+|[\d*#]+")

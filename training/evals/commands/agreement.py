@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,9 @@ import typer
 from rich.table import Table
 
 from router_ml.cli.output import AsJson, render, write, write_json
+from router_ml.errors import OfflineDataError
 from training.evals.judges.agreement import Measured
-from training.evals.judges.labelled import JudgeReport, judge_report, read_labels
+from training.evals.judges.labelled import JudgeReport, applied, judge_report, read_labels
 from training.evals.results import read_results
 
 
@@ -24,16 +26,23 @@ def command(
         list[Path] | None, typer.Option(help="Folder of a run in which the judge judged; may be given again.")
     ] = None,
     check: Annotated[str, typer.Option(help="The judge, by its name as a check.")] = "rubric",
+    apply: Annotated[
+        list[Path] | None, typer.Option(help="Run that nobody labelled: its shares, corrected by how the judge errs.")
+    ] = None,
     grades: Annotated[bool, typer.Option("--grades", help="Compare grades of 1 to 5, not verdicts.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a judge with people: agreement, kappa, AC1, how often it errs which way, and what it is worth."""
     results = read_results(*run) if run else []
     found = judge_report(read_labels(labels, graded=grades), results, check=check, graded=grades)
+    if apply and found.verdicts is None:
+        raise OfflineDataError("--apply corrects verdicts, not grades. Leave out --grades.")
+    other = applied(found.verdicts, read_results(*apply), check=check) if apply and found.verdicts else {}
     if as_json:
-        write_json(_finite(asdict(found)))
+        shares = {lane: asdict(one) for lane, one in other.items()}
+        write_json(_finite({**asdict(found), "applied": shares}))
         return
-    render(_table(found, check))
+    render(_table(found, check, other))
     for line in _notes(found):
         write(line)
 
@@ -45,7 +54,7 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _table(found: JudgeReport, check: str) -> Table:
+def _table(found: JudgeReport, check: str, other: Mapping[str, Measured]) -> Table:
     table = Table("measure", "value", "95%", "answers", title=f"{check} against people")
     rows: list[tuple[str, Measured]] = []
     if (verdicts := found.verdicts) is not None:
@@ -68,6 +77,7 @@ def _table(found: JudgeReport, check: str) -> Table:
         rows.append(("right answers, corrected by people", found.corrected))
     if found.position is not None:
         rows.append(("same verdict in both orders", found.position.consistent))
+    rows += [(f"right answers of {lane}, corrected", one) for lane, one in other.items()]
     for name, one in rows:
         table.add_row(name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n))
     return table

@@ -20,7 +20,7 @@ from router_ml.errors import OfflineDataError
 
 Floats = NDArray[np.float64]
 _Z = 1.959963984540054
-DRAWS = 2000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)

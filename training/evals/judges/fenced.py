@@ -7,6 +7,7 @@ answer that ends the process, or writes to the output, has not passed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -123,7 +124,8 @@ def _limits(cpu_s: int, memory: int) -> None:
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))
+        with contextlib.suppress(ValueError, OSError):  # not every system holds each of them
+            resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))
 
 
 def _hook(reads: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
@@ -148,10 +150,11 @@ def main() -> None:
     for stream in (0, 1, 2):
         os.dup2(void, stream)
     libc = ctypes.CDLL(None)
-    libc.prctl(1, 9, 0, 0, 0)  # end with whoever started us
     fences = ["limits", "hooks"]
-    if libc.unshare(0x10000000 | 0x40000000) == 0:  # a network of its own, with nothing in it
-        fences.append("network")
+    if sys.platform == "linux":
+        libc.prctl(1, 9, 0, 0, 0)  # end with whoever started us
+        if libc.unshare(0x10000000 | 0x40000000) == 0:  # a network of its own, with nothing in it
+            fences.append("network")
     _limits(job["cpu_s"], job["memory"])
     if _system_calls(libc):
         fences.append("system calls")

@@ -77,6 +77,8 @@ def json_(
     """Whether the JSON of the answer is ``value``, or the reference, but for the freedom at some places."""
     if (empty := _empty("json", seen)) is not None:
         return empty
+    if value is None and seen.case.reference is None:
+        raise OfflineDataError(f"Case {seen.case.id}: json needs a value, or a reference.")
     wanted = value if value is not None else json.loads(seen.case.reference or "null")
     try:
         said = read_json(seen.attempt.text)

@@ -17,7 +17,7 @@ from typing import Any
 
 from router_ml.errors import OfflineDataError
 from training.evals.judges.agreement import Agreement, Grades, Measured, PositionBias, agreement, grades, position_bias
-from training.evals.judges.corrected import prediction_powered
+from training.evals.judges.corrected import prediction_powered, rogan_gladen
 from training.evals.result import Result, Verdict
 
 _RIGHT = frozenset({"pass", "passed", "right", "correct", "true", "yes", "1", "1.0"})
@@ -144,6 +144,28 @@ def judge_report(
         unjudged=len(labels) - len(both),
         cost_usd=sum(verdict.cost_usd for _, verdict in said),
     )
+
+
+def applied(found: Agreement, results: Iterable[Result], *, check: str) -> dict[str, Measured]:
+    """Shares of right answers by lane in runs that nobody labelled, corrected by how the judge errs where people did.
+    That holds as far as it errs alike here and there.
+
+    Raises:
+        OfflineDataError: the judge judged nothing there, or it is no better than chance.
+    """
+    lanes: dict[str, list[bool]] = {}
+    for one in results:
+        said = [verdict.passed for verdict in one.verdicts if verdict.check == check and verdict.passed is not None]
+        lanes.setdefault(one.arm.lane, []).extend(said)
+    if not any(lanes.values()):
+        raise OfflineDataError(f"No answer of these runs was judged by {check}. Name a judge that was asked there.")
+    right, wrong = found.sensitivity.n, found.specificity.n
+    hits, caught = found.table["both right"], found.table["both wrong"]
+    return {
+        lane: rogan_gladen(passed=sum(said), of=len(said), sensitivity=(hits, right), specificity=(caught, wrong))
+        for lane, said in sorted(lanes.items())
+        if said
+    }
 
 
 def _keys(one: Result) -> Iterable[Key]:

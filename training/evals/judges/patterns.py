@@ -14,18 +14,18 @@ class TooSlowError(Exception):
     """A search was given up."""
 
 
-def found(pattern: str, text: str, *, whole: bool = False, limit_s: float = LIMIT_S) -> bool:
+def found(pattern: str, text: str, *, whole: bool = False, limit_s: float | None = None) -> bool:
     """Whether a pattern is in a text, or is the ``whole`` of it.
 
     Raises:
         OfflineDataError: it is no regular expression.
-        TooSlowError: it took longer than ``limit_s``.
+        TooSlowError: it took longer than ``limit_s`` of processor time, by default ``LIMIT_S``.
     """
-    expression = _compiled(pattern)
+    expression, most = _compiled(pattern), LIMIT_S if limit_s is None else limit_s
     try:
-        return (expression.fullmatch if whole else expression.search)(text, timeout=limit_s) is not None
+        return (expression.fullmatch if whole else expression.search)(text, timeout=most) is not None
     except TimeoutError:
-        raise TooSlowError(f"the pattern took longer than {limit_s:g} s") from None
+        raise TooSlowError(f"the pattern took longer than {most:g} s") from None
 
 
 @lru_cache(maxsize=1024)

@@ -56,7 +56,7 @@ def _free(value: JsonValue, wanted: Mapping[str, Any]) -> bool:
     if not isinstance(value, str):
         return False
     if "exactly" in wanted:
-        return value == wanted["exactly"]
+        return bool(value == wanted["exactly"])
     if "pattern" in wanted and not found(wanted["pattern"], value):
         return False
     seen = normal(value)

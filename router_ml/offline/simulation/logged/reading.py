@@ -16,7 +16,7 @@ import numpy as np
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints, Execution, RouteDecision
-from router_ml.contract.base import SHADOW_SUFFIX
+from router_ml.contract.base import is_unacted
 from router_ml.errors import LogError
 from router_ml.execution.lanes.failures import OF_THE_PROVIDER
 from router_ml.guardrails.conditions import Facts
@@ -120,9 +120,9 @@ class Gatherer:
         self._wanted = set(self.ids)
 
     def add(self, story: Story) -> None:
-        """One decision with what was done; what a shadow decided happened to nobody."""
+        """One decision with what was done; what a shadow or an evaluation decided happened to nobody."""
         decision = story.decision
-        if decision.decision_id.endswith(SHADOW_SUFFIX) or decision.decision_id not in self._wanted:
+        if is_unacted(decision.decision_id) or decision.decision_id not in self._wanted:
             return
         latest = utc(decision.created_at) + self.window
         executions = [each for each in story.executions if each.at is None or utc(each.at) <= latest]

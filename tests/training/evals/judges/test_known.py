@@ -78,12 +78,20 @@ def test_right_and_wrong(
     assert judged(name, "", **given).passed is None
 
 
-def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict]) -> None:
+def test_a_slow_pattern_is_not_judged(judged: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pattern that backtracks for ever is given up."""
+    monkeypatch.setattr("training.evals.judges.patterns.LIMIT_S", 0.05)
     found = judged("regex", "a" * 80 + "!", pattern=r"^(?:a|aa)+$")
     assert found.passed is None
     with pytest.raises(OfflineDataError, match="no regular expression"):
         judged("regex", "a", pattern="(")
+
+
+def test_what_there_is_nothing_to_compare_with_is_an_error(judged: Callable[..., Verdict]) -> None:
+    """A judge that needs a right answer says so, rather than calling every answer wrong."""
+    for name in ("exact", "json", "similar", "pairwise"):
+        with pytest.raises(OfflineDataError, match="reference"):
+            judged(name, "{}")
 
 
 def test_likeness(config: RouterConfig, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,82 @@
+"""A summary says of each suite and lane what passed, what failed, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from training.evals.attempt import Attempt
+from training.evals.reporting.summary import summarise
+from training.evals.result import Result, Verdict
+
+MakeResult = Callable[..., Result]
+Make = Callable[..., Any]
+
+
+def test_failures_have_their_sentence_and_their_alarm(
+    make_result: MakeResult, make_case: Make, make_suite: Make
+) -> None:
+    """What is tolerated does not alarm, what is not does, and each says what it means."""
+    suite = make_suite([make_case(number) for number in range(40)], tolerated={"slow": 0.2})
+    results = [make_result(number, failure="slow" if number < 4 else None) for number in range(39)]
+    results.append(make_result(39, failure="wrong_shape"))
+    (row,) = summarise(results, [suite]).rows
+    by_name = {one.name: one for one in row.failures}
+    assert (row.share.n, row.share.passed) == (40, 35)
+    assert by_name["slow"].means == "It took too long."
+    assert [one.name for one in row.alarms] == ["wrong_shape"]
+    assert by_name["wrong_shape"].cases == ("case-39",)
+
+
+def test_what_could_not_be_judged_or_was_not_asked_is_told(
+    make_result: MakeResult, make_case: Make, make_suite: Make
+) -> None:
+    """Neither counts as passed or failed; both are counted."""
+    suite = make_suite([make_case(number) for number in range(10)])
+    results = [make_result(number, judged=number > 0) for number in range(6)]
+    (row,) = summarise(results, [suite]).rows
+    assert (row.share.n, row.not_judged, row.left_out) == (5, 1, 4)
+
+
+def test_routes_are_told_apart(make_result: MakeResult, make_case: Make, make_suite: Make) -> None:
+    """A share per route shows the one that fails, and its failures by name."""
+    cases = [make_case(number, domain="hr" if number % 2 else "legal") for number in range(8)]
+    results = [make_result(case=case, failure="wrong_shape" if case.domain == "legal" else None) for case in cases]
+    (row,) = summarise(results, [make_suite(cases)]).rows
+    routes = {part.name: part for part in row.parts if part.by == "route"}
+    assert routes["hr_qa_low"].share.value == 1.0
+    assert routes["legal_qa_low"].share.value == 0.0
+    assert routes["legal_qa_low"].failures == {"wrong_shape": 4}
+
+
+def test_money_time_and_missing_answers_are_added_up(make_result: MakeResult) -> None:
+    """An answer whose cost nobody said is counted apart, not as free; a lane that gave none says why."""
+    silent = Attempt("balanced", "case-9", None, error="timeout", latency_ms=900.0, retries=2)
+    results = [make_result(number) for number in range(3)]
+    results.append(make_result(9, attempt=silent, failure="no_answer"))
+    (row,) = summarise(results, []).rows
+    assert row.costs.usd == pytest.approx(0.006)
+    assert row.costs.judges_usd == pytest.approx(0.004)
+    assert (row.costs.unpriced, row.costs.retries, row.errors) == (1, 2, {"timeout": 1})
+    assert row.costs.p50_ms is not None
+    assert row.costs.p95_ms is not None
+    assert row.costs.p50_ms < row.costs.p95_ms
+
+
+def test_what_shows_in_many_results_only_alarms_for_its_lane(make_result: MakeResult) -> None:
+    """A check across results has weighed chance itself: where it fails, its lane has an alarm, and no other."""
+    results = [make_result(0), make_result(0, lane="fast")]
+    verdict = Verdict("p95", False, failure="slow", detail="p95 of 9 s", lane="fast")
+    found = summarise(results, [], across={"contract": [verdict]})
+    assert [(row.lane, one.name) for row, one in found.alarms] == [("fast", "slow")]
+
+
+def test_a_suite_that_says_nothing_of_quality_has_none(
+    make_result: MakeResult, make_case: Make, make_suite: Make
+) -> None:
+    """A slow answer is not a worse one."""
+    suite = make_suite([make_case(0)], quality=False)
+    (row,) = summarise([make_result(0, failure="slow")], [suite]).rows
+    assert row.quality is None

@@ -1,0 +1,1 @@
+"""What the checks of the suite ``safety`` read answers with: stances, leaks, orders obeyed, personal data, help."""

@@ -1,0 +1,1 @@
+"""What the checks of calls of tools are made of."""

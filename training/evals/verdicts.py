@@ -1,0 +1,64 @@
+"""What the checks of a suite and of a case say of an attempt. One that breaks is a verdict that says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from router_ml.errors import OfflineDataError
+from training.evals.bench import Bench
+from training.evals.case import Expect
+from training.evals.registry import Seen, run_across, run_check, settle
+from training.evals.result import Result, Verdict
+from training.evals.suite import Suite
+
+BROKE = "broke: "
+"""How the detail of a verdict begins whose check raised; the class of the error follows."""
+
+
+def verdicts_of(seen: Seen) -> tuple[Verdict, ...]:
+    """Of the checks of the suite, then of the case's own."""
+    found: list[Verdict] = []
+    for expect in (*seen.suite.file.checks, *seen.case.checks):
+        try:
+            found.extend(run_check(seen, expect))
+        except Exception as error:  # noqa: BLE001 - a check that breaks must not take the run with it
+            found.append(_broken(expect, error))
+    return tuple(found)
+
+
+def across_of(suite: Suite, results: Iterable[Result], bench: Bench) -> tuple[Verdict, ...]:
+    """Of the checks that look at many results: those of one lane after another, so that each verdict is of a lane."""
+    by_lane: dict[str, list[Result]] = {}
+    for one in results:
+        by_lane.setdefault(one.arm.lane, []).append(one)
+    found: list[Verdict] = []
+    for expect in suite.file.across:
+        for lane, seen in by_lane.items():
+            try:
+                said = run_across(suite, seen, bench, expect)
+            except Exception as error:  # noqa: BLE001 - as above
+                said = (_broken(expect, error),)
+            found.extend(replace(one, lane=one.lane or lane) for one in said)
+    return tuple(found)
+
+
+def require_known(suites: Iterable[Suite]) -> None:
+    """See that every check there is can be run, before anything is asked.
+
+    Raises:
+        OfflineDataError: names the suite, the case and what is wrong with its check.
+    """
+    for suite in suites:
+        own = [(f"Suite {suite.name}", expect, False) for expect in suite.file.checks]
+        across = [(f"Suite {suite.name}", expect, True) for expect in suite.file.across]
+        cases = [(f"Suite {suite.name}, case {case.id}", one, False) for case in suite.cases for one in case.checks]
+        for where, expect, many in (*own, *across, *cases):
+            try:
+                settle(expect, across=many)
+            except OfflineDataError as error:
+                raise OfflineDataError(f"{where}: {error}") from None
+
+
+def _broken(expect: Expect, error: Exception) -> Verdict:
+    return Verdict(expect.check, None, detail=f"{BROKE}{type(error).__name__}")
