@@ -7,7 +7,6 @@ In a how-to, a comment in front of a block says what to do with it::
     <!-- append: tests.yaml -->    add it at the end of a file that is there
     <!-- run -->                   run it: Python in one namespace, ``router-ml`` and ``training.evals`` in this process
     <!-- run: exit 1 -->           the same, and its last command ends with this code
-    <!-- run slow -->              in ``test-all`` only
 
 Nothing is put into a shell: a line of a block that is no such command is an error of the how-to.
 """
@@ -155,7 +154,7 @@ class HowTo:
         self.path, self.folder = path, folder
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
-    def follow(self, *, slow: bool) -> int:
+    def follow(self) -> int:
         """Do what its blocks say; the number of blocks that ran.
 
         Raises:
@@ -175,7 +174,7 @@ class HowTo:
             elif word == "append:":
                 with (self.folder / rest).open("a", encoding="utf-8") as file:
                     file.write("\n" + block.text)
-            elif word in ("run", "run:") and (slow or "slow" not in rest):
+            elif word in ("run", "run:"):
                 self._run(block, int(rest.rsplit("exit ", 1)[1]) if "exit " in rest else 0)
                 ran += 1
         return ran
