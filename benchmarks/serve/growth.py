@@ -25,6 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from rich.console import Console
+from rich.table import Table
+
 from benchmarks.serve.running import on_faults
 from benchmarks.serve.soak import resident_mb
 from benchmarks.serving import corpus_texts
@@ -96,11 +99,9 @@ def grown(chats: int, *, log: str) -> list[Memory]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, and show a line per tenth."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.serve growth", description=(__doc__ or "").split(":")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve growth", description="Look for leaks.")
     parser.add_argument("--chats", type=int, default=3_000)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print JSON only")
     given = parser.parse_args(arguments)
     for module, name in BOUNDS.items():
         patch.object(import_module(module), name, KEPT).start()
@@ -109,11 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with TemporaryDirectory() as folder:
         found = grown(given.chats, log=f"{folder}/log.sqlite")
     if given.json:
-        print(json.dumps([asdict(one) for one in found]))
+        sys.stdout.write(json.dumps([asdict(one) for one in found], indent=1) + "\n")
         return
-    print(f"{'chats':>8}{'resident MB':>14}{'used by C MB':>14}{'free in C MB':>14}{'Python blocks':>15}")
+    table = Table(*("chats", "resident MB", "used by C MB", "free in C MB", "blocks of Python"))
     for one in found:
-        print(f"{one.chats:8d}{one.resident_mb:14.1f}{one.used_mb:14.1f}{one.free_mb:14.1f}{one.blocks:15,d}")
+        table.add_row(
+            str(one.chats), *(f"{mb:.1f}" for mb in (one.resident_mb, one.used_mb, one.free_mb)), f"{one.blocks:,}"
+        )
+    Console().print(table)
 
 
 if __name__ == "__main__":
