@@ -60,6 +60,10 @@ class Keeps(Protocol):
         """What waits or is there to be picked up, of one approval or of all, the first to end first."""
         ...
 
+    def open_ids(self) -> set[str]:
+        """The approvals that wait for somebody's word, or for being carried out; nothing of what is kept is read."""
+        ...
+
     def steps(self, approval_id: str) -> list[Approval]:
         """The steps of an approval, in the order in which they can follow each other."""
         ...

@@ -102,6 +102,12 @@ class Waiting:
             for row in rows
         ]
 
+    def open_ids(self) -> set[str]:
+        """See ``Keeps.open_ids``."""
+        query = sql.select(WAITING.approval_id).where(WAITING.state.in_(("requested", "granted")))
+        with self.log.session.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def steps(self, approval_id: str) -> list[Approval]:
         """See ``Keeps.steps``."""
         table, wanted = tables.approvals.c, [f"{approval_id}/{state}" for state in get_args(State)]

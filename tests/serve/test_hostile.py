@@ -17,14 +17,8 @@ def shown(found: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-def test_a_hundred_hostile_requests_achieve_nothing(tmp_path: Path) -> None:
-    found = attack(100, seed=7, slow=0, folder=tmp_path)
+def test_five_hundred_hostile_requests_achieve_nothing(tmp_path: Path) -> None:
+    found = attack(500, seed=11, folder=tmp_path)
     assert not found["failures"], shown(found)
-    assert found["requests"] == 100
+    assert found["requests"] >= 500
     assert {"200", "400", "401", "404"} <= set(found["statuses"]), "Some must get through to what they attack."
-
-
-@pytest.mark.slow
-def test_fifteen_hundred_hostile_requests_achieve_nothing(tmp_path: Path) -> None:
-    found = attack(1_500, seed=11, folder=tmp_path)
-    assert not found["failures"], shown(found)

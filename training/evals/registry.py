@@ -119,8 +119,9 @@ def settle(expect: Expect, *, across: bool = False) -> None:
 
 
 def _found(known: dict[str, Any], expect: Expect, what: str) -> Any:
-    for module in MODULES:
-        importlib.import_module(module)
+    if expect.check not in known:
+        for module in MODULES:
+            importlib.import_module(module)
     if expect.check not in known:
         raise OfflineDataError(f"There is no {what} {expect.check!r}. Known: {', '.join(sorted(known))}.")
     return known[expect.check]

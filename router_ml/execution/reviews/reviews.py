@@ -20,7 +20,8 @@ from weakref import WeakKeyDictionary
 
 from router_ml.contract import Approval
 from router_ml.errors import ReviewError
-from router_ml.execution.reviews.kept import InMemory, Suspended, unpacked
+from router_ml.execution.reviews.kept import Suspended, unpacked
+from router_ml.execution.reviews.memory import InMemory
 from router_ml.execution.reviews.steps import decided, expired, is_hidden, requested, told
 from router_ml.rollout import Rollout
 from router_ml.router import Router
@@ -70,7 +71,7 @@ class Reviews:
             queue: who is to look; by default the queue of the decision.
 
         Raises:
-            LogError: it could not be kept. Nothing waits then.
+            LogError: it could not be kept, or too much waits already. Nothing waits then.
         """
         if self._router is None:
             raise ReviewError("Only a router can ask, since its rules say for how long. Give it: Reviews(router).")
@@ -84,6 +85,8 @@ class Reviews:
             self._router.log_approval(step)
         else:
             self._forget(often=False)
+            if hide:
+                self._memory.words.see_room()
             _in(self._log).hold(step, _bytes(suspended.bare() if hide else suspended), until=until)
             if hide:  # after its row, or whoever looks which words are still needed would find none for these
                 self._memory.words.put(suspended)
@@ -244,12 +247,13 @@ class Reviews:
                 yield from ((row, step) for step in keeps.steps(row.approval_id)[-1:])
 
     def _forget(self, *, often: bool = True) -> None:
-        """Words whose rows are gone: another process decided, or a person was erased. All rows have to be read for it,
-        so whoever asks much does it not ``often``, but every few seconds."""
+        """Words whose rows are gone: another process decided, or a person was erased. The ids of all have to be read,
+        so whoever asks much does it not ``often``, but every few seconds; never what is kept of them, which would be
+        copied as a whole each time."""
         if self._log is None or not self._memory.words or not (often or self._memory.due()):
             return
         there = self._memory.words.names()
-        self._memory.words.drop(*there.difference(row.approval_id for row in _in(self._log).held() if row.is_open))
+        self._memory.words.drop(*there - _in(self._log).open_ids())
 
 
 def _bytes(suspended: Suspended) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from router_ml import Router
 from router_ml.contract import Approval
 from router_ml.contract.base import JsonObject
-from router_ml.errors import InvalidRequestError, LogRefusedError, ReviewError
+from router_ml.errors import InvalidRequestError, LogError, LogRefusedError, ReviewError
 from router_ml.execution.reviews.reviews import Reviews, Suspended
 from router_ml.storage.verify import verify
 from tests.execution.reviewing import PRIVATE, asked, opened, suspended
@@ -329,3 +329,33 @@ def test_many_that_wait_do_not_make_asking_slower(router: Router) -> None:
         counted.ask(Suspended(f"apr_{number}", stopped.decision, stopped.request, (), stopped.execution),
                     subject="tool", reason="x")  # fmt: skip
     assert len(looked) <= 2
+
+
+def test_looking_which_words_are_needed_reads_none_of_them(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of all would be copied every few seconds, which memory grows by that a process never gives back."""
+    from router_ml.storage.waiting import Waiting
+
+    def read(*_: object) -> list[object]:
+        raise AssertionError("all rows were read")
+
+    reviews = Reviews(router)
+    name = reviews.ask(suspended(router, asked(PRIVATE)), subject="tool", reason="x").approval_id
+    monkeypatch.setattr(Waiting, "held", read)
+    reviews._forget()
+    assert reviews._memory.words.names() == {name}
+
+
+@pytest.mark.parametrize("logs", [True, False])
+def test_what_waits_in_memory_is_bounded(router: Router, monkeypatch: pytest.MonkeyPatch, logs: bool) -> None:
+    """Nobody may fill the memory of a process with requests that wait; what was there before still goes on."""
+    monkeypatch.setattr("router_ml.execution.reviews.memory.MOST_BYTES", 2_000)
+    using = router if logs else Router(router.config, bundle=router.bundle)
+    reviews = Reviews(using)
+    stopped = suspended(using, asked(PRIVATE))
+    name = reviews.ask(stopped, subject="tool", reason="x").approval_id
+    other = suspended(using, asked(PRIVATE))
+    with pytest.raises(LogError, match="wait for a person in the memory"):
+        reviews.ask(other, subject="tool", reason="x")
+    with pytest.raises(ReviewError, match="No approval"):
+        reviews.state(other.approval_id)
+    assert reviews.suspended(name) == stopped

@@ -30,7 +30,7 @@ SOURCE = Source(requests=example_requests()[:12])
 
 
 def scenario(**changes: object) -> Scenario:
-    asked = sized(load_scenario("prompt_cache_sessions"), count=600)
+    asked = sized(load_scenario("prompt_cache_sessions"), count=240)
     return asked.model_copy(update={"events": (), "budgets": {}, **changes})
 
 

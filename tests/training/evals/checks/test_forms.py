@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.evals.checks.forms import Form, form_failures, sentences
@@ -56,6 +56,7 @@ def test_forms(text: str, form: Form, failures: set[str]) -> None:
     assert {name for name, _ in form_failures(text, form)} == failures
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=300))
 def test_any_text_has_a_form(text: str) -> None:
     """No text breaks the check, whatever is asked of it."""

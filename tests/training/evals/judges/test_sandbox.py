@@ -57,9 +57,9 @@ def test_it_ends() -> None:
     """Loops, sleep, memory and endless output end by the limits, soon after them."""
     began = time.monotonic()
     assert ran("while True:\n    pass", cpu_s=1) == "timeout"
-    assert ran("import time\ntime.sleep(60)", wall_s=0.5) == "timeout"
-    assert ran("x = []\nwhile True:\n    x.append(' ' * 10_000_000)") == "memory"
-    assert ran("import os\nwhile True:\n    os.write(3, b'x' * 100_000)", cpu_s=1) in ("died", "raised", "timeout")
+    assert ran("import time\ntime.sleep(60)", wall_s=0.3) == "timeout"
+    assert ran("x = []\nwhile True:\n    x.append(' ' * 100_000_000)") == "memory"
+    assert ran("import os\nwhile True:\n    os.write(3, b'x' * 100_000)", wall_s=0.5) in ("died", "raised", "timeout")
     assert time.monotonic() - began < 30
 
 

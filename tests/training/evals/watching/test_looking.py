@@ -38,9 +38,9 @@ class Stage:
         self.watcher = Watcher(self.bench, calls, folder / "runs", Options(anew=True))
         server.play(model_of(self.bench.config.lanes[LANE]), self._play)
 
-    def suite(self, name: str = "tiny", **file: object) -> Suite:
-        """Forty questions, with a fifth of wrong answers tolerated."""
-        return suite_at(self.folder / name, questions(40), tolerated={"wrong": 0.2}, **file)
+    def suite(self, count: int = 40) -> Suite:
+        """Questions, with a fifth of wrong answers tolerated."""
+        return suite_at(self.folder / "tiny", questions(count), tolerated={"wrong": 0.2})
 
     def run(self, suite: Suite) -> None:
         """Run the suite as it was run when the lane was added."""
@@ -68,9 +68,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_a_lane_that_does_not_change_is_left_alone(stage: Stage) -> None:
-    """Six looks at a noisy lane: no alarm, no suite is run, nothing is written down."""
+    """Three looks at a noisy lane: no alarm, no suite is run, nothing is written down."""
     stage.watcher.take_baseline(LANE)
-    for _ in range(6):
+    for _ in range(3):
         upgrade, _ = stage.watcher.look(LANE, [stage.suite()])
         assert upgrade.verdict == "same"
     assert stage.kept() == []
@@ -80,7 +80,7 @@ def test_a_lane_that_does_not_change_is_left_alone(stage: Stage) -> None:
 def test_a_silent_change_runs_the_suites_once(stage: Stage, how: str) -> None:
     """Another name, another fingerprint, or other answers alone: the suites say that it is no worse, the next look
     compares with the lane as it is now."""
-    suite = stage.suite()
+    suite = stage.suite(10)
     stage.run(suite)
     stage.watcher.take_baseline(LANE)
     setattr(stage.lane, how, 0.5 if how == "changed" else "other")
