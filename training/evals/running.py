@@ -172,6 +172,9 @@ def plan(
     """
     if settings.target == "lane" and not lanes and any(case.decided is None for one in suites for case in one.cases):
         raise OfflineDataError("Found no lane to ask. Name at least one, or let the router choose: --target route.")
+    names = Counter(one.name for one in suites)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise OfflineDataError(f"Found two suites called {', '.join(twice)}. Run one, or give each a name of its own.")
     require_known(suites)
     if bench.judge is not None:
         arms_of(bench.config, [bench.judge], None, target="lane")
