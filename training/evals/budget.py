@@ -6,11 +6,19 @@ import asyncio
 import math
 import threading
 
+from router_ml.errors import InvalidRequestError
+
 
 class Budget:
-    """USD of a run. ``None``: no limit. Reservations are awaited in the loop of the run; judges pay from threads."""
+    """USD of a run. ``None``: no limit. Reservations are awaited in the loop of the run; judges pay from threads.
+
+    Raises:
+        InvalidRequestError: the limit is no number, or below 0.
+    """
 
     def __init__(self, usd: float | None, *, spent_usd: float = 0.0) -> None:
+        if usd is not None and not usd >= 0.0:
+            raise InvalidRequestError(f"Found a budget of {usd} USD, expected a number that is not below 0.")
         self._usd = math.inf if usd is None else usd
         self._spent, self._held, self._holds = spent_usd, 0.0, 0
         self._lock = threading.Lock()

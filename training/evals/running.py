@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ from training.evals.working import Watch, Work, carry_out
 __all__ = ["OUT", "Options", "Ran", "Unwatched", "plan", "run", "run_in", "spent_usd", "verdicts_of"]
 
 OUT = Path("runs/evals")
+_SPARE_THREADS = 8
 _ACROSS = TypeAdapter(dict[str, tuple[Verdict, ...]])
 
 
@@ -133,13 +135,16 @@ def run_in(
 
         async def all_of_it() -> tuple[Work, dict[str, tuple[Verdict, ...]]]:
             with ExitStack() as stack:
+                loop = asyncio.get_running_loop()
+                # Checks that wait for a judge each hold a thread; its call needs one more, to look its host up.
+                loop.set_default_executor(ThreadPoolExecutor(options.parallel + _SPARE_THREADS))
                 lane_target = LaneTarget(calls, bench.config)
                 budget = Budget(options.budget_usd, spent_usd=sum(map(spent_usd, done.values())))
                 work = Work(
                     run=record.run,
                     bench=bench,
                     target=_target(stack, bench, lane_target, record.settings),
-                    asks=ask_with(lane_target, bench.config, budget, asyncio.get_running_loop()),
+                    asks=ask_with(lane_target, bench.config, budget, loop),
                     allowed=allowed,
                     budget=budget,
                     path=folder / FILE,
@@ -167,6 +172,9 @@ def plan(
     """
     if settings.target == "lane" and not lanes and any(case.decided is None for one in suites for case in one.cases):
         raise OfflineDataError("Found no lane to ask. Name at least one, or let the router choose: --target route.")
+    names = Counter(one.name for one in suites)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise OfflineDataError(f"Found two suites called {', '.join(twice)}. Run one, or give each a name of its own.")
     require_known(suites)
     if bench.judge is not None:
         arms_of(bench.config, [bench.judge], None, target="lane")

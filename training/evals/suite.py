@@ -117,7 +117,7 @@ def load_suite(folder: str | Path) -> Suite:
             f"{where} is not a suite: it has no suite.yaml. Give a folder that has one, or one of {', '.join(NAMES)}."
         )
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = yaml.safe_load(_text(path))
     except yaml.YAMLError as error:
         raise OfflineDataError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     file = _parsed(SuiteFile, said, str(path))
@@ -129,12 +129,19 @@ def load_suite(folder: str | Path) -> Suite:
     return Suite(where, file, cases, passages)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OfflineDataError(f"{path} is not UTF-8: byte {error.start}. Save it as UTF-8.") from None
+
+
 def _lines(where: Path, names: tuple[str, ...], model: type[Read]) -> Iterator[Read]:
     for name in names:
         path = where / name
         if not path.is_file():
             raise OfflineDataError(f"{path}, which suite.yaml names, is not there.")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(_text(path).split("\n"), start=1):
             if line.strip():
                 try:
                     said = json.loads(line)

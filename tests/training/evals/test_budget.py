@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router_ml.errors import InvalidRequestError
 from training.evals.budget import Budget
 
 
@@ -42,3 +44,9 @@ def test_without_a_limit_all_is_paid() -> None:
     assert budget.take(1e9)
     budget.settle(1e9, paid_usd=2.0)
     assert budget.spent_usd == 3.0
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    """NaN is above nothing, so that it would be no limit."""
+    with pytest.raises(InvalidRequestError, match="nan"):
+        Budget(float("nan"))

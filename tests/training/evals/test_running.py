@@ -117,6 +117,15 @@ def test_judges_are_paid_from_the_same_budget(server: FaultServer, tmp_path: Pat
     assert all(one.passed is None for one in poor.results)
 
 
+def test_checks_that_wait_do_not_wait_for_each_other(server: FaultServer, tmp_path: Path) -> None:
+    """As many checks as attempts run at the same time, with threads to spare: checks that held every thread while they
+    wait for a judge would keep its own call from looking its host up, until it times out."""
+    suite = suite_at(tmp_path / "tiny", questions(33), checks=[{"check": "tiny_together"}])
+    options = Options(parallel=33)
+    ran = run_in([suite], LANES[:1], bench=bench_on(server), out=tmp_path / "out", options=options)
+    assert all(one.passed for one in ran.results)
+
+
 def test_a_check_that_breaks_is_counted_and_takes_nothing_with_it(server: FaultServer, tmp_path: Path) -> None:
     """Its verdict is none, with the class of the error and nothing of what it looked at."""
     suite = suite_at(tmp_path / "tiny", questions(3), checks=[{"check": "tiny_breaks"}])

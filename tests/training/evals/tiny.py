@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import yaml
@@ -16,6 +17,8 @@ from training.evals.bench import Bench
 from training.evals.registry import Seen, check
 from training.evals.result import Verdict
 from training.evals.suite import Suite, load_suite
+
+TOGETHER = Barrier(33)
 
 
 @check("tiny_says")
@@ -30,6 +33,13 @@ def says(seen: Seen, *, text: str) -> Verdict:
 def breaks(seen: Seen) -> Verdict:
     """A check with a mistake in it."""
     raise KeyError(seen.case.id)
+
+
+@check("tiny_together")
+def together(seen: Seen) -> Verdict:
+    """Passes once 33 checks run at the same time, more than a loop has threads by default."""
+    TOGETHER.wait(20.0)
+    return Verdict("tiny_together", True)
 
 
 @check("tiny_judged")

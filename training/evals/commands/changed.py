@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,12 +17,13 @@ from training.evals.progress import shown
 from training.evals.record import RunRecord, read_record
 from training.evals.reporting.runs import folders
 from training.evals.result import ROUTER
-from training.evals.running import OUT, Options, run_in
+from training.evals.running import OUT, Options, Ran, run_in
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
 from training.evals.watching.stale import Stale, stale
+from training.evals.working import BUDGET
 
-STALE = 1
+STALE, UNDONE = 1, 2
 
 
 def command(
@@ -37,7 +39,7 @@ def command(
 ) -> None:
     """Say which suites have results of something else than there is now: another lane, index, prompt, tool or policy.
 
-    Exit code 1: some are stale; 2: something could not be done.
+    Exit code 1: some are stale, and were not run again; 2: something could not be done.
     """
     chosen, bench = open_suites(suites or []), open_bench(model, config)
     now = dependencies_of(bench.config, chosen, bench.router)
@@ -51,17 +53,22 @@ def command(
         write("".join(f"{one.suite}: {'; '.join(one.reasons)}.\n" for one in found))
     if not found:
         return
-    if run:
-        _run(chosen, found, lane, bench=bench, out=out, budget_usd=budget)
-        return
-    raise typer.Exit(STALE)
+    if not run:
+        raise typer.Exit(STALE)
+    uncalled = False
+    for ran in _run(chosen, found, lane, bench=bench, out=out, budget_usd=budget):
+        said = f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}\n"
+        (sys.stderr if as_json else sys.stdout).write(said)
+        uncalled |= any(set(why) != {BUDGET} for lanes in ran.record.left_out.values() for why in lanes.values())
+    if uncalled:
+        raise typer.Exit(UNDONE)
 
 
 def look(
     suites: Sequence[Suite], now: Fingerprints, records: Sequence[RunRecord], *, known: Collection[str]
 ) -> list[Stale]:
     """Stale suites. Each lane that was ever asked is compared with its own last run of the suite, since a later run
-    may have asked another one alone.
+    may have asked another one alone. A run that was cut off, or left all of a suite out, is not its last.
 
     Args:
         records: oldest first. known: lanes that there are; others are forgotten.
@@ -70,17 +77,29 @@ def look(
     for suite in suites:
         last: dict[str, RunRecord] = {}
         for record in records:
-            if suite.name in {each.name for each in record.suites}:
-                last |= {arm.lane: record for arm in record.arms if arm.lane in known}
+            last |= {lane: record for lane in _answered(record, suite) if lane in known}
         if not last:
             found.append(Stale(suite.name, None, ("it was never run",)))
             continue
-        each = {lane: stale(suite, before=run.dependencies, now=now, lanes=[lane]) for lane, run in last.items()}
+        each = {
+            lane: stale(suite, before=run.dependencies, now=now, lanes=[lane, run.settings.judge or lane])
+            for lane, run in last.items()
+        }
         lanes = tuple(lane for lane in last if each[lane])
         if lanes:
             reasons = dict.fromkeys(reason for lane in lanes for reason in each[lane])
             found.append(Stale(suite.name, last[lanes[-1]].run, tuple(reasons), lanes))
     return found
+
+
+def _answered(record: RunRecord, suite: Suite) -> list[str]:
+    """Lanes of a run that ended, which could be called and have results of a suite."""
+    kept = next((one for one in record.suites if one.name == suite.name), None)
+    if kept is None or record.status == "running":
+        return []
+    asked = min(kept.cases, sum(case.decided is None for case in suite.cases)) * record.settings.repeat
+    left = {arm.lane: record.left_out.get(suite.name, {}).get(arm.lane, {}) for arm in record.arms}
+    return [lane for lane, why in left.items() if not why or (set(why) == {BUDGET} and why[BUDGET] < asked)]
 
 
 def _run(
@@ -91,7 +110,7 @@ def _run(
     bench: Bench,
     out: Path,
     budget_usd: float | None,
-) -> None:
+) -> Iterator[Ran]:
     """Run stale suites, those of the same lanes together."""
     together: dict[tuple[str, ...], list[Suite]] = {}
     for one in found:
@@ -100,5 +119,4 @@ def _run(
     for asked, some in together.items():
         options = Options(budget_usd=budget_usd, anew=True)
         with shown() as watch:
-            ran = run_in(some, asked, bench=bench, out=out, options=options, watch=watch)
-        write(f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}")
+            yield run_in(some, asked, bench=bench, out=out, options=options, watch=watch)

@@ -50,6 +50,9 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
     if baseline:
         taken = watcher.take_baseline(lane)
         count = sum(map(len, taken.answers.values()))
+        if as_json:
+            write_json(taken.model_dump(mode="json", exclude={"answers"}) | {"count": count})
+            return
         write(f"The baseline of {lane} is {count} answers; served: {', '.join(taken.served_models) or 'not said'}.")
         return
     upgrade, behaviour = watcher.look(lane, open_suites(suites or []), logged=_logged(log, out, lane))

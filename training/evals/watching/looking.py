@@ -57,7 +57,8 @@ class Watcher:
             logged: models that it says it served, in executions since its baseline.
 
         Raises:
-            OfflineDataError: the lane has no baseline, or does not answer.
+            OfflineDataError: the lane has no baseline, or does not answer; or it has changed, and of a suite nothing
+                was judged.
         """
         baseline = read_baseline(self.out, lane)
         if baseline is None:
@@ -78,9 +79,19 @@ class Watcher:
     def _judged(
         self, lane: str, suites: Sequence[Suite], triggers: Sequence[str]
     ) -> tuple[Verdict, tuple[str, ...], str]:
-        old = earlier(self.out, lane, suites, before=self._good_until(lane))
+        baseline = read_baseline(self.out, lane)
+        near = None if baseline is None else baseline.at
+        old = earlier(self.out, lane, suites, before=self._good_until(lane), near=near)
         ran = run_in(suites, [lane], bench=self.bench, out=self.out, options=self.options, calls=self.calls)
         new = [one for one in ran.results if one.arm.lane == lane]
+        judged = {one.suite for one in new if one.passed is not None}
+        due = {one.name for one in suites if any(case.decided is None for case in one.cases)}
+        if missing := sorted(due - judged):
+            found = "; ".join(triggers)
+            raise OfflineDataError(
+                f"Lane {lane} has changed ({found}), but nothing of {', '.join(missing)} was judged, so there is no "
+                f"verdict and its baseline stays. See what run {ran.record.run} left out, or give it a larger budget."
+            )
         before: Summary | None = summarise(old, suites) if old else None
         after = summarise(new, suites, across=ran.across)
         verdict, evidence = judge(triggers, compare(old, new), before=before, after=after)
@@ -107,11 +118,21 @@ class Watcher:
         return heard
 
 
-def earlier(out: Path, lane: str, suites: Sequence[Suite], *, before: datetime | None = None) -> list[Result]:
-    """The latest results of a lane, of each suite from the last run that has any of it, and began before a time."""
+def earlier(
+    out: Path, lane: str, suites: Sequence[Suite], *, before: datetime | None = None, near: datetime | None = None
+) -> list[Result]:
+    """Results of a lane from before: of each suite from the last run that has any of it, and began before a time.
+
+    Args:
+        near: when the lane was known; then of the last run that began by then, else of the first one after it, since a
+            later one may have asked a lane that had changed already.
+    """
     missing, found = {one.name for one in suites}, list[Result]()
-    for folder in reversed(folders(out)):
-        record = read_record(folder)
+    runs = [(read_record(folder), folder) for folder in reversed(folders(out))]
+    if near is not None:
+        known = [run for run in runs if run[0].started <= near]
+        runs = known + [run for run in reversed(runs) if run[0].started > near]
+    for record, folder in runs:
         if before is not None and record.started >= before:
             continue
         of_it = missing & {one.name for one in record.suites}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from training.evals.result import ROUTER
 from training.evals.suite import Suite
 
 _ONE = {"lanes": "lane", "indexes": "index", "prompts": "prompt", "tools": "tool", "policies": "policy"}
@@ -30,7 +31,7 @@ def stale(
 
     Args:
         before, now: fingerprints, of the run and as they are. What the run did not write down is not compared.
-        lanes: that the run asked; others are no reason.
+        lanes: that the run asked, or that judged there; others are no reason. The router may ask any lane.
     """
     old = before if isinstance(before, dict) else {}
     reasons: list[str] = []
@@ -48,7 +49,7 @@ def stale(
 def _concerns(kind: str, name: str, suite: str, lanes: Sequence[str]) -> bool:
     """Whether a suite could see a change: tools and prompts of other suites are theirs alone."""
     if kind == "lanes":
-        return name in lanes
+        return name in lanes or ROUTER in lanes
     if kind == "tools":
         return "/" not in name or name.partition("/")[0] == suite
     if kind == "prompts":

@@ -101,7 +101,9 @@ def read_upgrades(out: Path) -> list[Upgrade]:
     path, found = out / FILE, list[Upgrade]()
     if not path.is_file():
         return found
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
             said = json.loads(line)
             at = datetime.fromisoformat(said["at"])

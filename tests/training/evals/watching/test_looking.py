@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,27 @@ def test_a_lane_that_became_worse_lowers_its_prior(stage: Stage) -> None:
     assert (line["lane"], line["verdict"]) == (LANE, "lower")
     assert "fp_1" in str(line["from"])
     assert "fp_2" in str(line["to"])
+
+
+def test_a_run_between_change_and_look_is_no_yardstick(stage: Stage) -> None:
+    """A nightly run that asks the lane after it changed, and before anybody looks, does not hide the loss."""
+    suite = stage.suite()
+    stage.run(suite)
+    stage.watcher.take_baseline(LANE)
+    stage.lane.fingerprint, stage.failing = "fp_2", 7
+    stage.run(suite)
+    assert stage.watcher.look(LANE, [suite])[0].verdict == "lower"
+
+
+def test_a_change_that_could_not_be_judged_gets_no_verdict(stage: Stage) -> None:
+    """Without money for the suites the lane is not called no worse, and its baseline stays."""
+    stage.watcher.take_baseline(LANE)
+    stage.lane.fingerprint = "fp_2"
+    poor = replace(stage.watcher, options=Options(anew=True, budget_usd=0.0))
+    for _ in range(2):
+        with pytest.raises(OfflineDataError, match=r"has changed .*fp_2.* nothing of tiny was judged"):
+            poor.look(LANE, [stage.suite()])
+    assert stage.kept() == []
 
 
 def test_a_lane_that_broke_is_to_be_blocked(stage: Stage) -> None:

@@ -159,3 +159,29 @@ def test_each_lane_is_compared_with_its_own_last_run(bench: Bench, tmp_path: Pat
     (found,) = look_at([suite], now, records, known=bench.config.lanes)
     assert found.lanes == ("private-a",)
     assert look_at([suite], now, records, known=["openai-us"]) == []
+
+
+def test_a_run_that_asked_nothing_makes_nothing_new(bench: Bench, tmp_path: Path, documents: Path) -> None:
+    """One that was killed, had no money for a suite or could not call its lane, leaves the suite as stale as it was."""
+    suite, out = suite_at(tmp_path / "asks", questions(1), depends_on=["indexes"]), tmp_path / "runs"
+    run_in([suite], ["openai-us"], bench=bench, out=out)
+    (documents / "leave.md").write_text("another")
+    later = run_in([suite], ["openai-us"], bench=bench, out=out).record
+    now, first = dependencies_of(bench.config, [suite]), read_record(folders(out)[0])
+    assert look_at([suite], now, [first, later], known=bench.config.lanes) == []
+    for nothing in (
+        {"status": "running"},
+        {"status": "partial", "left_out": {"asks": {"openai-us": {"budget": 1}}}},
+        {"status": "partial", "left_out": {"asks": {"openai-us": {"authentication": 1}}}},
+    ):
+        (found,) = look_at([suite], now, [first, later.model_copy(update=nothing)], known=bench.config.lanes)
+        assert found.run == first.run
+
+
+def test_any_lane_concerns_a_router_and_a_judge_those_it_judged(bench: Bench, suite: Suite) -> None:
+    """The router may send a case anywhere; another judge gives other verdicts."""
+    before, changed = dependencies_of(bench.config, [suite]), dependencies_of(bench.config, [suite])
+    changed["lanes"]["openai-us"] = "another"
+    assert stale(suite, before=before, now=changed, lanes=["router"]) == ("lane openai-us changed",)
+    assert stale(suite, before=before, now=changed, lanes=["private-a"]) == ()
+    assert stale(suite, before=before, now=changed, lanes=["private-a", "openai-us"]) == ("lane openai-us changed",)
