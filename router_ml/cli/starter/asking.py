@@ -64,12 +64,12 @@ def quality(said: str) -> float:
     return found
 
 
-def money(said: str) -> float | None:
-    """USD, None for 0: no limit."""
+def money(said: str) -> float:
+    """USD, 0 for no limit."""
     found = _number(said.removeprefix("$"))
     if not 0 <= found < float("inf"):
         raise InvalidRequestError(f"Found {said!r}, expected USD a day, such as 25, or 0 for no limit.")
-    return found or None
+    return found
 
 
 def _number(said: str) -> float:
