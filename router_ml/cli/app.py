@@ -44,26 +44,12 @@ app = typer.Typer(
     name="router-ml",
     add_completion=False,
     no_args_is_help=True,
-    help="Decide which LLM lane serves a request, and why.",
+    help="Decide which LLM lane serves a request, and why. To start: router-ml init my-router asks a few questions, "
+    "writes a router.yaml, and says what comes next.",
 )
-for commands in (policy, log_commands, tools, approvals, lane, batch, keys):
-    app.add_typer(commands)
-app.command()(init)
-app.command()(savings)
-app.command()(evaluate)
-app.command()(slices)
-app.command("next")(next_prompts)
-app.command()(replay)
-app.command()(drift)
-app.command()(audit)
-app.command()(spend)
-app.command()(outage)
-app.command()(explain)
-app.command()(rewards)
-app.command()(simulate)
-app.command()(serve)
-for step in (releases, approve, shadow, canary, promote, rollback):
-    app.command()(step)
+_START, _KNOW, _WORTH = "First", "Know what was decided", "What it is worth"
+_LEARN, _RUN = "Learn and release", "Run it for others"
+app.command(rich_help_panel=_START)(init)
 
 File = Annotated[
     Path | None, typer.Argument(help="A router.yaml; by default the one of the model.", show_default=False)
@@ -80,7 +66,7 @@ class By(StrEnum):
     class_ = "class"
 
 
-@app.command()
+@app.command(rich_help_panel=_START)
 def route(  # noqa: PLR0913 - a command line has as many options as it has
     text: Annotated[str | None, typer.Argument(help="The request, or - for standard input.")] = None,
     *,
@@ -122,7 +108,7 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
     render(decision_panel(decision))
 
 
-@app.command()
+@app.command(rich_help_panel=_START)
 def check(
     file: File = None,
     model: Model = None,
@@ -141,7 +127,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=_START)
 def contract(
     file: File = None,
     schema: Annotated[Path | None, typer.Option(help="Write JSON Schema files to this folder instead.")] = None,
@@ -157,7 +143,7 @@ def contract(
     write_json(contract_record(config)) if as_json else write(contract_page(config))
 
 
-@app.command()
+@app.command(rich_help_panel=_WORTH)
 def floors(
     log: Log = None,
     by: Annotated[By, typer.Option(help="What to group decisions by.")] = By.cell,
@@ -171,6 +157,25 @@ def floors(
         write_json([row.to_dict() for row in found])
         return
     render(floor_page(found, by.value))
+
+
+for panel, steps in (
+    (_KNOW, (explain, replay, audit)),
+    (_WORTH, (savings, spend, slices, outage, simulate)),
+    (_LEARN, (evaluate, drift, rewards, releases, approve, shadow, canary, promote, rollback)),
+    (_RUN, (serve,)),
+):
+    for step in steps:
+        app.command(rich_help_panel=panel)(step)
+app.command("next", rich_help_panel=_WORTH)(next_prompts)
+for panel, groups in (
+    (_START, (policy,)),
+    (_KNOW, (approvals,)),
+    (_LEARN, (log_commands, batch)),
+    (_RUN, (lane, keys, tools)),
+):
+    for group in groups:
+        app.add_typer(group, rich_help_panel=panel)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

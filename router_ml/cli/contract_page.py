@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from router_ml.cli.contract_words import INPUTS, LOGGED, OUTPUTS, WORDS
 from router_ml.cli.markdown import conditions, listed, table
 from router_ml.config import RouterConfig, config_sha256, policy_sha256
 from router_ml.config.rules import OutputPolicy, OutputThen, Policy
@@ -15,40 +16,23 @@ from router_ml.contract import CONTRACT_VERSION, TIERS
 from router_ml.offline.coverage import policy_lanes
 from router_ml.recording import must_be_kept
 
-_INPUTS = (
-    ("text, or messages", "what is asked, alone or as a conversation with its roles", "yes"),
-    ("channel", "web, app, api or batch", "no"),
-    ("metadata", "who asks and from where: user, org, region, and whatever else rules look at", "no"),
-    ("allowed_tools", "the tools that this caller may have used", "no"),
-    ("constraints", "its own limits: money, time, regions, boundary, lanes; they only narrow", "no"),
-    ("output_contract", "the shape that the answer has to have", "no"),
-    ("previous", "the decision that it goes on from, so that a session keeps its lane", "no"),
-)
-_OUTPUTS = (
-    ("action", "route, ask back (clarify), leave it to a person (human_review), or refuse; with the reason"),
-    ("intent, domain, risks, risk tier", "what was understood, with probabilities, or that it was not sure"),
-    ("findings, guard state", "what guardrails found and where, never the value; unknown counts as found"),
-    ("eligible, excluded", "lanes that the rules leave, and for each other lane why not"),
-    ("lane, model, decoding, limits", "what is called, how, and how much it may cost and take"),
-    ("retrieval, tools, output contract", "what may be looked up, called, and what the answer has to be"),
-    ("fallback", "which lane follows on a timeout, a rate limit, a refusal, an error; what comes last"),
-    ("estimates", "for each lane: expected quality with interval and evidence, cost, time"),
-    ("propensity, seed", "with which probability the lane was drawn, and what repeats the draw bit for bit"),
-    ("policies, overridden_by", "the rules that fired, and those that overruled what was learned"),
-    ("versions", "of contract, bundle, rules, configuration, encoder, prices"),
-)
-_LOGGED = (
-    ("decision", "before it is answered", "all of the outputs above; of the request what the table below leaves"),
-    ("execution", "when it has ended", "every call: lane, time, tokens, money, failure; tools, checks, approvals"),
-    ("outcome", "when it is learned", "quality 0 to 1, or what was observed; by whom; chance that it was rated"),
-    ("audit event", "before it takes effect", "each change of rules, releases, keys, switches: who, when, why"),
-)
-
 
 def contract_record(config: RouterConfig) -> dict[str, Any]:
     """What the page says of a configuration, as plain values."""
     whole = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    sections = ("boundaries", "regions", "lanes", "tools", "policies", "output_policies", "traffic_classes", "fallback")
+    sections = (
+        "boundaries",
+        "regions",
+        "lanes",
+        "tools",
+        "indexes",
+        "output_contracts",
+        "guardrails",
+        "policies",
+        "output_policies",
+        "traffic_classes",
+        "fallback",
+    )
     digests = {"config_sha256": config_sha256(config), "policy_sha256": policy_sha256(config)}
     owned = {owner: list(rules) for owner, rules in owners(config).items()}
     said = {key: whole[key] for key in (*sections, "logging") if key in whole}
@@ -57,7 +41,21 @@ def contract_record(config: RouterConfig) -> dict[str, Any]:
 
 def contract_page(config: RouterConfig) -> str:
     """The routing contract as Markdown: inputs, outputs, lanes, tools, rules, classes, fallback, log, owners."""
-    parts = (_head, _exchange, _lanes, _tools, _policies, _output_policies, _classes, _fallback, _log, _owners)
+    parts = (
+        _head,
+        _exchange,
+        _lanes,
+        _tools,
+        _indexes,
+        _risks,
+        _policies,
+        _output_policies,
+        _classes,
+        _fallback,
+        _log,
+        _owners,
+        _words,
+    )
     return "\n".join(line for part in parts for line in part(config))
 
 
@@ -84,9 +82,9 @@ def _head(config: RouterConfig) -> Iterator[str]:
 
 def _exchange(config: RouterConfig) -> Iterator[str]:
     yield "\n## What comes in\n"
-    yield from table(("field", "what it is", "required"), _INPUTS)
+    yield from table(("field", "what it is", "required"), INPUTS)
     yield "\n## What is decided\n"
-    yield from table(("field", "what it says"), _OUTPUTS)
+    yield from table(("field", "what it says"), OUTPUTS)
 
 
 def _lanes(config: RouterConfig) -> Iterator[str]:
@@ -123,6 +121,41 @@ def _tools(config: RouterConfig) -> Iterator[str]:
         for name, tool in config.tools.items()
     )
     yield from table(("tool", "effect", "approval", "place", "what it does"), rows)
+
+
+def _indexes(config: RouterConfig) -> Iterator[str]:
+    if not config.indexes:
+        return
+    yield "\n## Where answers are looked up\n"
+    rows = (
+        (
+            name,
+            index.folder or "of the program that executes decisions",
+            ", ".join(part for part in (index.region, index.boundary) if part) or "not said",
+            f"{index.top_k}",
+        )
+        for name, index in config.indexes.items()
+    )
+    yield from table(("index", "documents", "place", "passages at most"), rows)
+
+
+def _risks(config: RouterConfig) -> Iterator[str]:
+    yield "\n## Risks\n"
+    yield (
+        "What is found in a request gives it a tier; the highest counts, and nothing lowers it. Policies name risks "
+        f"and tiers. What could not be scanned: {config.guardrails.unknown_tier}. A request that may use a tool which "
+        f"changes something: at least {config.guardrails.write_tool_tier}.\n"
+    )
+    tiers = config.guardrails.risk_tiers
+    rows = ((tier, ", ".join(risk for risk, found in tiers.items() if found == tier)) for tier in reversed(TIERS))
+    yield from table(("tier", "risks"), (row for row in rows if row[1]))
+
+
+def _words(config: RouterConfig) -> Iterator[str]:
+    yield "## Words\n"
+    used = {"index": config.indexes, "tool": config.tools}
+    yield from table(("word", "means"), (row for row in WORDS if used.get(row[0], True)))
+    yield ""
 
 
 def _policies(config: RouterConfig) -> Iterator[str]:
@@ -178,13 +211,18 @@ def _classes(config: RouterConfig) -> Iterator[str]:
     yield from table(heads, rows)
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _fallback(config: RouterConfig) -> Iterator[str]:
     rule = config.fallback
     yield "\n## Fallback\n"
     yield (
         f"On a timeout, a rate limit, a refusal or an error: up to {rule.lanes} other eligible lanes, best first, each "
-        f"{rule.attempts} x, {rule.backoff_ms:g} ms apart; the last in another failure domain where one is eligible. "
-        f"An answer that breaks its output contract is first asked for once more. Nothing left: {rule.finally_}.\n"
+        f"{_times(rule.attempts)}, {rule.backoff_ms:g} ms apart; the last in another failure domain where one is "
+        "eligible. An answer that breaks its output contract is first asked for once more. "
+        f"Nothing left: {rule.finally_}.\n"
     )
     yield (
         "While a vendor is dark its lanes are left alone, and the rules above decide who answers instead: "
@@ -194,7 +232,7 @@ def _fallback(config: RouterConfig) -> Iterator[str]:
 
 def _log(config: RouterConfig) -> Iterator[str]:
     yield "## What has to be logged\n"
-    yield from table(("record", "written", "holds"), _LOGGED)
+    yield from table(("record", "written", "holds"), LOGGED)
     rules = config.logging
     yield (
         "\nEach record has its place in a chain of digests, so that a change shows (`router-ml log verify`). Of a "
@@ -210,7 +248,9 @@ def _log(config: RouterConfig) -> Iterator[str]:
         )
         for tier in TIERS
     )
-    yield from table(("risk tier", "the most that is kept", "how long", "classes that go on unlogged"), rows)
+    yield from table(
+        ("risk tier", "the most that is kept", "how long", "classes that go on where the log cannot be written"), rows
+    )
 
 
 def _owners(config: RouterConfig) -> Iterator[str]:

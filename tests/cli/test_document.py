@@ -35,9 +35,12 @@ def test_the_contract_page_names_everything_that_is_promised(small: str, run: Ru
         "Fallback",
         "be logged",
         "Owners",
+        "Words",
+        "Risks",
     ):
         assert f"{heading}\n" in page or f"{heading} classes\n" in page
     assert "| privacy | pii-private |" in page, "a reviewer finds who answers for a rule"
+    assert "| restricted | " in page, "what makes a request restricted"
     record = json.loads(run("contract", yaml, "--json")[1])
     assert record["owners"] == {"privacy": ["pii-private"]}
     assert list(record["lanes"]) == list(config.lanes)

@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router_ml.cli.starter.answers import USERS, VENDORS, Answers
+from router_ml.cli.starter.answers import LANES, USERS, VARIABLES, VENDORS, Answers
 from router_ml.cli.starter.configuration import configuration
 from router_ml.cli.starter.cutting import Shipped
 from router_ml.cli.starter.writing import start
@@ -42,7 +43,13 @@ def test_whatever_is_answered_makes_a_configuration_of_just_these_lanes(answers:
     config = parse_config(configuration(answers, SHIPPED))
     assert tuple(config.lanes) == answers.lanes
     assert config.logging.url == answers.log
-    assert config.traffic_classes["default"].budget_usd_per_day == answers.budget_usd
+    budgets = [one.budget_usd_per_day for one in config.traffic_classes.values()]
+    assert (
+        budgets == [None] * len(budgets)
+        if answers.budget_usd is None
+        else sum(filter(None, budgets)) == pytest.approx(answers.budget_usd)
+    ), "what is spent in all is what was said, not more for each class"
+    assert config.traffic_classes["default"].floor == pytest.approx(answers.floor, abs=1e-6)
     assert bool(config.tools) == answers.tools
     assert [index.folder for index in config.indexes.values()] == [one for one in [answers.documents] if one]
 
@@ -52,9 +59,10 @@ def test_whatever_is_answered_makes_a_configuration_of_just_these_lanes(answers:
     [
         Answers(),
         Answers(vendors=("openai",), tools=True, regulated=False, users="eu"),
+        Answers(vendors=("openai", "mistral"), users="eu"),
         Answers(vendors=("own", "google"), tools=True, documents="docs", budget_usd=20, floor=0.9),
     ],
-    ids=["usual", "one vendor", "everything"],
+    ids=["usual", "one vendor", "europe", "everything"],
 )
 def test_what_is_written_passes_its_own_check_and_policy_tests(answers: Answers, run: Run, tmp_path: Path) -> None:
     """A first configuration that is refused would be the last thing that a new user sees."""
@@ -84,16 +92,76 @@ def test_files_that_are_there_stay_unless_told_otherwise(run: Run, tmp_path: Pat
 
 
 def test_questions_are_answered_on_the_terminal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "anthropic mistral\neu\nn\ny\ndocs\n0.8\n15\nlog.sqlite\n"
+    said = "Anthropic, Mistral AI\nAnthropic, Mistral\nEU\nyes please\nno\nY\ndocs\n80%\n0,8\nten\n15\nlog.sqlite\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(said))
     code, told, _ = run("init", tmp_path)
     assert code == 0
-    assert "Who may be called" in told
+    for wrong in (
+        "Found ai,",
+        "'yes please', expected yes or no",
+        "'80%', expected a number",
+        "'ten', expected a number",
+    ):
+        assert wrong in told, "what is expected is said, and the question is asked again"
     config = parse_config((tmp_path / "router.yaml").read_text(encoding="utf-8"))
     assert list(config.lanes) == ["anthropic", "balanced"]
     assert config.traffic_classes["default"].floor == 0.8
-    assert config.traffic_classes["default"].budget_usd_per_day == 15
+    assert config.traffic_classes["default"].budget_usd_per_day == 12
     assert "regulated" not in config.traffic_classes
+
+
+def test_nothing_is_written_where_the_answers_end(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C and the end of a pipe in the middle of the questions look the same to the command."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("openai\n"))
+    code, _, said = run("init", tmp_path / "new")
+    assert code == 1
+    assert "Nothing was written" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_all_users_are_in_the_eu_no_request_leaves_it(run: Run, tmp_path: Path) -> None:
+    """A caller that forgets to say the region must not thereby send its users' words elsewhere."""
+    _, told, _ = run("init", tmp_path, "--vendor", "openai", "--users", "EU", "--yes", "--log", tmp_path / "log.sqlite")
+    assert "every request waits for a person" in told
+    asked = ("route", "What is the capital of Portugal?", "--config", tmp_path / "router.yaml", "--json")
+    decided = json.loads(run(*asked)[1])
+    assert decided["action"] == "human_review"
+    assert decided["excluded"].keys() == {"openai"}
+
+
+def test_a_file_in_the_way_is_named_before_anything_is_asked_or_written(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "evals").write_text("mine", encoding="utf-8")
+    code, told, said = run("init", tmp_path)
+    assert code == 2
+    assert "evals is a file" in said
+    assert "Who may be called" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["evals"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(Answers(), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    written = Path.write_text
+
+    def full(self: Path, *given: Any, **more: Any) -> int:
+        if self.name.startswith(".cases.jsonl"):
+            raise OSError(28, "No space left on device")
+        return written(self, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        start(Answers(vendors=("openai",)), tmp_path, force=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_the_variables_that_lanes_need_are_those_that_are_named(run: Run, tmp_path: Path) -> None:
+    """What init names is what the configuration reads, and what LiteLLM asks for by the prefix of the model."""
+    for name, lane in parse_config(SHIPPED).lanes.items():
+        vendor = next((one for one, lanes in LANES.items() if name in lanes), None)
+        address = lane.endpoint.base_url_env
+        if vendor is not None:
+            key = f"{lane.model.partition('/')[0].upper()}_API_KEY"
+            assert (address or key) in VARIABLES[vendor]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,15 @@ LANES: dict[str, tuple[str, ...]] = {
 """The lanes of the configuration that ships which each vendor brings."""
 
 VENDORS = tuple(LANES)
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "own": ("VLLM_A_URL", "VLLM_B_URL"),
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google": ("GEMINI_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+}
+"""What has to be set in the environment before lanes of each can be called."""
+
 EUROPEAN = ("own", "mistral")
 """Whose lanes are in the EU there."""
 
@@ -27,7 +36,8 @@ class Answers:
 
     ``vendors``: who may be called, ``own`` being models on machines of one's own; ``users``: where they are;
     ``regulated``: medical, legal, financial or personnel questions come; ``tools``: lanes may call some, ``documents``:
-    a folder that answers are looked up in; ``floor``: the average quality promised, 0..1; ``budget_usd``: of a day;
+    a folder that answers are looked up in; ``floor``: the average quality promised, 0..1; ``budget_usd``: of a day, in
+    all, beyond which the cheapest lane answers;
     ``log``: path or URL of the event log.
     """
 
@@ -57,6 +67,16 @@ class Answers:
     def lanes(self) -> tuple[str, ...]:
         """The lanes that these vendors bring, in the order of ``VENDORS``."""
         return tuple(lane for vendor in VENDORS if vendor in self.vendors for lane in LANES[vendor])
+
+    @property
+    def open_to_all(self) -> tuple[str, ...]:
+        """The lanes that may answer a request of which nothing is known: where all users are in the EU, those there."""
+        return self.european if self.users == "eu" else self.lanes
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What has to be set in the environment before the lanes can be called."""
+        return tuple(name for vendor in VENDORS if vendor in self.vendors for name in VARIABLES[vendor])
 
     @property
     def private(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ _HEAD = """\
 # "facts" are judged by the rules alone, a "request" by the whole router; what an example does not expect is not asked.
 # Add a line for every rule that somebody relies on: a change that breaks it then says so before it is in force.
 """
+_PERSON = "{action: human_review}"
 _HARD = """
 - name: disallowed content is refused
   facts: {risk: [harmful]}
@@ -28,7 +29,7 @@ _HARD = """
 _OF_TOOLS = """\
 - name: a change with its tool is approved first
   facts: {risk: [state_change], tool: [refund]}
-  expect: {action: route, tools: [refund], approval: true, explore: false}
+  expect: {tools: [refund], approval: true, explore: false}
 - name: a refund that nobody may make goes to a person
   request: {text: "Refund my order 8812, please.", channel: web}
   expect: {action: human_review, queue: operations}
@@ -37,10 +38,11 @@ _OF_TOOLS = """\
 
 def policy_tests(answers: Answers) -> str:
     """The text of ``policy_tests.yaml``."""
-    private = _lanes(answers.private) if answers.private else "{action: human_review}"
+    private = _lanes(answers.private) if answers.private else _PERSON
     parts = [_HEAD, *_destinations(answers, private), _HARD, _OF_TOOLS if answers.tools else ""]
     parts.append("\n# The whole router\n")
-    parts.append(_example("a plain question", "request: What is the capital of Portugal?", "{action: route}"))
+    plain = "{action: route}" if answers.open_to_all else _PERSON
+    parts.append(_example("a plain question", "request: What is the capital of Portugal?", plain))
     text = "request: Write a kind reply to jane.doe@gmail.com about her parcel."
     return "".join([*parts, _example("an address in the text", text, private)])
 
@@ -48,13 +50,15 @@ def policy_tests(answers: Answers) -> str:
 def _destinations(answers: Answers, private: str) -> Iterator[str]:
     """Where requests may go."""
     facts, where = "facts: {domain: general, channel: web}", "stays on our machines" if answers.private else "waits"
-    yield _example("an ordinary request may go anywhere", facts, _lanes(answers.lanes))
+    if answers.users == "eu":
+        yield _example("any request stays in the EU", facts, _lanes(answers.european))
+    else:
+        yield _example("an ordinary request may go anywhere", facts, _lanes(answers.lanes))
     yield _example(f"personal data {where}", "facts: {risk: [pii], finding: [email]}", private)
     yield _example(f"a credential {where}", "facts: {risk: [secrets]}", private)
     yield _example(f"what could not be scanned {where}", "facts: {guard_state: unknown}", private)
-    if answers.residency:
-        there = _lanes(answers.european) if answers.european else "{action: human_review}"
-        yield _example("requests of EU users stay in the EU", "facts: {region: eu}", there)
+    if answers.users == "both":
+        yield _example("requests of EU users stay in the EU", "facts: {region: eu}", _lanes(answers.european))
 
 
 def _example(name: str, given: str, expected: str) -> str:
@@ -62,4 +66,4 @@ def _example(name: str, given: str, expected: str) -> str:
 
 
 def _lanes(lanes: Sequence[str]) -> str:
-    return f"{{action: route, lanes: [{', '.join(lanes)}]}}"
+    return f"{{action: route, lanes: [{', '.join(lanes)}]}}" if lanes else _PERSON

@@ -1,10 +1,28 @@
 """The parts of a starter configuration that the one that ships has not, or has otherwise."""
 
 HEAD = """\
-# Written by router-ml init for: {said}.
+{said}
 # Everything here may be changed: router-ml check router.yaml says file, line and fix of every mistake,
 # router-ml policy test policy_tests.yaml --config router.yaml whether the rules still do what they should,
 # router-ml contract router.yaml prints it for people who do not read configurations."""
+
+VERSION = """\
+# Every key is validated; an unknown key is an error with its line number.
+version: 1"""
+
+REGION = """\
+  # A request is of the EU where its metadata says so (region: eu): without it no rule can know.
+"""
+
+EU_ONLY = """\
+  - id: eu-residency
+    version: "1"
+    owner: privacy
+    rationale: All users are in the EU, so whatever they ask is processed there.
+    # For requests of some users alone: when: {region: [eu]}, with the region in the metadata of each request.
+    when: {}
+    then: {regions: [eu]}
+"""
 
 TOOLS = "# Two examples, one that reads and one that changes something. Put your own in their place.\n"
 
@@ -41,12 +59,12 @@ CLASSES = """\
 traffic_classes:
   batch:  # work that nobody waits for
     when: {{mode: [batch], channel: [batch, api]}}
-    floor: {low:.2g}
+    floor: {low}
     quality_per_usd: 60
     explore_share: 0.1
-    limits: {{max_cost_usd: 0.05}}
+{budget_of_batch}    limits: {{max_cost_usd: 0.05}}
 {regulated}  default:
-    floor: {floor:.2g}
+    floor: {floor}
     quality_per_usd: 30
     explore_share: 0.1
 {budget}    limits: {{deadline_ms: 45000, max_cost_usd: 0.25}}"""
@@ -54,15 +72,15 @@ traffic_classes:
 REGULATED = """\
   regulated:  # answers with consequences for a person
     when: {{domain: [medical, legal, finance, hr]}}
-    floor: {high:.2g}
+    floor: {high}
     quality_per_usd: 10
     explore_share: 0.02
-    limits: {{deadline_ms: 60000, max_cost_usd: 0.25}}
+{budget}    limits: {{deadline_ms: 60000, max_cost_usd: 0.25}}
 """
 
 BUDGET = """\
-    budget_usd_per_day: {budget!r}
-    at_cap: cheapest  # or queue (for a person, until the day ends), or refuse
+    budget_usd_per_day: {part}  # of {whole} in all classes
+    at_cap: cheapest  # still costs a little; or queue (for a person, until the day ends), or refuse
 """
 
 PLAN = """\

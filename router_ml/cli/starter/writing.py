@@ -17,7 +17,8 @@ from router_ml.cli.starter.examples import policy_tests
 from router_ml.errors import InvalidRequestError
 from router_ml.loading import shipped_bundle
 
-CONFIG, TESTS = "router.yaml", "policy_tests.yaml"
+CONFIG, TESTS, EVALS = "router.yaml", "policy_tests.yaml", "evals"
+FILES = (CONFIG, TESTS, f"{EVALS}/suite.yaml", f"{EVALS}/cases.jsonl")
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,31 @@ def start(answers: Answers, folder: str | Path, *, force: bool = False) -> Start
         force: write over files that are there.
 
     Raises:
-        InvalidRequestError: one of them is there already; nothing was written.
-        OSError: the folder cannot be written to.
+        InvalidRequestError: one of them is there already, or the folder cannot be one; nothing was written.
+        OSError: the folder cannot be written to; nothing was written.
     """
     target = Path(folder)
     files = starter(answers)
-    if not force and (there := [name for name in files if (target / name).exists()]):
-        raise InvalidRequestError(
-            f"{target} has {', '.join(there)} already. Give another folder, or --force to write over them."
-        )
+    refuse_what_is_there(target, force=force)
     with tempfile.TemporaryDirectory() as made:
         _put(Path(made), files)
         report, examples = _tried(Path(made))
     _put(target, files)
     return Started(tuple(target / name for name in files), report, examples)
+
+
+def refuse_what_is_there(folder: Path, *, force: bool) -> None:
+    """Refuse a folder that is none, and one with files that would be written over.
+
+    Raises:
+        InvalidRequestError: see above.
+    """
+    if stray := next((path for path in (folder / EVALS, folder, *folder.parents) if path.is_file()), None):
+        raise InvalidRequestError(f"{stray} is a file, expected a folder. Give another folder.")
+    if not force and (there := [name for name in FILES if (folder / name).exists()]):
+        raise InvalidRequestError(
+            f"{folder} has {', '.join(there)} already. Give another folder, or --force to write over them."
+        )
 
 
 def _tried(folder: Path) -> tuple[CheckReport, int]:
@@ -68,9 +80,16 @@ def _tried(folder: Path) -> tuple[CheckReport, int]:
 
 
 def _put(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+    """Write all beside where they go, then move all there: a full disk leaves what was there."""
+    beside: dict[Path, Path] = {}
+    try:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside[path] = path.with_name(f".{path.name}.{os.getpid()}")
+            beside[path].write_text(text, encoding="utf-8")
+        for path, written in beside.items():
+            written.replace(path)
+    finally:
+        for written in beside.values():
+            written.unlink(missing_ok=True)

@@ -14,29 +14,11 @@ from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.importing.files import kind_of, rows_of
 from router_ml.offline.importing.mapping import Format, Read
-from router_ml.offline.importing.paths import look_up
-from router_ml.offline.importing.values import UnreadableError, absent, quality_of
+from router_ml.offline.importing.recognising import FEW, commas, filled, likely, time_format
+from router_ml.offline.importing.recognising import columns as recognised
+from router_ml.offline.importing.values import UnreadableError, quality_of
 
 _ROWS = 2000
-_FEW = 30  # different names of lanes in so many rows; more are no names of lanes
-_NAMES = {  # what each part is called elsewhere, the surest first
-    "messages": r"messages|conversation|chat",
-    "text": r"text|question|prompt|query|input|request|user_message|body|content",
-    "lane": r"lane|model_group|deployment|model|model_name|answered_by|engine|llm|route",
-    "quality": r"quality|thumbs?|rating|stars|score|feedback|liked|helpful|resolved|vote|csat",
-    "cost_usd": r"cost_usd|cost|spend|price|usd|response_cost",
-    "latency_ms": r"latency_ms|latency|duration_ms|duration|elapsed|seconds|response_time|took_ms|ms",
-    "time": r"created_at|timestamp|time|asked_at|at|date|created|started_at|starttime|datetime",
-    "request_id": r"request_id|ticket|id|uuid|trace_id|message_id|interaction_id",
-    "user": r"user|user_id|employee|customer|customer_id|end_user|person|account",
-    "org": r"org|organisation|organization|team|team_id|tenant|department|company",
-    "region": r"region",
-    "channel": r"channel",
-    "session": r"session|session_id|conversation_id|thread_id",
-    "propensities": r"propensities|chances|probabilities|probs",
-    "propensity": r"propensity|probability|prob|p_chosen",
-}
-_TIMES = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M")
 _EXPORTS: dict[str, dict[str, str]] = {
     "litellm": {
         "messages": "asked", "lane": "lane", "cost_usd": "cost", "latency_ms": "took_ms", "time": "at",
@@ -62,41 +44,25 @@ def guess(path: str | Path, config: RouterConfig, *, kind: Format | None = None)
     rows = [cells for _, cells in found if cells is not None]
     if not rows:
         raise OfflineDataError(f"{path} holds no row to guess from. Check that it is the export, and its format.")
-    columns = _EXPORTS.get(kind) or _columns(rows)
-    columns = {part: column for part, column in columns.items() if _filled(rows, column) or part in ("lane", "time")}
+    columns = _EXPORTS.get(kind) or recognised(rows, config)
+    columns = {part: column for part, column in columns.items() if filled(rows, column) or part in ("lane", "time")}
     lines = [
         f"# Guessed from the first {len(rows)} rows of {Path(str(path)).name}. Read it before you use it.",
         "version: 1",
         f"source: {_slug(path)} # a part of the ids: importing the same source twice adds nothing",
         f"format: {kind}",
     ]
-    if kind == "csv" and read.delimiter != ",":
-        lines.append(f"read: {{delimiter: {json.dumps(read.delimiter)}}}")
+    read = read.model_copy(update={"decimal": ","} if kind == "csv" and _with_commas(columns, rows) else {})
+    if unusual := read.model_dump(exclude_defaults=True):
+        lines.append(f"read: {{{', '.join(f'{key}: {json.dumps(value)}' for key, value in unusual.items())}}}")
+    if strange := [str(name) for name in rows[0] if str(name) not in columns.values() and kind not in _EXPORTS]:
+        lines.append(f"# Columns that are not used: {', '.join(map(_quoted, strange))}")
     lines += [line for part in _ORDER for line in _line(part, columns, rows, config, kind)]
     for part in ("user", "org", "region", "channel", "session"):
         if part in columns:
             lines.append(f"{part}: {_quoted(columns[part])}")
     lines += _chances(columns, config)
     return "\n".join(lines) + "\n"
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The column of each part: the first whose name is one that the part has elsewhere."""
-    names = {re.sub(r"[\s-]+", "_", str(name).strip().casefold()): str(name) for row in rows[:20] for name in row}
-    found: dict[str, str] = {}
-    for part, known in _NAMES.items():
-        match = next((names[name] for name in known.replace("s?", "|thumbs").split("|") if name in names), None)
-        if match is not None and match not in found.values():
-            found[part] = match
-    if "messages" in found and not isinstance(look_up(rows[0], found["messages"]), list | str):
-        del found["messages"]
-    if "messages" in found:
-        found.pop("text", None)
-    return found
-
-
-def _filled(rows: Sequence[dict[str, Any]], column: str) -> bool:
-    return any(not absent(look_up(row, column)) for row in rows)
 
 
 def _line(
@@ -112,7 +78,7 @@ def _line(
         if needed or part == "quality":
             yield f"{'' if needed else '# '}{part}: COLUMN # not found: name the column"
         return
-    values = [value for value in (look_up(row, column) for row in rows) if not absent(value)]
+    values = filled(rows, column)
     if part == "lane":
         yield f"lane: {{column: {_quoted(column)}, lanes: {_lanes(values, config)}}} # name: lane of router.yaml"
     elif part == "quality":
@@ -121,28 +87,26 @@ def _line(
     elif part == "time":
         yield f"time: {{column: {_quoted(column)}, format: {json.dumps(_format(values))}, zone: UTC}} # zone: check it"
     elif part == "latency_ms":
-        seconds = "second" in column.casefold() or column.casefold().endswith("_s") or column == "response_time"
+        name = column.casefold()
+        seconds = "sec" in name or "sek" in name or name.endswith(("_s", "(s)", "[s]")) or name == "response_time"
         yield f"latency_ms: {{column: {_quoted(column)}, unit: {'s' if seconds else 'ms'}}}"
+    elif part == "cost_usd" and re.search(r"(?i)eur|€|gbp|chf", column):
+        yield f"# cost_usd: {_quoted(column)} # not named USD: convert it first, or map tokens"
     else:
         yield f"{part}: {_quoted(column)}"
+
+
+def _with_commas(columns: dict[str, str], rows: Sequence[dict[str, Any]]) -> bool:
+    numbers = [columns[part] for part in ("quality", "cost_usd", "latency_ms", "propensity") if part in columns]
+    return any(commas(filled(rows, column)) for column in numbers)
 
 
 def _lanes(values: Sequence[Any], config: RouterConfig) -> str:
     """Names of the column beside the lane that each is likely to be; CHANGE_ME where none is."""
     names = sorted({str(value).strip() for value in values})
-    if len(names) > _FEW:
+    if len(names) > FEW:
         return "{}"
-    return "{" + ", ".join(f"{_quoted(name)}: {_likely(name, config) or 'CHANGE_ME'}" for name in names) + "}"
-
-
-def _likely(name: str, config: RouterConfig) -> str | None:
-    folded = name.casefold()
-    for lane, told in config.lanes.items():
-        model = told.model.casefold()
-        if folded in (lane.casefold(), model) or model.endswith(f"/{folded}") or folded.endswith(f"/{model}"):
-            return lane
-    near = [lane for lane, told in config.lanes.items() if told.model.casefold().rpartition("/")[2] in folded]
-    return near[0] if len(near) == 1 else None
+    return "{" + ", ".join(f"{_quoted(name)}: {likely(name, config) or 'CHANGE_ME'}" for name in names) + "}"
 
 
 def _quality(column: str, values: Sequence[Any]) -> str:
@@ -160,7 +124,7 @@ def _quality(column: str, values: Sequence[Any]) -> str:
         except UnreadableError:
             continue
         return f"as: {told.how}" + (", lowest: 1, highest: 5" if told.how == "scale" else "")
-    words = sorted({str(value).strip() for value in values})[:_FEW]
+    words = sorted({str(value).strip() for value in values})[:FEW]
     return "as: table, table: {" + ", ".join(f"{_quoted(word)}: 0.5" for word in words) + "}"
 
 
@@ -174,14 +138,7 @@ def _format(values: Sequence[Any]) -> str:
         pass
     else:
         return "epoch_ms" if number > 1e11 else "epoch_s"
-    for known in _TIMES:
-        try:
-            for value in values:
-                datetime.strptime(str(value).strip(), known)
-        except ValueError:
-            continue
-        return known
-    return "iso"
+    return time_format(values) or "iso"
 
 
 def _chances(columns: dict[str, str], config: RouterConfig) -> list[str]:

@@ -30,10 +30,11 @@ Given = Column | Fixed
 
 
 class Read(Section):
-    """How a CSV file is written."""
+    """How a CSV file is written. ``decimal``: what stands before decimals; with a comma, points part thousands."""
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8-sig"
+    decimal: Literal[".", ","] = "."
 
 
 class Lane(Section):
@@ -196,6 +197,16 @@ class Mapping(Section):
         if isinstance(self.rated_probability, float):
             found.append(f"P(rated) is {self.rated_probability:g}")
         return tuple(claim for claim in found if claim)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that hold numbers."""
+        told, tokens, chances = self.quality, self.tokens, self.propensity
+        found = [self.cost_usd, self.rated_probability, None if self.latency_ms is None else self.latency_ms.column]
+        found += [] if tokens is None else [tokens.input, tokens.output]
+        found += [] if told is None or told.how not in ("unit", "scale") else [told.column]
+        found += [] if chances is None else [chances.column, *(chances.columns or {}).values()]
+        return tuple(column for column in found if isinstance(column, str))
 
     @property
     def sha256(self) -> str:

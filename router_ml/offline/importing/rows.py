@@ -19,7 +19,7 @@ from router_ml.offline.importing.mapping import Fixed, Given, Mapping
 from router_ml.offline.importing.paths import from_json, look_up
 from router_ml.offline.importing.propensities import propensities_of
 from router_ml.offline.importing.troubles import Cautious, Trouble
-from router_ml.offline.importing.values import UnreadableError, absent, moment, number, quality_of
+from router_ml.offline.importing.values import UnreadableError, absent, moment, number, quality_of, with_point
 
 _ID = re.compile(r"[\w.:/@-]{1,128}")
 
@@ -66,7 +66,9 @@ class RowReader:
 
     def read(self, line: int, cells: Table[str, Any]) -> tuple[Row | None, tuple[Trouble, ...]]:
         """The row, None where it has to be left out; and what is wrong with it."""
-        cautious = Cautious(line)
+        cautious, key = Cautious(line), self._key(cells)  # of what stands there, however numbers are written
+        if self.mapping.read.decimal == ",":
+            cells = {**cells, **{name: with_point(cells[name]) for name in self.mapping.numbers if name in cells}}
         mapping, told = self.mapping, self.mapping.time
         at = cautious.needs(told.column, lambda: moment(look_up(cells, told.column), told))
         lane = cautious.needs(mapping.lane.column, lambda: self._lane(cells))
@@ -76,7 +78,7 @@ class RowReader:
         latency = cautious.tries(lambda: self._latency(cells))
         row = Row(
             line=line,
-            key=self._key(cells),
+            key=key,
             at=at,
             request=request,
             user=self._person(cells),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ _UP = frozenset({"up", "thumbs_up", "thumbsup", "like", "liked", "good", "positi
 _DOWN = frozenset({"down", "thumbs_down", "thumbsdown", "dislike", "disliked", "bad", "negative", "👎", "-1"})
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_WITH_COMMA = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?")
 _NOTHING = frozenset({"", "null", "none", "nan", "na", "n/a", "-"})
 
 
@@ -42,10 +44,23 @@ def number(value: Any, column: str, *, least: float = 0.0, most: float = math.in
     try:
         found = float(value)
     except (TypeError, ValueError):
-        raise UnreadableError(column, "expected a number, with a point for decimals") from None
+        raise UnreadableError(
+            column, "expected a number, with a point for decimals (or read: {decimal: ','})"
+        ) from None
     if isinstance(value, bool) or not (math.isfinite(found) and least <= found <= most):
         raise UnreadableError(column, f"expected a number of {least:g} or more" + _up_to(most))
     return found
+
+
+def with_point(value: Any) -> Any:
+    """A number that is written with a comma for decimals, and points between thousands, as others are written.
+
+    >>> with_point("1.234,5"), with_point("0,07"), with_point("0.07"), with_point("none")
+    ('1234.5', '0.07', '0.07', 'none')
+    """
+    if isinstance(value, str) and _WITH_COMMA.fullmatch(value.strip()):
+        return value.strip().replace(".", "").replace(",", ".")
+    return value
 
 
 def _up_to(most: float) -> str:

@@ -44,6 +44,62 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path, config: RouterConfi
     assert "# propensity: {uniform: [onsite, everyday, expert]}" in text
 
 
+GERMAN = (
+    "Zeitpunkt;Kunde;Frage;Modell;Bewertung;Kosten (EUR);Dauer (s)\n"
+    "01.11.2026 08:00;K1;Wo bleibt mein Paket?;gpt-4.1;👍;0,0097;3,7\n"
+    "01.11.2026 09:30;K2;Wie kündige ich?;mistral-small;;1.204,5;1\n"
+)
+
+
+def test_a_german_export_is_guessed_with_its_commas(tmp_path: Path, config: RouterConfig) -> None:
+    """Names in another language, decimals behind a comma, units in brackets, and another currency."""
+    path = tmp_path / "anfragen.csv"
+    path.write_text(GERMAN, encoding="utf-8-sig")
+    text = guess(path, config)
+    assert '# cost_usd: "Kosten (EUR)" # not named USD' in text, "euros must not pass for dollars"
+    mapping = parse_mapping(text.replace("# cost_usd", "cost_usd"))
+    assert (mapping.text, mapping.lane.column, mapping.user) == ("Frage", "Modell", "Kunde")
+    rows = [RowReader(mapping, config).read(line, cells or {}) for line, cells in rows_of(path, read=mapping.read)]
+    assert [troubles for _, troubles in rows] == [(), ()]
+    assert [(row.cost_usd, row.latency_ms, row.quality) for row, _ in rows if row] == [
+        (0.0097, 3700.0, 1.0),
+        (1204.5, 1000.0, None),
+    ]
+
+
+def test_where_no_name_is_known_what_stands_in_the_columns_tells(tmp_path: Path, config: RouterConfig) -> None:
+    path = tmp_path / "pedidos.csv"
+    path.write_text(
+        "cuando,motor,cliente,dicho,pulgar\n2026-10-01T08:00:00,gpt-4.1,c1,¿Dónde está mi paquete hoy?,👍\n"
+        "2026-10-01T09:00:00,mistral-small,c2,Quiero cambiar la dirección.,👎\n",
+        encoding="utf-8",
+    )
+    text = guess(path, config)
+    mapping = parse_mapping(text)
+    assert (mapping.time.column, mapping.lane.column, mapping.text) == ("cuando", "motor", "dicho")
+    assert mapping.quality is not None
+    assert (mapping.quality.column, mapping.quality.how) == ("pulgar", "thumbs")
+    assert "# Columns that are not used: cliente" in text
+
+
+def test_how_numbers_are_written_makes_no_other_rows(tmp_path: Path, config: RouterConfig) -> None:
+    """Who corrects the mapping and imports again adds nothing twice: ids are of what stands there."""
+    path = tmp_path / "anfragen.csv"
+    path.write_text(GERMAN, encoding="utf-8-sig")
+    mapping = parse_mapping(guess(path, config))
+    pointed = mapping.model_copy(update={"read": mapping.read.model_copy(update={"decimal": "."})})
+    keys = [
+        [
+            row.key
+            for line, cells in rows_of(path, read=one.read)
+            if (row := RowReader(one, config).read(line, cells or {})[0])
+        ]
+        for one in (mapping, pointed)
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys[0])) == 2
+
+
 @pytest.mark.parametrize(
     ("cells", "how"),
     [(("1", "5", "3"), "scale"), (("0.5", "1"), "unit"), (("true", "false"), "boolean"), (("ok", "poor"), "table")],

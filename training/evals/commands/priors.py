@@ -27,6 +27,7 @@ from training.evals.priors.reading import known_suites, read_reliability, weight
 from training.evals.priors.sealing import with_priors
 from training.evals.priors.showing import cells_table, lacks_table
 from training.evals.results import read_results
+from training.evals.running import OUT
 from training.evals.suite import Suite
 from training.outcomes import ROOT
 
@@ -35,9 +36,10 @@ WHO = "training.evals.priors"
 
 
 def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as it has
-    runs: Annotated[list[Path] | None, typer.Argument(help="Folders of runs, or results files.")] = None,
+    runs: Annotated[list[Path] | None, typer.Argument(help="Runs: ids, folders, or results files.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="router.yaml whose lanes they are; default: the bundle's.")
+        Path | None,
+        typer.Option(help="router.yaml whose lanes they are, and of the new bundle; default: that of --model."),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Bundle whose cells they are of; default: the one that ships.")
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     settings = base.config if config is None else load_config(config, base.taxonomy)
     suites = known_suites(suite or ())
     now, start = datetime.now(UTC), None if since is None else _aware(since)
-    answers = of_results(read_results(*(runs or ())), suites, since=start)
+    answers = of_results(read_results(*(_folder(one) for one in runs or ())), suites, since=start)
     if log is not None:
         answers = answers.joined(of_log(event_log(log), suites, since=start))
     discounts = Discounts(
@@ -79,12 +81,17 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(as_json(found.priors), encoding="utf-8")
-    sealed = None if bundle is None else with_priors(base.folder, found.priors, bundle, now=now)
+    sealed = None if bundle is None else with_priors(base.folder, found.priors, bundle, now=now, config=config)
     version = None if sealed is None or bundle is None or not register else _registered(bundle, sealed, found, log)
     if as_json_:
         write_json(_record(found, lacks, sealed, version))
         return
     _show(found, lacks, out=out, sealed=sealed, bundle=bundle, version=version)
+
+
+def _folder(run: Path) -> Path:
+    """A run as ``report`` takes it, too: by its id."""
+    return run if run.exists() or not (OUT / run).is_dir() else OUT / run
 
 
 def _estimated(

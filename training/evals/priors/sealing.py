@@ -12,13 +12,17 @@ from router_ml.storage.bundle import MANIFEST, Manifest, seal, verify
 from router_ml.storage.priors import check_labels, digest, save_priors
 from router_ml.storage.promises import FILE as PROMISES
 from router_ml.understanding.classifier import Classifier
+from training.writing import copy_contracts
 
 
-def with_priors(base: Path, priors: CellPriors, out: Path, *, now: datetime) -> Manifest:
+def with_priors(base: Path, priors: CellPriors, out: Path, *, now: datetime, config: Path | None = None) -> Manifest:
     """Write a bundle to ``out``: that of ``base`` with these priors.
 
     Certificates are left out: they are of what the base believed, and nothing is certified of other beliefs until
     ``training.retrain --priors`` has certified it.
+
+    Args:
+        config: the ``router.yaml`` of the new bundle, with the contracts of tools beside it; default: that of the base.
 
     Raises:
         OfflineDataError: there is something in ``out`` already.
@@ -34,6 +38,9 @@ def with_priors(base: Path, priors: CellPriors, out: Path, *, now: datetime) -> 
             target = out / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, target)
+    if config is not None:
+        shutil.copyfile(config, out / "router.yaml")
+        copy_contracts(config.read_text(encoding="utf-8"), config.parent, out)
     save_priors(priors, out)
     (out / MANIFEST).unlink(missing_ok=True)
     training = {**before.training, "parent": before.id, "priors_sha256": digest(priors)}

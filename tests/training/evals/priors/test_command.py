@@ -110,3 +110,13 @@ def test_what_cannot_work_is_said_before_anything_is_read(arguments: tuple[str, 
     """One line, and what to do."""
     found = CliRunner().invoke(build(), ["priors", *arguments])
     assert said in str(found.exception)
+
+
+def test_a_run_is_named_as_in_a_report(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its id, as ``report`` takes it, where its folder is the usual one."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "evals").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    by_id, by_folder = (json.loads(run(one, "--suite", folder / "suite", "--json")) for one in ("run", folder / "run"))
+    assert by_id.keys() == by_folder.keys()
+    assert [row["answers"] for row in by_id["cells"]] == [row["answers"] for row in by_folder["cells"]]

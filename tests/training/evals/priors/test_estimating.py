@@ -12,6 +12,8 @@ import pytest
 
 from router_ml import Router
 from router_ml.allocation.quality import believe
+from router_ml.cli.starter.answers import Answers as Told
+from router_ml.cli.starter.writing import start
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle, verify
@@ -153,6 +155,14 @@ def test_it_is_said_what_a_lane_lacks_who_would_give_it_and_what_it_costs(suite:
     assert "planted (2 cases)" in good.words
     assert "no amount of evidence" in bad.words
     assert bad.usd is None
+
+
+def test_a_bundle_of_ones_own_lanes_routes_to_these(bundle: Bundle, models: Path, tmp_path: Path) -> None:
+    """Priors of one's own lanes beside the lanes that ship would send requests to vendors nobody has a key of."""
+    start(Told(vendors=("own", "mistral")), tmp_path / "mine")
+    found = estimated(bundle, many(bundle.config, 60, 1.0, lane="code"))
+    with_priors(models, found.priors, tmp_path / "new", now=NOW, config=tmp_path / "mine" / "router.yaml")
+    assert list(Bundle.load(tmp_path / "new").config.lanes) == ["private", "code", "balanced"]
 
 
 def test_a_bundle_with_priors_is_sealed_says_its_parent_and_promises_nothing(
