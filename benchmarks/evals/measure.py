@@ -19,23 +19,10 @@ HEALTHY = "healthy"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name;
-    ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt case is among, or that are about all answers
-    of the lane together; ``seconds`` of the run that it was in."""
-
-    failure: str
-    lane: str
-    suite: str
-    expected: tuple[str, ...]
-    spoilt: int
-    noticed: int
-    named: bool
-    rung: tuple[str, ...]
-    seconds: float
-
-    @property
-    def caught(self) -> bool:
-        """Whether anything rang."""
+    """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name,
+    ``missed`` those that did not fail at all; ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt
+    case is among, or that are about all answers of the lane together; ``seconds`` of the run that it was in.
+    """Whether anything rang."""
         return bool(self.rung)
 
 
@@ -130,6 +117,7 @@ def _seen(on: Stage, summary: Summary, one: Planted, lane: str, player: Player, 
         one.catches,
         len(spoilt),
         len(noticed),
+        tuple(sorted(spoilt - {case for each in failures for case in each.cases})),
         any(each.name in one.catches for each in rung),
         tuple(each.name for each in rung),
         seconds,

@@ -10,13 +10,13 @@ from benchmarks.evals.planted.failure import ALL, TENTH, THIRD, Bend, Planted
 
 _CITED = re.compile(r" ?\[[^\[\]]+#\d+(?:, ?[^\[\]]+#\d+)*\]")
 _NUMBER = re.compile(r"(?<![\w#.,:-])\d+(?:[.,:]\d+)*")
-_CONDITION = re.compile(r",? (?:unless|provided|if|as long as|except|until|only after|only on|only in)\b[^.;\[]*")
+_CONDITION = re.compile(r",? (?:unless|provided|if|as long as|except|until|only on|only in)\b[^.;\[]*")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 _GUESSES = (
     "Yes, this is included, as is usual in such cases",
     "It is usually about 25 euros",
-    "No, that is not possible",
+    "Only with the consent of a manager",
     "As a rule it takes ten working days",
     "Normally 30 days apply here",
 )
@@ -69,7 +69,8 @@ def _guesses(cited: bool) -> Bend:
 
 
 def _no_condition(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-    return played.saying(_CONDITION.sub("", played.text)) if asking.case.answerable else None
+    dropped = re.sub(r"(?<=\w)\[", " [", _CONDITION.sub("", played.text))
+    return played.saying(dropped) if asking.case.answerable and dropped != played.text else None
 
 
 def _turned(asking: Asking, played: Played, rng: random.Random) -> Played | None:
