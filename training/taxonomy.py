@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from router_ml.config import load_config
+from router_ml.config import RouterConfig, load_config
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.storage.bundle import MANIFEST, Manifest, taxonomy
@@ -113,6 +113,7 @@ def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
     Raises:
         ConfigError: the configuration names labels that are not there. Give one that fits.
         EncoderMismatchError: the outcome pack is of another encoder.
+        OfflineDataError: no configured lane is in the outcome pack.
     """
     labels = _complete(table.taxonomy, Classifier.load(base))
     names = {"intents": labels.intent, "domains": labels.domain, "risks": labels.risks}
@@ -128,8 +129,17 @@ def prepare(table: Table, base: Path, *, config: Path | None) -> Plan:
         path = Path(folder, "router.yaml")
         path.write_text(text, encoding="utf-8")
         copy_contracts(text, beside, path.parent)
-        load_config(path, names)
+        _learnable(load_config(path, names), pack)
     return Plan(text, pack, left_out, beside)
+
+
+def _learnable(config: RouterConfig, pack: Pack) -> None:
+    """The bundle's first estimates are of the pack, so one of its columns has to be a lane."""
+    if not any(lane.outcomes in pack.lanes for lane in config.lanes.values()):
+        raise OfflineDataError(
+            "None of the configured lanes names a column of the outcome pack, so there is nothing to begin with. Leave "
+            "--config out here; lanes of your own come with training.retrain --config, once there are outcomes of them."
+        )
 
 
 def _relabelled(text: str, labels: dict[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:

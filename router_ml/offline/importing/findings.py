@@ -90,8 +90,10 @@ def _rating(found: Survey, mapping: Mapping, ratings: Ratings) -> Finding:
 
 def _clusters(found: Survey, mapping: Mapping) -> Finding:
     if found.persons:
-        return Finding("clusters", True, f"{found.persons} persons: intervals count what one of them says together.")
-    why = "no user column is mapped" if mapping.user is None else "its user column is empty"
+        return Finding(
+            "clusters", True, f"{found.persons} persons or sessions: intervals count what one of them says together."
+        )
+    why = "neither user nor session is mapped" if mapping.user is mapping.session else "the column says nothing"
     return Finding("clusters", False, f"Whose rows these are is not known ({why}): intervals will be too narrow.")
 
 

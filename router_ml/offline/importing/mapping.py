@@ -155,7 +155,8 @@ class Labels(Section):
 
 
 class Mapping(Section):
-    """All of a mapping file. ``source`` names the export: ids are made from it and the id of a row."""
+    """All of a mapping file. ``source`` names the export: ids are made from it and the id of a row. ``user``: whose
+    rows can be erased, and count together in intervals; where it says nothing, those of a ``session`` do."""
 
     version: Literal[1]
     source: Name

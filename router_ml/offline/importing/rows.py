@@ -79,7 +79,7 @@ class RowReader:
             key=self._key(cells),
             at=at,
             request=request,
-            user=_text(look_up(cells, mapping.user)) if mapping.user else None,
+            user=self._person(cells),
             lane=lane,
             executed=cautious.tries(lambda: self._executed(cells)),
             propensities=cautious.tries(lambda: self._propensities(cells, lane)) or {lane: 1.0},
@@ -99,6 +99,13 @@ class RowReader:
             return f"id:{given}"
         whole = json.dumps(cells, sort_keys=True, default=str, ensure_ascii=False)
         return "row:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _person(self, cells: Table[str, Any]) -> str | None:
+        """Whom the row is about; where nobody is named, its session stands for a person of its own."""
+        mapping = self.mapping
+        user = _text(look_up(cells, mapping.user)) if mapping.user else None
+        session = _text(look_up(cells, mapping.session)) if mapping.session else None
+        return user or (f"session:{session}" if session else None)
 
     def _named(self, column: str, name: str) -> str:
         lane = self._lanes.get(name.strip())

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from router_ml.config import RouterConfig
 from router_ml.errors import ConfigError
 from router_ml.offline.importing.mapping import load_mapping, parse_mapping
-from tests.offline.importing.conftest import TABLE
+from router_ml.offline.importing.rows import RowReader
+from tests.offline.importing.conftest import TABLE, row_of
 
 
 def problem(text: str) -> str:
@@ -47,3 +49,15 @@ def test_what_no_column_says_is_a_claim() -> None:
 
 def test_the_example_can_be_read(example: Path) -> None:
     assert load_mapping(example / "mapping.yaml").source == "wheelhouse-2026"
+
+
+def test_the_examples_of_the_documentation_can_be_read(root: Path) -> None:
+    blocks = (root / "docs" / "importing.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+    assert [parse_mapping(block.partition("```")[0]).format for block in blocks] == ["jsonl", "litellm"]
+
+
+def test_where_nobody_is_named_a_session_stands_for_a_person(config: RouterConfig) -> None:
+    """What is said in one session depends on each other, and can be erased together."""
+    reader = RowReader(parse_mapping(TABLE + "user: who\nsession: talk\n"), config)
+    rows = [reader.read(1, row_of(1, talk="t1"))[0], reader.read(2, row_of(2, who="ann", talk="t1"))[0]]
+    assert [row and row.user for row in rows] == ["session:t1", "ann"]

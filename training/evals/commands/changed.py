@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from router_ml.cli.output import AsJson, Model, write, write_json
+from training.evals.bench import Bench
 from training.evals.opening import open_bench, open_suites
 from training.evals.progress import shown
 from training.evals.record import RunRecord, read_record
 from training.evals.reporting.runs import folders
+from training.evals.result import ROUTER
 from training.evals.running import OUT, Options, run_in
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
@@ -39,7 +41,8 @@ def command(
     """
     chosen, bench = open_suites(suites or []), open_bench(model, config)
     now = dependencies_of(bench.config, chosen, bench.router)
-    found = look(chosen, now, [read_record(folder) for folder in folders(out)])
+    records = [read_record(folder) for folder in folders(out)]
+    found = look(chosen, now, records, known={*bench.config.lanes, ROUTER})
     if as_json:
         write_json([asdict(one) for one in found])
     elif not found:
@@ -49,25 +52,53 @@ def command(
     if not found:
         return
     if run:
-        again = [suite for suite in chosen if suite.name in {one.suite for one in found}]
-        lanes = list(lane or dict.fromkeys(name for one in found for name in one.lanes))
-        with shown() as watch:
-            ran = run_in(again, lanes, bench=bench, out=out, options=Options(budget_usd=budget, anew=True), watch=watch)
-        write(f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}")
+        _run(chosen, found, lane, bench=bench, out=out, budget_usd=budget)
         return
     raise typer.Exit(STALE)
 
 
-def look(suites: Sequence[Suite], now: Fingerprints, records: Sequence[RunRecord]) -> list[Stale]:
-    """Stale suites; each is compared with its last run, ``records`` being oldest first."""
+def look(
+    suites: Sequence[Suite], now: Fingerprints, records: Sequence[RunRecord], *, known: Collection[str]
+) -> list[Stale]:
+    """Stale suites. Each lane that was ever asked is compared with its own last run of the suite, since a later run
+    may have asked another one alone.
+
+    Args:
+        records: oldest first. known: lanes that there are; others are forgotten.
+    """
     found: list[Stale] = []
     for suite in suites:
-        last = next((one for one in reversed(records) if suite.name in {each.name for each in one.suites}), None)
-        if last is None:
+        last: dict[str, RunRecord] = {}
+        for record in records:
+            if suite.name in {each.name for each in record.suites}:
+                last |= {arm.lane: record for arm in record.arms if arm.lane in known}
+        if not last:
             found.append(Stale(suite.name, None, ("it was never run",)))
             continue
-        lanes = [arm.lane for arm in last.arms]
-        one = stale(suite, before=last.dependencies, now=now, run=last.run, lanes=lanes)
-        if one is not None:
-            found.append(one)
+        each = {lane: stale(suite, before=run.dependencies, now=now, lanes=[lane]) for lane, run in last.items()}
+        lanes = tuple(lane for lane in last if each[lane])
+        if lanes:
+            reasons = dict.fromkeys(reason for lane in lanes for reason in each[lane])
+            found.append(Stale(suite.name, last[lanes[-1]].run, tuple(reasons), lanes))
     return found
+
+
+def _run(
+    suites: Sequence[Suite],
+    found: Sequence[Stale],
+    lanes: Sequence[str] | None,
+    *,
+    bench: Bench,
+    out: Path,
+    budget_usd: float | None,
+) -> None:
+    """Run stale suites, those of the same lanes together."""
+    together: dict[tuple[str, ...], list[Suite]] = {}
+    for one in found:
+        asked = tuple(sorted(lanes or one.lanes))
+        together.setdefault(asked, []).extend(suite for suite in suites if suite.name == one.suite)
+    for asked, some in together.items():
+        options = Options(budget_usd=budget_usd, anew=True)
+        with shown() as watch:
+            ran = run_in(some, asked, bench=bench, out=out, options=options, watch=watch)
+        write(f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}")

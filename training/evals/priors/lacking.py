@@ -48,7 +48,7 @@ class Lack:
     def words(self) -> str:
         """As a sentence."""
         given = ", ".join(f"{name} ({cases} cases)" for name, cases in self.suites.items()) or "none has cases there"
-        cost = "" if self.usd is None else f", about ${self.usd:.2f}"
+        cost = "" if self.usd is None else f", about ${money(self.usd)}"
         wants = "any answer" if self.lacks is None else self.lacks.words
         return (
             f"lane {self.lane}: lower bound {self.low:.2f} < floor {self.floor:.2f} of class {self.traffic_class} in "
@@ -132,3 +132,8 @@ def _cases(suites: Mapping[str, Suite]) -> dict[tuple[str, str], dict[str, int]]
             if suite.file.quality and case.decided is None:
                 where[case.cell][name] = where[case.cell].get(name, 0) + 1
     return where
+
+
+def money(usd: float) -> str:
+    """USD, with the digits that small sums need."""
+    return f"{usd:.2f}" if usd >= 0.1 else f"{usd:.2g}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from training.evals.priors.estimating import Estimated
-from training.evals.priors.lacking import Lack
+from training.evals.priors.lacking import Lack, money
 
 MOST_SHOWN = 20
 
@@ -21,20 +21,19 @@ def cells_table(found: Estimated) -> Table:
             "prior say; given: answers that the router takes the prior for"
         ),
     )
-    for name in ("lane", "intent", "domain"):
-        table.add_column(name, no_wrap=True)
-    for name in ("answers", "counted", "observed", "quality", "95% interval", "strength", "given", "shrunk"):
+    for name in ("lane", "cell"):
+        table.add_column(name)
+    for name in ("answers", "counted", "observed", "quality", "95%", "strength", "given", "shrunk"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:
         table.add_row(
             row.lane,
-            row.intent,
-            row.domain,
+            f"{row.intent}, {row.domain}",
             f"{row.answers}",
             f"{row.counted:.1f}",
             f"{row.observed:.2f}",
             f"{row.quality:.3f}",
-            f"{row.low:.2f} to {row.high:.2f}",
+            f"{row.low:.2f}-{row.high:.2f}",
             f"{row.strength:.1f}",
             f"{row.given:.1f}",
             f"{row.shrunk:.0%}",
@@ -64,7 +63,7 @@ def lacks_table(lacks: Sequence[Lack]) -> Table:
             f"{gap.low:.2f}",
             f"{gap.answers}",
             "any answer" if gap.lacks is None else gap.lacks.words,
-            "" if gap.usd is None else f"{gap.usd:.2f}",
+            "" if gap.usd is None else money(gap.usd),
             ", ".join(f"{name} ({cases})" for name, cases in gap.suites.items()) or "none",
         )
     return table

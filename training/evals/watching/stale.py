@@ -15,7 +15,7 @@ _ONE = {"lanes": "lane", "indexes": "index", "prompts": "prompt", "tools": "tool
 @dataclass(frozen=True)
 class Stale:
     """A suite whose results are of something else than there is now. ``run``: its last one, None where it never ran;
-    ``lanes`` that it asked."""
+    ``lanes`` whose results they are."""
 
     suite: str
     run: str | None
@@ -24,9 +24,9 @@ class Stale:
 
 
 def stale(
-    suite: Suite, *, before: JsonValue, now: Mapping[str, Mapping[str, JsonValue]], run: str, lanes: Sequence[str]
-) -> Stale | None:
-    """What has changed of all that a suite depends on since a run of it; None where nothing has.
+    suite: Suite, *, before: JsonValue, now: Mapping[str, Mapping[str, JsonValue]], lanes: Sequence[str]
+) -> tuple[str, ...]:
+    """What has changed of all that a suite depends on since a run of it; nothing where it is not stale.
 
     Args:
         before, now: fingerprints, of the run and as they are. What the run did not write down is not compared.
@@ -42,7 +42,7 @@ def stale(
         if isinstance(was, dict):
             of_it = {name for name in {*was, *current} if _concerns(kind, name, suite.name, lanes)}
             reasons += _changes(_ONE[kind], was, current, of_it)
-    return Stale(suite.name, run, tuple(reasons), tuple(lanes)) if reasons else None
+    return tuple(reasons)
 
 
 def _concerns(kind: str, name: str, suite: str, lanes: Sequence[str]) -> bool:

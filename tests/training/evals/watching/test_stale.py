@@ -14,10 +14,13 @@ from router_ml.faults import FaultServer
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.__main__ import build
 from training.evals.bench import Bench
+from training.evals.commands.changed import look as look_at
+from training.evals.record import read_record
+from training.evals.reporting.runs import folders
 from training.evals.running import run_in
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
-from training.evals.watching.stale import Stale, stale
+from training.evals.watching.stale import stale
 
 EVERYTHING = ["lanes", "indexes", "prompts", "tools", "policies"]
 TOOL = {"version": "1", "effect": "read", "description": "Looks an order up.", "parameters": {"type": "object"}}
@@ -53,16 +56,11 @@ def suite(tmp_path: Path) -> Suite:
     return suite_at(tmp_path / "tiny", questions(2), depends_on=EVERYTHING)
 
 
-def reasons(found: Stale | None) -> tuple[str, ...]:
-    """Why a suite is stale."""
-    return () if found is None else found.reasons
-
-
 def look(suite: Suite, before: Fingerprints, bench: Bench) -> tuple[str, ...]:
     """What has changed of what a suite depends on."""
     now = dependencies_of(bench.config, [suite], bench.router)
     kept = json.loads(json.dumps(before))  # as run.json holds it
-    return reasons(stale(suite, before=kept, now=now, run="r", lanes=["openai-us"]))
+    return stale(suite, before=kept, now=now, lanes=["openai-us"])
 
 
 def test_nothing_changed_is_nothing_stale(bench: Bench, suite: Suite) -> None:
@@ -103,11 +101,11 @@ def test_a_prompt_of_a_suite_concerns_that_suite_alone(bench: Bench, tmp_path: P
     before = dependencies_of(bench.config, [one, other])
     again = suite_at(tmp_path / "one", questions(2), depends_on=["prompts"], system="Be brief.")
     now = dependencies_of(bench.config, [again, other])
-    assert reasons(stale(again, before=before, now=now, run="r", lanes=[])) == (
+    assert stale(again, before=before, now=now, lanes=[]) == (
         "the suite itself changed",
         "prompt suite one changed",
     )
-    assert stale(other, before=before, now=now, run="r", lanes=[]) is None
+    assert stale(other, before=before, now=now, lanes=[]) == ()
 
 
 def test_what_a_suite_does_not_depend_on_does_not_trigger_it(bench: Bench, tmp_path: Path, documents: Path) -> None:
@@ -149,3 +147,15 @@ def test_the_command_runs_exactly_what_is_stale(
     assert again.exit_code == 0, again.output
     after = CliRunner().invoke(build(), ["changed", *names, "--out", str(out)])
     assert (after.exit_code, after.stdout) == (0, "Nothing has changed that a suite depends on.\n")
+
+
+def test_each_lane_is_compared_with_its_own_last_run(bench: Bench, tmp_path: Path, documents: Path) -> None:
+    """A run of one lane alone, as after a change of that lane, does not make the other's results new."""
+    suite, out = suite_at(tmp_path / "asks", questions(1), depends_on=["indexes"]), tmp_path / "runs"
+    run_in([suite], ["openai-us", "private-a"], bench=bench, out=out)
+    (documents / "leave.md").write_text("another")
+    run_in([suite], ["openai-us"], bench=bench, out=out)
+    now, records = dependencies_of(bench.config, [suite]), [read_record(folder) for folder in folders(out)]
+    (found,) = look_at([suite], now, records, known=bench.config.lanes)
+    assert found.lanes == ("private-a",)
+    assert look_at([suite], now, records, known=["openai-us"]) == []
