@@ -22,7 +22,22 @@ class Seen:
     """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name,
     ``missed`` those that did not fail at all; ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt
     case is among, or that are about all answers of the lane together; ``seconds`` of the run that it was in.
-    """Whether anything rang."""
+    """
+
+    failure: str
+    lane: str
+    suite: str
+    expected: tuple[str, ...]
+    spoilt: int
+    noticed: int
+    missed: tuple[str, ...]
+    named: bool
+    rung: tuple[str, ...]
+    seconds: float
+
+    @property
+    def caught(self) -> bool:
+        """Whether anything rang."""
         return bool(self.rung)
 
 
