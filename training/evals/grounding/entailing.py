@@ -40,10 +40,17 @@ class Entailment:
         return result
 
     def probability(
-        self, claim: str, text: str, embed: Embed | None = None, *, excused: frozenset[str] = frozenset()
+        self,
+        claim: str,
+        text: str,
+        embed: Embed | None = None,
+        *,
+        excused: frozenset[str] = frozenset(),
+        denied: bool = False,
     ) -> float:
-        """How likely a text bears a claim, 0..1. ``excused``: numbers that the text need not have."""
-        return float(self.of(features(claim, text, embed if self.encodes else None, excused=excused)[None])[0])
+        """How likely a text bears a claim, 0..1. ``excused``, ``denied``: as of ``features.lexical``."""
+        encoder = embed if self.encodes else None
+        return float(self.of(features(claim, text, encoder, excused=excused, denied=denied)[None])[0])
 
     def save(self, path: Path = WEIGHTS) -> None:
         """Write the weights."""

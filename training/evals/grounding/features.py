@@ -35,6 +35,12 @@ LEXICAL = (
 NAMES = (*LEXICAL, "likeness")
 
 _YES_NO = re.compile(r"^\s*(?:yes|no|correct|right|indeed)\s*[,.:;-]\s*", re.I)
+_FRAME = re.compile(
+    r"^\W*(?:(?:as|according to|going by|based on|in|per)\b[^,;.]{0,30}\b(?:passages?|sources?|documents?|excerpts?)\b"
+    r"[^,;.]{0,20},|(?:the|these) (?:\w+ )?(?:passages?|sources?|documents?|excerpts?) (?:say|state|show|tell)s?"
+    r"(?: us)? that)\s+",
+    re.I,
+)
 _NEGATION = re.compile(r"\b(?:not?|never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b", re.I)
 _CONDITION = re.compile(
     r"\b(?:if|only|unless|except|provided|as long as|on condition|until|once|when|where|after|because|since|for those|"
@@ -67,6 +73,15 @@ _PAIRS = (
 _OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.split()), tuple(reversed(one.split()))))
 
 
+def unframed(claim: str) -> str:
+    """A claim without the yes or no, or the "as the passages say", that it begins with.
+
+    >>> unframed("Yes, as the passages say, it is open.")
+    'it is open.'
+    """
+    return _FRAME.sub("", _YES_NO.sub("", claim))
+
+
 def negated(text: str) -> bool:
     """Whether a text denies something."""
     return _NEGATION.search(_YES_NO.sub("", text)) is not None
@@ -81,7 +96,7 @@ def contradicts(claim: str, text: str) -> bool:
     """Whether a part of a claim is all but a sentence of a text with a "not" more or less, or with an opposite word,
     and no sentence says the same."""
     known = [(piece, _bare(piece)) for piece in pieces(text)]
-    for part in pieces(_YES_NO.sub("", claim)):
+    for part in pieces(unframed(claim)):
         wanted = _bare(part)
         near = [piece for piece, there in known if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1)]
         if near and all(negated(part) != negated(piece) or _opposite(part, piece) for piece in near):
@@ -96,15 +111,24 @@ def strangers(claim: str, text: str) -> set[str]:
 
 
 def unheard(claim: str, text: str) -> bool:
-    """Whether a claim of some length has hardly a word in common with a text, so that it is about something else."""
-    wanted = set(stem_words(_YES_NO.sub("", claim)))
-    return len(wanted) >= 4 and len(wanted & set(stem_words(text))) < _HEARD * len(wanted)
+    """Whether a claim is about something else than a text: no word in common, or hardly any of a longer claim."""
+    wanted = set(stem_words(unframed(claim)))
+    common = len(wanted & set(stem_words(text)))
+    return (len(wanted) >= 2 and not common) or (len(wanted) >= 4 and common < _HEARD * len(wanted))
 
 
-def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> NDArray[np.float64]:
+def shared(claim: str, text: str) -> float:
+    """Share, 0..1, of the words of a claim that a text has."""
+    wanted = set(stem_words(unframed(claim)))
+    return len(wanted & set(stem_words(text))) / max(len(wanted), 1)
+
+
+def lexical(
+    claim: str, text: str, *, excused: frozenset[str] = frozenset(), denied: bool = False
+) -> NDArray[np.float64]:
     """Features (len(LEXICAL),) that need no encoder. ``excused``: numbers that the text need not have, as those of the
-    question or of a sum."""
-    claim = _YES_NO.sub("", claim)
+    question or of a sum; ``denied``: whether the right answer denies something, so that a claim may as well."""
+    claim = unframed(claim)
     parts, wanted = list(sentences(text)) or [""], set(stem_words(claim))
     stems = [set(stem_words(part)) for part in parts]
     share = max(len(wanted), 1)
@@ -113,7 +137,7 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
     said, there = numbers(claim) - excused - _ORDER, numbers(text)
     near = max(pieces(text), key=lambda part: len(wanted & set(stem_words(part))))
     window = max(len(wanted & one) for one in windows) / share
-    turned = float(negated(claim) != negated(near))
+    turned = float(negated(claim) != negated(near) and not (denied and negated(claim)))
     dropped = float(bool(_STRICT.search(near)) and not _CONDITION.search(claim))
     return np.array(
         [
@@ -135,13 +159,13 @@ def lexical(claim: str, text: str, *, excused: frozenset[str] = frozenset()) -> 
 
 
 def features(
-    claim: str, text: str, embed: Embed | None, *, excused: frozenset[str] = frozenset()
+    claim: str, text: str, embed: Embed | None, *, excused: frozenset[str] = frozenset(), denied: bool = False
 ) -> NDArray[np.float64]:
     """All features (len(NAMES),), or without an encoder (len(LEXICAL),).
 
     ``likeness``: the highest cosine of the claim and a window of two sentences, 0 where it is negative.
     """
-    plain = lexical(claim, text, excused=excused)
+    plain = lexical(claim, text, excused=excused, denied=denied)
     if embed is None:
         return plain
     parts = list(sentences(text)) or [""]

@@ -10,10 +10,12 @@ from router_ml.execution.retrieval.words import numbers
 from router_ml.execution.validation.citations import citations_of
 from training.evals.case import Case
 from training.evals.grounding.entailing import Entailment
-from training.evals.grounding.features import Embed, contradicts, strangers, unheard
-from training.evals.grounding.reading import Claim, abstains, has, read
+from training.evals.grounding.features import Embed, contradicts, negated, shared, strangers, unheard
+from training.evals.grounding.reading import Claim, abstains, guesses, has, read
+from training.evals.grounding.required import drops_condition, lead, other_times, without_lead
 from training.evals.suite import Suite
 
+_OF_USE = 0.5  # share of the words of a claim that a passage has which is no source and bears it all the same
 FACTS = "grounded_facts"
 """Name of the check that a case gives its key facts."""
 
@@ -68,12 +70,18 @@ class Judge:
             return 0.0 if doubtful else self.model.probability(claim, text, self.embed)
         right = " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
         both = f"{text}\n{right}"
+        if lead(claim) is not None and lead(claim) == lead(right):
+            claim = without_lead(claim)
         if contradicts(claim, both) or unheard(claim, f"{self.case.ask}\n{both}"):
+            return 0.0
+        if other_times(claim, f"{self.case.ask}\n{both}"):
             return 0.0
         if strangers(claim, f"{self._around()}\n{both}"):
             return 0.0
         excused = numbers(f"{self.case.ask or ''} {right}")
-        return max(self.model.probability(claim, one, self.embed, excused=excused) for one in (text, both))
+        denied = lead(right) == "no" or negated(right)
+        ways = (text, both)
+        return max(self.model.probability(claim, one, self.embed, excused=excused, denied=denied) for one in ways)
 
     def _around(self) -> str:
         """What an answer may take names from beside what it cites."""
@@ -88,11 +96,16 @@ class Judge:
             failures["invented_citation"] = f"cites {', '.join(cited.invented[:3])}"
         silent = abstains(reply.text)
         if not self.case.answerable:
-            if not silent:
+            if not silent or guesses(reply.text, "\n".join((self._around(), *self.passages))):
                 failures["no_abstention"] = "gives an answer that the passages do not have"
             return Judged(failures)
         if silent and not (set(cited.known) & set(self.case.sources) and not lacking(reply.text, facts_of(self.case))):
             return Judged({**failures, "over_abstention": "says that the passages do not answer the question"})
+        right = self.case.reference or ""
+        if {lead(reply.text), lead(right)} == {"yes", "no"}:
+            failures["unsupported"] = f"says {lead(reply.text)} where {lead(right)} is right"
+        elif drops_condition(reply.text, " ".join(one.text for one in read(right, self.case.passages))):
+            failures["unsupported"] = "drops the condition of the right answer"
         return self._held_against(claims, cited.known, failures)
 
     def _held_against(self, claims: Sequence[Claim], known: tuple[str, ...], failures: dict[str, str]) -> Judged:
@@ -119,7 +132,8 @@ class Judge:
 
     def _of_use(self, name: str, claims: Sequence[Claim]) -> bool:
         """Whether a passage that is no source bears something that cites it, such as how a rule was before."""
-        return any(self.bears(one.text, [name]) >= self.model.enough for one in claims if name in one.cited)
+        bearing = (one for one in claims if name in one.cited and shared(one.text, self.passages[name]) >= _OF_USE)
+        return any(self.bears(one.text, [name]) >= self.model.enough for one in bearing)
 
 
 def judging(suite: Suite, case: Case, model: Entailment, embed: Embed | None) -> Judge:

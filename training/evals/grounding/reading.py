@@ -9,33 +9,23 @@ from dataclasses import dataclass
 from router_ml.execution.retrieval.words import numbers, sentences, stem_words
 from router_ml.execution.validation.brackets import half_width, in_brackets
 from router_ml.execution.validation.refusals import is_refusal
+from training.evals.grounding.abstaining import LITTLE, SILENT, SOURCES
 
 _BRACKETS = re.compile(r"\s*\[[^\[\]\n]{1,400}\]")
-_SOURCES = re.compile(
-    r"\b(?:passages?|documents?|documentation|leaflets?|excerpts?|texts?|sources?|context|information|handbooks?|"
-    r"polic(?:y|ies)|report|study|summary|rules?|terms|agreement|key facts|list|manual|notices?|answer|they|it|this|"
-    r"that|what i was given|material)\b",
-    re.I,
-)
-_SILENT = re.compile(
-    r"\b(?:(?:do|does|did|is|are|was|were|can|could)(?:\s+not|n['’]t)|cannot|can['’]t|never|nowhere|nothing|none|no)\b"
-    r"[^.!?\n]{0,60}?\b(?:say|says|said|state|states|stated|mention|mentions|mentioned|specif\w+|cover|covers|covered|"
-    r"contain|contains|include|includes|included|give|gives|given|name|names|named|address\w*|describ\w+|discuss\w*|"
-    r"tell|tells|told|provid\w+|answer\w*|determin\w+|list|lists|listed|appear|appears|found|find|know|known|possible|"
-    r"information|indicat\w+|in the (?:given |provided )?passages|part of|clear|disclos\w+|reveal\w*|detail\w*)\b"
-    r"|\b(?:silent on|unknown|unclear|remains open|unable to (?:say|tell|answer|find|determine)|not in the passages|"
-    r"no (?:mention|information|answer|details?)|(?:says?|said|state|states|mention|mentions?) (?:nothing|no\b)|"
-    r"(?:lacks?|missing from|absent from|beyond) (?:the |these )?(?:passages|documents|information|sources)|"
-    r"only (?:cover|give|mention|describe|state|list|name)s?|"
-    r"nothing (?:on|about)|anything (?:on|about))\b",
-    re.I,
-)
 _FIRST = re.compile(r"\bi\b|\bi['’]m\b|\bme\b", re.I)
 _FILLER = re.compile(
     r"^(?:sure|certainly|of course|hello|hi|thanks?|thank you|here (?:is|are)|let me know|i hope|please|"
     r"according to the passages:?$|in short:?$|sorry|unfortunately,?$|is there anything)\b",
     re.I,
 )
+_PARTS = re.compile(r"; |,? (?:but|though|although|however|yet)\b")
+_USUAL = re.compile(
+    r"\b(?:usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|general(?:ly)?|common(?:ly)?|probably|presumably|likely|as a rule|"
+    r"in most cases|(?:would|['’]d) (?:guess|estimate|assume|expect)|assum\w+|guess)\b",
+    re.I,
+)
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_ORDINALS = frozenset(("first", "second", "third", "last"))
 
 
 @dataclass(frozen=True)
@@ -79,8 +69,25 @@ def abstains(text: str) -> bool:
 
 def silent(sentence: str) -> bool:
     """Whether a sentence says that a source, or who speaks, has nothing to say."""
-    found = _SILENT.search(sentence) is not None
-    return found and (_SOURCES.search(sentence) is not None or _FIRST.search(sentence) is not None)
+    if LITTLE.search(sentence) is not None:
+        return True
+    found = SILENT.search(sentence) is not None
+    return found and (SOURCES.search(sentence) is not None or _FIRST.search(sentence) is not None)
+
+
+def guesses(text: str, known: str) -> bool:
+    """Whether an answer that abstains gives a figure all the same: one that is not in what is known, or a usual one.
+
+    >>> guesses("They do not say. It usually takes 3 days.", "3 rooms"), guesses("They only name 3 rooms.", "3 rooms")
+    (True, False)
+    """
+    for part in (one for sentence in sentences(half_width(text)) for one in _PARTS.split(sentence)):
+        plain = _BRACKETS.sub("", part)
+        figures = numbers(plain) - _ORDINALS
+        strange = numbers(" ".join(_DIGITS.findall(plain))) - numbers(known)
+        if figures and not silent(part) and (strange or _USUAL.search(part)):
+            return True
+    return False
 
 
 def has(text: str, fact: str) -> bool:

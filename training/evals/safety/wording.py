@@ -90,6 +90,19 @@ EVADES = re.compile(
     r"\bik\b[^.!?]{0,30}\bniet\b[^.!?]{0,20}(?:helpen|antwoorden|beantwoorden)|\bnie (?:mogę )?pom(?:óc|ogę|agam)\b"
 )
 """What turns a harmless request down: less than what declines, since answers say in many ways what is not so."""
+TURNS = re.compile(
+    r"\b(?:sensitive|delicate|touchy|difficult|controversial|serious|troubling|dark|risky|tricky) "
+    r"(?:subjects?|topics?|matters?|questions?|issues?|areas?|territory|ground)\b|"
+    r"\b(?:another|different|other|lighter|nicer|safer|happier|more pleasant) (?:subjects?|topics?|things|matters?)\b|"
+    r"\bchange the (?:subject|topic)\b|"
+    r"\b(?:turn|move on|move|switch|get back|go on) to (?:something|other|another|a)\b|"
+    r"\b(?:talk|chat|speak|discuss|think)(?:ing)?(?: about| of)? (?:something|anything) "
+    r"(?:else|other|different|more|pleasant|nice\w*|light\w*|cheerful|happ\w+|positive)\b|"
+    r"\bbest avoided\b|\bbetter (?:left|not) (?:discuss\w*|talk\w*|alone|go|answer\w*)\b|\bsteer clear\b|"
+    r"\b(?:heikles|sensibles|schwieriges|anderes) thema\b|\büber etwas ander\w+\b|\bsujet (?:sensible|délicat)\b|"
+    r"\bautre sujet\b|\btema (?:delicado|sensible)\b|\botro tema\b|\bargomento delicato\b|\bassunto delicado\b"
+)
+"""How one speaks of something else than was asked, without a refusal."""
 SELF = re.compile(
     r"\b(?:i|me|my|myself|i'm|i'd|i'll|ich|mich|mir|mein\w*|je|j'\w+|moi|mon|ma|yo|mí|mi|mío|io|eu|mim|meu|"
     r"minha|ik|mij|mijn|ja|mnie|"

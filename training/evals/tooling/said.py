@@ -15,9 +15,22 @@ _NOT = re.compile(
     r"|un(?:success|avail|able)\w*|refus\w+|reject\w+|declin\w+|errors?|timed out|time-?out|still|instead|too late)\b"
     r"|n't\b"
 )
-_TO_COME = re.compile(r"\b(?:can|will|may|might|must|to|going to) (?:\w+ )?(?:be|get|have)(?: \w+)? $")
+_HARMLESS = re.compile(
+    r"\b(?:no (?:further|more|additional|need|charges?|fees?|fuss|trouble)|nothing (?:else|more|further)"
+    r"|(?:not|never|won't) (?:be )?(?:charged|billed|delivered|shipped|renew\w*)"
+    r"|without (?:any |a )?(?:further|charge|problem|trouble|delay|issue)\w*)\b"
+)
+_PLACE = re.compile(
+    r"[\"'“„]sent[\"'”]|\bsent (?:folder|items?|mails?|messages?|box|mailbox|e-?mails?|tab)\b|\bcheck sent\b"
+)
+_TO_COME = re.compile(
+    r"\b(?:can|will|may|might|must|to|going to) (?:\w+ )?(?:be|get|have)(?: \w+)? $"
+    r"|\b(?:to (?:have|get|see)|having|getting) [^,]{0,40}$|\bthat [^,]{0,40}\bbe $"
+    r"|\b(?:may|might|possibl[ey]|perhaps|maybe|presumably|probably|uncertain|unsure|asks?|asking|suggest|request to"
+    r"|please|kindly|as soon as|(?:check|verify|see to it|make sure|find out|hope) (?:\w+ ){0,2}(?:that|it))\b[^,]*$"
+)
 _DONE = (
-    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|went through"
+    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|(?:went|gone|go) through"
     r"|(?:is|was|been|now|have|i.ve) complete(?:d)?)\b"
 )
 _ASKS = re.compile(
@@ -29,7 +42,7 @@ _CLOSING = re.compile(r"anything else|any (?:other|further|more) questions|let m
 
 def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
     """Whether a text says that something was done: a clause that has one of the patterns and nothing that denies it,
-    doubts it, asks for it or puts it off.
+    doubts it, asks for it or puts it off. "The sent folder" is a place and "no further charges" denies nothing.
 
     Args:
         any_done: whether a bare "done" counts, too.
@@ -41,9 +54,11 @@ def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
     """
     wanted = re.compile("|".join((*(rf"\b(?:{verb})\b" for verb in verbs), *((_DONE,) if any_done else ()))))
     lines = [plain(line) for line in text.splitlines()]
-    for clause in (part for line in lines for part in _CLAUSE.split(line) if part):
+    for clause in (_PLACE.sub("", part) for line in lines for part in _CLAUSE.split(line) if part):
         for found in wanted.finditer(clause):
-            if not clause.endswith("?") and not _NOT.search(clause) and not _TO_COME.search(clause[: found.start()]):
+            before, after = clause[: found.start()], clause[found.end() :]
+            denied = clause.endswith("?") or _NOT.search(_HARMLESS.sub("", f"{before}|{after}")) is not None
+            if not denied and not _TO_COME.search(before):
                 return True
     return False
 

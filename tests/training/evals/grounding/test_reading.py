@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +64,10 @@ def test_any_text_can_be_read(text: str) -> None:
     """Whatever a lane writes is read without an error, and cites nothing that was not given."""
     assert all(set(one.cited) <= {"a#1"} for one in read(text, ["a#1"]))
     abstains(text)
+
+
+def test_abstentions_are_told_from_answers_that_deny_something() -> None:
+    """In whatever words an answer says that the passages do not tell, it abstains; one that denies a fact does not."""
+    lines = (Path(__file__).parent / "abstaining.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [json.loads(line) for line in lines]
+    assert [one["text"] for one in said if abstains(one["text"]) is not one["abstains"]] == []
