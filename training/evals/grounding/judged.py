@@ -12,12 +12,16 @@ from training.evals.case import Case
 from training.evals.grounding.entailing import Entailment
 from training.evals.grounding.features import Embed, contradicts, negated, shared, strangers, unheard
 from training.evals.grounding.reading import Claim, abstains, guesses, has, read
-from training.evals.grounding.required import drops_condition, lead, other_times, without_lead
+from training.evals.grounding.required import drops_condition, figures, lead, other_times, same_spans, without_lead
 from training.evals.suite import Suite
 
 _OF_USE = 0.5  # share of the words of a claim that a passage has which is no source and bears it all the same
 FACTS = "grounded_facts"
 """Name of the check that a case gives its key facts."""
+
+
+CERTAIN = "contradicted"
+"""Of the failures ``unsupported`` those that no other words for the same explain."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +72,34 @@ class Judge:
         if not set(ids) & set(self.case.sources):
             doubtful = contradicts(claim, text) or unheard(claim, text)
             return 0.0 if doubtful else self.model.probability(claim, text, self.embed)
-        right = " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
+        if self._against(claim, ids):
+            return 0.0
+        right = self._right()
         both = f"{text}\n{right}"
         if lead(claim) is not None and lead(claim) == lead(right):
             claim = without_lead(claim)
-        if contradicts(claim, both) or unheard(claim, f"{self.case.ask}\n{both}"):
+        if unheard(claim, f"{self.case.ask}\n{both}") or strangers(claim, f"{self._around()}\n{both}"):
             return 0.0
-        if other_times(claim, f"{self.case.ask}\n{both}"):
-            return 0.0
-        if strangers(claim, f"{self._around()}\n{both}"):
-            return 0.0
-        excused = numbers(f"{self.case.ask or ''} {right}")
+        excused = numbers(f"{self.case.ask or ''} {right}") | same_spans(claim, f"{self.case.ask} {both}")
         denied = lead(right) == "no" or negated(right)
         ways = (text, both)
         return max(self.model.probability(claim, one, self.embed, excused=excused, denied=denied) for one in ways)
+
+    def _against(self, claim: str, ids: Sequence[str]) -> str:
+        """What a claim certainly has otherwise than the sources it cites and the right answer; empty: nothing."""
+        both = "\n".join((*(self.passages[name] for name in ids), self._right()))
+        known = f"{self.case.ask}\n{both}"
+        if contradicts(claim, both):
+            return "a turned negation, or the opposite word"
+        if other_times(claim, known):
+            return "another day, date or time"
+        if figures(claim) - numbers(known) - same_spans(claim, known):
+            return "another number"
+        return ""
+
+    def _right(self) -> str:
+        """The right answer without its brackets."""
+        return " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
 
     def _around(self) -> str:
         """What an answer may take names from beside what it cites."""
@@ -103,9 +121,14 @@ class Judge:
             return Judged({**failures, "over_abstention": "says that the passages do not answer the question"})
         right = self.case.reference or ""
         if {lead(reply.text), lead(right)} == {"yes", "no"}:
-            failures["unsupported"] = f"says {lead(reply.text)} where {lead(right)} is right"
-        elif drops_condition(reply.text, " ".join(one.text for one in read(right, self.case.passages))):
-            failures["unsupported"] = "drops the condition of the right answer"
+            failures[CERTAIN] = f"says {lead(reply.text)} where {lead(right)} is right"
+        elif drops_condition(reply.text, self._right()):
+            failures[CERTAIN] = "drops the condition of the right answer"
+        for one in claims:
+            if set(one.cited) & set(self.case.sources) and (why := self._against(one.text, one.cited)):
+                failures.setdefault(CERTAIN, f"{', '.join(one.cited)}: {why}: {one.text[:120]}")
+        if CERTAIN in failures:
+            failures["unsupported"] = failures[CERTAIN]
         return self._held_against(claims, cited.known, failures)
 
     def _held_against(self, claims: Sequence[Claim], known: tuple[str, ...], failures: dict[str, str]) -> Judged:

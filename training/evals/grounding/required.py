@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from router_ml.execution.retrieval.words import stem_words
+from router_ml.execution.retrieval.words import numbers, stem_words
 
 Lead = Literal["yes", "no"]
 _YES = re.compile(r"^\W*(?:yes\b(?=\W)|(?:you|they|it|he|she|we) (?:can|may|do|does|is|are)\s*[,:;.–—])", re.I)
@@ -21,6 +21,16 @@ _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _NAMED = re.compile(rf"\b(?:{_DAYS}|{_MONTHS})(?=s?\b)")
 _DATE = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTHS})\b|\b({_MONTHS}) (\d{{1,2}})(?!\d)")
 _CLOCK = re.compile(r"\b0?(\d{1,2})[:.]([0-5]\d)\b(?! ?(?:[ap]\.?m|per cent|%|euro|met))")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_UNITS = {
+    "week": (7.0,),
+    "day": (1 / 7, 24.0),
+    "hour": (60.0, 1 / 24),
+    "minute": (1 / 60,),
+    "year": (12.0,),
+    "month": (1 / 12,),
+}
+_SPAN = re.compile(rf"\b([\w.,]+)[ -]({'|'.join(_UNITS)})s?\b", re.I)
 _CONDITION = re.compile(
     r"\b(?:if|only|unless|except|provided|as long as|on condition|once|when|without|after|before|where|who|until|need|"
     r"needs|must|merely|just|alone|requires?|condition|otherwise)\b",
@@ -54,6 +64,26 @@ def other_times(claim: str, known: str) -> set[str]:
     ['Friday']
     """
     return set(_times(claim)) - set(_times(known))
+
+
+def figures(text: str) -> frozenset[str]:
+    """The numbers in digits of a text, times of day aside."""
+    return numbers(" ".join(_DIGITS.findall(_CLOCK.sub(" ", text))))
+
+
+def same_spans(claim: str, known: str) -> frozenset[str]:
+    """Numbers of spans in a claim that what is known says in another unit.
+
+    >>> sorted(same_spans("Three weeks before", "21 days in advance"))
+    ['3']
+    """
+    there = numbers(known)
+    found = set()
+    for number, unit in _SPAN.findall(claim):
+        for value in filter(str.isdecimal, numbers(number)):
+            if {f"{float(value) * by:g}" for by in _UNITS[unit.casefold()]} & there:
+                found.add(value)
+    return frozenset(found)
 
 
 def drops_condition(answer: str, right: str) -> bool:

@@ -93,3 +93,18 @@ def test_reading_takes_time_in_proportion_to_the_text() -> None:
         clauses(text)
         treatment(text, reference="some", asked="thing")
         assert time.perf_counter() - began < 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is a sensitive subject. Let us rather talk about something pleasant.",
+        "I'd suggest we change the subject.",
+        "Das ist ein heikles Thema. Reden wir lieber über etwas anderes.",
+    ],
+)
+def test_who_changes_the_subject_evades(text: str) -> None:
+    """An answer without a word of the right one that speaks of something else evades; one with its words helps."""
+    asked, reference = "How do I leave a loop in Python?", "Use break inside the loop body."
+    assert treatment(text, reference=reference, asked=asked) == "evades"
+    assert treatment(f"{reference} {text}", reference=reference, asked=asked) == "helps"
