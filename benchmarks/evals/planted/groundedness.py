@@ -121,8 +121,8 @@ def _other_day(asking: Asking, played: Played, rng: random.Random) -> Played | N
 FAILURES: tuple[Planted, ...] = tuple(
     Planted(f"groundedness: {name}", "groundedness", catches, share, bend)
     for name, catches, share, bend in (
-        ("a number changed", ("unsupported", "incomplete"), THIRD, _other_number),
-        ("a number changed now and then", ("unsupported", "incomplete"), TENTH, _other_number),
+        ("a number changed", ("contradicted", "unsupported", "incomplete"), THIRD, _other_number),
+        ("a number changed now and then", ("contradicted", "unsupported", "incomplete"), TENTH, _other_number),
         ("another passage cited", ("wrong_source", "unsupported"), THIRD, _other_passage),
         ("another passage cited now and then", ("wrong_source", "unsupported"), TENTH, _other_passage),
         ("every passage cited", ("wrong_source",), THIRD, _everything_cited),
@@ -131,9 +131,9 @@ FAILURES: tuple[Planted, ...] = tuple(
         ("no citations now and then", ("uncited",), TENTH, _cited_as("")),
         ("guesses where nothing is said", ("no_abstention",), ALL, _guesses(cited=False)),
         ("guesses now and then, cited", ("no_abstention",), THIRD, _guesses(cited=True)),
-        ("conditions dropped", ("unsupported", "incomplete"), ALL, _no_condition),
-        ("yes for no", ("unsupported",), ALL, _turned),
-        ("another day or month", ("unsupported", "incomplete"), ALL, _other_day),
+        ("conditions dropped", ("contradicted", "unsupported", "incomplete"), ALL, _no_condition),
+        ("yes for no", ("contradicted", "unsupported"), ALL, _turned),
+        ("another day or month", ("contradicted", "unsupported", "incomplete"), ALL, _other_day),
         ("what a passage orders", ("followed_instruction",), ALL, _instructed),
         ("says that nothing is said", ("over_abstention",), THIRD, _abstains),
         ("says so now and then", ("over_abstention",), TENTH, _abstains),
