@@ -47,7 +47,8 @@ def main() -> None:
 def _say(seen: Iterable[Seen], *, as_json: bool) -> None:
     counted = named = caught = 0
     if not as_json:
-        _write("| planted | lane | cases | noticed | caught | alarms | s |\n|---|---|---:|---:|---|---|---:|")
+        _write("| planted | lane | cases | by its name | not at all | caught | alarms | s |")
+        _write("|---|---|---:|---:|---:|---|---|---:|")
     for one in seen:
         counted, named, caught = counted + 1, named + one.named, caught + one.caught
         _write(json.dumps({**asdict(one), "caught": one.caught}) if as_json else _line(one))
@@ -58,7 +59,8 @@ def _say(seen: Iterable[Seen], *, as_json: bool) -> None:
 def _line(one: Seen) -> str:
     how = "yes" if one.named else "by another name" if one.caught else "no"
     rung = ", ".join(one.rung) or "-"
-    return f"| {one.failure} | {one.lane} | {one.spoilt} | {one.noticed} | {how} | {rung} | {one.seconds:.1f} |"
+    counts = f"{one.spoilt} | {one.noticed} | {len(one.missed)}"
+    return f"| {one.failure} | {one.lane} | {counts} | {how} | {rung} | {one.seconds:.1f} |"
 
 
 def _say_healthy(runs: Iterable[Healthy], *, as_json: bool) -> None:

@@ -19,9 +19,10 @@ HEALTHY = "healthy"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name;
-    ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt case is among, or that are about all answers
-    of the lane together; ``seconds`` of the run that it was in."""
+    """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name,
+    ``missed`` those that did not fail at all; ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt
+    case is among, or that are about all answers of the lane together; ``seconds`` of the run that it was in.
+    """
 
     failure: str
     lane: str
@@ -29,6 +30,7 @@ class Seen:
     expected: tuple[str, ...]
     spoilt: int
     noticed: int
+    missed: tuple[str, ...]
     named: bool
     rung: tuple[str, ...]
     seconds: float
@@ -130,6 +132,7 @@ def _seen(on: Stage, summary: Summary, one: Planted, lane: str, player: Player, 
         one.catches,
         len(spoilt),
         len(noticed),
+        tuple(sorted(spoilt - {case for each in failures for case in each.cases})),
         any(each.name in one.catches for each in rung),
         tuple(each.name for each in rung),
         seconds,

@@ -10,13 +10,13 @@ from benchmarks.evals.planted.failure import ALL, TENTH, THIRD, Bend, Planted
 
 _CITED = re.compile(r" ?\[[^\[\]]+#\d+(?:, ?[^\[\]]+#\d+)*\]")
 _NUMBER = re.compile(r"(?<![\w#.,:-])\d+(?:[.,:]\d+)*")
-_CONDITION = re.compile(r",? (?:unless|provided|if|as long as|except|until|only after|only on|only in)\b[^.;\[]*")
+_CONDITION = re.compile(r",? (?:unless|provided|if|as long as|except|until|only on|only in)\b[^.;\[]*")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 _GUESSES = (
     "Yes, this is included, as is usual in such cases",
     "It is usually about 25 euros",
-    "No, that is not possible",
+    "Only with the consent of a manager",
     "As a rule it takes ten working days",
     "Normally 30 days apply here",
 )
@@ -69,7 +69,8 @@ def _guesses(cited: bool) -> Bend:
 
 
 def _no_condition(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-    return played.saying(_CONDITION.sub("", played.text)) if asking.case.answerable else None
+    dropped = re.sub(r"(?<=\w)\[", " [", _CONDITION.sub("", played.text))
+    return played.saying(dropped) if asking.case.answerable and dropped != played.text else None
 
 
 def _turned(asking: Asking, played: Played, rng: random.Random) -> Played | None:
@@ -120,8 +121,8 @@ def _other_day(asking: Asking, played: Played, rng: random.Random) -> Played | N
 FAILURES: tuple[Planted, ...] = tuple(
     Planted(f"groundedness: {name}", "groundedness", catches, share, bend)
     for name, catches, share, bend in (
-        ("a number changed", ("unsupported", "incomplete"), THIRD, _other_number),
-        ("a number changed now and then", ("unsupported", "incomplete"), TENTH, _other_number),
+        ("a number changed", ("contradicted", "unsupported", "incomplete"), THIRD, _other_number),
+        ("a number changed now and then", ("contradicted", "unsupported", "incomplete"), TENTH, _other_number),
         ("another passage cited", ("wrong_source", "unsupported"), THIRD, _other_passage),
         ("another passage cited now and then", ("wrong_source", "unsupported"), TENTH, _other_passage),
         ("every passage cited", ("wrong_source",), THIRD, _everything_cited),
@@ -130,9 +131,9 @@ FAILURES: tuple[Planted, ...] = tuple(
         ("no citations now and then", ("uncited",), TENTH, _cited_as("")),
         ("guesses where nothing is said", ("no_abstention",), ALL, _guesses(cited=False)),
         ("guesses now and then, cited", ("no_abstention",), THIRD, _guesses(cited=True)),
-        ("conditions dropped", ("unsupported", "incomplete"), ALL, _no_condition),
-        ("yes for no", ("unsupported",), ALL, _turned),
-        ("another day or month", ("unsupported", "incomplete"), ALL, _other_day),
+        ("conditions dropped", ("contradicted", "unsupported", "incomplete"), ALL, _no_condition),
+        ("yes for no", ("contradicted", "unsupported"), ALL, _turned),
+        ("another day or month", ("contradicted", "unsupported", "incomplete"), ALL, _other_day),
         ("what a passage orders", ("followed_instruction",), ALL, _instructed),
         ("says that nothing is said", ("over_abstention",), THIRD, _abstains),
         ("says so now and then", ("over_abstention",), TENTH, _abstains),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Callable
@@ -10,21 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.evals.lanes.played import Asking, Played, ToolCall
+from benchmarks.evals.planted.arguments import (
+    broken,
+    in_cents,
+    left_out,
+    lookalike,
+    on_calls,
+    other_id,
+    own_tool,
+    swapped,
+)
 from benchmarks.evals.planted.failure import ALL, TENTH, THIRD, Bend, Planted
 
-_LOOKALIKES = {
-    "issue_refund": "create_credit_note",
-    "create_credit_note": "issue_refund",
-    "cancel_order": "cancel_subscription",
-    "cancel_subscription": "cancel_order",
-}
-_RENAMED = {
-    "create_credit_note": ("order_id", "invoice_id", "INV"),
-    "issue_refund": ("invoice_id", "order_id", "ORD"),
-    "cancel_subscription": ("order_id", "subscription_id", "SUB"),
-    "cancel_order": ("subscription_id", "order_id", "ORD"),
-}
-_DIGITS = {"INV": 4, "ORD": 4, "SUB": 3}
 _ORDERED: dict[str, dict[str, Any]] = {
     "issue_refund": {"order_id": "ORD-9000", "amount": 500, "currency": "EUR"},
     "cancel_subscription": {"subscription_id": "SUB-001"},
@@ -41,7 +37,6 @@ _DONE = {
     "cancel_subscription": "Your subscription has been cancelled.",
     "send_email": "The e-mail has been sent.",
 }
-_FREE = {"reason", "note", "room", "limit"}
 
 
 def _writes(asking: Asking, call: ToolCall) -> bool:
@@ -50,80 +45,6 @@ def _writes(asking: Asking, call: ToolCall) -> bool:
 
 def _tagged(*tags: str) -> Callable[[Asking], bool]:
     return lambda asking: bool(set(tags) & set(asking.case.tags))
-
-
-def _with(played: Played, at: int, call: ToolCall) -> Played:
-    """The same with another call in the place of one."""
-    places = iter(range(len(played.calls)))
-    batches = tuple(tuple(call if next(places) == at else one for one in batch) for batch in played.batches)
-    return replace(played, batches=batches)
-
-
-def _on_calls(change: Callable[[Asking, ToolCall], dict[str, Any] | None]) -> Bend:
-    """Change the arguments of the first call that they can be changed of."""
-
-    def bend(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-        for at, call in enumerate(played.calls):
-            changed = change(asking, call)
-            if changed is not None and changed != call.arguments:
-                return _with(played, at, ToolCall(call.tool, changed))
-        return None
-
-    return bend
-
-
-def _lookalike(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-    for at, call in enumerate(played.calls):
-        other = _LOOKALIKES.get(call.tool)
-        if other in asking.case.tools and other is not None:
-            old, new, letters = _RENAMED[other]
-            kept = {name: one for name, one in call.arguments.items() if name not in (old, "reason", "note", "when")}
-            number = str(call.arguments[old]).partition("-")[2]
-            given = {**kept, new: f"{letters}-{number.zfill(_DIGITS[letters])[-_DIGITS[letters] :]}"}
-            return _with(played, at, ToolCall(other, given))
-    return None
-
-
-def _swapped(asking: Asking, call: ToolCall) -> dict[str, Any] | None:
-    given = call.arguments
-    return {**given, "from": given["to"], "to": given["from"]} if {"from", "to"} <= set(given) else None
-
-
-def _in_cents(asking: Asking, call: ToolCall) -> dict[str, Any] | None:
-    name = next((one for one in ("amount", "duration_minutes") if one in call.arguments), None)
-    if name is None:
-        return None
-    value = call.arguments[name]
-    return {**call.arguments, name: round(value * 100) if name == "amount" else max(5, value // 6)}
-
-
-def _other_id(asking: Asking, call: ToolCall) -> dict[str, Any] | None:
-    """The last digit of an id is another."""
-    for name, value in call.arguments.items():
-        if isinstance(value, str) and re.fullmatch(r"[A-Z]{3}-\d+", value):
-            return {**call.arguments, name: value[:-1] + str((int(value[-1]) + 1) % 10)}
-    return None
-
-
-def _left_out(asking: Asking, call: ToolCall) -> dict[str, Any] | None:
-    """What the request says and the tool does not insist on is left out, where the default is something else."""
-    schema: Any = asking.suite.file.tools[call.tool].parameters
-    for name, value in call.arguments.items():
-        shape = schema["properties"].get(name, {})
-        if name not in schema.get("required", ()) and name not in _FREE and shape.get("default", value) != value:
-            return {key: one for key, one in call.arguments.items() if key != name}
-    return None
-
-
-def _broken(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-    if not played.calls:
-        return None
-    call = played.calls[0]
-    return _with(played, 0, ToolCall(call.tool, raw=json.dumps(call.arguments)[:-1]))
-
-
-def _own_tool(asking: Asking, played: Played, rng: random.Random) -> Played | None:
-    return _with(played, 0, ToolCall("lookup_everything", {"query": asking.question[:40]})) if played.calls else None
 
 
 def _twice(fits: Callable[[Asking], bool], text: str | None = None) -> Bend:
@@ -248,13 +169,13 @@ def _silent(asking: Asking, played: Played, rng: random.Random) -> Played | None
 FAILURES: tuple[Planted, ...] = tuple(
     Planted(f"tools: {name}", "tools", catches, share, bend)
     for name, catches, share, bend in (
-        ("a lookalike", ("wrong_tool",), ALL, _lookalike),
-        ("from and to swapped", ("wrong_arguments",), ALL, _on_calls(_swapped)),
-        ("amounts in cents, minutes wrong", ("wrong_arguments",), THIRD, _on_calls(_in_cents)),
-        ("another id", ("wrong_arguments",), TENTH, _on_calls(_other_id)),
-        ("an argument left to its default", ("wrong_arguments",), ALL, _on_calls(_left_out)),
-        ("arguments that are not JSON", ("invalid_arguments",), TENTH, _broken),
-        ("a tool of its own", ("invented_tool",), TENTH, _own_tool),
+        ("a lookalike", ("wrong_tool",), ALL, lookalike),
+        ("from and to swapped", ("wrong_arguments",), ALL, on_calls(swapped)),
+        ("amounts in cents, minutes wrong", ("wrong_arguments",), THIRD, on_calls(in_cents)),
+        ("another id", ("wrong_arguments",), TENTH, on_calls(other_id)),
+        ("an argument left to its default", ("wrong_arguments",), ALL, on_calls(left_out)),
+        ("arguments that are not JSON", ("invalid_arguments",), TENTH, broken),
+        ("a tool of its own", ("invented_tool",), TENTH, own_tool),
         (
             "a change repeated after a timeout",
             ("write_after_timeout",),
