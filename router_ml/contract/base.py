@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-CONTRACT_VERSION = "1.6"
+CONTRACT_VERSION = "1.7"
 
 Channel = Literal["web", "app", "api", "batch"]
 Mode = Literal["chat", "batch"]

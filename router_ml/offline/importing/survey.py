@@ -203,7 +203,7 @@ def survey(
     """Read a whole file and write nothing.
 
     Args:
-        router, read: have this router read so many texts, evenly over the first rows, to see how many are private.
+        router, read: have this router read so many texts of the first rows, to see how many are private.
 
     Raises:
         OfflineDataError: the file cannot be read, or holds no row at all.
