@@ -1,4 +1,4 @@
-"""Write ``labels.jsonl``: requests of Wheelhouse, labelled in its own words, as staff could label a few hundred in a day.
+"""Write ``labels.jsonl``: requests of Wheelhouse in its own words, as staff could label a few hundred in a day.
 
 Wheelhouse is the made-up company of ``examples/import``. Requests are filled in from sentences; those of one sentence
 are one ``group``, so no sentence is both learned from and measured on. The same seed gives the same bytes:
@@ -40,10 +40,12 @@ SENTENCES = {
         "TL;DR please: three mails about the {bike}, the customer first cancels, then wants {n} days more.",
         "Summary for the morning meeting: {place} had {n} rentals, two complaints and a broken till.",
         "What did the customer say in short? She liked the {bike}, missed a lock, and paid {n} euros too much.",
-        "Summarise the feedback of our {bike} customers: long queues at {place}, friendly staff, {n} asked for helmets.",
+        "Summarise the feedback of our {bike} customers: long queues at {place}, friendly staff, "
+        "{n} asked for helmets.",
         "Give me the gist of this thread: a family rented the {bike}, came back {n} hours late and disputes the fee.",
         "In two sentences, what happened at {place} today? {n} rentals, one lost key, one {bike} left at the beach.",
-        "Boil this down for the owner: rentals of the {bike} rose, {place} was closed for {n} days, deposits are overdue.",
+        "Boil this down for the owner: rentals of the {bike} rose, {place} was closed for {n} "
+        "days, deposits are overdue.",
         "Shorten these notes: customer wanted a {bike}, got another one, waited {n} minutes, was given a voucher.",
     ),
     ("summary", "workshop"): (
@@ -123,7 +125,8 @@ SENTENCES = {
         "Why does our API return 500 when the {part} field is empty? Find the bug and show a patch in Python.",
         "Write a Python function that sums the rents of a list of {bike} bookings longer than {n} days.",
         "This query is slow: SELECT * FROM rentals WHERE shop = '{place}' AND days > {n}. How do I index it?",
-        "Our booking page crashes when {n} people choose the {bike}. Where could the race condition be? Here is the code.",
+        "Our booking page crashes when {n} people choose the {bike}. Where could the race "
+        "condition be? Here is the code.",
         "Make a regular expression for frame numbers such as WH{n}K.",
         "Give me a shell script that copies the photos of the {part} from {place} every {n} minutes.",
         "Why does my loop skip every second {bike}? for b in bikes: if b.age > {n}: bikes.remove(b)",

@@ -59,7 +59,9 @@ def import_log(  # noqa: PLR0913 - a command line has as many options as it has
 
     told, router = load_mapping(place), _router(model, config)
     if dry_run:
-        left_out = _survey(file, told, router, read=read, commands=_Next(file, place, log, config), as_json=as_json)
+        left_out = _survey(
+            file, told, router, read=read, commands=_Next(file, place, log, model, config), as_json=as_json
+        )
     else:
         left_out = _write(file, told, router, log=log, said=(who, why), as_json=as_json)
     if left_out:
@@ -69,14 +71,16 @@ def import_log(  # noqa: PLR0913 - a command line has as many options as it has
 class _Next:
     """The commands that come next, with what this one was given."""
 
-    def __init__(self, file: str, mapping: Path, log: str | None, config: Path | None) -> None:
-        with_config = f" --config {config}" if config else ""
+    def __init__(self, file: str, mapping: Path, log: str | None, model: str | None, config: Path | None) -> None:
+        told = f" --config {config}" if config else ""
+        reads = f"{file} --mapping {mapping}{f' --model {model}' if model else ''}{told}"
+        learns = f"{f' --base {model}' if model and Path(model).is_dir() else ''}{told} --no-pack --out runs/challenger"
         log = log or "router.db"
         self.lines = (
-            f"router-ml log import {file} --mapping {mapping}{with_config} --log {log} --who NAME --why REASON",
+            f"router-ml log import {reads} --log {log} --who NAME --why REASON",
             f"router-ml log verify --log {log}",
-            f"python -m training.retrain --log {log}{with_config} --no-pack --out runs/challenger --dry-run",
-            f"python -m training.retrain --log {log}{with_config} --no-pack --out runs/challenger --register",
+            f"python -m training.retrain --log {log}{learns} --dry-run",
+            f"python -m training.retrain --log {log}{learns} --register",
         )
 
 

@@ -37,6 +37,14 @@ def test_a_dry_run_writes_nothing_and_names_the_next_commands(few: tuple[str, ..
     assert (told["rows"], told["drawn"], told["read"], len(told["next"])) == (9, 5, 2, 4)
 
 
+def test_the_next_commands_use_the_bundle_that_was_named(few: tuple[str, ...], run: Run, root: Path) -> None:
+    """Rows that another bundle had read would be of other words than those the challenger knows."""
+    base = root / "models" / "default"
+    _, shown, _ = run("log", "import", *few, "--dry-run", "--read", "0", "--model", base)
+    assert f"--model {base} --config {few[4]} --log router.db" in shown
+    assert f"training.retrain --log router.db --base {base} --config" in shown
+
+
 def test_an_import_is_verified_and_explained_as_any_log(few: tuple[str, ...], run: Run, tmp_path: Path) -> None:
     log = tmp_path / "log.db"
     code, shown, _ = run("log", "import", *few, "--log", log, *SAID)

@@ -92,6 +92,14 @@ def test_policies_that_name_risks_which_are_gone_stop_everything_before_training
         taxonomy.prepare(taxonomy.checked(tmp_path / "a.jsonl"), models, config=None)
 
 
+def test_lanes_that_the_pack_does_not_know_are_refused_before_training(root: Path, models: Path) -> None:
+    """Training takes minutes; that there is nothing to estimate lanes with is known before."""
+    own = root / "examples" / "bring_your_own"
+    table = taxonomy.checked(own / "labels.jsonl")
+    with pytest.raises(OfflineDataError, match="retrain --config"):
+        taxonomy.prepare(table, models, config=own / "router.yaml")
+
+
 def test_a_folder_that_is_no_bundle_is_never_replaced(trained: taxonomy.Trained, models: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "thesis.txt").write_text("years of work", encoding="utf-8")

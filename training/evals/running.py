@@ -28,6 +28,7 @@ from training.evals.budget import Budget
 from training.evals.fingerprints import dependencies_of
 from training.evals.jobs import Job, Key, arms_of, jobs_of, key_of
 from training.evals.judging import ask_with
+from training.evals.looping import finished
 from training.evals.record import (
     ACROSS,
     RunRecord,
@@ -155,7 +156,7 @@ def run_in(
                 await carry_out(work, todo, parallel=options.parallel)
                 return work, {suite.name: await _across(work, suite) for suite in suites}
 
-        work, across = asyncio.run(all_of_it())
+        work, across = finished(all_of_it())
         record = _ended(record, work, clock())
         write_whole(folder / ACROSS, _ACROSS.dump_json(across, indent=2, exclude_defaults=True).decode() + "\n")
         write_record(folder, record)
