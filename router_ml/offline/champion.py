@@ -190,10 +190,15 @@ def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
     embedded = np.isfinite(data.embeddings).all(axis=1) & (data.embeddings.shape[1] > 0)
     own: NDArray[np.bool_] = np.asarray(getattr(data, "arm", np.full(len(data), CHAMPION))) == CHAMPION
     drawn = own & data.randomised & embedded
+    if len(data) == 0:
+        raise OfflineDataError(
+            "No decision was logged that the challenger has not learned from. Let the champion go on, or retrain with "
+            "--until a date before the last decisions: these then judge."
+        )
     if drawn.sum() < 2:
         raise OfflineDataError(
-            f"None of {len(data)} logged decisions was drawn at random with its embedding kept. "
-            "Allow exploration in a traffic class first."
+            f"{int(drawn.sum())} of {len(data)} logged decisions were drawn at random with their embedding kept, "
+            "expected 2 or more. Wait for traffic, and allow exploration in a traffic class."
         )
     why = {
         "of another arm": ~own,

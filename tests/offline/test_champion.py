@@ -64,6 +64,14 @@ def test_a_log_without_randomisation_is_refused(bundle: Bundle, tmp_path: Path) 
         compare(bundle.allocation, bundle.config, log.logged(), sizes=SIZES)
 
 
+def test_a_log_of_nothing_new_says_that_traffic_is_missing_and_not_exploration(
+    bundle: Bundle, logged: LoggedData
+) -> None:
+    """As right after retraining on all there is."""
+    with pytest.raises(OfflineDataError, match="--until"):
+        compare(bundle.allocation, bundle.config, logged.select(logged.action < -1), sizes=SIZES)
+
+
 def test_a_lane_that_was_removed_still_counts_for_the_champion(bundle: Bundle, logged: LoggedData) -> None:
     """A log outlives its lanes. What the champion did on one is known; the challenger cannot go there any more."""
     raw = bundle.config.model_dump(mode="json", by_alias=True, exclude_none=True)
