@@ -236,3 +236,11 @@ def test_a_run_that_is_killed_loses_what_was_on_its_way_at_most(server: FaultSer
     again = run_in([suite], ["openai-us"], bench=bench_on(server), out=out)
     assert again.folder == folder
     assert (len(again.results), len(server.calls) - asked) == (n, n - kept)
+
+
+def test_two_suites_of_one_name_are_not_mixed_up(server: FaultServer, tmp_path: Path) -> None:
+    """Their results could not be told apart, so that nothing is asked."""
+    suites = [suite_at(tmp_path / place / "tiny", questions(1)) for place in ("a", "b")]
+    with pytest.raises(OfflineDataError, match="two suites called tiny"):
+        run_in(suites, LANES[:1], bench=bench_on(server), out=tmp_path / "out")
+    assert server.calls == []
