@@ -26,6 +26,7 @@ from router_ml.contract import AuditEvent, RouteDecision
 from router_ml.deciding import Decider
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.loading import versions_of
+from router_ml.offline.importing.deciding import MARK
 from router_ml.offline.replay_causes import ADVICE, causes, differences, inputs_that_differ
 from router_ml.offline.replay_rules import KnownRules
 from router_ml.offline.replay_sources import Values, from_embedding, from_estimates, from_rules, from_text
@@ -120,6 +121,8 @@ class Replayer:
 
     def replay(self, decision: RouteDecision, kept: Kept = NOTHING) -> Replayed:
         """One decision, from the best that was kept of it."""
+        if (decision.versions.bundle or "").startswith(MARK):  # its lane and propensities are nobody's who could decide
+            return Replayed(None, why="imported: decided elsewhere")
         force, root = self._rules.find(decision) or self._rules.nearest(decision)
         inputs = inputs_that_differ(decision.versions, force.versions)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from datetime import datetime
@@ -70,9 +71,14 @@ def test_they_are_saved_with_what_was_learned(bundle: Bundle, tmp_path: Path) ->
         (lambda record: {**record, "format": 2}, "format"),
         (lambda record: {**record, "more": 1}, "more"),
         (lambda record: {**record, "intents": record["intents"][1:]}, "does not have the shape"),
+        (
+            lambda record: {**record, "lanes": {"code": {**record["lanes"]["code"], "strength": [[math.inf]]}}},
+            "strength",
+        ),
+        (lambda record: {**record, "lanes": {"code": {**record["lanes"]["code"], "quality": [[math.nan]]}}}, "quality"),
         (lambda record: {**record, "lanes": {"code": {**record["lanes"]["code"], "quality": [[2.0]]}}}, "quality"),
     ],
-    ids=["no object", "format", "unknown key", "shape", "no share"],
+    ids=["no object", "format", "unknown key", "shape", "infinite", "not a number", "no share"],
 )
 def test_what_is_no_file_of_priors_is_refused(bundle: Bundle, tmp_path: Path, change, said: str) -> None:  # type: ignore[no-untyped-def]
     """With what was found and what to do."""

@@ -16,6 +16,7 @@ from router_ml.offline.importing.mapping import Format, Read
 
 _BLOCK = 1 << 20
 _PARQUET_ROWS = 1000
+_PACKED = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh"  # gzip; zip and xlsx; zstandard; bzip2
 Numbered = tuple[int, dict[str, Any] | None]
 """A line, counted from 1, and its row; None where it is not one."""
 
@@ -37,6 +38,9 @@ def rows_of(path: str | Path, *, kind: Format = "csv", read: Read | None = None)
     path = Path(path)
     if not path.is_file():
         raise OfflineDataError(f"There is no file at {path}. Give the path of the export.")
+    with path.open("rb") as file:
+        if file.read(4).startswith(_PACKED):
+            raise OfflineDataError(f"{path} is compressed or a spreadsheet. Unpack it, or export it as CSV.")
     for line, row in _plain(path, _written_as(path, kind), read or Read()):
         if row is not None and kind == "litellm":
             yield line, litellm_row(row)
@@ -74,7 +78,7 @@ def _plain(path: Path, kind: Format, read: Read) -> Iterator[Numbered]:
         elif kind == "csv":
             yield from _csv(path, read)
         else:
-            yield from _json(path)
+            yield from _json(path, read)
     except UnicodeDecodeError:
         raise OfflineDataError(
             f"{path} is not {read.encoding}. Name its encoding: read: {{encoding: cp1252}}."
@@ -88,19 +92,44 @@ def _plain(path: Path, kind: Format, read: Read) -> Iterator[Numbered]:
 def _csv(path: Path, read: Read) -> Iterator[Numbered]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a prompt may be longer than the 128 KiB of the default
     with path.open(encoding=read.encoding, newline="") as file:
-        reader = csv.DictReader(file, delimiter=read.delimiter)
+        record: list[str] = []  # the lines of the row that is being read
+
+        def lines() -> Iterator[str]:
+            for text in file:
+                record.append(text)
+                yield text
+
+        reader = csv.DictReader(lines(), delimiter=read.delimiter)
         names = reader.fieldnames
         if not names or len(set(names)) < len(names):
             raise OfflineDataError(f"{path} needs a first line that names its columns, each once.")
         line = reader.line_num + 1
+        record.clear()
         for cells in reader:
+            if _unclosed(record, read.delimiter):
+                raise OfflineDataError(
+                    f"{path}, line {line}: a quote is opened and never closed, so all lines after it would be one row. "
+                    "Correct it, or export the file again."
+                )
+            record.clear()
             whole = None not in cells and None not in cells.values()
             yield line, dict(cells) if whole else None
             line = reader.line_num + 1
 
 
-def _json(path: Path) -> Iterator[Numbered]:
-    with path.open(encoding="utf-8-sig") as file:
+def _unclosed(record: list[str], delimiter: str) -> bool:
+    """Whether the file ended inside quotes. An odd number of them alone may be inches."""
+    if sum(text.count('"') for text in record) % 2 == 0:
+        return False
+    try:
+        list(csv.reader(record, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
+
+def _json(path: Path, read: Read) -> Iterator[Numbered]:
+    with path.open(encoding=read.encoding) as file:
         first = file.read(1)
         while first.isspace():
             first = file.read(1)

@@ -12,6 +12,7 @@ from router_ml.offline.importing.values import UnreadableError, absent, number
 
 SUM_TOLERANCE = 1e-3  # of what others rounded; the sum is made 1 then
 ROUNDING = 1e-9
+LEAST = 1e-9  # below, 1 / propensity is no weight that any number of rows could carry
 
 
 def propensities_of(
@@ -33,10 +34,10 @@ def propensities_of(
     total = math.fsum(found.values())
     if abs(total - 1) > SUM_TOLERANCE:
         raise UnreadableError(column, "expected probabilities that sum to 1")
-    if not found.get(lane):
+    if not found.get(lane, 0.0) >= LEAST:
         raise UnreadableError(column, "expected a probability above 0 of the lane that was chosen")
     scale = total if abs(total - 1) > ROUNDING else 1.0  # what was exact stays as it was logged
-    return {name: value / scale for name, value in found.items() if value > 0}
+    return {name: value / scale for name, value in found.items() if value >= LEAST}
 
 
 def _said(

@@ -76,6 +76,8 @@ class RowReader:
         if at is None or lane is None or request is None:
             return None, tuple(cautious.troubles)
         latency = cautious.tries(lambda: self._latency(cells))
+        quality = cautious.tries(lambda: self._quality(cells))
+        chance = 1.0 if quality is None else cautious.tries(lambda: self._rated_probability(cells))
         row = Row(
             line=line,
             key=key,
@@ -85,8 +87,8 @@ class RowReader:
             lane=lane,
             executed=cautious.tries(lambda: self._executed(cells)),
             propensities=cautious.tries(lambda: self._propensities(cells, lane)) or {lane: 1.0},
-            quality=cautious.tries(lambda: self._quality(cells)),
-            rated_probability=cautious.tries(lambda: self._rated_probability(cells)) or 1.0,
+            quality=None if chance is None else quality,  # 1 would be a guess, and would weigh it too little
+            rated_probability=chance or 1.0,
             rated_at=cautious.tries(lambda: self._rated_at(cells)) or at + timedelta(milliseconds=latency or 0),
             cost_usd=cautious.tries(lambda: self._cost(cells, lane)),
             latency_ms=latency,
@@ -163,13 +165,14 @@ class RowReader:
         told = self.mapping.quality
         return None if told is None else quality_of(look_up(cells, told.column), told)
 
-    def _rated_probability(self, cells: Table[str, Any]) -> float | None:
+    def _rated_probability(self, cells: Table[str, Any]) -> float:
+        """Of a row that is rated; 1 where no column says it."""
         told = self.mapping.rated_probability
         if not isinstance(told, str):
-            return told
+            return told or 1.0
         found = number(look_up(cells, told), told, most=1.0)
-        if found == 0:
-            raise UnreadableError(told, "expected a probability above 0")
+        if not found:
+            raise UnreadableError(told, "expected a probability above 0 of a row that is rated; its rating is left out")
         return found
 
     def _rated_at(self, cells: Table[str, Any]) -> datetime | None:

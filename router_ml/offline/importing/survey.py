@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 3
 _READ_AT_ONCE = 32
 NOT_A_ROW = "expected one value per column of the first line, or one JSON object"
+ANOTHER_ROW = "expected an id of its own: a row before says something else under the same one"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file holds. ``rows``: all; ``left_out``: cannot be used; ``duplicates``: said twice, and used once;
+    """What a file holds. ``rows``: all; ``left_out``: cannot be used; ``duplicates``: said twice alike, and used once;
     ``usable`` the others. ``unknown_lanes``: names in the lane column that no lane of router.yaml has, with their
     counts. ``first`` and ``last`` in UTC. ``rated``, ``drawn``, ``labelled``, ``late`` (rated after the attribution
     window), ``expired`` (older than the log keeps anything), ``persons``: of usable rows. ``quality``: rated rows in
@@ -95,7 +96,7 @@ class Surveyor:
         self.rows = self.left_out = self.duplicates = self.usable = self.private = self.read = 0
         self._rated = self._drawn = self._labelled = self._late = self._expired = 0
         self._problems: dict[tuple[str, str, bool], tuple[int, list[int]]] = {}
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, bytes] = {}  # digest of the key: of what its row says
         self._persons: set[bytes] = set()
         self._times: list[datetime] = []
         self._quality = [0] * 5
@@ -106,7 +107,7 @@ class Surveyor:
         """The usable rows of a file, each once, ``size`` at a time.
 
         Raises:
-            OfflineDataError: it cannot be read.
+            OfflineDataError: it cannot be read, or holds no row at all.
         """
         batch: list[Row] = []
         for line, cells in rows_of(path, kind=self._mapping.format, read=self._mapping.read):
@@ -125,6 +126,8 @@ class Surveyor:
                 if len(batch) == size:
                     yield batch
                     batch = []
+        if not self.rows:
+            raise OfflineDataError(f"{path} holds no row. Check that it is the file that was exported, and its format.")
         if batch:
             yield batch
 
@@ -136,12 +139,16 @@ class Surveyor:
             self._problems[one.column, one.expected, one.fatal] = count + 1, lines
 
     def _is_new(self, row: Row) -> bool:
-        key = _digest(row.key)
-        if key in self._seen:
+        key, says = _digest(row.key), _digest(repr(replace(row, line=0)))
+        before = self._seen.setdefault(key, says)
+        if before is says:
+            return True
+        if before == says:
             self.duplicates += 1
-            return False
-        self._seen.add(key)
-        return True
+        else:
+            self.left_out += 1
+            self._note((Trouble(row.line, self._mapping.request_id or "(row)", ANOTHER_ROW, fatal=True),))
+        return False
 
     def _count(self, row: Row) -> None:
         self.usable += 1
@@ -216,8 +223,6 @@ def survey(
             made = router.made_beside([row.request for row in some], stamps=stamps)
             surveyor.private += sum(is_private(one.decision) for one in made)
             surveyor.read += len(made)
-    if not surveyor.rows:
-        raise OfflineDataError(f"{path} holds no row. Check that it is the file that was exported, and its format.")
     return surveyor.result()
 
 

@@ -68,3 +68,29 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert [kind_of(name) for name in ("a.TSV", "a.parquet", "a.log", "mlflow:x")] == [
         *("csv", "parquet", "jsonl", "mlflow")
     ]
+
+
+def test_a_quote_that_is_never_closed_is_no_row_that_holds_the_rest(tmp_path: Path) -> None:
+    """The reader of CSV would take all lines after it for one cell; inches are no quotes."""
+    path = tmp_path / "a.csv"
+    path.write_text('n,q\n1,a 5" pipe\n2,"and ""so"" on\nand on"\n3,"open\n4,lost\n5,lost\n')
+    rows = rows_of(path)
+    assert next(rows) == (2, {"n": "1", "q": 'a 5" pipe'})
+    assert next(rows) == (3, {"n": "2", "q": 'and "so" on\nand on'})
+    with pytest.raises(OfflineDataError, match="line 5: a quote is opened and never closed"):
+        next(rows)
+
+
+@pytest.mark.parametrize("start", [b"\x1f\x8b\x08\x00", b"PK\x03\x04", b"BZh9"])
+def test_what_is_packed_is_said_to_be(tmp_path: Path, start: bytes) -> None:
+    """No encoding would make it a table."""
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(start + bytes(range(256)))
+    with pytest.raises(OfflineDataError, match="Unpack it"):
+        list(rows_of(path, read=Read(encoding="latin-1")))
+
+
+def test_json_lines_have_the_encoding_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": "grün"}\n', encoding="utf-16")
+    assert list(rows_of(path, kind="jsonl", read=Read(encoding="utf-16"))) == [(1, {"a": "grün"})]

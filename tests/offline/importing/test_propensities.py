@@ -52,6 +52,7 @@ def test_claims_hold_for_the_rows_that_they_name() -> None:
     [
         ({"p": '{"a": 0.5, "b": 0.2}'}, {"table": "p"}),  # no distribution
         ({"p": '{"b": 1.0}'}, {"table": "p"}),  # the chosen lane could not be drawn
+        ({"p": '{"a": 1e-300, "b": 1.0}'}, {"table": "p"}),  # no number of rows carries such a weight
         ({"p": '{"z": 1.0}'}, {"table": "p"}),  # no lane of ours
         ({"p": "0.5"}, {"table": "p"}),
         ({"p": 1.5}, {"column": "p", "over": ["a", "b"]}),

@@ -95,3 +95,19 @@ def test_a_table_of_lanes(write_rows: Written, config: RouterConfig) -> None:
 def test_an_empty_file_is_no_import(write_rows: Written, config: RouterConfig) -> None:
     with pytest.raises(OfflineDataError, match="holds no row"):
         surveyed(write_rows, config, [])
+
+
+def test_an_id_that_two_rows_share_is_told_instead_of_losing_one(write_rows: Written, config: RouterConfig) -> None:
+    """Somebody maps the id of a conversation: its further rows are left out, and not called duplicates."""
+    rows = [row_of(0), row_of(1, id="r0"), row_of(0, thumb="down"), row_of(0)]
+    found = surveyed(write_rows, config, rows)
+    assert (found.usable, found.left_out, found.duplicates) == (1, 2, 1)
+    assert [(one.column, one.fatal, one.lines) for one in found.problems] == [("id", True, (2, 3))]
+
+
+def test_a_rating_whose_chance_cannot_be_read_is_left_out(write_rows: Written, config: RouterConfig) -> None:
+    """With a chance of 1 it would count for too little, and nobody would see it; unrated rows need none."""
+    rows = [row_of(0, p=0.5), row_of(1, p=0), row_of(2), row_of(3, p="often"), row_of(4, thumb="")]
+    found = surveyed(write_rows, config, rows, "rated_probability: p\n")
+    assert (found.usable, found.left_out, found.rated) == (5, 0, 1)
+    assert sorted(line for one in found.problems for line in one.lines) == [2, 3, 4]

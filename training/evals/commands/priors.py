@@ -18,7 +18,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle, Manifest
 from router_ml.storage.priors import as_json, digest
 from router_ml.storage.registry import Lifecycle, log_bundle, set_alias
-from training.evals.priors.answers import Answers, lowered, of_results
+from training.evals.priors.answers import Answers, aware, lowered, of_results
 from training.evals.priors.counting import Discounts
 from training.evals.priors.estimating import Estimated, estimate_priors
 from training.evals.priors.lacking import Lack, lacking
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     base = open_bundle(model)
     settings = base.config if config is None else load_config(config, base.taxonomy)
     suites = known_suites(suite or ())
-    now, start = datetime.now(UTC), None if since is None else _aware(since)
+    now, start = datetime.now(UTC), None if since is None else aware(since)
     answers = of_results(read_results(*(_folder(one) for one in runs or ())), suites, since=start)
     if log is not None:
         answers = answers.joined(of_log(event_log(log), suites, since=start))
@@ -109,6 +109,8 @@ def _estimated(
         "half_life_days": discounts.half_life_days,
         "cap": cap,
         "answers": len(answers.rows),
+        "weights": dict(discounts.suites),
+        "judges": {name: asdict(judge) for name, judge in discounts.judges.items()},
         "suites": {name: suites[name].digest for name in used if name in suites},
         "lowered": {lane: at.isoformat() for lane, at in discounts.lowered.items()},
     }
@@ -177,7 +179,3 @@ def _show(
         )
     if version is not None:
         write(f"registered as {version}, the challenger")
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

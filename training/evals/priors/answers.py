@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from router_ml.errors import OfflineDataError
@@ -89,6 +89,7 @@ def of_results(results: Iterable[Result], suites: Mapping[str, Suite], *, since:
                 f"{', '.join(sorted(suites)) or 'none'}. "
                 "Give its folder with --suite."
             )
+        at = aware(one.at)
         reason = _reason(one, suites[one.suite], since)
         if reason:
             found.left_out[reason] += 1
@@ -106,7 +107,7 @@ def of_results(results: Iterable[Result], suites: Mapping[str, Suite], *, since:
                 case=one.case.id,
                 cluster=one.case.cluster,
                 quality=min(max(one.quality, 0.0), 1.0),
-                at=one.at,
+                at=at,
                 checks=tuple(dict.fromkeys(verdict.check for verdict in one.verdicts if verdict.passed is not None)),
                 served_model=one.arm.served_model,
                 cost_usd=one.attempt.cost_usd,
@@ -124,7 +125,7 @@ def _reason(one: Result, suite: Suite, since: datetime | None) -> str:
         return f"suite {suite.name} does not count for quality"
     if one.quality is None:
         return "nothing could be judged"
-    if since is not None and one.at < since:
+    if since is not None and aware(one.at) < since:
         return "older than asked for"
     return ""
 
@@ -144,7 +145,7 @@ def lowered(path: Path) -> dict[str, datetime]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             said = json.loads(line)
-            lane, at, verdict = said["lane"], datetime.fromisoformat(said["at"]), said["verdict"]
+            lane, at, verdict = str(said["lane"]), aware(datetime.fromisoformat(said["at"])), said["verdict"]
         except (ValueError, KeyError, TypeError):
             raise OfflineDataError(
                 f"{path}, line {number}: expected lane, at and verdict of an upgrade check. Restore or remove the line."
@@ -152,3 +153,8 @@ def lowered(path: Path) -> dict[str, datetime]:
         if verdict in LOWERED:
             found[lane] = max(at, found.get(lane, at))
     return found
+
+
+def aware(at: datetime) -> datetime:
+    """A time with its zone; one that names none is UTC."""
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,9 @@ def test_verdicts_of_upgrade_checks_are_read(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(map(json.dumps, lines)))
     assert {lane: at.month for lane, at in lowered(path).items()} == {"a": 3}
+    lines.append({"lane": "a", "at": "2026-04-01T00:00:00", "verdict": "lower"})
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert lowered(path)["a"] == datetime(2026, 4, 1, tzinfo=UTC)
     path.write_text("{}")
     with pytest.raises(OfflineDataError, match="line 1"):
         lowered(path)
