@@ -33,7 +33,7 @@ _UNITS = {
 _SPAN = re.compile(rf"\b([\w.,]+)[ -]({'|'.join(_UNITS)})s?\b", re.I)
 _CONDITION = re.compile(
     r"\b(?:if|only|unless|except|provided|as long as|on condition|once|when|without|after|before|where|who|until|need|"
-    r"needs|must|merely|just|alone|requires?|condition|otherwise)\b",
+    r"needs|must|requires?|condition|otherwise)\b",
     re.I,
 )
 _CLAUSE = re.compile(r"\b(?:if|unless|provided|as long as|on condition|except)\b([^,;.]*)", re.I)
