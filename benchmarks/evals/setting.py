@@ -20,7 +20,7 @@ from router_ml.faults import FaultServer
 from router_ml.faults.configured import model_of
 from training.evals.bench import Bench
 from training.evals.reporting.summary import Summary, summarise
-from training.evals.running import Options, run_in
+from training.evals.running.run import Options, run_in
 from training.evals.suite import NAMES, Suite, load_suite
 
 LIKE = "openai-us"

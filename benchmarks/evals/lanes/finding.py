@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from benchmarks.evals.lanes.played import Asking
 from router_ml.faults.asked import Asked
-from training.evals.prompts import conversation
+from training.evals.asking.prompts import conversation
 from training.evals.suite import Suite
 
 

@@ -19,7 +19,7 @@ from benchmarks.evals.measure import four_lanes
 from benchmarks.evals.planted.known import BY_NAME, FAILURES, LANES
 from benchmarks.evals.setting import stage
 from router_ml.faults.asked import read_openai
-from training.evals.prompts import conversation
+from training.evals.asking.prompts import conversation
 from training.evals.suite import NAMES, Suite, load_suite
 
 

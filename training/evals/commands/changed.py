@@ -12,16 +12,16 @@ import typer
 
 from router_ml.cli.output import AsJson, Model, write, write_json
 from training.evals.bench import Bench
-from training.evals.opening import open_bench, open_suites
-from training.evals.progress import shown
-from training.evals.record import RunRecord, read_record
 from training.evals.reporting.runs import folders
 from training.evals.result import ROUTER
-from training.evals.running import OUT, Options, Ran, run_in
+from training.evals.running.opening import open_bench, open_suites
+from training.evals.running.progress import shown
+from training.evals.running.record import RunRecord, read_record
+from training.evals.running.run import OUT, Options, Ran, run_in
+from training.evals.running.working import BUDGET
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
 from training.evals.watching.stale import Stale, stale
-from training.evals.working import BUDGET
 
 STALE, UNDONE = 1, 2
 

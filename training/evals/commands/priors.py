@@ -27,7 +27,7 @@ from training.evals.priors.reading import known_suites, read_reliability, weight
 from training.evals.priors.sealing import with_priors
 from training.evals.priors.showing import cells_table, lacks_table
 from training.evals.results import read_results
-from training.evals.running import OUT
+from training.evals.running.run import OUT
 from training.evals.suite import Suite
 from training.outcomes import ROOT
 

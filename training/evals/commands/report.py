@@ -16,7 +16,7 @@ from training.evals.reporting.record import to_record
 from training.evals.reporting.runs import Run, latest, read_run
 from training.evals.reporting.tracked import track
 from training.evals.reporting.views import markdown, terminal
-from training.evals.running import OUT
+from training.evals.running.run import OUT
 
 ALARM = 1
 

@@ -14,17 +14,17 @@ import typer
 
 from router_ml.cli.output import AsJson, Model, render, write, write_json
 from training.evals.bench import Bench
-from training.evals.expected import expected_json, expected_table
-from training.evals.opening import open_bench, open_suites
-from training.evals.progress import shown
-from training.evals.record import RunSettings
 from training.evals.reporting.logged import log_results
 from training.evals.reporting.record import to_record
 from training.evals.reporting.summary import summarise
 from training.evals.reporting.views import terminal
-from training.evals.running import OUT, Options, Ran, plan, run_in
+from training.evals.running.expected import expected_json, expected_table
+from training.evals.running.opening import open_bench, open_suites
+from training.evals.running.progress import shown
+from training.evals.running.record import RunSettings
+from training.evals.running.run import OUT, Options, Ran, plan, run_in
+from training.evals.running.working import BUDGET
 from training.evals.suite import Suite
-from training.evals.working import BUDGET
 
 ALARM, UNDONE, INTERRUPTED = 1, 2, 130
 

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from router_ml.cli.output import AsJson, render, write_json
-from training.evals.opening import open_suites
+from training.evals.running.opening import open_suites
 from training.evals.suite import Suite
 
 

@@ -18,8 +18,8 @@ from router_ml.config.execution import Tool
 from router_ml.contract import RiskTier
 from router_ml.errors import OfflineDataError
 from training.evals.case import Case
-from training.evals.from_trace import Cell, Effect, of_conversation, of_execution, with_fault
 from training.evals.suite import SuiteFile, load_suite
+from training.evals.tooling.from_trace import Cell, Effect, of_conversation, of_execution, with_fault
 
 CASES, SUITE = "cases.jsonl", "suite.yaml"
 _CHECKS = ("tool_calls", "tool_order", "tool_loops", "tool_answer")

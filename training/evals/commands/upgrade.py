@@ -13,8 +13,8 @@ import typer
 from router_ml.cli.output import AsJson, Model, write, write_json
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.calls import LiteLLMLanes
-from training.evals.opening import open_bench, open_suites
-from training.evals.running import OUT, Options
+from training.evals.running.opening import open_bench, open_suites
+from training.evals.running.run import OUT, Options
 from training.evals.watching.baseline import read_baseline, served_in
 from training.evals.watching.behaviour import Behaviour
 from training.evals.watching.looking import Watcher

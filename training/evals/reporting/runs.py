@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from router_ml.errors import OfflineDataError
-from training.evals.record import ACROSS, RECORD, RunRecord, read_record
 from training.evals.reporting.summary import Summary, summarise
 from training.evals.result import Result, Verdict
 from training.evals.results import read_results
+from training.evals.running.record import ACROSS, RECORD, RunRecord, read_record
 from training.evals.suite import Suite, load_suite
 
 _ACROSS = TypeAdapter(dict[str, tuple[Verdict, ...]])

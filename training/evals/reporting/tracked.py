@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from training.evals.record import RECORD
 from training.evals.reporting.page import page
 from training.evals.reporting.record import metrics, to_record
 from training.evals.reporting.runs import Run
+from training.evals.running.record import RECORD
 
 EXPERIMENT = "evaluations"
 

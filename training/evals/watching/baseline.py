@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from router_ml.config import RouterConfig
 from router_ml.config.section import Section
 from router_ml.errors import OfflineDataError
-from training.evals.record import write_whole
+from training.evals.running.record import write_whole
 from training.evals.watching.probes import PROBES, Heard
 
 if TYPE_CHECKING:

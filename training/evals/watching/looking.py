@@ -10,15 +10,15 @@ from pathlib import Path
 
 from router_ml.errors import OfflineDataError
 from router_ml.execution.lanes.calls import Lanes
-from training.evals.asking import askable
+from training.evals.asking.lane import askable
 from training.evals.bench import Bench
-from training.evals.record import read_record
 from training.evals.reporting.comparing import compare
 from training.evals.reporting.runs import folders
 from training.evals.reporting.summary import Summary, summarise
 from training.evals.result import Result
 from training.evals.results import FILE, read_results
-from training.evals.running import Options, run_in
+from training.evals.running.record import read_record
+from training.evals.running.run import Options, run_in
 from training.evals.suite import Suite
 from training.evals.watching.baseline import Baseline, baseline_of, notices, read_baseline, write_baseline
 from training.evals.watching.behaviour import Behaviour, confirmed

@@ -21,9 +21,9 @@ from training.evals.bench import Bench
 from training.evals.case import Case
 from training.evals.registry import Seen, run_check
 from training.evals.result import Arm, Result, Verdict
-from training.evals.running import run_in
+from training.evals.running.run import run_in
+from training.evals.running.verdicts import across_of
 from training.evals.suite import Suite, load_suite
-from training.evals.verdicts import across_of
 
 Answer = Callable[[Case], str]
 

@@ -16,9 +16,9 @@ from router_ml.faults.asked import Asked
 from router_ml.faults.configured import faulty_config, model_of
 from training.evals.bench import Bench
 from training.evals.case import Case
-from training.evals.record import RunSettings
 from training.evals.reporting.summary import summarise
-from training.evals.running import Options, run_in
+from training.evals.running.record import RunSettings
+from training.evals.running.run import Options, run_in
 from training.evals.suite import load_suite
 
 SUITES = [load_suite(name) for name in ("contract", "budgets")]

@@ -17,8 +17,8 @@ from training.evals.attempt import Attempt, Turn
 from training.evals.bench import Bench
 from training.evals.case import Case
 from training.evals.registry import Seen, run_check
-from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
+from training.evals.tooling.replay import Replay
 
 
 @pytest.fixture(scope="module")

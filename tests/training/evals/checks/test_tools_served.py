@@ -15,8 +15,8 @@ from router_ml.faults.asked import Asked
 from tests.training.evals.checks.good_tools import right
 from tests.training.evals.tiny import bench_on
 from training.evals.case import Case
-from training.evals.record import RunSettings
-from training.evals.running import Options, run_in
+from training.evals.running.record import RunSettings
+from training.evals.running.run import Options, run_in
 from training.evals.suite import Suite, load_suite
 
 Play = Callable[[Asked], tuple[Fault, Said | None]]

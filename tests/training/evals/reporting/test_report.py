@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from router_ml.storage.eventlog import EventLog
 from training.evals.__main__ import build
-from training.evals.record import RunArm, RunRecord, RunSettings, RunSuite, write_record
 from training.evals.reporting.logged import evaluations
 from training.evals.reporting.runs import read_run
 from training.evals.reporting.tracked import track
 from training.evals.result import Result
 from training.evals.results import append
+from training.evals.running.record import RunArm, RunRecord, RunSettings, RunSuite, write_record
 
 MakeResult = Callable[..., Result]
 

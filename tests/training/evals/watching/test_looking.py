@@ -21,7 +21,7 @@ from router_ml.sharing.switches import switched_off
 from router_ml.storage.eventlog import EventLog
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.__main__ import build
-from training.evals.running import Options, run_in
+from training.evals.running.run import Options, run_in
 from training.evals.suite import Suite
 from training.evals.watching.looking import Watcher
 from training.evals.watching.planted import PlantedLane

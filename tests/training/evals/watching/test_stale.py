@@ -15,9 +15,9 @@ from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.__main__ import build
 from training.evals.bench import Bench
 from training.evals.commands.changed import look as look_at
-from training.evals.record import read_record
 from training.evals.reporting.runs import folders
-from training.evals.running import run_in
+from training.evals.running.record import read_record
+from training.evals.running.run import run_in
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
 from training.evals.watching.stale import stale

@@ -6,7 +6,7 @@ import asyncio
 
 from benchmarks.execution.setting import CONFIG
 from router_ml.config import RouterConfig, load_config
-from training.evals.slots import LaneSlots
+from training.evals.asking.slots import LaneSlots
 
 
 def capped(**endpoint: int) -> RouterConfig:

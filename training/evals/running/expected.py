@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from router_ml.config import RouterConfig
-from training.evals.forecast import expected_usd
-from training.evals.jobs import Job
+from training.evals.asking.forecast import expected_usd
+from training.evals.running.jobs import Job
 
 
 def expected_json(jobs: Sequence[Job], config: RouterConfig) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.router import Router
-from training.evals.asking import askable
+from training.evals.asking.lane import askable
 from training.evals.case import Case
-from training.evals.record import RunArm, RunSettings
 from training.evals.result import ROUTER, Result
-from training.evals.sampling import sampled
+from training.evals.running.record import RunArm, RunSettings
+from training.evals.running.sampling import sampled
 from training.evals.suite import Suite
 
 Key = tuple[str, str, str, str, str, int]

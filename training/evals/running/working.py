@@ -12,17 +12,17 @@ from typing import Protocol
 
 from router_ml.contract import FailureKind
 from router_ml.router import Router
-from training.evals.allowed import Allowed
-from training.evals.asking import Target
+from training.evals.asking.allowed import Allowed
+from training.evals.asking.forecast import Forecast, expected_usd
+from training.evals.asking.lane import Target
 from training.evals.attempt import Attempt
 from training.evals.bench import Ask, Bench
-from training.evals.budget import Budget
-from training.evals.forecast import Forecast, expected_usd
-from training.evals.jobs import Job
 from training.evals.registry import Seen
 from training.evals.result import ROUTER, Arm, Result, Verdict
 from training.evals.results import append
-from training.evals.verdicts import BROKE, verdicts_of
+from training.evals.running.budget import Budget
+from training.evals.running.jobs import Job
+from training.evals.running.verdicts import BROKE, verdicts_of
 
 CLOSED: frozenset[FailureKind] = frozenset(("authentication", "unavailable"))
 """Failures that say that a lane cannot be called at all: its other cases are left out, and nothing is kept of it."""
@@ -158,7 +158,7 @@ def _keep(work: Work, job: Job, attempt: Attempt | None, verdicts: tuple[Verdict
 
 
 def _decided(router: Router | None, job: Job) -> tuple[Verdict, ...]:
-    from training.evals.decided import decide
+    from training.evals.asking.decided import decide
 
     if router is None:
         raise AssertionError("a run with such cases has a router")

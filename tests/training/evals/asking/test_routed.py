@@ -10,11 +10,11 @@ import pytest
 from router_ml.faults import Fault, FaultServer
 from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
-from tests.training.evals.test_asking import TOOLS
+from tests.training.evals.asking.test_lane import TOOLS
 from tests.training.evals.tiny import bench_on, questions, suite_at
-from training.evals.record import RunSettings
 from training.evals.result import ROUTER
-from training.evals.running import Options, run_in
+from training.evals.running.record import RunSettings
+from training.evals.running.run import Options, run_in
 
 ROUTE = Options(RunSettings(target="route"))
 

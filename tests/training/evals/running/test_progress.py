@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from training.evals.progress import shown
+from training.evals.running.progress import shown
 
 
 def test_a_pipeline_sees_no_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,13 +18,13 @@ from router_ml.execution.lanes.calls import LaneCall, Lanes
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.reply import Reply, ToolRequest
 from router_ml.execution.messages import answers, with_ids
+from training.evals.asking.forecast import expected_usd
+from training.evals.asking.prompts import decoding_of, shaped_for
+from training.evals.asking.slots import LaneSlots
 from training.evals.attempt import Attempt, Turn
 from training.evals.case import Case
-from training.evals.forecast import expected_usd
-from training.evals.prompts import decoding_of, shaped_for
-from training.evals.replay import Replay
-from training.evals.slots import LaneSlots
 from training.evals.suite import Suite
+from training.evals.tooling.replay import Replay
 
 PASSING: frozenset[FailureKind] = frozenset(("rate_limit", "server_error", "connection", "timeout"))
 """Failures after which the same call may go well."""

@@ -6,8 +6,8 @@ import pytest
 
 from router_ml.errors import OfflineDataError
 from router_ml.router import Router
+from training.evals.asking.decided import OURS, decide
 from training.evals.case import Case
-from training.evals.decided import OURS, decide
 from training.evals.suite import load_suite
 
 DECIDED = [case for case in load_suite("safety").cases if case.decided is not None]

@@ -10,9 +10,9 @@ from router_ml.execution.allowance import assumed_usd, size
 from router_ml.execution.lanes.calls import LaneCall
 from router_ml.execution.lanes.failures import LaneFailure
 from router_ml.execution.lanes.reply import Reply
-from training.evals.asking import LaneTarget
+from training.evals.asking.lane import LaneTarget
 from training.evals.bench import Ask
-from training.evals.budget import Budget
+from training.evals.running.budget import Budget
 
 _OUT = 300
 _BYTES_PER_TOKEN = 3

@@ -13,13 +13,13 @@ from router_ml.errors import ExecutionError, RouterError
 from router_ml.execution import Completion, Executor
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.lanes.reply import Reply, ToolRequest
-from training.evals.asking import told
+from training.evals.asking.lane import told
+from training.evals.asking.prompts import contract_of, conversation
 from training.evals.attempt import Attempt, Turn
 from training.evals.case import Case
-from training.evals.prompts import contract_of, conversation
-from training.evals.replay import Replay
 from training.evals.result import ROUTER
 from training.evals.suite import Suite
+from training.evals.tooling.replay import Replay
 
 
 class RouteTarget:

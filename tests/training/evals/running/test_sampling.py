@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.evals.case import Case
-from training.evals.sampling import sampled
+from training.evals.running.sampling import sampled
 
 
 def case(at: int, *, intent: str = "qa", group: str | None = None) -> Case:

@@ -21,15 +21,17 @@ from pydantic import TypeAdapter
 from router_ml.errors import OfflineDataError
 from router_ml.execution import Executor
 from router_ml.execution.lanes.calls import Lanes, LiteLLMLanes
-from training.evals.allowed import Allowed
-from training.evals.asking import LaneTarget
+from training.evals.asking.allowed import Allowed
+from training.evals.asking.lane import LaneTarget
+from training.evals.asking.routed import RouteTarget
 from training.evals.bench import Bench
-from training.evals.budget import Budget
-from training.evals.fingerprints import dependencies_of
-from training.evals.jobs import Job, Key, arms_of, jobs_of, key_of
-from training.evals.judging import ask_with
-from training.evals.looping import finished
-from training.evals.record import (
+from training.evals.result import Result, Verdict
+from training.evals.results import FILE, read_results
+from training.evals.running.budget import Budget
+from training.evals.running.jobs import Job, Key, arms_of, jobs_of, key_of
+from training.evals.running.judging import ask_with
+from training.evals.running.looping import finished
+from training.evals.running.record import (
     ACROSS,
     RunRecord,
     RunSettings,
@@ -39,12 +41,10 @@ from training.evals.record import (
     write_record,
     write_whole,
 )
-from training.evals.result import Result, Verdict
-from training.evals.results import FILE, read_results
-from training.evals.routed import RouteTarget
+from training.evals.running.verdicts import BROKE, across_of, require_known, verdicts_of
+from training.evals.running.working import Watch, Work, carry_out
 from training.evals.suite import Suite
-from training.evals.verdicts import BROKE, across_of, require_known, verdicts_of
-from training.evals.working import Watch, Work, carry_out
+from training.evals.watching.dependencies import dependencies_of
 
 __all__ = ["OUT", "Options", "Ran", "Unwatched", "plan", "run", "run_in", "spent_usd", "verdicts_of"]
 

@@ -23,9 +23,9 @@ from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.bench import Bench
-from training.evals.record import RunSettings, read_record
 from training.evals.results import read_results
-from training.evals.running import Options, run, run_in, spent_usd
+from training.evals.running.record import RunSettings, read_record
+from training.evals.running.run import Options, run, run_in, spent_usd
 
 LANES = ["openai-us", "private-a"]
 
@@ -206,7 +206,7 @@ import sys
 from pathlib import Path
 from router_ml.faults import FaultServer
 from tests.training.evals.tiny import bench_on, load_suite
-from training.evals.running import Options, run_in
+from training.evals.running.run import Options, run_in
 class There:
     openai_url = anthropic_url = url = sys.argv[1]
 There.openai_url = sys.argv[1] + "/v1"

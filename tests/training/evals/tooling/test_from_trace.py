@@ -20,10 +20,10 @@ from training.evals.__main__ import build
 from training.evals.attempt import Attempt
 from training.evals.bench import Bench
 from training.evals.case import Case
-from training.evals.from_trace import Cell, of_conversation, of_execution, with_fault
 from training.evals.registry import Seen, run_check
-from training.evals.replay import Replay
 from training.evals.suite import Suite, load_suite
+from training.evals.tooling.from_trace import Cell, of_conversation, of_execution, with_fault
+from training.evals.tooling.replay import Replay
 
 AT = datetime(2026, 11, 12, tzinfo=UTC)
 CELL = Cell("trace.one", "action", "support")

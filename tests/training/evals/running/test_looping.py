@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from training.evals.looping import finished
+from training.evals.running.looping import finished
 
 
 async def four() -> int:

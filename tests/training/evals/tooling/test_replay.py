@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from training.evals.case import Case, Step
-from training.evals.replay import NOT_OFFERED, NOT_THERE, Replay
 from training.evals.suite import Suite, load_suite
+from training.evals.tooling.replay import NOT_OFFERED, NOT_THERE, Replay
 
 ORDER = {"order_id": "ORD-6100"}
 

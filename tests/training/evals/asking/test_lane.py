@@ -15,10 +15,10 @@ from router_ml.execution.lanes.calls import LiteLLMLanes
 from router_ml.faults import Fault, FaultServer
 from router_ml.faults.answers import Said
 from tests.training.evals.tiny import bench_on, suite_at
-from training.evals.asking import LaneTarget
+from training.evals.asking.lane import LaneTarget
+from training.evals.asking.prompts import decoding_of
 from training.evals.attempt import Attempt
 from training.evals.case import Case
-from training.evals.prompts import decoding_of
 
 OPENAI, CLAUDE, VLLM = "openai-us", "claude-eu", "private-a"
 TOOLS = {

@@ -15,8 +15,8 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Message, RouteRequest
 from router_ml.errors import OfflineDataError, RouterError
 from router_ml.router import Router
+from training.evals.asking.prompts import conversation
 from training.evals.case import Case
-from training.evals.prompts import conversation
 from training.evals.suite import Suite
 
 _NO_MATTER_OF_DATA = re.compile(

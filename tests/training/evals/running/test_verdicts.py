@@ -12,8 +12,8 @@ from tests.training.evals.tiny import questions, suite_at
 from training.evals.bench import Bench
 from training.evals.registry import across
 from training.evals.result import Arm, Result, Verdict
+from training.evals.running.verdicts import across_of
 from training.evals.suite import Suite
-from training.evals.verdicts import across_of
 
 
 @across("tiny_together")

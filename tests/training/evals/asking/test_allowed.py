@@ -14,7 +14,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.faults import FaultServer
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.bench import Bench
-from training.evals.running import Options, run, run_in
+from training.evals.running.run import Options, run, run_in
 
 CARD = {"id": "card", "ask": "Write to anna.berg@example.com about card 4111 1111 1111 1111."}
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router_ml.errors import InvalidRequestError
-from training.evals.budget import Budget
+from training.evals.running.budget import Budget
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 from router_ml.config import RouterConfig
 from router_ml.execution.allowance import size
+from training.evals.asking.prompts import decoding_of, shaped_for
 from training.evals.case import Case
-from training.evals.prompts import decoding_of, shaped_for
 from training.evals.suite import Suite
 
 _BYTES_PER_TOKEN = 3
