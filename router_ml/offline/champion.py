@@ -192,8 +192,8 @@ def _judging(data: LoggedData) -> tuple[LoggedData, dict[str, int]]:
     drawn = own & data.randomised & embedded
     if len(data) == 0:
         raise OfflineDataError(
-            "No decision was logged that the challenger has not learned from. Let the champion go on, or retrain with "
-            "--until a date before the last decisions: these then judge."
+            "No decision of the champion was logged that the challenger has not learned from. Let the champion go on, "
+            "or retrain with --until a date before the last decisions: these then judge."
         )
     if drawn.sum() < 2:
         raise OfflineDataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def test_one_that_cannot_go_on_stops_no_other(caplog: pytest.LogCaptureFixture) 
     for name in names:
         it.executor.reviews.decide(name, True, **SAID)
     rows = it.executor.reviews._memory.rows
-    rows[names[1]] = replace(rows[names[1]], kept=b"{}")
+    rows[names[1]] = replace(rows[names[1]], kept=zlib.compress(b"{}"))
     with caplog.at_level(logging.WARNING):
         done = it.executor.resume_ready()
     assert sorted(each.status for each in done) == ["answered", "failed"]
@@ -122,6 +123,6 @@ def test_what_another_release_denied_is_no_fault_of_ours() -> None:
     name = waiting(it).review_id or ""
     it.executor.reviews.decide(name, False, **SAID)
     rows = it.executor.reviews._memory.rows
-    rows[name] = replace(rows[name], kept=b"[]")
+    rows[name] = replace(rows[name], kept=zlib.compress(b"[]"))
     with pytest.raises(ReviewError, match="another release"):
         it.executor.resume(name)

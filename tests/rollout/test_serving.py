@@ -34,7 +34,7 @@ def by(decision: RouteDecision) -> str | None:
 def test_it_has_the_methods_of_a_router() -> None:
     """Code that holds one may be given the other; what is not there is about one bundle alone."""
     deciding = "decide decide_many decide_each decide_degraded"
-    inner = set(f"load {deciding} conclude certified estimate follow rehearse shadow".split())
+    inner = set(f"load {deciding} conclude certified estimate follow made_beside rehearse shadow".split())
     public = {name for name in dir(Router) if not name.startswith("_")}
     assert public - set(dir(Rollout)) == inner
     for name in public - inner - {"config", "keeps", "log", "rules"}:
