@@ -75,7 +75,12 @@ def serving(service: Service) -> Iterator[Service]:
 
         def _any(self) -> None:
             parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            length = int(self.headers.get("Content-Length") or 0)
+            sent = self.rfile.read(length)
+            if len(sent) < length:  # the client gave up in the middle, as one does whose time is over
+                self.close_connection = True
+                return
+            body = sent.decode()
             seen = Seen(self.command, parts.path, parse_qsl(parts.query), self.headers, body)
             with service._lock:
                 service.seen.append(seen)
