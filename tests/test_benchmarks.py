@@ -13,6 +13,7 @@ from benchmarks import ope
 from benchmarks.serving import Measurement, Times, in_turns, near, show
 
 
+@pytest.mark.slow
 def test_every_promised_number_is_measured(root: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.serving", "--quick", "--json"]
     seen = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)

@@ -40,6 +40,7 @@ def test_requests_with_a_covered_type_are_found_and_requests_without_personal_da
     assert sum(clean) / len(clean) <= 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name"), [("prompts_general.parquet", "prompt"), ("prompts_regulated.parquet", "prompt")]
 )

@@ -275,6 +275,7 @@ def test_what_cannot_be_played_is_refused(bundle: Bundle, tmp_path: Path) -> Non
         simulate(yaml, "quiet_week")
 
 
+@pytest.mark.slow
 def test_held_out_rows_of_a_pack_may_be_said_to_be(bundle: Bundle, root: Path) -> None:
     """They share the digest that a manifest names, so only the caller can know."""
     pack = read_pack(root / "data" / "outcomes" / "judged")

@@ -63,6 +63,7 @@ def test_train_without_test_is_refused(tmp_path: Path) -> None:
     assert "together" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_scores_fall_when_labels_are_wrong(bundle: Bundle, rows: list[corpus.Row]) -> None:
     """A benchmark that cannot tell right labels from shuffled ones measures nothing."""
     some = authored(rows[::5])
@@ -75,11 +76,13 @@ def test_scores_fall_when_labels_are_wrong(bundle: Bundle, rows: list[corpus.Row
     assert wrong["domain"]["macro_f1"] < right["domain"]["macro_f1"] - 0.1
 
 
+@pytest.mark.slow
 def test_probes_are_of_the_rows_that_say_so(bundle: Bundle, rows: list[corpus.Row]) -> None:
     found = hard_negatives(bundle, rows)
     assert all(own["rows"] >= 15 for own in found.values())
 
 
+@pytest.mark.slow
 def test_stability_counts_what_changes(bundle: Bundle, root: Path, rows: list[corpus.Row]) -> None:
     read = Reader(bundle)
     flips = variant_flips(read, [row.text for row in rows[:20]], seed=1)
@@ -90,6 +93,7 @@ def test_stability_counts_what_changes(bundle: Bundle, root: Path, rows: list[co
     assert found["intent"]["rows"] == 2 * len({json.loads(line)["group"] for line in path.open(encoding="utf-8")})
 
 
+@pytest.mark.slow
 def test_noise_abstains_more_than_requests(bundle: Bundle, rows: list[corpus.Row]) -> None:
     some = [*rows[::16], *(row for row in rows if row.language != "en")]
     found = abstention(Reader(bundle), authored(some), [row.language for row in some], seed=1)

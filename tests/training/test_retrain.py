@@ -51,6 +51,7 @@ def pack() -> Pack:
     return whole.take(np.arange(300))
 
 
+@pytest.mark.slow
 def test_retraining_is_byte_identical(pack: Pack, tmp_path: Path) -> None:
     """The same outcomes give the same bundle, so that a digest says what was learned from what."""
     one, two = (

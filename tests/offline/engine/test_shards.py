@@ -66,6 +66,7 @@ def test_one_seed_is_the_run_of_that_seed(task: Simulate, arena: Arena, bundle: 
     )
 
 
+@pytest.mark.slow
 def test_requests_of_a_run_may_be_dealt_out_where_they_share_nothing(arena: Arena) -> None:
     limited = shared(arena.policy("champion", 3), arena.world)
     if limited:
@@ -119,6 +120,7 @@ def test_another_scenario_does_not_go_on_with_these_tallies(task: Simulate, aren
         write_plan(plan, ["champion"], seeds=[3], slices=2)
 
 
+@pytest.mark.slow
 def test_what_the_numbers_are_not_is_kept_beside_the_sums(bundle: Bundle, models: Path, tmp_path: Path) -> None:
     """A challenger that has learned from the pack is no fairer by being played in shards."""
     understood = read(bundle.config, bundle, [RouteRequest(text=f"What is {i} plus {i}?") for i in range(20)])

@@ -52,6 +52,7 @@ def test_a_lane_that_was_down_when_the_log_was_written_is_as_usual_today() -> No
     assert report.after.usd_per_1000 == pytest.approx(report.before.usd_per_1000, rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_rules_alone_know_lanes_that_a_short_log_or_a_pack_does_not(
     router: Router,
 ) -> None:

@@ -33,6 +33,7 @@ def test_an_outage_that_leaves_everybody_a_lane_says_so(bundle: Bundle, tmp_path
     assert "every traffic class has another lane" in _notes(bundle, "google", tmp_path)
 
 
+@pytest.mark.slow
 def test_without_an_outage_nothing_is_said(bundle: Bundle) -> None:
     scenario = sized(load_scenario("quiet_week"), count=50, days=1)
     assert not any("cannot answer" in note for note in simulate(bundle, scenario, policies=()).notes)

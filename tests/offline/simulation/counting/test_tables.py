@@ -112,6 +112,7 @@ def test_a_run_holds_numbers_and_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(seen["files"]["study.json"])["seed"] == 0
 
 
+@pytest.mark.slow
 def test_any_challenger_and_policy_can_be_recorded(tmp_path: Path) -> None:
     """A store takes few characters in a name; what it would not take is replaced, and no two names become one."""
     mlflow = pytest.importorskip("mlflow")
