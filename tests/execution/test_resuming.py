@@ -13,7 +13,7 @@ import pytest
 
 from router_ml import Router
 from router_ml.contract import Approval
-from router_ml.errors import InvalidRequestError, ReviewError
+from router_ml.errors import InvalidRequestError, LogError, ReviewError
 from router_ml.execution.completion import Completion
 from router_ml.execution.reviews.reviews import Reviews
 from router_ml.storage.eventlog import EventLog
@@ -126,3 +126,17 @@ def test_what_another_release_denied_is_no_fault_of_ours() -> None:
     rows[name] = replace(rows[name], kept=zlib.compress(b"[]"))
     with pytest.raises(ReviewError, match="another release"):
         it.executor.resume(name)
+
+
+def test_where_too_much_waits_a_further_request_fails_and_nothing_of_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory has an end. Who is told an error can come back; who was promised a person and forgotten cannot."""
+    it = paying({"a": [pays(1), pays(2), pays(3)]})
+    first = waiting(it).review_id
+    monkeypatch.setattr("router_ml.execution.reviews.memory.MOST_BYTES", 0)
+    with pytest.raises(LogError, match="keep_private"):
+        waiting(it)
+    assert [step.approval_id for step in it.executor.reviews.pending()] == [first]
+    monkeypatch.undo()
+    assert waiting(it).status == "human_review", "and it goes on once there is room"

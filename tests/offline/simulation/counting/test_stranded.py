@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from router_ml.offline.simulate import Source, simulate, sized
 from router_ml.offline.simulation.scenarios.loading import load_scenario, parse_scenario
 from router_ml.storage.bundle import Bundle
