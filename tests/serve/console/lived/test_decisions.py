@@ -55,7 +55,7 @@ def test_names_and_queries_are_escaped_in_the_list(as_key: Keyed) -> None:
     assert "<script>alert" not in said
     assert "A quotation mark is open" in said
     assert "<script>alert" not in as_key("all").page("/console/decisions", q=f"org:'{HOSTILE}'")
-    assert "49" not in as_key("all").page("/console/decisions", q="'id:{{ 7 * 7 }}'").partition("<main")[2]
+    assert str(7001 * 7013) not in as_key("all").page("/console/decisions", q="'id:{{ 7001 * 7013 }}'")
 
 
 def test_a_search_that_cannot_be_meant_says_what_can(as_key: Keyed) -> None:

@@ -73,12 +73,12 @@ def test_what_was_switched_off_says_until_when_and_to_those_who_may_know_by_whom
     routed: Gateway, as_key: Callable[[str], Visitor]
 ) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
-    switch = routed.router.switch_off(["code"], who="ada", why="vendor incident", until=until)
+    switch = routed.router.switch_off(["code"], who="Ada Byron", why="vendor incident", until=until)
     operator, acme = (as_key(who).get("/console/live") for who in ("operator", "acme"))
     said = f"off until {words.clock(until)}"
-    assert f'<a href="/console/switches">{said} by ada: vendor incident</a>' in operator
+    assert f'<a href="/console/switches">{said} by Ada Byron: vendor incident</a>' in operator
     assert f"code ({said})" in acme
-    assert not any(word in acme for word in ("ada", "vendor incident", "/console/switches", switch.id))
+    assert not any(word in acme for word in ("Byron", "vendor incident", "/console/switches", switch.id))
     first, *_ = standing.lanes_standing(routed.router, whole=False)
     assert (first.lane, first.state) == ("code", "off")
 

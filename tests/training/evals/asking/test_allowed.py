@@ -53,7 +53,7 @@ def test_what_the_rules_keep_inside_is_not_sent_out(server: FaultServer, tmp_pat
     assert barred.attempt is not None
     assert (barred.attempt.error, barred.verdicts, barred.passed) == ("not_allowed", (), None)
     assert all(one.passed for key, one in made.items() if key != ("card", "openai-us"))
-    assert not any("4111" in str(call.body) for call in server.calls if call.model == "gpt-4.1")
+    assert not any("4111 1111" in str(call.body) for call in server.calls if call.model == "gpt-4.1")
     assert ran.record.not_allowed == {"openai-us": 1}
 
 
