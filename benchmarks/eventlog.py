@@ -27,7 +27,7 @@ from benchmarks.servers import LACKING, Postgres, installed
 from benchmarks.serving import Measurement, corpus_texts, near, show
 from router_ml import Router
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.recording import Made, record
+from router_ml.deciding.recording import Made, record
 from router_ml.storage.entries import Entry
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.frames import frame, pack

@@ -21,13 +21,13 @@ from typing import Annotated, TypeVar
 import numpy as np
 import typer
 
-from router_ml.case import features_vector
 from router_ml.contract import Constraints, Outcome, RouteDecision, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.router import Router
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
+from router_ml.storage.loading import shipped_bundle
 from training.gathering import gather
 from training.log_sample import MOST_ROWS
 from training.outcomes import Pack, load_pack

@@ -21,13 +21,13 @@ from rich.table import Table
 
 from router_ml.cli.show_gate import verdict_page
 from router_ml.contract import Constraints, Outcome, Previous, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.offline.gate import Verdict, evaluate
 from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import Lifecycle, Version
 from training.demo_execution import carry_out
 from training.demo_requests import telling_requests

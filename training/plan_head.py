@@ -18,12 +18,12 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from router_ml.case import features_vector
 from router_ml.contract import Outcome, RouteDecision
 from router_ml.contract.outcome import OutcomeLabels
+from router_ml.deciding.reading import read
 from router_ml.errors import OfflineDataError
 from router_ml.planning.head import ASK, CONTRACT, RETRIEVAL, TOOL, OneHead, PlanHead
-from router_ml.reading import read
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.made_from import read_kept

@@ -25,8 +25,8 @@ from benchmarks.serve.running import Serving, on_faults, serving
 from benchmarks.servers import LACKING, Postgres, installed
 from benchmarks.serving import Measurement, show
 from router_ml.faults import FaultServer
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.opening import open_log
 from router_ml.storage.verify import verify
 

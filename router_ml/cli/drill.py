@@ -53,7 +53,7 @@ def begin(
 
 def end(drill_id: str, *, log: str | None, said: tuple[str | None, str | None], as_json: bool) -> None:
     """End a drill; see ``drills.end``."""
-    from router_ml import drills
+    from router_ml.state import drills
 
     who, why = _said(*said)
     with event_log(log) as events:

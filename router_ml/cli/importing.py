@@ -86,9 +86,9 @@ class _Next:
 
 def _router(model: str | None, config: Path | None) -> Router:
     """A router that reads and decides, and writes nowhere."""
-    from router_ml.loading import open_learned
-    from router_ml.reading import Guards
+    from router_ml.deciding.reading import Guards
     from router_ml.router import Router
+    from router_ml.storage.loading import open_learned
 
     parts = open_learned(model, config=config)
     guards = Guards.open(parts.config, folder=parts.folder)

@@ -136,7 +136,7 @@ def _opened(model: str | None, config: Path | None) -> Bundle | RouterConfig:
     """The bundle that is meant, with the rules that are; or the rules alone, where only a ``router.yaml`` is named."""
     from dataclasses import replace
 
-    from router_ml.loading import open_learned
+    from router_ml.storage.loading import open_learned
 
     parts = open_learned(model, config=config)
     return parts.config if parts.bundle is None else replace(parts.bundle, config=parts.config)

@@ -169,8 +169,8 @@ def watch(release: Lifecycle, *, every: float | None, rounds: int | None, as_jso
 @contextmanager
 def _release(name: str, store: str | None, log: str | None) -> Iterator[Lifecycle]:
     """The steps of a model, with the log that its servers write."""
-    from router_ml.loading import LOG_VARIABLE
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.loading import LOG_VARIABLE
     from router_ml.storage.registry import Lifecycle
 
     url = log or os.environ.get(LOG_VARIABLE)

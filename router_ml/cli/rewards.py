@@ -11,7 +11,7 @@ import typer
 from router_ml.cli.inputs import Log, event_log, moment, open_config
 from router_ml.cli.output import AsJson, Model, render, write_json
 from router_ml.config.rewards import load_rewards, rewards_beside, rewards_sha256
-from router_ml.loading import LOG_VARIABLE
+from router_ml.storage.loading import LOG_VARIABLE
 
 File = Annotated[
     Path | None, typer.Argument(help="A rewards.yaml; by default the one beside the router.yaml.", show_default=False)

@@ -17,7 +17,7 @@ from router_ml.config.rules import When
 from router_ml.contract import Constraints
 from router_ml.guardrails.conditions import effect, fires
 from router_ml.guardrails.policy import Facts, Ruling, risk_tier, rule
-from router_ml.plan import Situation, matches
+from router_ml.planning.plan import Situation, matches
 
 Cause = tuple[str, str]
 Mild = tuple[str, Ruling]

@@ -17,7 +17,7 @@ from router_ml.contract.base import LogLevel
 from router_ml.guardrails.verdict import Verdict as Ruling
 from router_ml.offline.gate_checks import Check
 from router_ml.offline.policy_diff import compare_policies
-from router_ml.rulings import rule_again
+from router_ml.ruling.of_record import rule_again
 from router_ml.storage.bundle import Bundle
 
 NAME = "guardrails"

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from router_ml.config import Policy
 from router_ml.contract import AuditEvent, RouteDecision
-from router_ml.followed import FOLLOWED, fitted
-from router_ml.overrides import InForce, Override, Rules, undigested
+from router_ml.state.followed import FOLLOWED, fitted
+from router_ml.state.overrides import InForce, Override, Rules, undigested
 
 
 class KnownRules:

@@ -14,21 +14,21 @@ from router_ml.allocation.choose import as_contract
 from router_ml.allocation.estimate import Estimates
 from router_ml.allocation.replay import reproduce
 from router_ml.allocation.select import draw
-from router_ml.case import Case
 from router_ml.config import RouterConfig
 from router_ml.contract import Previous, RouteDecision, RouteRequest, State
-from router_ml.deciding import Decider
-from router_ml.draws import Draw
+from router_ml.deciding.decider import Decider
+from router_ml.deciding.reading import read
+from router_ml.deciding.terms import chosen, learned_lane, terms
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails import Scan
 from router_ml.guardrails.conditions import Facts
-from router_ml.overrides import InForce
-from router_ml.plan import Situation, batch_priced
-from router_ml.reading import read
-from router_ml.remembered import Remembered
-from router_ml.rulings import facts_of, ruling_again
+from router_ml.planning.plan import Situation, batch_priced
+from router_ml.ruling.case import Case
+from router_ml.ruling.of_record import facts_of, ruling_again
+from router_ml.state.draws import Draw
+from router_ml.state.overrides import InForce
+from router_ml.state.remembered import Remembered
 from router_ml.storage.records import Features
-from router_ml.terms import chosen, learned_lane, terms
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding
 

@@ -137,7 +137,7 @@ def open_bundle(model: str | Path | Bundle | None) -> Bundle:
     """
     if isinstance(model, Bundle):
         return model
-    from router_ml.loading import open_learned
+    from router_ml.storage.loading import open_learned
 
     bundle = open_learned(model).bundle
     if bundle is None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
-from router_ml.loading import MODEL_VARIABLE, whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.granting import Keys
@@ -23,8 +22,9 @@ from router_ml.serve.process.operations import Operations
 from router_ml.serve.process.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
-from router_ml.sharing.counts import Counts
-from router_ml.sharing.sharing import Shared, Sharing
+from router_ml.state.sharing.counts import Counts
+from router_ml.state.sharing.sharing import Shared, Sharing
+from router_ml.storage.loading import MODEL_VARIABLE, whole_model
 
 if TYPE_CHECKING:
     from router_ml.storage.access import StoredKey

@@ -13,7 +13,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.guardrails.verdict import Verdict as Ruling
 from router_ml.offline.gate_guardrails import Example, guardrail_check, looser
-from router_ml.rulings import rule_again
+from router_ml.ruling.of_record import rule_again
 from router_ml.storage.bundle import Bundle
 
 Edit = Callable[[dict[str, Any]], None]

@@ -18,14 +18,14 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.allocation.estimate import estimate
 from router_ml.allocation.priors import OTHER_VERSION, CellPriors
-from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
 from router_ml.errors import EncoderMismatchError, OfflineDataError
-from router_ml.learning import versions_learned
-from router_ml.loading import shipped_bundle
+from router_ml.state.arms import Arms
+from router_ml.state.learning import versions_learned
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.priors import as_json, digest
 from training.fitting import Unplaced, learn
 from training.gathering import gather

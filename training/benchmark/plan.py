@@ -20,9 +20,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router_ml.case import features_vector
 from router_ml.planning.head import PlanHead
 from router_ml.router import Router
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 from training.metrics import share

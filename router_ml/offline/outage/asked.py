@@ -18,7 +18,7 @@ from router_ml.guardrails.conditions import Facts
 from router_ml.offline.outage.decisions import Floats, Weighing, case_of, weighing
 from router_ml.offline.outage.service import Worth
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.rulings import facts_of, recorded
+from router_ml.ruling.of_record import facts_of, recorded
 from router_ml.storage.bundle import Bundle
 
 _FIELDS = ("quality", "quality_low", "quality_high", "evidence", "cost_usd", "latency_ms")

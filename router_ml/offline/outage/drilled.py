@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
 from router_ml.contract.base import is_unacted
-from router_ml.drills import Drill, drills_of
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.verdict import NO_LANE
 from router_ml.offline.outage.arms import METRICS, DrillArm, Rows, arm_of, difference, interval
 from router_ml.offline.outage.report import plain
 from router_ml.offline.simulation.counting.results import Interval, Verdict
+from router_ml.state.drills import Drill, drills_of
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

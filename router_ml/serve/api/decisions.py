@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from router_ml.case import organisation
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.execution.story.story import Story, story
 from router_ml.execution.story.words import told
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.access.entering import must_have
 from router_ml.serve.api.owned import AnyOf, sees, unknown

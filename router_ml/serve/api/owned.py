@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router_ml.case import organisation
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import AccessError, Caller, Scope
 from router_ml.serve.asked import Called
 from router_ml.serve.gateway import Gateway

@@ -14,7 +14,7 @@ from router_ml.offline.outage import Demand
 from router_ml.offline.outage.demand import of_times
 from router_ml.offline.outage.logged import logged
 from router_ml.storage.eventlog import EventLog
-from tests.test_drills import CONFIG
+from tests.state.test_drills import CONFIG
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -22,8 +22,8 @@ from router_ml.execution.lanes.failures import OF_THE_PROVIDER
 from router_ml.guardrails.conditions import Facts
 from router_ml.offline.simulation.logged.beside import Beside, Calls
 from router_ml.offline.simulation.playing.carried import FATES, Fate
-from router_ml.plan import batch_priced
-from router_ml.rulings import facts_of
+from router_ml.planning.plan import batch_priced
+from router_ml.ruling.of_record import facts_of
 from router_ml.storage.records import LoggedData, utc
 
 if TYPE_CHECKING:

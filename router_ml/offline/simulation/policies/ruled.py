@@ -15,7 +15,7 @@ from router_ml.guardrails.limits import smallest
 from router_ml.guardrails.policy import Ruling
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.plan import class_of
+from router_ml.planning.plan import class_of
 from router_ml.planning.situation import Situation
 
 Floats = NDArray[np.float64]

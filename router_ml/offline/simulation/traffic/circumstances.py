@@ -33,7 +33,7 @@ def company(config: RouterConfig) -> dict[str, dict[str, float]]:
     that classes or rules name; 60% that name a region, each of those configured as often.
 
     >>> from router_ml.config import load_config
-    >>> from router_ml.loading import shipped_bundle
+    >>> from router_ml.storage.loading import shipped_bundle
     >>> company(load_config(shipped_bundle() / "router.yaml"))["region"]
     {'none': 0.4, 'eu': 0.3, 'us': 0.3}
     """

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from starlette.responses import Response
 
+from router_ml.contract.explanation import Audience
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.story.words import told
-from router_ml.explanation import Audience
 from router_ml.serve.asked import Served
 from router_ml.serve.console.charts.cost_quality import cost_quality
 from router_ml.serve.console.forms import Form

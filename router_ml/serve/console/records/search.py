@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from router_ml.case import organisation
 from router_ml.errors import InvalidRequestError
+from router_ml.ruling.case import organisation
 
 if TYPE_CHECKING:
     from router_ml.storage.looked_for import LookedFor
