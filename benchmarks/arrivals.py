@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from router_ml.offline.packs import read_pack
+from router_ml.offline.judging.packs import read_pack
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.traffic.arrivals import Arrivals, arrivals
 from router_ml.offline.simulation.traffic.kinds import Kinds

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from router_ml import Rollout, Router
-from router_ml.offline.anytime import bounded
+from router_ml.offline.estimating.anytime import bounded
 from router_ml.state.memory import Memory
 from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog

@@ -24,11 +24,12 @@ from router_ml.deciding.reading import Guards, read
 from router_ml.deciding.rechecking import Read, Still, recheck
 from router_ml.deciding.recording import Ack, record_check
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails import Scan, pins
+from router_ml.guardrails import Scan
+from router_ml.guardrails.rules import pins
 from router_ml.rewards import rated
 from router_ml.state.memory import Memory
 from router_ml.state.sessions import private_risks
-from router_ml.storage.entries import of_outcome
+from router_ml.storage.database.entries import of_outcome
 from router_ml.storage.loading import open_parts
 from router_ml.understanding.understand import Understanding
 

@@ -51,7 +51,7 @@ DELEGATES = {
     ("contract/decision.py", "router_ml.counterfactual.nearest.nearest_changes"),
     ("offline/engine/run.py", "router_ml.offline.engine.processes.in_processes"),
     ("offline/engine/run.py", "router_ml.offline.engine.ray.ray_rows"),
-    ("offline/gate.py", "router_ml.offline.gate_report.fragment"),
+    ("offline/gate.py", "router_ml.offline.gating.report.fragment"),
     ("offline/simulation/counting/tally.py", "router_ml.offline.simulation.counting.counted.result_of"),
 }
 

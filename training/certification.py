@@ -20,7 +20,7 @@ from router_ml.allocation.quality import Belief
 from router_ml.allocation.select import Rule, distribution
 from router_ml.config import RouterConfig, TrafficClass, prices_sha256
 from router_ml.offline.certify import Policy, certify, lambdas_for, matrix_gains
-from router_ml.offline.champion import class_rule
+from router_ml.offline.gating.champion import class_rule
 from router_ml.storage.promises import Promises
 from router_ml.understanding.classifier import ClassifierSpec
 from training.allocation import Outcomes

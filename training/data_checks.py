@@ -11,9 +11,9 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.quality import EVIDENCE_CAP, Z_90
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
-from router_ml.offline.diagnostics import sample_ratio
+from router_ml.offline.estimating.diagnostics import sample_ratio
 from router_ml.offline.feedback import Feedback, of_action
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.classifier import ClassifierSpec
 from training.allocation import Outcomes
 from training.fitting import MIN_OUTCOMES

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from router_ml.cli.show_gate import verdict_page
+from router_ml.cli.show.gate import verdict_page
 from router_ml.contract import Constraints, Outcome, Previous, RouteRequest
 from router_ml.offline.gate import Verdict, evaluate
 from router_ml.offline.simulation.traffic.packed import understood

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from router_ml.allocation.estimate import estimate
 from router_ml.allocation.select import best
-from router_ml.cli.show_simulation import study_page
+from router_ml.cli.show.simulation import study_page
 from router_ml.offline import curves
-from router_ml.offline.champion import class_rule
+from router_ml.offline.gating.champion import class_rule
 from router_ml.offline.report import cost_quality_plot
 from router_ml.offline.simulate import sized
 from router_ml.offline.simulation.counting.studying import study

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from router_ml.contract import RouteRequest
 from router_ml.guardrails.entities import Entity
-from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.scan import scan
+from router_ml.guardrails.tagging.entity_findings import with_entities
 from training import corpus, public_spans
 from training.values import ROOT
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router_ml.guardrails.entities import TAGS
-from router_ml.guardrails.token_shapes import Ints
+from router_ml.guardrails.tagging.token_shapes import Ints
 from training import corpus
 from training.values import ROOT, Values
 

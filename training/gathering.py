@@ -16,9 +16,9 @@ from router_ml.config import RouterConfig, load_config
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.planning.head import PlanHead
 from router_ml.storage.bundle import Manifest, digests, taxonomy
+from router_ml.storage.database.records import utc
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.priors import check_labels, digest, load_priors, read_priors
-from router_ml.storage.records import utc
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import fingerprint
 from training.allocation import Outcomes

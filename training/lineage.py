@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 DIGESTED = (
     *("decision_ids", "created_at", "action", "executed", "propensities", "quality", "rated_probability", "cost_usd"),

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.contract import Outcome, RouteDecision
-from router_ml.storage.archive import archived, read_archive
+from router_ml.storage.archives.archive import archived, read_archive
+from router_ml.storage.database.records import LoggedData, parse, utc
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData, parse, utc
 
 ATTRIBUTION_DAYS = 30.0  # where no log says otherwise
 

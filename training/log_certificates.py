@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.errors import OfflineDataError
 from router_ml.offline.certify import certify, lambdas_for, logged_gains
-from router_ml.offline.champion import class_rule
 from router_ml.offline.feedback import Feedback, of_action
+from router_ml.offline.gating.champion import class_rule
+from router_ml.storage.database.records import LoggedData
 from router_ml.storage.promises import Certificate, Promises
-from router_ml.storage.records import LoggedData
 from training.allocation import Outcomes
 from training.certification import Believed, Learn, cross_fit
 from training.identical import same_request

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.priors import OTHER_VERSION
 from router_ml.config import RouterConfig, prices_sha256
-from router_ml.offline.champion import logged_contexts
-from router_ml.storage.records import LoggedData
+from router_ml.offline.gating.champion import logged_contexts
+from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.classifier import Classifier, ClassifierSpec
 from router_ml.understanding.surface import NAMES
 from training.allocation import Outcomes

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.config import RouterConfig, prices_sha256
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.classifier import ClassifierSpec
 from training.fitting import Unplaced
 from training.lineage import LogDigest

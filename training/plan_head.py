@@ -26,7 +26,7 @@ from router_ml.planning.head import ASK, CONTRACT, RETRIEVAL, TOOL, OneHead, Pla
 from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.made_from import read_kept
+from router_ml.storage.readers.made_from import read_kept
 from router_ml.understanding.understand import Understanding
 from training.calibration import abstention, softmax, temperature
 from training.plan_set import LEARNED_FROM, Labelled, load_part

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from router_ml.guardrails.entities import DILATION, TAGS, TAPS, Weights
-from router_ml.guardrails.token_shapes import SHAPES, Floats, Ints, shapes
+from router_ml.guardrails.tagging.token_shapes import SHAPES, Floats, Ints, shapes
 from router_ml.understanding.encoder import Encoder
 from training.entity_texts import Tagged, align
 

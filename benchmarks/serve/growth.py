@@ -42,7 +42,7 @@ from router_ml.storage.loading import shipped_bundle
 KEPT = 200
 BOUNDS = {
     "router_ml.rollout.given": "_SIZE",
-    "router_ml.storage.recorder": "_REMEMBERED",
+    "router_ml.storage.spooling.recorder": "_REMEMBERED",
     "router_ml.state.learning": "_SIZE",
     "router_ml.state.drills.following": "_SIZE",
     "router_ml.execution.reviews.memory": "REMEMBERED",

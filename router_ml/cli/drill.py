@@ -70,7 +70,7 @@ def report(drill_id: str, *, log: str | None, as_json: bool) -> None:
     if as_json:
         write_json(found.to_dict())
         return
-    from router_ml.cli.show_outage import drill_page
+    from router_ml.cli.show.outage import drill_page
 
     render(drill_page(found))
 

@@ -118,7 +118,7 @@ def _survey(file: str, told: Mapping, router: Router, *, read: int, commands: _N
     if as_json:
         write_json({**found.to_dict(), "next": list(commands.lines)})
     else:
-        from router_ml.cli.show_importing import survey_page
+        from router_ml.cli.show.importing import survey_page
 
         render(survey_page(found))
         write("\n".join(["\nNext:", *commands.lines]))  # unwrapped, to be copied
@@ -147,7 +147,7 @@ def _write(file: str, told: Mapping, router: Router, *, log: str | None, said: t
     if as_json:
         write_json(done.to_dict())
     else:
-        from router_ml.cli.show_importing import imported_page
+        from router_ml.cli.show.importing import imported_page
 
         render(imported_page(done))
     return done.survey.left_out

@@ -118,7 +118,7 @@ def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, se
     if as_json:
         write_json([report.to_dict() for report in found] if several else found[0].to_dict())
         return
-    from router_ml.cli.show_outage import outage_page, outages_page
+    from router_ml.cli.show.outage import outage_page, outages_page
 
     render(outages_page(found) if several else outage_page(found[0]))
     if html is not None:
@@ -152,9 +152,9 @@ def _asked(
     if_any: bool,
 ) -> tuple[Kinds | Sequence[RouteDecision], Demand]:
     """The requests, and how many there are. ``if_any``: the log may be empty, or none be named."""
+    from router_ml.offline.judging.packs import read_pack
     from router_ml.offline.outage.demand import of_scenario
     from router_ml.offline.outage.logged import logged
-    from router_ml.offline.packs import read_pack
     from router_ml.offline.simulation.scenarios.loading import load_scenario
     from router_ml.offline.simulation.traffic.reading import (
         example_requests,

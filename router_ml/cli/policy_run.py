@@ -13,11 +13,11 @@ from router_ml.cli.policy_table import Example, Expected, Given, Table
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints, RouteDecision
 from router_ml.errors import ConfigError, InvalidRequestError, Problem
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.conditions import Facts
-from router_ml.guardrails.logic import NEUTRAL
 from router_ml.guardrails.policy import risk_tier
-from router_ml.guardrails.verdict import Verdict, invalid, verdict
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.conditions import Facts
+from router_ml.guardrails.rules.logic import NEUTRAL
+from router_ml.guardrails.rules.verdict import Verdict, invalid, verdict
 from router_ml.ruling.of_record import facts_of, rule_again
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def replay(
     if as_json:
         write_json(report.to_dict())
     else:
-        from router_ml.cli.show_replay import replay_page
+        from router_ml.cli.show.replay import replay_page
 
         render(replay_page(report))
     if report.differences:

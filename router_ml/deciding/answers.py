@@ -25,10 +25,10 @@ from router_ml.contract import (
 )
 from router_ml.contract.base import GuardState, walk_strings
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails.conditions import SCANNED_RISKS
 from router_ml.guardrails.echoes import Echoes
-from router_ml.guardrails.output import OutputFacts, notices_in, rule_output
 from router_ml.guardrails.patterns import DETECTORS
+from router_ml.guardrails.rules.conditions import SCANNED_RISKS
+from router_ml.guardrails.rules.output import OutputFacts, notices_in, rule_output
 from router_ml.guardrails.scan import Scan
 
 Classify = Callable[[RouteRequest], Sequence[Risk]]

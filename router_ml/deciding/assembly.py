@@ -27,7 +27,7 @@ from router_ml.contract import (
 from router_ml.contract.base import Action
 from router_ml.deciding.terms import Terms
 from router_ml.guardrails.policy import Ruling
-from router_ml.guardrails.verdict import NO_LANE
+from router_ml.guardrails.rules.verdict import NO_LANE
 from router_ml.planning.guess import NO_GUESS, Advice, Guess
 from router_ml.planning.plan import Allowed, Plan, make_plan
 from router_ml.planning.rules import Clarification, asked_back, matching

@@ -29,7 +29,7 @@ from router_ml.state.learning import OnlineLearner
 from router_ml.state.overrides import InForce
 from router_ml.state.remembered import Remembered, session_of, spending_of
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.recorder import Recorder
+from router_ml.storage.spooling.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 

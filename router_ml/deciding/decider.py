@@ -35,12 +35,12 @@ from router_ml.state.remembered import Remembered
 from router_ml.state.sessions import private_risks
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.loading import versions_of
-from router_ml.storage.recorder import Recorder
+from router_ml.storage.spooling.recorder import Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.spooling.drain import Drain
 
 
 class Decider(Concluder):

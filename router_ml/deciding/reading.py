@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from router_ml.config import RouterConfig
 from router_ml.contract import Risk, RouteRequest
 from router_ml.errors import ConfigError, Problem
-from router_ml.guardrails.detector import Detector
+from router_ml.guardrails.detectors.detector import Detector
+from router_ml.guardrails.detectors.external import External
 from router_ml.guardrails.digests import key_from_environment
-from router_ml.guardrails.external import External
 from router_ml.guardrails.fingerprint import fingerprint
 from router_ml.guardrails.patterns import detectors
 from router_ml.guardrails.scan import Scan

@@ -17,9 +17,9 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Destinations, Message, Narrowing, Risk, RiskTier, RouteDecision, RouteRequest, highest
 from router_ml.contract.base import GuardState
 from router_ml.deciding.answers import PRIVATE_RISKS
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.guardrails.scan import Scan
 from router_ml.ruling.of_record import facts_of
 from router_ml.ruling.of_request import REVIEWED

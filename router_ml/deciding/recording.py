@@ -32,13 +32,13 @@ from router_ml.guardrails.withholding import withheld, without_texts
 from router_ml.ruling.case import features_vector
 from router_ml.state.overrides import Governed, InForce
 from router_ml.state.sessions import is_private
-from router_ml.storage.recorder import Ack, Recorder
+from router_ml.storage.spooling.recorder import Ack, Recorder
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
-    from router_ml.storage.entries import Entry
+    from router_ml.storage.database.entries import Entry
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.owners import Owned
+    from router_ml.storage.views.owners import Owned
 
 __all__ = ["Ack", "Made", "Recorded", "entry_of", "must_be_kept", "record", "record_check"]
 
@@ -109,7 +109,7 @@ class Recorded(Governed):
         Raises:
             InvalidRequestError: a field is wrong. LogError: it could not be kept.
         """
-        from router_ml.storage.entries import of_execution
+        from router_ml.storage.database.entries import of_execution
 
         parsed = _parsed(Execution, execution)
         if not words or not self._keeps_text(parsed.decision_id):
@@ -118,7 +118,7 @@ class Recorded(Governed):
 
     def log_approval(self, approval: Approval | Mapping[str, Any]) -> Ack | None:
         """Log a step of an approval; answer and errors are those of ``log_execution``."""
-        from router_ml.storage.entries import of_approval
+        from router_ml.storage.database.entries import of_approval
 
         return self._recorder.write([of_approval(_parsed(Approval, approval))])
 
@@ -187,7 +187,7 @@ def record_check(recorder: Recorder, check: OutputCheck, *, decision: RouteDecis
     Raises:
         LogError: the check could not be kept, and must be.
     """
-    from router_ml.storage.entries import of_output_check
+    from router_ml.storage.database.entries import of_output_check
 
     try:
         recorder.write([of_output_check(check)])
@@ -214,8 +214,8 @@ def entry_of(made: Made, encoder: str, config: RouterConfig, subject: str | None
     Args:
         encoder: sha256 of the one that read it. subject: the keyed hash of the person that it is about.
     """
-    from router_ml.storage.entries import of_decision
-    from router_ml.storage.records import Features
+    from router_ml.storage.database.entries import of_decision
+    from router_ml.storage.database.records import Features
 
     decision, seen, features = made.decision, made.understood, None
     level = decision.log_level if not is_private(decision) else "features"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError, LogError, MissingExtraError
-from router_ml.offline.packs import Pack, learned_from, read_pack
+from router_ml.offline.judging.packs import Pack, learned_from, read_pack
 from router_ml.offline.simulation.counting.lineup import USUAL
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.studying import Progress, study

@@ -20,7 +20,7 @@ from router_ml.contract import (
     Step,
 )
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails.limits import smallest
+from router_ml.guardrails.rules.limits import smallest
 from router_ml.planning.guess import Advice, Guess
 from router_ml.planning.situation import Situation, matches
 

@@ -22,7 +22,7 @@ from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.owners import Owned
+    from router_ml.storage.views.owners import Owned
     from router_ml.understanding.attribution import Attribution
 
 Request = str | RouteRequest | Mapping[str, Any]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from router_ml.allocation.context import Contexts
 from router_ml.config import RouterConfig, TrafficClass
 from router_ml.contract import Risk, RiskTier, RouteRequest
-from router_ml.guardrails.conditions import ELSEWHERE
 from router_ml.guardrails.entities import Chunk, Entity, Tagger
-from router_ml.guardrails.entity_findings import with_entities
 from router_ml.guardrails.policy import Facts, risk_tier, worst_tier
+from router_ml.guardrails.rules.conditions import ELSEWHERE
 from router_ml.guardrails.scan import Scan
+from router_ml.guardrails.tagging.entity_findings import with_entities
 from router_ml.guardrails.views import normalize
 from router_ml.planning.plan import traffic_class
 from router_ml.planning.situation import Situation

@@ -11,11 +11,11 @@ from router_ml.config import RouterConfig
 from router_ml.config.schema import ClassLimits
 from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails.apply import apply_limits, apply_rules
-from router_ml.guardrails.conditions import ELSEWHERE, Facts
-from router_ml.guardrails.limits import smallest
 from router_ml.guardrails.policy import Ruling, risk_tier, worst_tier
-from router_ml.guardrails.verdict import Verdict, invalid, verdict
+from router_ml.guardrails.rules.apply import apply_limits, apply_rules
+from router_ml.guardrails.rules.conditions import ELSEWHERE, Facts
+from router_ml.guardrails.rules.limits import smallest
+from router_ml.guardrails.rules.verdict import Verdict, invalid, verdict
 from router_ml.planning.plan import Situation, matches
 
 _OVER = re.compile(r"(cost|latency) (?:\$?(\d{1,16}(?:\.\d{1,9})?)|without an estimate)")

@@ -8,8 +8,8 @@ from dataclasses import replace
 from router_ml.allocation.estimate import Estimates
 from router_ml.config import RouterConfig
 from router_ml.contract import PolicyFired
-from router_ml.guardrails.apply import apply_limits, apply_rules
 from router_ml.guardrails.policy import Ruling
+from router_ml.guardrails.rules.apply import apply_limits, apply_rules
 from router_ml.ruling.case import Case
 
 REVIEWED = "human-review"

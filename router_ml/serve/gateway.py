@@ -27,8 +27,8 @@ from router_ml.state.sharing.sharing import Shared, Sharing
 from router_ml.storage.loading import MODEL_VARIABLE, whole_model
 
 if TYPE_CHECKING:
-    from router_ml.storage.access import StoredKey
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.service.access import StoredKey
 
 
 @dataclass
@@ -132,12 +132,12 @@ class Gateway:
         self.router.close()
 
     def _read_keys(self) -> Mapping[str, StoredKey]:
-        from router_ml.storage.access import AccessTable
+        from router_ml.storage.service.access import AccessTable
 
         return AccessTable(self._opened_log()).keys()
 
     def _session_secret(self) -> bytes:
-        from router_ml.storage.access import AccessTable
+        from router_ml.storage.service.access import AccessTable
 
         return AccessTable(self._opened_log()).secret("console")
 

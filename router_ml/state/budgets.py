@@ -28,8 +28,8 @@ from router_ml.errors import LogError
 from router_ml.state.ledger import Ledger, Standing
 
 if TYPE_CHECKING:
-    from router_ml.storage.costs import Billed, Cost
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.readers.costs import Billed, Cost
 
 __all__ = ["Budgets", "Standing"]
 

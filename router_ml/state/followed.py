@@ -20,7 +20,7 @@ from router_ml.config.changes import added_policies, with_policies
 from router_ml.config.rules import LaneSet, Then, When
 from router_ml.contract import AuditEvent
 from router_ml.errors import ConfigError
-from router_ml.guardrails import references
+from router_ml.guardrails.rules import references
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from router_ml.state.health import Health
 from router_ml.state.listening import Listener
 from router_ml.state.sessions import Recent
 from router_ml.state.sharing.switched import Switches
-from router_ml.storage.recorder import Recorder
+from router_ml.storage.spooling.recorder import Recorder
 
 
 @dataclass(frozen=True)

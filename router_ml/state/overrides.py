@@ -23,7 +23,7 @@ from router_ml.config import Policy, RouterConfig, config_sha256, policy_sha256
 from router_ml.config.changes import added_policies, compare_rules, newer_rules, rules_from, with_policies
 from router_ml.contract import AuditEvent, Versions, describe
 from router_ml.errors import InvalidRequestError, LogError
-from router_ml.guardrails import references
+from router_ml.guardrails.rules import references
 from router_ml.state.followed import FOLLOWED, FollowedOverrides, fitted, written
 
 if TYPE_CHECKING:

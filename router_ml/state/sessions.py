@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from router_ml.contract import Previous, RouteDecision, RouteRequest
 from router_ml.errors import LogError
-from router_ml.guardrails import pins
-from router_ml.guardrails.keeping import PRIVATE
+from router_ml.guardrails.rules import pins
+from router_ml.guardrails.rules.keeping import PRIVATE
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

@@ -12,13 +12,13 @@ from router_ml.config import RouterConfig, config_sha256, load_config, policy_sh
 from router_ml.config.rewards import Rewards, rewards_beside
 from router_ml.contract import CONTRACT_VERSION, Versions
 from router_ml.errors import BundleError
-from router_ml.guardrails import references
+from router_ml.guardrails.rules import references
 from router_ml.storage import runtime
 from router_ml.storage.bundle import Bundle
 
 if TYPE_CHECKING:
-    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.spooling.drain import Drain
 
 MODEL_VARIABLE = "ROUTER_ML_MODEL"
 LOG_VARIABLE = "ROUTER_ML_LOG"

@@ -107,7 +107,7 @@ def test_regulated_advice_gets_the_notice_it_lacks(router: Router, bundle: Bundl
 
 def test_every_notice_that_ships_is_recognised_by_its_own_phrases(bundle: Bundle) -> None:
     """Else it would be added to an answer that carries it."""
-    from router_ml.guardrails.output import notices_in
+    from router_ml.guardrails.rules.output import notices_in
 
     for name, notice in bundle.config.notices.items():
         assert name in notices_in(notice.text, bundle.config.notices)

@@ -21,7 +21,7 @@ from router_ml.offline.replay import Replayer, ReplayReport, replay, replay_deci
 from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from router_ml.storage.made_from import Kept
+from router_ml.storage.readers.made_from import Kept
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHO = {"who": "ana", "why": "a test"}

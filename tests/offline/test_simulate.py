@@ -14,7 +14,7 @@ from router_ml.allocation.context import Contexts
 from router_ml.contract import Constraints
 from router_ml.deciding.reading import read
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
-from router_ml.offline.packs import Pack, read_pack
+from router_ml.offline.judging.packs import Pack, read_pack
 from router_ml.offline.simulate import Source, class_frame, frame, open_source, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record

@@ -15,9 +15,9 @@ from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.offline.replay import replay
 from router_ml.state import drills
-from router_ml.storage.entries import Entry
+from router_ml.storage.database.entries import Entry
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
 from tests.state.test_drills import CONFIG, WHO, decide, followed
 
 

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from training.data_checks import Check, check_log, not_concluded
 from training.log_batches import over
 from training.log_outcomes import drawable, from_log

@@ -13,7 +13,7 @@ pytest.importorskip("faker", reason="training entities needs the 'train' extra; 
 torch = pytest.importorskip("torch", reason="training entities needs the 'train' extra; make test-all installs it")
 
 from router_ml.guardrails.entities import KINDS, TAGS, Chunk, Tagger, TaggerSpec
-from router_ml.guardrails.token_shapes import SHAPES, shapes
+from router_ml.guardrails.tagging.token_shapes import SHAPES, shapes
 from training.entities import scores
 from training.entity_texts import Span, align, fill, inhabited, load, recased, together
 from training.forms import form

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from training.fitting import learn_all
 from training.held_out import lane_errors
 from training.kernel import regress, survey

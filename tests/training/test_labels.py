@@ -98,7 +98,7 @@ def test_labels_are_of_what_this_classifier_has_read(bundle: Bundle) -> None:
 def test_labels_are_of_the_decisions_that_are_learned_from(bundle: Bundle, tmp_path: Path) -> None:
     """Not of another organisation or another time, whenever the label came; and a compaction loses none."""
     pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     archive, start = str(tmp_path / "archive"), datetime(2026, 1, 1, tzinfo=UTC)
     with EventLog(tmp_path / "log.sqlite") as log:

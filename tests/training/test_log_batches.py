@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
 
 from router_ml.contract import RouteDecision
-from router_ml.storage import archive as archives
-from router_ml.storage.archive import compact
+from router_ml.storage.archives import archive as archives
+from router_ml.storage.archives.archive import compact
 from router_ml.storage.eventlog import EventLog
 from training.log_batches import Window
 

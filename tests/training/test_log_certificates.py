@@ -11,8 +11,8 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.database.records import LoggedData
 from router_ml.storage.promises import Certificate
-from router_ml.storage.records import LoggedData
 from training.allocation import Outcomes
 from training.certification import Believed
 from training.fitting import learn

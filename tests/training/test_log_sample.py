@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from training.data_checks import check_log
 from training.log_batches import over
 from training.log_sample import Reading, joined, read

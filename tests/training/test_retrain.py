@@ -368,7 +368,7 @@ def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> 
 def test_what_was_compacted_is_learned_from_as_before(traffic: Path, tmp_path: Path) -> None:
     """Half of the log moves to Parquet: the same decisions are read, so the same digest is learned from."""
     pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     path, archive = tmp_path / "log.sqlite", str(tmp_path / "archive")
     shutil.copyfile(traffic, path)

@@ -17,7 +17,7 @@ from router_ml.guardrails.digests import json_digest, key_from_environment
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.state.sessions import is_private
-from router_ml.storage.held import Held
+from router_ml.storage.service.held import Held
 
 LONGEST = 2000
 

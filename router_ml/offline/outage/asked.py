@@ -14,7 +14,7 @@ from router_ml.allocation.quality import Belief
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.outage.decisions import Floats, Weighing, case_of, weighing
 from router_ml.offline.outage.service import Worth
 from router_ml.offline.simulation.traffic.kinds import Kinds

@@ -20,8 +20,8 @@ from router_ml.contract import Constraints, Label, ModeLabel, Risk, RouteRequest
 from router_ml.contract.understood import Language
 from router_ml.deciding.terms import chosen, terms
 from router_ml.guardrails import Scan
-from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.playing.carried import Fate
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.planning.plan import Situation, fallback, traffic_class

@@ -20,8 +20,8 @@ from router_ml.serve.api.owned import AnyOf, sees, unknown
 from router_ml.serve.asked import MayAdmin, Served
 from router_ml.serve.disclosing import disclosed
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.browsing import browse
-from router_ml.storage.looked_for import NAMES, LookedFor
+from router_ml.storage.views.browsing import browse
+from router_ml.storage.views.looked_for import NAMES, LookedFor
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 View = Literal["record", "story", "explain"]

@@ -26,8 +26,8 @@ from router_ml.state.sharing.processes import Process
 from router_ml.state.sharing.spending import SPEND, as_counters, as_spending, before, short
 
 if TYPE_CHECKING:
-    from router_ml.storage.board import Beat, Board
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.service.board import Beat, Board
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class Sharing:
         if log is None:
             return None
         if self._board is None or self._board[0] is not log:
-            from router_ml.storage.board import Board
+            from router_ml.storage.service.board import Board
 
             self._board = log, Board(log.session)
         return self._board[1]

@@ -18,7 +18,7 @@ from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.run import run
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.engine.simulating import PLAN, TALLIES, added_up, task_of, write_plan
-from router_ml.offline.packs import Pack
+from router_ml.offline.judging.packs import Pack
 from router_ml.offline.simulate import Source, simulate, sized
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.scenarios.scenario import Behaviour, Scenario

@@ -17,7 +17,7 @@ from router_ml.config.execution import Breaker, Endpoint
 from router_ml.config.load import load_config
 from router_ml.config.schema import ClassLimits, Latency, Price, Probe
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.playing.carried import FATES, Carried
 from router_ml.offline.simulation.playing.play import play
 from router_ml.offline.simulation.policies.policy import Moment, Policy, Told, Weighed

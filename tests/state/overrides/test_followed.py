@@ -15,7 +15,7 @@ from router_ml import RouteDecision, Router
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.replay import replay
-from router_ml.storage.entries import Entry
+from router_ml.storage.database.entries import Entry
 from router_ml.storage.eventlog import EventLog
 
 WHO = {"who": "on-call", "why": "vendor incident"}

@@ -13,8 +13,8 @@ import sqlalchemy as sql
 
 from router_ml import Router
 from router_ml.contract import Execution, RouteDecision
-from router_ml.storage import tables
-from router_ml.storage.entries import of_decision
+from router_ml.storage.database import tables
+from router_ml.storage.database.entries import of_decision
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
 from tests.state.sharing.conftest import CONFIG, Replica, Service

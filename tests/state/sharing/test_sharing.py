@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from router_ml.errors import LogError
-from router_ml.storage import board as boards
-from router_ml.storage.board import ALIVE_S, Board
+from router_ml.storage.service import board as boards
+from router_ml.storage.service.board import ALIVE_S, Board
 from tests.state.sharing.conftest import CONFIG, Replica, Service
 
 WHO = {"who": "on-call", "why": "vendor incident"}

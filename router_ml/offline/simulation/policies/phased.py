@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from router_ml.allocation.estimate import Estimates
 from router_ml.allocation.select import Rule
 from router_ml.deciding.terms import may_explore
-from router_ml.guardrails.limits import keeps
+from router_ml.guardrails.rules.limits import keeps
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.policies.configured import Configured
 from router_ml.offline.simulation.policies.foreseen import Foreseen

@@ -14,7 +14,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import RouteRequest
 from router_ml.contract.base import Channel
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.scenarios.checking import NONE
 from router_ml.offline.simulation.traffic.rates import holds
 

@@ -16,8 +16,8 @@ from router_ml.contract import RouteRequest
 from router_ml.deciding.arguments import numbered
 from router_ml.deciding.reading import Guards, read
 from router_ml.errors import InvalidRequestError, OfflineDataError
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.limits import of_constraints
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.limits import of_constraints
 from router_ml.offline.simulation.traffic.circumstances import Mix, placed, put, shares_of, weighted
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.packed import kinds_from_pack

@@ -27,7 +27,7 @@ from router_ml.serve.disclosing import operates_all
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.problems import said_of
 from router_ml.state.drills import running_drill
-from router_ml.storage import overview
+from router_ml.storage.views import overview
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.deciding.assembly import BUDGET
-from router_ml.guardrails.verdict import NO_LANE
+from router_ml.guardrails.rules.verdict import NO_LANE
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.policies.policy import Moment, Weighed
 from router_ml.offline.simulation.policies.routed import Routed
