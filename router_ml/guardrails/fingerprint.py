@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 
 from router_ml.guardrails.detectors.detector import Detector
 
@@ -36,10 +37,17 @@ def _fingerprint(detectors: tuple[Detector, ...]) -> str:
 
 @cache
 def _sources() -> dict[str, str]:
-    """sha256 of each guardrail module, by name; line ends of the check-out do not count."""
-    files = resources.files("router_ml.guardrails").iterdir()
-    texts = sorted((file.name, file.read_bytes()) for file in files if file.name.endswith(".py"))
+    """sha256 of each guardrail module, by path; line ends of the check-out do not count."""
+    texts = sorted(_modules(resources.files("router_ml.guardrails"), ""))
     return {name: hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest() for name, text in texts}
+
+
+def _modules(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    for file in folder.iterdir():
+        if file.is_dir():
+            yield from _modules(file, f"{path}{file.name}/")
+        elif file.name.endswith(".py"):
+            yield f"{path}{file.name}", file.read_bytes()
 
 
 def _versions() -> dict[str, str]:
