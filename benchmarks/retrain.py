@@ -28,11 +28,11 @@ from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
 from router_ml.storage.loading import shipped_bundle
-from training.gathering import gather
-from training.log_sample import MOST_ROWS
+from training.logged.sample import MOST_ROWS
 from training.outcomes import Pack, load_pack
-from training.stages import Stages
-from training.steps import certified, compared, fitted, written
+from training.retraining.gathering import gather
+from training.retraining.stages import Stages
+from training.retraining.steps import certified, compared, fitted, written
 
 AT_ONCE = 5_000
 RATED = 0.7

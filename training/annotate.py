@@ -17,7 +17,7 @@ from router_ml.errors import OfflineDataError
 from router_ml.offline.gating.champion import logged_contexts
 from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.classifier import ClassifierSpec
-from training.log_outcomes import sizes_of
+from training.logged.outcomes import sizes_of
 
 NEIGHBOURS = 10
 MOST_COMPARED = 20_000

@@ -29,9 +29,9 @@ from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import Lifecycle, Version
-from training.demo_execution import carry_out
-from training.demo_requests import telling_requests
-from training.demo_results import held_out, outages
+from training.demonstration.execution import carry_out
+from training.demonstration.requests import telling_requests
+from training.demonstration.results import held_out, outages
 from training.outcomes import Pack, load_pack
 from training.retrain import retrain
 

@@ -16,7 +16,7 @@ from router_ml.storage.bundle import Bundle
 from router_ml.storage.loading import shipped_bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import load_pack
-from training.pack_outcomes import from_pack
+from training.predicting.pack_outcomes import from_pack
 
 
 @pytest.fixture(scope="module")

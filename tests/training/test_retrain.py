@@ -27,13 +27,13 @@ from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.priors import as_json, digest
-from training.fitting import Unplaced, learn
-from training.gathering import gather
-from training.log_batches import Window
-from training.log_outcomes import from_log
+from training.logged.batches import Window
+from training.logged.outcomes import from_log
 from training.outcomes import Pack, load_pack
-from training.pack_outcomes import from_pack
+from training.predicting.fitting import Unplaced, learn
+from training.predicting.pack_outcomes import from_pack
 from training.retrain import register, retrain
+from training.retraining.gathering import gather
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
