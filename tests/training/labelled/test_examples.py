@@ -10,7 +10,7 @@ import pytest
 from training import corpus
 from training.labelled.examples import DEFAULT, UNKNOWN, Example, Targets, authored, noise
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
 def test_everything_is_known_of_authored_rows() -> None:
