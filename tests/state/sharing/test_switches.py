@@ -196,6 +196,7 @@ def test_an_idle_router_does_not_wait_for_a_database_that_is_away(
         return count(kinds)
 
     monkeypatch.setattr(log, "count_changes", stalled)
+    monkeypatch.setattr("router_ml.state.listening._AGAIN_SECONDS", 3600)
     listener = router.memory.listener
     listener._look_at = listener._looked_at = time.monotonic() - 60
     decide(router)
