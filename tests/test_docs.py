@@ -37,7 +37,9 @@ def test_links_lead_somewhere(root: Path) -> None:
 def test_every_document_is_in_the_list_of_them(root: Path) -> None:
     """docs/README.md names each document, and that of the how-tos each of these."""
     lists = [root / "docs" / "README.md", root / "docs" / "howto" / "README.md"]
-    named = {(page.parent / link.partition("#")[0]).resolve() for page in lists for link in links(page.read_text("utf-8"))}
+    named = {
+        (page.parent / link.partition("#")[0]).resolve() for page in lists for link in links(page.read_text("utf-8"))
+    }
     wanted = {path for path in DOCUMENTS if path.is_relative_to(root / "docs")} | set(root.glob("*.md"))
     assert sorted(str(path.relative_to(root)) for path in wanted - named - {lists[0]}) == []
 
