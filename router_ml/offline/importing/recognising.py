@@ -74,8 +74,9 @@ def chances(rows: Sequence[dict[str, Any]], used: Collection[str]) -> list[str]:
         for name, values in read.items()
         if all(value is None or value >= 0 for value in values) and any(value and value < 1 for value in values)
     ]
-    sums = [sum(values) for values in zip(*(read[name] for name in names), strict=True) if None not in values]
-    return names if len(names) > 1 and sums and all(abs(one - 1) < 0.02 for one in sums) else []
+    whole = [values for values in zip(*(read[name] for name in names), strict=True) if None not in values]
+    even = all(abs(sum(value or 0.0 for value in values) - 1) < 0.02 for values in whole)
+    return names if len(names) > 1 and whole and even else []
 
 
 def _chance(value: Any) -> float | None:
