@@ -92,7 +92,7 @@ def _page(trained: Trained, heads: dict[str, tuple[Floats, NDArray[np.int64]]]) 
         yield f"| {risk} | {own['recall']['share']} | {own['false_positives']['share']} | {own['recall']['rows']} |"
     for name, suspects in trained.suspects.items():
         labels = getattr(trained.classifier.spec, name).labels
-        yield f"\n## Suspected label errors of {name}: {len(suspects)}\n"
+        yield f"\n## Suspected label errors of {name}: {len(suspects)}\n\nRows are counted from 1, without a header.\n"
         for each in suspects[:SHOWN]:
             given, better = labels[each.given], labels[each.suggested]
             yield f"- row {each.row + 1}: {given}, more likely {better} ({each.margin:+.2f})"
