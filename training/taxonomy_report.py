@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.understanding.classifier import HEADS
-from training.calibration import ERROR, NEVER
-from training.examples import UNKNOWN
-from training.plots import confusion, reliability
+from training.labelled.examples import UNKNOWN
+from training.reading.calibration import ERROR, NEVER
+from training.reading.plots import confusion, reliability
 from training.taxonomy import Trained
 
 Floats = NDArray[np.float32]

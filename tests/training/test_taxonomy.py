@@ -16,8 +16,8 @@ from router_ml.router import Router
 from router_ml.understanding.classifier import HEADS, Classifier
 from router_ml.understanding.surface import NAMES
 from training import corpus, taxonomy, taxonomy_report
-from training.calibration import NEVER
 from training.classifier import own_labels
+from training.reading.calibration import NEVER
 
 pytestmark = pytest.mark.slow
 
