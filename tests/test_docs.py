@@ -3,6 +3,7 @@ they name exist, configuration that they show is valid, and how-tos run from top
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,27 @@ def test_links_lead_somewhere(root: Path) -> None:
             if not place.exists() or (heading and place.suffix == ".md" and heading not in anchors(place)):
                 broken.append(f"{path.relative_to(root)}: {link}")
     assert broken == []
+
+
+def test_every_document_is_in_the_list_of_them(root: Path) -> None:
+    """docs/README.md names each document, and that of the how-tos each of these."""
+    lists = [root / "docs" / "README.md", root / "docs" / "howto" / "README.md"]
+    named = {
+        (page.parent / link.partition("#")[0]).resolve() for page in lists for link in links(page.read_text("utf-8"))
+    }
+    wanted = {path for path in DOCUMENTS if path.is_relative_to(root / "docs")} | set(root.glob("*.md"))
+    assert sorted(str(path.relative_to(root)) for path in wanted - named - {lists[0]}) == []
+
+
+def test_the_map_of_folders_is_whole(root: Path) -> None:
+    """One that has not followed a move leads astray."""
+    text = (root / "ARCHITECTURE.md").read_text("utf-8").partition("| folder of `router_ml/` |")[2]
+    rows = [row for row in text.splitlines() if row.startswith("| `")]
+    named = sorted(path.strip("/") for row in rows for path in re.findall(r"`([^`]+)`", row.split(" | ")[0]))
+    there = [
+        path.name for path in (root / "router_ml").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    ]
+    assert named == sorted(set(there) - {"__init__.py"})
 
 
 def test_commands_and_options_exist(root: Path) -> None:
