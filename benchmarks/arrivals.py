@@ -15,13 +15,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from router_ml.loading import shipped_bundle
-from router_ml.offline.packs import read_pack
+from router_ml.offline.judging.packs import read_pack
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.traffic.arrivals import Arrivals, arrivals
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.reading import kinds_from_pack
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 
 PACK = Path(__file__).parents[1] / "data" / "outcomes" / "judged"
 SCENARIOS = {"single": "quiet_week", "in sessions": "prompt_cache_sessions"}

@@ -27,13 +27,13 @@ from benchmarks.servers import LACKING, Postgres, installed
 from benchmarks.serving import Measurement, corpus_texts, near, show
 from router_ml import Router
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.recording import Made, record
-from router_ml.storage.entries import Entry
+from router_ml.deciding.recording import Made, record
+from router_ml.storage.database.entries import Entry
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.frames import frame, pack
 from router_ml.storage.opening import open_log
-from router_ml.storage.recorder import Recorder
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
+from router_ml.storage.spooling.frames import frame, pack
+from router_ml.storage.spooling.recorder import Recorder
 
 TOGETHER = 64
 MOST_ADDED_MS = 1.0

@@ -30,8 +30,8 @@ from router_ml.config import RouterConfig, parse_config
 from router_ml.config.rules import Guardrails
 from router_ml.contract import Constraints, RouteRequest
 from router_ml.errors import RouterError
-from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import rule
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.guardrails.scan import scan
 from router_ml.guardrails.views import VIEWS, views
 

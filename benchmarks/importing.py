@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from router_ml.config import load_config
-from router_ml.loading import shipped_bundle
 from router_ml.offline.importing.mapping import load_mapping
 from router_ml.offline.importing.running import import_file
 from router_ml.offline.importing.survey import survey
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "import"
 

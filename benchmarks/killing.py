@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from router_ml.contract import Outcome, RouteDecision
-from router_ml.storage.entries import Entry, of_decision, of_outcome
+from router_ml.storage.database.entries import Entry, of_decision, of_outcome
+from router_ml.storage.database.records import Features
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
-from router_ml.storage.recorder import Recorder
-from router_ml.storage.records import Features
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
+from router_ml.storage.spooling.recorder import Recorder
 
 WIDTH, SURFACE = 768, 37
 PAUSE_S = 0.002  # a few hundred records a second: what is killed is traffic, and all of it can be checked

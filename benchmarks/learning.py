@@ -22,8 +22,8 @@ from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Allocation, estimate
 from router_ml.allocation.select import Rule, best, distribution
 from router_ml.config import Lane
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import load_pack
 

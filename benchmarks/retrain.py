@@ -21,18 +21,18 @@ from typing import Annotated, TypeVar
 import numpy as np
 import typer
 
-from router_ml.case import features_vector
 from router_ml.contract import Constraints, Outcome, RouteDecision, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.router import Router
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from training.gathering import gather
-from training.log_sample import MOST_ROWS
+from router_ml.storage.loading import shipped_bundle
+from training.logged.sample import MOST_ROWS
 from training.outcomes import Pack, load_pack
-from training.stages import Stages
-from training.steps import certified, compared, fitted, written
+from training.retraining.gathering import gather
+from training.retraining.stages import Stages
+from training.retraining.steps import certified, compared, fitted, written
 
 AT_ONCE = 5_000
 RATED = 0.7

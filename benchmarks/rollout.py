@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from router_ml import Rollout, Router
-from router_ml.loading import shipped_bundle
-from router_ml.memory import Memory
-from router_ml.offline.anytime import bounded
+from router_ml.offline.estimating.anytime import bounded
+from router_ml.state.memory import Memory
 from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import Lifecycle, Standing
 
 TEXT = "Please summarise the attached note about our holiday plans in three short sentences for the whole team. " * 3

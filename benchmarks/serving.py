@@ -88,9 +88,9 @@ def in_turns(calls: Sequence[Call], texts: Sequence[str], *, warm_up: int = WARM
 def measure_latency(rounds: int, folder: Path) -> list[Measurement]:
     """p50 and p95 of one decision, without and with an SQLite log in ``folder``, beside the bare encoder."""
     from router_ml import Router
-    from router_ml.loading import shipped_bundle
     from router_ml.storage.bundle import Bundle
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.loading import shipped_bundle
 
     bundle = Bundle.load(shipped_bundle())
     texts, count = corpus_texts(), bundle.encoder.count_tokens
@@ -130,8 +130,8 @@ def _ratios(name: str, times: Times, bare: Times, promised: float | None) -> lis
 def measure_throughput(size: int) -> list[Measurement]:
     """Decisions per second of one call with ``size`` short texts, beside the bare encoder's one call; medians."""
     from router_ml import Router
-    from router_ml.loading import shipped_bundle
     from router_ml.storage.bundle import Bundle
+    from router_ml.storage.loading import shipped_bundle
 
     bundle = Bundle.load(shipped_bundle())
     router = Router(bundle.config, bundle=bundle)

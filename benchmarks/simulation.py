@@ -19,7 +19,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from router_ml.loading import shipped_bundle
 from router_ml.offline.simulation.playing.carried import Carried
 from router_ml.offline.simulation.playing.play import play
 from router_ml.offline.simulation.policies.routed import Routed
@@ -28,6 +27,7 @@ from router_ml.offline.simulation.traffic.arrivals import arrivals
 from router_ml.offline.simulation.traffic.reading import example_requests, kinds_from_requests
 from router_ml.offline.simulation.world.building import build_world
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 
 app = typer.Typer(help=__doc__, add_completion=False)
 KINDS = 2_000

@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from router_ml.contract import Execution, RouteDecision, RouteRequest
-from router_ml.loading import MODEL_VARIABLE, whole_model
-from router_ml.recording import Ack
+from router_ml.deciding.recording import Ack
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.storage.loading import MODEL_VARIABLE, whole_model
 
 _lock = threading.Lock()
 _shared: list[Router | Rollout] = []

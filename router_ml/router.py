@@ -14,22 +14,23 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from router_ml import telemetry
-from router_ml.answers import Answer, check_answer
-from router_ml.arguments import numbered, stamped, with_fields
 from router_ml.contract import Message, Outcome, OutputCheck, RouteDecision, RouteRequest, describe
-from router_ml.deadline import Claim
+from router_ml.deciding.answers import Answer, check_answer
+from router_ml.deciding.arguments import numbered, stamped, with_fields
+from router_ml.deciding.deadline import Claim
+from router_ml.deciding.late import in_turns
+from router_ml.deciding.operated import Operated
+from router_ml.deciding.reading import Guards, read
+from router_ml.deciding.rechecking import Read, Still, recheck
+from router_ml.deciding.recording import Ack, record_check
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails import Scan, pins
-from router_ml.late import in_turns
-from router_ml.loading import open_parts
-from router_ml.memory import Memory
-from router_ml.operated import Operated
-from router_ml.reading import Guards, read
-from router_ml.rechecking import Read, Still, recheck
-from router_ml.recording import Ack, record_check
+from router_ml.guardrails import Scan
+from router_ml.guardrails.rules import pins
 from router_ml.rewards import rated
-from router_ml.sessions import private_risks
-from router_ml.storage.entries import of_outcome
+from router_ml.state.memory import Memory
+from router_ml.state.sessions import private_risks
+from router_ml.storage.database.entries import of_outcome
+from router_ml.storage.loading import open_parts
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:

@@ -58,8 +58,8 @@ RANK = {unit: rank for rank, units in enumerate(ORDER) for unit in units}
 # ``RouteDecision.what_if`` and its like are where a reader looks for them; they hand themselves to the selection above
 # when they are called.
 DELEGATES = {
-    ("contract/decision.py", "router_ml.what_if.what_if"),
-    ("contract/decision.py", "router_ml.nearest.nearest_changes"),
+    ("contract/decision.py", "router_ml.counterfactual.what_if.what_if"),
+    ("contract/decision.py", "router_ml.counterfactual.nearest.nearest_changes"),
 }
 
 OWNERS = {

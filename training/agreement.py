@@ -16,7 +16,7 @@ from typing import Any
 
 from router_ml.understanding.classifier import HEADS
 from training import corpus
-from training.examples import CALIBRATION, HELD_OUT
+from training.labelled.examples import CALIBRATION, HELD_OUT
 
 ROOT = Path(__file__).parents[1]
 

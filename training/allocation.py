@@ -17,7 +17,7 @@ from router_ml.allocation.cost import TYPICAL_TOKENS_OUT, CostModel, latency, pr
 from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import QualityModel
 from router_ml.config import Lane
-from training.kernel import Fitted, Space, is_sparse, one_thread, regress, survey
+from training.predicting.kernel import Fitted, Space, is_sparse, one_thread, regress, survey
 
 COMPONENTS = 48
 FEWEST_PROJECTED = 10_000  # prompts, from which on the principal components are found in every second, third ...

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.champion import logged_contexts
-from router_ml.storage.records import LoggedData
+from router_ml.offline.gating.champion import logged_contexts
+from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.classifier import ClassifierSpec
-from training.log_outcomes import sizes_of
+from training.logged.outcomes import sizes_of
 
 NEIGHBOURS = 10
 MOST_COMPARED = 20_000

@@ -2,7 +2,7 @@
 
 ``python -m training.classifier --heads runs/tuned/heads.safetensors [--public FOLDER]`` makes the one that ships. One
 author batch (``calibration``) sets temperatures, abstention thresholds and risk thresholds; another (``heldout``) and
-what ``training/public.py`` holds out are measured, and nothing is chosen on them.
+what ``training/labelled/public.py`` holds out are measured, and nothing is chosen on them.
 
 ``python -m training.classifier --data my.jsonl --out runs/mine`` trains heads for labels of your own on the shipped
 encoder and writes a bundle that routes by them, with a report: see ``training/taxonomy.py``.
@@ -26,12 +26,12 @@ from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.understanding.classifier import HEADS, Classifier, Weights
 from router_ml.understanding.encoder import Encoder
 from training import corpus
-from training.calibration import calibrate, uncalibrated
-from training.examples import CALIBRATION, DEFAULT, HELD_OUT, Example, Targets, authored
-from training.metrics import Predictions, predict, report
-from training.plots import reliability
-from training.public import load_public
-from training.readers import Rows, encode, read_columns, scores
+from training.labelled.examples import CALIBRATION, DEFAULT, HELD_OUT, Example, Targets, authored
+from training.labelled.public import load_public
+from training.reading.calibration import calibrate, uncalibrated
+from training.reading.metrics import Predictions, predict, report
+from training.reading.plots import reliability
+from training.reading.readers import Rows, encode, read_columns, scores
 
 Floats = NDArray[np.float32]
 Plotted = dict[str, tuple[Floats, NDArray[np.int64]]]

@@ -19,19 +19,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from router_ml.cli.show_gate import verdict_page
+from router_ml.cli.show.gate import verdict_page
 from router_ml.contract import Constraints, Outcome, Previous, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.offline.gate import Verdict, evaluate
 from router_ml.offline.simulation.traffic.packed import understood
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import Lifecycle, Version
-from training.demo_execution import carry_out
-from training.demo_requests import telling_requests
-from training.demo_results import held_out, outages
+from training.demonstration.execution import carry_out
+from training.demonstration.requests import telling_requests
+from training.demonstration.results import held_out, outages
 from training.outcomes import Pack, load_pack
 from training.retrain import retrain
 

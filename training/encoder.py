@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from router_ml.understanding.encoder import DEFAULT_LANGUAGES, EARLY, LAST, Encoder, EncoderSpec
 from training import corpus
-from training.quantize import quantize
+from training.reading.quantize import quantize
 
 OVERLAP = 32
 EARLY_NORM = 4  # of the embeddings, then two a block: the output of the second block

@@ -23,11 +23,11 @@ from rich.progress import Progress
 
 from router_ml.guardrails.entities import KINDS, Chunk, Entity, Tagger, TaggerSpec
 from router_ml.understanding.encoder import Encoder
-from training import entity_report, public_spans
-from training.entity_texts import Span, Tagged, fill, inhabited, load, plain_requests, recased, tagged_texts
-from training.forms import form
-from training.tagger import Settings, examples, train
-from training.values import ROOT, Values
+from training.tagging import entity_report, public_spans
+from training.tagging.entity_texts import Span, Tagged, fill, inhabited, load, plain_requests, recased, tagged_texts
+from training.tagging.forms import form
+from training.tagging.tagger import Settings, examples, train
+from training.tagging.values import ROOT, Values
 
 FORMS, FILLINGS, PUBLIC_FILLINGS, PLAIN, INHABITED = 2500, 8, 5, 3500, 4
 TEST_FILLINGS = 3

@@ -26,8 +26,8 @@ from rich.progress import track
 from router_ml.understanding.classifier import HEADS
 from router_ml.understanding.encoder import Encoder
 from training import corpus
-from training.calibration import softmax, temperature
-from training.examples import DEFAULT, Targets, authored
+from training.labelled.examples import DEFAULT, Targets, authored
+from training.reading.calibration import softmax, temperature
 
 Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def confident_learning(probabilities: Floats, labels: NDArray[np.int64]) -> list
 
 def over_authors(rows: Sequence[corpus.Row], encoder: Encoder) -> dict[str, list[Suspect]]:
     """Suspects by head and by risk, each row judged by a model that was trained on other authors."""
-    from training.readers import encode, trunk
+    from training.reading.readers import encode, trunk
 
     targets = Targets.of(authored(rows))
     encoded = encode(encoder, [row.text for row in rows], targets, tokens=False)

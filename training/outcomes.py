@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from router_ml.allocation.context import Contexts
 from router_ml.config import load_config
 from router_ml.errors import OfflineDataError
-from router_ml.offline.packs import Pack, read_pack
+from router_ml.offline.judging.packs import Pack, read_pack
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 from router_ml.understanding.surface import surface
@@ -35,7 +35,7 @@ AT_ONCE = 512  # texts
 
 
 def load_pack(stem: Path = DEFAULT, *, encoder: str | None = None) -> Pack:
-    """Read a pack, by default the one that ships; raises as ``router_ml.offline.packs.read_pack``."""
+    """Read a pack, by default the one that ships; raises as ``router_ml.offline.judging.packs.read_pack``."""
     return read_pack(stem, encoder=encoder)
 
 

@@ -18,18 +18,18 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from router_ml.case import features_vector
 from router_ml.contract import Outcome, RouteDecision
 from router_ml.contract.outcome import OutcomeLabels
+from router_ml.deciding.reading import read
 from router_ml.errors import OfflineDataError
 from router_ml.planning.head import ASK, CONTRACT, RETRIEVAL, TOOL, OneHead, PlanHead
-from router_ml.reading import read
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle, seal
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.made_from import read_kept
+from router_ml.storage.readers.made_from import read_kept
 from router_ml.understanding.understand import Understanding
-from training.calibration import abstention, softmax, temperature
 from training.plan_set import LEARNED_FROM, Labelled, load_part
+from training.reading.calibration import abstention, softmax, temperature
 
 ERROR, DELTA = 0.1, 0.1
 """Promised of each head: with probability 1 - ``DELTA``, at most so many of its answers are wrong."""
@@ -83,7 +83,7 @@ def rows_of_log(
     """Rows of logged decisions whose plan somebody labelled and whose embedding was kept.
 
     Args:
-        labelled: as ``training.log_batches.Window.labelled`` finds them.
+        labelled: as ``training.logged.batches.Window.labelled`` finds them.
         encoder: sha256 of the one whose embeddings count. size: of the surface part, for the same reason.
     """
     told = [(decision, outcome.labels) for decision, outcome in labelled if outcome.labels and _of_plan(outcome)]

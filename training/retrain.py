@@ -23,15 +23,15 @@ from router_ml.storage.bundle import Manifest
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, Version, log_bundle, set_alias
 from training.annotate import annotation_list, write_list
-from training.gathering import Gathered, gather
-from training.learned import Learned
-from training.log_batches import Window
-from training.log_sample import MOST_ROWS
+from training.logged.batches import Window
+from training.logged.sample import MOST_ROWS
 from training.outcomes import DEFAULT, ROOT, Pack, load_pack
-from training.retrain_report import numbers, write_report
-from training.retrain_show import show, show_plan
-from training.stages import Stages
-from training.steps import certified, compared, fitted, written
+from training.retraining.gathering import Gathered, gather
+from training.retraining.learned import Learned
+from training.retraining.report import numbers, write_report
+from training.retraining.show import show, show_plan
+from training.retraining.stages import Stages
+from training.retraining.steps import certified, compared, fitted, written
 
 STEPS = 4
 WHO = "training.retrain"

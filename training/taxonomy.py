@@ -27,18 +27,18 @@ from router_ml.guardrails.entities import FILES as ENTITY_FILES
 from router_ml.storage.bundle import MANIFEST, Manifest, taxonomy
 from router_ml.understanding.classifier import HEADS, Classifier, ClassifierSpec, Weights
 from router_ml.understanding.encoder import Encoder, fingerprint
-from training.calibration import calibrate, softmax, temperature, uncalibrated
-from training.examples import UNKNOWN, Targets, Taxonomy
-from training.fitting import learn
-from training.heads import fit_heads
-from training.metrics import Predictions, predict, report
+from training.labelled.examples import UNKNOWN, Targets, Taxonomy
+from training.labelled.tables import SPLITS, Table, check_trainable, read
 from training.noise import Suspect, confident_learning
 from training.outcomes import Pack, load_pack
-from training.pack_outcomes import from_pack
-from training.plots import confusion, reliability
-from training.readers import Rows, encode, read_columns, scores
-from training.tables import SPLITS, Table, check_trainable, read
-from training.writing import copy_contracts, write_bundle
+from training.predicting.fitting import learn
+from training.predicting.pack_outcomes import from_pack
+from training.reading.calibration import calibrate, softmax, temperature, uncalibrated
+from training.reading.heads import fit_heads
+from training.reading.metrics import Predictions, predict, report
+from training.reading.plots import confusion, reliability
+from training.reading.readers import Rows, encode, read_columns, scores
+from training.retraining.writing import copy_contracts, write_bundle
 
 Floats = NDArray[np.float32]
 FOLDS = 5
@@ -85,7 +85,7 @@ def checked(path: Path, *, seed: int = 0) -> Table:
     """A file's rows, once everything that training needs is known to be there.
 
     Raises:
-        OfflineDataError: the file is not what ``training.tables`` asks for.
+        OfflineDataError: the file is not what ``training.labelled.tables`` asks for.
     """
     table = read(path, seed=seed)
     check_trainable(table, path)

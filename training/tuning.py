@@ -1,7 +1,7 @@
 """Fine-tune the sentence encoder together with all heads: intent, domain, mode, risks, and the entity tagger.
 
 One encoder pass then serves everything. Word vectors stay as they are. Each pass over the data sees other variants of
-its texts (``training/augment.py``), and requests in the middle of other people's long texts.
+its texts (``training/labelled/augment.py``), and requests in the middle of other people's long texts.
 
 ``python -m training.tuning --out runs/tuned [--public FOLDER]``; ``training.encoder`` then exports what it wrote and
 ``training.classifier`` calibrates the heads on the exported encoder.
@@ -29,13 +29,24 @@ from torch.nn import functional
 from router_ml.guardrails.entities import TAGS
 from router_ml.understanding.classifier import Weights
 from router_ml.understanding.surface import surface
-from training import corpus, entity_texts
-from training.augment import vary
+from training import corpus
 from training.encoder import default_source, original
-from training.examples import CALIBRATION, DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored, noise
-from training.heads import Heads, Scale, batches, export, loss, restore
-from training.public import load_public
-from training.shown import Enclosure, TagBatches, Tokens, padded
+from training.labelled.augment import vary
+from training.labelled.examples import (
+    CALIBRATION,
+    DEFAULT,
+    HELD_OUT,
+    UNKNOWN,
+    Example,
+    Targets,
+    Taxonomy,
+    authored,
+    noise,
+)
+from training.labelled.public import load_public
+from training.reading.heads import Heads, Scale, batches, export, loss, restore
+from training.reading.shown import Enclosure, TagBatches, Tokens, padded
+from training.tagging import entity_texts
 
 Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ import sqlalchemy as sql
 from router_ml import Router, RouteRequest
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.contract.executed import Hop
-from router_ml.storage import tables
-from router_ml.storage.entries import of_decision, of_execution, of_outcome
+from router_ml.storage.database import tables
+from router_ml.storage.database.entries import of_decision, of_execution, of_outcome
+from router_ml.storage.database.rows import row_of, stored
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.rows import row_of, stored
 
 TEXTS = (
     "What is the difference between an ETF and a mutual fund?", "Rewrite this sentence so that it sounds friendlier.",

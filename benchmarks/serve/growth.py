@@ -31,20 +31,20 @@ from rich.table import Table
 from benchmarks.serve.running import on_faults
 from benchmarks.serve.soak import resident_mb
 from benchmarks.serving import corpus_texts
-from router_ml.budgets import Budgets
 from router_ml.errors import RouterError
 from router_ml.execution import Executor
 from router_ml.faults import FaultServer
-from router_ml.loading import shipped_bundle
-from router_ml.sessions import Recent
+from router_ml.state.budgets import Budgets
+from router_ml.state.sessions import Recent
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 
 KEPT = 200
 BOUNDS = {
     "router_ml.rollout.given": "_SIZE",
-    "router_ml.storage.recorder": "_REMEMBERED",
-    "router_ml.learning": "_SIZE",
-    "router_ml.drills.following": "_SIZE",
+    "router_ml.storage.spooling.recorder": "_REMEMBERED",
+    "router_ml.state.learning": "_SIZE",
+    "router_ml.state.drills.following": "_SIZE",
     "router_ml.execution.reviews.memory": "REMEMBERED",
 }
 

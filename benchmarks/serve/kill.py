@@ -25,10 +25,10 @@ from benchmarks.serve.running import Serving, on_faults, serving
 from benchmarks.servers import LACKING, Postgres, installed
 from benchmarks.serving import Measurement, show
 from router_ml.faults import FaultServer
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.opening import open_log
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
 
 SLOW_S = 1.0
 AWAY_S = 2.0

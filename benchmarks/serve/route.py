@@ -77,8 +77,8 @@ def _port(running: subprocess.Popen[bytes], log: Path) -> int:
 
 def texts_of(tokens: int, *, size: int) -> list[str]:
     """Prompts of about so many tokens."""
-    from router_ml.loading import shipped_bundle
     from router_ml.storage.bundle import Bundle
+    from router_ml.storage.loading import shipped_bundle
 
     return near(corpus_texts(), Bundle.load(shipped_bundle()).encoder.count_tokens, tokens, size=size)
 

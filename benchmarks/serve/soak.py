@@ -27,8 +27,8 @@ from benchmarks.serve.load import Answered, Ask, Load, quantile_ms
 from benchmarks.serve.running import Serving, on_faults, serving
 from benchmarks.serving import corpus_texts
 from router_ml.faults import FaultServer
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 
 SAMPLE_S = 1.0
 BLOCKS = 10

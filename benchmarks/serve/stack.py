@@ -27,7 +27,7 @@ import sqlalchemy as sql
 
 from benchmarks.serve.running import Serving, serving
 from benchmarks.servers import LACKING, Postgres, installed
-from router_ml.loading import shipped_bundle
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import log_bundle, set_alias
 
 PATIENCE_S = 180.0

@@ -15,13 +15,13 @@ from router_ml.config import load_config
 from router_ml.contract import OutputCheck, RouteDecision, RouteRequest
 from router_ml.execution import Executor
 from router_ml.execution.gate import Decide
-from router_ml.loading import shipped_bundle
 from router_ml.router import Router
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 
 
 class Unchecked(Router):

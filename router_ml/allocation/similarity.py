@@ -22,7 +22,7 @@ _ROWS = 4096
 
 @dataclass(frozen=True)
 class Similarity:
-    """Nearness to m landmarks; build it with ``training.kernel.survey``.
+    """Nearness to m landmarks; build it with ``training.predicting.kernel.survey``.
 
     landmarks: (m, d + s) in scaled coordinates; reach: (1,) distance, in embedding units, at which two requests still
     know of each other; surface_mean, surface_scale: (s,).

@@ -103,7 +103,7 @@ def route(  # noqa: PLR0913 - a command line has as many options as it has
     if as_json:
         write(decision.to_json())
         return
-    from router_ml.cli.show import decision_panel
+    from router_ml.cli.show.decisions import decision_panel
 
     render(decision_panel(decision))
 
@@ -120,7 +120,7 @@ def check(
     if as_json:
         write_json(report.to_dict())
     else:
-        from router_ml.cli.show import check_page
+        from router_ml.cli.show.decisions import check_page
 
         render(check_page(report))
     if not report.ok or (strict and report.notes):

@@ -37,7 +37,7 @@ def pending(
     if as_json:
         write_json([step.model_dump(mode="json") for step in found])
         return
-    from router_ml.cli.show_approvals import approvals_page
+    from router_ml.cli.show.approvals import approvals_page
 
     render(approvals_page(found, now=datetime.now(UTC)))
 
@@ -49,7 +49,7 @@ def show(approval_id: Id, log: Log = None, as_json: AsJson = False) -> None:
     if as_json:
         write_json(found.to_dict())
         return
-    from router_ml.cli.show_approvals import approval_page
+    from router_ml.cli.show.approvals import approval_page
 
     render(approval_page(found))
 

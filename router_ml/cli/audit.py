@@ -59,7 +59,7 @@ def audit(  # noqa: PLR0913 - a command line has as many options as it has
     if as_json:
         write_json(found.to_dict())
     else:
-        from router_ml.cli.show_proof import proof_page
+        from router_ml.cli.show.proof import proof_page
 
         render(proof_page(found))
     raise typer.Exit(EXIT[found.answer])
@@ -100,7 +100,7 @@ def proof(
             RegistryError: the configuration cannot.
     """
     from router_ml.offline.proof import prove
-    from router_ml.storage.checkpoint import read_checkpoint, signing_key
+    from router_ml.storage.proof.checkpoint import read_checkpoint, signing_key
 
     promised = None if checkpoint is None else read_checkpoint(checkpoint, signing_key())
     start, end = _time(since, "--since"), _time(until, "--until")
@@ -126,6 +126,6 @@ def _print(found: list[AuditEvent], *, as_json: bool) -> None:
     if as_json:
         write_json([event.model_dump(mode="json") for event in found])
         return
-    from router_ml.cli.show import audit_page
+    from router_ml.cli.show.decisions import audit_page
 
     render(audit_page(found))

@@ -70,7 +70,7 @@ def export(
     if as_json:
         write_json(found.to_dict())
         return
-    from router_ml.cli.show_batch import export_page
+    from router_ml.cli.show.batch import export_page
 
     render(export_page(found))
 
@@ -154,7 +154,7 @@ def ope(  # noqa: PLR0913 - a command line has as many options as it has
     if as_json:
         write_json(found.to_dict())
         return
-    from router_ml.cli.show_batch import ope_page
+    from router_ml.cli.show.batch import ope_page
 
     render(ope_page(found))
 
@@ -203,8 +203,8 @@ def simulate(  # noqa: PLR0913 - a command line has as many options as it has
 
         write_json({"study": to_record(found.study), "run": found.run.to_dict()})
         return
-    from router_ml.cli.show_batch import report_page
-    from router_ml.cli.show_simulation import study_page
+    from router_ml.cli.show.batch import report_page
+    from router_ml.cli.show.simulation import study_page
 
     render(report_page(found.run))
     render(study_page(found.study))
@@ -223,7 +223,7 @@ def _named(given: list[str]) -> dict[str, str]:
 
 
 def _show(report: object, as_json: bool) -> None:
-    from router_ml.cli.show_batch import report_page
+    from router_ml.cli.show.batch import report_page
     from router_ml.offline.engine import Report
 
     assert isinstance(report, Report)

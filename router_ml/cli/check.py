@@ -12,11 +12,11 @@ from router_ml.cli.inputs import certified, locate
 from router_ml.config import RouterConfig, load_config, prices_sha256
 from router_ml.contract import TIERS, RiskTier
 from router_ml.contract.base import LogLevel
+from router_ml.deciding.recording import must_be_kept
 from router_ml.errors import ConfigError, Problem
-from router_ml.guardrails import analysis, references
-from router_ml.guardrails.analysis import Note
+from router_ml.guardrails.rules import analysis, references
+from router_ml.guardrails.rules.analysis import Note
 from router_ml.offline.coverage import PolicyLanes, Stop, policy_lanes, stops
-from router_ml.recording import must_be_kept
 from router_ml.storage.promises import Certificate
 
 

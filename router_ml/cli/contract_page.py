@@ -13,8 +13,8 @@ from router_ml.cli.markdown import conditions, listed, table
 from router_ml.config import RouterConfig, config_sha256, policy_sha256
 from router_ml.config.rules import OutputPolicy, OutputThen, Policy
 from router_ml.contract import CONTRACT_VERSION, TIERS
+from router_ml.deciding.recording import must_be_kept
 from router_ml.offline.coverage import policy_lanes
-from router_ml.recording import must_be_kept
 
 
 def contract_record(config: RouterConfig) -> dict[str, Any]:

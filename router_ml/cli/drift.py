@@ -48,7 +48,7 @@ def drift(
     if as_json:
         write_json(report.to_dict())
     else:
-        from router_ml.cli.show_drift import drift_page
+        from router_ml.cli.show.drift import drift_page
 
         render(drift_page(report))
     if report.drifted:
@@ -78,7 +78,7 @@ def drift_of_log(
         OfflineDataError: a window holds no decisions, or the level is no share.
     """
     from router_ml.offline.drift import drift
-    from router_ml.offline.drift_windows import parse_window, read_windows
+    from router_ml.offline.drifting.windows import parse_window, read_windows
 
     later = parse_window(recent, end=now or datetime.now(UTC))
     earlier = parse_window(reference, end=later.start)

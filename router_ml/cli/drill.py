@@ -53,7 +53,7 @@ def begin(
 
 def end(drill_id: str, *, log: str | None, said: tuple[str | None, str | None], as_json: bool) -> None:
     """End a drill; see ``drills.end``."""
-    from router_ml import drills
+    from router_ml.state import drills
 
     who, why = _said(*said)
     with event_log(log) as events:
@@ -70,7 +70,7 @@ def report(drill_id: str, *, log: str | None, as_json: bool) -> None:
     if as_json:
         write_json(found.to_dict())
         return
-    from router_ml.cli.show_outage import drill_page
+    from router_ml.cli.show.outage import drill_page
 
     render(drill_page(found))
 

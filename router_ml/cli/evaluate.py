@@ -15,7 +15,7 @@ from router_ml.cli.output import AsJson, render, write, write_json
 from router_ml.errors import ConfigError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from router_ml.offline.gate_guardrails import Example
+    from router_ml.offline.gating.guardrails import Example
     from router_ml.storage.bundle import Bundle
     from router_ml.storage.eventlog import EventLog
 
@@ -77,13 +77,13 @@ def evaluate(  # noqa: PLR0913 - a command line has as many options as it has
             examples=pairs,
         )
     if report is not None:
-        from router_ml.offline.gate_report import write_report
+        from router_ml.offline.gating.report import write_report
 
         write_report(found, report)
     if as_json:
         write_json(found.to_dict())
     else:
-        from router_ml.cli.show_gate import verdict_page
+        from router_ml.cli.show.gate import verdict_page
 
         render(verdict_page(found))
         if report is not None:
@@ -110,7 +110,7 @@ def _ruled(file: Path, challenger: Bundle, champion: Bundle) -> Iterator[Example
     """
     from router_ml.cli.policy_run import mismatches, ruled
     from router_ml.cli.policy_table import Table
-    from router_ml.offline.gate_guardrails import Example
+    from router_ml.offline.gating.guardrails import Example
     from router_ml.router import Router
 
     table = Table(file)

@@ -9,8 +9,8 @@ from router_ml.cli.inputs import event_log, open_config
 from router_ml.errors import InvalidRequestError, OfflineDataError
 
 if TYPE_CHECKING:
-    from router_ml.offline.judged import Judged
-    from router_ml.offline.packs import Pack
+    from router_ml.offline.judging.judged import Judged
+    from router_ml.offline.judging.packs import Pack
     from router_ml.storage.bundle import Bundle
 
 _IN_MEMORY = "sqlite://"
@@ -32,7 +32,7 @@ def open_bundle(model: str | None) -> Bundle:
 
 def open_pack(data: Path, bundle: Bundle) -> Pack:
     """A pack that was embedded by the bundle's encoder."""
-    from router_ml.offline.packs import read_pack
+    from router_ml.offline.judging.packs import read_pack
 
     return read_pack(data, encoder=bundle.encoder.sha256)
 
@@ -50,8 +50,8 @@ def judged(
     Raises:
         InvalidRequestError: both are given. OfflineDataError: they do not allow it, and why.
     """
-    from router_ml.offline.judged import from_log, from_pack, pack_policy
-    from router_ml.offline.packs import learned_from
+    from router_ml.offline.judging.judged import from_log, from_pack, pack_policy
+    from router_ml.offline.judging.packs import learned_from
 
     if data is None:
         _, config = open_config(model=model)

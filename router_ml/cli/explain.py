@@ -58,7 +58,7 @@ def explain(  # noqa: PLR0913 - a command line has as many options as it has
         said, found = attributions(text, model=model)
         record["labels"] = [asdict(each) for each in found]
         if not as_json:
-            from router_ml.cli.show import attribution_table
+            from router_ml.cli.show.decisions import attribution_table
 
             render(attribution_table(said, found))
     if not record:

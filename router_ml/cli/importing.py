@@ -86,9 +86,9 @@ class _Next:
 
 def _router(model: str | None, config: Path | None) -> Router:
     """A router that reads and decides, and writes nowhere."""
-    from router_ml.loading import open_learned
-    from router_ml.reading import Guards
+    from router_ml.deciding.reading import Guards
     from router_ml.router import Router
+    from router_ml.storage.loading import open_learned
 
     parts = open_learned(model, config=config)
     guards = Guards.open(parts.config, folder=parts.folder)
@@ -118,7 +118,7 @@ def _survey(file: str, told: Mapping, router: Router, *, read: int, commands: _N
     if as_json:
         write_json({**found.to_dict(), "next": list(commands.lines)})
     else:
-        from router_ml.cli.show_importing import survey_page
+        from router_ml.cli.show.importing import survey_page
 
         render(survey_page(found))
         write("\n".join(["\nNext:", *commands.lines]))  # unwrapped, to be copied
@@ -147,7 +147,7 @@ def _write(file: str, told: Mapping, router: Router, *, log: str | None, said: t
     if as_json:
         write_json(done.to_dict())
     else:
-        from router_ml.cli.show_importing import imported_page
+        from router_ml.cli.show.importing import imported_page
 
         render(imported_page(done))
     return done.survey.left_out

@@ -94,7 +94,7 @@ def log_url(log: str | None = None) -> str:
     Raises:
         LogError: no log is named.
     """
-    from router_ml.loading import LOG_VARIABLE
+    from router_ml.storage.loading import LOG_VARIABLE
 
     url = log or os.environ.get(LOG_VARIABLE)
     if not url:
@@ -123,7 +123,7 @@ def spool_of(log: str | None = None, folder: str | None = None) -> Path:
     Raises:
         LogError: no log or spool is named, or the log is in memory.
     """
-    from router_ml.loading import SPOOL_VARIABLE
+    from router_ml.storage.loading import SPOOL_VARIABLE
     from router_ml.storage.opening import place_of
 
     root, place = folder or os.environ.get(SPOOL_VARIABLE), place_of(log_url(log))
@@ -198,7 +198,7 @@ def certified(path: Path | None = None, *, model: str | None = None) -> Promises
 
 def _bundle(model: str | None) -> Path | str:
     """The folder of the bundle that is meant, or the name of a ``router.yaml``."""
-    from router_ml.loading import MODEL_VARIABLE, one_version, shipped_bundle
+    from router_ml.storage.loading import MODEL_VARIABLE, one_version, shipped_bundle
 
     source = model or os.environ.get(MODEL_VARIABLE) or str(shipped_bundle())
     if source.endswith((".yaml", ".yml")):

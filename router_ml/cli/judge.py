@@ -14,7 +14,7 @@ from router_ml.cli.output import AsJson, Model, render, write, write_json
 from router_ml.errors import InvalidRequestError, OfflineDataError
 
 if TYPE_CHECKING:
-    from router_ml.offline.candidates import Candidates
+    from router_ml.offline.judging.candidates import Candidates
 
 Data = Annotated[
     Path | None, typer.Option(help="An outcome pack (path without ending), instead of a log.", show_default=False)
@@ -57,14 +57,14 @@ def savings(
             "not seen, or a log; from a clone, python -m training.benchmark savings fits on one part and judges on the "
             "other. --in-sample judges all the same."
         )
+    from router_ml.offline.judging.savings_words import to_record
     from router_ml.offline.savings import savings as compare
-    from router_ml.offline.savings_words import to_record
 
     found = compare(evidence, baseline=baseline, margin=margin, in_sample=seen)
     if as_json:
         write_json(to_record(found))
         return
-    from router_ml.cli.show_judged import savings_page
+    from router_ml.cli.show.judged import savings_page
 
     render(savings_page(found))
 
@@ -88,7 +88,7 @@ def slices(
         about = {"rows": len(evidence), "in_sample": seen, "left_out": evidence.left_out, "without": evidence.without}
         write_json({**about, "notes": evidence.notes, "slices": [to_record(each) for each in found[:top]]})
         return
-    from router_ml.cli.show_judged import slices_page
+    from router_ml.cli.show.judged import slices_page
 
     render(slices_page(found[:top], evidence, in_sample=seen, of=len(found)))
 
@@ -115,14 +115,14 @@ def next_prompts(  # noqa: PLR0913 - a command line has as many options as it ha
     if as_json:
         write_json(to_record(found))
         return
-    from router_ml.cli.show_judged import next_page
+    from router_ml.cli.show.judged import next_page
 
     render(next_page(found))
     write("\n".join(f"{each.id} {','.join(each.lanes)} {each.cost_usd:.6f}" for each in found.prompts))
 
 
 def _candidates(data: Path | None, log: str | None, model: str | None, traffic_class: str | None) -> Candidates:
-    from router_ml.offline.candidates import from_log, from_pack
+    from router_ml.offline.judging.candidates import from_log, from_pack
 
     if data is not None and log is not None:
         raise InvalidRequestError("Found both --data and --log, expected one: a pack, or a log.")

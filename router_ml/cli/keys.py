@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from router_ml.serve.access.keys import NewKey
-    from router_ml.storage.access import StoredKey
+    from router_ml.storage.service.access import StoredKey
 
 app = typer.Typer(name="keys", no_args_is_help=True, help="Make, list and revoke the keys of a gateway.")
 
@@ -91,8 +91,8 @@ def created(
         InvalidRequestError: a field is wrong. LogError: it cannot be kept.
     """
     from router_ml.serve.access.keys import WantedKey, create_key
-    from router_ml.storage.access import AccessTable
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.service.access import AccessTable
 
     now = datetime.now(UTC)
     if days is not None:
@@ -111,7 +111,7 @@ def listed(*, log: str | None = None) -> list[StoredKey]:
     Raises:
         LogError: the log cannot be read.
     """
-    from router_ml.storage.access import AccessTable
+    from router_ml.storage.service.access import AccessTable
 
     with event_log(log) as events:
         return list(AccessTable(events).keys().values())
@@ -124,7 +124,7 @@ def revoked(key_id: str, *, who: str, why: str, log: str | None = None) -> Store
         InvalidRequestError: there is none with this id. LogError: the database fails.
     """
     from router_ml.serve.access.keys import revoke_key
-    from router_ml.storage.access import AccessTable
+    from router_ml.storage.service.access import AccessTable
 
     with event_log(log) as events:
         return revoke_key(AccessTable(events), key_id, who=who, why=why)

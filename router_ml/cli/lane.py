@@ -13,7 +13,7 @@ from router_ml.cli.output import AsJson, Model, write, write_json
 from router_ml.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from router_ml.sharing.switches import Switch
+    from router_ml.state.sharing.switches import Switch
 
 app = typer.Typer(
     name="lane", no_args_is_help=True, help="Turn lanes, providers or failure domains off for every router of a log."
@@ -37,8 +37,8 @@ def off(  # noqa: PLR0913 - a command line has as many options as it has
     as_json: AsJson = False,
 ) -> None:
     """Turn places off, within seconds and until they are turned on, in every router that reads the log."""
-    from router_ml.health import places_of
-    from router_ml.sharing.switches import turn_off
+    from router_ml.state.health import places_of
+    from router_ml.state.sharing.switches import turn_off
 
     if minutes is not None and until is not None:
         raise InvalidRequestError("Give --minutes or --until, not both.")
@@ -62,7 +62,7 @@ def on(
     as_json: AsJson = False,
 ) -> None:
     """Turn on again what was turned off, for every router that reads the log."""
-    from router_ml.sharing.switches import turn_on
+    from router_ml.state.sharing.switches import turn_on
 
     with event_log(log) as events:
         event = turn_on(events, name, who=who, why=why)
@@ -72,7 +72,7 @@ def on(
 @app.command("list")
 def list_(log: Log = None, as_json: AsJson = False) -> None:
     """List what is off."""
-    from router_ml.sharing.switches import switched_off
+    from router_ml.state.sharing.switches import switched_off
 
     with event_log(log) as events:
         found = switched_off(events)

@@ -14,7 +14,7 @@ from router_ml.cli.inputs import event_log, spool_of
 from router_ml.cli.output import AsJson, render, write, write_json
 
 if TYPE_CHECKING:
-    from router_ml.storage.erasure import Erasure
+    from router_ml.storage.archives.erasure import Erasure
 
 app = typer.Typer(
     name="log",
@@ -39,8 +39,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check every record against the chains (exit 1 where something was changed, removed, moved or put in)."""
-    from router_ml.storage.checkpoint import read_checkpoint, signing_key
-    from router_ml.storage.verify import verify as verify_log
+    from router_ml.storage.proof.checkpoint import read_checkpoint, signing_key
+    from router_ml.storage.proof.verify import verify as verify_log
 
     promised = None if checkpoint is None else read_checkpoint(checkpoint, signing_key())
     with event_log(log) as events:
@@ -48,7 +48,7 @@ def verify(
     if as_json:
         write_json(found.to_dict())
     else:
-        from router_ml.cli.show_log import verification_page
+        from router_ml.cli.show.log import verification_page
 
         render(verification_page(found, read_archive=archive is not None))
     if not found.ok:
@@ -62,8 +62,8 @@ def checkpoint(
     as_json: AsJson = False,
 ) -> None:
     """Write where every chain stands, signed with $ROUTER_ML_LOG_KEY."""
-    from router_ml.storage.checkpoint import checkpoint as take
-    from router_ml.storage.checkpoint import signing_key
+    from router_ml.storage.proof.checkpoint import checkpoint as take
+    from router_ml.storage.proof.checkpoint import signing_key
 
     key = signing_key()
     with event_log(log) as events:
@@ -84,7 +84,7 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase all that is about a person."""
-    from router_ml.storage.erasure import erase as erase_person
+    from router_ml.storage.archives.erasure import erase as erase_person
 
     name = typer.get_text_stream("stdin").read().strip() if user == "-" else user
     with event_log(log) as events:
@@ -101,7 +101,7 @@ def expire(
     as_json: AsJson = False,
 ) -> None:
     """Erase all whose term is over, by what the configuration said when it was written."""
-    from router_ml.storage.erasure import expire as expire_all
+    from router_ml.storage.archives.erasure import expire as expire_all
 
     with event_log(log) as events:
         gone = expire_all(events, who=who, why=why, now=datetime.now(UTC), archive=archive)
@@ -118,7 +118,7 @@ def compact(
     as_json: AsJson = False,
 ) -> None:
     """Move decisions of past months to Parquet files, with all that came of them."""
-    from router_ml.storage.archive import compact as move
+    from router_ml.storage.archives.archive import compact as move
 
     with event_log(log) as events:
         moved = move(events, before=before, to=to, now=datetime.now(UTC), who=who, why=why)
@@ -136,7 +136,7 @@ def counts(log: Log = None, as_json: AsJson = False) -> None:
     if as_json:
         write_json(found)
         return
-    from router_ml.cli.show_log import counts_table
+    from router_ml.cli.show.log import counts_table
 
     render(counts_table(found))
 
@@ -149,7 +149,7 @@ def spool(
     as_json: AsJson = False,
 ) -> None:
     """Count what waits on this machine for a log, was refused by it, or is damaged; deliver what was refused."""
-    from router_ml.storage import aside
+    from router_ml.storage.spooling import aside
 
     place = spool_of(log, folder)
     taken = None

@@ -118,7 +118,7 @@ def _told(found: Sequence[OutageReport], *, html: Path | None, as_json: bool, se
     if as_json:
         write_json([report.to_dict() for report in found] if several else found[0].to_dict())
         return
-    from router_ml.cli.show_outage import outage_page, outages_page
+    from router_ml.cli.show.outage import outage_page, outages_page
 
     render(outages_page(found) if several else outage_page(found[0]))
     if html is not None:
@@ -136,7 +136,7 @@ def _opened(model: str | None, config: Path | None) -> Bundle | RouterConfig:
     """The bundle that is meant, with the rules that are; or the rules alone, where only a ``router.yaml`` is named."""
     from dataclasses import replace
 
-    from router_ml.loading import open_learned
+    from router_ml.storage.loading import open_learned
 
     parts = open_learned(model, config=config)
     return parts.config if parts.bundle is None else replace(parts.bundle, config=parts.config)
@@ -152,9 +152,9 @@ def _asked(
     if_any: bool,
 ) -> tuple[Kinds | Sequence[RouteDecision], Demand]:
     """The requests, and how many there are. ``if_any``: the log may be empty, or none be named."""
+    from router_ml.offline.judging.packs import read_pack
     from router_ml.offline.outage.demand import of_scenario
     from router_ml.offline.outage.logged import logged
-    from router_ml.offline.packs import read_pack
     from router_ml.offline.simulation.scenarios.loading import load_scenario
     from router_ml.offline.simulation.traffic.reading import (
         example_requests,

@@ -28,7 +28,7 @@ def run_table(
     if as_json:
         write_json(report.to_dict())
     else:
-        from router_ml.cli.show_policy import examples_page
+        from router_ml.cli.show.policy import examples_page
 
         render(examples_page(report))
     if not report.ok:
@@ -55,6 +55,6 @@ def show_diff(
     if as_json:
         write_json(found.to_dict())
     else:
-        from router_ml.cli.show_policy import diff_page
+        from router_ml.cli.show.policy import diff_page
 
         render(diff_page(found, logged=log is not None))

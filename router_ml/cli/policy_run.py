@@ -13,12 +13,12 @@ from router_ml.cli.policy_table import Example, Expected, Given, Table
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints, RouteDecision
 from router_ml.errors import ConfigError, InvalidRequestError, Problem
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.conditions import Facts
-from router_ml.guardrails.logic import NEUTRAL
 from router_ml.guardrails.policy import risk_tier
-from router_ml.guardrails.verdict import Verdict, invalid, verdict
-from router_ml.rulings import facts_of, rule_again
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.conditions import Facts
+from router_ml.guardrails.rules.logic import NEUTRAL
+from router_ml.guardrails.rules.verdict import Verdict, invalid, verdict
+from router_ml.ruling.of_record import facts_of, rule_again
 
 if TYPE_CHECKING:
     from router_ml.router import Router
@@ -82,8 +82,8 @@ def policy_test(file: Path, *, config: Path | None = None, model: str | None = N
         return PolicyTestReport(str(file), str(config or model or ""), problems=error.problems)
     router: Router | None = None
     if any(example.request is not None for example in table.examples):
-        from router_ml.loading import MODEL_VARIABLE, shipped_bundle
         from router_ml.router import Router
+        from router_ml.storage.loading import MODEL_VARIABLE, shipped_bundle
 
         router = Router.load(model, config=config, log=_IN_MEMORY)
         settings, where = router.config, config or model or os.environ.get(MODEL_VARIABLE) or shipped_bundle()

@@ -15,7 +15,7 @@ from router_ml.config.source import Source, dotted, read, shape_problems
 from router_ml.contract import RiskTier, RouteRequest
 from router_ml.contract.base import Action, Channel, GuardState, LogLevel, Mode
 from router_ml.errors import ConfigError, Problem
-from router_ml.guardrails.references import findings
+from router_ml.guardrails.rules.references import findings
 
 _PIN = "session-pin"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router_ml.contract import RouteDecision
-from router_ml.what_if import WhatIf
+from router_ml.counterfactual.what_if import WhatIf
 
 
 @dataclass(frozen=True)

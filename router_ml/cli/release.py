@@ -40,7 +40,7 @@ Report = Annotated[
 
 def releases(name: Name = "router", store: Store = None, as_json: AsJson = False) -> None:
     """List the versions of a model: stage, aliases, verdict, who approved."""
-    from router_ml.cli.show_release import release_rows, releases_page
+    from router_ml.cli.show.release import release_rows, releases_page
 
     rows = release_rows(name, tracking_uri=store)
     write_json(rows) if as_json else render(releases_page(rows))
@@ -157,7 +157,7 @@ def watch(release: Lifecycle, *, every: float | None, rounds: int | None, as_jso
         if as_json:
             write_json({**found.to_dict(), "stopped": step is not None})
         else:
-            from router_ml.cli.show_release import canary_page
+            from router_ml.cli.show.release import canary_page
 
             render(canary_page(found, stopped=step is not None))
         done += 1
@@ -169,8 +169,8 @@ def watch(release: Lifecycle, *, every: float | None, rounds: int | None, as_jso
 @contextmanager
 def _release(name: str, store: str | None, log: str | None) -> Iterator[Lifecycle]:
     """The steps of a model, with the log that its servers write."""
-    from router_ml.loading import LOG_VARIABLE
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.loading import LOG_VARIABLE
     from router_ml.storage.registry import Lifecycle
 
     url = log or os.environ.get(LOG_VARIABLE)
@@ -201,6 +201,6 @@ def _show(step: Step, as_json: bool) -> None:
             {"event": step.event.model_dump(mode="json"), "before": dict(step.before), "after": dict(step.after)}
         )
         return
-    from router_ml.cli.show_release import step_page
+    from router_ml.cli.show.release import step_page
 
     render(step_page(step))

@@ -34,7 +34,7 @@ def replay(
     if as_json:
         write_json(report.to_dict())
     else:
-        from router_ml.cli.show_replay import replay_page
+        from router_ml.cli.show.replay import replay_page
 
         render(replay_page(report))
     if report.differences:
@@ -57,8 +57,8 @@ def replay_log(
         InvalidRequestError: the time cannot be read.
     """
     from router_ml.config import load_config
-    from router_ml.loading import open_learned
     from router_ml.offline.replay import replay
+    from router_ml.storage.loading import open_learned
 
     parts = open_learned(bundle)
     labels = parts.bundle.taxonomy if parts.bundle is not None else None

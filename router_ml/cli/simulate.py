@@ -111,7 +111,7 @@ def _show(kept: list[Keep], *, as_json: bool) -> None:
 
         write_json({"studies": [{**to_record(one.study), "written": one.written} for one in kept]})
         return
-    from router_ml.cli.show_simulation import study_page
+    from router_ml.cli.show.simulation import study_page
 
     for one in kept:
         render(study_page(one.study))
@@ -162,7 +162,7 @@ def _show_library(*, as_json: bool) -> None:
     if as_json:
         write_json(found)
         return
-    from router_ml.cli.show_simulation import library_page
+    from router_ml.cli.show.simulation import library_page
 
     render(library_page(found))
 

@@ -49,7 +49,7 @@ def spend(  # noqa: PLR0913 - a command line has as many options as it has
     if (form is Format.parquet and out is None) or (form is Format.table and out is not None):
         raise InvalidRequestError("Give --out FILE with --format parquet, csv or json; parquet needs one.")
     from router_ml.offline.spend import spent
-    from router_ml.storage.stories import archived_files, stories
+    from router_ml.storage.views.stories import archived_files, stories
 
     with event_log(log) as events:
         start, end = moment(since, "--since"), moment(until, "--until")
@@ -59,7 +59,7 @@ def spend(  # noqa: PLR0913 - a command line has as many options as it has
             note = f"{left} decisions of these months were moved to an archive and left out. Give --archive."
             found = replace(found, notes=(*found.notes, note))
     if form is Format.table:
-        from router_ml.cli.show_spend import spend_page
+        from router_ml.cli.show.spend import spend_page
 
         render(spend_page(found))
     elif form is Format.parquet and out is not None:

@@ -106,7 +106,7 @@ def check(
     if as_json:
         write_json(found.to_dict())
     else:
-        from router_ml.cli.show_tools import changes_page
+        from router_ml.cli.show.tools import changes_page
 
         render(changes_page(found))
     if not found.ok:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from router_ml import explanation
+from router_ml.contract import explanation
 from router_ml.contract.base import (
     Action,
     Channel,
@@ -25,8 +25,8 @@ from router_ml.contract.state import Estimate, State, Versions
 from router_ml.contract.understood import Finding, Label, Language, ModeLabel, Risk
 
 if TYPE_CHECKING:
-    from router_ml.nearest import Nearest
-    from router_ml.what_if import WhatIf
+    from router_ml.counterfactual.nearest import Nearest
+    from router_ml.counterfactual.what_if import WhatIf
 
 
 class PolicyFired(Model):
@@ -174,14 +174,14 @@ class RouteDecision(Model):
         Raises:
             InvalidRequestError: a lane that this decision does not know, or a number out of range.
         """
-        from router_ml.what_if import what_if
+        from router_ml.counterfactual.what_if import what_if
 
         return what_if(self, deny=deny, allow=allow, floor=floor, quality_per_usd=quality_per_usd)
 
     def nearest_changes(self) -> Nearest:
         """The smallest changes that would have moved it elsewhere: of the floor, of what a dollar has to buy, of a
         price, of a rule; from this record alone."""
-        from router_ml.nearest import nearest_changes
+        from router_ml.counterfactual.nearest import nearest_changes
 
         return nearest_changes(self)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from router_ml import telemetry
 from router_ml.contract import OutputContract, RouteDecision, RouteRequest
+from router_ml.deciding.rechecking import ASKED_FOR
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.ends import cancelled
@@ -20,7 +21,6 @@ from router_ml.execution.resuming import begin
 from router_ml.execution.run import Run
 from router_ml.execution.validation.checking import prepare
 from router_ml.execution.validation.structured import contract_of
-from router_ml.rechecking import ASKED_FOR
 
 Request = str | RouteRequest | Mapping[str, Any]
 

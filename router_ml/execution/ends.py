@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from router_ml import telemetry
 from router_ml.contract import Execution, ExecutionStatus, FailureKind
+from router_ml.deciding.recording import must_be_kept
 from router_ml.errors import ExecutionError, LogError, StreamInterruptedError
 from router_ml.execution.completion import Completion
 from router_ml.execution.gate import Parts
@@ -16,7 +17,6 @@ from router_ml.execution.lanes.reply import ToolRequest
 from router_ml.execution.reviews.reviews import Suspended, new_approval_id
 from router_ml.execution.run import Run
 from router_ml.execution.streaming.outlet import Interrupted, Outlet
-from router_ml.recording import must_be_kept
 
 logger = logging.getLogger(__name__)
 

@@ -36,9 +36,9 @@ from router_ml.execution.streaming.events import follow
 from router_ml.execution.streaming.outlet import Event, Interrupted, OnInterrupt
 from router_ml.execution.tools.toolbox import ConfiguredTools, NoTools, Toolbox, ToolFunction
 from router_ml.execution.walk import carry_out
-from router_ml.loading import whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.storage.loading import whole_model
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import Decoding, Destinations, FailureKind, Lookup, RouteDecision, RouteRequest
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
-from router_ml.deadline import Left
+from router_ml.deciding.deadline import Left
 from router_ml.execution.allowance import Allowance, allow, expected_usd, tokens_in
 from router_ml.execution.client_side import decoding_with
 from router_ml.execution.lanes.calls import LaneCall, Lanes
@@ -25,7 +25,7 @@ from router_ml.execution.run import Run
 from router_ml.execution.tools.toolbox import Toolbox
 from router_ml.execution.validation.checking import instructions
 from router_ml.execution.validation.structured import decoding_for, held_to_shape
-from router_ml.plan import batch_priced
+from router_ml.planning.plan import batch_priced
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 

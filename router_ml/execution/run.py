@@ -29,14 +29,14 @@ from router_ml.contract import (
 )
 from router_ml.contract.base import JsonObject
 from router_ml.contract.executed import HopPurpose
+from router_ml.deciding.rechecking import Still
 from router_ml.execution.client_side import ClientSide
 from router_ml.execution.fallback import Tried
 from router_ml.execution.grants import Grant
 from router_ml.execution.lanes.reply import Reply
 from router_ml.execution.progress import Progress
 from router_ml.execution.retrieval.passages import Passage
-from router_ml.rechecking import Still
-from router_ml.ruling import REVIEWED
+from router_ml.ruling.of_request import REVIEWED
 
 Spent = Callable[[float], None]
 """Is told USD."""

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from router_ml.errors import BundleFormatError
-from router_ml.guardrails.token_shapes import SHAPES, Floats, Ints, continues, shapes
+from router_ml.guardrails.tagging.token_shapes import SHAPES, Floats, Ints, continues, shapes
 
 FORMAT = 1
 FILES = ("entities.safetensors", "entities.json")

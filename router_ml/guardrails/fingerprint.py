@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import metadata, resources
 
-from router_ml.guardrails.detector import Detector
+from router_ml.guardrails.detectors.detector import Detector
 
 _VALIDATORS = ("phonenumbers", "python-stdnum")
 

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router_ml.guardrails.assignments import ASSIGNMENTS
-from router_ml.guardrails.banking import BANKING
-from router_ml.guardrails.command_lines import COMMAND_LINES
-from router_ml.guardrails.credentials import CREDENTIALS
-from router_ml.guardrails.detector import Detector
+from router_ml.guardrails.detectors.assignments import ASSIGNMENTS
+from router_ml.guardrails.detectors.banking import BANKING
+from router_ml.guardrails.detectors.command_lines import COMMAND_LINES
+from router_ml.guardrails.detectors.credentials import CREDENTIALS
+from router_ml.guardrails.detectors.detector import Detector
+from router_ml.guardrails.detectors.national_ids import NATIONAL_IDS
+from router_ml.guardrails.detectors.network import NETWORK
+from router_ml.guardrails.detectors.packs import PACKS
+from router_ml.guardrails.detectors.payments import PAYMENTS
+from router_ml.guardrails.detectors.personal import PERSONAL
+from router_ml.guardrails.detectors.phones import PHONES
+from router_ml.guardrails.detectors.records import RECORDS
+from router_ml.guardrails.detectors.whole_addresses import ADDRESSES
 from router_ml.guardrails.fingerprint import fingerprint
-from router_ml.guardrails.national_ids import NATIONAL_IDS
-from router_ml.guardrails.network import NETWORK
-from router_ml.guardrails.packs import PACKS
-from router_ml.guardrails.payments import PAYMENTS
-from router_ml.guardrails.personal import PERSONAL
-from router_ml.guardrails.phones import PHONES
-from router_ml.guardrails.records import RECORDS
-from router_ml.guardrails.whole_addresses import ADDRESSES
 
 __all__ = ["DETECTORS", "PACKS", "detectors", "fingerprint"]
 

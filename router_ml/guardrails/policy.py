@@ -15,9 +15,9 @@ from router_ml.config.rules import Guardrails, Policy
 from router_ml.config.schema import Destination, Lane, RouterConfig
 from router_ml.contract import Constraints, Destinations, Narrowing, PolicyFired, RiskTier, highest
 from router_ml.contract.base import Channel, GuardState, LogLevel
-from router_ml.guardrails.conditions import SCANNED_RISKS, Facts, effect, fires, presumed
-from router_ml.guardrails.keeping import most_kept
-from router_ml.guardrails.limits import (
+from router_ml.guardrails.rules.conditions import SCANNED_RISKS, Facts, effect, fires, presumed
+from router_ml.guardrails.rules.keeping import most_kept
+from router_ml.guardrails.rules.limits import (
     Limit,
     allows_destination,
     check_known,

@@ -14,9 +14,7 @@ from itertools import chain
 
 from router_ml.contract import Finding, Risk, RouteRequest
 from router_ml.contract.base import GuardState
-from router_ml.guardrails.changes import changed_places
-from router_ml.guardrails.decoding import decode
-from router_ml.guardrails.detector import (
+from router_ml.guardrails.detectors.detector import (
     Detector,
     OutOfStepsError,
     Span,
@@ -26,11 +24,13 @@ from router_ml.guardrails.detector import (
     find,
     is_triggered,
 )
+from router_ml.guardrails.detectors.evidence import convinces, never
+from router_ml.guardrails.detectors.external import DetectorFault, External
 from router_ml.guardrails.digests import bare, digest
-from router_ml.guardrails.evidence import convinces, never
-from router_ml.guardrails.external import DetectorFault, External
-from router_ml.guardrails.parts import Part, parts
 from router_ml.guardrails.patterns import DETECTORS
+from router_ml.guardrails.readings.changes import changed_places
+from router_ml.guardrails.readings.decoding import decode
+from router_ml.guardrails.readings.parts import Part, parts
 from router_ml.guardrails.views import GUESSES, normalize, views
 from router_ml.guardrails.wording import asks_for_change
 

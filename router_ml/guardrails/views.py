@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from router_ml.guardrails.cells import labelled_cells, worded
-from router_ml.guardrails.decoding import decode
-from router_ml.guardrails.disguises import mirrored, plain_letters, reversed_words, rotated
-from router_ml.guardrails.folding import fold
-from router_ml.guardrails.masked import unmasked_address
-from router_ml.guardrails.spacing import compact, gathered, spoken, unmarked, unspaced, unwrapped
+from router_ml.guardrails.readings.cells import labelled_cells, worded
+from router_ml.guardrails.readings.decoding import decode
+from router_ml.guardrails.readings.disguises import mirrored, plain_letters, reversed_words, rotated
+from router_ml.guardrails.readings.folding import fold
+from router_ml.guardrails.readings.masked import unmasked_address
+from router_ml.guardrails.readings.spacing import compact, gathered, spoken, unmarked, unspaced, unwrapped
 
 _DECODE_DEPTH = 2
 _GUESSES: tuple[tuple[str, Callable[[str], str]], ...] = (

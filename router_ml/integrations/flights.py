@@ -24,12 +24,12 @@ from router_ml.contract import (
     RouteRequest,
     Validation,
 )
+from router_ml.deciding.recording import must_be_kept
 from router_ml.errors import LogError, NotRoutedError
 from router_ml.execution.client_side import ClientSide, kept
 from router_ml.execution.fallback import Tried, next_step
 from router_ml.execution.lanes.prices import cost_usd
 from router_ml.execution.lanes.reply import Reply, Usage
-from router_ml.recording import must_be_kept
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 

@@ -18,8 +18,8 @@ import numpy as np
 from router_ml.config.schema import Release
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import ReleaseError
-from router_ml.offline.anytime import Difference, Floats, Mask, bounded, capped, evidence_against_shares
-from router_ml.storage.records import utc
+from router_ml.offline.estimating.anytime import Difference, Floats, Mask, bounded, capped, evidence_against_shares
+from router_ml.storage.database.records import utc
 from router_ml.storage.registry import Lifecycle, Step, read_standing
 
 if TYPE_CHECKING:

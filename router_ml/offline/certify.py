@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from router_ml.config import TrafficClass
 from router_ml.errors import OfflineDataError
-from router_ml.offline.capital import above_zero, needed
 from router_ml.offline.curves import LAMBDAS
+from router_ml.offline.estimating.capital import above_zero, needed
 from router_ml.offline.feedback import Feedback, of_action
 from router_ml.storage.promises import Certificate
 

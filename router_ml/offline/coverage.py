@@ -15,9 +15,9 @@ from router_ml.config import Policy, RouterConfig
 from router_ml.config.planning import ClassWhen
 from router_ml.config.rules import When
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import effect, fires
 from router_ml.guardrails.policy import Facts, Ruling, risk_tier, rule
-from router_ml.plan import Situation, matches
+from router_ml.guardrails.rules.conditions import effect, fires
+from router_ml.planning.plan import Situation, matches
 
 Cause = tuple[str, str]
 Mild = tuple[str, Ruling]

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from router_ml.contract import Execution
 from router_ml.errors import OfflineDataError
-from router_ml.offline import drift_blocks as blocks
-from router_ml.offline.drift_checks import Sampled, Skipped, Windows, inputs, lanes
-from router_ml.offline.drift_facts import prices, served_models
-from router_ml.offline.drift_windows import PER_WINDOW, RUN, stacked
-from router_ml.storage.records import LoggedData
+from router_ml.offline.drifting import blocks
+from router_ml.offline.drifting.checks import Sampled, Skipped, Windows, inputs, lanes
+from router_ml.offline.drifting.facts import prices, served_models
+from router_ml.offline.drifting.windows import PER_WINDOW, RUN, stacked
+from router_ml.storage.database.records import LoggedData
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -81,7 +81,7 @@ class DriftReport:
 
     def to_html(self) -> str:
         """One page on its own, for a mail or a wiki."""
-        from router_ml.offline.drift_html import page
+        from router_ml.offline.drifting.html import page
 
         return page(self)
 

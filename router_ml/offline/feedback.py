@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.feedback_checks import (
+from router_ml.offline.estimating.feedback_checks import (
     TOLERANCE,
     UNRATED,
     Floats,
@@ -29,7 +29,7 @@ from router_ml.offline.feedback_checks import (
 )
 
 if TYPE_CHECKING:
-    from router_ml.storage.records import LoggedData
+    from router_ml.storage.database.records import LoggedData
 
 __all__ = ["TOLERANCE", "UNRATED", "Feedback", "Floats", "Part", "check_distribution", "of_action"]
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.storage.records import LoggedData
+from router_ml.offline.estimating.diagnostics import effective_sample_size
+from router_ml.storage.database.records import LoggedData
 
 if TYPE_CHECKING:
     from pandas import DataFrame

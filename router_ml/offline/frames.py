@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from router_ml.errors import MissingExtraError, OfflineDataError
 from router_ml.offline import ope
+from router_ml.offline.estimating.support import support
 from router_ml.offline.feedback import Feedback, Floats
-from router_ml.offline.support import support
 
 OPTIONAL = ("rated_probability", "cluster", "decision_id")
 

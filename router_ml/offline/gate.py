@@ -21,15 +21,15 @@ import numpy as np
 from router_ml.config import prices_sha256
 from router_ml.config.schema import Release
 from router_ml.errors import OfflineDataError
-from router_ml.offline.champion import Cluster, Ratings, trial_of
-from router_ml.offline.gate_checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
-from router_ml.offline.gate_guardrails import Example, guardrail_check
-from router_ml.offline.gate_latency import decision_time_ratio, latency_check
-from router_ml.offline.gate_rates import paced
-from router_ml.offline.gate_unseen import unseen
-from router_ml.offline.trial import Comparison, Trial, comparison
+from router_ml.offline.gating.champion import Cluster, Ratings, trial_of
+from router_ml.offline.gating.checks import ROUNDING, Check, Slice, data_checks, result_checks, slice_check, slices_of
+from router_ml.offline.gating.guardrails import Example, guardrail_check
+from router_ml.offline.gating.latency import decision_time_ratio, latency_check
+from router_ml.offline.gating.rates import paced
+from router_ml.offline.gating.trial import Comparison, Trial, comparison
+from router_ml.offline.gating.unseen import unseen
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from router_ml.understanding.surface import NAMES
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Verdict:
         return next(check for check in self.checks if check.name == name)
 
     def _repr_html_(self) -> str:
-        from router_ml.offline.gate_report import fragment
+        from router_ml.offline.gating.report import fragment
 
         return fragment(self)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import InvalidRequestError, MissingExtraError, OfflineDataError
-from router_ml.offline.candidates import Z_90, Candidates, Floats
+from router_ml.offline.judging.candidates import Z_90, Candidates, Floats
 
 DUPLICATE = 0.95  # cosine similarity
 

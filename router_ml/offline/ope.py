@@ -35,15 +35,21 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline import ope_bounded
-from router_ml.offline.diagnostics import Diagnostics, SampleRatio, diagnose, effective_sample_size, sample_ratio
+from router_ml.offline.estimating import bounded as ope_bounded
+from router_ml.offline.estimating.bounded import policy_sequence
+from router_ml.offline.estimating.diagnostics import (
+    Diagnostics,
+    SampleRatio,
+    diagnose,
+    effective_sample_size,
+    sample_ratio,
+)
+from router_ml.offline.estimating.estimate import Estimate, estimate_of
+from router_ml.offline.estimating.intervals import ROUNDS, Clusters, Spread, bootstrap_of, normal, value_of
+from router_ml.offline.estimating.reward_models import Fit, Predict, cross_fit, ridge
+from router_ml.offline.estimating.support import LaneSupport, support
+from router_ml.offline.estimating.terms import CLIP, Case, Estimator, Terms, estimators_for
 from router_ml.offline.feedback import Feedback
-from router_ml.offline.ope_bounded import policy_sequence
-from router_ml.offline.ope_estimate import Estimate, estimate_of
-from router_ml.offline.ope_intervals import ROUNDS, Clusters, Spread, bootstrap_of, normal, value_of
-from router_ml.offline.ope_terms import CLIP, Case, Estimator, Terms, estimators_for
-from router_ml.offline.reward_models import Fit, Predict, cross_fit, ridge
-from router_ml.offline.support import LaneSupport, support
 
 __all__ = [
     "Diagnostics",

@@ -18,8 +18,8 @@ from router_ml.config.load import LEARNED_OF_LANES
 from router_ml.config.rules import OutputPolicy, Policy
 from router_ml.contract import Destinations, RouteDecision
 from router_ml.errors import MissingExtraError
-from router_ml.guardrails.verdict import Verdict
-from router_ml.rulings import rule_again
+from router_ml.guardrails.rules.verdict import Verdict
+from router_ml.ruling.of_record import rule_again
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from router_ml.contract import AuditEvent
 from router_ml.guardrails.measured import Measured, measured
-from router_ml.offline.condition import Condition, Joined, comparisons, parse, to_text
-from router_ml.offline.facts import DETECTED, FIELDS
-from router_ml.offline.proof_notes import is_known, notes
-from router_ml.offline.tally import InForce, Tally
-from router_ml.offline.visits import Breach
-from router_ml.offline.vocabulary import NO_WORDS, Vocabulary, vocabulary
+from router_ml.offline.proving.condition import Condition, Joined, comparisons, parse, to_text
+from router_ml.offline.proving.facts import DETECTED, FIELDS
+from router_ml.offline.proving.notes import is_known, notes
+from router_ml.offline.proving.tally import InForce, Tally
+from router_ml.offline.proving.visits import Breach
+from router_ml.offline.proving.vocabulary import NO_WORDS, Vocabulary, vocabulary
 
 if TYPE_CHECKING:
     from router_ml.config import RouterConfig
-    from router_ml.storage.checkpoint import Checkpoint
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.stories import Story
-    from router_ml.storage.verify import Verification
+    from router_ml.storage.proof.checkpoint import Checkpoint
+    from router_ml.storage.proof.verify import Verification
+    from router_ml.storage.views.stories import Story
 
 Answer = Literal["proven", "exceptions", "not shown"]
 EVERYTHING = Joined("and", ())
@@ -107,9 +107,9 @@ def prove(
     Raises:
         InvalidRequestError: a condition cannot be read. LogError: the log cannot.
     """
-    from router_ml.storage.records import utc
-    from router_ml.storage.stories import orphans, stories
-    from router_ml.storage.verify import verify
+    from router_ml.storage.database.records import utc
+    from router_ml.storage.proof.verify import verify
+    from router_ml.storage.views.stories import orphans, stories
 
     _read(where, never)  # a slip shows before a long verification
     chain = verify(log, checkpoint=checkpoint, archive=archive)
@@ -123,7 +123,7 @@ def prove(
 
 
 def _unread(log: EventLog, since: datetime | None, until: datetime | None) -> int:
-    from router_ml.storage.stories import archived_files
+    from router_ml.storage.views.stories import archived_files
 
     return sum(file.decisions for file in archived_files(log, since=since, until=until, executed=True))
 

@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from router_ml.config import RouterConfig
 from router_ml.contract import AuditEvent, RouteDecision
-from router_ml.deciding import Decider
+from router_ml.deciding.decider import Decider
+from router_ml.deciding.reading import Guards
 from router_ml.errors import InvalidRequestError, LogError
-from router_ml.loading import versions_of
 from router_ml.offline.importing.deciding import MARK
-from router_ml.offline.replay_causes import ADVICE, causes, differences, inputs_that_differ
-from router_ml.offline.replay_rules import KnownRules
-from router_ml.offline.replay_sources import Values, from_embedding, from_estimates, from_rules, from_text
-from router_ml.overrides import InForce
-from router_ml.reading import Guards
+from router_ml.offline.replaying.causes import ADVICE, causes, differences, inputs_that_differ
+from router_ml.offline.replaying.rules import KnownRules
+from router_ml.offline.replaying.sources import Values, from_embedding, from_estimates, from_rules, from_text
+from router_ml.state.overrides import InForce
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.made_from import Kept, read_kept
+from router_ml.storage.loading import versions_of
+from router_ml.storage.readers.made_from import Kept, read_kept
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from router_ml.config.rewards import Rewards, rewards_sha256
 from router_ml.contract import Outcome
 from router_ml.errors import InvalidRequestError
-from router_ml.offline.clustered import Z95_TWO_SIDED
+from router_ml.offline.estimating.clustered import Z95_TWO_SIDED
 from router_ml.rewards import Cell, reward
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from router_ml.storage.stories import Story
+    from router_ml.storage.views.stories import Story
 
 NO_LANE = "(none)"
 

@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 
 from router_ml.errors import InvalidRequestError, MissingExtraError, OfflineDataError
-from router_ml.offline.clustered import Z95_ONE_SIDED, Z95_TWO_SIDED, Mean, benjamini_hochberg, mean, ratio
-from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.offline.judged import Floats, Judged
+from router_ml.offline.estimating.clustered import Z95_ONE_SIDED, Z95_TWO_SIDED, Mean, benjamini_hochberg, mean, ratio
+from router_ml.offline.estimating.diagnostics import effective_sample_size
+from router_ml.offline.judging.judged import Floats, Judged
 
 Verdict = Literal["kept", "lost", "not shown", "same", "small"]
 

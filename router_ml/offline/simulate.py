@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteRequest
 from router_ml.errors import InvalidRequestError, LogError, MissingExtraError
-from router_ml.offline.packs import Pack, learned_from, read_pack
+from router_ml.offline.judging.packs import Pack, learned_from, read_pack
 from router_ml.offline.simulation.counting.lineup import USUAL
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.studying import Progress, study
@@ -137,7 +137,7 @@ def open_bundle(model: str | Path | Bundle | None) -> Bundle:
     """
     if isinstance(model, Bundle):
         return model
-    from router_ml.loading import open_learned
+    from router_ml.storage.loading import open_learned
 
     bundle = open_learned(model).bundle
     if bundle is None:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from router_ml.errors import MissingExtraError, OfflineDataError
-from router_ml.offline.clustered import Mean, mean
-from router_ml.offline.judged import Floats, Judged
+from router_ml.offline.estimating.clustered import Mean, mean
+from router_ml.offline.judging.judged import Floats, Judged
 
 By = Literal["regret", "evidence"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from router_ml.contract import RouteDecision
 from router_ml.contract.base import is_shadow, is_unacted
 from router_ml.errors import InvalidRequestError, MissingExtraError
-from router_ml.offline.pricing import check_baseline, price, provider
-from router_ml.offline.sums import RuleCost, RuleSums, SpendRow, Sums
+from router_ml.offline.judging.pricing import check_baseline, price, provider
+from router_ml.offline.judging.sums import RuleCost, RuleSums, SpendRow, Sums
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.stories import Story
+    from router_ml.storage.views.stories import Story
 
 NONE = "(none)"
 _OF_DECISION: dict[str, Callable[[RouteDecision], str]] = {
@@ -121,7 +121,7 @@ def spend(
     Raises:
         InvalidRequestError: as ``spent``. LogError: the log cannot be read. MissingExtraError: pandas is not there.
     """
-    from router_ml.storage.stories import stories
+    from router_ml.storage.views.stories import stories
 
     return to_frame(spent(stories(log, since=since, until=until, archive=archive), by=by, baseline=baseline))
 

@@ -1,2 +1,2 @@
 """What else a request gets besides a lane: what it says, which rules of the plan match, what is missing, what outcomes
-taught. ``router_ml.plan`` makes the plan of it."""
+taught. ``router_ml.planning.plan`` makes the plan of it."""

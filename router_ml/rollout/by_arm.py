@@ -7,14 +7,14 @@ from typing import Unpack
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
-from router_ml.deadline import Claim, GivenUpError, InTime, Stamp
-from router_ml.draws import Draw
-from router_ml.late import Answer
+from router_ml.deciding.deadline import Claim, GivenUpError, InTime, Stamp
+from router_ml.deciding.late import Answer
 from router_ml.rollout.delegating import Delegating
 from router_ml.rollout.given import Given
 from router_ml.rollout.releases import Arrangement
 from router_ml.rollout.shadows import Shadows
 from router_ml.rollout.swapping import Swapper
+from router_ml.state.draws import Draw
 from router_ml.understanding.understand import Understanding
 
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Approval, AuditEvent, Execution, Message, OutputCheck, RouteDecision, RouteRequest
+from router_ml.deciding.rechecking import Still
+from router_ml.deciding.recording import Ack
 from router_ml.guardrails import Scan
-from router_ml.memory import Memory
-from router_ml.overrides import Rules
-from router_ml.rechecking import Still
-from router_ml.recording import Ack
 from router_ml.rollout.releases import Serving
 from router_ml.rollout.swapping import Swapper
 from router_ml.router import Router
-from router_ml.sharing.switches import Switch
+from router_ml.state.memory import Memory
+from router_ml.state.overrides import Rules
+from router_ml.state.sharing.switches import Switch
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.owners import Owned
+    from router_ml.storage.views.owners import Owned
     from router_ml.understanding.attribution import Attribution
 
 Request = str | RouteRequest | Mapping[str, Any]

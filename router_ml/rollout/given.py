@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from router_ml.case import organisation_of
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.draws import CHAMPION, Draw, Shares, session_name
 from router_ml.rollout.releases import Arrangement
-from router_ml.sessions import Lookups
+from router_ml.ruling.case import organisation_of
+from router_ml.state.draws import CHAMPION, Draw, Shares, session_name
+from router_ml.state.sessions import Lookups
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

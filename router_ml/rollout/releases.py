@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from router_ml.draws import SHADOW, Shares
-from router_ml.memory import Memory
 from router_ml.router import Router
+from router_ml.state.draws import SHADOW, Shares
+from router_ml.state.memory import Memory
 
 if TYPE_CHECKING:
     from router_ml.storage.registry import Standing

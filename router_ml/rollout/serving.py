@@ -12,19 +12,19 @@ from types import TracebackType
 from typing import Any
 
 from router_ml import telemetry
-from router_ml.arguments import numbered, with_fields
 from router_ml.config import Policy, RouterConfig
 from router_ml.contract import AuditEvent, RouteDecision, RouteRequest
-from router_ml.deadline import Claim
+from router_ml.deciding.arguments import numbered, with_fields
+from router_ml.deciding.deadline import Claim
+from router_ml.deciding.late import in_turns
+from router_ml.deciding.recording import Ack
 from router_ml.errors import InvalidRequestError, RegistryError
-from router_ml.late import in_turns
-from router_ml.loading import whole_model
-from router_ml.recording import Ack
 from router_ml.rollout.by_arm import ByArm
 from router_ml.rollout.delegating import Request
 from router_ml.rollout.releases import Registered, Source
 from router_ml.rollout.status import Status
 from router_ml.rollout.swapping import Swapper
+from router_ml.storage.loading import whole_model
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 from router_ml import telemetry
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
-from router_ml.deadline import Claim, GivenUpError, Left, by_deadline, checked, degraded
-from router_ml.late import Answer, size_of
+from router_ml.deciding.deadline import Claim, GivenUpError, Left, by_deadline, checked, degraded
+from router_ml.deciding.late import Answer, size_of
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.caller import AccessError

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 from router_ml.errors import LogError
 from router_ml.execution.executor import Executor
-from router_ml.loading import MODEL_VARIABLE, whole_model
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.granting import Keys
@@ -23,12 +22,13 @@ from router_ml.serve.process.operations import Operations
 from router_ml.serve.process.reloading import Following
 from router_ml.serve.settings import Settings
 from router_ml.serve.shedding import Shedding
-from router_ml.sharing.counts import Counts
-from router_ml.sharing.sharing import Shared, Sharing
+from router_ml.state.sharing.counts import Counts
+from router_ml.state.sharing.sharing import Shared, Sharing
+from router_ml.storage.loading import MODEL_VARIABLE, whole_model
 
 if TYPE_CHECKING:
-    from router_ml.storage.access import StoredKey
     from router_ml.storage.eventlog import EventLog
+    from router_ml.storage.service.access import StoredKey
 
 
 @dataclass
@@ -132,12 +132,12 @@ class Gateway:
         self.router.close()
 
     def _read_keys(self) -> Mapping[str, StoredKey]:
-        from router_ml.storage.access import AccessTable
+        from router_ml.storage.service.access import AccessTable
 
         return AccessTable(self._opened_log()).keys()
 
     def _session_secret(self) -> bytes:
-        from router_ml.storage.access import AccessTable
+        from router_ml.storage.service.access import AccessTable
 
         return AccessTable(self._opened_log()).secret("console")
 

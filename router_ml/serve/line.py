@@ -14,8 +14,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.deadline import Claim
-from router_ml.late import Answer
+from router_ml.deciding.deadline import Claim
+from router_ml.deciding.late import Answer
 
 Answers = Callable[[Sequence["Waiting"]], Sequence[Answer | Exception]]
 

@@ -20,19 +20,20 @@ import sqlalchemy as sql
 from router_ml.contract import Approval, AuditEvent, Execution, Outcome, OutputCheck, RouteDecision
 from router_ml.contract.audit import AuditKind, DrillKind
 from router_ml.errors import LogError
-from router_ml.storage import entries as entry
-from router_ml.storage import reading, records, tables
-from router_ml.storage.chain import Writer
-from router_ml.storage.costs import Billed, Cost, billed, read_costs, with_bills
-from router_ml.storage.entries import Entry
-from router_ml.storage.erasure import Erasure, erase
-from router_ml.storage.migrations import prepare, secret_digest, secret_of_subjects
-from router_ml.storage.reading import Wanted
-from router_ml.storage.records import Features, LoggedData
-from router_ml.storage.rows import Stored
-from router_ml.storage.session import Session
-from router_ml.storage.tables import SCHEMA_VERSION
-from router_ml.storage.writing import distinct, key_rows, write_entries
+from router_ml.storage.archives.erasure import Erasure, erase
+from router_ml.storage.database import entries as entry
+from router_ml.storage.database import records, tables
+from router_ml.storage.database.entries import Entry
+from router_ml.storage.database.migrations import prepare, secret_digest, secret_of_subjects
+from router_ml.storage.database.records import Features, LoggedData
+from router_ml.storage.database.rows import Stored
+from router_ml.storage.database.session import Session
+from router_ml.storage.database.tables import SCHEMA_VERSION
+from router_ml.storage.database.writing import distinct, key_rows, write_entries
+from router_ml.storage.proof.chain import Writer
+from router_ml.storage.readers import reading
+from router_ml.storage.readers.costs import Billed, Cost, billed, read_costs, with_bills
+from router_ml.storage.readers.reading import Wanted
 
 __all__ = ["SCHEMA_VERSION", "EventLog", "Features", "LoggedData"]
 

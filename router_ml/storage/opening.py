@@ -11,10 +11,10 @@ from pathlib import Path
 import sqlalchemy as sql
 
 from router_ml.errors import LogError
-from router_ml.storage.drain import Drain
-from router_ml.storage.engine import open_engine
+from router_ml.storage.database.engine import open_engine
 from router_ml.storage.eventlog import ATTRIBUTION_DAYS, EventLog
-from router_ml.storage.spool import Spool
+from router_ml.storage.spooling.drain import Drain
+from router_ml.storage.spooling.spool import Spool
 
 logger = logging.getLogger(__name__)
 

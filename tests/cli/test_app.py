@@ -16,7 +16,7 @@ from rich.console import Console
 
 from router_ml import RouteDecision, Router
 from router_ml.cli import build_request, logged_decision
-from router_ml.cli.show import decision_panel
+from router_ml.cli.show.decisions import decision_panel
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]

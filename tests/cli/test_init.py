@@ -19,7 +19,7 @@ from router_ml.cli.starter.cutting import Shipped
 from router_ml.cli.starter.writing import start
 from router_ml.config import parse_config
 from router_ml.errors import InvalidRequestError
-from router_ml.loading import shipped_bundle
+from router_ml.storage.loading import shipped_bundle
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from router_ml import Outcome, Router, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Run = Callable[..., tuple[int, str, str]]

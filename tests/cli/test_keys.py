@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from router_ml.serve.access.keys import digest_of
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 
 Run = Callable[..., tuple[int, str, str]]
 BY = ("--who", "ops", "--why", "setting up")

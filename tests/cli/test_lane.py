@@ -11,7 +11,7 @@ import yaml
 from router_ml import Router
 from router_ml.cli import main
 from router_ml.storage.eventlog import EventLog
-from tests.sharing.conftest import CONFIG
+from tests.state.sharing.conftest import CONFIG
 
 WHO = ["--who", "on-call", "--why", "the vendor leaks"]
 

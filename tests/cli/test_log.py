@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from router_ml.contract import RouteDecision
-from router_ml.storage import entries
+from router_ml.storage.database import entries
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.frames import pack
 from router_ml.storage.opening import open_log
+from router_ml.storage.spooling.frames import pack
 
 Run = Callable[..., tuple[int, str, str]]
 SAID = ("--who", "privacy desk", "--why", "request 17")

@@ -14,8 +14,8 @@ from router_ml.cli import policy_test
 from router_ml.cli.policy_table import Expected, Given
 from router_ml.config import load_config
 from router_ml.config.rules import When
-from router_ml.guardrails.analysis import notes
-from router_ml.guardrails.verdict import Verdict
+from router_ml.guardrails.rules.analysis import notes
+from router_ml.guardrails.rules.verdict import Verdict
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,7 @@ import pytest
 from router_ml import Router
 from router_ml.cli import proof
 from router_ml.contract import Execution
-from router_ml.storage.entries import of_execution
+from router_ml.storage.database.entries import of_execution
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]
@@ -148,7 +148,7 @@ def test_mistakes_are_one_line_and_cannot_be_taken_for_an_answer(log: Path, run:
 def test_what_lies_in_an_archive_is_read_or_the_answer_is_open(log: Path, run: Run, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow writes archives")
     pytest.importorskip("fsspec", reason="fsspec opens archives")
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     archive = tmp_path / "archive"
     with EventLog(log) as events:

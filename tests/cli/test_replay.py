@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router_ml import Router, RouteRequest
-from router_ml.storage.entries import of_decision
+from router_ml.storage.database.entries import of_decision
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from router_ml.cli.show_simulation import study_page
+from router_ml.cli.show.simulation import study_page
 from router_ml.cli.simulate import _line
 from router_ml.errors import RegistryError
 from router_ml.offline.simulation.counting import saving

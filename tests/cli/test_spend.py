@@ -15,7 +15,7 @@ import pytest
 from router_ml import Router
 from router_ml.contract import Execution
 from router_ml.offline.spend import spend
-from router_ml.storage.entries import of_execution
+from router_ml.storage.database.entries import of_execution
 from router_ml.storage.eventlog import EventLog
 
 Run = Callable[..., tuple[int, str, str]]

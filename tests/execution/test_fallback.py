@@ -15,7 +15,7 @@ from router_ml.contract import FailureKind, RouteDecision, Step
 from router_ml.errors import ExecutionError
 from router_ml.execution.fallback import Tried, next_step, substitute
 from router_ml.execution.lanes.failures import RULE_OF
-from router_ml.plan import fallback
+from router_ml.planning.plan import fallback
 from tests.execution.acting import LANES, config, failed, scene
 
 KINDS: tuple[FailureKind, ...] = get_args(FailureKind)

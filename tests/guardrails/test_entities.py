@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router_ml.errors import BundleFormatError
 from router_ml.guardrails.entities import FILES, KINDS, TAGS, TAPS, Chunk, Tagger, TaggerSpec, Weights
-from router_ml.guardrails.token_shapes import SHAPES, Floats, shapes
+from router_ml.guardrails.tagging.token_shapes import SHAPES, Floats, shapes
 
 PIECES, HIDDEN, SIZE = 50, 4, 6
 

@@ -12,10 +12,11 @@ import pytest
 
 from router_ml import guardrails
 from router_ml.contract import RouteRequest
-from router_ml.guardrails import scan, spacing, views, wording
-from router_ml.guardrails.detector import Detector, find
-from router_ml.guardrails.parts import parts
+from router_ml.guardrails import scan, views, wording
+from router_ml.guardrails.detectors.detector import Detector, find
 from router_ml.guardrails.patterns import PACKS, detectors
+from router_ml.guardrails.readings import spacing
+from router_ml.guardrails.readings.parts import parts
 
 SIZE = 100_000
 ALL = detectors(tuple(PACKS))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router_ml.contract import RouteRequest
 from router_ml.guardrails import Scan, scan
-from router_ml.guardrails.detector import Detector
+from router_ml.guardrails.detectors.detector import Detector
 from router_ml.guardrails.patterns import DETECTORS
 
 ScanText = Callable[[str], Scan]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from router_ml.offline.judged import Judged
-from router_ml.offline.trial import Trial
+from router_ml.offline.gating.trial import Trial
+from router_ml.offline.judging.judged import Judged
 
 LANES = ("cheap", "dear")
 

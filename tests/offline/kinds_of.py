@@ -9,8 +9,8 @@ import numpy as np
 from router_ml import Router, RouteRequest
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import estimate
-from router_ml.case import build_case, contexts
 from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.ruling.case import build_case, contexts
 
 
 def kinds_of(router: Router, requests: Sequence[RouteRequest], weight: Sequence[float] | None = None) -> Kinds:

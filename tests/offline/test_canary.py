@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from router_ml.contract import Execution, Hop, Outcome, RouteDecision, Validation
-from router_ml.offline.anytime import Difference
 from router_ml.offline.canary import CanaryWatch, judge
-from router_ml.storage.entries import of_decision, of_execution, of_outcome
+from router_ml.offline.estimating.anytime import Difference
+from router_ml.storage.database.entries import of_decision, of_execution, of_outcome
 from router_ml.storage.eventlog import EventLog
 
 START = datetime(2026, 7, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 from router_ml.contract import Execution, Hop
 from router_ml.errors import InvalidRequestError, OfflineDataError
 from router_ml.offline.drift import DriftReport, drift
-from router_ml.offline.drift_windows import PER_WINDOW, Thinning, parse_window, stacked
-from router_ml.storage.records import LoggedData
+from router_ml.offline.drifting.windows import PER_WINDOW, Thinning, parse_window, stacked
+from router_ml.storage.database.records import LoggedData
 
 START = np.datetime64("2026-05-01T00:00:00", "us")
 HOUR = np.timedelta64(3_600_000_000, "us")
@@ -108,7 +108,7 @@ def test_a_long_reference_of_sessions_alarms_no_more_often() -> None:
 
 
 def test_a_window_that_is_too_large_keeps_what_followed_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router_ml.offline.drift_windows.PER_WINDOW", 200)
+    monkeypatch.setattr("router_ml.offline.drifting.windows.PER_WINDOW", 200)
     data, kept = made(1000), Thinning(run=30)
     for start in range(0, 1000, 70):
         kept.add(data.select(np.arange(start, min(start + 70, 1000))))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from router_ml.config.schema import Release
 from router_ml.offline.gate import Check, Verdict, conclude, judge
-from router_ml.offline.gate_checks import data_checks, ratings_needed
-from router_ml.offline.trial import Trial, comparison
+from router_ml.offline.gating.checks import data_checks, ratings_needed
+from router_ml.offline.gating.trial import Trial, comparison
 
 Make = Callable[..., Trial]
 RELEASE = Release()

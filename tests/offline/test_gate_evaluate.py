@@ -16,9 +16,9 @@ from router_ml import Outcome, Router, RouteRequest
 from router_ml.config.schema import Release
 from router_ml.contract import Constraints
 from router_ml.offline.gate import Verdict, evaluate, judge
-from router_ml.offline.gate_report import page, write_report
-from router_ml.offline.gate_words import differences, headline, left_out
-from router_ml.offline.trial import Trial
+from router_ml.offline.gating.report import page, write_report
+from router_ml.offline.gating.trial import Trial
+from router_ml.offline.gating.words import differences, headline, left_out
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 

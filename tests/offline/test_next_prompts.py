@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_ml.errors import InvalidRequestError, OfflineDataError
-from router_ml.offline.candidates import Candidates
+from router_ml.offline.judging.candidates import Candidates
 from router_ml.offline.next_prompts import _normal_cdf, choose, contenders, to_frame, to_record
 
 

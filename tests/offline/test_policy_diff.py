@@ -17,7 +17,7 @@ from router_ml.config import RouterConfig, load_config
 from router_ml.config.rules import Policy
 from router_ml.contract import RouteDecision
 from router_ml.offline.policy_diff import OTHER, PolicyDiff, compare_policies, frame
-from router_ml.rulings import rule_again
+from router_ml.ruling.of_record import rule_again
 
 SHIPPED = Path(__file__).parents[2] / "models" / "default" / "router.yaml"
 MAIL = "Please write to jane.doe@gmail.com about the refund."

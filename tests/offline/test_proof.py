@@ -15,9 +15,9 @@ from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import InvalidRequestError
 from router_ml.guardrails.measured import measured
 from router_ml.offline.proof import Proof, answer
-from router_ml.offline.vocabulary import Vocabulary, vocabulary
-from router_ml.storage.stories import Story
-from router_ml.storage.verify import Verification
+from router_ml.offline.proving.vocabulary import Vocabulary, vocabulary
+from router_ml.storage.proof.verify import Verification
+from router_ml.storage.views.stories import Story
 
 SOUND = Verification(ok=True, writers=1, entries=3, erased=0, compacted=0, problems=())
 PLACES = {

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router_ml import Router, RouteRequest
-from router_ml.case import features_vector
 from router_ml.config import Policy, RouterConfig
 from router_ml.config.schema import Logging
 from router_ml.contract import RouteDecision
 from router_ml.errors import LogError
 from router_ml.offline.replay import Replayer, ReplayReport, replay, replay_decisions
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog, Features
-from router_ml.storage.made_from import Kept
+from router_ml.storage.readers.made_from import Kept
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHO = {"who": "ana", "why": "a test"}

@@ -12,7 +12,7 @@ from router_ml.config.rewards import parse_rewards, shipped_rewards
 from router_ml.contract import Outcome, RouteDecision
 from router_ml.offline.rewards import remap, to_frame
 from router_ml.rewards import rated
-from router_ml.storage.stories import Story
+from router_ml.storage.views.stories import Story
 
 MILD = parse_rewards("version: 1\nsignals:\n  thumb: {values: {up: 0.9, down: 0.4}}\n")
 Make = Callable[..., RouteDecision]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from router_ml.errors import InvalidRequestError, OfflineDataError
-from router_ml.offline.judged import Judged
+from router_ml.offline.judging.judged import Judged
+from router_ml.offline.judging.savings_words import sentence, settled_by, to_record
 from router_ml.offline.savings import savings, to_frame
-from router_ml.offline.savings_words import sentence, settled_by, to_record
 
 Make = Callable[..., Judged]
 

@@ -11,17 +11,17 @@ import pytest
 
 from router_ml import RouteRequest
 from router_ml.allocation.context import Contexts
-from router_ml.case import contexts
 from router_ml.contract import Constraints
+from router_ml.deciding.reading import read
 from router_ml.errors import ConfigError, InvalidRequestError, OfflineDataError
-from router_ml.offline.packs import Pack, read_pack
+from router_ml.offline.judging.packs import Pack, read_pack
 from router_ml.offline.simulate import Source, class_frame, frame, open_source, series_frame, simulate, sized
 from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.counting.tables import to_record
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.scenarios.scenario import Budget, NewLane, PriceChange, Retire, Scenario, Traffic
 from router_ml.offline.simulation.traffic.reading import example_requests
-from router_ml.reading import read
+from router_ml.ruling.case import contexts
 from router_ml.storage.bundle import Bundle
 
 FEW = Source(requests=example_requests()[::15])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.judged import Judged
+from router_ml.offline.judging.judged import Judged
 from router_ml.offline.slices import find_slices, to_frame, to_record
 
 Make = Callable[..., Judged]

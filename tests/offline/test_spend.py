@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from router_ml.contract import Execution, Outcome, RouteDecision
 from router_ml.errors import InvalidRequestError
-from router_ml.offline.pricing import price
+from router_ml.offline.judging.pricing import price
 from router_ml.offline.spend import BY, SpendRow, spent, to_frame
-from router_ml.storage.stories import Story
+from router_ml.storage.views.stories import Story
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COSTS = {"cheap": 0.001, "premium": 0.010}

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from router_ml.errors import RouterError
-from router_ml.memory import Memory
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.state.memory import Memory
 from router_ml.storage.bundle import Bundle, Manifest, seal
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle, Standing, journal, versions

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.deadline import Claim, GivenUpError
+from router_ml.deciding.deadline import Claim, GivenUpError
 from router_ml.errors import InvalidRequestError
 from router_ml.rollout import Rollout
 from router_ml.storage.eventlog import EventLog

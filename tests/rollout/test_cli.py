@@ -11,8 +11,8 @@ import pytest
 
 from router_ml.cli import release as commands
 from router_ml.cli.app import main
-from router_ml.offline.anytime import Difference
 from router_ml.offline.canary import CanaryReport, CanaryWatch
+from router_ml.offline.estimating.anytime import Difference
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.registry import Lifecycle
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_ml.contract import RouteRequest
-from router_ml.draws import Shares, session_name, shadow_id
+from router_ml.state.draws import Shares, session_name, shadow_id
 
 BOTH = Shares("router/1", holdback=0.1, holdback_draw="0", canary=0.25, canary_draw="a")
 

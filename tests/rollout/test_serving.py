@@ -15,10 +15,10 @@ import pytest
 
 from router_ml import front_door
 from router_ml.contract import Previous, RouteDecision, RouteRequest
-from router_ml.draws import shadow_id
 from router_ml.errors import BundleIntegrityError, InvalidRequestError, LogError, RegistryError
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.state.draws import shadow_id
 from router_ml.storage.eventlog import EventLog
 from tests.rollout.conftest import Shelf
 

@@ -7,7 +7,7 @@ import pytest
 from router_ml import Router
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
-from router_ml.plan import batch_priced
+from router_ml.planning.plan import batch_priced
 from router_ml.storage.bundle import Bundle
 
 BATCH = "Classify as billing, technical or other. Output the label only.\n\nTICKET: I was charged twice for one month."

@@ -10,7 +10,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.offline.replay import Replayer
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.made_from import Kept
+from router_ml.storage.readers.made_from import Kept
 
 ASK = "Please give me my money back, the vase was broken"
 TOOLS = ("order_lookup", "refund")

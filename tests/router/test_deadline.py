@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import router_ml.late
+import router_ml.deciding.late
 from router_ml import Router, front_door
 from router_ml.contract import Degraded, RouteDecision, RouteRequest
-from router_ml.deadline import Claim, GivenUpError, in_pool
+from router_ml.deciding.deadline import Claim, GivenUpError, in_pool
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
 from router_ml.offline.replay import replay
 from router_ml.storage.bundle import Bundle
@@ -112,14 +112,14 @@ def test_late_ones_keep_no_features_that_no_bundle_computed(bundle: Bundle, log:
 
 def held_reading(router: Router, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """Let whoever reads a request wait: set when they have begun, to be set when they may go on."""
-    begun, go_on, read = threading.Event(), threading.Event(), router_ml.late.read
+    begun, go_on, read = threading.Event(), threading.Event(), router_ml.deciding.late.read
 
     def slow(*arguments: Any) -> Any:
         begun.set()
         assert go_on.wait(PATIENCE_S)
         return read(*arguments)
 
-    monkeypatch.setattr(router_ml.late, "read", slow)
+    monkeypatch.setattr(router_ml.deciding.late, "read", slow)
     return begun, go_on
 
 
@@ -183,8 +183,8 @@ def test_however_it_falls_out_there_is_one_record_and_one_charge(
     bundle: Bundle, deadline_ms: float, reading_s: float, writing_s: float
 ) -> None:
     with EventLog("sqlite://") as log, pytest.MonkeyPatch.context() as patch:
-        router, read, write = with_budget(bundle, log), router_ml.late.read, log.write
-        patch.setattr(router_ml.late, "read", lambda *a: (time.sleep(reading_s), read(*a))[1])
+        router, read, write = with_budget(bundle, log), router_ml.deciding.late.read, log.write
+        patch.setattr(router_ml.deciding.late, "read", lambda *a: (time.sleep(reading_s), read(*a))[1])
         patch.setattr(log, "write", lambda entries: (time.sleep(writing_s), write(entries))[1])
 
         async def ask() -> list[RouteDecision]:

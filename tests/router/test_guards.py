@@ -10,7 +10,7 @@ import yaml
 
 from router_ml import Router
 from router_ml.errors import ConfigError
-from router_ml.loading import shipped_bundle
+from router_ml.storage.loading import shipped_bundle
 
 IMEI = "IMEI 86462568" + "3823511"
 CARD = "My loyalty card is LC-7731-QX, how many points do I have?"

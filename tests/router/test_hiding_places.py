@@ -11,9 +11,9 @@ import yaml
 
 from router_ml import Router, RouteRequest
 from router_ml.contract import RouteDecision
-from router_ml.loading import shipped_bundle
-from router_ml.reading import Guards
+from router_ml.deciding.reading import Guards
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 
 CARD = "4539" + "578763621486"
 HALVES = (CARD[:8], CARD[8:])

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from router_ml import Router, sessions
+from router_ml import Router
 from router_ml.contract import RouteDecision
 from router_ml.errors import LogError
-from router_ml.sessions import Lookups
+from router_ml.state import sessions
+from router_ml.state.sessions import Lookups
 from router_ml.storage.eventlog import EventLog
 
 QUESTION = "Which planet has the strongest winds?"

@@ -15,9 +15,9 @@ from router_ml.allocation.replay import reproduce
 from router_ml.contract import RouteDecision
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.drain import Drain
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
+from router_ml.storage.spooling.drain import Drain
 
 QUESTION = "Which planet has the strongest winds?"
 MORNING = datetime(2026, 3, 1, 6, tzinfo=UTC)

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router_ml import Router, RouteRequest
-from router_ml.guardrails.detector import Detector
-from router_ml.guardrails.external import DetectorFault
+from router_ml.deciding.reading import Guards
+from router_ml.guardrails.detectors.detector import Detector
+from router_ml.guardrails.detectors.external import DetectorFault
 from router_ml.guardrails.patterns import DETECTORS
-from router_ml.reading import Guards
 from router_ml.storage.bundle import Bundle
 
 CARD = "4539" + "578763621486"

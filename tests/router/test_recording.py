@@ -19,8 +19,8 @@ from router_ml.contract import RouteDecision
 from router_ml.contract.executed import Validation
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
 from router_ml.guardrails.digests import json_digest
-from router_ml.storage import tables
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.database import tables
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
 

@@ -12,7 +12,7 @@ import pytest
 from router_ml import Router
 from router_ml.contract import Approval, RouteDecision, RouteRequest
 from router_ml.errors import InvalidRequestError
-from router_ml.ruling import REVIEWED
+from router_ml.ruling.of_request import REVIEWED
 from tests.execution.reviewing import PRIVATE, asked, opened
 
 

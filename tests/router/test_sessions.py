@@ -11,9 +11,9 @@ from router_ml.allocation.replay import reproduce
 from router_ml.config import parse_config
 from router_ml.contract import RouteDecision
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.entries import of_decision
+from router_ml.storage.database.entries import of_decision
+from router_ml.storage.database.rows import row_of, stored
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.rows import row_of, stored
 
 LANE = """
     provider: p

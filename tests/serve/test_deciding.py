@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from router_ml import Router
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.deadline import Claim
+from router_ml.deciding.deadline import Claim
+from router_ml.deciding.reading import read
 from router_ml.errors import InvalidRequestError
 from router_ml.execution import Executor
-from router_ml.reading import read
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.deciding import LONG, Decider
 from router_ml.storage.bundle import Bundle

@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sql
 
 from router_ml.contract import Approval, Execution, Outcome, RouteDecision
-from router_ml.storage import entries
-from router_ml.storage.entries import Entry
+from router_ml.storage.database import entries
+from router_ml.storage.database.entries import Entry
+from router_ml.storage.database.records import Features
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import Features
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

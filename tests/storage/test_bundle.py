@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from router_ml.errors import BundleError, BundleFormatError, BundleIntegrityError
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import MANIFEST, Bundle, verify
+from router_ml.storage.loading import shipped_bundle
 
 
 @pytest.fixture

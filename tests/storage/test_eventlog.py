@@ -17,7 +17,7 @@ from router_ml.contract import Outcome, RouteDecision
 from router_ml.contract.outcome import OutcomeLabels
 from router_ml.errors import EncoderMismatchError, LogError
 from router_ml.storage.eventlog import EventLog, Features
-from router_ml.storage.stories import stories
+from router_ml.storage.views.stories import stories
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from router_ml.contract import RouteDecision
 from router_ml.errors import LogError
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
-from router_ml.storage.recorder import Recorder
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
+from router_ml.storage.spooling.recorder import Recorder
 
 Make = Callable[..., RouteDecision]
 

@@ -10,8 +10,8 @@ import pytest
 
 from router_ml.allocation.context import Contexts
 from router_ml.config import load_config, prices_sha256
-from router_ml.loading import shipped_bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
+from router_ml.storage.loading import shipped_bundle
 from router_ml.understanding.classifier import Classifier
 from training.outcomes import Pack, load_pack
 

@@ -8,7 +8,7 @@ import pytest
 
 from training import corpus
 from training.agreement import agreement, kappa, pairs
-from training.examples import CALIBRATION, HELD_OUT
+from training.labelled.examples import CALIBRATION, HELD_OUT
 
 
 def test_kappa_of_a_worked_example() -> None:

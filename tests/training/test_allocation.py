@@ -11,12 +11,12 @@ pytest.importorskip("sklearn", reason="fitting needs the 'offline' extra")
 
 from router_ml.allocation.estimate import estimate
 from router_ml.config import RouterConfig
-from router_ml.loading import shipped_bundle
 from router_ml.offline import curves
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import load_pack
-from training.pack_outcomes import from_pack
+from training.predicting.pack_outcomes import from_pack
 
 
 @pytest.fixture(scope="module")

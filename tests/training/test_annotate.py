@@ -13,7 +13,7 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml.errors import OfflineDataError
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from training.annotate import annotation_list, write_list
 
 Made = Callable[..., LoggedData]

@@ -16,8 +16,8 @@ from training.benchmark.__main__ import app
 from training.benchmark.classifier import hard_negatives, measure
 from training.benchmark.stability import Reader, abstention, long_documents, paraphrase_flips, variant_flips
 from training.benchmark.variants import VARIANTS
-from training.examples import authored
-from training.metrics import bootstrap, calibration_error, macro_f1, share
+from training.labelled.examples import authored
+from training.reading.metrics import bootstrap, calibration_error, macro_f1, share
 
 RUN = CliRunner()
 
@@ -104,8 +104,8 @@ def test_noise_abstains_more_than_requests(bundle: Bundle, rows: list[corpus.Row
 
 def test_probes_are_other_ones_than_training_sees() -> None:
     """A filler or a kind of noise that training knows measures memory."""
-    from training import augment
     from training.benchmark import variants
+    from training.labelled import augment
 
     assert not set(VARIANTS) & set(augment.VARIANTS)
     assert not {*variants._OPENERS, *variants._CLOSERS} & {*augment._BEFORE, *augment._AFTER}

@@ -17,8 +17,8 @@ from training.benchmark import __main__ as command
 from training.benchmark.promise import Row, study
 from training.benchmark.promise_pool import DELTA, Pool, promised, survey
 from training.benchmark.promise_tests import growth_bets, hoeffding_bentkus
-from training.certification import Believed
 from training.outcomes import Pack, load_pack, save_pack
+from training.predicting.certification import Believed
 
 RESAMPLINGS = 200
 

@@ -13,13 +13,13 @@ pytest.importorskip("faker", reason="training entities needs the 'train' extra; 
 torch = pytest.importorskip("torch", reason="training entities needs the 'train' extra; make test-all installs it")
 
 from router_ml.guardrails.entities import KINDS, TAGS, Chunk, Tagger, TaggerSpec
-from router_ml.guardrails.token_shapes import SHAPES, shapes
+from router_ml.guardrails.tagging.token_shapes import SHAPES, shapes
 from training.entities import scores
-from training.entity_texts import Span, align, fill, inhabited, load, recased, together
-from training.forms import form
-from training.public_spans import Marked, varied
-from training.tagger import Example, Network, Settings, exported, train
-from training.values import VOCABULARY, Values, is_held_out
+from training.tagging.entity_texts import Span, align, fill, inhabited, load, recased, together
+from training.tagging.forms import form
+from training.tagging.public_spans import Marked, varied
+from training.tagging.tagger import Example, Network, Settings, exported, train
+from training.tagging.values import VOCABULARY, Values, is_held_out
 
 
 @pytest.mark.parametrize("name", ["train", "test"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.calibration import softmax
 from training.noise import confident_learning
+from training.reading.calibration import softmax
 
 
 def test_flipped_labels_are_found_and_clean_ones_are_not() -> None:

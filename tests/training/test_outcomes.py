@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from router_ml.loading import shipped_bundle
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import shipped_bundle
 from training.outcomes import DEFAULT, load_pack
 
 

@@ -13,7 +13,7 @@ from router_ml.contract import Outcome
 from router_ml.contract.outcome import OutcomeLabels
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
-from training.log_batches import Window
+from training.logged.batches import Window
 from training.plan_head import FEWEST, PlanRow, plan_from_log, rows_of_log, train
 from training.plan_set import LEARNED_FROM, PARTS, PlanLabels, load_part, right, scores
 

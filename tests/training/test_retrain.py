@@ -18,22 +18,22 @@ pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 from router_ml import Outcome, Router, RouteRequest
 from router_ml.allocation.estimate import estimate
 from router_ml.allocation.priors import OTHER_VERSION, CellPriors
-from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
 from router_ml.errors import EncoderMismatchError, OfflineDataError
-from router_ml.learning import versions_learned
-from router_ml.loading import shipped_bundle
+from router_ml.state.arms import Arms
+from router_ml.state.learning import versions_learned
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.priors import as_json, digest
-from training.fitting import Unplaced, learn
-from training.gathering import gather
-from training.log_batches import Window
-from training.log_outcomes import from_log
+from training.logged.batches import Window
+from training.logged.outcomes import from_log
 from training.outcomes import Pack, load_pack
-from training.pack_outcomes import from_pack
+from training.predicting.fitting import Unplaced, learn
+from training.predicting.pack_outcomes import from_pack
 from training.retrain import register, retrain
+from training.retraining.gathering import gather
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -368,7 +368,7 @@ def test_an_organisation_and_a_time_can_be_learned_from_alone(traffic: Path) -> 
 def test_what_was_compacted_is_learned_from_as_before(traffic: Path, tmp_path: Path) -> None:
     """Half of the log moves to Parquet: the same decisions are read, so the same digest is learned from."""
     pytest.importorskip("pyarrow", reason="an archive needs the 'train' extra")
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     path, archive = tmp_path / "log.sqlite", str(tmp_path / "archive")
     shutil.copyfile(traffic, path)

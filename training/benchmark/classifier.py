@@ -31,11 +31,11 @@ from router_ml.understanding.surface import surface
 from training import corpus
 from training.benchmark.classifier_tables import render
 from training.benchmark.stability import Reader, abstention, long_documents, paraphrase_flips, variant_flips
-from training.examples import DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored
-from training.metrics import Predictions, bootstrap, macro_f1, report, share
-from training.public import load_public
-from training.readers import READERS, encode
-from training.tables import Table, read
+from training.labelled.examples import DEFAULT, HELD_OUT, UNKNOWN, Example, Targets, Taxonomy, authored
+from training.labelled.public import load_public
+from training.labelled.tables import Table, read
+from training.reading.metrics import Predictions, bootstrap, macro_f1, report, share
+from training.reading.readers import READERS, encode
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models" / "default"

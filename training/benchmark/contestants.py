@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import Estimates, estimate, preferred
 from router_ml.allocation.select import Rule, distribution, draw
-from router_ml.arms import Arms
 from router_ml.config import Lane
-from router_ml.learning import OnlineLearner, versions_learned
+from router_ml.state.arms import Arms
+from router_ml.state.learning import OnlineLearner, versions_learned
 from training.allocation import fit
 from training.benchmark.stream import World
 

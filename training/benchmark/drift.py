@@ -21,9 +21,9 @@ from rich.progress import track
 from rich.table import Table
 
 from router_ml.offline.drift import LEVEL, drift
-from router_ml.offline.drift_windows import RUN, Thinning, stacked
+from router_ml.offline.drifting.windows import RUN, Thinning, stacked
 from router_ml.offline.floors import wilson
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 from training.benchmark.drift_logs import Change, World
 from training.outcomes import DEFAULT, load_pack
 

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.offline.packs import Pack
-from router_ml.storage.records import LoggedData
+from router_ml.offline.judging.packs import Pack
+from router_ml.storage.database.records import LoggedData
 
 Floats = NDArray[np.float64]
 

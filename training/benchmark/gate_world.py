@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from router_ml.allocation.select import Rule, best, distribution
 from router_ml.config.schema import Exploration
 from router_ml.errors import OfflineDataError
-from router_ml.offline.trial import Trial
+from router_ml.offline.gating.trial import Trial
 from training.benchmark.promise_pool import predict
 from training.outcomes import Pack
 

@@ -17,7 +17,7 @@ from router_ml.contract import RouteRequest
 from router_ml.storage.bundle import Bundle
 from training import corpus
 from training.benchmark.guardrails_probe import SURE, Peer, scanned, scanned_by_router
-from training.metrics import share
+from training.reading.metrics import share
 from training.redteam.carriers import make_cases
 from training.redteam.values import KINDS
 

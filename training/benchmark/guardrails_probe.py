@@ -22,7 +22,7 @@ from router_ml.config.rules import Guardrails
 from router_ml.contract import RouteRequest
 from router_ml.errors import OfflineDataError
 from router_ml.guardrails import Scan, scan
-from training.metrics import share
+from training.reading.metrics import share
 
 Look = Callable[[RouteRequest], Scan]
 MAX_BYTES = Guardrails().max_bytes

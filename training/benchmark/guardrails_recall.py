@@ -11,7 +11,7 @@ import numpy as np
 
 from router_ml.contract import RouteRequest
 from training.benchmark.guardrails_probe import ANY, Item, Peer, Verdict, by, counted, judge, scanned_by_router
-from training.metrics import share
+from training.reading.metrics import share
 from training.redteam.carriers import Case, make_cases
 from training.redteam.decoys import DECOYS
 from training.redteam.evasions import TECHNIQUES

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from router_ml.allocation.context import Contexts, Projection
 from router_ml.allocation.quality import QualityModel
 from training.allocation import Outcomes, fit_log, fit_quality, project, space_of
-from training.kernel import Space
+from training.predicting.kernel import Space
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Contexts], Floats]  # n prompts to (n, L)

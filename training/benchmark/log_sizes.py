@@ -2,8 +2,9 @@
 
 The training part of a pack (seeded splits by group) is taken as evaluated prompts and a log that knows one lane of
 each request, drawn evenly; the share of evaluated prompts varies. Three fits meet on the held-out part: ``evaluated``
-leaves the log out, ``completed`` and ``joint`` are the two ways of ``training.kernel`` to learn from both. Then the log
-alone, by its size. Numbers are mean squared errors of quality, in thousandths, and the gap closed at mean costs.
+leaves the log out, ``completed`` and ``joint`` are the two ways of ``training.predicting.kernel`` to learn from both.
+Then the log alone, by its size. Numbers are mean squared errors of quality, in thousandths, and the gap closed at mean
+costs.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from router_ml.offline import curves
-from training import kernel
 from training.allocation import Outcomes
 from training.outcomes import DEFAULT, Pack, load_pack
+from training.predicting import kernel
 
 Floats = NDArray[np.float64]
 Fit = Callable[[Outcomes, int], tuple[kernel.Space, kernel.Fitted]]

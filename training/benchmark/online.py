@@ -27,7 +27,7 @@ from training.benchmark.online_tables import as_table, report
 from training.benchmark.routing import load
 from training.benchmark.stream import RATED, World, make_world
 from training.outcomes import DEFAULT, ROOT
-from training.plots import shares_over_time
+from training.reading.plots import shares_over_time
 
 Floats = NDArray[np.float64]
 

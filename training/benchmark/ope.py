@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from router_ml.offline import ope
-from router_ml.offline.confidence import log_wealth
+from router_ml.offline.estimating.bounded import Setup
+from router_ml.offline.estimating.confidence import log_wealth
+from router_ml.offline.estimating.ratings import rated_probability
 from router_ml.offline.feedback import Feedback
-from router_ml.offline.ope_bounded import Setup
-from router_ml.offline.ratings import rated_probability
 from training.benchmark.ope_tables import tables
 from training.benchmark.routing import load
 from training.outcomes import DEFAULT, ROOT, Pack

@@ -20,14 +20,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router_ml.case import features_vector
 from router_ml.planning.head import PlanHead
 from router_ml.router import Router
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
-from training.metrics import share
 from training.plan_head import rows_of_set, train
 from training.plan_set import FIELDS, FOLDER, LEARNED_FROM, Labelled, PlanLabels, load_part, planned, scores
+from training.reading.metrics import share
 
 SHIPPED = Path(__file__).parents[2] / "models" / "default"
 

@@ -24,8 +24,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from router_ml.config import TrafficClass
-from router_ml.offline.capital import race
 from router_ml.offline.certify import Gains
+from router_ml.offline.estimating.capital import race
 from training.benchmark.promise_pool import DELTA, Pool, predict, promised, survey
 from training.benchmark.promise_tests import growth_bets, hoeffding_bentkus
 from training.benchmark.routing import load

@@ -14,8 +14,8 @@ from router_ml.offline.certify import Gains, matrix_gains
 from training.allocation import Outcomes
 from training.benchmark.lesson import Lesson
 from training.benchmark.ours import fit_ours
-from training.certification import FOLDS, Believed, folds_of
 from training.outcomes import Pack
+from training.predicting.certification import FOLDS, Believed, folds_of
 
 Floats = NDArray[np.float64]
 

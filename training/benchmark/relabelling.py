@@ -22,10 +22,10 @@ from rich.table import Table
 from router_ml.understanding.classifier import Classifier
 from router_ml.understanding.encoder import Encoder
 from training import corpus
-from training.examples import HELD_OUT, UNKNOWN, Targets, authored
-from training.labels import HEADS, Labelled, correct, softmax
+from training.labelled.examples import HELD_OUT, UNKNOWN, Targets, authored
 from training.outcomes import ROOT
-from training.readers import encode, scores
+from training.reading.readers import encode, scores
+from training.retraining.labels import HEADS, Labelled, correct, softmax
 
 Floats = NDArray[np.float64]
 SHIFTS, LABELS, REPEATS = (0.0, 1.0, 2.0), (100, 200), 10

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from router_ml.cli.show_judged import savings_page
+from router_ml.cli.show.judged import savings_page
 from router_ml.config import RouterConfig
-from router_ml.offline.judged import columns_of, from_pack, pack_policy
+from router_ml.offline.judging.judged import columns_of, from_pack, pack_policy
+from router_ml.offline.judging.savings_words import to_record
 from router_ml.offline.savings import MARGIN, Savings, savings
-from router_ml.offline.savings_words import to_record
 from router_ml.storage.bundle import Bundle
 from training.allocation import Outcomes, fit
 from training.outcomes import DEFAULT, ROOT, Pack, load_pack

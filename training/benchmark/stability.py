@@ -16,11 +16,11 @@ from router_ml.contract import RouteRequest
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.language import extent
 from router_ml.understanding.understand import Understanding, understand
-from training.augment import pages
 from training.benchmark.variants import THANKS, VARIANTS, scribble
 from training.corpus import Row, calm
-from training.examples import Example
-from training.metrics import share
+from training.labelled.augment import pages
+from training.labelled.examples import Example
+from training.reading.metrics import share
 
 PAGES = 20
 SENTENCE_UP_TO = 300  # characters

@@ -1,4 +1,4 @@
-"""Rewordings and noise for measuring: other words, errors and scribbles than ``training/augment.py`` trains on."""
+"""Rewordings and noise for measuring: not the errors and scribbles of ``training/labelled/augment.py``."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 
 from router_ml.serve.access.keys import WantedKey, create_key
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 
 PATIENCE_S = 60.0
 ALL = frozenset({"route", "execute", "outcomes", "admin"})

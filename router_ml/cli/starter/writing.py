@@ -15,7 +15,7 @@ from router_ml.cli.starter.configuration import configuration
 from router_ml.cli.starter.evaluations import evaluations
 from router_ml.cli.starter.examples import policy_tests
 from router_ml.errors import InvalidRequestError
-from router_ml.loading import shipped_bundle
+from router_ml.storage.loading import shipped_bundle
 
 CONFIG, TESTS, EVALS = "router.yaml", "policy_tests.yaml", "evals"
 FILES = (CONFIG, TESTS, f"{EVALS}/suite.yaml", f"{EVALS}/cases.jsonl")

@@ -12,7 +12,7 @@ from datetime import datetime
 from router_ml.contract import Approval
 from router_ml.errors import LogError
 from router_ml.execution.reviews.kept import Suspended
-from router_ml.storage.held import Held, State
+from router_ml.storage.service.held import Held, State
 
 MOST_BYTES = 64_000_000  # of what waits in memory, packed: some 20,000 requests
 REMEMBERED = 10_000  # approvals that are over, so that their state can still be asked for

@@ -25,7 +25,7 @@ from router_ml.execution.reviews.memory import InMemory
 from router_ml.execution.reviews.steps import decided, expired, is_hidden, requested, told
 from router_ml.rollout import Rollout
 from router_ml.router import Router
-from router_ml.storage.held import Held, Keeps
+from router_ml.storage.service.held import Held, Keeps
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
@@ -261,6 +261,6 @@ def _bytes(suspended: Suspended) -> bytes:
 
 
 def _in(log: EventLog) -> Keeps:
-    from router_ml.storage.waiting import Waiting
+    from router_ml.storage.service.waiting import Waiting
 
     return Waiting(log)

@@ -9,15 +9,15 @@ from typing import Literal
 from router_ml.config.execution import Review
 from router_ml.contract import Approval
 from router_ml.contract.base import walk_strings
+from router_ml.deciding.rechecking import as_request
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.reviews.kept import Suspended
 from router_ml.execution.tools.arguments import arguments_sha256, canonical
 from router_ml.guardrails.digests import json_digest, key_from_environment
-from router_ml.rechecking import as_request
 from router_ml.rollout import Rollout
 from router_ml.router import Router
-from router_ml.sessions import is_private
-from router_ml.storage.held import Held
+from router_ml.state.sessions import is_private
+from router_ml.storage.service.held import Held
 
 LONGEST = 2000
 

@@ -21,7 +21,7 @@ def evidence(log: EventLog, *, since: datetime | None = None, until: datetime | 
     Raises:
         LogError: the log cannot be read.
     """
-    from router_ml.storage.told import tell_all
+    from router_ml.storage.views.told import tell_all
 
     return (Story(**vars(told)) for told in tell_all(log, since=since, until=until))
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from router_ml.contract import Execution
 
 if TYPE_CHECKING:
+    from router_ml.counterfactual.nearest_rules import Change
     from router_ml.execution.story.story import Story
-    from router_ml.nearest_rules import Change
 
 WHY = {
     "timeout": "did not answer in time",

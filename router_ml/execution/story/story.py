@@ -103,7 +103,7 @@ def story(log: EventLog, decision_id: str, *, archive: str | None = None) -> Sto
     Raises:
         LogError: the log does not hold it, it was erased, or it lies in an archive and none is given.
     """
-    from router_ml.storage.told import tell
+    from router_ml.storage.views.told import tell
 
     return Story(**vars(tell(log, decision_id, archive=archive)))
 

@@ -12,11 +12,11 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from router_ml.contract import Approval, Execution, Hop, Lookup, OutputCheck, ToolCall
+from router_ml.contract.explanation import Audience
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.lanes.failures import RULE_OF
 from router_ml.execution.story.for_user import for_user
 from router_ml.execution.story.story import Story, story
-from router_ml.explanation import Audience
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

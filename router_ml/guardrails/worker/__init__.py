@@ -7,7 +7,7 @@ wall-clock time, the only one in the guardrails: foreign code counts no steps. E
 It is a fence against accidents, not a sandbox: the file runs with the rights of the router's user.
 """
 
-from router_ml.guardrails.external import DetectorFault, External
+from router_ml.guardrails.detectors.external import DetectorFault, External
 from router_ml.guardrails.worker.user import UserDetector, load
 
 __all__ = ["DetectorFault", "External", "UserDetector", "load"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from router_ml.errors import ConfigError, Problem
-from router_ml.guardrails.detector import Span
-from router_ml.guardrails.external import Answer, DetectorFault
+from router_ml.guardrails.detectors.detector import Span
+from router_ml.guardrails.detectors.external import Answer, DetectorFault
 from router_ml.guardrails.worker.keeper import Keeper
 from router_ml.guardrails.worker.process import Program, Unanswered, encode
 

@@ -19,7 +19,7 @@ from router_ml.offline.engine.estimating import OpeSums, estimates_of
 from router_ml.offline.engine.opening import settled
 from router_ml.offline.engine.reading import Embed, Score
 from router_ml.offline.engine.run import Engine, Report, run
-from router_ml.offline.ope_estimate import Estimate
+from router_ml.offline.estimating.estimate import Estimate
 
 if TYPE_CHECKING:
     from router_ml.offline.engine.simulating import Simulated

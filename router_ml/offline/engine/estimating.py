@@ -17,11 +17,11 @@ from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.found import Found
 from router_ml.offline.engine.schemas import lanes_of, need
 from router_ml.offline.engine.sums import Clustered, Sums
+from router_ml.offline.estimating.estimate import Estimate
+from router_ml.offline.estimating.feedback_checks import rating_sums
+from router_ml.offline.estimating.intervals import normal_of
+from router_ml.offline.estimating.terms import DIAGNOSTIC, Case, Estimator, Terms, estimators_for
 from router_ml.offline.feedback import Part, of_action
-from router_ml.offline.feedback_checks import rating_sums
-from router_ml.offline.ope_estimate import Estimate
-from router_ml.offline.ope_intervals import normal_of
-from router_ml.offline.ope_terms import DIAGNOSTIC, Case, Estimator, Terms, estimators_for
 
 LOGGING = "propensities"
 RATED = "rated_probability"  # where a log does not say it, every decision has its reward

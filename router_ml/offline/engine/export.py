@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
-from router_ml.offline.champion import CHAMPION, old_lanes
 from router_ml.offline.engine.columns import lists
 from router_ml.offline.engine.files import UNFINISHED, Folder
 from router_ml.offline.engine.schemas import ENCODER, noting, with_lanes
+from router_ml.offline.gating.champion import CHAMPION, old_lanes
+from router_ml.storage.database.records import LoggedData
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData
 
 SIZE = 50_000  # decisions of a file, at most
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from router_ml.offline.engine.moments import Moments, WeightSums
 from router_ml.offline.engine.sums import Clustered, Sums
-from router_ml.offline.feedback_checks import RatingSums
+from router_ml.offline.estimating.feedback_checks import RatingSums
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from router_ml.errors import OfflineDataError
-from router_ml.loading import MODEL_VARIABLE, open_learned
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.loading import MODEL_VARIABLE, open_learned
 
 
 def settled(model: str | None) -> tuple[Bundle, str | None]:

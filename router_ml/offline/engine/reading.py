@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.case import features_vector
 from router_ml.contract import RouteRequest
+from router_ml.deciding.reading import read
 from router_ml.errors import EncoderMismatchError, InvalidRequestError, OfflineDataError
-from router_ml.offline.champion import policy_of, split_features
 from router_ml.offline.engine.columns import add, drop, lists, matrix, vector
 from router_ml.offline.engine.opening import open_bundle
 from router_ml.offline.engine.schemas import ENCODER, lanes_of, need, noting, with_lanes
-from router_ml.reading import read
+from router_ml.offline.gating.champion import policy_of, split_features
+from router_ml.ruling.case import features_vector
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.surface import NAMES
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.offline.engine.moments import Moments, WeightSums
+from router_ml.offline.estimating.intervals import Summary, Weighted
+from router_ml.offline.estimating.terms import Terms
 from router_ml.offline.feedback import Floats
-from router_ml.offline.ope_intervals import Summary, Weighted
-from router_ml.offline.ope_terms import Terms
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from router_ml.allocation.choose import as_contract
 from router_ml.contract import Outcome, RouteDecision
 from router_ml.contract.decision import Place, PolicyFired
-from router_ml.recording import Made
+from router_ml.deciding.recording import Made
 
 if TYPE_CHECKING:
     from router_ml.offline.importing.rows import Row

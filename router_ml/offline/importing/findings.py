@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from router_ml.config import RouterConfig
-from router_ml.offline.feedback_checks import RATING_Z, UNRATED
+from router_ml.offline.estimating.feedback_checks import RATING_Z, UNRATED
 
 if TYPE_CHECKING:
     from router_ml.offline.importing.mapping import Mapping

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import AuditEvent
+from router_ml.deciding.recording import Made, entry_of
 from router_ml.offline.importing.deciding import decide, decision_id, outcome_of
 from router_ml.offline.importing.files import file_sha256
 from router_ml.offline.importing.rows import Row
 from router_ml.offline.importing.survey import Survey, Surveyor
-from router_ml.recording import Made, entry_of
-from router_ml.sessions import is_private
-from router_ml.storage.entries import Entry, of_audit_event, of_outcome
-from router_ml.storage.owners import held, owners
+from router_ml.state.sessions import is_private
+from router_ml.storage.database.entries import Entry, of_audit_event, of_outcome
+from router_ml.storage.views.owners import held, owners
 
 if TYPE_CHECKING:
     from router_ml.offline.importing.mapping import Mapping as MappingFile

@@ -17,7 +17,7 @@ from router_ml.offline.importing.mapping import Mapping
 from router_ml.offline.importing.rows import Row, RowReader
 from router_ml.offline.importing.tally import LaneTally, Ratings
 from router_ml.offline.importing.troubles import Trouble
-from router_ml.sessions import is_private
+from router_ml.state.sessions import is_private
 
 if TYPE_CHECKING:
     from router_ml.router import Router

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router_ml.offline.clustered import Z95_TWO_SIDED, Mean, mean, ratio, student
-from router_ml.offline.pricing import price
+from router_ml.offline.estimating.clustered import Z95_TWO_SIDED, Mean, mean, ratio, student
+from router_ml.offline.judging.pricing import price
 from router_ml.offline.simulation.counting.results import Interval
 
 if TYPE_CHECKING:
-    from router_ml.storage.stories import Story
+    from router_ml.storage.views.stories import Story
 
 METRICS = ("success", "quality", "usd_per_1000", "latency_ms")
 _UNKNOWN = Interval(math.nan, math.nan, math.nan)

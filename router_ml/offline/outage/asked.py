@@ -14,11 +14,11 @@ from router_ml.allocation.quality import Belief
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.outage.decisions import Floats, Weighing, case_of, weighing
 from router_ml.offline.outage.service import Worth
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.rulings import facts_of, recorded
+from router_ml.ruling.of_record import facts_of, recorded
 from router_ml.storage.bundle import Bundle
 
 _FIELDS = ("quality", "quality_low", "quality_high", "evidence", "cost_usd", "latency_ms")

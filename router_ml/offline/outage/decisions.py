@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Allocation, Estimates, Typical, estimate
 from router_ml.allocation.quality import Belief
-from router_ml.case import Case
 from router_ml.config import RouterConfig, prices_sha256
 from router_ml.contract import Constraints, Label, ModeLabel, Risk, RouteRequest
 from router_ml.contract.understood import Language
+from router_ml.deciding.terms import chosen, terms
 from router_ml.guardrails import Scan
-from router_ml.guardrails.conditions import Facts
 from router_ml.guardrails.policy import Ruling
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.playing.carried import Fate
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.plan import Situation, fallback, traffic_class
-from router_ml.ruling import rule_case
+from router_ml.planning.plan import Situation, fallback, traffic_class
+from router_ml.ruling.case import Case
+from router_ml.ruling.of_request import rule_case
 from router_ml.storage.bundle import Bundle
-from router_ml.terms import chosen, terms
 from router_ml.understanding.understand import Understanding
 
 Floats = NDArray[np.float64]

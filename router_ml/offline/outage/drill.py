@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from router_ml import drills
 from router_ml.config import RouterConfig, config_sha256
-from router_ml.drills import Drill
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.outage.report import OutageReport
+from router_ml.state import drills
+from router_ml.state.drills import Drill
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

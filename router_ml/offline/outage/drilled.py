@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import RouteDecision
 from router_ml.contract.base import is_unacted
-from router_ml.drills import Drill, drills_of
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails.verdict import NO_LANE
+from router_ml.guardrails.rules.verdict import NO_LANE
 from router_ml.offline.outage.arms import METRICS, DrillArm, Rows, arm_of, difference, interval
 from router_ml.offline.outage.report import plain
 from router_ml.offline.simulation.counting.results import Interval, Verdict
+from router_ml.state.drills import Drill, drills_of
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.stories import Story
+    from router_ml.storage.views.stories import Story
 
 SUCCESS = 0.995
 """Share of the requests with a lane left that have to be answered."""
@@ -76,7 +76,7 @@ def drill_report(log: EventLog, drill_id: str) -> DrillReport:
     Raises:
         InvalidRequestError: the log holds no drill with this id. LogError: it cannot be read.
     """
-    from router_ml.storage.stories import stories
+    from router_ml.storage.views.stories import stories
 
     found = {drill.id: drill for drill in drills_of(log.drill_events())}
     if drill_id not in found:

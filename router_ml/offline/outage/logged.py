@@ -25,8 +25,8 @@ def logged(
     Raises:
         LogError: the log cannot be read.
     """
-    from router_ml.storage.reading import Wanted
-    from router_ml.storage.sampling import sample_decisions
+    from router_ml.storage.readers.reading import Wanted
+    from router_ml.storage.readers.sampling import sample_decisions
 
     kept, times = sample_decisions(log, most, wanted=Wanted(since), last=LAST, seed=seed)
     if not kept:

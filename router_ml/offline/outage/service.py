@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.offline.clustered import ratio
+from router_ml.offline.estimating.clustered import ratio
 from router_ml.offline.outage.decisions import Floats, Weighing
 from router_ml.offline.outage.report import Service
 from router_ml.offline.simulation.counting.results import Interval, Verdict

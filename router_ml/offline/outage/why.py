@@ -10,13 +10,13 @@ import numpy as np
 
 from router_ml.allocation.estimate import Estimates, Typical
 from router_ml.allocation.quality import Belief
-from router_ml.case import Case
 from router_ml.config import Lane, RouterConfig
 from router_ml.guardrails.policy import Ruling
 from router_ml.offline.outage.decisions import Decided, Floats, Weighing, row_of
 from router_ml.offline.outage.places import Place
 from router_ml.offline.outage.report import Stopped
-from router_ml.ruling import rule_case
+from router_ml.ruling.case import Case
+from router_ml.ruling.of_request import rule_case
 
 OUTAGE = "it is dark"
 _SECOND = "second"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from router_ml.case import organisation
+from router_ml.ruling.case import organisation
 from router_ml.serve.bodies import bound_request
 
 Scope = Literal["route", "execute", "outcomes", "admin"]

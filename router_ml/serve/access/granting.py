@@ -11,7 +11,7 @@ from router_ml.errors import LogError
 from router_ml.serve.access.caller import NOBODY, SCOPES, AccessError, Caller, Scope
 from router_ml.serve.access.keys import NewKey, WantedKey, create_key, revoke_key
 from router_ml.serve.access.known import KnownKeys
-from router_ml.storage.access import AccessTable, StoredKey
+from router_ml.storage.service.access import AccessTable, StoredKey
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

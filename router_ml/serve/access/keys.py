@@ -17,15 +17,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from router_ml.case import organisation
 from router_ml.contract import describe
 from router_ml.contract.base import At
 from router_ml.errors import InvalidRequestError
-from router_ml.guardrails.conditions import ELSEWHERE
-from router_ml.overrides import audit_event
+from router_ml.guardrails.rules.conditions import ELSEWHERE
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import Scope
 from router_ml.serve.access.words import checked_why, shown_as_written
-from router_ml.storage.access import AccessTable, StoredKey
+from router_ml.state.overrides import audit_event
+from router_ml.storage.service.access import AccessTable, StoredKey
 
 PREFIX = "rml_"
 _ID_BYTES = 8

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from router_ml.errors import LogError
 from router_ml.serve.access.keys import digest_of, id_of
-from router_ml.storage.access import StoredKey
+from router_ml.storage.service.access import StoredKey
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from router_ml.serve.access.caller import AccessError, Caller
-from router_ml.sharing.counts import Counts
+from router_ml.state.sharing.counts import Counts
 
 CALLS, SPEND = "key_calls", "key_spend"
 MINUTE_S = 60.0

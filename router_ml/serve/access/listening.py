@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.loopback import is_loopback
-from router_ml.storage.access import StoredKey
+from router_ml.storage.service.access import StoredKey
 
 
 def may_listen(host: str, keys: Iterable[StoredKey], *, now: datetime | None = None) -> None:

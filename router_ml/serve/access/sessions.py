@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.known import KnownKeys
-from router_ml.sharing.counts import Counts
-from router_ml.storage.access import StoredKey
+from router_ml.state.sharing.counts import Counts
+from router_ml.storage.service.access import StoredKey
 
 HOURS = 8
 ENDED = "console_ended"

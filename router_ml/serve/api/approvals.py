@@ -20,7 +20,7 @@ from router_ml.serve.api.owned import AnyOf, sees
 from router_ml.serve.asked import Body, MayAdmin, MayExecute, Served
 from router_ml.serve.chat.headers import of_completion
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.owners import Owned
+from router_ml.storage.views.owners import Owned
 
 MOST = 200
 router = APIRouter(prefix="/v1", tags=["approvals"])

@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from router_ml.case import organisation
 from router_ml.errors import InvalidRequestError, LogError
 from router_ml.execution.story.story import Story, story
 from router_ml.execution.story.words import told
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import AccessError, Caller
 from router_ml.serve.access.entering import must_have
 from router_ml.serve.api.owned import AnyOf, sees, unknown
 from router_ml.serve.asked import MayAdmin, Served
 from router_ml.serve.disclosing import disclosed
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.browsing import browse
-from router_ml.storage.looked_for import NAMES, LookedFor
+from router_ml.storage.views.browsing import browse
+from router_ml.storage.views.looked_for import NAMES, LookedFor
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 View = Literal["record", "story", "explain"]

@@ -22,8 +22,8 @@ from router_ml.serve.api.owned import checked, sees, unknown
 from router_ml.serve.asked import Body, Items, MayReport, Served
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.problems import error_shape, said_of
-from router_ml.storage.entries import of_execution
-from router_ml.storage.owners import Owned, dearest
+from router_ml.storage.database.entries import of_execution
+from router_ml.storage.views.owners import Owned, dearest
 
 logger = logging.getLogger(__name__)
 

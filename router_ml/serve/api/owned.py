@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from router_ml.case import organisation
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import AccessError, Caller, Scope
 from router_ml.serve.asked import Called
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.owners import Owned
+from router_ml.storage.views.owners import Owned
 
 UNKNOWN = "unknown_decision"
 

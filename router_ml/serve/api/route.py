@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
-from router_ml.arguments import numbered
 from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.contract.explanation import Audience
+from router_ml.deciding.arguments import numbered
 from router_ml.errors import InvalidRequestError
-from router_ml.explanation import Audience
 from router_ml.serve.access.caller import AccessError
 from router_ml.serve.access.guard import EXTRA
 from router_ml.serve.asked import Body, MayRoute, Served

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from router_ml.case import organisation
 from router_ml.contract import Approval
 from router_ml.errors import LogError, ReviewError
 from router_ml.execution.reviews.reviews import Reviews, Suspended
 from router_ml.execution.story.story import Story, story
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import Caller
 from router_ml.serve.api.owned import sees
 from router_ml.serve.gateway import Gateway

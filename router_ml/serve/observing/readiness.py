@@ -15,9 +15,9 @@ from router_ml.rollout import Rollout, Status
 
 if TYPE_CHECKING:
     from router_ml.router import Router
-    from router_ml.storage.drain import Drain
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.segments import Segment
+    from router_ml.storage.spooling.drain import Drain
+    from router_ml.storage.spooling.segments import Segment
 
 ANSWERS_S = 10.0
 ROOM_BYTES = 16 << 20

@@ -14,7 +14,7 @@ from router_ml.contract import Approval
 from router_ml.contract.base import JsonObject
 from router_ml.errors import InvalidRequestError, LogError, LogRefusedError, ReviewError
 from router_ml.execution.reviews.reviews import Reviews, Suspended
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
 from tests.execution.reviewing import PRIVATE, asked, opened, suspended
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -234,7 +234,7 @@ def test_one_row_that_cannot_be_read_does_not_keep_others_from_expiring(router: 
     """A row of another release, in front of all others, would keep their words for good."""
     import sqlalchemy as sql
 
-    from router_ml.storage import tables
+    from router_ml.storage.database import tables
 
     reviews = Reviews(router)
     early, late = (reviews.ask(suspended(router), subject="tool", reason="x", now=NOW + n * HOUR) for n in (0, 1))
@@ -249,7 +249,7 @@ def test_one_row_that_cannot_be_read_does_not_keep_others_from_expiring(router: 
 def test_what_another_release_asked_for_can_be_denied(router: Router) -> None:
     import sqlalchemy as sql
 
-    from router_ml.storage import tables
+    from router_ml.storage.database import tables
 
     reviews = Reviews(router)
     name = reviews.ask(suspended(router), subject="tool", reason="x").approval_id
@@ -275,7 +275,7 @@ def test_private_words_do_not_outlive_their_expiry_elsewhere(router: Router, tmp
 
 def test_what_waits_is_not_compacted(router: Router, tmp_path: Path) -> None:
     """Its steps would leave the database, and nobody could decide, or end it, any more."""
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     pytest.importorskip("pyarrow")
     reviews = Reviews(router)
@@ -333,7 +333,7 @@ def test_many_that_wait_do_not_make_asking_slower(router: Router) -> None:
 
 def test_looking_which_words_are_needed_reads_none_of_them(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of all would be copied every few seconds, which memory grows by that a process never gives back."""
-    from router_ml.storage.waiting import Waiting
+    from router_ml.storage.service.waiting import Waiting
 
     def read(*_: object) -> list[object]:
         raise AssertionError("all rows were read")

@@ -221,7 +221,7 @@ def test_an_execution_is_written_once(router: Router) -> None:
 
 def test_a_story_goes_on_in_the_archive(router: Router, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow writes archives")
-    from router_ml.storage.archive import compact
+    from router_ml.storage.archives.archive import compact
 
     log, decision_id = log_of(router), whole(router)
     before = story(log, decision_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from router_ml.guardrails.external import DetectorFault
+from router_ml.guardrails.detectors.external import DetectorFault
 from router_ml.guardrails.worker import UserDetector, load
 
 HEALTHY_MS, WAIT_S = 5_000.0, 60.0

@@ -16,8 +16,8 @@ from router_ml.errors import OfflineDataError
 from router_ml.offline import engine, ope
 from router_ml.offline.engine.estimating import Adder, OpeSums, _names, hashed
 from router_ml.offline.engine.moments import Moments
+from router_ml.offline.estimating.estimate import Estimate
 from router_ml.offline.feedback import Feedback, Floats
-from router_ml.offline.ope_estimate import Estimate
 from tests.offline.engine.logs import feedback_of, write_log
 
 

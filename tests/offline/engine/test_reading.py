@@ -12,8 +12,8 @@ from router_ml import Router, RouteRequest
 from router_ml.contract import Outcome
 from router_ml.errors import EncoderMismatchError, OfflineDataError
 from router_ml.offline import engine, ope
-from router_ml.offline.champion import trial_of
 from router_ml.offline.engine.export import export
+from router_ml.offline.gating.champion import trial_of
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.understanding.surface import NAMES

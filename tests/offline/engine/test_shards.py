@@ -10,7 +10,7 @@ import pytest
 
 from router_ml import RouteRequest
 from router_ml.allocation.context import Contexts
-from router_ml.case import contexts
+from router_ml.deciding.reading import read
 from router_ml.errors import OfflineDataError
 from router_ml.offline import engine
 from router_ml.offline.engine.dealing import Dealt, shared
@@ -18,12 +18,12 @@ from router_ml.offline.engine.files import Folder
 from router_ml.offline.engine.run import run
 from router_ml.offline.engine.shards import Arena, Simulate
 from router_ml.offline.engine.simulating import PLAN, TALLIES, added_up, task_of, write_plan
-from router_ml.offline.packs import Pack
+from router_ml.offline.judging.packs import Pack
 from router_ml.offline.simulate import Source, simulate, sized
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.scenarios.scenario import Behaviour, Scenario
 from router_ml.offline.simulation.traffic.reading import example_requests
-from router_ml.reading import read
+from router_ml.ruling.case import contexts
 from router_ml.storage.bundle import Bundle
 
 SOURCE = Source(requests=example_requests()[:12])

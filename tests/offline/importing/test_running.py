@@ -19,9 +19,9 @@ from router_ml.offline.importing.running import Imported, import_file
 from router_ml.offline.ope import evaluate_all
 from router_ml.offline.replay import replay
 from router_ml.storage.bundle import Bundle
+from router_ml.storage.database.records import LoggedData
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.records import LoggedData
-from router_ml.storage.verify import verify
+from router_ml.storage.proof.verify import verify
 from tests.offline.importing.conftest import TABLE, Written, row_of
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

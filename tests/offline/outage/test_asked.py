@@ -16,7 +16,7 @@ from router_ml.offline.coverage import stopped_by
 from router_ml.offline.outage import Demand, OutageReport, outage
 from router_ml.offline.outage.places import find_place
 from tests.offline.kinds_of import kinds_of
-from tests.test_drills import lane
+from tests.state.test_drills import lane
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

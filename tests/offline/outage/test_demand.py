@@ -14,7 +14,7 @@ from router_ml.offline.outage import Demand
 from router_ml.offline.outage.demand import of_times
 from router_ml.offline.outage.logged import logged
 from router_ml.storage.eventlog import EventLog
-from tests.test_drills import CONFIG
+from tests.state.test_drills import CONFIG
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -79,7 +79,7 @@ def test_of_a_long_log_some_decisions_are_taken_and_all_are_counted(tmp_path: Pa
 
 def test_only_what_is_chosen_of_the_last_30_days_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log of a million decisions takes minutes to parse."""
-    from router_ml.storage import records
+    from router_ml.storage.database import records
 
     with EventLog(tmp_path / "log.db") as log:
         router = Router(CONFIG, log=log)

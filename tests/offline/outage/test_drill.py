@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router_ml import RouteDecision, Router, RouteRequest, drills
+from router_ml import RouteDecision, Router, RouteRequest
 from router_ml.contract import Execution, Hop
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.outage import Demand, OutageReport, outage
 from router_ml.offline.outage.drill import start
 from router_ml.offline.outage.drilled import DrillReport, drill_report
+from router_ml.state import drills
 from router_ml.storage.eventlog import EventLog
 from tests.offline.kinds_of import kinds_of
-from tests.test_drills import CONFIG, lane
+from tests.state.test_drills import CONFIG, lane
 
 WHO = {"who": "on-call", "why": "quarterly drill"}
 PRICES = {"best": 0.004, "other": 0.002, "third": 0.001}

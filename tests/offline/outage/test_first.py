@@ -13,7 +13,7 @@ from router_ml.execution.lanes.breaker import BreakerState, allow, record
 from router_ml.execution.lanes.watch import Watch
 from router_ml.offline.outage.capacity import overflow
 from router_ml.offline.outage.first import all_seconds, first_seconds, needed, probes
-from tests.test_drills import lane
+from tests.state.test_drills import lane
 
 
 def met(rules: Breaker, *, rate: float, hang_s: float, hours: float, seed: int) -> tuple[int, int, float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from router_ml import Router
 from router_ml.offline.outage.page import page
 from tests.offline.outage.test_drill import reported
-from tests.test_drills import CONFIG
+from tests.state.test_drills import CONFIG
 
 
 def test_a_page_says_the_answer_first_and_needs_nothing_beside_it() -> None:

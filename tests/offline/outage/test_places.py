@@ -8,7 +8,7 @@ from router_ml import Router
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
 from router_ml.offline.outage.places import find_place, providers
-from tests.test_drills import CONFIG, lane
+from tests.state.test_drills import CONFIG, lane
 
 
 def test_a_cascade_goes_with_its_parts() -> None:

@@ -16,7 +16,7 @@ from router_ml.offline.outage.folding import SMALL, folded
 from router_ml.offline.outage.notes import notes
 from router_ml.offline.outage.page import page
 from tests.offline.kinds_of import kinds_of
-from tests.test_drills import lane
+from tests.state.test_drills import lane
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LIMIT = {"requests_per_minute": 1}

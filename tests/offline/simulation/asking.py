@@ -14,17 +14,17 @@ import numpy as np
 
 from router_ml import Router
 from router_ml.allocation.context import Contexts
-from router_ml.arms import Arms
-from router_ml.budgets import Standing
-from router_ml.case import build_case, contexts
 from router_ml.config import RouterConfig
 from router_ml.contract import Previous, RouteDecision, RouteRequest
-from router_ml.learning import versions_learned
 from router_ml.offline.simulation.policies.policy import Moment
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import LUCK, Rows
 from router_ml.offline.simulation.world.world import Phase, World
-from router_ml.remembered import Remembered
+from router_ml.ruling.case import build_case, contexts
+from router_ml.state.arms import Arms
+from router_ml.state.budgets import Standing
+from router_ml.state.learning import versions_learned
+from router_ml.state.remembered import Remembered
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 

@@ -10,7 +10,7 @@ import pytest
 
 from router_ml.allocation.context import Contexts
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.scenarios.scenario import Scenario
 from router_ml.offline.simulation.traffic.kinds import Kinds
 

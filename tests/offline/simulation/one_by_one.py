@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.budgets import Budgets
 from router_ml.execution.fallback import Tried, next_step, stand_in
 from router_ml.execution.lanes.admission import PerMinute
 from router_ml.execution.lanes.failures import LaneFailure
@@ -23,7 +22,8 @@ from router_ml.offline.simulation.playing.flight import Planned
 from router_ml.offline.simulation.policies.policy import Moment, Policy, Told
 from router_ml.offline.simulation.traffic.luck import again
 from router_ml.offline.simulation.traffic.rows import DELAY, DRAW, FAILS, GOOD, RATED, SLOW
-from router_ml.plan import fallback
+from router_ml.planning.plan import fallback
+from router_ml.state.budgets import Budgets
 from tests.offline.simulation.small_worlds import Setting
 
 LATE = 1e-9

@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
-from router_ml.arms import Arms
 from router_ml.config import Lane, RouterConfig
 from router_ml.config.execution import Breaker, Endpoint
 from router_ml.config.load import load_config
 from router_ml.config.schema import ClassLimits, Latency, Price, Probe
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import Facts
-from router_ml.loading import shipped_bundle
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.playing.carried import FATES, Carried
 from router_ml.offline.simulation.playing.play import play
 from router_ml.offline.simulation.policies.policy import Moment, Policy, Told, Weighed
@@ -27,6 +25,8 @@ from router_ml.offline.simulation.scenarios.scenario import Behaviour, Ratings, 
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import LUCK, Rows
 from router_ml.offline.simulation.world.world import Phase, Weather, World
+from router_ml.state.arms import Arms
+from router_ml.storage.loading import shipped_bundle
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 SHIPPED = load_config(shipped_bundle() / "router.yaml")

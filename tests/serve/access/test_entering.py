@@ -15,8 +15,8 @@ from router_ml.errors import InvalidRequestError
 from router_ml.serve.access.keys import id_of, revoke_key
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 from tests.serve.access.conftest import Make
 from tests.serve.clients import HERE, client_of
 

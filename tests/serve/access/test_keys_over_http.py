@@ -17,8 +17,8 @@ from router_ml.serve.access.granting import Keys
 from router_ml.serve.access.keys import WantedKey, create_key, digest_of, id_of
 from router_ml.serve.access.known import KnownKeys
 from router_ml.serve.access.listening import may_listen
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 from tests.serve.access.conftest import Make
 
 WANTED = {"name": "app", "scopes": ["route"], "why": "a new service"}

@@ -15,7 +15,7 @@ from router_ml.serve.access.keys import id_of
 from router_ml.serve.access.limits import SPEND, Limits
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
-from router_ml.sharing.counts import Counts
+from router_ml.state.sharing.counts import Counts
 from tests.serve.access.conftest import Make
 from tests.serve.clients import client_of
 

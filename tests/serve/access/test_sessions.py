@@ -18,8 +18,8 @@ from router_ml.serve.access.sessions import HOURS, Sessions
 from router_ml.serve.app import create_app
 from router_ml.serve.console.login import local
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 from tests.serve.access.conftest import Make
 from tests.serve.clients import client_of
 

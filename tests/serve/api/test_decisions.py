@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from router_ml import Router
 from router_ml.errors import LogError
-from router_ml.storage.owners import Owned
-from router_ml.storage.recorder import Recorder
+from router_ml.storage.spooling.recorder import Recorder
+from router_ml.storage.views.owners import Owned
 
 Client = Callable[..., TestClient]
 LANES = ("fast", "own", "openai", "vllm")

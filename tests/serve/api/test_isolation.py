@@ -17,7 +17,7 @@ from router_ml.serve.access.caller import SCOPES
 from router_ml.serve.access.keys import WantedKey, create_key, id_of
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.access import AccessTable
+from router_ml.storage.service.access import AccessTable
 from tests.serve.api.conftest import WORK
 from tests.serve.clients import client_of
 

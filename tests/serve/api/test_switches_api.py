@@ -13,13 +13,13 @@ from starlette.testclient import TestClient
 
 from router_ml import Router
 from router_ml.execution.executor import Executor
-from router_ml.health import Word
 from router_ml.serve.access.caller import NOBODY
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
+from router_ml.state.health import Word
 from router_ml.storage.eventlog import EventLog
-from tests.sharing.conftest import CONFIG
+from tests.state.sharing.conftest import CONFIG
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from router_ml import Executor
 from router_ml.faults import Fault, FaultServer
 from router_ml.serve.access.caller import Caller
 from router_ml.serve.access.limits import Limits
-from router_ml.sharing.counts import Counts
+from router_ml.state.sharing.counts import Counts
 from tests.execution.acting import HANGS, ActingTools, scene, wants
 
 ASKED: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]

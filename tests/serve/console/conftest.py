@@ -20,9 +20,9 @@ from router_ml.serve.console.traffic import live
 from router_ml.serve.console.traffic.drifting import Drifting
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
-from router_ml.storage.access import AccessTable
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 
 KEYS = {
     "operator": WantedKey(name="operator", scopes=frozenset({"route", "execute", "outcomes", "admin"})),

@@ -21,10 +21,10 @@ from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.observing.readiness import Database
 from router_ml.serve.settings import Settings
-from router_ml.storage.access import AccessTable
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
+from router_ml.storage.service.access import AccessTable
 
 SECRET = "My card is 4111 1111 1111 1111, and I live in Wuppertal."
 

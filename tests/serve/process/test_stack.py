@@ -20,8 +20,8 @@ import yaml
 from benchmarks.serve.stack import MODEL, Stack, stack, wait_for
 from benchmarks.servers import LACKING, installed
 from router_ml.contract import RouteDecision, RouteRequest
-from router_ml.loading import shipped_bundle
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import log_bundle, set_alias
 from tests.environments import MLFLOW, environment
 

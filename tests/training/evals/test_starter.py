@@ -10,7 +10,7 @@ from router_ml.cli.starter.answers import Answers
 from router_ml.cli.starter.evaluations import evaluations
 from router_ml.config import load_config
 from router_ml.execution.lanes.reply import Reply
-from router_ml.loading import shipped_bundle
+from router_ml.storage.loading import shipped_bundle
 from training.evals.attempt import Attempt
 from training.evals.bench import Bench
 from training.evals.case import Case

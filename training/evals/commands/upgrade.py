@@ -78,7 +78,7 @@ def _logged(log: str | None, out: Path, lane: str) -> list[str]:
 
 def _switch(upgrade: Upgrade, *, log: str | None, who: str | None, why: str | None) -> str:
     from router_ml.cli.inputs import event_log
-    from router_ml.sharing.switches import turn_off
+    from router_ml.state.sharing.switches import turn_off
 
     with event_log(log) as events:
         return turn_off(events, [upgrade.lane], who=str(who), why=str(why)).id

@@ -12,7 +12,7 @@ from router_ml.allocation.estimate import Allocation
 from router_ml.allocation.quality import believe
 from router_ml.config import RouterConfig
 from router_ml.config.planning import ClassWhen
-from router_ml.missing import Missing, missing
+from router_ml.contract.missing import Missing, missing
 from training.evals.priors.answers import Answer
 from training.evals.priors.estimating import Estimated
 from training.evals.suite import Suite

@@ -12,7 +12,7 @@ from router_ml.storage.bundle import MANIFEST, Manifest, seal, verify
 from router_ml.storage.priors import check_labels, digest, save_priors
 from router_ml.storage.promises import FILE as PROMISES
 from router_ml.understanding.classifier import Classifier
-from training.writing import copy_contracts
+from training.retraining.writing import copy_contracts
 
 
 def with_priors(base: Path, priors: CellPriors, out: Path, *, now: datetime, config: Path | None = None) -> Manifest:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router_ml.offline.clustered import Mean, mean
+from router_ml.offline.estimating.clustered import Mean, mean
 from training.evals.reporting.alarms import at_least
 from training.evals.result import Result
 

@@ -69,7 +69,7 @@ def log_results(log: EventLog, results: Iterable[Result], *, suites: Mapping[str
     Raises:
         LogError: the log cannot be written, or holds another result under the same run, case, lane and repeat.
     """
-    from router_ml.storage.entries import of_decision, of_outcome
+    from router_ml.storage.database.entries import of_decision, of_outcome
 
     count = 0
     for page in _pages(results):
@@ -88,7 +88,7 @@ def evaluations(log: EventLog, since: datetime | None = None) -> Iterator[Evalua
     Raises:
         LogError: the log cannot be read.
     """
-    from router_ml.storage.evaluated import read_evaluated
+    from router_ml.storage.readers.evaluated import read_evaluated
 
     for decision, outcome in read_evaluated(log, since):
         if decision.lane is not None and decision.model is not None:

@@ -2,7 +2,7 @@
 
 Where every row stands for itself, a share has the interval of Wilson (1927). Where rows share a cluster (paraphrases
 of one question, repeats of one case) only clusters are independent: the mean over them, widened at the edges as by
-Agresti and Coull (``router_ml.offline.clustered``).
+Agresti and Coull (``router_ml.offline.estimating.clustered``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from router_ml.offline.clustered import Z95_TWO_SIDED, mean
+from router_ml.offline.estimating.clustered import Z95_TWO_SIDED, mean
 
 Method = Literal["wilson", "clusters"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from router_ml.config.schema import Logging
-from router_ml.loading import open_learned
-from router_ml.reading import Guards
+from router_ml.deciding.reading import Guards
 from router_ml.router import Router
+from router_ml.storage.loading import open_learned
 from training.evals.bench import Bench
 from training.evals.suite import NAMES, SUITES, Suite, load_suite
 

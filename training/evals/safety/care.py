@@ -10,7 +10,7 @@ import re
 
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.output import notices_in
+from router_ml.guardrails.rules.output import notices_in
 
 _GENERAL = (
     r"\b(?:general|educational) (?:information|guidance|advice|purposes)\b|\binformation(?:al)? (?:only|purposes)\b|"

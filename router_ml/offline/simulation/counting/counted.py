@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.config import TrafficClass
-from router_ml.offline.clustered import Mean, ratio, ratio_difference
+from router_ml.offline.estimating.clustered import Mean, ratio, ratio_difference
 from router_ml.offline.simulation.counting.alone import Alone
 from router_ml.offline.simulation.counting.latencies import latencies, quantile
 from router_ml.offline.simulation.counting.results import (

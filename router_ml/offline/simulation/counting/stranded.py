@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.guardrails.apply import apply_rules
+from router_ml.guardrails.rules.apply import apply_rules
 from router_ml.offline.simulation.policies.routed import Routed
 from router_ml.offline.simulation.world.world import Weather, World
 

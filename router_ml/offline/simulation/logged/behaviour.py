@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.cost import latency
 from router_ml.config import RouterConfig
-from router_ml.offline.clustered import Z95_TWO_SIDED
+from router_ml.offline.estimating.clustered import Z95_TWO_SIDED
 from router_ml.offline.simulation.counting.results import Interval
 from router_ml.offline.simulation.logged.beside import Calls
 from router_ml.offline.simulation.scenarios.checking import DEFAULT
 from router_ml.offline.simulation.scenarios.scenario import Behaviour
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 LEAST_CALLS = 200
 """Calls from which on an error rate is taken from a log; below it that of ``Behaviour`` stands."""

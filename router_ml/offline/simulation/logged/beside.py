@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.playing.carried import FATES
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 
 @dataclass(frozen=True)

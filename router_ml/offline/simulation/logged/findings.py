@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.config import TrafficClass
-from router_ml.offline.diagnostics import effective_sample_size
+from router_ml.offline.estimating.diagnostics import effective_sample_size
 from router_ml.offline.simulation.counting.counted import verdict
 from router_ml.offline.simulation.counting.queueing import PER_HOUR
 from router_ml.offline.simulation.counting.results import ClassResult, Difference, Interval, Result, Series

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.offline.diagnostics import effective_sample_size
-from router_ml.offline.ope_intervals import Clusters, normal_of, summary, value_of
-from router_ml.offline.ope_terms import Part, Terms
+from router_ml.offline.estimating.diagnostics import effective_sample_size
+from router_ml.offline.estimating.intervals import Clusters, normal_of, summary, value_of
+from router_ml.offline.estimating.terms import Part, Terms
 from router_ml.offline.simulation.counting.results import Interval
 from router_ml.offline.simulation.logged.sums import Sums
 from router_ml.offline.simulation.logged.truth import LoggedTruth

@@ -15,15 +15,15 @@ from router_ml.allocation.estimate import Estimates, estimate
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import ELSEWHERE, Facts
-from router_ml.offline.champion import logged_contexts
+from router_ml.guardrails.rules.conditions import ELSEWHERE, Facts
+from router_ml.offline.gating.champion import logged_contexts
 from router_ml.offline.simulation.logged.behaviour import LEAST_TIMES, Measured, plan_times
 from router_ml.offline.simulation.logged.beside import Beside, facts_alone
 from router_ml.offline.simulation.logged.models import Ratings
 from router_ml.offline.simulation.logged.stream import LogStream, as_it_came
 from router_ml.offline.simulation.logged.truth import logged_truth
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.storage.records import LoggedData, utc
+from router_ml.storage.database.records import LoggedData, utc
 from router_ml.understanding.surface import NAMES
 
 if TYPE_CHECKING:

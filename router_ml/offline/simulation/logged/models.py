@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
 from router_ml.errors import OfflineDataError
-from router_ml.offline.diagnostics import sample_ratio
+from router_ml.offline.estimating.diagnostics import sample_ratio
+from router_ml.offline.estimating.ratings import of_log
+from router_ml.offline.estimating.reward_models import cross_fit, ridge
 from router_ml.offline.feedback import UNRATED, Feedback, of_action
-from router_ml.offline.ratings import of_log
-from router_ml.offline.reward_models import cross_fit, ridge
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 Floats = NDArray[np.float64]
 Ratings = Literal["auto", "logged", "modelled"]

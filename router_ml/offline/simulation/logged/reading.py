@@ -19,16 +19,16 @@ from router_ml.contract import Constraints, Execution, RouteDecision
 from router_ml.contract.base import is_unacted
 from router_ml.errors import LogError
 from router_ml.execution.lanes.failures import OF_THE_PROVIDER
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.logged.beside import Beside, Calls
 from router_ml.offline.simulation.playing.carried import FATES, Fate
-from router_ml.plan import batch_priced
-from router_ml.rulings import facts_of
-from router_ml.storage.records import LoggedData, utc
+from router_ml.planning.plan import batch_priced
+from router_ml.ruling.of_record import facts_of
+from router_ml.storage.database.records import LoggedData, utc
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
-    from router_ml.storage.stories import Story
+    from router_ml.storage.views.stories import Story
 
 _OF_ACTION: dict[str, Fate] = {
     "route": "served",
@@ -74,7 +74,7 @@ def read_log(
     Raises:
         LogError: the log cannot be read. EncoderMismatchError: embeddings of several encoders, and none was named.
     """
-    from router_ml.storage.stories import stories
+    from router_ml.storage.views.stories import stories
 
     data = log.logged(since, encoder=encoder)
     keep = np.ones(len(data), dtype=bool)

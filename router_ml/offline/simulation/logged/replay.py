@@ -15,7 +15,7 @@ from router_ml.offline.simulation.playing.carried import FATES, Carried
 from router_ml.offline.simulation.policies.policy import Moment, Told, Weighed
 from router_ml.offline.simulation.traffic.rows import Rows, Stream
 from router_ml.offline.simulation.world.world import Phase
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 Floats = NDArray[np.float64]
 SERVED = FATES.index("served")

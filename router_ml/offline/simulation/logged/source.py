@@ -40,7 +40,7 @@ from router_ml.offline.simulation.logged.watching import Watched
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.scenarios.scenario import Burst, Scenario, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 if TYPE_CHECKING:
     from router_ml.storage.bundle import Bundle

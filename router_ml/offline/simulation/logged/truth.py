@@ -33,7 +33,7 @@ from router_ml.offline.simulation.logged.models import (
     sampled,
     table_of,
 )
-from router_ml.storage.records import LoggedData
+from router_ml.storage.database.records import LoggedData
 
 Floats = NDArray[np.float64]
 NONE = -1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from router_ml.config import Lane, RouterConfig
 from router_ml.contract import FailureKind
-from router_ml.guardrails.limits import smallest
+from router_ml.guardrails.rules.limits import smallest
 from router_ml.offline.simulation.scenarios.scenario import Behaviour
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.luck import normal

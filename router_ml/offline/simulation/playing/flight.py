@@ -15,7 +15,7 @@ from router_ml.contract import FailureKind, Fallback
 from router_ml.execution.fallback import Tried
 from router_ml.execution.lanes.watch import Ticket
 from router_ml.offline.simulation.playing.calls import Calls
-from router_ml.plan import fallback
+from router_ml.planning.plan import fallback
 
 if TYPE_CHECKING:
     from router_ml.offline.simulation.playing.blocks import Block

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.budgets import Budgets, Standing
 from router_ml.config import RouterConfig
+from router_ml.state.budgets import Budgets, Standing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

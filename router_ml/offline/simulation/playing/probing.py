@@ -7,9 +7,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.arms import Arms
 from router_ml.offline.simulation.policies.policy import Policy
 from router_ml.offline.simulation.traffic.rows import Rows
+from router_ml.state.arms import Arms
 
 
 @runtime_checkable

@@ -21,8 +21,8 @@ from router_ml.allocation.known import Known, look_up
 from router_ml.allocation.posterior import Drift
 from router_ml.config import Lane
 from router_ml.errors import EncoderMismatchError
-from router_ml.learning import OnlineLearner
 from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.state.learning import OnlineLearner
 from router_ml.storage.bundle import Bundle
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.cost import price
-from router_ml.arms import Arms
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.simulation.playing.carried import FATES
@@ -23,6 +22,7 @@ from router_ml.offline.simulation.policies.routed import Routed
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import Rows
 from router_ml.offline.simulation.world.world import Phase, World
+from router_ml.state.arms import Arms
 
 Floats = NDArray[np.float64]
 Lanes = NDArray[np.int64]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
 from router_ml.allocation.select import Rule
-from router_ml.guardrails.limits import keeps
+from router_ml.deciding.terms import may_explore
+from router_ml.guardrails.rules.limits import keeps
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.policies.configured import Configured
 from router_ml.offline.simulation.policies.foreseen import Foreseen
@@ -19,7 +20,6 @@ from router_ml.offline.simulation.policies.ruled import Ruled
 from router_ml.offline.simulation.policies.weighing import Asked, Columns, weigh
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import Rows
-from router_ml.terms import may_explore
 
 Rank = NDArray[np.int64]
 Mask = NDArray[np.bool_]

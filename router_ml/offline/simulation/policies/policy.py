@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.budgets import Standing
 from router_ml.config import RouterConfig
 from router_ml.offline.simulation.traffic.rows import Rows
 from router_ml.offline.simulation.world.world import Phase
+from router_ml.state.budgets import Standing
 
 Floats = NDArray[np.float64]
 NOTHING = -1

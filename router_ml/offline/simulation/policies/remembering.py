@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from router_ml.arms import Arms
 from router_ml.offline.simulation.policies.phased import Phased
 from router_ml.offline.simulation.policies.policy import Moment
 from router_ml.offline.simulation.policies.weighing import Asked, Columns
+from router_ml.state.arms import Arms
 
 Rank = NDArray[np.int64]
 Mask = NDArray[np.bool_]

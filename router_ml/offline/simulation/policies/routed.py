@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates
-from router_ml.arms import Arms
 from router_ml.config import Lane, RouterConfig
-from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.offline.simulation.policies.configured import configure, missing
 from router_ml.offline.simulation.policies.foreseen import Foreseen, check_read
 from router_ml.offline.simulation.policies.phased import Phased
@@ -32,6 +30,8 @@ from router_ml.offline.simulation.policies.weighing import Columns
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.rows import Rows
 from router_ml.offline.simulation.world.world import Phase, World
+from router_ml.state.arms import Arms
+from router_ml.state.learning import OnlineLearner, versions_learned
 from router_ml.storage.bundle import Bundle
 
 Rank = NDArray[np.int64]

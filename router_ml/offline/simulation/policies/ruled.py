@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.conditions import Facts
-from router_ml.guardrails.limits import smallest
 from router_ml.guardrails.policy import Ruling
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.conditions import Facts
+from router_ml.guardrails.rules.limits import smallest
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.traffic.kinds import Kinds
-from router_ml.plan import class_of
+from router_ml.planning.plan import class_of
 from router_ml.planning.situation import Situation
 
 Floats = NDArray[np.float64]

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.estimate import Estimates, usual_lane
 from router_ml.allocation.select import Rule, best, distribution, ranks, worths
-from router_ml.budgets import Standing
 from router_ml.config import RouterConfig, TrafficClass
+from router_ml.deciding.terms import margin_of, may_probe, rule_in_force
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.policies.policy import NOTHING
-from router_ml.terms import margin_of, may_probe, rule_in_force
+from router_ml.state.budgets import Standing
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

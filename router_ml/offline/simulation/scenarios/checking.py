@@ -8,7 +8,7 @@ from typing import get_args
 from router_ml.config import Lane, RouterConfig
 from router_ml.config.issues import Issue, unknown
 from router_ml.contract.base import Channel, RiskTier
-from router_ml.guardrails.conditions import SCANNED_RISKS
+from router_ml.guardrails.rules.conditions import SCANNED_RISKS
 from router_ml.offline.simulation.scenarios.scenario import NewLane, Scenario, Wave
 from router_ml.offline.simulation.world.places import SPECIAL, collision, known
 

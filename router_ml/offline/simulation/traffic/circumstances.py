@@ -14,7 +14,7 @@ from router_ml.config import RouterConfig
 from router_ml.contract import RouteRequest
 from router_ml.contract.base import Channel
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.scenarios.checking import NONE
 from router_ml.offline.simulation.traffic.rates import holds
 
@@ -33,7 +33,7 @@ def company(config: RouterConfig) -> dict[str, dict[str, float]]:
     that classes or rules name; 60% that name a region, each of those configured as often.
 
     >>> from router_ml.config import load_config
-    >>> from router_ml.loading import shipped_bundle
+    >>> from router_ml.storage.loading import shipped_bundle
     >>> company(load_config(shipped_bundle() / "router.yaml"))["region"]
     {'none': 0.4, 'eu': 0.3, 'us': 0.3}
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.context import Contexts
 from router_ml.contract import Constraints
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 
 if TYPE_CHECKING:
     from router_ml.offline.simulation.logged.truth import LoggedTruth

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from router_ml.allocation.cost import latency, price
 from router_ml.allocation.estimate import estimate
-from router_ml.case import build_case
 from router_ml.config import Lane, RouterConfig
 from router_ml.contract import Constraints, Language, ModeLabel, Risk, RouteRequest
 from router_ml.errors import EncoderMismatchError, OfflineDataError
-from router_ml.guardrails.conditions import SCANNED_RISKS, Facts
+from router_ml.guardrails.rules.conditions import SCANNED_RISKS, Facts
 from router_ml.guardrails.scan import Scan
-from router_ml.offline.packs import Pack, check_outcomes
+from router_ml.offline.judging.packs import Pack, check_outcomes
 from router_ml.offline.simulation.scenarios.checking import NONE
 from router_ml.offline.simulation.traffic.circumstances import Mix, Placed, evenly, placed, put, shares_of, weighted
 from router_ml.offline.simulation.traffic.kinds import Kinds
+from router_ml.ruling.case import build_case
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.surface import NAMES
 from router_ml.understanding.understand import Understanding, label

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_ml.errors import OfflineDataError
-from router_ml.guardrails.conditions import Facts
+from router_ml.guardrails.rules.conditions import Facts
 from router_ml.offline.simulation.scenarios.checking import NONE
 from router_ml.offline.simulation.scenarios.scenario import MOST_DAYS, Scenario, Wave
 from router_ml.offline.simulation.traffic.kinds import Kinds

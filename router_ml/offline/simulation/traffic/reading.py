@@ -11,20 +11,20 @@ import numpy as np
 
 from router_ml.allocation.context import Contexts
 from router_ml.allocation.estimate import estimate
-from router_ml.arguments import numbered
-from router_ml.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteRequest
+from router_ml.deciding.arguments import numbered
+from router_ml.deciding.reading import Guards, read
 from router_ml.errors import InvalidRequestError, OfflineDataError
-from router_ml.guardrails.apply import apply_rules
-from router_ml.guardrails.limits import of_constraints
+from router_ml.guardrails.rules.apply import apply_rules
+from router_ml.guardrails.rules.limits import of_constraints
 from router_ml.offline.simulation.traffic.circumstances import Mix, placed, put, shares_of, weighted
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.packed import kinds_from_pack
 from router_ml.planning.guess import NO_GUESS, Advice
 from router_ml.planning.rules import asked_back, matching
 from router_ml.planning.seen import Seen
-from router_ml.reading import Guards, read
+from router_ml.ruling.case import Case, build_case, contexts, features_vector, with_entities_of
 from router_ml.storage.bundle import Bundle
 from router_ml.understanding.understand import Understanding
 

@@ -8,8 +8,8 @@ from fastapi import Request
 from starlette.responses import HTMLResponse
 
 from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.counterfactual.nearest import nearest_changes
 from router_ml.errors import InvalidRequestError, RouterError
-from router_ml.nearest import nearest_changes
 from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.access.caller import AccessError, Caller

@@ -26,7 +26,7 @@ from router_ml.serve.console.viewer import Operates
 from router_ml.serve.gateway import Gateway
 
 if TYPE_CHECKING:
-    from router_ml.storage.about import About
+    from router_ml.storage.views.about import About
 
 router = console_router()
 ROWS = 200
@@ -70,7 +70,7 @@ def listed(
     settled: tuple[Approval, ...] = ()
     following = None
     if gateway.log is not None:
-        from router_ml.storage.audited import settled as last
+        from router_ml.storage.views.audited import settled as last
 
         settled, following = last(
             gateway.log, org=recorded_org(who), words=q.replace("\x00", ""), after=after or None, limit=SETTLED
@@ -103,7 +103,7 @@ def decide(request: Request, approval_id: str, word: str, who: Operates, gateway
 
 def _about(gateway: Gateway, steps: Sequence[Approval]) -> dict[str, About]:
     """What approvals are of, by their id; what the log does not have yet is read from what waits."""
-    from router_ml.storage.about import About, about
+    from router_ml.storage.views.about import About, about
 
     ids = [step.decision_id for step in steps]
     logged = {} if gateway.log is None else about(gateway.log, ids)
@@ -138,7 +138,7 @@ def _own_step(gateway: Gateway, approval_id: str, who: Caller) -> Approval:
 
 
 def _steps(gateway: Gateway, approval_id: str) -> list[Approval]:
-    from router_ml.storage.waiting import Waiting
+    from router_ml.storage.service.waiting import Waiting
 
     assert gateway.log is not None
     return Waiting(gateway.log).steps(approval_id)

@@ -29,7 +29,7 @@ def audited(
     after: str = "",
 ) -> Response:
     """Audit events, newest first."""
-    from router_ml.storage.audited import audit_page
+    from router_ml.storage.views.audited import audit_page
 
     kinds = sorted(one for group in get_args(audit.AuditKind) for one in get_args(group) or (group,))
     if kind and kind not in kinds:

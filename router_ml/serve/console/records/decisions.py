@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from starlette.responses import Response
 
+from router_ml.contract.explanation import Audience
 from router_ml.errors import InvalidRequestError
 from router_ml.execution.story.words import told
-from router_ml.explanation import Audience
 from router_ml.serve.asked import Served
 from router_ml.serve.console.charts.cost_quality import cost_quality
 from router_ml.serve.console.forms import Form
@@ -38,8 +38,8 @@ PROBABLE = 5  # labels shown of each head
 @router.get("/decisions")
 def listed(request: Request, who: Operates, gateway: Served, q: str = "", after: str = "") -> Response:
     """Decisions that a query finds, newest first."""
-    from router_ml.storage.browsing import Page, browse
-    from router_ml.storage.looked_for import NAMES
+    from router_ml.storage.views.browsing import Page, browse
+    from router_ml.storage.views.looked_for import NAMES
 
     log, found, problem = log_of(gateway), Page(()), None
     try:
@@ -80,7 +80,7 @@ def _status(problem: str | None) -> int:
 
 
 def _story_page(request: Request, found: Story, gateway: Gateway, **values: Any) -> Response:
-    from router_ml.storage.chained import places
+    from router_ml.storage.proof.chained import places
 
     decision = found.decision
     heads = {"intent": decision.intent, "domain": decision.domain, "mode": decision.mode}

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from router_ml.case import organisation
 from router_ml.errors import InvalidRequestError
+from router_ml.ruling.case import organisation
 
 if TYPE_CHECKING:
-    from router_ml.storage.looked_for import LookedFor
+    from router_ml.storage.views.looked_for import LookedFor
 
 LONGEST = 1_000
 EXAMPLES = (
@@ -63,7 +63,7 @@ def looked_for(query: str, *, org: str | None, now: datetime) -> LookedFor:
     Raises:
         InvalidRequestError: it cannot be read.
     """
-    from router_ml.storage.looked_for import LookedFor
+    from router_ml.storage.views.looked_for import LookedFor
 
     found = LookedFor.read(parsed(query), now=now)
     asked = None if found.org is None else organisation(found.org)
@@ -73,6 +73,6 @@ def looked_for(query: str, *, org: str | None, now: datetime) -> LookedFor:
 
 
 def _names() -> tuple[str, ...]:
-    from router_ml.storage.looked_for import NAMES
+    from router_ml.storage.views.looked_for import NAMES
 
     return NAMES

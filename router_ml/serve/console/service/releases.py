@@ -20,7 +20,7 @@ from router_ml.serve.console.service import working
 from router_ml.serve.console.service.served import arms, model_name, registered, routers, status_of
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
-from router_ml.storage.overview import address_of
+from router_ml.storage.views.overview import address_of
 
 router = console_router()
 JUDGING = "gate"
@@ -78,7 +78,7 @@ def _judged(gateway: Gateway, version: str) -> Any:
 def _history(gateway: Gateway) -> tuple[Any, ...]:
     if gateway.log is None:
         return ()
-    from router_ml.storage.audited import audit_page
+    from router_ml.storage.views.audited import audit_page
 
     return audit_page(gateway.log, kinds=get_args(ReleaseKind), limit=EVENTS)[0]
 

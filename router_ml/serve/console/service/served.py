@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from router_ml.errors import RegistryError, RouterError
-from router_ml.loading import MODEL_VARIABLE
 from router_ml.rollout import Rollout
 from router_ml.router import Router
+from router_ml.storage.loading import MODEL_VARIABLE
 
 if TYPE_CHECKING:
     from router_ml.rollout.status import Status

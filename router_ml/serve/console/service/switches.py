@@ -11,7 +11,6 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from router_ml import drills
 from router_ml.contract import AuditEvent
 from router_ml.errors import InvalidRequestError, RouterError
 from router_ml.serve.access.caller import AccessError, Caller
@@ -23,6 +22,7 @@ from router_ml.serve.console.routes import console_router, refusal_of
 from router_ml.serve.console.service.served import routers
 from router_ml.serve.console.viewer import OperatesAll
 from router_ml.serve.gateway import Gateway
+from router_ml.state import drills
 
 router = console_router()
 DURATIONS = {"": "until it is turned on", "15": "15 minutes", "60": "1 hour", "240": "4 hours", "1440": "a day"}

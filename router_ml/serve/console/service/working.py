@@ -51,7 +51,7 @@ def simulated(asked: Mapping[str, Any]) -> str:
 def judged(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict on a version, as the page shows it; a report of it goes to the folder, where there is one."""
     from router_ml.offline.gate import evaluate
-    from router_ml.offline.gate_report import write_report
+    from router_ml.offline.gating.report import write_report
     from router_ml.storage.bundle import Bundle
     from router_ml.storage.eventlog import EventLog
     from router_ml.storage.registry import fetch
@@ -68,7 +68,7 @@ def judged(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown(found: Verdict) -> dict[str, Any]:
     """A verdict as plain values for the page."""
-    from router_ml.offline.gate_words import STATES, differences, headline, left_out
+    from router_ml.offline.gating.words import STATES, differences, headline, left_out
 
     kinds = {True: "good", None: "unknown", False: "bad"}
     return {

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
-from router_ml.case import organisation
-from router_ml.drills import running_drill
 from router_ml.errors import InvalidRequestError, LogError
+from router_ml.ruling.case import organisation
 from router_ml.serve.access.caller import Caller
 from router_ml.serve.asked import Served
 from router_ml.serve.console.charts.frame import colours
@@ -27,7 +26,8 @@ from router_ml.serve.console.viewer import Sees
 from router_ml.serve.disclosing import operates_all
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.problems import said_of
-from router_ml.storage import overview
+from router_ml.state.drills import running_drill
+from router_ml.storage.views import overview
 
 if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog

@@ -14,7 +14,7 @@ from router_ml.rollout import Rollout
 from router_ml.router import Router
 from router_ml.serve.console.words import clock
 from router_ml.serve.gateway import Gateway
-from router_ml.sharing.switches import Switch
+from router_ml.state.sharing.switches import Switch
 
 AT_CAP = {"cheapest": "the cheapest lane serves", "queue": "requests wait", "refuse": "requests are refused"}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router_ml.config import TrafficClass
-from router_ml.storage.overview import SECONDS, Grain, Group, Ran, Rating
+from router_ml.storage.views.overview import SECONDS, Grain, Group, Ran, Rating
 
 NO_LANE = "no lane"
 Z90 = 1.6448536269514722

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from router_ml.storage.overview import slices
+from router_ml.storage.views.overview import slices
 
 Found = TypeVar("Found")
 KEPT = 4_000  # slices

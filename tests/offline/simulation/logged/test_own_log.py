@@ -15,7 +15,7 @@ from router_ml.offline.simulation.counting.results import Study
 from router_ml.offline.simulation.scenarios.loading import load_scenario
 from router_ml.offline.simulation.world.building import build_world
 from router_ml.storage.bundle import Bundle
-from router_ml.storage.entries import of_execution
+from router_ml.storage.database.entries import of_execution
 from router_ml.storage.eventlog import EventLog
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router_ml.arms import Arms
 from router_ml.config import Lane
 from router_ml.errors import EncoderMismatchError, OfflineDataError
-from router_ml.learning import OnlineLearner, versions_learned
 from router_ml.offline.simulation.policies.policy import Told, Weighed
 from router_ml.offline.simulation.policies.routed import NO_RULE_ASKS, Routed
 from router_ml.offline.simulation.world.world import Phase, World
+from router_ml.state.arms import Arms
+from router_ml.state.learning import OnlineLearner, versions_learned
 from router_ml.storage.bundle import Bundle
 from tests.offline.simulation.asking import Asked, asked, moment_of, rows_of
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router_ml.assembly import BUDGET
-from router_ml.budgets import Standing
 from router_ml.config import RouterConfig
 from router_ml.contract import RouteDecision
-from router_ml.guardrails.verdict import NO_LANE
+from router_ml.deciding.assembly import BUDGET
+from router_ml.guardrails.rules.verdict import NO_LANE
 from router_ml.offline.simulation.playing.carried import FATES
 from router_ml.offline.simulation.policies.policy import Moment, Weighed
 from router_ml.offline.simulation.policies.routed import Routed
 from router_ml.offline.simulation.traffic.rows import Rows
-from router_ml.plan import fallback
+from router_ml.planning.plan import fallback
+from router_ml.state.budgets import Standing
 from router_ml.storage.bundle import Bundle
 from tests.offline.simulation.asking import Asked, arms_of, asked, moment_of, rows_of
 

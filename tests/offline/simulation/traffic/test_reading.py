@@ -13,7 +13,7 @@ import pytest
 from router_ml import Router
 from router_ml.contract import RouteRequest
 from router_ml.errors import EncoderMismatchError, InvalidRequestError, OfflineDataError
-from router_ml.offline.packs import Pack, read_pack
+from router_ml.offline.judging.packs import Pack, read_pack
 from router_ml.offline.simulation.traffic.circumstances import put
 from router_ml.offline.simulation.traffic.kinds import Kinds
 from router_ml.offline.simulation.traffic.packed import RISKS

@@ -20,8 +20,8 @@ from router_ml.serve.access.keys import WantedKey, create_key
 from router_ml.serve.app import create_app
 from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
-from router_ml.storage.access import AccessTable
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.service.access import AccessTable
 from tests.execution.reviewing import CONFIG
 
 HOSTILE = "<script>alert(1)</script>{{ 7 * 7 }}"

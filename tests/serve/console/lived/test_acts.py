@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from router_ml import drills
+from router_ml.state import drills
 from tests.serve.console.lived.conftest import Browser, Lived
 
 Keyed = Callable[[str], Browser]

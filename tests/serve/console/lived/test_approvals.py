@@ -48,7 +48,7 @@ def test_the_queue_says_what_each_approval_is_of(as_key: Keyed, lived: Lived) ->
 def test_what_is_on_its_way_to_the_log_is_told_too(
     as_key: Keyed, lived: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router_ml.storage.about.about", lambda *_: {})
+    monkeypatch.setattr("router_ml.storage.views.about.about", lambda *_: {})
     shown = as_key("acme").page("/console/approvals").partition("<main")[2]
     assert "acme" in shown
     assert "not known here" not in shown

@@ -11,7 +11,7 @@ import pytest
 from router_ml.serve.access.keys import WantedKey, create_key
 from router_ml.serve.console.service import releases
 from router_ml.serve.console.service.served import Registered
-from router_ml.storage.access import AccessTable
+from router_ml.storage.service.access import AccessTable
 from tests.offline.simulation.browser import find_chromium
 from tests.serve.console.browsing import CONTRAST, OVERFLOW, UNNAMED, chromium, opened, served
 from tests.serve.console.lived.conftest import Lived

@@ -12,8 +12,8 @@ import pytest
 
 from router_ml.errors import OfflineDataError
 from router_ml.serve.console.traffic.drifting import KEPT_S, TOO_LITTLE, Drift, Drifting, for_page
-from router_ml.storage import overview
 from router_ml.storage.eventlog import EventLog
+from router_ml.storage.views import overview
 
 REPORT = {"checks": [{"name": "cost", "drifted": True}, {"name": "latency", "drifted": False}], "not_tested": {}}
 
@@ -83,7 +83,7 @@ def test_while_another_is_looked_at_it_waits_for_its_turn(tmp_path: Path) -> Non
 
 
 def test_a_log_with_too_little_is_told_without_words_of_the_command_line(tmp_path: Path) -> None:
-    from router_ml.offline.drift_windows import parse_window, read_windows
+    from router_ml.offline.drifting.windows import parse_window, read_windows
 
     window = parse_window("7d", end=datetime.now(UTC))
     with EventLog(tmp_path / "log.db") as log, pytest.raises(OfflineDataError) as said:

@@ -20,7 +20,7 @@ from router_ml.serve.gateway import Gateway
 from router_ml.serve.settings import Settings
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.overview import Group, Ran, Rating
+from router_ml.storage.views.overview import Group, Ran, Rating
 from tests.serve.console.conftest import Visitor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -14,8 +14,8 @@ from router_ml.errors import InvalidRequestError, LogError
 from router_ml.offline.spend import spend
 from router_ml.router import Router
 from router_ml.storage.eventlog import EventLog
-from router_ml.storage.overview import decided
-from router_ml.storage.stories import stories
+from router_ml.storage.views.overview import decided
+from router_ml.storage.views.stories import stories
 from training.evals.reporting.logged import decision_id, evaluations, log_results
 from training.evals.result import ROUTER, Arm, Result
 
@@ -111,7 +111,7 @@ def test_no_reader_of_traffic_sees_an_evaluation(
 def test_an_archive_gives_traffic_alone(both: EventLog, tmp_path: Path) -> None:
     """Evaluations are compacted with the rest, and no learner reads them from there either."""
     pytest.importorskip("pyarrow", reason="archives are Parquet")
-    from router_ml.storage.archive import compact, read_archive
+    from router_ml.storage.archives.archive import compact, read_archive
 
     compact(both, before=END, to=str(tmp_path), now=END + timedelta(days=60), who="ada", why="old")
     batches = list(read_archive(str(tmp_path), log=both))

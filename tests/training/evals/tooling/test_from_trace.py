@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from router_ml.contract import Execution, ToolCall
 from router_ml.errors import OfflineDataError
 from router_ml.execution.lanes.reply import Reply
-from router_ml.storage import entries
+from router_ml.storage.database import entries
 from router_ml.storage.eventlog import EventLog
 from training.evals.__main__ import build
 from training.evals.attempt import Attempt

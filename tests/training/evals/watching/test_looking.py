@@ -17,7 +17,7 @@ from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
 from router_ml.faults.configured import model_of
 from router_ml.faults.fault import Fault
-from router_ml.sharing.switches import switched_off
+from router_ml.state.sharing.switches import switched_off
 from router_ml.storage.eventlog import EventLog
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.__main__ import build

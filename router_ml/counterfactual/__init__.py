@@ -1,0 +1,1 @@
+"""What would have been: a recorded decision under other terms, other rules, other lanes."""

@@ -1,0 +1,107 @@
+"""National and tax ids of Europe: one row per document, checked by python-stdnum where it knows the document."""
+
+from __future__ import annotations
+
+from router_ml.guardrails.detectors import checks
+from router_ml.guardrails.detectors.documents import Document
+
+_BALTIC = "isikukood|asmens kod|personal code|personas kod"
+_BIRTH_NUMBER = "rodné číslo|rodne cislo|rodného čísla|birth number"
+
+EUROPE = (
+    Document("at_vnr", "at.vnr", r"\d{4} ?\d{6}", "svnr|vsnr|sozialversicherungs|versicherungsnummer"),
+    Document(
+        "be_nn",
+        "be.nn",
+        r"\d\d\.?\d\d\.?\d\d-?\d{3}[.-]?\d\d",
+        "rijksregister|registre national|numéro national|niss|insz|nrn",
+        alone=r"\d\d\.\d\d\.\d\d-\d{3}[.-]\d\d",
+    ),
+    Document("bg_egn", "bg.egn", r"\d{10}", "egn|егн"),
+    Document("by_id", None, r"\d{7}[a-z]\d{3}[a-z]{2}\d", "идентификационный|личный номер|асабісты нумар"),
+    Document("ch_ahv", "ch.ssn", r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d\d", "ahv|avs", alone=r"756\.\d{4}\.\d{4}\.\d\d"),
+    Document("cz_rc", "cz.rc", r"\d{6}/?\d{3,4}", _BIRTH_NUMBER, alone=r"\d{6}/\d{4}"),
+    Document(
+        "de_idnr",
+        "de.idnr",
+        r"\d{2}(?: ?\d{3}){3}",
+        "steuer-?id|steueridentifikationsnummer|steuerliche identifikation|idnr|identifikationsnummer|tin",
+    ),
+    Document("de_stnr", "de.stnr", r"\d{2,3}[/ ]?\d{3,4}[/ ]?\d{4,5}", "steuernummer|steuer-?nr|st\\.?-?nr"),
+    Document(
+        "de_pension",
+        checks.germany_pension,
+        r"\d\d ?(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d ?[a-z] ?\d{3}",
+        "rentenversicherung|sozialversicherungsnummer|sv-?nummer|versicherungsnummer|rvnr",
+        alone=r"[\d ]{8,9} ?[A-Z] ?\d{3}",
+    ),
+    Document(
+        "de_id_card",
+        None,
+        r"(?=[a-z\d]{0,5}\d[a-z]{0,5}\d)[cfghjklmnprtvwxyz][\dcfghjklmnprtvwxyz]{8}\d?",
+        "personalausweis|ausweis",
+        digits=2,
+    ),
+    Document("dk_cpr", "dk.cpr", r"\d{6}[- ]?\d{4}", "cpr|personnummer"),
+    Document("ee_ik", "ee.ik", r"[1-6]\d{10}", _BALTIC),
+    Document("es_dni", "es.dni", r"\d{8}-?[a-z]", "dni|nif|documento", alone=r"\d{8}-?[A-Z]"),
+    Document("es_nie", "es.nie", r"[xyz]-?\d{7}-?[a-z]", "nie", alone=r"[XYZ]-?\d{7}-?[A-Z]"),
+    Document("es_social_security", None, r"\d\d[ /-]?\d{8}[ /-]?\d\d", "seguridad social|nuss|naf"),
+    Document("fi_hetu", "fi.hetu", r"\d{6}[-+a]\d{3}[\da-z]", "hetu|henkilötunnus", alone=r"\d{6}[-+A]\d{3}[\dA-Z]"),
+    Document(
+        "fr_nir",
+        "fr.nir",
+        r"[12] ?\d\d ?\d\d ?\d[\dab] ?\d{3} ?\d{3} ?\d\d",
+        "nir|sécu|secu|sécurité sociale|securite sociale|insee",
+        alone=r"[12] \d\d \d\d \d[\dAB] \d{3} \d{3} \d\d",
+    ),
+    Document("fr_nif", "fr.nif", r"[0-3]\d(?: ?\d\d)(?: ?\d{3}){3}", "numéro fiscal|numero fiscal|spi|nif"),
+    Document("gr_afm", "gr.vat", r"\d{9}", "afm|αφμ|α\\.φ\\.μ"),
+    Document("gr_amka", "gr.amka", r"\d{11}", "amka|αμκα"),
+    Document("hr_oib", "hr.oib", r"\d{11}", "oib"),
+    Document("hu_health", checks.hungary_health, r"\d{3}[ -]?\d{3}[ -]?\d{3}", "taj|taj-?szám"),
+    Document("hu_tax", checks.hungary_tax, r"8\d{9}", "adóazonosító|adoazonosito"),
+    Document("hu_personal", None, r"[1-8][ -]?\d{6}[ -]?\d{4}", "személyi szám|személyi azonosító|szemelyi szam"),
+    Document("ie_pps", "ie.pps", r"\d{7}[a-w][a-iw]?", "pps|ppsn"),
+    Document("is_kennitala", "is_.kennitala", r"\d{6}-?\d{4}", "kennitala|kt"),
+    Document(
+        "it_codice_fiscale",
+        "it.codicefiscale",
+        r"[a-z]{6}\d\d[a-z]\d\d[a-z]\d{3}[a-z]",
+        "codice fiscale|cod\\. ?fisc",
+        alone=r"\w{16}",
+    ),
+    Document("lt_asmens", "lt.asmens", r"[3-6]\d{10}", _BALTIC),
+    Document("lu_matricule", checks.luxembourg, r"(?:19|20)\d{2} ?\d{4} ?\d{3} ?\d\d", "matricule|sécurité sociale"),
+    Document("lv_pk", "lv.pvn", r"\d{6}-?\d{5}", "personas kod|pk|personal code", alone=r"\d{6}-\d{5}", digits=11),
+    Document("mt_id", None, r"\d{3,7} ?[mgaplhbz]", "malta id|maltese id|karta tal-identit[àa]", digits=3),
+    Document("nl_bsn", "nl.bsn", r"\d{3}[. ]?\d{3}[. ]?\d{3}|\d{4}\.\d{2}\.\d{3}", "bsn|burgerservice|sofi"),
+    Document("no_fnr", "no.fodselsnummer", r"\d{6}[ -]?\d{5}", "fødselsnummer|fodselsnummer|personnummer|fnr"),
+    Document("pl_pesel", "pl.pesel", r"\d{11}", "pesel"),
+    Document("pl_nip", "pl.nip", r"\d{3}-?\d{3}-?\d\d-?\d\d|\d{3}-?\d\d-?\d\d-?\d{3}", "nip"),
+    Document("pl_id_card", None, r"[a-z]{3} ?\d{6}", "dow[oó]d osobisty|dowodu osobistego|dowód", digits=6),
+    Document("pt_nif", "pt.nif", r"\d{3} ?\d{3} ?\d{3}", "nif|contribuinte"),
+    Document("pt_cc", "pt.cc", r"\d{8} ?\d ?[a-z0-9]{2}\d", "cartão de cidadão|cartao de cidadao|cc"),
+    Document("ro_cnp", "ro.cnp", r"[1-9]\d{12}", "cnp|cod numeric"),
+    Document("ru_inn", "ru.inn", r"\d{12}", "инн|inn"),
+    Document(
+        "ru_snils",
+        checks.russia_insurance,
+        r"\d{3}-?\d{3}-?\d{3}[ -]?\d\d",
+        "снилс|snils",
+        alone=r"\d{3}-\d{3}-\d{3} \d\d",
+    ),
+    Document(
+        "se_personnummer",
+        "se.personnummer",
+        r"(?:19|20)?\d{6}[-+]?\d{4}",
+        "personnummer|pnr|personal number",
+        alone=r"(?:19|20)?\d{6}-\d{4}",
+    ),
+    Document("sk_rc", "sk.rc", r"\d{6}/?\d{3,4}", _BIRTH_NUMBER, alone=r"\d{6}/\d{4}"),
+    Document("tr_tc", "tr.tckimlik", r"[1-9]\d{10}", "tc|t\\.c\\.|tckn|kimlik"),
+    Document("ua_rntrc", "ua.rntrc", r"\d{10}", "рнокпп|іпн|rnokpp|rntrc|податков|ідентифікаційний"),
+    Document("uk_nhs", "gb.nhs", r"\d{3}[ -]?\d{3}[ -]?\d{4}", "nhs"),
+    Document("uk_utr", "gb.utr", r"\d{5} ?\d{5}k?", "utr|unique tax ?payer"),
+    Document("yu_jmbg", "si.emso", r"\d{13}", "jmbg|emšo|emso|embg|јмбг|ембг"),
+)

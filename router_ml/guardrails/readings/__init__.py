@@ -1,0 +1,1 @@
+"""Readings of a text with its disguises taken off."""

@@ -1,0 +1,1 @@
+"""Hard rules: conditions, limits, what follows from them, and what may be kept."""

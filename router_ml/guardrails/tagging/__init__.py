@@ -1,0 +1,1 @@
+"""Names and addresses found by the tagger, as findings."""

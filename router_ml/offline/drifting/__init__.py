@@ -1,0 +1,1 @@
+"""Windows, statistics and pages of a drift report."""

@@ -1,0 +1,1 @@
+"""Estimators, intervals and diagnostics under ``offline.ope``, ``offline.gate`` and ``offline.canary``."""

@@ -1,0 +1,1 @@
+"""The checks of the gate and how its verdict is put."""

@@ -1,0 +1,1 @@
+"""Questions about logged decisions, and what the answer rests on."""

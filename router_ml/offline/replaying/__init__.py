@@ -1,0 +1,1 @@
+"""Where a decision is replayed from, and why it comes out otherwise."""

@@ -1,0 +1,1 @@
+"""Past months as Parquet, and the end of records: erasure and expiry."""

@@ -1,0 +1,1 @@
+"""The tables of a log and all that writes rows into them."""

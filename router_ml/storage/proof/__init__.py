@@ -1,0 +1,1 @@
+"""Hash chains, checkpoints, and the look at everything that they vouch for."""

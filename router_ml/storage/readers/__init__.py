@@ -1,0 +1,1 @@
+"""Long logs as arrays and pages, for learning and counting."""

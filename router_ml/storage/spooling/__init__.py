@@ -1,0 +1,1 @@
+"""What waits in files of this machine until the database has it."""

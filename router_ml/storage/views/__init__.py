@@ -1,0 +1,1 @@
+"""A log as people look at it: lists, counts, and the story of one decision."""

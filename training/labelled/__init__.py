@@ -1,0 +1,1 @@
+"""Texts with what is known of their labels."""

@@ -1,0 +1,1 @@
+"""Logged decisions as something to learn from: checked, sampled, certified."""

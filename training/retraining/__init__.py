@@ -1,0 +1,1 @@
+"""The steps between a log and a challenger."""

@@ -1,0 +1,1 @@
+"""The texts that the entity tagger learns from, and its training."""
