@@ -34,7 +34,7 @@ _OWN = ("router-ml ", "python -m training", "python -m benchmarks", "python -m r
 
 def documents() -> list[Path]:
     """Every document of the repository that a reader may start from."""
-    ours = ("docs", "models", "data", "mlflow", "examples", "training")
+    ours = ("docs", "models", "data", "mlflow", "examples", "notebooks", "training")
     found = [path for name in ours for path in (ROOT / name).rglob("*.md")]
     return sorted([*ROOT.glob("*.md"), *found])
 

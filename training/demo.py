@@ -72,7 +72,7 @@ def traffic(router: Router, log: EventLog, pack: Pack, lanes: dict[str, int], st
         text="(the text does not ship)", traffic_class="pilot", constraints=Constraints(allow_lanes=tuple(lanes))
     )
     outcomes, explored = [], 0
-    for row in track(range(len(pack.group)), "traffic", transient=True):
+    for row in track(range(len(pack.group)), "traffic", transient=True, disable=not sys.stdout.isatty()):
         at = start + timedelta(days=7 * row / len(pack.group))
         decision = router.decide(withheld, understood(pack, row, bundle), seed=int(random.integers(2**53)), now=at)
         explored += decision.explored

@@ -120,7 +120,8 @@ def retrain(  # noqa: PLR0913 - what is not given has a default
 
 def _progress() -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn()
-    return Progress(*columns, transient=True, console=Console(stderr=True, force_jupyter=False))
+    quiet = not sys.stderr.isatty()  # a notebook claims to be a terminal and shows each step on a line of its own
+    return Progress(*columns, transient=True, console=Console(stderr=True), disable=quiet)
 
 
 def register(

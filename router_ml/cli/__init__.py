@@ -1,5 +1,8 @@
 """``router-ml``: route, explain, check, audit and describe from a shell. Each command has a twin here."""
 
+from router_ml.cli import one_thread  # noqa: F401 - first
+
+# isort: split
 from router_ml.cli.app import main
 from router_ml.cli.audit import audit_events, proof
 from router_ml.cli.check import CheckReport, check

@@ -172,7 +172,7 @@ def _circumstances(decision: RouteDecision) -> Iterator[str]:
 def to_html(decision: RouteDecision) -> str:
     """A small table for notebooks."""
     rows = "".join(
-        f"<tr><td>{'<b>' if lane == decision.lane else ''}{escape(lane)}</td><td>{e.quality:.3f} "
+        f"<tr><td>{f'<b>{escape(lane)}</b>' if lane == decision.lane else escape(lane)}</td><td>{e.quality:.3f} "
         f"[{e.quality_low:.2f}, {e.quality_high:.2f}]</td><td>{e.evidence:.0f}</td><td>{e.cost_usd:.6f}</td>"
         f"<td>{decision.propensities.get(lane, 0.0):.3f}</td></tr>"
         for lane, e in decision.estimates.items()

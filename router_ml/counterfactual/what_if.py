@@ -68,7 +68,7 @@ class WhatIf:
     def _lines(self) -> list[str]:
         target = self.lane or "no lane"
         moved = f"{self.recorded_lane or 'no lane'} -> {target}" if self.changed else f"still {target}"
-        lines = [f"With {self.asked}: {moved}. {self.reason}"]
+        lines = [f"{self.asked[0].upper()}{self.asked[1:]}: {moved}. {self.reason}"]
         if self.changed and self.difference is not None:
             lines.append(f"Expected of {target} against {self.recorded_lane}: {self.difference}.")
         if self.propensities:

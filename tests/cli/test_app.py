@@ -167,6 +167,17 @@ def test_the_log_may_come_from_the_environment(
     assert decision.explain() in run("explain", decision.decision_id)[1]
 
 
+def test_a_command_calculates_with_one_thread() -> None:
+    """It is said before NumPy is loaded, which reads it once; what the caller says holds."""
+    code = "import os, sys; sys.modules['numpy'] = None\ntry: import router_ml.cli\nexcept ImportError: pass\n"
+    said = "print(*(os.environ[name] for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS')))"
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", code + said]
+    told = environment | {"OMP_NUM_THREADS": "2"}
+    seen = subprocess.run(command, capture_output=True, text=True, env=told, timeout=60, check=False)
+    assert seen.stdout.split() == ["1", "2"], seen.stderr
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_goes_away_is_no_traceback(yaml: Path, unbuffered: str) -> None:
     """``router-ml contract | head -1``: the pipe breaks at the write, or only when the buffer is flushed."""

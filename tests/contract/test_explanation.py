@@ -136,6 +136,7 @@ def test_html_shows_lanes_and_escapes_what_others_wrote(make_decision: Make) -> 
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "<td>0.840 [0.70, 0.92]</td>" in html
+    assert html.count("<b>") == html.count("</b>")
 
 
 def test_an_unknown_audience_is_an_error(make_decision: Make) -> None:

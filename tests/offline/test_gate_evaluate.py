@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -154,6 +155,8 @@ def test_a_verdict_can_be_kept(bundle: Bundle, log: EventLog, tmp_path: Path) ->
     assert "http" not in html
     assert "<script" not in html
     assert all(check.name.replace("_", " ") in html for check in found.checks)
+    numbers = re.findall(r'<td class="n">([^<]*)</td>', html)  # what is never wrapped: no sentence that begins with one
+    assert [float(part) for cell in numbers for part in cell.split(" to ")]
 
 
 def test_words_of_a_verdict(make_trial: Callable[..., Trial]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -19,6 +20,7 @@ _STYLE = """
 .verdict .open,.verdict .hold{color:#9a6a00}
 .verdict .bar{display:inline-block;height:.7rem;background:#1f5fa8}.verdict p.note{color:#666}
 """
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?(?: to [-+]?\d[\d.,]*)?")  # not a sentence that begins with one
 _CLASSES = {True: "passed", None: "open", False: "failed"}
 _PARTS = 30
 _WIDTH, _LEFT, _ROW = 720, 260, 24  # pixels of the plot
@@ -141,12 +143,8 @@ def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(
         "<tr>"
-        + "".join(f'<td class="n">{cell}</td>' if _number(cell) else f"<td>{cell}</td>" for cell in row)
+        + "".join(f'<td class="n">{cell}</td>' if _NUMBER.fullmatch(cell) else f"<td>{cell}</td>" for cell in row)
         + "</tr>"
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _number(cell: str) -> bool:
-    return bool(cell) and cell.removeprefix("+").removeprefix("-")[:1].isdigit()
