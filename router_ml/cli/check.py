@@ -91,11 +91,19 @@ def check(path: Path | None = None, *, model: str | None = None) -> CheckReport:
         notes=(
             *references.notes(config, languages=CODES),
             *analysis.notes(config),
+            *_documents(config),
             *(Note("promise", (), message) for message in told),
         ),
         promises=promises.certificates,
         keep=tuple(_keep(config)),
     )
+
+
+def _documents(config: RouterConfig) -> Iterator[Note]:
+    for name, index in config.indexes.items():
+        if index.folder is not None and not Path(index.folder).is_dir():
+            message = f"index {name} reads the folder {index.folder}, which is not there as seen from {Path.cwd()}; "
+            yield Note("documents", (), message + "nothing can be carried out until it is.")
 
 
 def _keep(config: RouterConfig) -> Iterator[TierKeep]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from functools import partial
@@ -99,7 +100,7 @@ def _told(made: Started, answers: Answers, folder: Path) -> str:
     count = len(made.report.lanes)
     lines = ["Written, checked and tried:", *(f"  {path}" for path in made.files), ""]
     lines.append(f"{count} lane{'s' * (count > 1)}: {', '.join(made.report.lanes)}. {made.examples} policy tests pass.")
-    lines += _warnings(answers)
+    lines += worth_knowing(answers)
     next_ones = (
         (f'router-ml route "Where is my parcel?" --config {config}', "a decision, and why"),
         (f"router-ml check {config}", "what deserves a look, who depends on one vendor"),
@@ -116,7 +117,8 @@ def _told(made: Started, answers: Answers, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _warnings(answers: Answers) -> list[str]:
+def worth_knowing(answers: Answers) -> list[str]:
+    """What somebody who answered so may not expect."""
     found = []
     if not answers.private:
         found.append("No lane is on your own machines: requests with personal data wait for a person.")
@@ -131,6 +133,14 @@ def _warnings(answers: Answers) -> list[str]:
     if answers.residency and not answers.european:
         whose = "every request waits" if answers.users == "eu" else "requests of users there wait"
         found.append(f"No lane is in the EU: {whose} for a person until you add one.")
+    if answers.documents and not Path(answers.documents).is_dir():
+        found.append(
+            f"No folder {answers.documents} is here: requests can be decided, but not carried out until it is there."
+        )
+    if re.search(r"//[^/@:]*:[^/@]*@", answers.log or ""):
+        found.append(
+            "The address of the log holds a password: set $ROUTER_ML_LOG instead, and take it out of the file."
+        )
     if len(answers.vendors) == 1:
         found.append("One vendor only: if it goes dark, nobody answers. A second one is a second chance.")
     return found

@@ -26,10 +26,11 @@ def conditions(when: BaseModel) -> str:
 
 def listed(values: Mapping[str, Any]) -> str:
     """Names with their values."""
-    return "; ".join(f"{key} {_value(value)}" for key, value in values.items())
+    return "; ".join(f"{key} {spoken(value)}" for key, value in values.items())
 
 
-def _value(value: object) -> str:
+def spoken(value: object) -> str:
+    """A value as somebody would read it out."""
     if isinstance(value, tuple):
         return " or ".join(map(str, value))
     if isinstance(value, bool):

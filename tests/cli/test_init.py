@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router_ml.cli.check import check
+from router_ml.cli.init import worth_knowing
 from router_ml.cli.starter.answers import LANES, USERS, VARIABLES, VENDORS, Answers
 from router_ml.cli.starter.configuration import configuration
 from router_ml.cli.starter.cutting import Shipped
@@ -73,12 +75,36 @@ def test_what_is_written_passes_its_own_check_and_policy_tests(answers: Answers,
     assert "| " + answers.lanes[0] in run("contract", config)[1]
 
 
+def test_the_lines_for_a_proxy_can_be_used() -> None:
+    """What a comment says to write is read as it stands."""
+    text = configuration(Answers(vendors=("openai",)), SHIPPED)
+    proxied = [line.replace("#   ", "  ") for line in text.splitlines() if line.startswith("  #   ")]
+    config = parse_config(text.replace("    model: openai/gpt-4.1", "\n".join(proxied)))
+    assert config.lanes["openai"].model == "litellm_proxy/NAME"
+    assert config.lanes["openai"].endpoint.key_env == "LITELLM_PROXY_KEY"
+
+
 def test_personal_data_without_a_lane_of_ones_own_waits_for_a_person(run: Run, tmp_path: Path) -> None:
     """The rule that keeps personal data on our machines must not silently vanish with the machines."""
     _, told, _ = run("init", tmp_path, "--vendor", "openai", "--yes", "--log", tmp_path / "log.sqlite")
     assert "wait for a person" in told
     asked = ("route", "Write to jane.doe@gmail.com about her parcel.", "--config", tmp_path / "router.yaml", "--json")
     assert json.loads(run(*asked)[1])["action"] == "human_review"
+
+
+def test_what_will_not_work_is_said(tmp_path: Path) -> None:
+    """Executing does not start without the folder of documents, so init and check say so; a password is no setting."""
+    answers = Answers(vendors=("own",), documents=str(tmp_path / "docs"), log="postgresql://me:mine@db/log")
+    told = " ".join(worth_knowing(answers))
+    assert f"No folder {tmp_path / 'docs'} is here" in told
+    assert "holds a password" in told
+    assert "password" not in " ".join(worth_knowing(Answers(log="postgresql://me@db/log")))
+    file = tmp_path / "router.yaml"
+    file.write_text(configuration(answers, SHIPPED), encoding="utf-8")
+    assert "documents" in {note.kind for note in check(file).notes}
+    (tmp_path / "docs").mkdir()
+    assert "documents" not in {note.kind for note in check(file).notes}
+    assert "No folder" not in " ".join(worth_knowing(answers))
 
 
 def test_files_that_are_there_stay_unless_told_otherwise(run: Run, tmp_path: Path) -> None:
@@ -92,7 +118,9 @@ def test_files_that_are_there_stay_unless_told_otherwise(run: Run, tmp_path: Pat
 
 
 def test_questions_are_answered_on_the_terminal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "Anthropic, Mistral AI\nAnthropic, Mistral\nEU\nyes please\nno\nY\ndocs\n80%\n0,8\nten\n15\nlog.sqlite\n"
+    said = (
+        "Anthropic, Mistral AI\nAnthropic, Mistral\nEU\nyes please\nno\nY\ndocs\n80%\n0,8\nten\n1,000\n15\nlog.sqlite\n"
+    )
     monkeypatch.setattr(sys, "stdin", io.StringIO(said))
     code, told, _ = run("init", tmp_path)
     assert code == 0
@@ -101,6 +129,7 @@ def test_questions_are_answered_on_the_terminal(run: Run, tmp_path: Path, monkey
         "'yes please', expected yes or no",
         "'80%', expected a number",
         "'ten', expected a number",
+        "'1,000', which can be read in two ways",
     ):
         assert wrong in told, "what is expected is said, and the question is asked again"
     config = parse_config((tmp_path / "router.yaml").read_text(encoding="utf-8"))
@@ -133,7 +162,7 @@ def test_a_file_in_the_way_is_named_before_anything_is_asked_or_written(run: Run
     (tmp_path / "evals").write_text("mine", encoding="utf-8")
     code, told, said = run("init", tmp_path)
     assert code == 2
-    assert "evals is a file" in said
+    assert "evals is no folder" in said
     assert "Who may be called" not in told
     assert [path.name for path in tmp_path.iterdir()] == ["evals"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from router_ml.cli.starter.answers import USERS, VENDORS
 from router_ml.errors import InvalidRequestError
 
 Answer = TypeVar("Answer")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
 
 
@@ -66,7 +68,10 @@ def quality(said: str) -> float:
 
 def money(said: str) -> float:
     """USD, 0 for no limit."""
-    found = _number(said.removeprefix("$"))
+    said = said.removeprefix("$").strip()
+    if _THOUSANDS.fullmatch(said):  # 1,000 is one to some and a thousand to others
+        raise InvalidRequestError(f"Found {said!r}, which can be read in two ways. Write it without marks, as 1000.")
+    found = _number(said)
     if not 0 <= found < float("inf"):
         raise InvalidRequestError(f"Found {said!r}, expected USD a day, such as 25, or 0 for no limit.")
     return found

@@ -42,7 +42,7 @@ def _parts(answers: Answers, source: Shipped) -> Iterator[str]:
     yield texts.HEAD.format(said=textwrap.fill(said, 118, initial_indent="# ", subsequent_indent="#   "))
     yield texts.VERSION
     yield from map(source.section, _FIRST)
-    yield source.some("lanes", answers.lanes)
+    yield f"{source.some('lanes', answers.lanes)}\n{texts.PROXY}"
     if answers.tools:
         _, _, entries = source.some("tools", ("order_lookup", "refund")).partition("tools:\n")
         yield f"{texts.TOOLS}tools:\n{entries}"

@@ -24,6 +24,11 @@ EU_ONLY = """\
     then: {regions: [eu]}
 """
 
+PROXY = """\
+  # Behind a proxy of LiteLLM, these two lines call a lane; its place and price are those of the model behind:
+  #   model: litellm_proxy/NAME
+  #   endpoint: {base_url_env: LITELLM_PROXY_URL, key_env: LITELLM_PROXY_KEY}"""
+
 TOOLS = "# Two examples, one that reads and one that changes something. Put your own in their place.\n"
 
 INDEXES = """\

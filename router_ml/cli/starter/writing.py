@@ -62,8 +62,10 @@ def refuse_what_is_there(folder: Path, *, force: bool) -> None:
     Raises:
         InvalidRequestError: see above.
     """
-    if stray := next((path for path in (folder / EVALS, folder, *folder.parents) if path.is_file()), None):
-        raise InvalidRequestError(f"{stray} is a file, expected a folder. Give another folder.")
+    if stray := next(
+        (path for path in (folder / EVALS, folder, *folder.parents) if path.exists() and not path.is_dir()), None
+    ):
+        raise InvalidRequestError(f"{stray} is no folder. Give another folder.")
     if not force and (there := [name for name in FILES if (folder / name).exists()]):
         raise InvalidRequestError(
             f"{folder} has {', '.join(there)} already. Give another folder, or --force to write over them."

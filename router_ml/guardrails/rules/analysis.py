@@ -31,7 +31,7 @@ FIRST_COUNTS = ("human_review", "refuse", "output_contract")
 class Note:
     """Something to look at: the rules, what about them, and ``example``: facts of a request on which they fire."""
 
-    kind: Literal["conflict", "shadowed", "no lane", "unreachable", "reference", "promise"]
+    kind: Literal["conflict", "shadowed", "no lane", "unreachable", "reference", "promise", "documents"]
     policies: tuple[str, ...]
     message: str
     example: dict[str, JsonValue] = field(default_factory=dict)

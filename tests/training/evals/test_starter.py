@@ -45,6 +45,13 @@ def test_the_references_pass(suite: Suite, bench: Bench) -> None:
         assert not wrong, case.id
 
 
+def test_a_label_counts_as_lanes_that_are_held_to_a_schema_say_it(suite: Suite, bench: Bench) -> None:
+    """A lane that can keep a JSON schema is asked for its label as JSON, so a right one comes so."""
+    case = next(one for one in suite.cases if one.output_contract is not None and one.output_contract.type == "label")
+    for text, right in (('{"label": "bug"}', True), ("Label: Bug.", True), ('{"label": "praise"}', False)):
+        assert all(one.passed for one in verdicts(suite, case, text, bench)) == right
+
+
 def test_an_answer_to_something_else_fails_each_case_by_a_name_that_is_explained(suite: Suite, bench: Bench) -> None:
     for case in suite.cases:
         failures = {one.failure for one in verdicts(suite, case, "The sky is blue.", bench) if one.passed is False}

@@ -3,7 +3,9 @@
 Kappa is agreement beyond chance (Cohen 1960), weighted by squared distance for grades (Cohen 1968); where almost all
 answers are right, chance alone agrees often and kappa is low for a good judge, which AC1 (Gwet 2008) is not.
 Sensitivity and specificity say more: which share of the right answers the judge passes, and which of the wrong ones it
-fails. Intervals: Wilson for shares, percentile bootstrap over cases for the rest.
+fails. Intervals: Wilson for shares; for kappa, AC1 and bias the posterior of the four shares of the table under the
+prior of Jeffreys, since a bootstrap of answers among which hardly any differ takes that for certain; for grades the
+percentile bootstrap over cases, which does, so few grades that all agree have too narrow an interval.
 """
 
 from __future__ import annotations
@@ -122,17 +124,37 @@ def agreement(human: ArrayLike, judge: ArrayLike, *, seed: int = 0) -> Agreement
     right, wrong = int(one.sum()), int((1 - one).sum())
     passed, failed = int((one * other).sum()), int(((1 - one) * (1 - other)).sum())
     more, fewer = wrong - failed, right - passed
+    drawn = np.random.default_rng(seed).dirichlet(np.array([passed, fewer, more, failed]) + 0.5, DRAWS).T
+
+    def of_table(value: float, measure: Callable[[Floats], Floats]) -> Measured:
+        low, high = np.quantile(measure(drawn), [0.025, 0.975]) if math.isfinite(value) else (math.nan, math.nan)
+        return Measured(value, min(float(low), value), max(float(high), value), len(one))
+
     return Agreement(
         n=len(one),
         raw=wilson(passed + failed, len(one)),
-        kappa=bootstrap(kappa, one, other, seed=seed),
-        ac1=bootstrap(ac1, one, other, seed=seed),
+        kappa=of_table(kappa(one, other), _kappa),
+        ac1=of_table(ac1(one, other), _ac1),
         sensitivity=wilson(passed, right),
         specificity=wilson(failed, wrong),
-        bias=bootstrap(_shift, one, other, seed=seed),
+        bias=of_table(_shift(one, other), lambda shares: shares[2] - shares[1]),
         p_bias=float(binomtest(more, more + fewer).pvalue) if more + fewer else 1.0,
         table={"both right": passed, "judge too strict": fewer, "judge too lenient": more, "both wrong": failed},
     )
+
+
+def _kappa(shares: Floats) -> Floats:
+    """Of shares (4, n) of both right, judge too strict, judge too lenient, both wrong."""
+    both, strict, lenient, neither = shares
+    by_chance = (both + strict) * (both + lenient) + (lenient + neither) * (strict + neither)
+    return np.asarray((both + neither - by_chance) / (1 - by_chance))
+
+
+def _ac1(shares: Floats) -> Floats:
+    both, strict, lenient, neither = shares
+    right = both + (strict + lenient) / 2
+    by_chance = 2 * right * (1 - right)
+    return np.asarray((both + neither - by_chance) / (1 - by_chance))
 
 
 def grades(human: ArrayLike, judge: ArrayLike, *, seed: int = 0) -> Grades:

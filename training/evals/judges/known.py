@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from router_ml.errors import OfflineDataError
+from router_ml.execution.validation.labels import label_in
 from router_ml.execution.validation.reading import NotJsonError, read_json
 from training.evals.judges.lanes import Rating, compare, rate
 from training.evals.judges.normal import normal
@@ -42,12 +43,16 @@ def exact(
     failure: str = "wrong_value",
 ) -> Verdict:
     """Whether the answer is the reference, or ``any_of`` some texts; ``case``, ``space``, ``marks`` make no difference
-    unless they are turned off (see ``normal``)."""
+    unless they are turned off (see ``normal``). Of an answer that has to be a label, the label counts: lanes that are
+    held to a schema say ``{"label": "bug"}``."""
     how = {"case": case, "space": space, "marks": marks}
     wanted = any_of or ((seen.case.reference,) if seen.case.reference is not None else ())
     if not wanted:
         raise OfflineDataError(f"Case {seen.case.id}: exact needs any_of, or a reference.")
-    right = normal(seen.attempt.text, **how) in {normal(one, **how) for one in wanted}
+    said, spec = seen.attempt.text, seen.case.output_contract
+    if spec is not None and spec.type == "label":
+        said = label_in(said, spec.labels) or said
+    right = normal(said, **how) in {normal(one, **how) for one in wanted}
     return _empty("exact", seen) or _said("exact", right, failure)
 
 

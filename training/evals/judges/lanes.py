@@ -1,13 +1,15 @@
 """Lanes as judges: one of two answers, in both orders (Zheng et al. 2023, *Judging LLM-as-a-judge*), or points of five.
 
 An answer is data: it stands between marks that are drawn anew for each question, so that it cannot close them, and the
-judge is told so. What the judge says has to be JSON of a fixed shape; anything else is not judged, never guessed. The
+judge is told so. What the judge says has to be JSON of a fixed shape; anything else is not judged, never guessed, and
+so is a verdict among prose that stands in what is judged: it may be quoted. The
 lane that judges sees the question, the answer and the reference: it is a destination of that data.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -123,8 +125,10 @@ def _ask(
         raise OfflineDataError("This check asks a lane to judge, and none may be asked. Name one: --judge LANE.")
     if lane not in bench.config.lanes:
         raise OfflineDataError(f"There is no lane {lane!r} to judge. Known: {', '.join(sorted(bench.config.lanes))}.")
+    if long := [name for name, text in shown.items() if len(text) > _MOST]:
+        return f"{', '.join(long)}: more than the {_MOST} characters that a judge is given", 0.0
     mark = secrets.token_hex(8)
-    parts = [f"{name}:\n<<{mark}>>\n{text[:_MOST]}\n<<{mark}>>" for name, text in shown.items()]
+    parts = [f"{name}:\n<<{mark}>>\n{text}\n<<{mark}>>" for name, text in shown.items()]
     messages: list[JsonObject] = [
         {"role": "system", "content": f"{told} The mark of this question is <<{mark}>>."},
         {"role": "user", "content": "\n\n".join(parts)},
@@ -137,4 +141,16 @@ def _ask(
     cost = reply.usage.cost_usd or 0.0
     if checked.kind is not None or not isinstance(checked.value, dict):
         return f"the judge's answer cannot be read: {checked.kind}", cost
+    if _quoted(reply.text, shown.values()):
+        return "the judge's verdict stands in what is judged: it may be a quotation", cost
     return checked.value, cost
+
+
+def _quoted(said: str, shown: Iterable[str]) -> bool:
+    """Whether the one value of some prose is from what it is about."""
+    before, _, rest = said.partition("{")
+    inside, _, after = rest.rpartition("}")
+    verdict = "".join(f"{{{inside}}}".split())
+    return any(map(str.isalnum, (*before.replace("json", ""), *after))) and any(
+        verdict in "".join(text.split()) for text in shown
+    )

@@ -1,17 +1,20 @@
-"""Runs the Python of an answer against tests, in a process of its own behind a fence.
+"""Runs the Python of an answer against tests, in processes of its own behind a fence.
 
 What the fence holds. Limits of the kernel: processor time, address space, no growing files, 64 open files, no core. A
 wall clock and a bounded output, after which the whole process group is killed. An empty environment, an own empty
-folder, ``-I -S`` (no packages, no user site). Where the kernel allows: an own network namespace with nothing in it, and
-on Linux on x86-64 a filter of system calls, under which sockets, processes, other programs, signals to others and every
-change of a file fail. Hooks of the interpreter refuse the same on other systems, and reading any file outside the
-standard library.
+folder, ``-I -S`` (no packages, no user site). Where the kernel allows: an own network namespace with nothing in it; no
+file to be opened but the standard library and the libraries of the system (Landlock); and on Linux on x86-64 a filter
+of system calls, under which sockets, processes, other programs, signals to others and every change of a file fail.
+Hooks of the interpreter refuse the same on other systems.
 
-What it does not hold. The hooks are Python's own (PEP 578 says that they are no sandbox): an answer written to break
-out may find a way round them and *read* what the user who runs the evaluation may read; the filter then keeps it from
-sending or writing it anywhere. Off x86-64 Linux there are the hooks, the limits and perhaps the namespace, no filter.
-An answer shares its process with its tests and might forge that it passed. A lane that you believe to be hostile is
-evaluated in a container or a virtual machine. ``Ran.fences`` says which fences stood.
+The answer's process is not that of its tests. It never sees them, nor the token that a verdict needs, and values are
+compared in the other one, on copies (``handed``): leaving early, patching, or agreeing with everything is no pass.
+
+What it does not hold. The hooks are Python's own (PEP 578 says that they are no sandbox): without Landlock, an answer
+written to break out may find a way round them and *read* what the user who runs the evaluation may read; the filter
+then keeps it from sending or writing it anywhere. Off x86-64 Linux there are the hooks, the limits and perhaps the
+namespace, no filter. A lane that you believe to be hostile is evaluated in a container or a virtual machine.
+``Ran.fences`` says which fences stood.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import textwrap
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,21 +58,30 @@ class Ran:
 
 def python_of(text: str) -> str | None:
     """The Python of an answer: its code blocks, one after the other, or all of it where there is no block and it reads
-    as Python; None where there is none."""
-    blocks = [one for one in _BLOCK.findall(text) if one[0].lower() in _PYTHON]
-    if blocks:
-        return "\n".join(code for _, code in blocks)
-    if "```" in text or not text.strip():
-        return None
-    try:
-        compile(text, "answer", "exec")
-    except (SyntaxError, ValueError):
-        return None
-    return text
+    as Python; None where there is none. A block without a language counts where no block has one, and one that is no
+    Python (a session, an output) where no block is."""
+    blocks = [(one[0].lower(), textwrap.dedent(one[1])) for one in _BLOCK.findall(text.replace("\r\n", "\n"))]
+    said = [code for language, code in blocks if language in _PYTHON and language]
+    said = said or [code for language, code in blocks if not language]
+    if said:
+        return "\n".join([code for code in said if _reads(code)] or said)
+    return None if "```" in text or not text.strip() or not _reads(text) else text
+
+
+def _reads(code: str) -> bool:
+    """Whether a text reads as Python; nobody is told of a strange escape in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(code, "answer", "exec")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 def run_tests(text: str, tests: str, *, wall_s: float = 10.0, cpu_s: int = 5, memory: int = 512 * 1024 * 1024) -> Ran:
-    """Run the Python of an answer, then ``tests`` with its names: they pass where nothing is raised.
+    """Run the Python of an answer, then ``tests`` with its names: they pass where nothing is raised. The names of
+    Python's own functions mean those in tests, whatever an answer calls so.
 
     Args:
         wall_s: seconds until it is killed. cpu_s: of processor time. memory: of address space, in bytes.

@@ -22,15 +22,53 @@ def judged(
     return truth.astype(float), said.astype(float)
 
 
-def test_worked_examples() -> None:
-    """Kappa .4 of 50 answers (20 both yes, 15 both no, 5 and 10 apart); where kappa is low AC1 is not."""
-    human, judge = [1] * 25 + [0] * 25, [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15
-    assert kappa(human, judge) == pytest.approx(0.4)
-    mostly, said = [1] * 48 + [0, 1], [1] * 48 + [1, 0]
-    assert kappa(mostly, said) == pytest.approx(-0.0204, abs=1e-3)
-    assert ac1(mostly, said) == pytest.approx(0.958, abs=2e-3)
+def labelled(both: int, strict: int, lenient: int, neither: int) -> tuple[list[int], list[int]]:
+    """Labels of people and of a judge, from their table."""
+    return [1] * (both + strict) + [0] * (lenient + neither), [1] * both + [0] * strict + [1] * lenient + [0] * neither
+
+
+def test_published_examples() -> None:
+    """Kappa of Cohen (1960) and of the four tables of Feinstein & Cicchetti (1990); AC1 of Gwet (2008), where kappa is
+    below 0; score intervals of Newcombe (1998)."""
+    table = [(0, 88, 14, 18), (1, 10, 40, 10), (2, 2, 6, 12)]
+    cohen = [(human, judge) for human, *row in table for judge, count in enumerate(row) for _ in range(count)]
+    assert kappa(*zip(*cohen, strict=True)) == pytest.approx(0.492, abs=5e-4)
+    tables = {(40, 9, 6, 45): 0.70, (80, 10, 5, 5): 0.32, (45, 15, 25, 15): 0.13, (25, 35, 5, 35): 0.26}
+    for counts, value in tables.items():
+        assert kappa(*labelled(*counts)) == pytest.approx(value, abs=5e-3)
+    gwet = labelled(118, 5, 2, 0)
+    assert (kappa(*gwet), ac1(*gwet)) == (pytest.approx(-0.0234, abs=5e-5), pytest.approx(0.9408, abs=5e-5))
+    newcombe = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (count, of), interval in newcombe.items():
+        assert (wilson(count, of).low, wilson(count, of).high) == pytest.approx(interval, abs=5e-5)
     assert math.isnan(kappa([1, 1], [1, 1]))
-    assert wilson(8, 10).low == pytest.approx(0.4901, abs=1e-3)
+
+
+def test_agreement_throughout_is_not_certain() -> None:
+    """Of 25 answers on which nobody differs, kappa and AC1 are 1, and might be lower; of 12 that differ, 10 one way,
+    the exact test of McNemar is that of a coin."""
+    found = agreement(*labelled(20, 0, 0, 5))
+    for one in (found.kappa, found.ac1):
+        assert (one.value, one.high) == (1, 1)
+        assert 0.6 < one.low < 0.95
+    assert found.bias.low < 0 < found.bias.high
+    assert agreement(*labelled(0, 10, 2, 10)).p_bias == pytest.approx(2 * (1 + 12 + 66) / 2**12)
+
+
+def test_intervals_hold_the_truth() -> None:
+    """Kappa and AC1 of a good judge lie in about 95 of 100 intervals; a bootstrap's hold in less than half of them."""
+    rng = np.random.default_rng(0)
+    shares = np.array([0.693, 0.007, 0.003, 0.297])
+    truth = agreement(*labelled(*(shares * 1000).astype(int)))
+    drawn = [agreement(*labelled(*rng.multinomial(50, shares)), seed=n) for n in range(200)]
+    for name in ("kappa", "ac1"):
+        true = getattr(truth, name).value
+        assert np.mean([getattr(one, name).low <= true <= getattr(one, name).high for one in drawn]) > 0.88
 
 
 def test_weighted_kappa_against_scikit_learn() -> None:
