@@ -55,6 +55,11 @@ class Attempt:
     fingerprint: str | None = None
 
     @property
+    def spent_usd(self) -> float:
+        """What was paid for it, or may have been."""
+        return (self.cost_usd or 0.0) + self.assumed_usd
+
+    @property
     def text(self) -> str:
         """What a reader sees; empty where there was no answer."""
         return "" if self.reply is None else self.reply.text

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any, Self
 
+import regex  # type: ignore[import-untyped]
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from router_ml.config.execution import ContractSpec
@@ -116,6 +117,11 @@ class Case(Section):
         for place, right in enumerate(self.calls):
             if any(not 0 <= first < len(self.calls) or first == place for first in right.after):
                 raise ValueError(f"has call {place} after calls that are not there; they are counted from 0")
+            for name, wanted in right.arguments.items():
+                try:
+                    regex.compile(str(wanted.get("pattern", "")) if isinstance(wanted, dict) else "")
+                except regex.error as error:
+                    raise ValueError(f"has a pattern of {right.tool}.{name} that is none: {error}") from None
         return self
 
     @property

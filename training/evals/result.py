@@ -40,8 +40,9 @@ class Arm:
 
 @dataclass(frozen=True)
 class Result:
-    """One case on one lane. ``case``: as it was asked; ``attempt`` None where the router decided; ``judged_usd``: what
-    the judges cost; ``run``: id of the run; ``suite_digest``: of the suite as it was; ``repeat``: from 0."""
+    """One case on one lane. ``case``: as it was asked; ``attempt`` None where the router decided; ``run``: id of it;
+    ``suite_digest``: of the suite as it was; ``repeat``: from 0; ``put_off``: why a lane that judges could not be asked
+    now, empty where it could: going on with the run judges the attempt again."""
 
     run: str
     suite: str
@@ -52,6 +53,19 @@ class Result:
     verdicts: tuple[Verdict, ...]
     at: datetime
     repeat: int = 0
+    put_off: str = ""
+
+    @property
+    def name(self) -> tuple[object, ...]:
+        """What tells it from all others: there is one of a run, suite, case, lane and repeat."""
+        arm = self.arm
+        return self.run, self.suite, self.case.id, arm.lane, arm.model, arm.version, self.repeat
+
+    @property
+    def spent_usd(self) -> float:
+        """What it cost: the attempt, what may have been paid beside, and its judges."""
+        paid = 0.0 if self.attempt is None else self.attempt.spent_usd
+        return paid + sum(one.cost_usd for one in self.verdicts)
 
     @property
     def passed(self) -> bool | None:

@@ -121,9 +121,11 @@ def load_suite(folder: str | Path) -> Suite:
     except yaml.YAMLError as error:
         raise OfflineDataError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     file = _parsed(SuiteFile, said, str(path))
-    passages = {
-        one.id: Passage(one.id, one.text, source=one.source) for one in _lines(where, file.passages, PassageLine)
-    }
+    passages: dict[str, Passage] = {}
+    for one in _lines(where, file.passages, PassageLine):
+        if one.id in passages:
+            raise OfflineDataError(f"{path}: found two passages {one.id!r}. Give each an id of its own.")
+        passages[one.id] = Passage(one.id, one.text, source=one.source)
     cases = tuple(_lines(where, file.cases, Case))
     _check(path, file, cases, passages)
     return Suite(where, file, cases, passages)
@@ -145,6 +147,7 @@ def _lines(where: Path, names: tuple[str, ...], model: type[Read]) -> Iterator[R
             if line.strip():
                 try:
                     said = json.loads(line)
+                    json.dumps(said, ensure_ascii=False).encode()  # half a surrogate pair cannot be sent
                 except ValueError as error:
                     raise OfflineDataError(f"{path}, line {number} is not JSON: {error}.") from None
                 yield _parsed(model, said, f"{path}, line {number}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sql
@@ -23,13 +23,19 @@ if TYPE_CHECKING:
     from router_ml.storage.eventlog import EventLog
 
 
-def read_evaluated(log: EventLog, since: datetime | None = None) -> Iterator[tuple[RouteDecision, Outcome]]:
-    """Each evaluated case with its latest outcome, oldest first; without those that have none yet, and what was
-    compacted.
+def read_evaluated(
+    log: EventLog, since: datetime | None = None, *, archive: str | None = None
+) -> Iterator[tuple[RouteDecision, Outcome]]:
+    """Each evaluated case with its latest outcome, oldest first; without those that have none yet.
+
+    Args:
+        archive: folder that the log was compacted to; without it, what was compacted is left out.
 
     Raises:
-        LogError: the log cannot be read.
+        LogError: the log or the archive cannot be read. MissingExtraError: pyarrow or fsspec is not installed.
     """
+    if archive is not None:
+        yield from _archived(log, since, archive)
     decided, learned = tables.decisions.c, tables.outcomes.c
     query = sql.select(decided.decision_id).where(tables.ends_in(EVAL_SUFFIX))
     if since is not None:
@@ -48,3 +54,22 @@ def read_evaluated(log: EventLog, since: datetime | None = None) -> Iterator[tup
                     records.parse(RouteDecision, decisions[name], f"Decision {name}"),
                     records.parse(Outcome, outcomes[name], f"Outcome of {name}"),
                 )
+
+
+def _archived(log: EventLog, since: datetime | None, archive: str) -> Iterator[tuple[RouteDecision, Outcome]]:
+    from router_ml.storage.archives.archive import archived
+
+    made: RouteDecision | None = None
+    came: Outcome | None = None
+    for entry in chain(archived(archive, log=log), [None]):
+        if entry is None or entry.kind == "decision":
+            if made is not None and came is not None:
+                yield made, came
+            made, came = None, None
+        if entry is None or not str(entry.decision_id).endswith(EVAL_SUFFIX):
+            continue
+        if entry.kind == "decision":
+            found = records.parse(RouteDecision, entry.record, f"Decision {entry.record_id}")
+            made = found if since is None or records.utc(found.created_at) >= records.utc(since) else None
+        elif entry.kind == "outcome":
+            came = records.parse(Outcome, entry.record, f"Outcome of {entry.decision_id}")

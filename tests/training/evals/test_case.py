@@ -19,6 +19,10 @@ CALL = {"tool": "get_order"}
         ({"script": [{"tool": "get_order", "result": 1}]}, "does not offer: get_order"),
         ({"tools": ["get_order"], "calls": [CALL, {**CALL, "after": [2]}]}, "call 1 after calls that are not there"),
         ({"tools": ["get_order"], "calls": [{**CALL, "after": [0]}]}, "call 0 after calls that are not there"),
+        (
+            {"tools": ["get_order"], "calls": [{**CALL, "arguments": {"order": {"pattern": "("}}}]},
+            "pattern of get_order.order",
+        ),
         ({"messages": [{"role": "user", "content": "x"}]}, "exactly one of ask, messages and decided"),
     ],
 )

@@ -13,12 +13,12 @@ import typer
 from router_ml.cli.output import AsJson, Model, write, write_json
 from training.evals.bench import Bench
 from training.evals.reporting.runs import folders
+from training.evals.reporting.summary import summarise
 from training.evals.result import ROUTER
 from training.evals.running.opening import open_bench, open_suites
 from training.evals.running.progress import shown
-from training.evals.running.record import RunRecord, read_record
+from training.evals.running.record import BUDGET, RunRecord, read_record
 from training.evals.running.run import OUT, Options, Ran, run_in
-from training.evals.running.working import BUDGET
 from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
 from training.evals.watching.stale import Stale, stale
@@ -33,7 +33,7 @@ def command(
     config: Annotated[Path | None, typer.Option(help="router.yaml; default: that of the bundle.")] = None,
     model: Model = None,
     out: Annotated[Path, typer.Option(help="Folder of runs.")] = OUT,
-    budget: Annotated[float | None, typer.Option(min=0, help="With --run: USD that it may spend.")] = 2.0,
+    budget: Annotated[float | None, typer.Option(min=0, help="With --run: USD that all of it may spend.")] = 2.0,
     run: Annotated[bool, typer.Option("--run", help="Run the stale suites again, and no others.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,12 +55,12 @@ def command(
         return
     if not run:
         raise typer.Exit(STALE)
-    uncalled = False
+    undone = False
     for ran in _run(chosen, found, lane, bench=bench, out=out, budget_usd=budget):
         said = f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}\n"
         (sys.stderr if as_json else sys.stdout).write(said)
-        uncalled |= any(set(why) != {BUDGET} for lanes in ran.record.left_out.values() for why in lanes.values())
-    if uncalled:
+        undone |= summarise(ran.results, chosen, across=ran.across, record=ran.record).undone
+    if undone:
         raise typer.Exit(UNDONE)
 
 
@@ -111,7 +111,7 @@ def _run(
     out: Path,
     budget_usd: float | None,
 ) -> Iterator[Ran]:
-    """Run stale suites, those of the same lanes together."""
+    """Run stale suites, those of the same lanes together, within one budget."""
     together: dict[tuple[str, ...], list[Suite]] = {}
     for one in found:
         asked = tuple(sorted(lanes or one.lanes))
@@ -119,4 +119,7 @@ def _run(
     for asked, some in together.items():
         options = Options(budget_usd=budget_usd, anew=True)
         with shown() as watch:
-            yield run_in(some, asked, bench=bench, out=out, options=options, watch=watch)
+            ran = run_in(some, asked, bench=bench, out=out, options=options, watch=watch)
+        if budget_usd is not None:
+            budget_usd = max(0.0, budget_usd - ran.record.spent_usd)
+        yield ran

@@ -46,6 +46,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write the priors to.")] = None,
     log: Annotated[str | None, typer.Option(help="URL or path of an event log that holds evaluations.")] = None,
+    archive: Annotated[str | None, typer.Option(help="With --log: folder that it was compacted to.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only answers from this time on.")] = None,
     half_life: Annotated[float, typer.Option(help="Days after which an answer counts half.")] = 90.0,
     cap: Annotated[float, typer.Option(help="Most answers that a prior may be worth to the router.")] = STRENGTH_CAP,
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     now, start = datetime.now(UTC), None if since is None else aware(since)
     answers = of_results(read_results(*(_folder(one) for one in runs or ())), suites, since=start)
     if log is not None:
-        answers = answers.joined(of_log(event_log(log), suites, since=start))
+        answers = answers.joined(of_log(event_log(log), suites, since=start, archive=archive))
     discounts = Discounts(
         now=now,
         half_life_days=half_life,

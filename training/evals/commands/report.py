@@ -18,7 +18,7 @@ from training.evals.reporting.tracked import track
 from training.evals.reporting.views import markdown, terminal
 from training.evals.running.run import OUT
 
-ALARM = 1
+ALARM, UNDONE = 1, 2
 
 
 class By(StrEnum):
@@ -44,7 +44,7 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
 ) -> None:
     """Report a run: shares with intervals, failures by name with alarms, costs, and what is missing.
 
-    Exit code 1: an alarm rings; 2: something could not be done.
+    Exit code 1: an alarm rings; 2: something could not be done, as of a lane of which nothing could be judged.
     """
     found = read_run(run if run is not None else latest(out), out=out)
     summary = found.summary()
@@ -63,6 +63,8 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
         write("".join(f"{line}\n" for line in kept) or "\n")
     if summary.alarms:
         raise typer.Exit(ALARM)
+    if summary.undone or not summary.rows:
+        raise typer.Exit(UNDONE)
 
 
 def _say_changed(run: Run) -> None:

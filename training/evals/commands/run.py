@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +19,10 @@ from training.evals.reporting.summary import summarise
 from training.evals.reporting.views import terminal
 from training.evals.running.expected import expected_json, expected_table
 from training.evals.running.opening import open_bench, open_suites
+from training.evals.running.planning import plan
 from training.evals.running.progress import shown
 from training.evals.running.record import RunSettings
-from training.evals.running.run import OUT, Options, Ran, plan, run_in
-from training.evals.running.working import BUDGET
+from training.evals.running.run import OUT, Options, Ran, run_in
 from training.evals.suite import Suite
 
 ALARM, UNDONE, INTERRUPTED = 1, 2, 130
@@ -80,17 +79,17 @@ def command(  # noqa: PLR0913 - a command line has as many options as it has
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. What was made is kept: the same command goes on.\n")
         raise typer.Exit(INTERRUPTED) from None
-    summary = summarise(ran.results, chosen, across=ran.across)
+    summary = summarise(ran.results, chosen, across=ran.across, record=ran.record)
     if log is not None:
         _keep(ran, chosen, log)
     if as_json:
         write_json({**_json(ran), **to_record(summary)})
     else:
         render(terminal(summary))
-        write("\n".join([*_missing(ran), f"{ran.folder}: ${ran.record.spent_usd:.4f} spent, {ran.record.status}."]))
+        write(f"{ran.folder}: ${ran.record.spent_usd:.4f} spent, {ran.record.status}.")
     if summary.alarms:
         raise typer.Exit(ALARM)
-    if _unmade(ran):
+    if summary.undone:
         raise typer.Exit(UNDONE)
 
 
@@ -112,26 +111,7 @@ def _keep(ran: Ran, suites: list[Suite], log: str) -> None:
 
 
 def _json(ran: Ran) -> dict[str, Any]:
-    record = ran.record.model_dump(mode="json", include={"status", "spent_usd", "left_out", "not_allowed", "broken"})
-    return {"run": ran.record.run, "folder": str(ran.folder), **record}
-
-
-def _unmade(ran: Ran) -> bool:
-    """Whether a lane could not be called, or the money was gone before a suite had asked it anything."""
-    made = {(one.suite, one.arm.lane) for one in ran.results}
-    return any(
-        set(reasons) != {BUDGET} or (suite, lane) not in made
-        for suite, by_lane in ran.record.left_out.items()
-        for lane, reasons in by_lane.items()
+    record = ran.record.model_dump(
+        mode="json", include={"status", "spent_usd", "left_out", "not_allowed", "put_off", "broken"}
     )
-
-
-def _missing(ran: Ran) -> Iterator[str]:
-    record = ran.record
-    for suite, by_lane in record.left_out.items():
-        for lane, reasons in by_lane.items():
-            yield f"Left out of {suite} on {lane}: {', '.join(f'{n} ({why})' for why, n in reasons.items())}."
-    for lane, n in record.not_allowed.items():
-        yield f"The rules keep {n} attempts from lane {lane}."
-    for name, n in record.broken.items():
-        yield f"Check {name} broke {n} times; what it looked at is not judged by it."
+    return {"run": ran.record.run, "folder": str(ran.folder), **record}

@@ -11,14 +11,17 @@ from training.evals.reporting.logged import evaluations
 from training.evals.suite import Suite
 
 
-def of_log(log: EventLog, suites: Mapping[str, Suite], *, since: datetime | None = None) -> Answers:
-    """Answers that a log holds, of suites that count for quality; a suite that is not given counts as it was logged.
+def of_log(
+    log: EventLog, suites: Mapping[str, Suite], *, since: datetime | None = None, archive: str | None = None
+) -> Answers:
+    """Answers that a log holds, and the ``archive`` that it was compacted to, of suites that count for quality; a suite
+    that is not given counts as it was logged.
 
     Raises:
         LogError: the log cannot be read.
     """
     found = Answers()
-    for one in evaluations(log, since):
+    for one in evaluations(log, since, archive=archive):
         if one.suite in suites and not suites[one.suite].file.quality:
             found.left_out[f"suite {one.suite} does not count for quality"] += 1
         elif one.quality is None:

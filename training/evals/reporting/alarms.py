@@ -6,15 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from router_ml.offline.estimating.clustered import benjamini_hochberg
+
 LEVEL = 0.01
 """How often a lane that fails exactly as often as is tolerated alarms, at most, per failure and suite."""
+FALSE = 0.05
+"""The same over all tests of a lane: of failures that it alarms for, as many are expected to be chance, at most."""
 UNLISTED = "It is not among the failures that the suite says it catches."
 
 
 @dataclass(frozen=True)
 class Failure:
     """A way to fail. ``count`` of ``of`` judged rows; ``means``: the sentence of the suite; ``p_value`` of as many
-    where as many as tolerated are to be expected, None where none is tolerated; ``cases`` that failed so."""
+    where as many as tolerated are to be expected, None where none is tolerated; ``alarm``: for that reason, or by
+    ``ring``; ``cases`` that failed so."""
 
     name: str
     means: str
@@ -37,16 +42,26 @@ def failure(
     """One way to fail, as seen in rows by cluster.
 
     With nothing tolerated, one failure is an alarm. Else the exact binomial test: P(as many or more) at the tolerated
-    share is below 1%. A cluster counts once, with the share of its rows that failed, rounded down over all clusters, so
-    that ten paraphrases of one question are no ten failures.
+    share; all tests of a lane together say whether that is an alarm. A cluster counts once, with the share of its
+    rows that failed, rounded down over all clusters, so that ten paraphrases of one question are no ten failures.
     """
     count, of = sum(map(sum, failed.values())), sum(map(len, failed.values()))
     listed = UNLISTED if means is None else means
     if tolerated == 0.0:
         return Failure(name, listed, count, of, tolerated, count > 0, None, tuple(cases))
     whole = math.floor(sum(sum(rows) / len(rows) for rows in failed.values() if rows) + 1e-9)
-    p_value = at_least(whole, len(failed), tolerated)
-    return Failure(name, listed, count, of, tolerated, p_value < LEVEL, p_value, tuple(cases))
+    return Failure(name, listed, count, of, tolerated, False, at_least(whole, len(failed), tolerated), tuple(cases))
+
+
+def ring(p_values: Sequence[float]) -> list[bool]:
+    """Which of the tests of a lane are alarms: each at ``LEVEL``, and so that at most ``FALSE`` of its alarms are
+    expected to be chance (Benjamini & Hochberg 1995). Of a lane that is nowhere worse than is tolerated any alarm is.
+
+    >>> ring([0.5, 0.002, 0.009]), any(ring([0.004] + [0.5] * 18)), ring([0.004, 0.001, 0.001] + [0.5] * 16)[:3]
+    ([False, True, True], False, [True, True, True])
+    """
+    claimed = benjamini_hochberg(p_values, level=FALSE)
+    return [bool(one) and p < LEVEL for one, p in zip(claimed, p_values, strict=True)]
 
 
 def at_least(count: int, of: int, share: float) -> float:

@@ -82,23 +82,22 @@ def log_results(log: EventLog, results: Iterable[Result], *, suites: Mapping[str
     return count
 
 
-def evaluations(log: EventLog, since: datetime | None = None) -> Iterator[Evaluation]:
-    """Results that were kept, oldest first, as far as they are in the database.
+def evaluations(log: EventLog, since: datetime | None = None, *, archive: str | None = None) -> Iterator[Evaluation]:
+    """Results that were kept, oldest first; with ``archive``, the folder that the log was compacted to, also those.
 
     Raises:
-        LogError: the log cannot be read.
+        LogError: the log or the archive cannot be read.
     """
     from router_ml.storage.readers.evaluated import read_evaluated
 
-    for decision, outcome in read_evaluated(log, since):
+    for decision, outcome in read_evaluated(log, since, archive=archive):
         if decision.lane is not None and decision.model is not None:
             yield _evaluation(decision, outcome)
 
 
 def decision_id(result: Result) -> str:
     """The id of a result in the log."""
-    arm, case = result.arm, result.case
-    key = "\0".join((result.run, result.suite, case.id, arm.lane, arm.model, arm.version, str(result.repeat)))
+    key = "\0".join(map(str, result.name))
     return f"ev_{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}{EVAL_SUFFIX}"
 
 

@@ -36,7 +36,7 @@ def page(summary: Summary, differences: Sequence[Difference] = (), *, title: str
 
 def _top(summary: Summary, title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1><p class=note>{escape(', '.join(summary.runs))}</p>"
-    yield f'<p class="answer{" bad" if summary.alarms else ""}">{escape(words.verdict(summary))}</p>'
+    yield f'<p class="answer{" bad" if summary.alarms or summary.undone else ""}">{escape(words.verdict(summary))}</p>'
 
 
 def _rows(summary: Summary) -> Iterator[str]:

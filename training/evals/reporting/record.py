@@ -19,6 +19,8 @@ def to_record(summary: Summary, differences: Sequence[Difference] = ()) -> dict[
             {"suite": row.suite, "lane": row.lane, "failure": one.name, "count": one.count, "of": one.of}
             for row, one in summary.alarms
         ],
+        "tests": summary.tests,
+        "unheard": [{"suite": suite, "lane": lane} for suite, lane in summary.unheard],
         "rows": [_row(row) for row in summary.rows],
         "across": {name: [asdict(one) for one in some] for name, some in summary.across.items()},
         "differences": [asdict(one) for one in differences],

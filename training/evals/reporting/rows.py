@@ -52,9 +52,10 @@ class Row:
     """What a suite says of a lane.
 
     ``arms``: all that it was while it was asked; ``share`` of the judged rows that passed; ``quality``: the mean of the
-    rows' qualities, None where the suite does not count for quality; ``not_judged`` rows; ``left_out``: cases of the
-    suite that were not asked; ``errors``: attempts without an answer, by why; ``digests`` of the suite: more than one
-    means that it changed in between.
+    rows' qualities, None where the suite does not count for quality; ``tests``: p-values of what is
+    tolerated, by failure, 1 where nothing failed so; ``unheard``: it was asked, and nothing of what it did could be
+    judged; ``not_judged`` rows; ``left_out``: cases of the suite that were not asked; ``errors``: attempts without an
+    answer, by why; ``digests`` of the suite: more than one means that it changed in between.
     """
 
     suite: str
@@ -63,8 +64,10 @@ class Row:
     share: Share
     quality: Share | None
     failures: tuple[Failure, ...]
+    tests: Mapping[str, float]
     parts: tuple[Part, ...]
     costs: Costs
+    unheard: bool
     not_judged: int
     left_out: int
     errors: Mapping[str, int]
@@ -81,15 +84,18 @@ def row_of(name: str, lane: str, rows: Sequence[Result], suite: Suite | None, ac
     judged = [one for one in rows if one.passed is not None]
     counts = suite is None or suite.file.quality
     rated = [(one.quality, one.case.cluster) for one in judged if one.quality is not None] if counts else []
+    failures = _failures(judged, suite, across)
     return Row(
         suite=name,
         lane=lane,
         arms=tuple(dict.fromkeys(one.arm for one in rows)),
         share=_share(judged),
         quality=mean_quality([q for q, _ in rated], [c for _, c in rated]) if counts else None,
-        failures=_failures(judged, suite, across),
+        failures=failures,
+        tests=_tests(judged, suite, failures),
         parts=tuple(part for by, named in PARTS.items() for part in _parts(by, named, judged)),
         costs=_costs(rows),
+        unheard=not judged and any(one.attempt is not None and one.attempt.error != "not_allowed" for one in rows),
         not_judged=len(rows) - len(judged),
         left_out=_left_out(lane, rows, suite),
         errors=dict(Counter(str(one.attempt.error) for one in rows if one.attempt is not None and one.attempt.error)),
@@ -118,6 +124,13 @@ def _failures(judged: Sequence[Result], suite: Suite | None, across: Sequence[Ve
             failure(name, by_cluster, cases=tuple(cases), tolerated=tolerated.get(name, 0.0), means=catches.get(name))
         )
     return tuple(found) + tuple(_together(name, catches, across) for name in _failed_together(across))
+
+
+def _tests(judged: Sequence[Result], suite: Suite | None, failures: Sequence[Failure]) -> dict[str, float]:
+    """The tests that are made of a lane, whatever came of them: what is never tolerated is not tested but counted."""
+    shares = suite.file.tolerated if suite is not None and judged else {}
+    seen = {one.name: one.p_value for one in failures if one.p_value is not None}
+    return {name: seen.get(name, 1.0) for name, share in shares.items() if share > 0}
 
 
 def _named(result: Result) -> tuple[str, ...]:

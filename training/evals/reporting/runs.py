@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from training.evals.results import read_results
 from training.evals.running.record import ACROSS, RECORD, RunRecord, read_record
 from training.evals.suite import Suite, load_suite
 
+logger = logging.getLogger(__name__)
 _ACROSS = TypeAdapter(dict[str, tuple[Verdict, ...]])
 
 
@@ -36,7 +38,7 @@ class Run:
 
     def summary(self) -> Summary:
         """What it says."""
-        return summarise(self.results, self.suites, across=self.across)
+        return summarise(self.results, self.suites, across=self.across, record=self.record)
 
 
 def read_run(named: str | Path, *, out: Path) -> Run:
@@ -52,8 +54,13 @@ def read_run(named: str | Path, *, out: Path) -> Run:
 
 
 def folders(out: Path) -> Sequence[Path]:
-    """Folders of runs below ``out``, latest last."""
-    known = [(read_record(path.parent).started, path.parent) for path in out.glob(f"*/{RECORD}")]
+    """Folders of runs below ``out``, latest last. One whose record cannot be read is left out, with a warning."""
+    known = []
+    for path in out.glob(f"*/{RECORD}"):
+        try:
+            known.append((read_record(path.parent).started, path.parent))
+        except OfflineDataError as error:
+            logger.warning("%s It is left out: mend it, or remove its folder.", error)
     return [folder for _, folder in sorted(known)]
 
 

@@ -1,8 +1,8 @@
 """Shares and means over cases, with 95% intervals.
 
 Where every row stands for itself, a share has the interval of Wilson (1927). Where rows share a cluster (paraphrases
-of one question, repeats of one case) only clusters are independent: the mean over them, widened at the edges as by
-Agresti and Coull (``router_ml.offline.estimating.clustered``).
+of one question, repeats of one case) only clusters are independent: Wilson's for as many rows as theirs are worth
+(their effective size: Kish 1965; Korn and Graubard 1998), with Student's t of the clusters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from router_ml.offline.estimating.clustered import Z95_TWO_SIDED, mean
+from router_ml.offline.estimating.clustered import Z95_TWO_SIDED, mean, student
 
 Method = Literal["wilson", "clusters"]
 
@@ -67,15 +67,29 @@ def mean_quality(values: Sequence[float], cluster: Sequence[str]) -> Share:
 
 def wilson(good: int, count: int, *, z: float = Z95_TWO_SIDED) -> tuple[float, float]:
     """The interval of Wilson (1927) for a share of independent rows."""
-    value, square = good / count, z * z
+    return _score(good / count, count, z=z)
+
+
+def _score(value: float, count: float, *, z: float) -> tuple[float, float]:
+    square = z * z
     centre = (value + square / (2 * count)) / (1 + square / count)
     half = z / (1 + square / count) * math.sqrt(value * (1 - value) / count + square / (4 * count * count))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _over_clusters(values: Sequence[float], cluster: Sequence[str]) -> tuple[float, float]:
-    found = mean(np.asarray(values, float), np.asarray(cluster, dtype=str), reach=1.0)
-    if not math.isfinite(found.standard_error):
+    """The variance over clusters is that of these and of one more, whose rows are all alike: few clusters that happen
+    to agree are no proof that all do. Rows are never worth more than as many that stand for themselves."""
+    found = mean(np.asarray(values, float), np.asarray(cluster, dtype=str))
+    clusters, value = found.clusters, found.value
+    if clusters < 2:
         return 0.0, 1.0
-    half = found.half()
-    return max(0.0, found.value - half), min(1.0, found.value + half)
+    sizes = np.unique(np.asarray(cluster, dtype=str), return_counts=True)[1]
+    alike = found.rows**2 / float(np.square(sizes).sum())
+    largest = value * (1 - value)
+    if largest > 0:
+        variance = (found.standard_error**2 * (clusters - 1) + largest / alike) / clusters
+        worth = min(found.rows, largest / variance)
+    else:
+        worth = alike
+    return _score(value, worth, z=student(Z95_TWO_SIDED, clusters - 1))

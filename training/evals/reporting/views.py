@@ -15,7 +15,9 @@ from training.evals.reporting.summary import Summary
 
 def terminal(summary: Summary, differences: Sequence[Difference] = (), *, by: str | None = None) -> RenderableType:
     """Tables for a terminal; ``by``: split rows by ``route``, ``cell``, ``class`` or ``tier``."""
-    shown: list[RenderableType] = [Text(words.verdict(summary), style="bold red" if summary.alarms else "bold green")]
+    shown: list[RenderableType] = [
+        Text(words.verdict(summary), style="bold red" if summary.alarms or summary.undone else "bold green")
+    ]
     shown += [_table(title, columns, rows) for title, columns, rows in _sections(summary, differences, by) if rows]
     return Group(*shown, *(Text(note, style="dim") for note in words.notes(summary)))
 

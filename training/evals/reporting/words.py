@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from training.evals.reporting.alarms import LEVEL, Failure
+from training.evals.reporting.alarms import FALSE, LEVEL, Failure
 from training.evals.reporting.comparing import Difference
 from training.evals.reporting.rows import Part, Row
 from training.evals.reporting.shares import Share
 from training.evals.reporting.summary import Summary
+from training.evals.running.record import RunRecord
 
 COLUMNS = ("suite", "lane", "passed", "95% interval", "of", "alarms", "USD", "judges", "p50", "p95", "tokens")
 OF_FAILURES = ("suite", "lane", "failure", "count", "tolerated", "", "what it means", "cases")
@@ -16,8 +17,8 @@ OF_PARTS = ("suite", "lane", "passed", "95% interval", "of", "failures")
 OF_DIFFERENCES = ("suite", "lane", "before", "after", "difference", "95% interval", "p", "broke", "fixed")
 METHOD = (
     "Intervals hold 95%: Wilson's where each case stands for itself, over clusters where cases or repeats belong "
-    f"together. An alarm: more failures than the tolerated share explains (exact binomial test at {LEVEL:.0%}); where "
-    "none is tolerated, any one."
+    "together. An alarm: any failure that is not tolerated at all; of others, more than the tolerated share explains "
+    f"(exact binomial test at {LEVEL:.0%}, and at most {FALSE:.0%} of the alarms of a lane are expected to be chance)."
 )
 _MOST = 4
 
@@ -26,12 +27,13 @@ def verdict(summary: Summary) -> str:
     """The summary in one sentence."""
     if not summary.rows:
         return "Nothing was evaluated."
-    alarms = summary.alarms
+    alarms, silent = summary.alarms, summary.unheard
     asked = f"{len({row.lane for row in summary.rows})} lanes, {len({row.suite for row in summary.rows})} suites"
+    unheard = f" Nothing could be judged of {some([f'{suite} on {lane}' for suite, lane in silent])}." if silent else ""
     if not alarms:
-        return f"No alarm ({asked})."
+        return f"No alarm ({asked}).{unheard}"
     first = "; ".join(f"{row.lane}: {one.name} in {row.suite}" for row, one in alarms[:3])
-    return f"{len(alarms)} alarms ({asked}): {first}{'; and others' if len(alarms) > 3 else ''}."
+    return f"{len(alarms)} alarms ({asked}): {first}{'; and others' if len(alarms) > 3 else ''}.{unheard}"
 
 
 def row_cells(row: Row) -> tuple[str, ...]:
@@ -90,16 +92,17 @@ def difference_cells(one: Difference) -> tuple[str, ...]:
 
 def notes(summary: Summary) -> Iterator[str]:
     """What a reader has to know beside the numbers."""
-    yield METHOD
+    yield f"{METHOD} Such tests here: {summary.tests}."
     if any(row.share.method == "clusters" for row in summary.rows):
         yield "* Cases or repeats that belong together: the interval is over clusters."
     if any(row.costs.unpriced for row in summary.rows):
         yield "+ Some attempts did not say what they cost; they are not in the sum."
+    left = {} if summary.record is None else summary.record.left_out
     for row in summary.rows:
         missing = []
         if row.not_judged:
             missing.append(f"{row.not_judged} could not be judged")
-        if row.left_out:
+        if row.left_out and not left.get(row.suite, {}).get(row.lane):
             missing.append(f"{row.left_out} cases were not asked")
         missing += [f"{count} without an answer: {why}" for why, count in row.errors.items()]
         if len(row.digests) > 1:
@@ -108,6 +111,23 @@ def notes(summary: Summary) -> Iterator[str]:
             missing.append(f"the lane was {len(row.arms)} things meanwhile ({some([_arm(arm) for arm in row.arms])})")
         if missing:
             yield f"{row.suite}, {row.lane}: {'; '.join(missing)}."
+    if summary.record is not None:
+        yield from _of_run(summary.record)
+
+
+def _of_run(record: RunRecord) -> Iterator[str]:
+    """What the record of a run knows that its results do not."""
+    if record.status == "running":
+        yield "The run has not ended, or was killed: this is a part of it. The same command goes on."
+    for suite, by_lane in record.left_out.items():
+        for lane, reasons in by_lane.items():
+            yield f"Left out of {suite} on {lane}: {', '.join(f'{n} ({why})' for why, n in reasons.items())}."
+    for lane, n in record.not_allowed.items():
+        yield f"The rules keep {n} attempts from lane {lane}."
+    for why, n in record.put_off.items():
+        yield f"{n} answers wait to be judged ({why}): the same command goes on with them, with money for the judge."
+    for name, n in record.broken.items():
+        yield f"Check {name} broke {n} times; what it looked at is not judged by it."
 
 
 def percent(share: Share) -> str:

@@ -21,12 +21,13 @@ Key = tuple[str, str, str, str, str, int]
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt to make."""
+    """One attempt to make. ``answered``: a result that is there and was not judged: only that is to be done."""
 
     suite: Suite
     case: Case
     arm: RunArm
     repeat: int
+    answered: Result | None = None
 
     @property
     def key(self) -> Key:

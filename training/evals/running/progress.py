@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from training.evals.result import Result
-from training.evals.running.run import Unwatched
-from training.evals.running.working import Watch
+from training.evals.running.working import Unwatched, Watch
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

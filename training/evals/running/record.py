@@ -14,10 +14,12 @@ from pydantic import Field, JsonValue, ValidationError
 
 from router_ml.config.section import Section
 from router_ml.errors import OfflineDataError
-from training.evals.results import FILE
+from training.evals.results import FILE, writing
 from training.evals.suite import Suite
 
 RECORD, ACROSS, LOCK = "run.json", "across.json", ".lock"
+BUDGET = "budget"
+"""Why an attempt was left out for which there was no money."""
 _LATEST = timedelta(days=1)
 
 
@@ -52,8 +54,8 @@ class RunSettings(Section):
 class RunRecord(Section):
     """A run. ``status``: ``running`` also where it was killed, ``partial`` where something was left out, ``done``.
     ``left_out``: by suite, then by lane, then why, how many attempts were not made; ``not_allowed``: by lane, which the
-    rules let see no such data; ``broken``: by check, how often it raised; ``dependencies``: fingerprints of what the
-    results depend on."""
+    rules let see no such data; ``put_off``: why lanes could not be asked to judge, and how many attempts wait for
+    that; ``broken``: by check, how often it raised; ``dependencies``: fingerprints of what the results depend on."""
 
     run: str
     started: datetime
@@ -67,6 +69,7 @@ class RunRecord(Section):
     parallel: int = 1
     left_out: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     not_allowed: dict[str, int] = Field(default_factory=dict)
+    put_off: dict[str, int] = Field(default_factory=dict)
     broken: dict[str, int] = Field(default_factory=dict)
     dependencies: JsonValue = None
 
@@ -75,18 +78,19 @@ class RunRecord(Section):
         """Whether something is missing of what was to be asked."""
         return self.status != "done"
 
-    def same_as(self, other: RunRecord) -> bool:
-        """Whether both ask the same of the same, as it is configured."""
-        return self._asks() == other._asks()
+    def unlike(self, other: RunRecord) -> list[str]:
+        """In what they differ; in nothing where both ask the same of the same, as it is configured."""
+        mine, theirs = self._asks(), other._asks()
+        return [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
 
-    def _asks(self) -> tuple[object, ...]:
+    def _asks(self) -> dict[str, object]:
         known = self.dependencies if isinstance(self.dependencies, dict) else {}
         lanes = known.get("lanes")
         used = {*(arm.lane for arm in self.arms), self.settings.judge}
         own = {name: one for name, one in lanes.items() if name in used} if isinstance(lanes, dict) else lanes
         suites = sorted((one.name, one.digest) for one in self.suites)
         arms = sorted((one.lane, one.model, one.version) for one in self.arms)
-        return suites, arms, self.settings, {**known, "lanes": own}
+        return {**known, "suites": suites, "lanes": (arms, own), "settings": self.settings}
 
 
 def of_suite(suite: Suite, cases: int) -> RunSuite:
@@ -121,13 +125,18 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """A file that is either the old one or the new one, whatever happens meanwhile."""
+    """A file that is either the old one or the new one, whatever happens meanwhile.
+
+    Raises:
+        OfflineDataError: it cannot be written.
+    """
     beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with writing(path):
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
 
 
 def unfinished(out: Path, wanted: RunRecord) -> Path | None:
@@ -138,7 +147,7 @@ def unfinished(out: Path, wanted: RunRecord) -> Path | None:
             known = read_record(path.parent)
         except OfflineDataError:
             continue
-        if known.status != "done" and known.same_as(wanted) and wanted.started - known.started < _LATEST:
+        if known.status != "done" and not known.unlike(wanted) and wanted.started - known.started < _LATEST:
             found.append((known.started, path.parent))
     return max(found)[1] if found else None
 
@@ -147,14 +156,16 @@ def folder_of(out: Path, wanted: RunRecord, run_id: str | None, *, anew: bool) -
     """Where the run lies, and its record as it goes on from now.
 
     Raises:
-        OfflineDataError: there is a run of this id that asked something else.
+        OfflineDataError: there is a run of this id that asked something else, or it is no name of a folder.
     """
+    if run_id is not None and (run_id != Path(run_id).name or run_id in {"", ".."}):
+        raise OfflineDataError(f"Found a run {run_id!r}, expected its id: the name of its folder in {out}.")
     if run_id is not None and (out / run_id).exists():
         known = read_record(out / run_id)
-        if not known.same_as(wanted):
+        if unlike := known.unlike(wanted):
             raise OfflineDataError(
-                f"Run {run_id} asked other suites, lanes or settings, or they have changed since. Give it the same "
-                "ones, or begin a new run with another id."
+                f"Run {run_id} is of other {', '.join(unlike)}, or they have changed since. Give it the same ones, or "
+                "begin a new run with another id."
             )
         folder = out / run_id
     elif run_id is not None:
@@ -181,7 +192,7 @@ def held(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OfflineDataError(f"{folder} is in use by another process. Wait for it, or begin a new run.") from None
+            raise OfflineDataError(f"{folder} is in use by another process. Wait for it, or give --new.") from None
         _mend(folder / FILE)
         yield
 

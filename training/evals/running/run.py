@@ -1,18 +1,17 @@
 """Run suites against lanes: side by side, within a budget, going on where an earlier run was cut off.
 
 A run is a folder: ``run.json`` says what it was, ``results.jsonl`` what came of it, ``across.json`` what checks say
-of a lane's results together. A result that is there is not made again.
+of a lane's results together. A result that is there is not made again; one that is there and was not judged, because a
+lane that judges could not be asked, is judged.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,25 +27,14 @@ from training.evals.bench import Bench
 from training.evals.result import Result, Verdict
 from training.evals.results import FILE, read_results
 from training.evals.running.budget import Budget
-from training.evals.running.jobs import Job, Key, arms_of, jobs_of, key_of
-from training.evals.running.judging import ask_with
+from training.evals.running.ending import ended, together
+from training.evals.running.jobs import Job, key_of
+from training.evals.running.judging import AskJudges
 from training.evals.running.looping import finished
-from training.evals.running.record import (
-    ACROSS,
-    RunRecord,
-    RunSettings,
-    folder_of,
-    held,
-    of_suite,
-    write_record,
-    write_whole,
-)
-from training.evals.running.verdicts import BROKE, across_of, require_known, verdicts_of
-from training.evals.running.working import Watch, Work, carry_out
+from training.evals.running.planning import plan
+from training.evals.running.record import ACROSS, RunRecord, RunSettings, folder_of, held, write_record, write_whole
+from training.evals.running.working import Unwatched, Watch, Work, carry_out
 from training.evals.suite import Suite
-from training.evals.watching.dependencies import dependencies_of
-
-__all__ = ["OUT", "Options", "Ran", "Unwatched", "plan", "run", "run_in", "spent_usd", "verdicts_of"]
 
 OUT = Path("runs/evals")
 _SPARE_THREADS = 8
@@ -77,13 +65,6 @@ class Ran:
     record: RunRecord
     results: list[Result]
     across: dict[str, tuple[Verdict, ...]]
-
-
-class Unwatched:
-    """Nobody looks on."""
-
-    def made(self, result: Result | None, *, spent_usd: float) -> None:
-        """Nothing."""
 
 
 def run(
@@ -120,7 +101,7 @@ def run_in(
 
     Raises:
         OfflineDataError: a check, a lane or a suite is not what it has to be, or a lane cannot be called: nothing has
-            been asked then. The run to go on with is another one, or in use.
+            been asked then. The run to go on with is another one, or in use. What came of it cannot be written.
     """
     options = options or Options()
     wanted, jobs = plan(suites, lanes, bench=bench, settings=options.settings, now=clock())
@@ -128,83 +109,47 @@ def run_in(
     allowed = Allowed(suites, bench.config, bench.router)
     calls = _callable(calls, bench, lanes if options.settings.target == "lane" else ())
     folder, record = folder_of(out, wanted, options.run_id, anew=options.anew)
+
+    async def all_of_it(done: list[Result], todo: Sequence[Job], watching: Watch) -> Ran:
+        with ExitStack() as stack:
+            loop, target = asyncio.get_running_loop(), LaneTarget(calls, bench.config)
+            # Checks that wait for a judge each hold a thread; its call needs one more, to look its host up.
+            loop.set_default_executor(ThreadPoolExecutor(options.parallel + _SPARE_THREADS))
+            spent = max(record.spent_usd, sum(one.spent_usd for one in done))
+            budget = Budget(options.budget_usd, spent_usd=spent)
+            work = Work(
+                run=record.run,
+                bench=bench,
+                target=_target(stack, bench, target, record.settings),
+                asks=lambda allowed: AskJudges(target, bench.config, budget, loop, allowed),
+                allowed=allowed,
+                budget=budget,
+                path=folder / FILE,
+                watch=watching,
+                clock=clock,
+                made=[one for one in done if not one.put_off],
+            )
+            await carry_out(work, todo, parallel=options.parallel)
+            across = {suite.name: await together(work, suite) for suite in suites}
+            return Ran(folder, ended(record, work, clock()), work.made, across)
+
     with held(folder):
-        done = _known(folder, jobs)
-        todo = tuple(job for job in jobs if job.key not in done)
+        done, todo = _split(folder, jobs)
         write_record(folder, record)
-        watching = watch(len(jobs), len(done)) if watch is not None else Unwatched()
-
-        async def all_of_it() -> tuple[Work, dict[str, tuple[Verdict, ...]]]:
-            with ExitStack() as stack:
-                loop = asyncio.get_running_loop()
-                # Checks that wait for a judge each hold a thread; its call needs one more, to look its host up.
-                loop.set_default_executor(ThreadPoolExecutor(options.parallel + _SPARE_THREADS))
-                lane_target = LaneTarget(calls, bench.config)
-                budget = Budget(options.budget_usd, spent_usd=sum(map(spent_usd, done.values())))
-                work = Work(
-                    run=record.run,
-                    bench=bench,
-                    target=_target(stack, bench, lane_target, record.settings),
-                    asks=ask_with(lane_target, bench.config, budget, loop),
-                    allowed=allowed,
-                    budget=budget,
-                    path=folder / FILE,
-                    watch=watching,
-                    clock=clock,
-                    made=list(done.values()),
-                )
-                await carry_out(work, todo, parallel=options.parallel)
-                return work, {suite.name: await _across(work, suite) for suite in suites}
-
-        work, across = finished(all_of_it())
-        record = _ended(record, work, clock())
-        write_whole(folder / ACROSS, _ACROSS.dump_json(across, indent=2, exclude_defaults=True).decode() + "\n")
-        write_record(folder, record)
-    return Ran(folder, record, work.made, across)
+        watching = watch(len(jobs), len(jobs) - len(todo)) if watch is not None else Unwatched()
+        ran = finished(all_of_it(done, todo, watching))
+        write_whole(folder / ACROSS, _ACROSS.dump_json(ran.across, indent=2, exclude_defaults=True).decode() + "\n")
+        write_record(folder, ran.record)
+    return ran
 
 
-def plan(
-    suites: Sequence[Suite], lanes: Sequence[str], *, bench: Bench, settings: RunSettings, now: datetime
-) -> tuple[RunRecord, tuple[Job, ...]]:
-    """What a run would be, and all that it would ask; nothing is asked or written.
-
-    Raises:
-        OfflineDataError: as ``run_in``.
-    """
-    if settings.target == "lane" and not lanes and any(case.decided is None for one in suites for case in one.cases):
-        raise OfflineDataError("Found no lane to ask. Name at least one, or let the router choose: --target route.")
-    names = Counter(one.name for one in suites)
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise OfflineDataError(f"Found two suites called {', '.join(twice)}. Run one, or give each a name of its own.")
-    require_known(suites)
-    if bench.judge is not None:
-        arms_of(bench.config, [bench.judge], None, target="lane")
-        settings = settings.model_copy(update={"judge": bench.judge})
-    arms = arms_of(bench.config, tuple(dict.fromkeys(lanes)), bench.router, target=settings.target)
-    jobs = jobs_of(suites, arms, bench.router, settings)
-    record = RunRecord(
-        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
-        started=now,
-        suites=tuple(of_suite(one, len({job.case.id for job in jobs if job.suite is one})) for one in suites),
-        arms=arms,
-        settings=settings,
-        dependencies=dependencies_of(bench.config, suites, bench.router),
-    )
-    return record, jobs
-
-
-def spent_usd(result: Result) -> float:
-    """What a result cost: the attempt, what may have been paid beside, and its judges."""
-    attempt = result.attempt
-    paid = 0.0 if attempt is None else (attempt.cost_usd or 0.0) + attempt.assumed_usd
-    return paid + sum(one.cost_usd for one in result.verdicts)
-
-
-def _known(folder: Path, jobs: Sequence[Job]) -> dict[Key, Result]:
-    """What is there already of what is to be asked."""
-    keys = {job.key for job in jobs}
+def _split(folder: Path, jobs: Sequence[Job]) -> tuple[list[Result], list[Job]]:
+    """What is there of what is to be asked, and what is to be done: asked, or only judged."""
     found = read_results(folder) if (folder / FILE).is_file() else []
-    return {key: one for one in found if (key := key_of(one)) in keys}
+    known, keys = {key_of(one): one for one in found}, {job.key for job in jobs}
+    done = [one for key, one in known.items() if key in keys]
+    todo = [replace(job, answered=known.get(job.key)) for job in jobs]
+    return done, [job for job in todo if job.answered is None or job.answered.put_off]
 
 
 def _callable(calls: Lanes | None, bench: Bench, lanes: Sequence[str]) -> Lanes:
@@ -222,39 +167,3 @@ def _target(stack: ExitStack, bench: Bench, lanes: LaneTarget, settings: RunSett
     if settings.target == "lane" or bench.router is None:
         return lanes
     return RouteTarget(stack.enter_context(Executor(bench.router)), bench.config)
-
-
-async def _across(work: Work, suite: Suite) -> tuple[Verdict, ...]:
-    """Of one suite; a lane may judge there only what it may see of all cases."""
-    seen = [one for one in work.made if one.suite == suite.name and (one.attempt is None or _asked(one))]
-    if not suite.file.across or not seen:
-        return ()
-    may = frozenset(work.bench.config.lanes)
-    for one in seen:
-        may &= work.allowed.lanes(suite, one.case)
-    ask = None if work.bench.judge is None else work.asks(may)
-    bench = Bench(work.bench.config, work.bench.router, ask, work.bench.judge)
-    return await asyncio.to_thread(across_of, suite, seen, bench)
-
-
-def _asked(result: Result) -> bool:
-    return result.attempt is not None and result.attempt.error != "not_allowed"
-
-
-def _ended(record: RunRecord, work: Work, now: datetime) -> RunRecord:
-    left: dict[str, dict[str, dict[str, int]]] = {}
-    for (suite, lane), why in work.left.items():
-        left.setdefault(suite, {})[lane] = dict(why)
-    seen = work.made
-    broken = Counter(said.check for one in seen for said in one.verdicts if said.detail.startswith(BROKE))
-    barred = Counter(one.arm.lane for one in seen if one.attempt is not None and not _asked(one))
-    return record.model_copy(
-        update={
-            "ended": now,
-            "status": "partial" if left else "done",
-            "spent_usd": work.budget.spent_usd,
-            "left_out": left,
-            "broken": dict(broken),
-            "not_allowed": dict(barred),
-        }
-    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from router_ml.errors import OfflineDataError
+from router_ml.errors import ConfigError, OfflineDataError
 from training.evals.bench import Bench
 from training.evals.case import Expect
 from training.evals.registry import Seen, compares_lanes, run_across, run_check, settle
@@ -13,7 +13,7 @@ from training.evals.result import Result, Verdict
 from training.evals.suite import Suite
 
 BROKE = "broke: "
-"""How the detail of a verdict begins whose check raised; the class of the error follows."""
+"""How the detail of a verdict begins whose check raised; our own error, or the class of another one, follows."""
 
 
 def verdicts_of(seen: Seen) -> tuple[Verdict, ...]:
@@ -46,13 +46,21 @@ def across_of(suite: Suite, results: Iterable[Result], bench: Bench) -> tuple[Ve
     return tuple(found)
 
 
-def require_known(suites: Iterable[Suite]) -> None:
+def require_known(suites: Iterable[Suite], lanes: Container[str]) -> None:
     """See that every check there is can be run, before anything is asked.
 
+    Args:
+        lanes: that a check may name to judge.
+
     Raises:
-        OfflineDataError: names the suite, the case and what is wrong with its check.
+        OfflineDataError: names the suite, the case and what is wrong with its check, or with the schema of a tool.
     """
     for suite in suites:
+        if suite.file.tools:
+            try:
+                suite.checker  # noqa: B018 - reads the schemas
+            except ConfigError as error:
+                raise OfflineDataError(f"Suite {suite.name}: {str(error).removeprefix('router.yaml: ')}") from None
         own = [(f"Suite {suite.name}", expect, False) for expect in suite.file.checks]
         across = [(f"Suite {suite.name}", expect, True) for expect in suite.file.across]
         cases = [(f"Suite {suite.name}, case {case.id}", one, False) for case in suite.cases for one in case.checks]
@@ -61,7 +69,10 @@ def require_known(suites: Iterable[Suite]) -> None:
                 settle(expect, across=many)
             except OfflineDataError as error:
                 raise OfflineDataError(f"{where}: {error}") from None
+            if (judge := expect.given.get("judge")) is not None and judge not in lanes:
+                raise OfflineDataError(f"{where}: check {expect.check} is to be judged by {judge}, which is no lane.")
 
 
 def _broken(expect: Expect, error: Exception) -> Verdict:
-    return Verdict(expect.check, None, detail=f"{BROKE}{type(error).__name__}")
+    said = str(error) if isinstance(error, OfflineDataError) else type(error).__name__
+    return Verdict(expect.check, None, detail=f"{BROKE}{said}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +16,18 @@ from training.evals.asking.allowed import Allowed
 from training.evals.asking.forecast import Forecast, expected_usd
 from training.evals.asking.lane import Target
 from training.evals.attempt import Attempt
-from training.evals.bench import Ask, Bench
+from training.evals.bench import Bench
 from training.evals.registry import Seen
 from training.evals.result import ROUTER, Arm, Result, Verdict
 from training.evals.results import append
 from training.evals.running.budget import Budget
 from training.evals.running.jobs import Job
+from training.evals.running.judging import AskJudges
+from training.evals.running.record import BUDGET
 from training.evals.running.verdicts import BROKE, verdicts_of
 
 CLOSED: frozenset[FailureKind] = frozenset(("authentication", "unavailable"))
 """Failures that say that a lane cannot be called at all: its other cases are left out, and nothing is kept of it."""
-BUDGET = "budget"
 
 
 class Watch(Protocol):
@@ -37,6 +38,13 @@ class Watch(Protocol):
         ...
 
 
+class Unwatched:
+    """Nobody looks on."""
+
+    def made(self, result: Result | None, *, spent_usd: float) -> None:
+        """Nothing."""
+
+
 @dataclass
 class Work:
     """What the workers of a run share. ``left``: by suite and lane, why attempts were not made and how many."""
@@ -44,7 +52,7 @@ class Work:
     run: str
     bench: Bench
     target: Target
-    asks: Callable[[Set[str]], Ask]
+    asks: Callable[[Set[str]], AskJudges]
     allowed: Allowed
     budget: Budget
     path: Path
@@ -56,7 +64,7 @@ class Work:
     closed: dict[str, str] = field(default_factory=dict)
 
 
-async def carry_out(work: Work, jobs: tuple[Job, ...], *, parallel: int) -> None:
+async def carry_out(work: Work, jobs: Sequence[Job], *, parallel: int) -> None:
     """Do all jobs, ``parallel`` at a time; those of one lane never wait for those of another one that is full."""
     queues: dict[str, deque[Job]] = defaultdict(deque)
     for job in jobs:
@@ -89,15 +97,14 @@ async def _do(work: Work, job: Job) -> None:
     if lane != ROUTER and lane not in allowed:
         _keep(work, job, Attempt(lane, job.case.id, None, error="not_allowed", detail="NotAllowedError"), ())
         return
-    attempt = await _attempted(work, job)
-    if attempt is not None:
-        bench = replace(work.bench, ask=None if work.bench.judge is None else work.asks(allowed))
-        seen = Seen(job.suite, job.case, attempt, bench)
-        verdicts = await asyncio.to_thread(verdicts_of, seen)
-        judged = sum(one.cost_usd for one in verdicts)
-        work.forecast.learn(job.suite.name, lane, plain_usd=_plain_usd(work, job), paid_usd=_paid(attempt))
-        work.forecast.judged(job.suite.name, judged)
-        _keep(work, job, attempt, verdicts)
+    attempt = job.answered.attempt if job.answered is not None else await _attempted(work, job)
+    if attempt is None:
+        return
+    asks = None if work.bench.judge is None else work.asks(allowed)
+    seen = Seen(job.suite, job.case, attempt, replace(work.bench, ask=asks))
+    verdicts = await asyncio.to_thread(verdicts_of, seen)
+    work.forecast.judged(job.suite.name, sum(one.cost_usd for one in verdicts))
+    _keep(work, job, attempt, verdicts, put_off="" if asks is None else asks.put_off)
 
 
 async def _attempted(work: Work, job: Job) -> Attempt | None:
@@ -113,7 +120,7 @@ async def _attempted(work: Work, job: Job) -> Attempt | None:
     paid = 0.0
     try:
         attempt = await work.target.attempt(job.suite, job.case, lane)
-        paid = _paid(attempt)
+        paid = attempt.spent_usd
     finally:
         work.budget.settle(expected, paid_usd=paid)
         work.budget.tell()
@@ -121,6 +128,7 @@ async def _attempted(work: Work, job: Job) -> Attempt | None:
         work.closed[lane] = attempt.error
         _leave(work, job, attempt.error)
         return None
+    work.forecast.learn(job.suite.name, lane, plain_usd=_plain_usd(work, job), paid_usd=paid)
     return attempt
 
 
@@ -130,16 +138,12 @@ def _plain_usd(work: Work, job: Job) -> float:
     return max(expected_usd(config, job.suite, job.case, lane) for lane in lanes)
 
 
-def _paid(attempt: Attempt) -> float:
-    return (attempt.cost_usd or 0.0) + attempt.assumed_usd
-
-
 def _leave(work: Work, job: Job, why: str) -> None:
     work.left[job.suite.name, job.arm.lane][why] += 1
     work.watch.made(None, spent_usd=work.budget.spent_usd)
 
 
-def _keep(work: Work, job: Job, attempt: Attempt | None, verdicts: tuple[Verdict, ...]) -> None:
+def _keep(work: Work, job: Job, attempt: Attempt | None, verdicts: tuple[Verdict, ...], *, put_off: str = "") -> None:
     served = (None, None) if attempt is None else (attempt.served_model, attempt.fingerprint)
     result = Result(
         run=work.run,
@@ -149,10 +153,12 @@ def _keep(work: Work, job: Job, attempt: Attempt | None, verdicts: tuple[Verdict
         arm=Arm(job.arm.lane, job.arm.model, job.arm.version, *served),
         attempt=attempt,
         verdicts=verdicts,
-        at=work.clock(),
+        at=work.clock() if job.answered is None else job.answered.at,
         repeat=job.repeat,
+        put_off=put_off,
     )
-    append(work.path, [result])
+    if result != job.answered:
+        append(work.path, [result])
     work.made.append(result)
     work.watch.made(result, spent_usd=work.budget.spent_usd)
 

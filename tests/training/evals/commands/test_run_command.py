@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,9 +25,11 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def called(server: FaultServer, folder: Path, *more: str, lanes: tuple[str, ...] = ("openai-us",)) -> Result:
-    """``run`` with a suite of ten cases."""
-    suite = suite_at(folder / "tiny", questions(10), tolerated={"error": 0.3})
+def called(
+    server: FaultServer, folder: Path, *more: str, lanes: tuple[str, ...] = ("openai-us",), **file: Any
+) -> Result:
+    """``run`` with a suite of ten cases; ``file``: what else its ``suite.yaml`` says."""
+    suite = suite_at(folder / "tiny", questions(10), **{"tolerated": {"error": 0.3}, **file})
     path = folder / "router.yaml"
     path.write_text(
         yaml.safe_dump(bench_on(server).config.model_dump(mode="json", by_alias=True, exclude_defaults=True))
@@ -71,6 +74,16 @@ def test_a_lane_that_was_never_asked_is_no_success(server: FaultServer, tmp_path
     assert called(server, tmp_path, "--new", "--budget", "0").exit_code == 2
     part = called(server, tmp_path, "--new", "--budget", "0.05", "--parallel", "1", "--json")
     assert (part.exit_code, json.loads(part.stdout)["status"]) == (0, "partial")
+
+
+def test_a_lane_that_answers_nothing_is_no_success(server: FaultServer, tmp_path: Path) -> None:
+    """Down all the time, and the checks of the suite judge answers only: not an alarm, and not good either."""
+    server.script("gpt-4.1", ["context_overflow"])
+    checks = [{"check": "regex", "pattern": "."}]
+    made = called(server, tmp_path, "--json", checks=checks)
+    assert made.exit_code == 2, made.output
+    said = json.loads(made.stdout)
+    assert (said["alarms"], said["unheard"]) == ([], [{"suite": "tiny", "lane": "openai-us"}])
 
 
 def test_results_become_outcomes_of_a_log(server: FaultServer, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from router_ml.router import Router
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.views.overview import decided
 from router_ml.storage.views.stories import stories
+from tests.training.evals.reporting.conftest import NOON
 from training.evals.reporting.logged import decision_id, evaluations, log_results
 from training.evals.result import ROUTER, Arm, Result
 
@@ -109,13 +110,16 @@ def test_no_reader_of_traffic_sees_an_evaluation(
 
 
 def test_an_archive_gives_traffic_alone(both: EventLog, tmp_path: Path) -> None:
-    """Evaluations are compacted with the rest, and no learner reads them from there either."""
+    """Evaluations are compacted with the rest; no learner reads them from there, and their own reader does."""
     pytest.importorskip("pyarrow", reason="archives are Parquet")
     from router_ml.storage.archives.archive import compact, read_archive
 
     compact(both, before=END, to=str(tmp_path), now=END + timedelta(days=60), who="ada", why="old")
     batches = list(read_archive(str(tmp_path), log=both))
     assert sum(len(batch) for batch in batches) == 2
+    assert len(list(evaluations(both))) == 0
+    assert len(list(evaluations(both, archive=str(tmp_path)))) == 40
+    assert len(list(evaluations(both, NOON + timedelta(seconds=30), archive=str(tmp_path)))) == 10
     found = stories(both, since=START, archive=str(tmp_path))
     assert {story.decision.decision_id for story in found} == {"real-0", "real-1"}
 

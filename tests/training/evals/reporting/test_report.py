@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from router_ml.storage.eventlog import EventLog
 from training.evals.__main__ import build
 from training.evals.reporting.logged import evaluations
-from training.evals.reporting.runs import read_run
+from training.evals.reporting.runs import folders, read_run
 from training.evals.reporting.tracked import track
 from training.evals.result import Result
 from training.evals.results import append
@@ -51,6 +51,17 @@ def test_the_latest_run_is_reported_and_an_alarm_is_an_exit_code(out: Path) -> N
     assert said.exit_code == 1
     assert json.loads(said.stdout)["runs"] == ["two"]
     assert CliRunner().invoke(build(), ["report", "one", "--out", str(out)]).exit_code == 0
+
+
+def test_a_run_that_cannot_be_read_takes_no_other_with_it(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The latest of the others is reported, and the folder that is left out is named. A run without results is no
+    success."""
+    (out / "torn").mkdir()
+    (out / "torn" / "run.json").write_text("{")
+    assert [folder.name for folder in folders(out)] == ["one", "two"]
+    assert "torn" in caplog.text
+    (out / "one" / "results.jsonl").unlink()
+    assert CliRunner().invoke(build(), ["report", "one", "--out", str(out)]).exit_code == 2
 
 
 def test_two_runs_are_compared_and_kept(out: Path) -> None:

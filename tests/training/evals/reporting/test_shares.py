@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.evals.reporting.coverage import covered
 from training.evals.reporting.shares import mean_quality, share
 
 
@@ -37,16 +38,19 @@ def test_ten_paraphrases_of_one_question_are_no_ten_questions() -> None:
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
 
-@pytest.mark.parametrize("grouped", [False, True])
-def test_intervals_cover_the_true_share(grouped: bool) -> None:
-    """In 95% of 400 samples, give or take what chance explains, independent or in clusters of four."""
-    rng, size, covered = np.random.default_rng(5), 4 if grouped else 1, 0
-    for _ in range(400):
-        own = rng.beta(6, 1.5, 30)  # a mean of 0.8
-        passed = (rng.random((30, size)) < own[:, None]).ravel()
-        found = share(passed.tolist(), np.repeat(np.arange(30), size).astype(str).tolist())
-        covered += found.low <= 0.8 <= found.high
-    assert covered >= 400 * 0.92
+def test_intervals_cover_the_true_share() -> None:
+    """In 95% of 300 samples, give or take what chance explains, where each row stands for itself."""
+    rng, names = np.random.default_rng(5), [str(at) for at in range(30)]
+    found = [share((rng.random(30) < 0.8).tolist(), names) for _ in range(300)]
+    assert sum(one.low <= 0.8 <= one.high for one in found) >= 300 * 0.92
+
+
+@pytest.mark.parametrize(("groups", "widest"), [(5, 0.7), (30, 0.22)])
+def test_intervals_over_clusters_cover_and_are_no_wider_than_that_takes(groups: int, widest: float) -> None:
+    """Also over few of them, whatever rows of a cluster have in common."""
+    found = covered(groups, draws=50)
+    assert np.mean([held for held, _ in found]) >= 0.93
+    assert np.mean([width for _, width in found]) < widest
 
 
 def test_nothing_judged_is_no_share() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.training.evals.reporting.conftest import NOON
 from training.evals.attempt import Attempt
-from training.evals.reporting.summary import summarise
+from training.evals.reporting.summary import Summary, summarise
+from training.evals.reporting.words import notes, verdict
 from training.evals.result import Result, Verdict
+from training.evals.running.record import RunRecord, RunSettings
 
 MakeResult = Callable[..., Result]
 Make = Callable[..., Any]
@@ -80,3 +83,55 @@ def test_a_suite_that_says_nothing_of_quality_has_none(
     suite = make_suite([make_case(0)], quality=False)
     (row,) = summarise([make_result(0, failure="slow")], [suite]).rows
     assert row.quality is None
+
+
+def test_alarms_are_of_all_tests_of_a_lane(make_result: MakeResult, make_case: Make, make_suite: Make) -> None:
+    """What rings where it is the only test may be chance among many; other lanes change nothing, and how many tests
+    there were is said."""
+    cases = [make_case(number) for number in range(65)]
+
+    def found(tests: int, lanes: int = 1) -> Summary:
+        tolerated = {"slow": 0.01} | {f"other-{at}": 0.01 for at in range(1, tests)}
+        results = [
+            make_result(number, lane=f"lane-{lane}", failure="slow" if lane == 0 and number < 4 else None)
+            for number in range(65)
+            for lane in range(lanes)
+        ]
+        catches = dict.fromkeys(tolerated, "It fails.")
+        return summarise(results, [make_suite(cases, catches=catches, tolerated=tolerated)])
+
+    assert [(one.tests, len(one.alarms)) for one in (found(1), found(1, lanes=3), found(12))] == [
+        (1, 1),
+        (3, 1),
+        (12, 0),
+    ]
+
+
+def test_a_lane_of_which_nothing_was_heard_is_no_good_news(make_result: MakeResult) -> None:
+    """Down all the time, or never asked since its key was refused: neither is an alarm, both are said first. What the
+    rules keep from a lane is as it should be."""
+
+    def silent(lane: str, error: str) -> Result:
+        attempt = Attempt(lane, "case-0", None, error=error)  # type: ignore[arg-type]
+        return make_result(0, lane=lane, judged=False, attempt=attempt)
+
+    record = RunRecord(
+        run="run-1",
+        started=NOON,
+        status="partial",
+        suites=(),
+        arms=(),
+        settings=RunSettings(),
+        left_out={"contract": {"locked": {"authentication": 9}, "fast": {"budget": 2}}},
+        put_off={"over_budget": 3},
+        broken={"similar": 4},
+    )
+    results = [make_result(0, lane="fast"), silent("down", "connection"), silent("kept", "not_allowed")]
+    found = summarise(results, [], record=record)
+    assert found.unheard == (("contract", "down"), ("contract", "locked"))
+    assert "contract on down, contract on locked" in verdict(found)
+    said = " ".join(notes(found))
+    for part in ("9 (authentication)", "2 (budget)", "3 answers wait to be judged", "similar broke 4 times"):
+        assert part in said
+    assert found.undone
+    assert not summarise([make_result(0)], [], record=record.model_copy(update={"left_out": {}, "broken": {}})).undone

@@ -23,9 +23,9 @@ from router_ml.faults.answers import Said
 from router_ml.faults.asked import Asked
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.bench import Bench
-from training.evals.results import read_results
+from training.evals.results import append, read_results
 from training.evals.running.record import RunSettings, read_record
-from training.evals.running.run import Options, run, run_in, spent_usd
+from training.evals.running.run import Options, run, run_in
 
 LANES = ["openai-us", "private-a"]
 
@@ -71,8 +71,11 @@ def test_a_run_goes_on_where_it_was_cut_off(server: FaultServer, tmp_path: Path)
     assert (again.folder, len(again.results), len(server.calls)) == (first.folder, 8, 8 + 3)
     assert len(read_results(again.folder)) == 8
     other = suite_at(tmp_path / "tiny", questions(9))
-    with pytest.raises(OfflineDataError, match="changed since"):
+    with pytest.raises(OfflineDataError, match="is of other suites, prompts, or they have changed"):
         run([other], LANES[:1], bench=bench_on(server), out=out, options=Options(run_id=first.record.run))
+    for stray in ("../out", "a/b", "", str(first.folder)):
+        with pytest.raises(OfflineDataError, match="expected its id"):
+            run([other], LANES[:1], bench=bench_on(server), out=out, options=Options(run_id=stray))
 
 
 def test_a_lane_that_is_configured_otherwise_is_another_run(server: FaultServer, tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ def test_a_budget_is_never_passed_and_what_is_left_out_is_said(server: FaultServ
     assert ran.record.partial
     assert 0.1 < ran.record.spent_usd <= 0.2 + 4 * 0.018
     assert ran.record.left_out == {"tiny": {"openai-us": {"budget": 40 - len(ran.results)}}}
-    assert sum(map(spent_usd, ran.results)) == pytest.approx(ran.record.spent_usd)
+    assert sum(one.spent_usd for one in ran.results) == pytest.approx(ran.record.spent_usd)
     more = run_in([suite], ["openai-us"], bench=bench_on(server), out=out, options=Options(budget_usd=9.0))
     assert (more.folder, len(more.results), len(server.calls)) == (ran.folder, 40, 40)
     assert more.record.status == "done"
@@ -115,6 +118,19 @@ def test_judges_are_paid_from_the_same_budget(server: FaultServer, tmp_path: Pat
     poor = run_in([suite], ["private-a"], bench=bench, out=tmp_path / "poor", options=Options(budget_usd=0.001))
     assert [said.detail for one in poor.results for said in one.verdicts] == ["over_budget"] * len(poor.results)
     assert all(one.passed is None for one in poor.results)
+    n = len(poor.results)
+    assert (poor.record.status, poor.record.put_off) == ("partial", {"over_budget": n})
+    asked = len(server.calls)
+    again = run_in([suite], ["private-a"], bench=bench, out=tmp_path / "poor", options=Options(budget_usd=0.001))
+    assert len((again.folder / "results.jsonl").read_text().splitlines()) == n, "what changed nothing is not written"
+    rich = run_in([suite], ["private-a"], bench=bench, out=tmp_path / "poor", options=Options(budget_usd=1.0))
+    assert rich.folder == poor.folder
+    assert [one.passed for one in read_results(rich.folder)] == [True] * 3
+    assert {one.name: one.attempt for one in rich.results}.items() >= {
+        one.name: one.attempt for one in poor.results
+    }.items()
+    assert (rich.record.status, rich.record.put_off) == ("done", {})
+    assert len(server.calls) - asked == 3 + 3 - n, "three are judged, and no answer is asked for twice"
 
 
 def test_checks_that_wait_do_not_wait_for_each_other(server: FaultServer, tmp_path: Path) -> None:
@@ -213,6 +229,22 @@ There.openai_url = sys.argv[1] + "/v1"
 suite, out = load_suite(sys.argv[2]), Path(sys.argv[3])
 run_in([suite], ["openai-us"], bench=bench_on(There()), out=out, options=Options(parallel=2))
 """
+
+
+def test_what_cannot_be_written_is_an_error_of_ours_and_half_a_character_can(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk ends a run with the name of the file. A lane that is cut off within an emoji may say half of one."""
+    suite = suite_at(tmp_path / "tiny", questions(1))
+    (one,) = run([suite], LANES[:1], bench=bench_on(server), out=tmp_path / "out")
+    assert one.attempt is not None
+    torn = replace(one, attempt=replace(one.attempt, detail="cut \ud83d"), repeat=1)
+    append(tmp_path / "results.jsonl", [one, torn, one])
+    kept = read_results(tmp_path)
+    assert [each.attempt.detail for each in kept if each.attempt] == ["", "cut ?"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OfflineDataError, match=r"cannot be written.*goes on"):
+        append(tmp_path / "file" / "results.jsonl", [one])
 
 
 @pytest.mark.slow

@@ -149,6 +149,26 @@ def test_the_command_runs_exactly_what_is_stale(
     assert (after.exit_code, after.stdout) == (0, "Nothing has changed that a suite depends on.\n")
 
 
+def test_all_that_is_run_again_has_one_budget(
+    bench: Bench, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Suites whose results are of other lanes are runs of their own: what one has spent the next one has not."""
+    import training.evals.commands.changed as module
+
+    monkeypatch.setattr(module, "open_bench", lambda model, config: bench)
+    out, lanes = tmp_path / "runs", ("openai-us", "private-a")
+    suites = [suite_at(tmp_path / name, questions(1), depends_on=["indexes"]) for name in "ab"]
+    for suite, lane in zip(suites, lanes, strict=True):
+        run_in([suite], [lane], bench=bench, out=out)
+    (documents / "leave.md").write_text("another")
+    names = [str(one.folder) for one in suites]
+    made = CliRunner().invoke(build(), ["changed", *names, "--out", str(out), "--run", "--budget", "0.5"])
+    assert made.exit_code == 0, made.output
+    first, second = [read_record(folder) for folder in folders(out)][-2:]
+    assert first.spent_usd > 0
+    assert (first.budget_usd, second.budget_usd) == (0.5, 0.5 - first.spent_usd)
+
+
 def test_each_lane_is_compared_with_its_own_last_run(bench: Bench, tmp_path: Path, documents: Path) -> None:
     """A run of one lane alone, as after a change of that lane, does not make the other's results new."""
     suite, out = suite_at(tmp_path / "asks", questions(1), depends_on=["indexes"]), tmp_path / "runs"
