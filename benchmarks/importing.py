@@ -22,7 +22,8 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "import"
 
 
 def main() -> None:
-    """Time a dry run that reads no text, an import, and the same import again."""
+    """Time a dry run that reads no text, an import, the same import again, and one by rules alone, without a bundle: no
+    labels, no embeddings."""
     bundle = Bundle.load(shipped_bundle())
     router = Router(load_config(EXAMPLE / "router.yaml", bundle.taxonomy), bundle=bundle)
     mapping, path, now = load_mapping(EXAMPLE / "mapping.yaml"), EXAMPLE / "outcomes.csv", datetime.now(UTC)
@@ -34,11 +35,13 @@ def main() -> None:
 
     began = time.perf_counter(), time.process_time()
     timed("dry_run", began, survey(path, mapping, config=router.config, now=now).rows)
-    with tempfile.TemporaryDirectory() as folder, EventLog(Path(folder) / "log.db") as log:
-        for name in ("import", "again"):
-            began = time.perf_counter(), time.process_time()
-            done = import_file(path, mapping, router=router, log=log, who="benchmark", why="measured", now=now)
-            timed(name, began, done.survey.rows)
+    without = Router(load_config(EXAMPLE / "router.yaml"))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file, reader in (("import", "a", router), ("again", "a", router), ("without_model", "b", without)):
+            with EventLog(Path(folder) / f"{file}.db") as log:
+                began = time.perf_counter(), time.process_time()
+                done = import_file(path, mapping, router=reader, log=log, who="benchmark", why="measured", now=now)
+                timed(name, began, done.survey.rows)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from router_ml.cli.inputs import log_url, open_config
 from router_ml.cli.output import AsJson, Model, render, write, write_json
@@ -51,7 +51,8 @@ def import_log(  # noqa: PLR0913 - a command line has as many options as it has
     """Import outcomes as decisions: exit 1 where rows were left out, or where a mapping file was guessed."""
     place = mapping or Path(f"{file.replace(':', '_')}.mapping.yaml")
     if guess or (mapping is None and not place.is_file()):
-        _guess(file, place, open_config(config, model=model)[1], kind=kind, as_json=as_json)
+        known, given = open_config(config, model=model)[1], _given(model, config)
+        _guess(file, place, known, kind=kind, given=given, as_json=as_json)
         raise typer.Exit(0 if guess else 1)
     if not dry_run and not (who.strip() and why.strip()):
         raise InvalidRequestError("An import is an event of the log: say who with --who and why with --why.")
@@ -73,7 +74,7 @@ class _Next:
 
     def __init__(self, file: str, mapping: Path, log: str | None, model: str | None, config: Path | None) -> None:
         told = f" --config {config}" if config else ""
-        reads = f"{file} --mapping {mapping}{f' --model {model}' if model else ''}{told}"
+        reads = f"{file} --mapping {mapping}{_given(model, config)}"
         learns = f"{f' --base {model}' if model and Path(model).is_dir() else ''}{told} --no-pack --out runs/challenger"
         log = log or "router.db"
         self.lines = (
@@ -82,6 +83,10 @@ class _Next:
             f"python -m training.retrain --log {log}{learns} --dry-run",
             f"python -m training.retrain --log {log}{learns} --register",
         )
+
+
+def _given(model: str | None, config: Path | None) -> str:
+    return (f" --model {model}" if model else "") + (f" --config {config}" if config else "")
 
 
 def _router(model: str | None, config: Path | None) -> Router:
@@ -95,7 +100,7 @@ def _router(model: str | None, config: Path | None) -> Router:
     return Router(parts.config, bundle=parts.bundle, registry=parts.registry, guards=guards, rewards=parts.rewards)
 
 
-def _guess(file: str, place: Path, config: RouterConfig, *, kind: Kind | None, as_json: bool) -> None:
+def _guess(file: str, place: Path, config: RouterConfig, *, kind: Kind | None, given: str, as_json: bool) -> None:
     from router_ml.offline.importing.guessing import guess
     from router_ml.offline.importing.mapping import Format
 
@@ -108,7 +113,8 @@ def _guess(file: str, place: Path, config: RouterConfig, *, kind: Kind | None, a
         write_json({"mapping": str(place), "text": text})
         return
     write(text)
-    write(f"Written to {place}. Read it, correct it, then: router-ml log import {file} --mapping {place} --dry-run")
+    again = f"router-ml log import {file} --mapping {place}{given} --dry-run"
+    write(f"Written to {place}. Read it, correct it, then: {again}")
 
 
 def _survey(file: str, told: Mapping, router: Router, *, read: int, commands: _Next, as_json: bool) -> int:
@@ -129,7 +135,7 @@ def _write(file: str, told: Mapping, router: Router, *, log: str | None, said: t
     from router_ml.offline.importing.running import import_file
     from router_ml.storage.eventlog import EventLog
 
-    columns = TextColumn("reading rows"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn()
+    columns = TextColumn("reading rows"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with (
         EventLog(log_url(log), attribution_days=router.config.logging.attribution_days) as events,
         Progress(*columns, transient=True, console=Console(stderr=True, force_jupyter=False)) as progress,
@@ -142,7 +148,7 @@ def _write(file: str, told: Mapping, router: Router, *, log: str | None, said: t
             log=events,
             who=said[0],
             why=said[1],
-            step=lambda rows: progress.update(task, completed=rows),
+            step=lambda rows, of: progress.update(task, completed=rows, total=of),
         )
     if as_json:
         write_json(done.to_dict())

@@ -378,6 +378,6 @@ def test_ratings_of_whole_sessions_are_not_mistaken_for_missing_ones() -> None:
         "reward": np.where(kept[session], 1.0, np.nan),
         "rated_probability": np.full(1000, 0.3),
     }
-    with pytest.raises(OfflineDataError, match="Missing ratings are not zeros"):
+    with pytest.raises(OfflineDataError, match="rated_probability of log_outcome, or of an import"):
         Feedback(**fields)
     assert len(Feedback(**fields, cluster=session)) == 1000

@@ -38,6 +38,11 @@ def imported_page(done: Imported) -> RenderableType:
         told += f" {done.gone} had been erased from this log, or had expired, and stay out of it."
     if not (done.decisions or done.outcomes):
         told += " Nothing has changed."
+    if done.otherwise:
+        told += (
+            " Some that were there had come by another mapping file: they keep their lanes and propensities, only new "
+            "outcomes were added. To import them anew, begin another log."
+        )
     return Group(told, _head(found), *_problems(found))
 
 
@@ -46,7 +51,7 @@ def _head(found: Survey) -> str:
     share = found.rated / found.usable if found.usable else 0.0
     fifths = " ".join(map(str, found.quality))
     lines = [
-        f"{found.rows} rows: {found.usable} usable, {found.duplicates} said twice, {found.left_out} left out{at}.",
+        f"{_rows(found.rows)}: {found.usable} usable, {found.duplicates} said twice, {found.left_out} left out{at}.",
         f"{found.rated} rated ({share:.0%}; by fifths of 0..1: {fifths}), {found.drawn} drawn.",
     ]
     if found.read:
@@ -57,8 +62,14 @@ def _head(found: Survey) -> str:
         lines.append(
             f"{found.expired} rows are older than logging.keep says: the next router-ml log expire takes them."
         )
+    if found.ahead:
+        lines.append(f"{_rows(found.ahead)} of a time still to come: check time.format and time.zone of the mapping.")
     lines += [f"Claimed, and recorded as such: {escape(claim)}." for claim in found.claims]
     return "\n".join(lines)
+
+
+def _rows(many: int) -> str:
+    return f"{many} row" if many == 1 else f"{many} rows"
 
 
 def _lanes(found: Survey) -> Table:
@@ -73,11 +84,12 @@ def _lanes(found: Survey) -> Table:
 
 def _problems(found: Survey) -> Iterator[RenderableType]:
     for name, count in found.unknown_lanes.items():
-        yield f"Not a lane of router.yaml: {escape(name)} ({count} rows). Add it to lane.lanes of the mapping."
+        yield f"Not a lane of router.yaml: {escape(name)} ({_rows(count)}). Add it to lane.lanes of the mapping."
     for one in found.problems:
         lines = ", ".join(map(str, one.lines)) + (", ..." if one.rows > len(one.lines) else "")
+        where = f" (line {lines})" if one.lines else ""
         what = "left out" if one.fatal else "without this value"
-        yield f"{one.rows} rows {what}: {escape(one.column)}: {escape(one.expected)} (line {lines})"
+        yield f"{_rows(one.rows)} {what}: {escape(one.column)}: {escape(one.expected)}{where}"
 
 
 def _findings(found: Sequence[Finding], *, lacking: str) -> Table:

@@ -136,8 +136,9 @@ class RatingSums:
         if surplus > RATING_Z * self.error or self.unexplained > UNRATED + TOLERANCE:
             raise OfflineDataError(
                 f"{self.rated} of {self.rows} decisions have a reward (a rating, or a cost), but their "
-                f"P(rated) speaks for {self.weight:.0f}. Missing ratings are not zeros: give the true P(rated), or "
-                "leave out the decisions that are still to be rated, if nothing about their request or lane delays it."
+                f"P(rated) speaks for {self.weight:.0f}. Missing ratings are not zeros: give the true P(rated) "
+                "(rated_probability of log_outcome, or of an import's mapping), or leave out the decisions that are "
+                "still to be rated, if nothing about their request or lane delays it."
             )
 
     @property

@@ -31,6 +31,11 @@ def decision_id(source: str, key: str) -> str:
     return PREFIX + hashlib.sha256(whole).hexdigest()[:32]
 
 
+def fired_by(source: str, mapping_sha256: str) -> tuple[str, str]:
+    """Id and version of what stands for an import among the policies of its decisions."""
+    return MARK + source, mapping_sha256[:12]
+
+
 def decide(router: Router, rows: Sequence[Row], *, source: str, mapping_sha256: str) -> list[Made]:
     """A decision for each row, and what it was made from; nothing is kept."""
     stamps = [(0, row.at, decision_id(source, row.key)) for row in rows]
@@ -59,7 +64,8 @@ def _as_it_was(router: Router, made: Made, row: Row, source: str, mapping_sha256
     seen, lanes = made.decision, router.config.lanes
     reachable = {row.lane, *row.propensities}
     eligible = tuple(lane for lane in lanes if lane in reachable or lane in seen.eligible)
-    fired = PolicyFired(id=MARK + source, version=mapping_sha256[:12], effect=f"recorded as it was: lane {row.lane}")
+    name, version = fired_by(source, mapping_sha256)
+    fired = PolicyFired(id=name, version=version, effect=f"recorded as it was: lane {row.lane}")
     drawn = "drawn" if row.drawn else "not drawn"
     decision = seen.model_copy(
         update={

@@ -20,23 +20,23 @@ def litellm_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the spend logs, or a standard logging payload, beside ``lane``, ``asked``, ``cost``, ``took_ms``,
     ``person``, ``organisation`` and ``failed``."""
     payload = "response_cost" in row
-    asked = _opened(row.get("messages")) or look_up(row, "proxy_server_request.messages")
-    if isinstance(asked, str):
-        asked = [{"role": "user", "content": asked}]
+    asked, body = _opened(row.get("messages")), _table(row.get("proxy_server_request"))
+    asked = asked or _first(*(_opened(body.get(name)) for name in ("messages", "input", "prompt")))
     metadata = _opened(row.get("metadata"))
     known = metadata if isinstance(metadata, Mapping) else {}
     took = row.get("request_duration_ms")
     if _blank(took):
         took = _ms(row.get("response_time")) if payload else _between(row.get("startTime"), row.get("endTime"))
     failed = str(row.get("status") or known.get("status") or "") == "failure"
+    cached = str(row.get("cache_hit")).casefold() == "true"  # what a cache answers says nothing of a lane's cost
     return {
         **row,
         "metadata": known,
         "id": row.get("request_id") or row.get("id") or row.get("litellm_call_id"),
-        "asked": asked or None,
+        "asked": _asked(asked),
         "lane": None if failed else _first(row.get("model_group"), row.get("model")),
-        "cost": row.get("response_cost") if payload else row.get("spend"),
-        "took_ms": took,
+        "cost": None if cached else row.get("response_cost") if payload else row.get("spend"),
+        "took_ms": None if cached else took,
         "at": _moment(row.get("startTime")),
         "person": _first(row.get("end_user"), row.get("user"), known.get("user_api_key_user_id")),
         "organisation": _first(row.get("team_id"), known.get("user_api_key_team_id"), row.get("organization_id")),

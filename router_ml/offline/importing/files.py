@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from router_ml.errors import MissingExtraError, OfflineDataError
 from router_ml.offline.importing.exports import litellm_row, mlflow_row
@@ -16,6 +19,8 @@ from router_ml.offline.importing.mapping import Format, Read
 
 _BLOCK = 1 << 20
 _PARQUET_ROWS = 1000
+_PAGES = {"litellm": "data", "mlflow": "traces"}  # where their servers put rows
+_GAP, _ENDED = re.compile(r"[\s,]*"), re.compile(r"\s*[,\]]")
 _PACKED = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh"  # gzip; zip and xlsx; zstandard; bzip2
 Numbered = tuple[int, dict[str, Any] | None]
 """A line, counted from 1, and its row; None where it is not one."""
@@ -24,8 +29,8 @@ Numbered = tuple[int, dict[str, Any] | None]
 def rows_of(path: str | Path, *, kind: Format = "csv", read: Read | None = None) -> Iterator[Numbered]:
     """The rows of a file, or of the traces of an MLflow store (``mlflow:EXPERIMENT``).
 
-    ``litellm`` and ``mlflow`` files may be JSONL, one JSON list, CSV or Parquet; what is nested there, or has other
-    names in other releases, comes under the names that the presets map.
+    ``litellm`` and ``mlflow`` files may be JSONL, one JSON list, CSV, Parquet or what their servers answer, a page a
+    line; what is nested there, or has other names in other releases, comes under the names that the presets map.
 
     Raises:
         OfflineDataError: it cannot be read as what it is said to be. MissingExtraError: reading it needs an extra.
@@ -36,18 +41,21 @@ def rows_of(path: str | Path, *, kind: Format = "csv", read: Read | None = None)
         yield from ((number, mlflow_row(row)) for number, row in enumerate(read_traces(str(path)[7:]), 1))
         return
     path = Path(path)
+    if path.is_dir():
+        raise OfflineDataError(f"{path} is a folder. Import its files one by one, with the same mapping.")
     if not path.is_file():
         raise OfflineDataError(f"There is no file at {path}. Give the path of the export.")
     with path.open("rb") as file:
         if file.read(4).startswith(_PACKED):
             raise OfflineDataError(f"{path} is compressed or a spreadsheet. Unpack it, or export it as CSV.")
+    known = {"litellm": litellm_row, "mlflow": mlflow_row}.get(kind)
     for line, row in _plain(path, _written_as(path, kind), read or Read()):
-        if row is not None and kind == "litellm":
-            yield line, litellm_row(row)
-        elif row is not None and kind == "mlflow":
-            yield line, mlflow_row(row)
-        else:
+        if row is None or known is None:
             yield line, row
+        else:
+            page = row.get(_PAGES[kind])
+            rows = page if isinstance(page, list) else [row]
+            yield from ((line, known(one) if isinstance(one, dict) else None) for one in rows)
 
 
 def kind_of(path: str | Path) -> Format:
@@ -67,6 +75,19 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def encoding_of(path: str | Path) -> str:
+    """The encoding that a file is likely to have, from its mark or its first characters."""
+    with Path(path).open("rb") as file:
+        start = file.read(_BLOCK)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return Read().encoding
+
+
 def _written_as(path: Path, kind: Format) -> Format:
     return kind_of(path) if kind in ("litellm", "mlflow") else kind
 
@@ -81,7 +102,8 @@ def _plain(path: Path, kind: Format, read: Read) -> Iterator[Numbered]:
             yield from _json(path, read)
     except UnicodeDecodeError:
         raise OfflineDataError(
-            f"{path} is not {read.encoding}. Name its encoding: read: {{encoding: cp1252}}."
+            f"{path} is not {read.encoding}. Name its encoding in the mapping, probably: "
+            f"read: {{encoding: {encoding_of(path)}}}."
         ) from None
     except LookupError:
         raise OfflineDataError(f"{read.encoding} is no encoding that Python knows. Correct read.encoding.") from None
@@ -102,7 +124,9 @@ def _csv(path: Path, read: Read) -> Iterator[Numbered]:
         reader = csv.DictReader(lines(), delimiter=read.delimiter)
         names = reader.fieldnames
         if not names or len(set(names)) < len(names):
-            raise OfflineDataError(f"{path} needs a first line that names its columns, each once.")
+            twice = sorted({name for name in names or () if (names or []).count(name) > 1})
+            found = f"found {', '.join(twice)} more than once" if twice else "found no line"
+            raise OfflineDataError(f"{path} needs a first line that names its columns, each once; {found}.")
         line = reader.line_num + 1
         record.clear()
         for cells in reader:
@@ -135,9 +159,11 @@ def _json(path: Path, read: Read) -> Iterator[Numbered]:
             first = file.read(1)
         file.seek(0)
         if first == "[":  # one list: what a browser of the database exports
-            yield from enumerate((_row(item) for item in _whole(file.read(), path)), 1)
+            yield from enumerate(map(_row, _items(file, path)), 1)
             return
         for line, text in enumerate(file, 1):
+            if text.strip() == "{":
+                raise OfflineDataError(f"{path}, line {line}: expected one JSON object a line (jq -c . does that).")
             if text.strip():
                 try:
                     yield line, _row(json.loads(text))
@@ -145,12 +171,30 @@ def _json(path: Path, read: Read) -> Iterator[Numbered]:
                     yield line, None
 
 
-def _whole(text: str, path: Path) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise OfflineDataError(f"{path} begins like a JSON list and is none. Write one object per line.") from None
-    return value if isinstance(value, list) else []
+def _items(file: TextIO, path: Path, *, block: int = _BLOCK) -> Iterator[Any]:
+    """The items of one JSON list; no more of it is in memory than a block."""
+    decode, count, at = json.JSONDecoder().raw_decode, 0, 0
+    while file.read(1) != "[":
+        pass
+    text = file.read(block)
+    while True:
+        gap = _GAP.match(text, at)
+        at = at if gap is None else gap.end()
+        if text[at : at + 1] == "]":
+            return
+        with suppress(ValueError, RecursionError):
+            item, end = decode(text, at)
+            if _ENDED.match(text, end):  # else more of it may be to come
+                yield item
+                at, count = end, count + 1
+                continue
+        more = file.read(max(block, len(text) - at))
+        if not more:
+            raise OfflineDataError(
+                f"{path} begins like a JSON list and is none after item {count}. Export it again, or write one object "
+                "a line."
+            )
+        text, at = text[at:] + more, 0
 
 
 def _row(value: Any) -> dict[str, Any] | None:

@@ -12,13 +12,14 @@ from typing import Any
 
 from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
-from router_ml.offline.importing.files import kind_of, rows_of
+from router_ml.offline.importing.files import encoding_of, kind_of, rows_of
 from router_ml.offline.importing.mapping import Format, Read
 from router_ml.offline.importing.recognising import FEW, chances, commas, filled, likely, time_format
 from router_ml.offline.importing.recognising import columns as recognised
 from router_ml.offline.importing.values import UnreadableError, quality_of
 
 _ROWS = 2000
+_LONGEST = 1 << 16  # characters of a first line
 _EXPORTS: dict[str, dict[str, str]] = {
     "litellm": {
         "messages": "asked", "lane": "lane", "cost_usd": "cost", "latency_ms": "took_ms", "time": "at",
@@ -39,7 +40,7 @@ def guess(path: str | Path, config: RouterConfig, *, kind: Format | None = None)
         OfflineDataError: the file cannot be read, or holds no row.
     """
     kind = kind or kind_of(path)
-    read = Read(delimiter=_delimiter(Path(path))) if kind == "csv" else Read()
+    read = _read(Path(path), kind)
     found = itertools.islice(rows_of(path, kind=kind, read=read), _ROWS)
     rows = [cells for _, cells in found if cells is not None]
     if not rows:
@@ -164,12 +165,14 @@ def _chances(columns: dict[str, str], drawn: Sequence[str], config: RouterConfig
     ]
 
 
-def _delimiter(path: Path) -> str:
-    if not path.is_file():
-        raise OfflineDataError(f"There is no file at {path}. Give the path of the export.")
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline()
-    return max(",;\t|", key=first.count)
+def _read(path: Path, kind: Format) -> Read:
+    """How a file is likely to be written; one that is not there is told of when it is read."""
+    if kind not in ("csv", "jsonl") or not path.is_file():
+        return Read()
+    encoding = encoding_of(path)
+    with path.open(encoding=encoding, errors="replace") as file:
+        first = file.readline(_LONGEST)
+    return Read(delimiter=max(",;\t|", key=first.count) if kind == "csv" else ",", encoding=encoding)
 
 
 def _slug(path: str | Path) -> str:

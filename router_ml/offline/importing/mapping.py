@@ -168,7 +168,7 @@ class Mapping(Section):
     lane: Lane
     executed: Column | None = None
     quality: Quality | None = None
-    rated_probability: Annotated[float, Field(gt=0, le=1)] | Column | None = None
+    rated_probability: float | Column | None = None
     rated_at: Time | None = None
     cost_usd: Column | None = None
     tokens: Tokens | None = None
@@ -183,6 +183,13 @@ class Mapping(Section):
     request_id: Column | None = None
     propensity: Propensity | None = None
     labels: Labels = Labels()
+
+    @field_validator("rated_probability")
+    @classmethod
+    def _is_chance(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, float) and not 0 < value <= 1:
+            raise ValueError("expected a column, or a probability above 0 and at most 1")
+        return value
 
     @model_validator(mode="after")
     def _has_words(self) -> Self:

@@ -8,20 +8,23 @@ import re
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from router_ml.config import RouterConfig
 from router_ml.contract import OutcomeLabels, RouteRequest
+from router_ml.contract.base import Channel
 from router_ml.errors import InvalidRequestError
+from router_ml.offline.importing.fitting import check_lanes
 from router_ml.offline.importing.mapping import Fixed, Given, Mapping
 from router_ml.offline.importing.paths import from_json, look_up
 from router_ml.offline.importing.propensities import propensities_of
 from router_ml.offline.importing.troubles import Cautious, Trouble
-from router_ml.offline.importing.values import UnreadableError, absent, moment, number, quality_of, with_point
+from router_ml.offline.importing.values import UnreadableError, absent, kind_of, moment, number, quality_of, with_point
 
 _ID = re.compile(r"[\w.:/@-]{1,128}")
+_CHANNELS = get_args(Channel)
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,14 @@ class Row:
 
 
 class RowReader:
-    """Reads rows by a mapping; lanes, traffic classes and labels are those of ``config``."""
+    """Reads rows by a mapping; lanes, traffic classes and labels are those of ``config``.
+
+    Raises:
+        ConfigError: the mapping names a lane that is not one of them.
+    """
 
     def __init__(self, mapping: Mapping, config: RouterConfig) -> None:
+        check_lanes(mapping, config)
         self.mapping, self.config = mapping, config
         self.unknown_lanes: dict[str, int] = {}
         names = {lane: lane for lane in config.lanes}
@@ -83,7 +91,7 @@ class RowReader:
             key=key,
             at=at,
             request=request,
-            user=self._person(cells),
+            user=cautious.tries(lambda: self._person(cells)),
             lane=lane,
             executed=cautious.tries(lambda: self._executed(cells)),
             propensities=cautious.tries(lambda: self._propensities(cells, lane)) or {lane: 1.0},
@@ -98,17 +106,16 @@ class RowReader:
 
     def _key(self, cells: Table[str, Any]) -> str:
         """The id of the row, else a digest of all that it says: the same row twice is one."""
-        given = _text(look_up(cells, self.mapping.request_id)) if self.mapping.request_id else None
-        if given is not None:
-            return f"id:{given}"
+        given = look_up(cells, self.mapping.request_id) if self.mapping.request_id else None
+        if not (absent(given) or isinstance(given, dict | list)):
+            return f"id:{str(given).strip()}"
         whole = json.dumps(cells, sort_keys=True, default=str, ensure_ascii=False)
         return "row:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _person(self, cells: Table[str, Any]) -> str | None:
         """Whom the row is about; where nobody is named, its session stands for a person of its own."""
         mapping = self.mapping
-        user = _text(look_up(cells, mapping.user)) if mapping.user else None
-        session = _text(look_up(cells, mapping.session)) if mapping.session else None
+        user, session = _name_in(cells, mapping.user), _name_in(cells, mapping.session)
         return user or (f"session:{session}" if session else None)
 
     def _named(self, column: str, name: str) -> str:
@@ -122,6 +129,8 @@ class RowReader:
 
     def _lane(self, cells: Table[str, Any]) -> str:
         column = self.mapping.lane.column
+        if self.mapping.format in ("litellm", "mlflow") and cells.get("failed") is True:
+            raise UnreadableError(column, "expected a call that was answered, found one that failed")
         value = look_up(cells, column)
         if absent(value):
             raise UnreadableError(column, "expected the lane that was chosen, found nothing")
@@ -147,15 +156,17 @@ class RowReader:
         for name in ("channel", "traffic_class"):
             if (found := _given(cells, getattr(mapping, name))) is not None:
                 said[name] = found
-        if said.get("traffic_class", "default") not in self.config.traffic_classes and "traffic_class" in said:
-            raise UnreadableError("traffic_class", f"expected one of {', '.join(self.config.traffic_classes)}")
-        if mapping.request_id and (own := _text(look_up(cells, mapping.request_id))) and _ID.fullmatch(own):
+        for name, known in (("channel", _CHANNELS), ("traffic_class", tuple(self.config.traffic_classes))):
+            if said.get(name, known[0]) not in known:
+                raise UnreadableError(name, f"expected one of {', '.join(known)}, found another text")
+        if (own := _name_in(cells, mapping.request_id)) and _ID.fullmatch(own):
             said["request_id"] = own
         try:
             return RouteRequest.parse(said)
         except InvalidRequestError:
             wanted = "a text" if mapping.text else "messages in the OpenAI shape, or a JSON text of them"
-            raise UnreadableError(column, f"expected {wanted} (or channel is none of web, app, api, batch)") from None
+            found = "nothing" if absent(value) or value in ([], {}) else kind_of(value)
+            raise UnreadableError(column, f"expected {wanted}, found {found}") from None
 
     def _propensities(self, cells: Table[str, Any], lane: str) -> dict[str, float] | None:
         told = self.mapping.propensity
@@ -231,8 +242,12 @@ def _messages(value: Any) -> Any:
 def _given(cells: Table[str, Any], told: Given | None) -> str | None:
     if told is None:
         return None
-    return _text(told.value if isinstance(told, Fixed) else look_up(cells, told))
+    return str(told.value) if isinstance(told, Fixed) else _name_in(cells, told)
 
 
-def _text(value: Any) -> str | None:
+def _name_in(cells: Table[str, Any], column: str | None) -> str | None:
+    """A name in a column; None where it says nothing."""
+    value = look_up(cells, column) if column else None
+    if column and isinstance(value, dict | list) and value:
+        raise UnreadableError(column, f"expected a name or a number, found {kind_of(value)}: map a path into it")
     return None if absent(value) or isinstance(value, dict | list) else str(value).strip() or None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from router_ml.contract import AuditEvent
 from router_ml.deciding.recording import Made, entry_of
-from router_ml.offline.importing.deciding import decide, decision_id, outcome_of
-from router_ml.offline.importing.files import file_sha256
+from router_ml.offline.importing.deciding import decide, decision_id, fired_by, outcome_of
+from router_ml.offline.importing.files import file_sha256, rows_of
 from router_ml.offline.importing.rows import Row
 from router_ml.offline.importing.survey import Survey, Surveyor
 from router_ml.state.sessions import is_private
@@ -24,24 +24,26 @@ if TYPE_CHECKING:
     from router_ml.router import Router
     from router_ml.storage.eventlog import EventLog
 
-BATCH = 64
+BATCH = 256  # texts of one length are encoded together: more rows at once are fewer runs of the encoder
 
 
 @dataclass(frozen=True)
 class Imported:
     """What an import did. ``decisions``: new ones; ``outcomes``: new ones, also of decisions that were there;
     ``there``: rows whose decision the log had already; ``gone``: rows whose decision was erased from it or has expired,
-    which stays so. ``survey`` is of all rows of the file."""
+    which stays so. ``otherwise``: that a decision which was there had been written by another mapping; no import
+    changes it. ``survey`` is of all rows of the file."""
 
     decisions: int
     outcomes: int
     there: int
     gone: int
+    otherwise: bool
     survey: Survey
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {**{name: getattr(self, name) for name in _COUNTS}, "survey": self.survey.to_dict()}
+        return {**{name: getattr(self, name) for name in (*_COUNTS, "otherwise")}, "survey": self.survey.to_dict()}
 
 
 _COUNTS = ("decisions", "outcomes", "there", "gone")
@@ -56,7 +58,7 @@ def import_file(
     who: str,
     why: str,
     now: datetime | None = None,
-    step: Callable[[int], None] = lambda rows: None,
+    step: Callable[[int, int | None], None] = lambda rows, of: None,
 ) -> Imported:
     """Write the rows of a file as decisions and outcomes.
 
@@ -65,11 +67,13 @@ def import_file(
 
     Args:
         router: whose bundle and rules read the rows; its own log is not written to.
-        who, why: for the audit events. step: hears how many rows have been read.
+        who, why: for the audit events. step: hears how many rows have been read, and of how many, where it is a file.
 
     Raises:
-        OfflineDataError: the file cannot be read. LogError: the log cannot be written; what was written stays.
+        OfflineDataError: the file cannot be read to its end; nothing was written. LogError: the log cannot be written;
+            what was written stays.
     """
+    whole = None if str(path).startswith("mlflow:") else _rows(path, mapping)
     about = {
         "source": mapping.source,
         "format": mapping.format,
@@ -100,11 +104,17 @@ def import_file(
             counts[name] += getattr(fresh, name)
         surveyor.read += fresh.decisions
         surveyor.private += fresh.private
-        step(surveyor.rows)
+        step(surveyor.rows, whole)
     survey = surveyor.result()
     if counts["decisions"] or counts["outcomes"]:
         tell({**counts, "rows": survey.rows, "left_out": survey.left_out})
-    return Imported(**counts, survey=survey)
+    return Imported(**counts, otherwise=writer.otherwise, survey=survey)
+
+
+def _rows(path: str | Path, mapping: MappingFile) -> int:
+    """How many rows a file has. Counting takes little beside an import, and a file that cannot be read to its end is
+    known before anything is written."""
+    return sum(1 for _ in rows_of(path, kind=mapping.format, read=mapping.read))
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class _Fresh:
 class _Writer:
     def __init__(self, router: Router, log: EventLog, mapping: MappingFile) -> None:
         self._router, self._log, self._mapping = router, log, mapping
+        self.otherwise = False
 
     def missing(self, rows: Sequence[Row]) -> _Fresh:
         """The entries of rows that the log does not have."""
@@ -127,6 +138,7 @@ class _Writer:
         ids = [decision_id(source, row.key) for row in rows]
         known = owners(self._log, ids)
         gone = {name for name, one in known.items() if one.where == "gone"}
+        self._compare(next((name for name, one in known.items() if one.where == "here"), None))
         new = [row for row, name in zip(rows, ids, strict=True) if name not in known]
         made = decide(self._router, new, source=source, mapping_sha256=self._mapping.sha256) if new else []
         told = (outcome_of(row, source=source) for row, name in zip(rows, ids, strict=True) if name not in gone)
@@ -142,6 +154,13 @@ class _Writer:
             gone=len(gone),
             private=private,
         )
+
+    def _compare(self, there: str | None) -> None:
+        """Look whether a decision that is there came by this mapping; one of each batch tells."""
+        found = None if there is None or self.otherwise else self._log.decision(there)
+        if found is not None:
+            fired = fired_by(self._mapping.source, self._mapping.sha256)
+            self.otherwise = all((one.id, one.version) != fired for one in found.policies)
 
     def _entry(self, made: Made) -> Entry:
         router = self._router

@@ -13,6 +13,7 @@ from router_ml.config import RouterConfig
 from router_ml.errors import MissingExtraError, OfflineDataError
 from router_ml.offline.importing.files import rows_of
 from router_ml.offline.importing.findings import Finding, learnable, missing
+from router_ml.offline.importing.fitting import check_columns, columns_of, has, nowhere
 from router_ml.offline.importing.mapping import Mapping
 from router_ml.offline.importing.rows import Row, RowReader
 from router_ml.offline.importing.tally import LaneTally, Ratings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 3
 _READ_AT_ONCE = 32
-NOT_A_ROW = "expected one value per column of the first line, or one JSON object"
+NOT_A_ROW = "expected one value per column of the first line, or one JSON object a line"
 ANOTHER_ROW = "expected an id of its own: a row before says something else under the same one"
 
 
@@ -44,8 +45,9 @@ class Survey:
     """What a file holds. ``rows``: all; ``left_out``: cannot be used; ``duplicates``: said twice alike, and used once;
     ``usable`` the others. ``unknown_lanes``: names in the lane column that no lane of router.yaml has, with their
     counts. ``first`` and ``last`` in UTC. ``rated``, ``drawn``, ``labelled``, ``late`` (rated after the attribution
-    window), ``expired`` (older than the log keeps anything), ``persons``: of usable rows. ``quality``: rated rows in
-    fifths of 0..1. ``private`` of ``read``: rows whose text is private, of those that the router has read."""
+    window), ``expired`` (older than the log keeps anything), ``ahead`` (of a time still to come), ``persons``: of
+    usable rows. ``quality``: rated rows in fifths of 0..1. ``private`` of ``read``: rows whose text is private, of
+    those that the router has read."""
 
     rows: int
     left_out: int
@@ -60,6 +62,7 @@ class Survey:
     labelled: int
     late: int
     expired: int
+    ahead: int
     persons: int
     quality: tuple[int, ...]
     private: int
@@ -93,8 +96,9 @@ class Surveyor:
     def __init__(self, mapping: Mapping, config: RouterConfig, *, now: datetime) -> None:
         self._mapping, self._config, self._now = mapping, config, now
         self._reader = RowReader(mapping, config)
+        self._unfound, self._cells = columns_of(mapping), dict[str, Any]()  # columns no row had yet; those of a row
         self.rows = self.left_out = self.duplicates = self.usable = self.private = self.read = 0
-        self._rated = self._drawn = self._labelled = self._late = self._expired = 0
+        self._rated = self._drawn = self._labelled = self._late = self._expired = self._ahead = 0
         self._problems: dict[tuple[str, str, bool], tuple[int, list[int]]] = {}
         self._seen: dict[bytes, bytes] = {}  # digest of the key: of what its row says
         self._persons: set[bytes] = set()
@@ -107,11 +111,16 @@ class Surveyor:
         """The usable rows of a file, each once, ``size`` at a time.
 
         Raises:
-            OfflineDataError: it cannot be read, or holds no row at all.
+            OfflineDataError: it cannot be read, holds no row at all, or is a table without a column of the mapping.
         """
         batch: list[Row] = []
         for line, cells in rows_of(path, kind=self._mapping.format, read=self._mapping.read):
             self.rows += 1
+            if cells is not None and self._unfound:
+                if not self._cells and self._mapping.format in ("csv", "parquet"):
+                    check_columns(path, self._mapping, cells)
+                self._cells = self._cells or cells
+                self._unfound = {key: name for key, name in self._unfound.items() if not has(cells, name)}
             row, troubles = (
                 (None, (Trouble(line, "(row)", NOT_A_ROW, fatal=True),))
                 if cells is None
@@ -157,6 +166,7 @@ class Surveyor:
         days = self._config.logging.of("low").days
         self._late += row.quality is not None and row.rated_at > row.at + window
         self._expired += days is not None and row.at + timedelta(days=days) < self._now
+        self._ahead += row.at > self._now
         self._labelled += row.labels is not None
         self._drawn += row.drawn
         if row.user is not None:
@@ -172,6 +182,9 @@ class Surveyor:
     def result(self) -> Survey:
         """What was counted so far, and what follows from it."""
         problems = [Problem(*key, count, tuple(lines)) for key, (count, lines) in self._problems.items()]
+        if self._cells:
+            lacking = self._unfound.items()
+            problems += [Problem(name, nowhere(name, key, self._cells), False, self.rows, ()) for key, name in lacking]
         found = Survey(
             rows=self.rows,
             left_out=self.left_out,
@@ -186,6 +199,7 @@ class Surveyor:
             labelled=self._labelled,
             late=self._late,
             expired=self._expired,
+            ahead=self._ahead,
             persons=len(self._persons),
             quality=tuple(self._quality),
             private=self.private,

@@ -16,10 +16,12 @@ _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
 _WITH_COMMA = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?")
 _NOTHING = frozenset({"", "null", "none", "nan", "na", "n/a", "-"})
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # seconds that are read as milliseconds are days of 1970
 
 
 class UnreadableError(Exception):
-    """A cell is not what its column is said to hold; the message says what was expected."""
+    """A cell is not what its column is said to hold; the message says what was expected, and the kind of what was
+    found: never the value, which may be personal."""
 
     def __init__(self, column: str, expected: str) -> None:
         self.column, self.expected = column, expected
@@ -42,14 +44,26 @@ def number(value: Any, column: str, *, least: float = 0.0, most: float = math.in
     if absent(value):
         return None
     try:
-        found = float(value)
+        found = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        raise UnreadableError(
-            column, "expected a number, with a point for decimals (or read: {decimal: ','})"
-        ) from None
-    if isinstance(value, bool) or not (math.isfinite(found) and least <= found <= most):
-        raise UnreadableError(column, f"expected a number of {least:g} or more" + _up_to(most))
+        found = math.nan
+    if math.isnan(found):
+        how = "a point for decimals and nothing between thousands (or read: {decimal: ','})"
+        raise UnreadableError(column, f"expected a number, with {how}, found {kind_of(value)}")
+    if not (math.isfinite(found) and least <= found <= most):
+        what = "infinity" if math.isinf(found) else f"one below {least:g}" if found < least else f"one above {most:g}"
+        raise UnreadableError(column, f"expected a number of {least:g} or more{_up_to(most)}, found {what}")
     return found
+
+
+def kind_of(value: Any) -> str:
+    """What stands in a cell, without saying it."""
+    if isinstance(value, bool):
+        return "true or false"
+    try:
+        return "a number" if math.isfinite(float(value)) else "no number"
+    except (TypeError, ValueError):
+        return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "another text"
 
 
 def with_point(value: Any) -> Any:
@@ -80,14 +94,19 @@ def moment(value: Any, time: Time) -> datetime | None:
             found = value
         elif time.format in ("epoch_s", "epoch_ms"):
             seconds = float(value) / (1000 if time.format == "epoch_ms" else 1)
-            return datetime.fromtimestamp(seconds, UTC)
+            found = datetime.fromtimestamp(seconds, UTC)
+            if found < _FIRST:
+                raise ValueError
         elif time.format == "iso":
             found = datetime.fromisoformat(str(value).strip())
         else:
             found = datetime.strptime(str(value).strip(), time.format)
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time.zone))).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
-        raise UnreadableError(time.column, f"expected a time of format {time.format}") from None
+        found_kind, known = kind_of(value), ("epoch_s", "epoch_ms")
+        if found_kind == "a number":
+            found_kind += f": is it {' or '.join(name for name in known if name != time.format)}?"
+        raise UnreadableError(time.column, f"expected a time of format {time.format}, found {found_kind}") from None
 
 
 def quality_of(value: Any, told: Quality) -> float | None:
@@ -105,7 +124,9 @@ def quality_of(value: Any, told: Quality) -> float | None:
             return told.table[word]
         if absent(value):
             return None
-        raise UnreadableError(told.column, f"expected one of the table: {', '.join(told.table)}")
+        raise UnreadableError(
+            told.column, f"expected one of quality.table ({', '.join(told.table)}), found {kind_of(value)}"
+        )
     if absent(value):
         return None
     if told.how == "scale":
@@ -117,4 +138,5 @@ def quality_of(value: Any, told: Quality) -> float | None:
     good, bad = (_UP | _TRUE, _DOWN | _FALSE) if told.how == "thumbs" else (_TRUE, _FALSE)
     if word in good or word in bad:
         return 1.0 if word in good else 0.0
-    raise UnreadableError(told.column, "expected up or down" if told.how == "thumbs" else "expected true or false")
+    wanted = "up or down" if told.how == "thumbs" else "true or false"
+    raise UnreadableError(told.column, f"expected {wanted} (or quality: {{as: table}}), found {kind_of(value)}")

@@ -46,6 +46,17 @@ def test_a_row_of_the_spend_logs() -> None:
 def test_prompts_that_are_only_in_the_request_are_found_there() -> None:
     row = {**SPEND, "messages": "{}", "proxy_server_request": json.dumps({"messages": ASKED})}
     assert litellm_row(row)["asked"] == ASKED
+    for name in ("input", "prompt"):
+        body = {"model": "expert", name: ASKED[0]["content"]}
+        assert litellm_row({**SPEND, "messages": {}, "proxy_server_request": body})["asked"] == ASKED
+    assert litellm_row({**SPEND, "messages": {}, "proxy_server_request": {"model": "expert"}})["asked"] is None
+
+
+def test_what_a_cache_answered_says_nothing_of_cost_and_time() -> None:
+    """It would teach that the lane is free and answers at once."""
+    found = litellm_row({**SPEND, "cache_hit": "True"})
+    assert (found["lane"], found["cost"], found["took_ms"]) == ("expert", None, None)
+    assert litellm_row({**SPEND, "cache_hit": "False"})["cost"] == 0.002
 
 
 def test_a_standard_logging_payload() -> None:
@@ -66,9 +77,14 @@ def test_a_standard_logging_payload() -> None:
     assert found["at"] == "2026-10-01T08:00:00+00:00"
 
 
-def test_a_call_that_failed_chose_no_lane() -> None:
+def test_a_call_that_failed_chose_no_lane(config: RouterConfig) -> None:
     """Nobody answered, so there is nothing to learn of an answer."""
-    assert litellm_row({**SPEND, "status": "failure"})["lane"] is None
+    found = litellm_row({**SPEND, "status": "failure"})
+    assert found["lane"] is None
+    mapping = parse_mapping("version: 1\nsource: s\nformat: litellm\nmessages: asked\nlane: lane\ntime: at\n")
+    row, (trouble,) = RowReader(mapping, config).read(1, found)
+    assert row is None
+    assert "found one that failed" in trouble.expected
 
 
 def test_a_guess_of_spend_logs_is_a_mapping_that_reads_them(tmp_path: Path, config: RouterConfig) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from router_ml.errors import OfflineDataError
-from router_ml.offline.importing.files import kind_of, rows_of
+from router_ml.offline.importing.files import _items, encoding_of, kind_of, rows_of
 from router_ml.offline.importing.mapping import Read
 from router_ml.offline.importing.paths import look_up
 
@@ -24,17 +25,18 @@ def test_quoted_line_ends_do_not_shift_lines(tmp_path: Path) -> None:
 def test_a_wrong_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("q\ngrün\n".encode("cp1252"))
-    with pytest.raises(OfflineDataError, match="Name its encoding"):
+    with pytest.raises(OfflineDataError, match=r"Name its encoding.*cp1252"):
         list(rows_of(path))
+    assert encoding_of(path) == "cp1252"
     with pytest.raises(OfflineDataError, match="no encoding that Python knows"):
         list(rows_of(path, read=Read(encoding="utf-9")))
 
 
-@pytest.mark.parametrize("text", ["", "a,a\n1,2\n"])
-def test_columns_need_names(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(("text", "found"), [("", "found no line"), ("a,b,a\n1,2,3\n", "found a more than once")])
+def test_columns_need_names(tmp_path: Path, text: str, found: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(text)
-    with pytest.raises(OfflineDataError, match="names its columns"):
+    with pytest.raises(OfflineDataError, match=f"names its columns, each once; {found}"):
         list(rows_of(path))
 
 
@@ -48,6 +50,36 @@ def test_json_lines_and_one_list(tmp_path: Path) -> None:
     assert look_up(found[0][1] or {}, "a.b[7].c") is None
     path.write_text(json.dumps([{"a": 1}, {"a": 2}]))
     assert [row for _, row in rows_of(path, kind="jsonl")] == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_is_read_alike_whatever_fits_into_a_block(indent: int | None) -> None:
+    """A list may be larger than memory."""
+    items = [{"a": 'x], "y'}, {}, {"b": [{"c": [1, 23]}, "]"]}, 12.5, None, {"\u20ac": "\u2713" * 9}]
+    text = json.dumps(items, indent=indent)
+    for block in range(1, len(text) + 2):
+        assert list(_items(StringIO(text), Path("a.json"), block=block)) == items
+
+
+def test_a_list_that_breaks_off_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"a": 1}, {"a": 2}, {"a"')
+    rows = rows_of(path, kind="jsonl")
+    assert [next(rows), next(rows)] == [(1, {"a": 1}), (2, {"a": 2})]
+    with pytest.raises(OfflineDataError, match="after item 2"):
+        next(rows)
+
+
+def test_what_servers_answer_is_read_page_by_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"data": [{"request_id": "1"}, {"request_id": "2"}, 3], "total": 3}\n{"request_id": "4"}\n')
+    found = [(line, row and row["id"]) for line, row in rows_of(path, kind="litellm")]
+    assert found == [(1, "1"), (1, "2"), (1, None), (2, "4")]
+    path.write_text('{"traces": [{"info": {"trace_id": "t"}}]}')
+    assert [row and row["id"] for _, row in rows_of(path, kind="mlflow")] == ["t"]
+    path.write_text('{\n  "data": []\n}')
+    with pytest.raises(OfflineDataError, match="one JSON object a line"):
+        list(rows_of(path, kind="litellm"))
 
 
 def test_parquet_keeps_types(tmp_path: Path) -> None:
@@ -65,6 +97,8 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OfflineDataError, match="There is no file"):
         list(rows_of(tmp_path / "none.csv"))
+    with pytest.raises(OfflineDataError, match="is a folder"):
+        list(rows_of(tmp_path))
     assert [kind_of(name) for name in ("a.TSV", "a.parquet", "a.log", "mlflow:x")] == [
         *("csv", "parquet", "jsonl", "mlflow")
     ]
@@ -93,4 +127,6 @@ def test_what_is_packed_is_said_to_be(tmp_path: Path, start: bytes) -> None:
 def test_json_lines_have_the_encoding_that_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": "grün"}\n', encoding="utf-16")
+    with pytest.raises(OfflineDataError, match=r"Name its encoding.*utf-16"):
+        list(rows_of(path, kind="jsonl"))
     assert list(rows_of(path, kind="jsonl", read=Read(encoding="utf-16"))) == [(1, {"a": "grün"})]

@@ -44,6 +44,15 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path, config: RouterConfi
     assert "# propensity: {uniform: [onsite, everyday, expert]}" in text
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_a_guess_finds_the_encoding(encoding: str, tmp_path: Path, config: RouterConfig) -> None:
+    """Without a mapping there is no place where a user could say it."""
+    path = tmp_path / "a.csv"
+    path.write_text("frage;modell;zeit\nWo ist mein Päckchen?;gpt-4.1;2026-10-01\n", encoding=encoding)
+    mapping = parse_mapping(guess(path, config))
+    assert (mapping.read.encoding, mapping.read.delimiter, mapping.text) == (encoding, ";", "frage")
+
+
 GERMAN = (
     "Zeitpunkt;Kunde;Frage;Modell;Bewertung;Kosten (EUR);Dauer (s)\n"
     "01.11.2026 08:00;K1;Wo bleibt mein Paket?;gpt-4.1;👍;0,0097;3,7\n"

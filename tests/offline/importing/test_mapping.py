@@ -22,6 +22,7 @@ def problem(text: str) -> str:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (("version: 1", "version: 1\nrated_probability: 1.5"), "a column, or a probability above 0 and at most 1"),
         (("thumb, as: thumbs", "thumb, as: stars"), "mapping.yaml:6: quality.as"),
         (("lane: lane", "lan: lane"), "mapping.yaml:1: lane: a required key is missing"),
         (("time: at", "time: {column: at, zone: Mars/Base}"), "is no zone that is known here"),
@@ -61,3 +62,24 @@ def test_where_nobody_is_named_a_session_stands_for_a_person(config: RouterConfi
     reader = RowReader(parse_mapping(TABLE + "user: who\nsession: talk\n"), config)
     rows = [reader.read(1, row_of(1, talk="t1"))[0], reader.read(2, row_of(2, who="ann", talk="t1"))[0]]
     assert [row and row.user for row in rows] == ["session:t1", "ann"]
+    row, (trouble,) = reader.read(3, row_of(3, who={"id": "ann"}))
+    assert row is not None
+    assert row.user is None
+    assert (trouble.column, trouble.fatal) == ("who", False)
+
+
+@pytest.mark.parametrize(
+    ("more", "cells", "expected"),
+    [
+        ("channel: how\n", {"how": "fax"}, "channel: expected one of web, app, api, batch, found another text"),
+        ("traffic_class: how\n", {"how": "fax"}, "traffic_class: expected one of default, found another text"),
+        ("", {"question": " "}, "question: expected a text, found nothing"),
+        ("", {"question": ["a"]}, "question: expected a text, found a list"),
+    ],
+)
+def test_what_makes_no_request_is_named_by_its_column(
+    more: str, cells: dict[str, object], expected: str, config: RouterConfig
+) -> None:
+    row, (trouble,) = RowReader(parse_mapping(TABLE + more), config).read(7, row_of(1, **cells))
+    assert row is None
+    assert str(trouble) == f"line 7, {expected}"

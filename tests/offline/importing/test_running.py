@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,13 +54,37 @@ def test_twice_is_once_and_later_ratings_are_added(
     assert verify(log).ok
 
 
+def test_decisions_of_another_mapping_stay_and_are_told_of(
+    write_rows: Written, table: Mapping, reader: Router, log: EventLog
+) -> None:
+    """Whoever adds propensities and imports again must hear that nothing came of it."""
+    path = write_rows([row_of(1)])
+    assert not brought_in(path, table, reader, log).otherwise
+    assert not brought_in(path, table, reader, log).otherwise
+    again = brought_in(path, parse_mapping(TABLE + "propensity: {uniform: [onsite, expert]}\n"), reader, log)
+    assert (again.decisions, again.otherwise) == (0, True)
+    assert not log.logged().randomised.any()
+
+
+def test_of_a_file_that_cannot_be_read_to_its_end_nothing_is_written(
+    tmp_path: Path, table: Mapping, reader: Router, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router_ml.offline.importing.running.BATCH", 1)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([row_of(number) for number in range(3)])[:-1])
+    with pytest.raises(OfflineDataError, match="after item 2"):
+        brought_in(path, table, reader, log)
+    assert (log.counts()["decisions"], list(log.audit_events())) == (0, [])
+
+
 def test_an_import_that_was_broken_off_goes_on(
     write_rows: Written, table: Mapping, reader: Router, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router_ml.offline.importing.running.BATCH", 2)
     path = write_rows([row_of(number) for number in range(6)])
 
-    def stop(rows: int) -> None:
+    def stop(rows: int, of: int | None) -> None:
+        assert of == 6
         if rows >= 4:
             raise KeyboardInterrupt
 

@@ -79,7 +79,8 @@ def test_lanes_that_could_never_be_drawn_are_named(write_rows: Written, config: 
 def test_what_the_log_would_not_keep_or_use_is_counted(write_rows: Written, config: RouterConfig) -> None:
     rows = [row_of(1, rated="2026-12-30T00:00:00Z"), row_of(2, rated="2026-10-02T00:00:00Z")]
     found = surveyed(write_rows, config, rows, "rated_at: {column: rated}\n")
-    assert (found.late, found.expired) == (1, 0)
+    assert (found.late, found.expired, found.ahead) == (1, 0, 0)
+    assert surveyed(write_rows, config, [row_of(1), row_of(2, at="2026-11-03T00:00:00Z")]).ahead == 1
     short = config.model_copy(
         update={"logging": config.logging.model_validate({"keep": {"low": {"level": "embedding", "days": 3}}})}
     )

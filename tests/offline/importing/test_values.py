@@ -60,9 +60,35 @@ def test_a_time_without_zone_is_of_the_zone_that_the_file_names() -> None:
         moment("yesterday", Time(column="at"))
 
 
-def test_a_number_has_bounds() -> None:
+def test_a_time_that_counts_in_another_unit_is_told() -> None:
+    """Seconds that are read as milliseconds would be days of 1970."""
+    for form, value, meant in (
+        ("epoch_ms", "1782900000", "is it epoch_s?"),
+        ("epoch_s", "1782900000000", "is it epoch_ms?"),
+        ("iso", 1782900000, "is it epoch_s or epoch_ms?"),
+    ):
+        with pytest.raises(UnreadableError) as caught:
+            moment(value, Time(column="at", format=form))
+        assert caught.value.expected.endswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("-1", "one below 0"),
+        (7, "one above 5"),
+        ("inf", "infinity"),
+        ("1,5", "another text"),
+        (True, "true or false"),
+        ([1], "a list"),
+        ({"a": 1}, "an object"),
+    ],
+)
+def test_a_number_has_bounds_and_what_was_found_is_said_without_the_value(value: object, found: str) -> None:
+    with pytest.raises(UnreadableError, match=f"found {found}$"):
+        number(value, "cost", most=5.0)
+
+
+def test_a_number_and_nothing() -> None:
     assert number("1e-3", "cost") == 0.001
     assert absent(" N/A ")
-    for wrong in ("-1", "inf", "1,5", True, [1]):
-        with pytest.raises(UnreadableError):
-            number(wrong, "cost")

@@ -2,7 +2,8 @@
 lane, these towards the lane's mean, and that towards the configured prior, as far as the counts allow.
 
     s_c | q_c ~ Binomial(n_c, q_c);   logit q_c = m + a_intent + b_domain + e_c;   m ~ N(logit prior, 1 / (s p (1 - p)))
-    a ~ N(0, A^2), b ~ N(0, B^2), e ~ N(0, E^2);   each spread Exponential (Simpson et al. 2017), integrated on a grid
+    a ~ N(0, A^2), b ~ N(0, B^2), e ~ N(0, E^2);   each spread Exponential (Simpson et al. 2017), integrated on a grid;
+    that of E is the widest: few cells say little of it, and where it is too small, intervals are too narrow
 
 A binomial regression with a Gaussian prior, so Laplace's approximation at each point of the grid gives how likely that
 point is (Rasmussen & Williams 2006, algorithm 3.1), and of each cell the cavity: what all *other* cells say of it. The
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 SPREADS = (0.05, 0.2, 0.45, 0.9, 1.6)  # of intents and of domains, in logits
 OWN = (0.05, 0.2, 0.4, 0.7, 1.1, 1.7, 2.6)  # of a cell of its own
-RATE = 1.5  # of the exponential priors of spreads: P(spread > 2) = 5%
+RATES = 1.5, 1.5, 0.75  # of the exponential priors of spreads: P(spread > 2) = 5%, of a cell of its own 22%
 NOT_TOLD_APART = 0.01  # an end so close to 0 or 1 is put there: logits tell apart what no suite can
 _STEPS = 30
 _LONGEST = 2.0
@@ -82,7 +83,7 @@ def shrink(
     known = np.flatnonzero(seen_by.counts.sum(axis=1) > 0)
     kernel = np.tensordot(grid**2, parts[:, known][:, :, known], axes=1) + width
     f, slope, curve, evidence = _laplace(seen_by.take(known), kernel, centre)
-    weight = evidence - RATE * grid.sum(axis=1) + np.log(_measure())
+    weight = evidence - grid @ np.array(RATES) + np.log(_measure())
     weight = np.exp(weight - weight.max())
     kept = weight > _NEGLIGIBLE
     mean, variance = _cavities(grid[kept], parts, known, width, centre[kept], f[kept], slope[kept], curve[kept])

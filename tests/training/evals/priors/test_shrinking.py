@@ -65,6 +65,16 @@ def test_a_cell_without_answers_follows_its_intent_and_domain() -> None:
     assert found.high[5] - found.low[5] > found.high[4] - found.low[4]
 
 
+def test_few_cells_say_little_of_how_far_the_others_lie() -> None:
+    """Where each cell is its own, a spread that is drawn towards 0 makes beliefs about the others too sure."""
+    intents, domains = np.divmod(np.arange(25), 5)
+    counts, passed = np.zeros(25), np.zeros(25)
+    counts[[0, 6, 12]], passed[[0, 6, 12]] = 30, (27, 15, 24)
+    found = shrink(passed, counts, intents=intents, domains=domains, prior=0.7, worth=6.0)
+    assert found.low[24] < 0.16
+    assert found.strength[24] < 3.3
+
+
 def test_more_answers_of_the_same_rate_narrow_the_interval() -> None:
     """Evidence is worth something."""
     widths = []
