@@ -10,10 +10,10 @@ demo: $(VENV)/.demo  ## route, log, learn, evaluate, promote, simulate: the whol
 	$(BIN)/python -m training.demo
 
 test: $(VENV)/.test  ## the quick suite
-	$(BIN)/python -m pytest -q -m "not slow" -n 2
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
 
 test-all: $(VENV)/.train  ## everything, with training (torch), the built wheel and the demo; ONLY=slow: what test leaves out
-	$(BIN)/python -m pytest -q -n 2 $(if $(ONLY),-m "$(ONLY)")
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(ONLY),-m "$(ONLY)")
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

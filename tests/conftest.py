@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,17 @@ from router_ml.understanding.encoder import Encoder
 # A shared machine may stall for longer than any deadline; other examples are drawn in every run.
 settings.register_profile("router_ml", deadline=None, max_examples=50)
 settings.load_profile("router_ml")
+
+# What is imported and collected stays until the end; to look through it for garbage takes a quarter of that time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for again, among what the tests leave."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
 
 ROOT = Path(__file__).parents[1]
 

@@ -104,7 +104,11 @@ def overlapping_pairs(texts: Sequence[str], limit: float = MAX_OVERLAP) -> list[
         rare_first = sorted(words, key=lambda word: (frequency[word], word))
         prefix = rare_first[: len(words) - int(limit * len(words)) + 1]
         for j in sorted({j for word in prefix for j in by_word[word]}):
-            overlap = len(words & sets[j]) / len(words | sets[j])
+            least, most = sorted((len(words), len(sets[j])))
+            if least / most <= limit:  # even if all words of the shorter one are in the longer one
+                continue
+            shared = len(words & sets[j])
+            overlap = shared / (least + most - shared)
             if overlap > limit:
                 found.append((j, i, overlap))
         for word in prefix:

@@ -77,7 +77,7 @@ def test_files_hold_slots_instead_of_secrets(files: list[Path]) -> None:
 
 
 def test_the_command_prints_counts_and_passes(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert corpus.main([str(path) for path in files]) == 0
+    assert corpus.main([str(files[0])]) == 0
     printed = capsys.readouterr().out
     for word in (" rows", "batch: {", "intent: {", "domain: {", "mode: {", "risk: {", "language: {", "note: {"):
         assert word in printed

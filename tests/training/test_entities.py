@@ -21,6 +21,8 @@ from training.tagging.public_spans import Marked, varied
 from training.tagging.tagger import Example, Network, Settings, exported, train
 from training.tagging.values import VOCABULARY, Values, is_held_out
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["train", "test"])
 def test_every_template_fills_and_its_spans_are_values(root: Path, name: str) -> None:

@@ -16,11 +16,11 @@ import pytest
 pytest.importorskip("sklearn", reason="retraining needs the 'offline' extra")
 
 from router_ml import Outcome, Router, RouteRequest
-from router_ml.allocation.estimate import estimate
+from router_ml.allocation.estimate import Allocation, estimate
 from router_ml.allocation.priors import OTHER_VERSION, CellPriors
 from router_ml.config import RouterConfig
 from router_ml.contract import Constraints
-from router_ml.errors import EncoderMismatchError, OfflineDataError
+from router_ml.errors import EncoderMismatchError, OfflineDataError, RouterError
 from router_ml.state.arms import Arms
 from router_ml.state.learning import versions_learned
 from router_ml.storage.bundle import ALLOCATION_FILES, Bundle
@@ -32,7 +32,7 @@ from training.logged.outcomes import from_log
 from training.outcomes import Pack, load_pack
 from training.predicting.fitting import Unplaced, learn
 from training.predicting.pack_outcomes import from_pack
-from training.retrain import register, retrain
+from training.retrain import main, register, retrain
 from training.retraining.gathering import gather
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +49,12 @@ def bundle() -> Bundle:
 def pack() -> Pack:
     whole = load_pack()
     return whole.take(np.arange(300))
+
+
+@pytest.fixture(scope="module")
+def plain(bundle: Bundle, pack: Pack) -> Allocation:
+    """What is learned from the pack alone."""
+    return learn([from_pack(pack, bundle.config)[0]], bundle.config)
 
 
 @pytest.mark.slow
@@ -149,13 +155,12 @@ def test_the_log_knows_the_version_that_answered(bundle: Bundle, tmp_path: Path)
         assert log.logged().lane_version.tolist() == ["2", "1"]
 
 
-def test_log_and_pack_add_up(bundle: Bundle, pack: Pack) -> None:
+def test_log_and_pack_add_up(bundle: Bundle, pack: Pack, plain: Allocation) -> None:
     """Evidence counts the outcomes of both sources."""
     outcomes, lanes = from_pack(pack, bundle.config)
-    once = learn([outcomes], bundle.config)
     twice = learn([outcomes, outcomes], bundle.config)
-    assert sorted(lanes) == sorted(once.quality.lanes)
-    assert np.allclose(twice.quality.counts, 2 * once.quality.counts, rtol=1e-4)
+    assert sorted(lanes) == sorted(plain.quality.lanes)
+    assert np.allclose(twice.quality.counts, 2 * plain.quality.counts, rtol=1e-4)
 
 
 def test_too_little_is_said(bundle: Bundle, pack: Pack, tmp_path: Path) -> None:
@@ -177,6 +182,7 @@ def test_a_pack_of_another_encoder_is_refused(pack: Pack, tmp_path: Path) -> Non
         load_pack(encoder="0" * 64)
 
 
+@pytest.mark.slow
 def test_the_shipped_bundle_is_what_retraining_makes(tmp_path: Path) -> None:
     """What ships can be made again from what is in the repository."""
     shipped = Bundle.load(shipped_bundle())
@@ -212,26 +218,22 @@ def with_lane(config: RouterConfig, name: str, **changes: Any) -> RouterConfig:
     return config.model_copy(update={"lanes": lanes})
 
 
-def test_a_price_cut_stays_one_after_retraining(bundle: Bundle, pack: Pack) -> None:
+def test_a_price_cut_stays_one_after_retraining(bundle: Bundle, pack: Pack, plain: Allocation) -> None:
     """What the pack cost at the old price says how many tokens were written, whatever they cost today."""
     old = bundle.config.lanes["balanced"].price
     halves = {"input_per_mtok": old.input_per_mtok / 2, "output_per_mtok": old.output_per_mtok / 2}
     cheaper = with_lane(bundle.config, "balanced", price=old.model_copy(update=halves))
-    costs = {}
-    for name, config in (("old", bundle.config), ("new", cheaper)):
-        outcomes, _ = from_pack(pack, config)
-        found = estimate(learn([outcomes], config), config.lanes, pack.contexts).cost_usd
+    anew, costs = learn([from_pack(pack, cheaper)[0]], cheaper), {}
+    for name, learned, config in (("old", plain, bundle.config), ("new", anew, cheaper)):
+        found = estimate(learned, config.lanes, pack.contexts).cost_usd
         costs[name] = found[:, list(config.lanes).index("balanced")].mean()
     assert costs["new"] == pytest.approx(costs["old"] / 2, rel=1e-3)
 
 
-def test_a_new_version_is_not_known_until_it_has_answered(bundle: Bundle, pack: Pack) -> None:
+def test_a_new_version_is_not_known_until_it_has_answered(bundle: Bundle, pack: Pack, plain: Allocation) -> None:
     """A pack of the old model is no evidence for the new one: it counts for less, and probes are still owed."""
     upgraded = with_lane(bundle.config, "premium", version="2")
-    learned = {
-        config.lanes["premium"].version: learn([from_pack(pack, config)[0]], config)
-        for config in (bundle.config, upgraded)
-    }
+    learned = {"1": plain, "2": learn([from_pack(pack, upgraded)[0]], upgraded)}
     assert learned["1"].bandit.versions["premium"] == "1"
     assert learned["2"].bandit.versions["premium"] == "before 2"
     lane = learned["1"].quality.lanes.index("premium")
@@ -240,14 +242,16 @@ def test_a_new_version_is_not_known_until_it_has_answered(bundle: Bundle, pack: 
     assert Arms(upgraded.lanes, learned=versions_learned(learned["2"])).probes(["premium"]) != {}
 
 
-def test_a_few_logged_outcomes_reach_the_model_of_a_full_evaluation(bundle: Bundle, pack: Pack) -> None:
+def test_a_few_logged_outcomes_reach_the_model_of_a_full_evaluation(
+    bundle: Bundle, pack: Pack, plain: Allocation
+) -> None:
     """Ten bad answers of one lane, beside prompts that were run on every lane, count as evidence and are believed."""
     outcomes, _ = from_pack(pack, bundle.config)
     few = outcomes.take(np.arange(10))
     lane = list(bundle.config.lanes).index("premium")
     alone = np.full_like(few.quality, np.nan)
     alone[:, lane] = 0.0
-    before = learn([outcomes], bundle.config).quality
+    before = plain.quality
     both = learn([outcomes, replace(few, quality=alone)], bundle.config).quality
     column = before.lanes.index("premium")
     more = (both.counts - before.counts).sum(axis=(0, 1))
@@ -280,13 +284,11 @@ def traffic(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_dry_run_says_what_would_be_learned_and_writes_nothing(traffic: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training.retrain", "--log", str(traffic), "--no-pack", "--dry-run"]
-    seen = subprocess.run(
-        [*command, "--out", str(tmp_path / "new")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert seen.returncode == 0, seen.stderr
-    said = " ".join(seen.stdout.split())
+def test_a_dry_run_says_what_would_be_learned_and_writes_nothing(
+    traffic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(out=tmp_path / "new", log=str(traffic), no_pack=True, dry_run=True)
+    said = " ".join(capsys.readouterr().out.split())
     for part in ("0 evaluated prompts and 80 logged", "What cannot be concluded", "premium (0)", "not rated: 40"):
         assert part in said
     assert list(tmp_path.iterdir()) == []
@@ -332,16 +334,17 @@ def test_rows_that_fill_up_do_not_hide_another_sample(traffic: Path) -> None:
     assert other.digest != found.digest
 
 
-@pytest.mark.parametrize("options", [["--dry-run"], ["--no-pack", "--register"]])
-def test_a_log_that_is_not_there_is_refused_in_one_line(tmp_path: Path, options: list[str]) -> None:
+def test_a_log_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     """A mistyped path makes no log, and no challenger out of the pack alone."""
-    command = [sys.executable, "-m", "training.retrain", "--log", str(tmp_path / "typo.sqlite"), *options]
+    command = [sys.executable, "-m", "training.retrain", "--log", str(tmp_path / "typo.sqlite"), "--dry-run"]
     seen = subprocess.run(
         [*command, "--out", str(tmp_path / "new")], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert seen.returncode == 2
     assert seen.stderr.count("\n") == 1
     assert "There is no event log" in seen.stderr
+    with pytest.raises(RouterError, match="There is no event log"):
+        main(out=tmp_path / "new", log=str(tmp_path / "typo.sqlite"), no_pack=True, register_it=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -394,32 +397,24 @@ def test_costs_of_unrated_answers_teach_what_an_answer_costs(bundle: Bundle, tra
     assert tokens[0] > 1.3 * tokens[1]
 
 
-def test_private_ratings_move_their_cell_and_count_as_evidence(bundle: Bundle, pack: Pack) -> None:
+def test_private_ratings_move_their_cell_and_count_as_evidence(bundle: Bundle, pack: Pack, plain: Allocation) -> None:
     """Forty bad answers in one cell lower what is expected there, and nowhere else."""
     outcomes, _ = from_pack(pack, bundle.config)
     shape = (len(bundle.classifier.spec.intent.labels), len(bundle.classifier.spec.domain.labels))
     many = np.zeros((*shape, len(bundle.config.lanes)))
     lane = list(bundle.config.lanes).index("private")
     many[0, 0, lane] = 40.0
-    plain = learn([outcomes], bundle.config).quality
+    before = plain.quality
     model = learn([outcomes], bundle.config, unplaced=Unplaced(many, many, np.zeros_like(many))).quality
-    column = plain.lanes.index("private")
-    assert model.counts[0, 0, column] == pytest.approx(plain.counts[0, 0, column] + 40)
-    assert model.cells[0, 0, column] < plain.cells[0, 0, column] - 0.1
-    model.cells[0, 0, column] = plain.cells[0, 0, column]
-    np.testing.assert_allclose(model.cells, plain.cells, atol=1e-6)
+    column = before.lanes.index("private")
+    assert model.counts[0, 0, column] == pytest.approx(before.counts[0, 0, column] + 40)
+    assert model.cells[0, 0, column] < before.cells[0, 0, column] - 0.1
+    model.cells[0, 0, column] = before.cells[0, 0, column]
+    np.testing.assert_allclose(model.cells, before.cells, atol=1e-6)
 
 
 def test_what_should_be_labelled_is_written_to_a_file(traffic: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training.retrain", "--log", str(traffic), "--no-pack"]
-    seen = subprocess.run(
-        [*command, "--annotate", "20", str(tmp_path / "list.csv")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert seen.returncode == 0, seen.stderr
+    main(log=str(traffic), no_pack=True, annotate=(20, tmp_path / "list.csv"))
     assert 15 <= len((tmp_path / "list.csv").read_text().splitlines()) - 1 <= 25
 
 

@@ -65,6 +65,6 @@ def test_tokens_are_counted_by_the_caller() -> None:
 def test_a_long_run_of_one_thing_is_read_in_no_time(unit: str) -> None:
     """Anyone can send such a text; a pattern that backtracks would stop the service."""
     text = unit * (100_000 // len(unit))
-    started = time.perf_counter()
+    started = time.thread_time()
     surface(text, 100)
-    assert time.perf_counter() - started < 1  # measured: under 0.02 s
+    assert time.thread_time() - started < 1  # measured: under 0.02 s

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 onnx = pytest.importorskip("onnx", reason="onnx (extra: train) is needed to quantise")
 ort = pytest.importorskip("onnxruntime")
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY, WIDTH, OUT = 1200, 16, 8
 
 

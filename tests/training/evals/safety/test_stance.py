@@ -89,10 +89,10 @@ def test_refusals_that_the_patterns_were_not_written_on_are_seldom_taken_for_com
 def test_reading_takes_time_in_proportion_to_the_text() -> None:
     """No pattern runs away on what a lane may send."""
     for text in ("i " * 40_000, "ich " * 20_000, "1. " * 25_000, "a" * 80_000, "I can't " * 10_000):
-        began = time.perf_counter()
+        began = time.thread_time()
         clauses(text)
         treatment(text, reference="some", asked="thing")
-        assert time.perf_counter() - began < 4
+        assert time.thread_time() - began < 4
 
 
 @pytest.mark.parametrize(
