@@ -79,6 +79,10 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres(postgres_server: str) -> str:
     """The URL of an empty database there."""
+    return new_database(postgres_server)
+
+
+def new_database(postgres_server: str) -> str:
     name = f"log_{uuid.uuid4().hex}"
     engine = sql.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,15 +20,21 @@ from router_ml.storage.views.audited import audit_page
 from router_ml.storage.views.browsing import Page, browse
 from router_ml.storage.views.cursors import from_cursor
 from router_ml.storage.views.looked_for import LookedFor
+from tests.storage.conftest import new_database
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Make = Callable[..., RouteDecision]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def log(request: pytest.FixtureRequest, tmp_path: Path, make_decision: Make) -> Iterator[EventLog]:
-    """Twelve decisions of two organisations, a shadow's, and what came of some of them."""
-    url = request.getfixturevalue("postgres") if request.param == "postgresql" else str(tmp_path / "log.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def log(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_decision: Make
+) -> Iterator[EventLog]:
+    """Twelve decisions of two organisations, a shadow's, and what came of some of them; no test adds a decision."""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgres_server"))
+    else:
+        url = str(tmp_path_factory.mktemp("browsing") / "log.db")
     with EventLog(url) as log:
         log.log_decisions((_made(make_decision, number), None) for number in range(12))
         log.log_decision(make_decision(decision_id="dec-03.shadow", created_at=START))
