@@ -3,6 +3,7 @@ they name exist, configuration that they show is valid, and how-tos run from top
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,24 @@ def test_links_lead_somewhere(root: Path) -> None:
             if not place.exists() or (heading and place.suffix == ".md" and heading not in anchors(place)):
                 broken.append(f"{path.relative_to(root)}: {link}")
     assert broken == []
+
+
+def test_every_document_is_in_the_list_of_them(root: Path) -> None:
+    """docs/README.md names each document, and that of the how-tos each of these."""
+    lists = [root / "docs" / "README.md", root / "docs" / "howto" / "README.md"]
+    named = {
+        (page.parent / link.partition("#")[0]).resolve() for page in lists for link in links(page.read_text("utf-8"))
+    }
+    wanted = {path for path in DOCUMENTS if path.is_relative_to(root / "docs")} | set(root.glob("*.md"))
+    assert sorted(str(path.relative_to(root)) for path in wanted - named - {lists[0]}) == []
+
+
+def test_the_file_map_names_what_is_there(root: Path) -> None:
+    """A map that has not followed a move leads astray."""
+    rows = [row for row in (root / "docs" / "file_map.md").read_text("utf-8").splitlines() if row.startswith("| `")]
+    named = [path for row in rows for path in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    places = (root, root / "router_ml", root / "router_ml" / "offline")  # as a row goes on
+    assert [path for path in named if not any((place / path).exists() for place in places)] == []
 
 
 def test_commands_and_options_exist(root: Path) -> None:

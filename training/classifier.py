@@ -105,28 +105,37 @@ def main(
 
 def own_labels(data: Path, out: Path, *, base: Path, config: Path | None, seed: int, register: bool) -> str:
     """Train on a user's file, write report and bundle, and say what was reached."""
-    from training import taxonomy
+    from training import taxonomy, taxonomy_report
 
     table = taxonomy.checked(data, seed=seed)
     plan = taxonomy.prepare(table, base, config=config)
     trained = taxonomy.train(table, base, seed=seed)
     folder = out.parent / f"{out.name}_report"
-    files = taxonomy.write_report(trained, folder)
+    files = taxonomy_report.write_report(trained, folder)
     manifest = taxonomy.bundle(trained, base, out, plan)
-    lines = [f"{manifest.id} in {out}; report in {folder}.", *(f"  left out: {gone}" for gone in plan.left_out)]
+    lines = [f"{manifest.id} in {out}; report in {folder}."]
+    if plan.left_out:
+        lines.append(f"left out of its router.yaml, for they name labels that are gone: {_counted(plan.left_out)}")
     if register:
         from router_ml.storage.registry import log_bundle
 
         version = log_bundle(
             out,
             params={"data": data.name, "seed": seed, "base": str(base)},
-            metrics=taxonomy.numbers(trained),
+            metrics=taxonomy_report.numbers(trained),
             datasets={"labels": hashlib.sha256(data.read_bytes()).hexdigest()},
             files=files,
         )
         lines.append(f"registered as {version.uri}")
-    lines += [f"  {name}: {value:.3f}" for name, value in taxonomy.numbers(trained).items()]
+    lines += [f"  {name}: {value:.3f}" for name, value in taxonomy_report.numbers(trained).items()]
+    lines += taxonomy_report.unsure(trained)
     return "\n".join(lines) + "\n"
+
+
+def _counted(left_out: Sequence[str]) -> str:
+    """Traffic classes by name, plan rules as a number: nobody reads a dozen of them."""
+    plan = [gone for gone in left_out if gone.startswith("plan rule")]
+    return ", ".join([*(gone for gone in left_out if gone not in plan), *([f"{len(plan)} plan rules"] if plan else [])])
 
 
 def run() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router_ml.cli.inputs import event_log
+from router_ml.cli.inputs import event_log, on_log
 from router_ml.cli.output import render, write, write_json
 from router_ml.config import RouterConfig
 from router_ml.errors import InvalidRequestError
@@ -46,8 +46,8 @@ def begin(
     write(
         f"Drill {drill.id}: {report.place} counts as down for {share:.1%} of sessions of every router on this log, "
         f"until {drill.end.isoformat(timespec='seconds')}.\n"
-        f"End it:       router-ml outage --end-drill {drill.id} --who WHO --why WHY\n"
-        f"See how it goes: router-ml outage --drill-report {drill.id}"
+        f"End it:       router-ml outage --end-drill {drill.id} --who WHO --why WHY{on_log(log)}\n"
+        f"See how it goes: router-ml outage --drill-report {drill.id}{on_log(log)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,17 @@ _WORDS_SHOWN = 8
 Archive = Annotated[str | None, typer.Option(help="Folder or URL that decisions were compacted to.")]
 Log = Annotated[str | None, typer.Option(help="Path or URL of the event log; default $ROUTER_ML_LOG.")]
 Taxonomy = Mapping[str, tuple[str, ...]]
+
+
+def on_log(log: str | None) -> str:
+    """What a command that is shown has to end with to mean the same log; no address, which may hold a password.
+
+    >>> on_log("my logs/own.sqlite"), on_log("postgresql+psycopg://ada:secret@db/router"), on_log(None)
+    (" --log 'my logs/own.sqlite'", ' --log ...', '')
+    """
+    if log is None:
+        return ""
+    return " --log ..." if "://" in log else f" --log {shlex.quote(log)}"
 
 
 def build_request(

@@ -66,7 +66,7 @@ def savings(
         return
     from router_ml.cli.show.judged import savings_page
 
-    render(savings_page(found))
+    render(savings_page(found, log=log))
 
 
 def slices(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router_ml.cli.inputs import Log, event_log, moment, open_config
+from router_ml.cli.inputs import Log, event_log, moment, on_log, open_config
 from router_ml.cli.output import AsJson, Model, write, write_json
 from router_ml.errors import InvalidRequestError
 
@@ -49,7 +49,7 @@ def off(  # noqa: PLR0913 - a command line has as many options as it has
     if as_json:
         write_json(switch.to_dict())
         return
-    write(f"{_line(switch)}\nTurn on again: router-ml lane on {switch.id} --who WHO --why WHY")
+    write(f"{_line(switch)}\nTurn on again: router-ml lane on {switch.id} --who WHO --why WHY{on_log(log)}")
 
 
 @app.command()

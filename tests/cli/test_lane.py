@@ -43,3 +43,5 @@ def test_off_listed_and_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         router.memory.listener.refresh()
         assert router.predict_route("hello there", seed=1).lane == "best"
         assert json.loads(run(capsys, "list", *where, "--json")[1]) == []
+        out = run(capsys, "off", "acme", *WHO, *where, "--config", str(config))[1]
+        assert f"--who WHO --why WHY --log {log}" in out  # what is shown to be copied means this log

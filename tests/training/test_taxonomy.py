@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from router_ml.errors import ConfigError, OfflineDataError
 from router_ml.router import Router
 from router_ml.understanding.classifier import HEADS, Classifier
 from router_ml.understanding.surface import NAMES
-from training import corpus, taxonomy
+from training import corpus, taxonomy, taxonomy_report
 from training.classifier import own_labels
+from training.reading.calibration import NEVER
 
 pytestmark = pytest.mark.slow
 
@@ -56,12 +58,27 @@ def test_labels_that_were_flipped_are_suspected(trained: taxonomy.Trained) -> No
 
 
 def test_the_report_has_tables_plots_and_no_text(trained: taxonomy.Trained, tmp_path: Path) -> None:
-    files = {path.name for path in taxonomy.write_report(trained, tmp_path)}
+    files = {path.name for path in taxonomy_report.write_report(trained, tmp_path)}
     assert files == {"report.md", "report.json", "calibration.png", "confusion_domain.png"}
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| back office |" in page
     assert "Suspected label errors" in page
     assert trained.table.examples[0].text not in page + (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_a_head_that_answers_nothing_says_so_and_what_to_do(trained: taxonomy.Trained, tmp_path: Path) -> None:
+    """Every request of such a bundle counts as unsure: whoever labelled too little learns of it where they trained."""
+    spec, weights = trained.classifier.spec, trained.classifier.weights
+    sure, never = (replace(spec, domain=replace(spec.domain, abstain_below=below)) for below in (0.5, NEVER))
+    assert taxonomy_report.unsure(replace(trained, classifier=Classifier(weights, sure))) == []
+    found = {**trained.found, "domain": {**trained.found["domain"], "answered": 0.0, "error_among_answered": None}}
+    nothing = replace(trained, classifier=Classifier(weights, never), found=found)
+    (said,) = taxonomy_report.unsure(nothing)
+    assert said.startswith(f"domain: on {found['rows']['calibration']} calibration rows no confidence was shown")
+    taxonomy_report.write_report(nothing, tmp_path)
+    page = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert said in page
+    assert "None" not in page
 
 
 def test_own_labels_are_routed_by_and_what_names_gone_ones_is_left_out_and_said(
@@ -71,7 +88,7 @@ def test_own_labels_are_routed_by_and_what_names_gone_ones_is_left_out_and_said(
     out = tmp_path / "own"
     told = own_labels(data, out, base=models, config=None, seed=0, register=False)
     assert "domain_macro_f1" in told
-    assert "left out: traffic class regulated" in told
+    assert "that are gone: traffic class regulated, " in told
     assert (tmp_path / "own_report" / "report.md").is_file()
     router = Router.load(out)
     assert [policy.id for policy in router.config.policies] == [p.id for p in Router.load(models).config.policies]

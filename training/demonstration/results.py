@@ -108,4 +108,5 @@ def outages(console: Console, bundle: Bundle, test: Pack, folder: Path) -> None:
     (folder / "outage.html").write_text(page(played), encoding="utf-8")
     violations = sum(result.violations for result in played.results)
     console.print(f"{violations} requests went to a dark lane that the router knew of, or to one that a rule excludes.")
-    console.print(f"Who answers, hour by hour: {folder.name}/outage.svg; everything: {folder.name}/outage.html.")
+    shown = f"{folder.parent.name}/{folder.name}"
+    console.print(f"Who answers, hour by hour: {shown}/outage.svg; everything: {shown}/outage.html.")

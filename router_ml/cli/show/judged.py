@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from router_ml.cli.inputs import on_log
 from router_ml.offline.judging.judged import Judged
 from router_ml.offline.judging.savings_words import NEXT, sentence, settled_by
 from router_ml.offline.next_prompts import Selected
@@ -19,7 +20,7 @@ _SHOWN = 20  # cells
 _MARKS = {"kept": "green", "lost": "red", "not shown": "yellow", "same": "", "small": "dim"}
 
 
-def savings_page(found: Savings) -> RenderableType:
+def savings_page(found: Savings, *, log: str | None = None) -> RenderableType:
     """The sentence, the numbers behind it, and the cells, the largest first."""
     money = f"${found.cost_usd:.6f} per request against ${found.baseline_cost_usd:.6f}, {found.rows} requests."
     parts: list[RenderableType] = [Text(sentence(found)), Text(""), Text(money)]
@@ -27,7 +28,8 @@ def savings_page(found: Savings) -> RenderableType:
     if len(found.cells) > 1:
         parts.extend((Text(""), _cells(found.cells[:_SHOWN])))
     if found.source == "log" and (settled := settled_by(found, NEXT)):
-        parts.append(Text(f"Which prompts: router-ml next {' '.join(f'--cell {cell.name}' for cell in settled)}"))
+        cells = " ".join(f"--cell {cell.name}" for cell in settled)
+        parts.append(Text(f"Which prompts: router-ml next {cells}{on_log(log)}"))
     if len(found.cells) > _SHOWN:
         parts.append(Text(f"{len(found.cells) - _SHOWN} smaller cells are in --json."))
     return Group(*parts)

@@ -14,7 +14,7 @@ from router_ml.config import RouterConfig
 from router_ml.errors import OfflineDataError
 from router_ml.offline.importing.files import kind_of, rows_of
 from router_ml.offline.importing.mapping import Format, Read
-from router_ml.offline.importing.recognising import FEW, commas, filled, likely, time_format
+from router_ml.offline.importing.recognising import FEW, chances, commas, filled, likely, time_format
 from router_ml.offline.importing.recognising import columns as recognised
 from router_ml.offline.importing.values import UnreadableError, quality_of
 
@@ -55,13 +55,15 @@ def guess(path: str | Path, config: RouterConfig, *, kind: Format | None = None)
     read = read.model_copy(update={"decimal": ","} if kind == "csv" and _with_commas(columns, rows) else {})
     if unusual := read.model_dump(exclude_defaults=True):
         lines.append(f"read: {{{', '.join(f'{key}: {json.dumps(value)}' for key, value in unusual.items())}}}")
-    if strange := [str(name) for name in rows[0] if str(name) not in columns.values() and kind not in _EXPORTS]:
+    drawn = [] if kind in _EXPORTS else chances(rows, columns.values())
+    used = {*columns.values(), *drawn}
+    if strange := [str(name) for name in rows[0] if str(name) not in used and kind not in _EXPORTS]:
         lines.append(f"# Columns that are not used: {', '.join(map(_quoted, strange))}")
     lines += [line for part in _ORDER for line in _line(part, columns, rows, config, kind)]
     for part in ("user", "org", "region", "channel", "session"):
         if part in columns:
             lines.append(f"{part}: {_quoted(columns[part])}")
-    lines += _chances(columns, config)
+    lines += _chances(columns, drawn, config)
     return "\n".join(lines) + "\n"
 
 
@@ -141,13 +143,20 @@ def _format(values: Sequence[Any]) -> str:
     return time_format(values) or "iso"
 
 
-def _chances(columns: dict[str, str], config: RouterConfig) -> list[str]:
+def _chances(columns: dict[str, str], drawn: Sequence[str], config: RouterConfig) -> list[str]:
     lanes = ", ".join(config.lanes)
     if "propensities" in columns:
         return [f"propensity: {{table: {_quoted(columns['propensities'])}}} # a JSON object by lane"]
     if "propensity" in columns:
         own = _quoted(columns["propensity"])
         return [f"propensity: {{column: {own}, over: [{lanes}]}} # of the chosen lane; the rest is spread evenly"]
+    if drawn:
+        known = [likely(re.sub(r"^(?:p|prob|chance)[_ ]", "", name), config) for name in drawn]
+        named = [
+            f"{lane or f'CHANGE_ME_{at}'}: {_quoted(name)}"
+            for at, (lane, name) in enumerate(zip(known, drawn, strict=True))
+        ]
+        return [f"propensity: {{columns: {{{', '.join(named)}}}}} # lane: column of its probability; they add up to 1"]
     return [
         "# Without these no other policy can be judged on the rows. One of them, if it is true:",
         f"# propensity: {{uniform: [{lanes}]}} # drawn evenly",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from router_ml.config import RouterConfig
 from router_ml.offline.importing.mapping import Quality
 from router_ml.offline.importing.paths import look_up
-from router_ml.offline.importing.values import UnreadableError, absent, quality_of
+from router_ml.offline.importing.values import UnreadableError, absent, number, quality_of, with_point
 
 FEW = 30
 """Different names of lanes in so many rows; more are no names of lanes."""
@@ -23,7 +23,7 @@ _NAMES = {  # what each part is called elsewhere, the surest first; in English, 
     "cost_usd": "cost_usd|cost|spend|price|usd|response_cost|kosten|preis",
     "latency_ms": "latency_ms|latency|duration_ms|duration|elapsed|seconds|response_time|took_ms|ms|dauer|antwortzeit",
     "time": "created_at|timestamp|time|asked_at|at|date|created|started_at|starttime|datetime|zeitpunkt|zeit|datum",
-    "request_id": "request_id|ticket|id|uuid|trace_id|message_id|interaction_id|vorgang",
+    "request_id": "request_id|ticket|id|uuid|trace_id|message_id|interaction_id|vorgang|nr|nummer",
     "user": "user|user_id|employee|customer|customer_id|end_user|person|account|kunde|kundennummer|nutzer|benutzer",
     "org": "org|organisation|organization|team|team_id|tenant|department|company|firma|abteilung",
     "region": "region",
@@ -33,6 +33,7 @@ _NAMES = {  # what each part is called elsewhere, the surest first; in English, 
     "propensity": "propensity|probability|prob|p_chosen",
 }
 TIMES = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M")
+_UNIT = re.compile(r"_(?:usd|s|sec|ms)$")
 _COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})*,\d+|[+-]?\d+,\d+")
 _SENTENCE = 12  # characters, at least, of what people ask; shorter ones are names and numbers
 
@@ -40,7 +41,8 @@ _SENTENCE = 12  # characters, at least, of what people ask; shorter ones are nam
 def columns(rows: Sequence[dict[str, Any]], config: RouterConfig) -> dict[str, str]:
     """The column of each part: the first whose name is one that the part has elsewhere; of the parts that a mapping
     has to have, else one that holds such values."""
-    names = {_plain(name): str(name) for row in rows[:20] for name in row}
+    plain = {_plain(name): str(name) for row in rows[:20] for name in row}
+    names = {_UNIT.sub("", name): column for name, column in plain.items()} | plain
     found: dict[str, str] = {}
     for part, known in _NAMES.items():
         match = next((names[name] for name in known.split("|") if name in names), None)
@@ -62,6 +64,27 @@ def columns(rows: Sequence[dict[str, Any]], config: RouterConfig) -> dict[str, s
             match = next((column for column in free if (values := filled(rows, column)) and test(values)), None)
             found |= {} if match is None else {part: match}
     return found
+
+
+def chances(rows: Sequence[dict[str, Any]], used: Collection[str]) -> list[str]:
+    """Columns that are nothing else and add up to 1 wherever all are filled: probabilities, one for each lane."""
+    read = {name: [_chance(look_up(row, name)) for row in rows] for name in map(str, rows[0]) if name not in used}
+    names = [
+        name
+        for name, values in read.items()
+        if all(value is None or value >= 0 for value in values) and any(value and value < 1 for value in values)
+    ]
+    whole = [values for values in zip(*(read[name] for name in names), strict=True) if None not in values]
+    even = all(abs(sum(value or 0.0 for value in values) - 1) < 0.02 for values in whole)
+    return names if len(names) > 1 and whole and even else []
+
+
+def _chance(value: Any) -> float | None:
+    """A number from 0 to 1; None where there is none, below 0 where it is something else."""
+    try:
+        return number(with_point(value), "", most=1.0)
+    except UnreadableError:
+        return -1.0
 
 
 def filled(rows: Sequence[dict[str, Any]], column: str) -> list[Any]:

@@ -121,3 +121,17 @@ def test_nothing_to_guess_from(tmp_path: Path, config: RouterConfig) -> None:
         guess(path, config)
     with pytest.raises(ConfigError):
         parse_mapping("- a list")
+
+
+def test_columns_of_probabilities_and_names_with_units_are_guessed(tmp_path: Path, config: RouterConfig) -> None:
+    """Who has drawn lanes at random must not lose it because a column is called otherwise here."""
+    path = tmp_path / "versuch.csv"
+    rows = [f"{at};01.10.2026 08:0{at};Wo ist Paket {at}?;gpt-4.1;0,00{at};{at},5;0,25;0,75;0;1" for at in range(3)]
+    path.write_text("Nr;Zeit;Frage;Modell;Kosten_USD;Dauer_s;p_haus;p_gpt-4.1;neu;alt\n" + "\n".join(rows), "utf-8")
+    text = guess(path, config)
+    assert "propensity: {columns: {CHANGE_ME_0: p_haus, expert: p_gpt-4.1}}" in text
+    assert "not used: neu, alt" in text, "what is 0 or 1 throughout is no probability"
+    mapping = parse_mapping(text)
+    assert (mapping.request_id, mapping.cost_usd, mapping.read.decimal) == ("Nr", "Kosten_USD", ",")
+    assert mapping.latency_ms is not None
+    assert (mapping.latency_ms.column, mapping.latency_ms.unit) == ("Dauer_s", "s")
