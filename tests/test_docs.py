@@ -50,10 +50,8 @@ def test_the_map_of_folders_is_whole(root: Path) -> None:
     text = (root / "ARCHITECTURE.md").read_text("utf-8").partition("| folder of `router_ml/` |")[2]
     rows = [row for row in text.splitlines() if row.startswith("| `")]
     named = sorted(path.strip("/") for row in rows for path in re.findall(r"`([^`]+)`", row.split(" | ")[0]))
-    there = [
-        path.name for path in (root / "router_ml").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
-    ]
-    assert named == sorted(set(there) - {"__init__.py"})
+    there = {path.relative_to(root / "router_ml").parts[0] for path in (root / "router_ml").rglob("*.py")}
+    assert named == sorted(there - {"__init__.py"})
 
 
 def test_commands_and_options_exist(root: Path) -> None:

@@ -21,14 +21,23 @@ class Issue:
 
 
 def unknown(path: Path, found: Iterable[str], known: Iterable[str], what: str) -> Iterator[Issue]:
-    """An issue for each name that is not known, with the name that was probably meant, or all there are."""
-    known = list(known)
+    """An issue for each name that is not known with the name that was probably meant; one for all others.
+
+    >>> [issue.message for issue in unknown((), ["qa", "chat", "coding"], ["chatt", "sale"], "intent")]
+    ["'chat' is not a known intent.", "None of 'qa', 'coding' is a known intent."]
+    """
+    known, far = list(known), []
     for name in found:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            listed = ", ".join(known) if known else f"none; add it to the {what} section"
-            fix = f"Did you mean {close[0]!r}?" if close else f"Known: {listed}."
-            yield Issue(path, f"{name!r} is not a known {what}.", fix)
+        if name in known:
+            continue
+        if close := difflib.get_close_matches(name, known, n=1):
+            yield Issue(path, f"{name!r} is not a known {what}.", f"Did you mean {close[0]!r}?")
+        else:
+            far.append(repr(name))
+    if far:
+        said = f"{far[0]} is not" if len(far) == 1 else f"None of {', '.join(far)} is"
+        listed = ", ".join(known) if known else f"none; add it to the {what} section"
+        yield Issue(path, f"{said} a known {what}.", f"Known: {listed}.")
 
 
 def covers(wide: ClassWhen, narrow: ClassWhen) -> bool:

@@ -68,11 +68,11 @@ def test_the_report_has_tables_plots_and_no_text(trained: taxonomy.Trained, tmp_
 
 def test_a_head_that_answers_nothing_says_so_and_what_to_do(trained: taxonomy.Trained, tmp_path: Path) -> None:
     """Every request of such a bundle counts as unsure: whoever labelled too little learns of it where they trained."""
-    assert taxonomy_report.unsure(trained) == []
-    spec = trained.classifier.spec
-    never = replace(spec, domain=replace(spec.domain, abstain_below=NEVER))
+    spec, weights = trained.classifier.spec, trained.classifier.weights
+    sure, never = (replace(spec, domain=replace(spec.domain, abstain_below=below)) for below in (0.5, NEVER))
+    assert taxonomy_report.unsure(replace(trained, classifier=Classifier(weights, sure))) == []
     found = {**trained.found, "domain": {**trained.found["domain"], "answered": 0.0, "error_among_answered": None}}
-    nothing = replace(trained, classifier=Classifier(trained.classifier.weights, never), found=found)
+    nothing = replace(trained, classifier=Classifier(weights, never), found=found)
     (said,) = taxonomy_report.unsure(nothing)
     assert said.startswith(f"domain: on {found['rows']['calibration']} calibration rows no confidence was shown")
     taxonomy_report.write_report(nothing, tmp_path)
