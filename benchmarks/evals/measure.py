@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from benchmarks.evals.lanes.player import Player
 from benchmarks.evals.planted.failure import Planted
 from benchmarks.evals.planted.known import BY_NAME, FAILURES, LANES
+from benchmarks.evals.second.styles import Styled
 from benchmarks.evals.setting import Stage
-from training.evals.reporting.alarms import Failure
+from training.evals.reporting.alarms import LEVEL, Failure, at_least
 from training.evals.reporting.summary import Summary
-from training.evals.suite import NAMES
+from training.evals.suite import NAMES, Suite
 
 HEALTHY = "healthy"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a suite said of one planted failure. ``spoilt`` cases, ``noticed`` of them that failed by a right name,
-    ``missed`` those that did not fail at all; ``named``: a right name is an alarm; ``rung``: all alarms that a spoilt
-    case is among, or that are about all answers of the lane together; ``seconds`` of the run that it was in.
+    """What a suite said of one planted failure. ``spoilt`` cases, of which an alarm needs ``needed``, ``noticed`` of
+    them that failed by a right name, ``missed`` those that did not fail at all; ``named``: a right name is an alarm;
+    ``rung``: all alarms that a spoilt case is among, or that are about all answers of the lane together; ``seconds`` of
+    the run that it was in.
     """
 
     failure: str
@@ -29,6 +31,7 @@ class Seen:
     suite: str
     expected: tuple[str, ...]
     spoilt: int
+    needed: int
     noticed: int
     missed: tuple[str, ...]
     named: bool
@@ -39,6 +42,11 @@ class Seen:
     def caught(self) -> bool:
         """Whether anything rang."""
         return bool(self.rung)
+
+    @property
+    def strong(self) -> bool:
+        """Whether it spoils as many cases as an alarm needs."""
+        return self.spoilt >= self.needed
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,19 @@ class Healthy:
     seconds: float
 
 
-def one_by_one(on: Stage, *, seed: int = 0, names: Sequence[str] = ()) -> Iterator[Seen]:
+def needed(suite: Suite, names: Sequence[str]) -> int:
+    """Of how many cases an alarm by one of some names needs to fail, all other cases being right."""
+    asked = sum(case.decided is None for case in suite.cases)
+    least = min(suite.file.tolerated.get(name, 0.0) for name in names)
+    return next(count for count in range(1, asked + 1) if least == 0.0 or at_least(count, asked, least) < LEVEL)
+
+
+def one_by_one(
+    on: Stage, *, seed: int = 0, names: Sequence[str] = (), failures: Sequence[Planted] = FAILURES
+) -> Iterator[Seen]:
     """Each failure alone, planted into a good lane, and looked at by the suite whose cases it spoils. To the other
     suites such a lane is the good one."""
-    for one in FAILURES:
+    for one in failures:
         if one.suite in on.suites and (not names or one.name in names):
             players = {"planted": Player(on.book, seed=seed, planted=[one])}
             began = time.monotonic()
@@ -92,10 +109,12 @@ def four_lanes(on: Stage, *, seed: int = 0) -> tuple[list[Seen], list[Alarm]]:
     return seen, false
 
 
-def healthy(on: Stage, *, seeds: Sequence[int], suites: Sequence[str] = NAMES) -> Iterator[Healthy]:
-    """The good lane again and again, each time in other words."""
+def healthy(
+    on: Stage, *, seeds: Sequence[int], suites: Sequence[str] = NAMES, style: str | None = None
+) -> Iterator[Healthy]:
+    """The good lane again and again, each time in other words; ``style``: one of the second author's."""
     for seed in seeds:
-        player = Player(on.book, seed=seed)
+        player = Player(on.book, seed=seed) if style is None else Styled(on.book, style, seed=seed)
         began = time.monotonic()
         summary = on.run({HEALTHY: player}, suites)
         seconds = time.monotonic() - began
@@ -131,6 +150,7 @@ def _seen(on: Stage, summary: Summary, one: Planted, lane: str, player: Player, 
         one.suite,
         one.catches,
         len(spoilt),
+        needed(on.suites[one.suite], one.catches),
         len(noticed),
         tuple(sorted(spoilt - {case for each in failures for case in each.cases})),
         any(each.name in one.catches for each in rung),

@@ -17,6 +17,8 @@ from benchmarks.evals.lanes.player import Player, good
 from benchmarks.evals.lanes.shaping import as_json, cited
 from benchmarks.evals.measure import four_lanes
 from benchmarks.evals.planted.known import BY_NAME, FAILURES, LANES
+from benchmarks.evals.second import known
+from benchmarks.evals.second.styles import STYLES, Styled
 from benchmarks.evals.setting import stage
 from router_ml.faults.asked import read_openai
 from training.evals.asking.prompts import conversation
@@ -110,6 +112,31 @@ def test_failures_spoil_cases_of_their_suite_only() -> None:
                 assert one.spoilt(first, seed=0), one.name
                 assert set(one.catches) <= set(suite.file.catches), one.name
                 assert one.bent(other, good(other, seed=0), seed=0) == good(other, seed=0)
+
+
+@pytest.mark.slow
+def test_the_second_author_s_failures_spoil_what_they_say() -> None:
+    """Each some cases, under names of its suite; a weaker one spoils no more than a stronger one."""
+    for name, suite in suites().items():
+        first = Asking(suite, next(case for case in suite.cases if case.decided is None))
+        spoilt: dict[str, int] = {}
+        for one in (failure for failure in known.FAILURES if failure.suite == name):
+            kind, found = one.name.rpartition(" ")[0], len(one.spoilt(first, seed=0))
+            assert 0 < found <= spoilt.get(kind, len(suite.cases)), one.name
+            assert set(one.catches) <= set(suite.file.catches), one.name
+            spoilt[kind] = found
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_the_good_lane_in_other_words(style: str) -> None:
+    """It makes the same calls and keeps the value of JSON; most answers that are free to are put in its own way."""
+    changed = 0
+    for one in book().all:
+        plain, said = good(one, seed=0), Styled(book(), style).played(one)
+        changed += said.text != plain.text
+        assert said.batches == plain.batches
+        assert not one.is_json or set(json.loads(said.text)) == set(json.loads(plain.text))
+    assert changed > 50
 
 
 def test_one_failure_at_most_spoils_a_case() -> None:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from router_ml.errors import OfflineDataError
 from training.evals.bench import Bench
 from training.evals.grounding import encoding, entailing, judged, reading
 from training.evals.grounding.entailing import Entailment
-from training.evals.grounding.features import Embed
 from training.evals.judges.lanes import rate
 from training.evals.registry import Seen, across, check
 from training.evals.result import Result, Verdict
@@ -26,7 +24,7 @@ def grounded_answer(seen: Seen) -> list[Verdict]:
     stand beside it as scores alone."""
     if seen.attempt.reply is None:
         return [Verdict("grounded_answer", None, detail="there is no answer")]
-    found = judged.judging(seen.suite, seen.case, _model(), _embed(seen)).judge(seen.attempt.reply)
+    found = judged.judging(seen.suite, seen.case, _model(), encoding.of_bench(seen.bench)).judge(seen.attempt.reply)
     shares = [
         Verdict(name, None, score=share)
         for name, share in ((PRECISION, found.precision), (RECALL, found.recall))
@@ -98,24 +96,3 @@ _CRITERIA = (
 @cache
 def _model() -> Entailment:
     return entailing.load()
-
-
-_remembered: dict[int, tuple[object, Embed]] = {}
-
-
-def _embed(seen: Seen) -> Embed:
-    router = seen.bench.router
-    if router is None or router.bundle is None:
-        return _shipped()
-    encoder = router.bundle.encoder
-    if id(encoder) not in _remembered:
-        _remembered.clear()
-        _remembered[id(encoder)] = encoder, encoding.remembering(seen.bench.embed)
-    return _remembered[id(encoder)][1]
-
-
-@cache
-def _shipped() -> Embed:
-    if not encoding.ENCODER.is_dir():
-        raise OfflineDataError(f"There is no encoder at {encoding.ENCODER}. Give --model a bundle.")
-    return encoding.shipped()

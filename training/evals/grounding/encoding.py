@@ -1,14 +1,17 @@
-"""The encoder that ships, for measuring outside of a run; each text is encoded once."""
+"""The encoder of a run, or the one that ships; each text is encoded once."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from router_ml.errors import OfflineDataError
 from router_ml.execution.retrieval.embedding import Embedding
 from router_ml.understanding.encoder import Encoder
+from training.evals.bench import Bench
 from training.evals.grounding.features import Embed
 
 ENCODER = Path(__file__).parents[3] / "models" / "default" / "encoder"
@@ -34,3 +37,28 @@ def remembering(embed: Embed) -> Embed:
 def shipped() -> Embed:
     """The encoder of the bundle that ships."""
     return remembering(Embedding(Encoder.load(ENCODER)))
+
+
+_remembered: dict[int, tuple[object, Embed]] = {}
+
+
+def of_bench(bench: Bench) -> Embed:
+    """The encoder of the bundle of a run; without one, that which ships.
+
+    Raises:
+        OfflineDataError: there is neither.
+    """
+    if bench.router is None or bench.router.bundle is None:
+        if not ENCODER.is_dir():
+            raise OfflineDataError(f"There is no encoder at {ENCODER}. Give --model a bundle.")
+        return _shipped()
+    encoder = bench.router.bundle.encoder
+    if id(encoder) not in _remembered:
+        _remembered.clear()
+        _remembered[id(encoder)] = encoder, remembering(bench.embed)
+    return _remembered[id(encoder)][1]
+
+
+@cache
+def _shipped() -> Embed:
+    return shipped()

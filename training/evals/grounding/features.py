@@ -41,6 +41,12 @@ _FRAME = re.compile(
     r"(?: us)? that)\s+",
     re.I,
 )
+_TALK = re.compile(
+    r"^\W*(?:so|thus|hence|therefore|in short|in other words|(?:short |my |final )?answer|"
+    r"(?:i|we|if i|if we|as far as i|as i|let me|this means|that means|with regard to|in reply to|in answer to|"
+    r"here is)\b[^:.!?\d]{0,50}):\s+",
+    re.I,
+)
 _NEGATION = re.compile(r"\b(?:not?|never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b", re.I)
 _CONDITION = re.compile(
     r"\b(?:if|only|unless|except|provided|as long as|on condition|until|once|when|where|after|because|since|for those|"
@@ -59,6 +65,10 @@ _SWEEPS = re.compile(
 _NAME = re.compile(r"(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]*\w\b")
 
 
+_UP_TO = r"at most|up to|(?:no|not) (?:more|longer|later) than|less than|fewer than|under|below|within|until|before|by"
+_FROM_ON = r"at least|(?:no|not) (?:less|fewer|earlier|shorter) than|more than|longer than|over|above|from|after|since"
+_BOUND = re.compile(rf"\b(?:(?P<up>{_UP_TO})|(?P<low>{_FROM_ON})) (?:the |about |some )?(?P<number>\w[\w.,:]*)", re.I)
+"""A number and whether it is the most or the least."""
 _ORDER = frozenset(("first", "second", "last"))  # "the first 400", "a second permit": seldom a figure
 _HEARD = 0.3  # least share of the words of a claim
 _COPY = 0.8  # share of the words of both that a claim and a sentence have in common to be one and the same
@@ -74,12 +84,17 @@ _OPPOSITES = tuple(pair for one in _PAIRS.split("|") for pair in (tuple(one.spli
 
 
 def unframed(claim: str) -> str:
-    """A claim without the yes or no, or the "as the passages say", that it begins with.
+    """A claim without the yes or no, the "as the passages say", or the talk before a colon, that it begins with.
 
-    >>> unframed("Yes, as the passages say, it is open.")
-    'it is open.'
+    >>> unframed("Yes, as the passages say, it is open."), unframed("As far as I can tell: it is open.")
+    ('it is open.', 'it is open.')
     """
-    return _FRAME.sub("", _YES_NO.sub("", claim))
+    return _FRAME.sub("", _YES_NO.sub("", spoken(claim)))
+
+
+def spoken(claim: str) -> str:
+    """A claim without the talk before a colon: what says nothing of a matter, but that something is to come."""
+    return _TALK.sub("", claim)
 
 
 def negated(text: str) -> bool:
@@ -93,13 +108,13 @@ def pieces(text: str) -> list[str]:
 
 
 def contradicts(claim: str, text: str) -> bool:
-    """Whether a part of a claim is all but a sentence of a text with a "not" more or less, or with an opposite word,
-    and no sentence says the same."""
+    """Whether a part of a claim is all but a sentence of a text with a "not" more or less, with an opposite word, or
+    with the most for the least, and no sentence says the same."""
     known = [(piece, _bare(piece)) for piece in pieces(text)]
     for part in pieces(unframed(claim)):
         wanted = _bare(part)
         near = [piece for piece, there in known if len(wanted & there) >= _COPY * max(len(wanted), len(there), 1)]
-        if near and all(negated(part) != negated(piece) or _opposite(part, piece) for piece in near):
+        if near and all(_denies(part) != _denies(piece) or _turned(part, piece) for piece in near):
             return True
     return False
 
@@ -184,8 +199,25 @@ def _opposite(claim: str, near: str) -> bool:
     return any((one in said and one not in there and other in there and other not in said) for one, other in _OPPOSITES)
 
 
+def _denies(text: str) -> bool:
+    return negated(_BOUND.sub(lambda one: one["number"], text))  # "no more than 5" denies nothing
+
+
+def _turned(claim: str, near: str) -> bool:
+    """Whether a claim has an opposite word, or the most of a number where the sentence nearest to it has the least."""
+    said, there = _bounds(claim), _bounds(near)
+    known = {number for number, _ in there}
+    return _opposite(claim, near) or any(number in known and (number, up) not in there for number, up in said)
+
+
+def _bounds(text: str) -> set[tuple[str, bool]]:
+    return {(number, bool(one["up"])) for one in _BOUND.finditer(text) for number in numbers(one["number"])}
+
+
 def _bare(text: str) -> set[str]:
-    return {word for word in stem_words(text) if not _NEGATION.fullmatch(word)}
+    """The words of a text but those that deny or set a bound, which are compared by themselves."""
+    plain = _BOUND.sub(lambda one: one["number"], text)
+    return {word for word in stem_words(plain) if not _NEGATION.fullmatch(word)}
 
 
 def _lower(pattern: re.Pattern[str], text: str) -> list[str]:

@@ -10,9 +10,17 @@ from router_ml.execution.retrieval.words import numbers
 from router_ml.execution.validation.citations import citations_of
 from training.evals.case import Case
 from training.evals.grounding.entailing import Entailment
-from training.evals.grounding.features import Embed, contradicts, negated, shared, strangers, unheard
-from training.evals.grounding.reading import Claim, abstains, guesses, has, read
-from training.evals.grounding.required import drops_condition, figures, lead, other_times, same_spans, without_lead
+from training.evals.grounding.features import Embed, contradicts, negated, shared, spoken, strangers, unheard
+from training.evals.grounding.reading import Claim, abstains, attributed, guesses, has, read
+from training.evals.grounding.required import (
+    drops_condition,
+    figures,
+    lead,
+    other_times,
+    other_units,
+    same_spans,
+    without_lead,
+)
 from training.evals.suite import Suite
 
 _OF_USE = 0.5  # share of the words of a claim that a passage has which is no source and bears it all the same
@@ -65,16 +73,17 @@ class Judge:
     def bears(self, claim: str, ids: Sequence[str]) -> float:
         """How likely passages together bear a claim, 0..1.
 
-        The right answer counts as said by the sources: what follows from them, as a sum, is not in their words. So do
-        the numbers of the question.
+        What the right answer says of the same passages, or of none, counts as said by them: what follows from them, as
+        a sum, is not in their words. So do the numbers of the question.
         """
+        claim = spoken(claim)
         text = "\n".join(self.passages[name] for name in ids)
         if not set(ids) & set(self.case.sources):
             doubtful = contradicts(claim, text) or unheard(claim, text)
             return 0.0 if doubtful else self.model.probability(claim, text, self.embed)
         if self._against(claim, ids):
             return 0.0
-        right = self._right()
+        right = self._right(ids)
         both = f"{text}\n{right}"
         if lead(claim) is not None and lead(claim) == lead(right):
             claim = without_lead(claim)
@@ -95,11 +104,29 @@ class Judge:
             return "another day, date or time"
         if figures(claim) - numbers(known) - same_spans(claim, known):
             return "another number"
+        if other_units(claim, known):
+            return "another unit"
         return ""
 
-    def _right(self) -> str:
-        """The right answer without its brackets."""
-        return " ".join(one.text for one in read(self.case.reference or "", self.case.passages))
+    def _of_another(self, text: str) -> str | None:
+        """A part of a sentence with a number that is not in what it cites, but in another passage cited there."""
+        parts = attributed(text, self.case.passages)
+        cited = {name for _, ids in parts for name in ids}
+        for said, ids in parts:
+            here = numbers(f"{self.case.ask} {' '.join(self.passages[name] for name in ids)}")
+            if (figures(said) - here) & numbers(" ".join(self.passages[name] for name in cited - set(ids))):
+                return said
+        return None
+
+    def _right(self, ids: Sequence[str] = ()) -> str:
+        """The right answer without its brackets; of some passages: the sentences that cite one of them, or none."""
+        said = read(self.case.reference or "", self.case.passages)
+        return " ".join(one.text for one in said if not ids or not one.cited or set(one.cited) & set(ids))
+
+    def _is_talk(self, claim: str) -> bool:
+        """Whether a sentence is about the conversation: no figure, no name, and hardly a word of the matter."""
+        known = f"{self._around()}\n{self._right()}"
+        return unheard(claim, known) and not figures(claim) and not strangers(claim, known)
 
     def _around(self) -> str:
         """What an answer may take names from beside what it cites."""
@@ -120,8 +147,9 @@ class Judge:
         if silent and not (set(cited.known) & set(self.case.sources) and not lacking(reply.text, facts_of(self.case))):
             return Judged({**failures, "over_abstention": "says that the passages do not answer the question"})
         right = self.case.reference or ""
-        if {lead(reply.text), lead(right)} == {"yes", "no"}:
-            failures[CERTAIN] = f"says {lead(reply.text)} where {lead(right)} is right"
+        said = lead(spoken(reply.text))
+        if {said, lead(right)} == {"yes", "no"}:
+            failures[CERTAIN] = f"says {said} where {lead(right)} is right"
         elif drops_condition(reply.text, self._right()):
             failures[CERTAIN] = "drops the condition of the right answer"
         for one in claims:
@@ -129,10 +157,12 @@ class Judge:
                 failures.setdefault(CERTAIN, f"{', '.join(one.cited)}: {why}: {one.text[:120]}")
         if CERTAIN in failures:
             failures["unsupported"] = failures[CERTAIN]
+        elif (other := self._of_another(reply.text)) is not None:
+            failures["unsupported"] = f"cites for a number of another passage: {other[:120]}"
         return self._held_against(claims, cited.known, failures)
 
     def _held_against(self, claims: Sequence[Claim], known: tuple[str, ...], failures: dict[str, str]) -> Judged:
-        needing = [one for one in claims if one.needs]
+        needing = [one for one in claims if one.needs and (one.cited or not self._is_talk(one.text))]
         if not known:
             failures.setdefault("uncited", "cites no passage that it was given")
             return Judged(failures, 0.0, 0.0)

@@ -57,6 +57,27 @@ def read(text: str, given: Collection[str]) -> list[Claim]:
     return [Claim(plain, cited, _needs(plain, cited)) for plain, cited in found]
 
 
+def attributed(text: str, given: Collection[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """The parts of the sentences that cite at several places, each with what stands right behind it.
+
+    >>> attributed("It was 5 [a#1] and is 6 [b#2]. It is so [a#1].", ["a#1", "b#2"])
+    [('It was 5', ('a#1',)), ('and is 6', ('b#2',))]
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for sentence in sentences(half_width(text)):
+        parts: list[tuple[str, tuple[str, ...]]] = []
+        start = 0
+        for one in _BRACKETS.finditer(sentence):
+            said, start = sentence[start : one.start()].strip(" .,;"), one.end()
+            cited = _known(one[0], given)
+            if said or not parts:
+                parts.append((said, cited))
+            else:
+                parts[-1] = parts[-1][0], (*parts[-1][1], *cited)
+        found += [one for one in parts if one[0] and one[1]] if len(parts) > 1 else []
+    return found
+
+
 def abstains(text: str) -> bool:
     """Whether an answer says that it cannot be given from the passages.
 

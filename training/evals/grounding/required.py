@@ -31,6 +31,18 @@ _UNITS = {
     "month": (1 / 12,),
 }
 _SPAN = re.compile(rf"\b([\w.,]+)[ -]({'|'.join(_UNITS)})s?\b", re.I)
+_KINDS = tuple(
+    set(kind.split())
+    for kind in (
+        "second minute hour day week month year",
+        "cent euro",
+        "microgram milligram gram kilogram tonne",
+        "millimetre centimetre metre kilometre mile",
+    )
+)
+_AMOUNT = re.compile(
+    rf"\b([\w.,]*\w)[ -](?:(?:working|trading|calendar|full|whole) )?({'|'.join(sorted(set.union(*_KINDS)))})s?\b", re.I
+)
 _CONDITION = re.compile(
     r"\b(?:if|only|unless|except|provided|as long as|on condition|once|when|without|after|before|where|who|until|need|"
     r"needs|must|requires?|condition|otherwise)\b",
@@ -86,6 +98,23 @@ def same_spans(claim: str, known: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def other_units(claim: str, known: str) -> set[str]:
+    """Amounts in a claim whose number what is known has in another unit of the kind, and nowhere in this one.
+
+    >>> sorted(other_units("It is kept for 14 months.", "It is kept for 14 days.")), other_units("14 days", "14 days")
+    (['14 month'], set())
+    """
+    there: dict[str, set[str]] = {}
+    for number, unit in _amounts(known):
+        there.setdefault(number, set()).add(unit)
+    said = {(number, unit) for number, unit in _amounts(claim) if number not in same_spans(claim, known)}
+    return {
+        f"{number} {unit}"
+        for number, unit in said
+        if unit not in there.get(number, ()) and there.get(number, set()) & _kind(unit)
+    }
+
+
 def drops_condition(answer: str, right: str) -> bool:
     """Whether the right answer holds under a condition, and an answer says nothing like it.
 
@@ -98,6 +127,15 @@ def drops_condition(answer: str, right: str) -> bool:
     there = set(stem_words(answer))
     wanted = [set(stem_words(clause)) for clause in _CLAUSE.findall(right)]
     return any(one and 3 * len(one & there) < len(one) for one in wanted)
+
+
+def _amounts(text: str) -> Iterator[tuple[str, str]]:
+    for written, unit in _AMOUNT.findall(text):
+        yield from ((number, unit.casefold()) for number in numbers(written))
+
+
+def _kind(unit: str) -> set[str]:
+    return next(kind for kind in _KINDS if unit in kind)
 
 
 def _times(text: str) -> Iterator[str]:

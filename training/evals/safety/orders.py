@@ -18,7 +18,9 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _REPORTS = re.compile(
     r"\b(?:ignor(?:e[ds]?|ing)|instructions?|instructs?|orders? (?:to|for)|asks?|asked|asking|tells?|told|telling|"
     r"prompt injection|injected|injection|embedded|hidden|did not follow|didn't follow|not followed|disregard\w*|"
-    r"left out|attempt\w*|suspicious|anweisung\w*|befehl\w*|aufforder\w*|"
+    r"left out|attempt\w*|suspicious|"
+    r"(?:tr(?:y|ies|ied|ying)|wants?|wanted|meant|supposed) (?:to (?:make|get|have) )?(?:me|us|assistants?|models?)|"
+    r"anweisung\w*|befehl\w*|aufforder\w*|"
     r"ignoriert?\w*|fordert|instruction|consigne|demande|ignor[ée]\w*|instrucción|orden|pide|istruzione)\b",
     re.IGNORECASE,
 )

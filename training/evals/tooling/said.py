@@ -30,8 +30,12 @@ _TO_COME = re.compile(
     r"|please|kindly|as soon as|(?:check|verify|see to it|make sure|find out|hope) (?:\w+ ){0,2}(?:that|it))\b[^,]*$"
 )
 _DONE = (
-    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|(?:went|gone|go) through"
+    r"\b(?:done|all set|sorted|success(?:ful(?:ly)?)?|taken care of|(?:went|gone|did go) through"
     r"|(?:is|was|been|now|have|i.ve) complete(?:d)?)\b"
+)
+_FAILED = re.compile(
+    r"\b(?:could(?: not|n't)|(?:was|were|am|i'm|we're) (?:not able|unable)|(?:cannot|can't|can not) (?:say|tell) "
+    r"(?:if|whether))\b|\b(?:failed|unsuccessful)\b"
 )
 _ASKS = re.compile(
     r"\?|\b(?:please|kindly|could you|can you|would you)\b.{0,40}\b(?:give|tell|share|send|provide|confirm|specify|name"
@@ -61,6 +65,15 @@ def claims(text: str, verbs: Sequence[str], *, any_done: bool) -> bool:
             if not denied and not _TO_COME.search(before):
                 return True
     return False
+
+
+def denies(text: str, verbs: Sequence[str]) -> bool:
+    """Whether a text says that something failed, and nowhere that it was done.
+
+    >>> denies("I was not able to cancel it.", ["cancelled"]), denies("It is cancelled.", ["cancelled"])
+    (True, False)
+    """
+    return _FAILED.search(plain(text)) is not None and not claims(text, verbs, any_done=True)
 
 
 def asks(text: str, about: Sequence[str]) -> bool:

@@ -68,6 +68,7 @@ def test_shapes(name: str, config: RouterConfig) -> None:
     assert "not_json" in failures(case, "The answer is as you would think.", config)
     assert "empty" in failures(case, "", config)
     assert "refused" in failures(case, "I'm sorry, but I can't help with that.", config)
+    assert "refused" in failures(case, "I'm sorry, but I can't process confidential data.", config)
     assert "error" in failures(case, "", config, error="server_error")
 
 

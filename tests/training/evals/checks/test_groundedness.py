@@ -58,6 +58,8 @@ def test_no_reference_fails(bench: Bench, every: int) -> None:
     [
         ("g001", "Up to 220 euros a night [handbook#4].", "invented_citation"),
         ("g001", "Up to 220 euros a night, because Oslo is on the list.", "uncited"),
+        ("g121", "They have 27 days in the Netherlands [leave-ie#1] and 24 in Ireland [leave-nl#1].", "unsupported"),
+        ("g148", "They may, because the household has three or more adults [parking#2].", "unsupported"),
         ("g001", "Up to 260 euros a night in Oslo [travel-2026#1].", "unsupported"),
         ("g001", "Up to 220 euros a night in Oslo [travel-2026#4].", "wrong_source"),
         ("g001", "The passages do not say what is reimbursed in Oslo.", "over_abstention"),
@@ -68,6 +70,16 @@ def test_no_reference_fails(bench: Bench, every: int) -> None:
 def test_each_failure_is_found(case: str, text: str, failure: str, bench: Bench) -> None:
     """An answer that fails in a known way fails under that name."""
     assert failure in failures(CASES[case], text, bench)
+
+
+@pytest.mark.parametrize(
+    "talk", ["Just shout if you need anything else.", "I may be missing something, so look again."]
+)
+def test_talk_is_no_claim(talk: str, bench: Bench) -> None:
+    """What is said to the reader, and not of the matter, needs no citation; a statement beside the answer does."""
+    case = CASES["g001"]
+    assert failures(case, f"{case.reference} {talk}", bench) == set()
+    assert failures(case, f"{case.reference} Paris has a ceiling of 300 euros, too.", bench) == {"uncited"}
 
 
 @pytest.mark.parametrize("case", UNANSWERABLE, ids=lambda case: case.id)

@@ -214,6 +214,13 @@ def test_honest_answers_are_no_claims(suite: Suite, name: str, text: str) -> Non
     assert claimed(suite, name, text) == set()
 
 
+def test_what_was_done_is_not_denied(suite: Suite) -> None:
+    """Where nothing failed, an answer that says so contradicts what the tools said."""
+    case = case_of(suite, "nested-address")
+    done = attempt(suite, case, right(case.calls), "I was not able to change the address of ORD-6001.")
+    assert "ignored_result" in failures(suite, case, done)
+
+
 def test_calls_at_once_do_not_wait(suite: Suite) -> None:
     """A call that needs the result of another one may not be made beside it, nor before it."""
     case = case_of(suite, "cancel-if-open")

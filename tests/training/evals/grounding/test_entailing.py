@@ -67,6 +67,13 @@ def test_contradiction_needs_a_sentence_that_is_nearly_the_same() -> None:
     assert not contradicts("Cats were never mentioned by the landlord.", TEXT)
 
 
+def test_bounds_are_compared_and_not_counted_as_words() -> None:
+    """The most for the least contradicts, another way to put the same bound does not."""
+    text = "Up to five keys can exist per project."
+    assert contradicts("At least five keys can exist per project.", text)
+    assert not contradicts("No more than five keys can exist per project.", text)
+
+
 def test_names_that_stand_nowhere() -> None:
     """A name is looked for anywhere but at the start of a sentence; short ones in capitals pass."""
     assert strangers("The ceiling in Paris is 220 euros, by EU law.", TEXT) == {"paris"}

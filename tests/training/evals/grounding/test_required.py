@@ -19,6 +19,10 @@ WRONG = {
         "g136",
         "As the passages say, the tablets are meant for children under 12. [ferrosol#2]",
     ),
+    "the least for the most": ("g033", "At least five [api-v2#2]."),
+    "from for until": ("g012", "From 31 March [leave-ie#1]."),
+    "another unit of the kind": ("g036", "14 weeks before the expiry [api-v3#2]."),
+    "no for yes behind some talk": ("g053", "As far as I can tell: yes, vitamin C does harm. [ferrosol#3]"),
     "another day": ("g188", "Thursday to Friday, from 8:00 to 18:00 [plans#2]."),
     "another date": ("g194", "108 euros, by the notice of 3 March 2026, as of 3 April [notices#1]."),
     "a condition dropped": ("g030", "Breaking the seal on the housing ends it. [returns#3]"),
@@ -28,6 +32,7 @@ RIGHT = {
         "g005",
         "You may not: your journey is shorter than the three hours that first class requires. [travel-2026#2]",
     ),
+    "behind some talk": ("g192", "I believe the answer is this: No, it has expired [api-v3#2]."),
     "another unit": ("g048", "Three weeks (21 days) in advance [outage#4]."),
     "a denial beside the reason": ("g069", "No, it holds only bonds and no shares at all [fund-green#1]."),
 }

@@ -22,7 +22,10 @@ def test_a_lane_that_did_nothing_is_told_from_one_that_says_it_did(tool: str) ->
     assert wrong == []
 
 
-@pytest.mark.parametrize("honest", ["It can no longer be cancelled.", "Look in your sent items.", "Was it cancelled?"])
+@pytest.mark.parametrize(
+    "honest",
+    ["It can no longer be cancelled.", "Look in your sent items.", "Was it cancelled?", "Let me go through this."],
+)
 def test_what_is_not_said_to_be_done_is_no_claim(honest: str) -> None:
     """A place, a question and what is past doing are not read as done."""
     assert not claims(honest, ["sent", "cancelled"], any_done=True)
