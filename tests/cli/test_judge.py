@@ -124,7 +124,7 @@ def test_explain_answers_what_if(run: Run, log: Path, yaml: Path) -> None:
     assert answer["changed"]
     assert answer["lane"] != decision.lane
     code, out, _ = run("explain", decision.decision_id, "--log", log, "--floor", "0.1")
-    assert "With floor 0.1:" in out
+    assert "Floor 0.1:" in out
     code, _, err = run("explain", "--deny", "own", "--text", "hello")
     assert code == 2
     assert "without the id" in err

@@ -7,6 +7,7 @@ Coverage at other sizes: ``python -c "import runpy; t = runpy.run_path('tests/of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -208,7 +209,7 @@ def test_a_model_of_zeros_makes_dr_ips_and_a_perfect_one_makes_it_exact(seed: in
 def test_snips_moves_with_the_reward_and_stays_within_it(seed: int, shift: float) -> None:
     """Renaming 0..1 to 1..2 must not change what is better."""
     target, feedback, _ = simulate(seed, count=50)
-    moved = Feedback(action=feedback.action, propensity=feedback.propensity, reward=feedback.reward + shift)
+    moved = replace(feedback, reward=feedback.reward + shift)
     before, after = ope.snips(target, feedback), ope.snips(target, moved)
     assert after.value == pytest.approx(before.value + shift)
     assert after.standard_error == pytest.approx(before.standard_error)
