@@ -113,7 +113,7 @@ def probes(breaker: Breaker, *, hours: float, rate: float) -> int:
     first request that comes then (1 / rate later).
 
     >>> probes(Breaker(open_ms=5000, max_open_ms=300_000), hours=48, rate=1000)
-    581
+    580
     """
     left, pause, count, wait = hours * 3_600_000, breaker.open_ms, 0, 1000 / rate
     while left >= pause + wait and pause < breaker.max_open_ms:
