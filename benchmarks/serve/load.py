@@ -53,6 +53,7 @@ class Load:
 
     Args:
         url: of the gateway. asks: taken in turns. rate: requests per second. texts: taken in turns.
+        timeout_s: after which a request counts as failed.
     """
 
     url: str
@@ -60,6 +61,7 @@ class Load:
     rate: float
     texts: Sequence[str]
     headers: dict[str, str] = field(default_factory=dict)
+    timeout_s: float = TIMEOUT_S
     answered: list[Answered] = field(default_factory=list)
     sent: int = 0
 
@@ -77,14 +79,14 @@ class Load:
     def stop(self) -> None:
         """Ask no more, and wait for the answers that are still to come."""
         self._stop.set()
-        self._thread.join(2 * TIMEOUT_S)
+        self._thread.join(2 * self.timeout_s)
 
     def since(self, began: float) -> list[Answered]:
         """Those that began at or after a time."""
         return [one for one in list(self.answered) if one.began >= began]
 
     async def _run(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, headers=self.headers) as session:
             running: set[asyncio.Task[None]] = set()
@@ -99,7 +101,7 @@ class Load:
                     self.sent += 1
                 await asyncio.sleep(0.5 / self.rate)
             if running:
-                await asyncio.wait(running, timeout=TIMEOUT_S)
+                await asyncio.wait(running, timeout=self.timeout_s)
 
     async def _one(self, session: aiohttp.ClientSession, ask: Ask, text: str) -> None:
         answered = await self._post(session, ask.name, ask.path, ask.make(text))

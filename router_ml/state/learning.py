@@ -12,7 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,14 @@ def versions_learned(allocation: Allocation | None) -> dict[str, str]:
     return {lane: allocation.bandit.versions.get(lane, "1") for lane in allocation.quality.lanes}
 
 
+class _Seen(NamedTuple):
+    """What an outcome is learned with; a decision as a whole would take ten times the memory."""
+
+    lane: str | None
+    propensities: Mapping[str, float]
+    contexts: Contexts
+
+
 class OnlineLearner:
     """Remembers the last decisions and lets an allocation learn from their outcomes."""
 
@@ -41,7 +49,7 @@ class OnlineLearner:
         self._allocation = allocation
         self._lanes = lanes
         self._size = size
-        self._seen: OrderedDict[str, tuple[RouteDecision, Contexts]] = OrderedDict()
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._lock = threading.Lock()
         versions = {name: lane.version for name, lane in lanes.items()}
         self.posterior = Posterior(versions, learned=versions_learned(allocation))
@@ -49,7 +57,7 @@ class OnlineLearner:
     def remember(self, decision: RouteDecision, contexts: Contexts) -> None:
         """Keep what an outcome of this decision will be learned with; ``contexts`` is a batch of one."""
         with self._lock:
-            self._seen[decision.decision_id] = decision, contexts
+            self._seen[decision.decision_id] = _Seen(decision.lane, decision.propensities, contexts)
             while len(self._seen) > self._size:
                 self._seen.popitem(last=False)
 
@@ -62,13 +70,13 @@ class OnlineLearner:
         if outcome.quality is None:
             return False
         with self._lock:
-            decision, contexts = self._seen.pop(outcome.decision_id, (None, None))
-        if decision is None or contexts is None:
+            seen = self._seen.pop(outcome.decision_id, None)
+        if seen is None:
             return False
-        lane = outcome.executed_lane or decision.lane
+        lane = outcome.executed_lane or seen.lane
         if lane is None or lane not in self._lanes:
             return False
-        self.update(contexts, lane, quality=outcome.quality, probability=decision.propensities.get(lane) or 1.0)
+        self.update(seen.contexts, lane, quality=outcome.quality, probability=seen.propensities.get(lane) or 1.0)
         return True
 
     def update(self, contexts: Contexts, lane: str, *, quality: float, probability: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +22,12 @@ from router_ml.errors import InvalidRequestError, LogError, LogRefusedError
 from router_ml.guardrails.digests import json_digest
 from router_ml.storage.bundle import Bundle
 from router_ml.storage.database import tables
+from router_ml.storage.database.entries import of_decision
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.opening import open_log
+from router_ml.storage.spooling.drain import Drain
+from router_ml.storage.spooling.recorder import Recorder
+from router_ml.storage.spooling.spool import Spool
 
 QUESTION = "Which planet has the strongest winds?"
 MAIL = "Write to nora.winter" + "@posteo-mail.net about the invoice."
@@ -227,6 +232,20 @@ def test_what_is_restricted_is_in_the_log_whoever_else_took_its_id(open_router: 
     assert router.flush()
     router.predict_route(MAIL, decision_id="taken")
     assert not router.flush(), "a record that was set aside is not in the database"
+
+
+def test_what_is_on_its_way_is_remembered_as_its_record(tmp_path: Path, make_decision: Callable[..., Any]) -> None:
+    """A thousand decisions take six times the memory of their records, and are hardly ever asked for."""
+    decision = make_decision()
+    said, kept = decision.to_json(), weakref.ref(decision)
+    recorder = Recorder(None, Drain(Spool(tmp_path)))
+    recorder.write_decisions([(decision, of_decision(decision))])
+    del decision
+    found = recorder.find("dec-1")
+    assert kept() is None
+    assert found is not None
+    assert found.to_json() == said
+    recorder.close()
 
 
 DONE: dict[str, Any] = {

@@ -93,7 +93,9 @@ def config_of_logs(settings: Settings) -> dict[str, Any]:
 
 
 def quieten() -> None:
-    """Take the handlers away that libraries gave their loggers when they were imported, and their low levels."""
+    """Take the handlers away that libraries gave their loggers when they were imported, and their low levels; and have
+    warnings be messages of a library, since those of pydantic quote what LiteLLM made of an answer."""
+    logging.captureWarnings(True)
     for name in _QUIET:
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -27,7 +27,7 @@ Ack = Literal["database", "spool"]
 death of the process."""
 
 _REMEMBERED = 10_000
-_LATE = 1_000  # records in memory, some 10 kB each, of decisions that the database may not have yet
+_LATE = 1_000  # records in memory, some 6 kB each, of decisions that the database may not have yet
 _LOOK_AGAIN_S = 2.0
 
 
@@ -54,7 +54,7 @@ class Recorder:
         self._unspooled = False
         self._tell: Callable[[Sequence[Billed]], None] = _nobody
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._late: OrderedDict[str, RouteDecision] = OrderedDict()
+        self._late: OrderedDict[str, str] = OrderedDict()  # as JSON, a sixth of what a decision takes
         self._lock = threading.Lock()
 
     def tell(self, hear: Callable[[Sequence[Billed]], None]) -> None:
@@ -150,7 +150,7 @@ class Recorder:
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
             if ack == "spool":
-                self._late.update((one.decision_id, one) for one, _ in pairs)
+                self._late.update((entry.record_id, entry.record) for _, entry in pairs)
                 while len(self._late) > _LATE:
                     self._late.popitem(last=False)
         return ack
@@ -251,7 +251,8 @@ class Recorder:
                 with self._lock:
                     self._late.clear()  # from now on the log answers, also that a person was erased
             else:
-                late = self._late.get(decision_id)
+                record = self._late.get(decision_id)
+                late = None if record is None else RouteDecision.model_validate_json(record)
         try:
             found = None if self.log is None else self.log.decision(decision_id)
         except LogError:

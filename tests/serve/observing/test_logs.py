@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from typing import Any
 
 import pytest
@@ -81,3 +82,16 @@ def test_libraries_that_log_contents_lose_their_own_handlers() -> None:
     quieten()
     assert logger.handlers == []
     assert not logger.isEnabledFor(logging.INFO)
+
+
+def test_warnings_of_libraries_say_no_more_than_their_messages(caplog: pytest.LogCaptureFixture) -> None:
+    """They are written to standard error past all loggers, and quote what they are about."""
+    logging.captureWarnings(False)
+    with warnings.catch_warnings(record=True) as passed:
+        warnings.simplefilter("always")
+        quieten()
+        warnings.warn(f"serialized value may not be as expected [input_value={SECRET!r}]", stacklevel=1)
+        logging.captureWarnings(False)
+    assert passed == []
+    (record,) = caplog.records
+    assert "4111 1111" not in Lines().format(record)

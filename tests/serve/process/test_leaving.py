@@ -44,8 +44,8 @@ def after_its_parent(folder: Path, how: str) -> str:
     script.write_text(ORPHANED)
     command = f'"{sys.executable}" "{script}" "{found}" {how} & sleep 2; touch "{found}.go"'
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(["sh", "-c", command], check=True, timeout=60, env=environ)
-    until = time.monotonic() + 60
+    subprocess.run(["sh", "-c", command], check=True, timeout=240, env=environ)
+    until = time.monotonic() + 240
     while not (found.exists() and found.read_text()):
         assert time.monotonic() < until, "it never looked"
         time.sleep(0.02)

@@ -50,7 +50,7 @@ def client(gateway: Gateway) -> Iterator[TestClient]:
         yield found
 
 
-def until(true: object, *, seconds: float = 20.0) -> None:
+def until(true: object, *, seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not come to be"

@@ -20,6 +20,7 @@ import yaml
 from benchmarks.serve.stack import MODEL, Stack, stack, wait_for
 from benchmarks.servers import LACKING, installed
 from router_ml.contract import RouteDecision, RouteRequest
+from router_ml.serve.settings import Settings
 from router_ml.storage.eventlog import EventLog
 from router_ml.storage.loading import shipped_bundle
 from router_ml.storage.registry import log_bundle, set_alias
@@ -96,13 +97,23 @@ def test_mlflow_serves_the_registered_bundle(running: Stack, tmp_path: Path) -> 
 
 
 def test_the_compose_file_names_the_same_parts() -> None:
-    """It is not run here; what it says can be read."""
+    """It is not run here; what it says can be read: variables, parts that wait for one another, volumes, files."""
     said = yaml.safe_load((ROOT / "mlflow" / "compose.yaml").read_text(encoding="utf-8"))
     services = said["services"]
     assert set(services) == {"postgres", "mlflow", "seed", "replica-1", "replica-2"}
+    for one in services.values():
+        assert all("healthcheck" in services[name] or name == "seed" for name in one.get("depends_on", ()))
+        assert {mount.partition(":")[0] for mount in one.get("volumes", ())} <= set(said["volumes"])
+        assert set(one.get("secrets", ())) <= set(said["secrets"])
+    assert "--host" in services["postgres"]["healthcheck"]["test"], "a socket is there before the databases are"
     assert all("healthcheck" in services[name] for name in ("postgres", "mlflow", "replica-1", "replica-2"))
     for name in ("replica-1", "replica-2"):
-        assert services[name]["environment"]["ROUTER_ML_SERVE_MODEL"] == "models:/router"
-        assert services[name]["stop_grace_period"]
+        found = Settings.from_environment(services[name]["environment"])
+        assert (found.model, found.host) == ("models:/router", "0.0.0.0")
+        grace = int(services[name]["stop_grace_period"].removesuffix("s"))
+        assert grace >= found.drain_seconds + found.grace_seconds + 20, "what waits is delivered"
+        assert services[name]["ports"][0].endswith(f":{found.port}")
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "mlflow" / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert all((ROOT / name).exists() for line in copied for name in line.split())
     assert "POSTGRES_PASSWORD" not in services["postgres"]["environment"], "it is in a file that nobody commits"
     assert not re.search(r"://[^/@\"]*:[^/@\"]*@", json.dumps(said))

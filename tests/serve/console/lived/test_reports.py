@@ -86,7 +86,7 @@ def test_a_simulation_is_played_by_a_process_of_its_own(
         ) as client:
             browser = Browser(client)
             browser.send("/console/reports/simulate", {"scenario": "quiet_week"}, page="/console/reports")
-            until = time.monotonic() + 120
+            until = time.monotonic() + 600
             while (job := gateway.background.last("simulation")) is None or job.ended is None:
                 assert time.monotonic() < until
                 time.sleep(0.05)
