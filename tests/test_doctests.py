@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHOWING = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for folder in ("router_ml", "training")
+    for folder in ("router_ml", "training", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*.py"))
     if ">>> " in path.read_text(encoding="utf-8")
 ]
