@@ -28,12 +28,18 @@ def verdict(summary: Summary) -> str:
     if not summary.rows:
         return "Nothing was evaluated."
     alarms, silent = summary.alarms, summary.unheard
-    asked = f"{len({row.lane for row in summary.rows})} lanes, {len({row.suite for row in summary.rows})} suites"
+    lanes, suites = {row.lane for row in summary.rows}, {row.suite for row in summary.rows}
+    asked = f"{_many(len(lanes), 'lane')}, {_many(len(suites), 'suite')}"
     unheard = f" Nothing could be judged of {some([f'{suite} on {lane}' for suite, lane in silent])}." if silent else ""
     if not alarms:
         return f"No alarm ({asked}).{unheard}"
     first = "; ".join(f"{row.lane}: {one.name} in {row.suite}" for row, one in alarms[:3])
-    return f"{len(alarms)} alarms ({asked}): {first}{'; and others' if len(alarms) > 3 else ''}.{unheard}"
+    others = "; and others" if len(alarms) > 3 else ""
+    return f"{_many(len(alarms), 'alarm')} ({asked}): {first}{others}.{unheard}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def row_cells(row: Row) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def test_every_view_names_the_alarm_and_what_it_means(
     Console(file=shown, width=250).print(terminal(summary, by="route"))
     for text in (shown.getvalue(), markdown(summary, by="route"), page(summary)):
         for said in (
-            "1 alarms",
+            "1 alarm",
             "wrong_shape",
             "another shape than was promised",
             "hr_qa_low",
