@@ -1,6 +1,6 @@
 """The waist of the house: what is below it decides, what is above it asks for decisions.
 
-How one request becomes a decision stands in ``deciding``.
+How one request becomes a decision stands in the folder ``deciding``.
 """
 
 from __future__ import annotations

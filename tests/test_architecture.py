@@ -59,7 +59,7 @@ OWNERS = {
     "vowpalwabbit": ("allocation/bandit.py",),
     "onnxruntime": ("understanding/encoder.py",),
     "sqlalchemy": ("storage/",),
-    "mlflow": ("storage/registry.py", "storage/registry/", "served_model.py"),
+    "mlflow": ("storage/registry/", "served_model.py"),
     "litellm": ("execution/lanes/",),
     "fastapi": ("serve/",),
     "starlette": ("serve/",),
@@ -187,6 +187,13 @@ def test_the_owners_exist() -> None:
     for library in ("vowpalwabbit", "onnxruntime", "sqlalchemy", "mlflow"):
         users = {named(path) for path in FILES if any(name.split(".")[0] == library for name in imports(path))}
         assert users, f"nothing imports {library} any more"
+
+
+def test_every_folder_says_what_is_in_it() -> None:
+    """The first line of its ``__init__.py`` is what a newcomer has to find the way by."""
+    folders = {path.parent / "__init__.py" for path in (*FILES, *TRAINING)}
+    silent = {path for path in folders if not path.is_file() or not ast.get_docstring(ast.parse(path.read_text()))}
+    assert sorted(path.relative_to(ROOT).as_posix() for path in silent) == []
 
 
 def test_training_is_not_in_the_wheel_and_uses_the_package() -> None:

@@ -1,4 +1,5 @@
 """Everything that makes a bundle: corpus, encoder export, classifier, allocation, retraining.
 
-Imports ``router_ml``, never the reverse, and is not part of the wheel.
+What stands in a file here is a step of its own, most of them a command; the folders hold their parts. Imports
+``router_ml``, never the reverse, and is not part of the wheel.
 """

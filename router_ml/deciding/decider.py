@@ -2,7 +2,7 @@
 
     encode, scan -> classify -> tier and policy -> estimate -> select -> plan -> record
 
-What the decision is follows in ``concluding``; here is what it leaves: money, probes, sessions, a record.
+What the decision is follows in ``concluder``; here is what it leaves: money, probes, sessions, a record.
 """
 
 from __future__ import annotations

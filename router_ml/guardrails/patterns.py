@@ -1,7 +1,7 @@
 """The table of all detectors, in the order in which they claim a place: the first to claim it names the finding.
 
-A detector is one row (``detector.Detector``): a type, the risk it implies, a bounded pattern, a cheap trigger, and a
-function that accepts or refuses what the pattern proposes. Rows live beside their validators: secrets in
+A detector is one row (``Detector``): a type, the risk it implies, a bounded pattern, a cheap trigger, and a function
+that accepts or refuses what the pattern proposes. Rows live beside their validators in ``detectors/``: secrets in
 ``credentials``, ``assignments`` and ``command_lines``; personal data in ``payments``, ``banking``, ``personal``,
 ``records``, ``national_ids``, ``network``, ``phones``, ``addresses`` and ``whole_addresses``; rarer kinds in ``packs``.
 To add one, add a row; to use your own set, pass ``detectors=(*DETECTORS, mine)`` to ``scan``.

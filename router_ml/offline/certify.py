@@ -4,7 +4,7 @@ A promise is about an average: the quality of a class is at least its floor (``m
 that of whichever fixed lane is best (``loss``). Each lambda is a policy, the router's own ``distribution``, taken in
 expectation over its draw. Lambdas are tested in a fixed order, from 0 (best quality) upwards, each at level ``delta``,
 until the first that fails: so the largest that passes breaks the promise with probability ``delta`` at most, however
-many were tested. The test is ``capital.above_zero``, valid for outcomes anywhere in 0..1.
+many were tested. The test is ``estimating.capital.above_zero``, valid for outcomes anywhere in 0..1.
 
 What is assumed: groups of near-duplicates are independent draws from the traffic that the promise is about, and a group
 counts as at most ``MOST_COPIES`` prompts, or one for each ``GROUPS_PER_COPY`` groups if that is more (a large one would

@@ -2,8 +2,8 @@
 
 Inputs (embeddings, labels, sizes), each lane's quality against what was expected of it, change points, costs against
 expected costs, latency; and what is certain: prices and models that answered. All checks that compare samples are
-judged together (``drift_blocks``): where nothing has changed, at most ``level`` of reports alarm. A check alarms only
-where its effect is also worth it (``Check.least``), so that millions of rows do not turn trifles into alarms.
+judged together (``drifting.blocks``): where nothing has changed, at most ``level`` of reports alarm. A check alarms
+only where its effect is also worth it (``Check.least``), so that millions of rows do not turn trifles into alarms.
 
 What it does not see: lanes that are hardly used, qualities that nobody rates, and changes that began before the
 reference window ended.

@@ -146,7 +146,7 @@ class Feedback:
         ``data = data.select(~data.late)``. That is not done here, because a policy's rows would no longer be these.
 
         Args:
-            rated_probability: of those rows, such as ``ratings.rated_probability`` estimates it; by default as logged.
+            rated_probability: of those rows, such as ``estimating.ratings`` estimates it; by default as logged.
             least_rated: of the rating plan, as in ``Feedback``; a log knows P(rated) of rated rows only.
 
         Raises:

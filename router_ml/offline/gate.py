@@ -173,7 +173,7 @@ def evaluate(  # noqa: PLR0913 - what a release depends on
             ratings are still to come.
         cluster: decisions of one ``person``, ``org`` or ``day`` depend on each other, and the intervals allow for it;
             decisions of nobody known stand alone, with ``none`` all do.
-        ratings: ``modelled`` where nobody drew by lot which decisions get rated: as ``ratings.of_log``.
+        ratings: ``modelled`` where nobody drew by lot which decisions get rated: as ``estimating.ratings.of_log``.
         examples: requests and facts as both bundles rule on them; ``router-ml evaluate`` reads a table of them.
         latency_ratio: the challenger's decision time over the champion's; by default it is measured here.
 

@@ -14,8 +14,8 @@ Diagnostics, not evidence: their intervals do not know their bias.
 * ``clipped_ips``  no weight above a limit                         Ionides 2008; Bottou et al. 2013
 * ``switch_dr``    the model alone where weights are large         Wang, Agarwal & Dudik 2017
 
-Intervals: ``normal`` (with the small-sample corrections of ``ope_intervals``), ``bootstrap`` (of clusters), and
-``bernstein`` and ``betting``, which hold at every sample size for rewards of known range (``ope_bounded``).
+Intervals: ``normal`` (with the small-sample corrections of ``estimating.intervals``), ``bootstrap`` (of clusters), and
+``bernstein`` and ``betting``, which hold at every sample size for rewards of known range (``estimating.bounded``).
 
 A reward model must not have seen the rewards that it is judged on: ``cross_fit`` it (Chernozhukov et al. 2018), or take
 the estimates that were logged with the decisions. Nor may the policy: one that was learned from these rows looks better

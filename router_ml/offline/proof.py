@@ -142,7 +142,7 @@ def answer(
 
     Args:
         stories: of the window; ``prove`` takes those of a log.
-        where, never: conditions, as ``offline.condition`` reads them, over ``offline.facts.FIELDS``; without ``where``
+        where, never: conditions, as ``proving.condition`` reads them, over ``proving.facts.FIELDS``; without ``where``
             every decision is meant.
         chain: what verification of the log said.
         changes: audit events of the window.

@@ -50,7 +50,7 @@ UNLEARNED = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One field of one decision that came out otherwise, and why: keys of ``replay_causes.ADVICE``."""
+    """One field of one decision that came out otherwise, and why: keys of ``replaying.causes.ADVICE``."""
 
     decision_id: str
     field: str

@@ -2,7 +2,8 @@
 
 ``simulate`` plays the router's own decision code on traffic that is not there: rules, estimates, floors, budgets,
 breakers and fallbacks are those of ``Router`` and ``Executor``, in simulated time. ``frame``, ``class_frame`` and
-``series_frame`` give the numbers to pandas; ``simulation.page`` makes the page, ``simulation.saving`` keeps them.
+``series_frame`` give the numbers to pandas; ``simulation.page`` makes the page,
+``simulation.counting.saving`` keeps them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 SQLAlchemy takes half a second to import, so this is imported only where a log is configured. A decision is kept as its
 own stable JSON, beside the columns that queries need; embeddings only where the caller passes them. A write that
 returned survives a killed process (SQLite: WAL, synchronous=NORMAL). Nothing is ever replaced: each entry has its place
-in a hash chain (``chain``). Errors never hold logged values.
+in a hash chain (``proof.chain``). Errors never hold logged values.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class EventLog:
         self, since: datetime | None = None, bundle: str | None = None, *, batch_size: int = 1000, shadows: bool = True
     ) -> Iterator[RouteDecision]:
         """Decisions, oldest first, read in pages between which nothing is held open; with ``shadows`` also what a
-        shadow decided, whose ids end in ``.shadow``; never what an evaluation did (see ``evaluated``)."""
+        shadow decided, whose ids end in ``.shadow``; never what an evaluation did (see ``readers.evaluated``)."""
         found = reading.read_decisions(self.session.read, Wanted(since, bundle, shadows=shadows), batch_size)
         return (records.parse(RouteDecision, record, f"Decision {name}") for name, record in found)
 
@@ -241,7 +241,7 @@ class EventLog:
         return self._secret
 
     def erase(self, *, user: str, who: str, why: str, now: datetime, archive: str | None = None) -> Erasure:
-        """Erase all that is about a person; as ``erasure.erase``."""
+        """Erase all that is about a person; as ``archives.erasure.erase``."""
         return erase(self, user=user, who=who, why=why, now=now, archive=archive)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""The parts of ``make demo``."""
+"""The parts of ``training.demo``, which is ``make demo``."""

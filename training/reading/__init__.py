@@ -1,1 +1,1 @@
-"""The parts of the classifier: heads, calibration, measures, and what it is compared with."""
+"""What reads a request: heads of the classifier, their calibration and measures, and how the encoder is made small."""

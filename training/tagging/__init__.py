@@ -1,1 +1,1 @@
-"""The texts that the entity tagger learns from, and its training."""
+"""The parts of ``training.entities``: the texts that the entity tagger learns from, its training, its report."""

@@ -3,9 +3,9 @@
     ask -> (granted | denied | expired) -> take
 
 Each step is an ``Approval`` in the event log, and exactly one of the three counts. What a person has to see and the
-request needs to go on waits beside the log (``storage.waiting``) until it is taken, at most once: two processes never
-carry out the same call. After a denial, or when nobody said anything in time, only what the log may hold anyway is
-left. Of a private request, or one whose text the log may not keep, it is never more than that, unless
+request needs to go on waits beside the log (``storage.service.waiting``) until it is taken, at most once: two processes
+never carry out the same call. After a denial, or when nobody said anything in time, only what the log may hold anyway
+is left. Of a private request, or one whose text the log may not keep, it is never more than that, unless
 ``execution.review.keep_private`` says so; the words stay in the memory of the process that asked, and only there can it
 be granted, since nobody may grant what they cannot see.
 """

@@ -1,6 +1,6 @@
 """Holding a lane to the shape of an answer: structured output where it can, pydantic models in and out.
 
-What a lane is held to is never trusted: ``validation.check`` looks at every answer.
+What a lane is held to is never trusted: ``validation.checking`` looks at every answer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the router decides on each kind of request, before an outage and during it, by the lines that serve.
 
-``rule_case``, ``terms`` and ``chosen`` are those of ``concluding``; what they need of a request that is not there any
+``rule_case``, ``terms`` and ``chosen`` are those of ``deciding``; what they need of a request that is not there any
 more is in its ``Kinds``. Budgets are taken as not spent, and nothing is probed.
 """
 

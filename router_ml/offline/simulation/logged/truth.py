@@ -107,8 +107,8 @@ def logged_truth(
     Args:
         estimates: what a bundle expects of these decisions at the prices of ``config``: costs for all, and quality
             where there are too few ratings for a model of its own.
-        ratings: ``logged``: P(rated) is what outcomes say; ``modelled``: it is estimated (``ratings.of_log``);
-            ``auto``: as logged where that can be right, else modelled, with a note.
+        ratings: ``logged``: P(rated) is what outcomes say; ``modelled``: it is estimated
+            (``estimating.ratings.of_log``); ``auto``: as logged where that can be right, else modelled, with a note.
         reward_model: (n, L) what to correct, instead of a regression that is cross-fitted.
         seed: of the folds.
 
