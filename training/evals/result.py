@@ -69,7 +69,9 @@ class Result:
 
     @property
     def passed(self) -> bool | None:
-        """Whether every check passed; None where none could judge."""
+        """Whether every check passed; None where none could judge, or a lane that judges has still to be asked."""
+        if self.put_off:
+            return None
         said = [one.passed for one in self.verdicts if one.passed is not None]
         return all(said) if said else None
 
