@@ -64,10 +64,12 @@ def test_another_result_under_the_same_name_is_refused(log: EventLog, make_resul
 
 
 def test_what_waits_to_be_judged_is_kept_once_it_is(log: EventLog, make_result: MakeResult) -> None:
-    """What other checks say of it is half of the truth: it is no pass in a report, and no answer for priors."""
-    waiting, judged = replace(make_result(0), put_off="over_budget"), make_result(0, failure="wrong")
-    assert (waiting.passed, waiting.quality) == (None, None)
-    assert (log_results(log, [waiting]), log_results(log, [judged])) == (0, 1)
+    """What other checks say of it is half of the truth: it is no answer for priors, and in a report it is a failure or
+    not judged, but no pass."""
+    judged = make_result(0, failure="wrong")
+    waiting = [replace(one, put_off="over_budget") for one in (make_result(0), judged)]
+    assert [(one.passed, one.quality) for one in waiting] == [(None, None), (False, None)]
+    assert (log_results(log, waiting), log_results(log, [judged])) == (0, 1)
     assert [one.quality for one in evaluations(log)] == [0.0]
 
 
