@@ -11,7 +11,7 @@ from benchmarks.evals.planted.failure import Planted
 from benchmarks.evals.planted.known import BY_NAME, FAILURES, LANES
 from benchmarks.evals.second.styles import Styled
 from benchmarks.evals.setting import Stage
-from training.evals.reporting.alarms import LEVEL, Failure, at_least
+from training.evals.reporting.alarms import Failure, at_least, ring
 from training.evals.reporting.summary import Summary
 from training.evals.suite import NAMES, Suite
 
@@ -71,11 +71,12 @@ class Healthy:
     seconds: float
 
 
-def needed(suite: Suite, names: Sequence[str]) -> int:
-    """Of how many cases an alarm by one of some names needs to fail, all other cases being right."""
+def needed(suite: Suite, names: Sequence[str], *, tests: int) -> int:
+    """Of how many cases an alarm by one of some names needs to fail, all other cases being right and ``tests`` made."""
     asked = sum(case.decided is None for case in suite.cases)
     least = min(suite.file.tolerated.get(name, 0.0) for name in names)
-    return next(count for count in range(1, asked + 1) if least == 0.0 or at_least(count, asked, least) < LEVEL)
+    others = [1.0] * (tests - 1)
+    return next(n for n in range(1, asked + 1) if least == 0.0 or ring([at_least(n, asked, least), *others])[0])
 
 
 def one_by_one(
@@ -141,6 +142,7 @@ def _seen(on: Stage, summary: Summary, one: Planted, lane: str, player: Player, 
     spoilt = {case for case, name in _spoilt(on, player, one.suite).items() if name == one.name}
     row = summary.row(one.suite, lane)
     failures = () if row is None else row.failures
+    tests = sum(len(each.tests) for each in summary.rows if each.lane == lane)
     right = [each for each in failures if each.name in one.catches]
     rung = [each for each in failures if each.alarm and _is_about(on, one.suite, each, spoilt)]
     noticed = {case for each in right for case in each.cases} & spoilt
@@ -150,7 +152,7 @@ def _seen(on: Stage, summary: Summary, one: Planted, lane: str, player: Player, 
         one.suite,
         one.catches,
         len(spoilt),
-        needed(on.suites[one.suite], one.catches),
+        needed(on.suites[one.suite], one.catches, tests=tests),
         len(noticed),
         tuple(sorted(spoilt - {case for each in failures for case in each.cases})),
         any(each.name in one.catches for each in rung),

@@ -182,4 +182,4 @@ def _where(url: str | None) -> str:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"//.*@", "//", url)  # a password may hold any sign
+    return re.sub(r"//.*@", "//", url).partition("?")[0]  # a password may hold any sign, and stand among the options

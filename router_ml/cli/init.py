@@ -137,7 +137,7 @@ def worth_knowing(answers: Answers) -> list[str]:
         found.append(
             f"No folder {answers.documents} is here: requests can be decided, but not carried out until it is there."
         )
-    if re.search(r"//[^/@:]*:[^/@]*@", answers.log or ""):
+    if re.search(r"//[^/@:]*:.*@|[?&]password=", answers.log or ""):
         found.append(
             "The address of the log holds a password: set $ROUTER_ML_LOG instead, and take it out of the file."
         )

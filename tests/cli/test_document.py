@@ -67,7 +67,7 @@ def test_the_contract_page_leaves_nothing_out(root: Path) -> None:
     for name in (*config.output_contracts, *config.notices, *config.rerankers, *config.judges, *config.trace_sinks):
         assert f"| {name} |" in page
     assert "`decisions.sqlite`" in page or "No log is named" in page
-    secret = config.logging.model_copy(update={"url": "postgresql://me:hunter2/@db/log"})
+    secret = config.logging.model_copy(update={"url": "postgresql://me:hunter2/@db/log?password=hunter2"})
     assert "hunter2" not in (other := contract_page(config.model_copy(update={"logging": secret})))
     assert "postgresql://db/log" in other
     assert "hunter2" not in str(contract_record(config.model_copy(update={"logging": secret})))

@@ -98,7 +98,9 @@ def test_what_will_not_work_is_said(tmp_path: Path) -> None:
     told = " ".join(worth_knowing(answers))
     assert f"No folder {tmp_path / 'docs'} is here" in told
     assert "holds a password" in told
-    assert "password" not in " ".join(worth_knowing(Answers(log="postgresql://me@db/log")))
+    for log in ("postgresql://me:mi/ne@db/log", "postgresql://me@db/log?password=mine"):
+        assert "holds a password" in " ".join(worth_knowing(Answers(log=log)))
+    assert "password" not in " ".join(worth_knowing(Answers(log="postgresql://me@db:5432/log")))
     file = tmp_path / "router.yaml"
     file.write_text(configuration(answers, SHIPPED), encoding="utf-8")
     assert "documents" in {note.kind for note in check(file).notes}

@@ -69,14 +69,16 @@ class Result:
 
     @property
     def passed(self) -> bool | None:
-        """Whether every check passed; None where none could judge."""
+        """Whether every check passed; None where none could judge, or none failed and a lane that judges has still to
+        be asked."""
         said = [one.passed for one in self.verdicts if one.passed is not None]
-        return all(said) if said else None
+        return None if not said or (self.put_off and all(said)) else all(said)
 
     @property
     def quality(self) -> float | None:
-        """0..1: 0 where a check failed, else the mean of the scores, 1 without any; None where nothing was judged."""
-        if self.passed is None:
+        """0..1: 0 where a check failed, else the mean of the scores, 1 without any; None where nothing was judged, or a
+        lane that judges has still to be asked: of these only failures are known."""
+        if self.passed is None or self.put_off:
             return None
         scores = [one.score for one in self.verdicts if one.score is not None]
         return 0.0 if not self.passed else sum(scores) / len(scores) if scores else 1.0

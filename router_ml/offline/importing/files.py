@@ -101,9 +101,11 @@ def _plain(path: Path, kind: Format, read: Read) -> Iterator[Numbered]:
         else:
             yield from _json(path, read)
     except UnicodeDecodeError:
+        likely = encoding_of(path)
+        if likely == read.encoding:  # as where only a character far down is strange
+            likely = "cp1252" if likely != "cp1252" else "latin-1"
         raise OfflineDataError(
-            f"{path} is not {read.encoding}. Name its encoding in the mapping, probably: "
-            f"read: {{encoding: {encoding_of(path)}}}."
+            f"{path} is not {read.encoding}. Name its encoding in the mapping, probably: read: {{encoding: {likely}}}."
         ) from None
     except LookupError:
         raise OfflineDataError(f"{read.encoding} is no encoding that Python knows. Correct read.encoding.") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from router_ml.errors import OfflineDataError
+from router_ml.offline.importing import files
 from router_ml.offline.importing.files import _items, encoding_of, kind_of, rows_of
 from router_ml.offline.importing.mapping import Read
 from router_ml.offline.importing.paths import look_up
@@ -20,6 +21,18 @@ def test_quoted_line_ends_do_not_shift_lines(tmp_path: Path) -> None:
     path.write_bytes('q;n\n"one\ntwo; three";1\nfour;2\nfive\n'.encode("cp1252"))
     found = list(rows_of(path, read=Read(delimiter=";", encoding="cp1252")))
     assert found == [(2, {"q": "one\ntwo; three", "n": "1"}), (4, {"q": "four", "n": "2"}), (5, None)]
+
+
+@pytest.mark.parametrize(("named", "likely"), [("utf-8-sig", "cp1252"), ("cp1252", "latin-1")])
+def test_an_encoding_that_fails_is_not_named_again(
+    named: str, likely: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only a character far down is strange, the first ones look as they should."""
+    monkeypatch.setattr(files, "_BLOCK", 8)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"q;n\n\xe9;1;2\n" * (named == "cp1252") + b"q;n\nplain;1\n" * 3 + b"\x81;2\n")
+    with pytest.raises(OfflineDataError, match=f"is not {named}.*encoding: {likely}"):
+        list(rows_of(path, read=Read(delimiter=";", encoding=named)))
 
 
 def test_a_wrong_encoding_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from benchmarks.evals.lanes.finding import Book
 from benchmarks.evals.lanes.played import Asking
 from benchmarks.evals.lanes.player import Player, good
 from benchmarks.evals.lanes.shaping import as_json, cited
-from benchmarks.evals.measure import four_lanes
+from benchmarks.evals.measure import four_lanes, needed
 from benchmarks.evals.planted.known import BY_NAME, FAILURES, LANES
 from benchmarks.evals.second import known
 from benchmarks.evals.second.styles import STYLES, Styled
@@ -112,6 +112,13 @@ def test_failures_spoil_cases_of_their_suite_only() -> None:
                 assert one.spoilt(first, seed=0), one.name
                 assert set(one.catches) <= set(suite.file.catches), one.name
                 assert one.bent(other, good(other, seed=0), seed=0) == good(other, seed=0)
+
+
+def test_an_alarm_needs_more_where_more_is_tested() -> None:
+    """What is said to be needed is what rings: by all tests of a lane together."""
+    groundedness = suites()["groundedness"]
+    assert [needed(groundedness, ["unsupported"], tests=tests) for tests in (1, 7, 19)] == [26, 27, 29]
+    assert needed(suites()["safety"], ["complied"], tests=0) == 1, "what is not tolerated needs one"
 
 
 @pytest.mark.slow

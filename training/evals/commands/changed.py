@@ -23,7 +23,7 @@ from training.evals.suite import Suite
 from training.evals.watching.dependencies import Fingerprints, dependencies_of
 from training.evals.watching.stale import Stale, stale
 
-STALE, UNDONE = 1, 2
+STALE, ALARM, UNDONE = 1, 1, 2
 
 
 def command(
@@ -39,7 +39,8 @@ def command(
 ) -> None:
     """Say which suites have results of something else than there is now: another lane, index, prompt, tool or policy.
 
-    Exit code 1: some are stale, and were not run again; 2: something could not be done.
+    Exit code 1: some are stale and were not run again, or an alarm rings in one that was; 2: something could not be
+    done.
     """
     chosen, bench = open_suites(suites or []), open_bench(model, config)
     now = dependencies_of(bench.config, chosen, bench.router)
@@ -55,11 +56,14 @@ def command(
         return
     if not run:
         raise typer.Exit(STALE)
-    undone = False
+    rung = undone = False
     for ran in _run(chosen, found, lane, bench=bench, out=out, budget_usd=budget):
         said = f"{ran.folder}: {ran.record.status}. Read it with: python -m training.evals report {ran.record.run}\n"
         (sys.stderr if as_json else sys.stdout).write(said)
-        undone |= summarise(ran.results, chosen, across=ran.across, record=ran.record).undone
+        summary = summarise(ran.results, chosen, across=ran.across, record=ran.record)
+        rung, undone = rung or bool(summary.alarms), undone or summary.undone
+    if rung:
+        raise typer.Exit(ALARM)
     if undone:
         raise typer.Exit(UNDONE)
 

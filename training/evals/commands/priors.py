@@ -61,6 +61,8 @@ def command(  # noqa: PLR0913, PLR0917 - a command line has as many options as i
     """Turn results into Beta priors by lane and cell, and say what evidence is missing for floors."""
     if register and bundle is None:
         raise OfflineDataError("--register needs the folder of a new bundle. Give --bundle too.")
+    if archive is not None and log is None:
+        raise OfflineDataError("--archive is of a log. Give --log too.")
     if not runs and log is None:
         raise OfflineDataError("There is nothing to make priors of. Give folders of runs, or --log.")
     base = open_bundle(model)

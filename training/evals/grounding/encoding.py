@@ -53,10 +53,12 @@ def of_bench(bench: Bench) -> Embed:
             raise OfflineDataError(f"There is no encoder at {ENCODER}. Give --model a bundle.")
         return _shipped()
     encoder = bench.router.bundle.encoder
-    if id(encoder) not in _remembered:
-        _remembered.clear()
-        _remembered[id(encoder)] = encoder, remembering(bench.embed)
-    return _remembered[id(encoder)][1]
+    found = _remembered.get(id(encoder))
+    if found is None:
+        found = encoder, remembering(bench.embed)
+        _remembered.clear()  # as another thread may do at any time
+        _remembered[id(encoder)] = found
+    return found[1]
 
 
 @cache

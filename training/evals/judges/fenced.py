@@ -186,9 +186,9 @@ def _tests(peer: Peer, job: dict[str, Any]) -> tuple[str, list[str]]:
     """How the answer or its tests went, and which fences the answer stood behind."""
     fences: list[str] = []
     try:
+        _fence(job)  # before there is an answer that could look into this memory
         peer.send({key: job[key] for key in ("answer", "cpu_s", "memory", "reads")})
         fences = peer.receive()
-        _fence(job)
         status, told = peer.receive()
         if status != "passed":
             return (status if status in ("memory", "syntax", "forbidden") else "raised"), fences

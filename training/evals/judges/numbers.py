@@ -26,6 +26,7 @@ _TIMES = {
     **{"lakh": 1e5, "crore": 1e7, "tn": 1e12},
 }
 _SHORT = frozenset({"k", "m", "mil", "mille"})
+_TOO_GREAT = 309  # a power of ten that is no number any more
 _UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
 _MINUS = re.compile(r"(?i)(?:(?<![\w)])[−‑–]|\b(?:minus|negative) )(?=[$€£¥]?\.?\d)")
 _POWER = re.compile(
@@ -95,7 +96,8 @@ def _number(match: re.Match[str], locale: Locale) -> Number:
     digits = match["digits"].rstrip(".,")
     readings = _read(digits, locale)
     sign = -1.0 if "-" in (match["sign"], match["inner"]) else 1.0
-    power = 10.0 ** int(match["power"][1:]) if match["power"] else 1.0
+    exponent = int(match["power"][1:]) if match["power"] else 0
+    power = 10.0**exponent if exponent < _TOO_GREAT else math.inf
     # a mark that ends a sentence parts the digits from what is behind them
     behind = (match["after"] or "").strip() if digits == match["digits"] else ""
     percent, times = behind.casefold() in _PERCENT, _TIMES.get(behind.casefold(), 1.0)

@@ -56,7 +56,8 @@ class Evaluation:
 
 
 def log_results(log: EventLog, results: Iterable[Result], *, suites: Mapping[str, Suite] | None = None) -> int:
-    """Keep results; those of cases that the router decided are no outcome of a lane and are left out.
+    """Keep results; those of cases that the router decided are no outcome of a lane and are left out, and those that
+    wait to be judged are not known yet.
 
     Doing it again changes nothing: the id of a decision is made from run, suite, case, lane and repeat.
 
@@ -199,7 +200,7 @@ def _validation(result: Result) -> Validation:
 def _pages(results: Iterable[Result], size: int = 500) -> Iterator[list[Result]]:
     page: list[Result] = []
     for one in results:
-        if one.attempt is not None and one.arm.lane != ROUTER:
+        if one.attempt is not None and one.arm.lane != ROUTER and not one.put_off:
             page.append(one)
         if len(page) == size:
             yield page

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from training.evals.reporting.alarms import Failure, ring
 from training.evals.reporting.rows import Row, row_of
 from training.evals.result import Result, Verdict
-from training.evals.running.record import BUDGET, RunRecord
+from training.evals.running.record import BUDGET, NO_MONEY, RunRecord
 from training.evals.suite import Suite
 
 
@@ -41,11 +41,12 @@ class Summary:
     @property
     def undone(self) -> bool:
         """Whether something could not be done, so that no alarm is no good news: a lane of which nothing was heard, or
-        that could not be called any more, or a check that broke. Money that ran out is not among it."""
+        that could not be called any more, be it to judge, or a check that broke. Money that ran out is not among it."""
         if self.record is None:
             return bool(self.unheard)
         why = {one for lanes in self.record.left_out.values() for some in lanes.values() for one in some}
-        return bool(self.unheard or self.record.broken or why - {BUDGET})
+        unjudged = set(self.record.put_off) - {NO_MONEY}
+        return bool(self.unheard or self.record.broken or why - {BUDGET} or unjudged)
 
     @property
     def alarms(self) -> tuple[tuple[Row, Failure], ...]:

@@ -9,7 +9,7 @@ from training.evals.reporting.comparing import Difference
 from training.evals.reporting.rows import Part, Row
 from training.evals.reporting.shares import Share
 from training.evals.reporting.summary import Summary
-from training.evals.running.record import RunRecord
+from training.evals.running.record import NO_MONEY, RunRecord
 
 COLUMNS = ("suite", "lane", "passed", "95% interval", "of", "alarms", "USD", "judges", "p50", "p95", "tokens")
 OF_FAILURES = ("suite", "lane", "failure", "count", "tolerated", "", "what it means", "cases")
@@ -131,7 +131,8 @@ def _of_run(record: RunRecord) -> Iterator[str]:
     for lane, n in record.not_allowed.items():
         yield f"The rules keep {n} attempts from lane {lane}."
     for why, n in record.put_off.items():
-        yield f"{n} answers wait to be judged ({why}): the same command goes on with them, with money for the judge."
+        money = ", with money for the judge" if why == NO_MONEY else ""
+        yield f"{n} answers wait to be judged ({why}): the same command goes on with them{money}."
     for name, n in record.broken.items():
         yield f"Check {name} broke {n} times; what it looked at is not judged by it."
 

@@ -20,6 +20,8 @@ from training.evals.suite import Suite
 RECORD, ACROSS, LOCK = "run.json", "across.json", ".lock"
 BUDGET = "budget"
 """Why an attempt was left out for which there was no money."""
+NO_MONEY = "over_budget"
+"""Why a lane was not asked to judge for which there was no money."""
 _LATEST = timedelta(days=1)
 
 

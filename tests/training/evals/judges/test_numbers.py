@@ -35,7 +35,7 @@ from training.evals.judges.numbers import numbers_in
         ("2026-04-02", "en", [2026.0, 4.0, 2.0]),
         ("1. first\n2) second 7", "en", [7.0]),
         ("INV2231, v2.1.0, 1.2.3", "en", []),
-        ("6.02e23", "en", [6.02e23]),
+        ("6.02e23, 2e-3, and 1e999, which is none", "en", [6.02e23, 2e-3]),
     ],
 )
 def test_writings(text: str, locale: str, values: list[float]) -> None:

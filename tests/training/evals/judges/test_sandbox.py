@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from training.evals.judges import fenced
 from training.evals.judges.sandbox import python_of, run_tests
 
 FENCED = "```python\n{}\n```"
@@ -153,6 +154,23 @@ with Lock() as lock:
 assert not lock.open
 """
     assert ran(code, tests) == "passed"
+
+
+def test_tests_are_fenced_before_an_answer_could_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer runs beside a process that holds its tests in memory that may still be read."""
+    order: list[object] = []
+
+    class Deaf:
+        def send(self, message: object) -> None:
+            order.append("answer")
+
+        def receive(self) -> object:
+            raise fenced.GoneError
+
+    monkeypatch.setattr(fenced, "_fence", lambda job: order.append("fence"))
+    job = {"answer": "", "tests": "", "cpu_s": 1, "memory": 1, "reads": []}
+    assert fenced._tests(Deaf(), job) == ("died", [])  # type: ignore[arg-type]
+    assert order == ["fence", "answer"]
 
 
 def test_nothing_of_the_environment_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:

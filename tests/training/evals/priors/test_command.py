@@ -104,7 +104,12 @@ def test_a_new_bundle_is_sealed_and_registered_as_the_challenger(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [((), "nothing to make priors of"), (("--register", "nowhere"), "--bundle too")]
+    ("arguments", "said"),
+    [
+        ((), "nothing to make priors of"),
+        (("--register", "nowhere"), "--bundle too"),
+        (("nowhere", "--archive", "old"), "Give --log too"),
+    ],
 )
 def test_what_cannot_work_is_said_before_anything_is_read(arguments: tuple[str, ...], said: str) -> None:
     """One line, and what to do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ def test_another_result_under_the_same_name_is_refused(log: EventLog, make_resul
     log_results(log, [make_result(0)])
     with pytest.raises(LogError, match="already logged"):
         log_results(log, [make_result(0, case=make_result(0).case.model_copy(update={"tier": "high"}))])
+
+
+def test_what_waits_to_be_judged_is_kept_once_it_is(log: EventLog, make_result: MakeResult) -> None:
+    """What other checks say of it is half of the truth: it is no answer for priors, and in a report it is a failure or
+    not judged, but no pass."""
+    judged = make_result(0, failure="wrong")
+    waiting = [replace(one, put_off="over_budget") for one in (make_result(0), judged)]
+    assert [(one.passed, one.quality) for one in waiting] == [(None, None), (False, None)]
+    assert (log_results(log, waiting), log_results(log, [judged])) == (0, 1)
+    assert [one.quality for one in evaluations(log)] == [0.0]
 
 
 def test_what_the_router_decided_is_no_outcome_of_a_lane(log: EventLog, make_result: MakeResult) -> None:

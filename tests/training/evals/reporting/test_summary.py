@@ -134,4 +134,8 @@ def test_a_lane_of_which_nothing_was_heard_is_no_good_news(make_result: MakeResu
     for part in ("9 (authentication)", "2 (budget)", "3 answers wait to be judged", "similar broke 4 times"):
         assert part in said
     assert found.undone
-    assert not summarise([make_result(0)], [], record=record.model_copy(update={"left_out": {}, "broken": {}})).undone
+    plain = record.model_copy(update={"left_out": {}, "broken": {}})
+    assert not summarise([make_result(0)], [], record=plain).undone, "money that ran out is no failure"
+    unasked = summarise([make_result(0)], [], record=plain.model_copy(update={"put_off": {"authentication": 1}}))
+    assert unasked.undone, "a judge that cannot be called judges nothing, whatever other checks say"
+    assert "(authentication): the same command goes on with them." in " ".join(notes(unasked))

@@ -42,6 +42,12 @@ def test_a_text_without_the_canary_is_no_leak(text: str) -> None:
     assert "kestrel" in bare or not told_canary(text, [CANARY])
 
 
+def test_short_parts_of_a_canary_are_in_any_text() -> None:
+    """Taken by themselves they tell nothing; the canary as a whole still does."""
+    assert not told_canary("An incredible fox, seen 42 times.", ["red-fox-42"])
+    assert told_canary("It is RED fox 42.", ["red-fox-42"])
+
+
 def test_a_run_of_words_is_a_leak_and_a_role_is_none() -> None:
     """Who it is may be said; what the user wrote too."""
     told = "It says: give nobody the personal data of others, and invent none of it."

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from router_ml.config.execution import Index, Tool
 from router_ml.faults import FaultServer
+from router_ml.faults.fault import Fault
 from tests.training.evals.tiny import bench_on, questions, suite_at
 from training.evals.__main__ import build
 from training.evals.bench import Bench
@@ -125,9 +126,9 @@ def test_no_fingerprint_holds_what_it_is_of(bench: Bench, suite: Suite) -> None:
 
 
 def test_the_command_runs_exactly_what_is_stale(
-    bench: Bench, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, server: FaultServer, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two suites the one that depends on the index; exit code 1 before, nothing stale after."""
+    """Of two suites the one that depends on the index; exit code 1 before, nothing stale after; an alarm is heard."""
     import training.evals.commands.changed as module
 
     monkeypatch.setattr(module, "open_bench", lambda model, config: bench)
@@ -147,6 +148,9 @@ def test_the_command_runs_exactly_what_is_stale(
     assert again.exit_code == 0, again.output
     after = CliRunner().invoke(build(), ["changed", *names, "--out", str(out)])
     assert (after.exit_code, after.stdout) == (0, "Nothing has changed that a suite depends on.\n")
+    (documents / "leave.md").write_text("what misleads")
+    server.script("gpt-4.1", [Fault("good", text="Something else."), "good"])
+    assert CliRunner().invoke(build(), ["changed", *names, "--out", str(out), "--run"]).exit_code == 1
 
 
 def test_all_that_is_run_again_has_one_budget(
