@@ -65,6 +65,23 @@ def test_commands_and_options_exist(root: Path) -> None:
     assert wrong == []
 
 
+def test_what_is_imported_in_documents_and_notebooks_exists(root: Path) -> None:
+    """A move of modules follows here, too; the notebooks are only run by the slow tests."""
+    wrong = []
+    for path in (*DOCUMENTS, *sorted((root / "notebooks").glob("*.ipynb"))):
+        text = path.read_text(encoding="utf-8")
+        for module, names in re.findall(r"from ((?:router_ml|training|benchmarks)[\w.]*) import ([\w, ]+)", text):
+            place = root.joinpath(*module.split("."))
+            files = [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+            known = "".join(file.read_text(encoding="utf-8") for file in files)
+            wrong += [
+                f"{path.name}: {name} of {module}"
+                for name in (each.split(" as ")[0].strip() for each in names.split(","))
+                if name and not re.search(rf"\b{name}\b", known) and not any(place.glob(f"{name}*"))
+            ]
+    assert wrong == []
+
+
 def test_what_is_not_there_is_noticed() -> None:
     """The test above would see a command that is gone, and an option that never was."""
     assert wrong_in(["router-ml", "teleport"])
